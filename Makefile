@@ -1,0 +1,49 @@
+# make run [DATASET=ogbg-molhiv] [ROOT=folder] [OUTPUT=folder] [ARGS="--fraction 0.01"]
+# make test | lint | format | clean
+
+PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
+DATASET ?= pains
+ROOT ?=
+OUTPUT ?= runs/$(basename $(notdir $(DATASET)))
+ARGS ?=
+WORKERS ?= 2
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -c constraints.txt
+TORCH := $(shell grep -m1 '^torch==' constraints.txt)
+
+export MPLBACKEND ?= Agg
+
+.PHONY: run test lint format clean
+
+run: .venv/installed
+	$(BIN)/python -m graphdistill.mirage --dataset "$(DATASET)" $(if $(ROOT),--root "$(ROOT)") --output "$(OUTPUT)" $(ARGS)
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+# torch goes first and pinned: so a CPU wheel that lies on this machine is taken before any larger build.
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) $(TORCH)
+	$(PIP) -e .
+	touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) $(TORCH)
+	$(PIP) -e ".[dev]"
+	touch .venv/installed $@

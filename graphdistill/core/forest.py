@@ -1,0 +1,133 @@
+"""Graphs as weighted sets of computation trees over one dictionary.
+
+Shape legend: G graphs, P pairs of a graph and a tree that occurs in it, n_k trees of depth k.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from graphdistill.core import varint
+from graphdistill.core.data import pointer, ranges, tensor_bytes
+from graphdistill.core.scatter import Segments
+from graphdistill.core.trees import Trees
+from graphdistill.core.wl import group
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Graphs as weighted sets of trees over one dictionary.
+
+    Attributes:
+        trees: the dictionary.
+        ptr: first pair of each graph and P at the end, long ``[G + 1]``.
+        tree: a deepest tree of the dictionary that occurs in the graph, long ``[P]``.
+        count: how many nodes of the graph have this tree, long ``[P]``.
+    """
+
+    trees: Trees
+    ptr: Tensor
+    tree: Tensor
+    count: Tensor
+
+    def __len__(self) -> int:
+        return len(self.ptr) - 1
+
+    @cached_property
+    def nbytes(self) -> int:
+        """Payload bytes: the dictionary and the pairs."""
+        return tensor_bytes(*self.payload().values())
+
+    def payload(self) -> dict[str, Tensor]:
+        """What has to be stored.
+
+        A graph's trees are ascending, so their gaps are small; each gap carries a bit that says whether a count
+        other than one follows. Small after :meth:`by_frequency`.
+        """
+        gap = self.tree.clone()
+        gap[1:] -= self.tree[:-1]
+        first = self.ptr[:-1][self.ptr.diff() > 0]
+        gap[first] = self.tree[first]
+        many = self.count != 1
+        return {
+            **self.trees.payload(),
+            "pairs": varint.encode(self.ptr.diff()),
+            "tree": varint.encode(2 * gap + many),
+            "count": varint.encode(self.count[many]),
+        }
+
+    @classmethod
+    def from_payload(cls, payload: dict[str, Tensor]) -> Forest:
+        """Rebuild the forest from :meth:`payload`."""
+        ptr = pointer(varint.decode(payload["pairs"]))
+        coded = varint.decode(payload["tree"])
+        total = pointer(coded // 2)
+        before = torch.repeat_interleave(total[ptr[:-1]], ptr.diff())
+        count = torch.ones_like(coded)
+        count[coded % 2 == 1] = varint.decode(payload["count"])
+        return cls(Trees.from_payload(payload), ptr, total[1:] - before, count)
+
+    def by_frequency(self) -> Forest:
+        """The same graphs over a dictionary whose trees are sorted by how many nodes have them, then by content."""
+        orders = []
+        for ids, count in zip(self.trees.ids(), self.multiplicity(torch.long), strict=True):
+            content = group(ids)[2]
+            orders.append(content[count[content].sort(descending=True, stable=True).indices])
+        place = torch.empty_like(orders[-1]).scatter_(0, orders[-1], torch.arange(len(orders[-1])))
+        return collect(self.trees.reorder(orders), self.graph, place[self.tree], self.count, len(self))
+
+    @cached_property
+    def graph(self) -> Tensor:
+        """Graph of each pair, long ``[P]``."""
+        return torch.repeat_interleave(torch.arange(len(self), device=self.ptr.device), self.ptr.diff())
+
+    def readout(self, num_rows: int) -> Segments:
+        """Count-weighted sums over the trees of each graph, for ``num_rows`` deepest trees."""
+        if "_readout" not in self.__dict__:
+            self.__dict__["_readout"] = Segments(self.ptr, self.tree, num_rows, self.count)
+        out: Segments = self.__dict__["_readout"]
+        return out
+
+    def subset(self, index: Tensor, *, shrink: bool = True) -> Forest:
+        """The graphs numbered ``index``; with ``shrink`` the dictionary keeps only what they need."""
+        counts = self.ptr.diff()[index]
+        pairs = ranges(self.ptr[index], counts)
+        tree, trees = self.tree[pairs], self.trees
+        if shrink:
+            trees, rows = trees.restrict(tree)
+            tree = rows[tree]
+        return Forest(trees, pointer(counts), tree, self.count[pairs])
+
+    def cut(self, depth: int) -> Forest:
+        """The same graphs counted over shallower trees."""
+        trees, rows = self.trees.cut(depth)
+        return collect(trees, self.graph, rows[self.tree], self.count, len(self))
+
+    def multiplicity(self, dtype: torch.dtype) -> list[Tensor]:
+        """How many nodes have each tree of each depth, from 0 to L; what weighs batch statistics."""
+        count = self.count.to(dtype)
+        out = [count.new_zeros(self.trees.sizes[-1]).index_add_(0, self.tree, count)]
+        for depth in range(self.trees.depth, 0, -1):
+            below = count.new_zeros(self.trees.sizes[depth - 1])
+            out.append(below.index_add_(0, self.trees.levels[depth - 1].own, out[-1]))
+        return out[::-1]
+
+
+def collect(trees: Trees, graph: Tensor, tree: Tensor, count: Tensor, num_graphs: int) -> Forest:
+    """Build a forest from (graph, tree, count) triples in any order; equal pairs are summed.
+
+    Args:
+        trees: the dictionary.
+        graph: graph of each triple, long ``[n]``.
+        tree: deepest tree of each triple, long ``[n]``.
+        count: how often it occurs, long ``[n]``.
+        num_graphs: G, so that graphs without any pair keep their place.
+    """
+    pair, row = torch.unique(graph * trees.sizes[-1] + tree, return_inverse=True)
+    total = count.new_zeros(len(pair)).index_add_(0, row, count)
+    owner = pair // trees.sizes[-1]
+    return Forest(trees, pointer(torch.bincount(owner, minlength=num_graphs)), pair % trees.sizes[-1], total)

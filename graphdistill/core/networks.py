@@ -1,0 +1,299 @@
+"""Small graph networks that train on graphs, trees and counts alike: GCN, GraphSAGE, GAT and GIN.
+
+Every network reads a :class:`~graphdistill.core.forest.Forest`. On a lossless forest outputs and gradients are
+those on the full graphs; `graphdistill.core.forest.unshared` writes graphs as a forest without sharing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from ogb.graphproppred.mol_encoder import AtomEncoder, BondEncoder
+from torch import Tensor, nn
+
+from graphdistill.core.data import Features, Graphs
+from graphdistill.core.forest import Forest
+from graphdistill.core.scatter import Segments
+from graphdistill.core.trees import Level
+
+Network = Literal["GCN", "GraphSAGE", "GAT", "GIN"]
+Norm = Literal["batch", "layer", "none"]
+Readout = Literal["mean", "sum"]
+
+
+class CategoricalEncoder(nn.Module):
+    """Sum of one embedding per integer feature column, which is one-hot encoding and a linear layer.
+
+    Args:
+        sizes: number of categories of each column.
+        channels: width of the output.
+
+    Example:
+        >>> CategoricalEncoder([3], 8)(torch.tensor([[2]])).shape
+        torch.Size([1, 8])
+    """
+
+    def __init__(self, sizes: Sequence[int], channels: int):
+        super().__init__()
+        self.embeddings = nn.ModuleList(nn.Embedding(size, channels) for size in sizes)
+        for embedding in self.embeddings:
+            nn.init.xavier_uniform_(embedding.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Encode integers ``[n, F]`` to ``[n, channels]``."""
+        columns = x.long().T
+        return torch.stack([e(c) for e, c in zip(self.embeddings, columns, strict=True)]).sum(dim=0)
+
+
+class _Linear(nn.Linear):
+    """A linear layer that takes features of any dtype."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.to(self.weight.dtype))
+
+
+class _OGB(nn.Module):
+    """OGB's encoders, which want long input."""
+
+    def __init__(self, encoder: nn.Module):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.encoder(x.long())
+        return out
+
+
+def _encoder(values: Tensor, features: Features, channels: int, edges: bool) -> nn.Module:
+    if features == "ogb" and not values.is_floating_point():
+        return _OGB((BondEncoder if edges else AtomEncoder)(channels))
+    if values.is_floating_point():
+        return _Linear(values.shape[1], channels)
+    return CategoricalEncoder([int(column.max()) + 1 for column in values.T], channels)
+
+
+class _Conv(nn.Module):
+    """What the convolutions share: messages over child slots, each (child, edge) pair computed once."""
+
+    def __init__(self, channels: int, edge_encoder: nn.Module | None):
+        super().__init__()
+        self.edge_encoder = edge_encoder
+
+    def messages(self, h: Tensor, level: Level, edge_attr: Tensor | None) -> tuple[Tensor, Segments]:
+        """Distinct messages and the sum over the slots of each tree: relu(child + edge), or the child."""
+        if self.edge_encoder is None or edge_attr is None:
+            return h, level.children(len(h))
+        pairs = level.pairs(len(h), len(edge_attr))
+        e = self.edge_encoder(edge_attr)
+        return F.relu(h.index_select(0, pairs.child) + e.index_select(0, pairs.edge)), pairs.segments
+
+
+class GINConv(_Conv):
+    r"""Graph isomorphism convolution (Xu et al., ICLR 2019, https://arxiv.org/abs/1810.00826; with edge features
+    Hu et al., 2020): :math:`\mathrm{MLP}((1 + \epsilon) h_v + \sum_u \mathrm{relu}(h_u + e_{uv}))`.
+    """
+
+    def __init__(self, channels: int, edge_encoder: nn.Module | None):
+        super().__init__(channels, edge_encoder)
+        self.eps = nn.Parameter(torch.zeros(1))
+        self.mlp = nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, channels))
+
+    def forward(
+        self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        message, segments = self.messages(h, level, edge_attr)
+        out: Tensor = self.mlp((1 + self.eps) * h.index_select(0, level.own) + segments.sum(message))
+        return out
+
+
+class GraphSAGEConv(_Conv):
+    r"""GraphSAGE convolution (Hamilton et al., NeurIPS 2017, https://arxiv.org/abs/1706.02216):
+    :math:`W_1 h_v + W_2 \, \mathrm{mean}_u \, \mathrm{relu}(h_u + e_{uv})`.
+    """
+
+    def __init__(self, channels: int, edge_encoder: nn.Module | None):
+        super().__init__(channels, edge_encoder)
+        self.neighbours = nn.Linear(channels, channels)
+        self.root = nn.Linear(channels, channels, bias=False)
+
+    def forward(
+        self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        message, segments = self.messages(h, level, edge_attr)
+        mean = segments.sum(message) / degrees[1].clamp(min=1).to(h.dtype)[:, None]
+        out: Tensor = self.neighbours(mean) + self.root(h.index_select(0, level.own))
+        return out
+
+
+class GCNConv(_Conv):
+    r"""Graph convolution (Kipf and Welling, ICLR 2017, https://arxiv.org/abs/1609.02907):
+    :math:`W \sum_{u \in N(v) \cup v} h_u / \sqrt{(d_u + 1)(d_v + 1)}` with in-degrees d; edge features are added
+    to the message before a ReLU.
+    """
+
+    def __init__(self, channels: int, edge_encoder: nn.Module | None):
+        super().__init__(channels, edge_encoder)
+        self.linear = nn.Linear(channels, channels)
+
+    def forward(
+        self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        source, target = ((d.to(h.dtype) + 1).rsqrt()[:, None] for d in degrees)
+        # A positive factor passes through the ReLU, so the source's share can be applied before it.
+        if self.edge_encoder is None or edge_attr is None:
+            total = level.children(len(h)).sum(h * source)
+        else:
+            pairs = level.pairs(len(h), len(edge_attr))
+            message, segments = self.messages(h, level, edge_attr)
+            total = segments.sum(message * source.index_select(0, pairs.child))
+        out: Tensor = self.linear((total + h.index_select(0, level.own) * target) * target)
+        return out
+
+
+class GATConv(_Conv):
+    r"""Graph attention (Velickovic et al., ICLR 2018, https://arxiv.org/abs/1710.10903): softmax over neighbours
+    and self of :math:`\mathrm{leakyrelu}(a_s W h_u + a_t W h_v + a_e e_{uv})`; the self-loop takes the mean of
+    the edge terms.
+    """
+
+    def __init__(self, channels: int, edge_encoder: nn.Module | None, heads: int = 4):
+        super().__init__(channels, edge_encoder)
+        self.heads = heads
+        self.linear = nn.Linear(channels, channels, bias=False)
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.source, self.target, self.edge = (
+            nn.Parameter(nn.init.xavier_uniform_(torch.empty(heads, channels // heads))) for _ in range(3)
+        )
+
+    def forward(
+        self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        slot_tree, n = level.target, len(level.own)
+        z = self.linear(h).view(len(h), self.heads, -1)
+        source, target = (z * self.source).sum(-1), (z * self.target).sum(-1)
+        own = target.index_select(0, level.own)
+        score = source.index_select(0, level.child) + own.index_select(0, slot_tree)
+        loop = source.index_select(0, level.own) + own
+        if self.edge_encoder is not None and edge_attr is not None and level.edge is not None:
+            e = self.edge_encoder(edge_attr).view(len(edge_attr), self.heads, -1)
+            term = (e * self.edge).sum(-1).index_select(0, level.edge)
+            score = score + term
+            total = torch.zeros_like(loop).index_add(0, slot_tree, term)
+            loop = loop + total / degrees[1].clamp(min=1).to(h.dtype)[:, None]
+        score, loop = F.leaky_relu(score, 0.2), F.leaky_relu(loop, 0.2)
+        with torch.no_grad():
+            index = slot_tree[:, None].expand_as(score)
+            top = loop.scatter_reduce(0, index, score, "amax")
+        score, loop = (score - top.index_select(0, slot_tree)).exp(), (loop - top).exp()
+        norm = loop.index_add(0, slot_tree, score)
+        message = z.index_select(0, level.child) * score[..., None]
+        out = (z.index_select(0, level.own) * loop[..., None]).index_add(0, slot_tree, message)
+        return (out / norm[..., None]).reshape(n, -1) + self.bias
+
+
+class WeightedBatchNorm(nn.BatchNorm1d):
+    """Batch norm in which a row counts as many times as its tree occurs: equal to batch norm over all nodes."""
+
+    def forward(self, x: Tensor, count: Tensor | None = None) -> Tensor:
+        """Normalise ``x`` (``[n, F]``) by the moments of rows repeated ``count`` (``[n]``) times."""
+        if not self.training or count is None:
+            return super().forward(x)
+        total = count.sum()
+        share = (count / total)[:, None]
+        mean = (share * x).sum(dim=0)
+        var = (share * (x - mean) ** 2).sum(dim=0)
+        with torch.no_grad():
+            assert self.running_mean is not None
+            assert self.running_var is not None
+            assert self.num_batches_tracked is not None
+            self.num_batches_tracked += 1
+            momentum = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
+            self.running_mean.lerp_(mean, momentum)
+            self.running_var.lerp_(var * total / (total - 1).clamp(min=1), momentum)
+        return (x - mean) * (var + self.eps).rsqrt() * self.weight + self.bias
+
+
+_CONVS = {"GCN": GCNConv, "GraphSAGE": GraphSAGEConv, "GAT": GATConv, "GIN": GINConv}
+
+
+class GNN(nn.Module):
+    """A graph classifier that is exact on counted computation trees.
+
+    Args:
+        network: ``GCN``, ``GraphSAGE``, ``GAT`` or ``GIN``.
+        sample: graphs or a forest whose features the encoders are made for; categorical columns get as many
+            categories as their largest value needs, so pass all the data, not a subset.
+        features: ``ogb`` for OGB's atom and bond encoders, ``categorical`` or ``continuous``.
+        out_channels: number of logits.
+        hidden_channels: width of all layers. (default: 64)
+        num_layers: rounds of message passing, at most the depth of the forests it reads. (default: 2)
+        norm: ``layer``, ``batch`` (count-weighted) or ``none``. (default: ``layer``)
+        readout: ``mean`` or ``sum`` over the nodes of a graph. (default: ``mean``)
+        dropout: probability after each layer. (default: 0)
+
+    Shapes:
+        - **input:** a forest of G graphs
+        - **output:** logits ``[G, out_channels]``
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        sample: Graphs | tuple[Tensor, Tensor | None],
+        features: Features,
+        out_channels: int,
+        *,
+        hidden_channels: int = 64,
+        num_layers: int = 2,
+        norm: Norm = "layer",
+        readout: Readout = "mean",
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        if network not in _CONVS:
+            raise ValueError(f"network must be one of {', '.join(_CONVS)}, got {network!r}")
+        x, edge_attr = (sample.x, sample.edge_attr) if isinstance(sample, Graphs) else sample
+        self.encoder = _encoder(x, features, hidden_channels, edges=False)
+        self.convs, self.norms = nn.ModuleList(), nn.ModuleList()
+        for _ in range(num_layers):
+            edges = None if edge_attr is None else _encoder(edge_attr, features, hidden_channels, edges=True)
+            self.convs.append(_CONVS[network](hidden_channels, edges))
+            kind = {"layer": nn.LayerNorm, "batch": WeightedBatchNorm, "none": nn.Identity}[norm]
+            self.norms.append(kind(hidden_channels))
+        self.readout, self.dropout = readout, dropout
+        self.head = nn.Linear(hidden_channels, out_channels)
+
+    def embed(self, forest: Forest) -> Tensor:
+        """Embedding of every deepest tree that the layers can see: ``[n, hidden_channels]``."""
+        trees = forest.trees
+        if len(self.convs) != trees.depth:
+            raise ValueError(
+                f"the network has {len(self.convs)} layers but the trees have depth {trees.depth}; "
+                f"use forest.cut({len(self.convs)}) or grow deeper trees"
+            )
+        h = self.encoder(trees.x)
+        degrees = [trees.degree[root] for root in trees.roots()]
+        counts = forest.multiplicity(h.dtype)
+        for k, level in enumerate(trees.levels):
+            h = self.convs[k](h, level, trees.edge_attr, (degrees[k], degrees[k + 1]))
+            norm = self.norms[k]
+            h = norm(h, counts[k + 1]) if isinstance(norm, WeightedBatchNorm) else norm(h)
+            if k + 1 < len(self.convs):
+                h = F.relu(h)
+            h = F.dropout(h, self.dropout, self.training)
+        return h
+
+    def forward(self, forest: Forest) -> Tensor:
+        """Logits of every graph of the forest."""
+        h = self.embed(forest)
+        pooled = forest.readout(len(h)).sum(h)
+        if self.readout == "mean":
+            total = torch.zeros(len(forest), dtype=h.dtype).index_add_(
+                0, forest.graph, forest.count.to(h.dtype)
+            )
+            pooled = pooled / total.clamp(min=1e-12)[:, None]
+        out: Tensor = self.head(pooled)
+        return out

@@ -1,0 +1,61 @@
+"""What graphs take when they are stored raw: the yardstick that budgets are a fraction of."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graphdistill.core.data import Graphs, narrow
+from graphdistill.core.wl import group, hash_rows
+
+
+def raw_bytes(graphs: Graphs) -> Tensor:
+    """Bytes of each graph stored raw, as small as plain integers go.
+
+    Each integer feature column takes the narrowest dtype that the whole collection needs, floats take their own;
+    node numbers are local to their graph; an edge whose twin in the other direction has the same features is
+    stored once; a graph's numbers of nodes and edges and its label take one byte each while they are below 256.
+
+    Args:
+        graphs: the collection.
+
+    Returns:
+        Long ``[G]``.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> pair = Data(x=torch.tensor([[6], [8]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
+        >>> raw_bytes(Graphs.from_data_list([pair])).tolist()  # two nodes, one edge of two ends, three numbers
+        [7]
+    """
+    nodes, edges = graphs.node_ptr.diff(), _stored_edges(graphs)
+    columns = 0 if graphs.edge_attr is None else _row_bytes(graphs.edge_attr)
+    return nodes * _row_bytes(graphs.x) + edges * (2 * _width(nodes) + columns) + _width(nodes) + _width(edges) + 1
+
+
+def _row_bytes(values: Tensor) -> int:
+    """Bytes of one feature row, each column as narrow as it goes."""
+    if not len(values):
+        return 0
+    return sum(narrow(torch.stack([column.min(), column.max()])).element_size() for column in values.T)
+
+
+def _width(numbers: Tensor) -> Tensor:
+    """Bytes that hold each number: 1, 2 or 4."""
+    return 1 + (numbers > 255).long() + 2 * (numbers > 65535).long()
+
+
+def _stored_edges(graphs: Graphs) -> Tensor:
+    """Edges to store per graph: where every edge has its twin, each pair is stored once; long ``[G]``."""
+    source, target = graphs.edge_index
+    attr = torch.zeros(len(source), 1) if graphs.edge_attr is None else graphs.edge_attr
+    kind = group(hash_rows(attr, salt=2))[1]
+    kinds = int(kind.max()) + 1 if len(kind) else 1
+    # Node numbers grow from graph to graph, so both sorted lists line up graph by graph.
+    forward = ((source * graphs.num_nodes + target) * kinds + kind).sort().values
+    backward = ((target * graphs.num_nodes + source) * kinds + kind).sort().values
+    graph = torch.repeat_interleave(torch.arange(len(graphs)), graphs.edge_ptr.diff())
+    edges = graphs.edge_ptr.diff()
+    loops = torch.bincount(graph[source == target], minlength=len(graphs))
+    lonely = torch.bincount(graph[forward != backward], minlength=len(graphs)) > 0
+    return torch.where(lonely, edges, (edges - loops) // 2 + loops)

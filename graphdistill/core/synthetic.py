@@ -1,0 +1,162 @@
+"""The one thing every distiller returns: a small set of labelled data that a model can train on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphdistill.core.data import Features, Task, narrow, tensor_bytes
+from graphdistill.core.forest import Forest
+
+
+@dataclass(frozen=True)
+class SyntheticSet:
+    """Synthetic graphs (or rows of features) with hard or soft labels and weights.
+
+    It is a torch data set: ``len(small)``, ``small[i]`` and any ``DataLoader`` work. A graph comes out as a PyG
+    ``Data`` object on which a stock PyG network of at most ``forest.trees.depth`` layers computes, at the nodes
+    of ``root``, what it computes on the real graph.
+
+    Attributes:
+        data: a forest of n graphs, or a tensor ``[n, ...]`` of features.
+        y: labels, hard long ``[n]`` or soft float ``[n, C]``; many tasks float ``[n, T]`` with NaN.
+        weight: importance of each entry, float ``[n]``; sums to 1 within each class.
+        task: ``multiclass`` or ``multilabel``.
+        features: how networks encode node features; ``continuous`` for tensors.
+        meta: plain facts to keep with the data (method, config, seed, source, cost); JSON types only.
+
+    Raises:
+        ValueError: lengths differ, or a weight is negative or not finite.
+
+    Example:
+        >>> small = SyntheticSet(torch.rand(2, 3), torch.tensor([0, 1]), torch.ones(2))
+        >>> len(small), small.nbytes
+        (2, 34)
+    """
+
+    data: Forest | Tensor
+    y: Tensor
+    weight: Tensor
+    task: Task = "multiclass"
+    features: Features = "continuous"
+    meta: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not len(self.data) == len(self.y) == len(self.weight):
+            raise ValueError(
+                f"data, y and weight have {len(self.data)}, {len(self.y)} and {len(self.weight)} entries; "
+                f"give each entry one label and one weight"
+            )
+        if not bool((torch.isfinite(self.weight) & (self.weight >= 0)).all()):
+            raise ValueError("weight holds a negative or infinite value; give finite weights of 0 or more")
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> Data | tuple[Tensor, Tensor, Tensor]:
+        """Entry number ``index``: a PyG graph, or features, label and weight."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index {index} is out of range for {len(self)} entries")
+        index %= len(self)
+        y, weight = self.y[index : index + 1], self.weight[index : index + 1]
+        if isinstance(self.data, Tensor):
+            return self.data[index], y[0], weight[0]
+        return unfold(self.data.subset(torch.tensor([index])), y=y, weight=weight)
+
+    @property
+    def forest(self) -> Forest:
+        """The graphs, for sets that hold graphs."""
+        if isinstance(self.data, Tensor):
+            raise ValueError("this set holds feature tensors, not graphs")
+        return self.data
+
+    @property
+    def nbytes(self) -> int:
+        """Payload bytes: features, structure, labels and weights in the dtypes that are stored."""
+        return tensor_bytes(*self.payload().values())
+
+    def payload(self) -> dict[str, Tensor]:
+        """The tensors to store; equal weights within every class are not stored at all."""
+        data = {"features": self.data} if isinstance(self.data, Tensor) else self.data.payload()
+        out = {**data, "y": narrow(self.y)}
+        if not torch.equal(self.weight, class_weights(self.y)):
+            out["weight"] = self.weight
+        return out
+
+    def to(self, device: torch.device | str) -> SyntheticSet:
+        """The same set on another device; only for sets of feature tensors."""
+        if not isinstance(self.data, Tensor):
+            raise ValueError("forests are read on the CPU; move the Data objects that this set yields instead")
+        return replace(self, data=self.data.to(device), y=self.y.to(device), weight=self.weight.to(device))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A mapping proxy in meta would not pickle.
+        return SyntheticSet, (self.data, self.y, self.weight, self.task, self.features, dict(self.meta))
+
+
+def class_weights(y: Tensor) -> Tensor:
+    """Weights that are equal within each class and sum to 1 there; soft labels and many tasks weigh 1 / n.
+
+    Args:
+        y: labels, long ``[n]`` or float ``[n, C]``.
+
+    Returns:
+        Float ``[n]``.
+
+    Example:
+        >>> class_weights(torch.tensor([0, 1, 1])).tolist()
+        [1.0, 0.5, 0.5]
+    """
+    if y.dim() > 1:
+        return torch.full((len(y),), 1 / max(len(y), 1))
+    return 1 / torch.bincount(y).float()[y]
+
+
+def unfold(forest: Forest, **extra: Tensor) -> Data:
+    """Write one graph of a forest as a PyG graph that any stock network reads exactly.
+
+    Nodes are the trees of all depths, edges lead from child to parent with ``edge_weight`` 1. Leaves have no
+    in-edges here, so each carries a self-loop of weight in-degree + 1: GCN's normalisation then sees the degree
+    that the node has in its real graph. After L layers the nodes of ``root`` hold the embeddings of the real
+    nodes, each ``count`` times.
+
+    Args:
+        forest: one graph (or several, joined into one).
+        extra: further attributes for the ``Data`` object.
+
+    Returns:
+        ``Data`` with ``x``, ``edge_index``, ``edge_weight``, ``edge_attr`` where there is one, ``root``
+        (boolean per node) and ``count`` (per node, 0 away from roots).
+    """
+    trees = forest.trees
+    starts = [0]
+    for size in trees.sizes:
+        starts.append(starts[-1] + size)
+    leaves = torch.arange(trees.sizes[0])
+    sources, targets, edges = [leaves], [leaves], []
+    for depth, level in enumerate(trees.levels, start=1):
+        sources.append(level.child + starts[depth - 1])
+        targets.append(level.target + starts[depth])
+        edges.append(level.edge)
+    num_slots = sum(len(s) for s in sources[1:])
+    root = torch.zeros(starts[-1], dtype=torch.bool)
+    count = torch.zeros(starts[-1], dtype=torch.long)
+    root[forest.tree + starts[-2]] = True
+    count.index_add_(0, forest.tree + starts[-2], forest.count)
+    attributes = dict(extra)
+    if trees.edge_attr is not None:
+        rows = torch.cat([e for e in edges if e is not None]) if edges else leaves[:0]
+        blank = trees.edge_attr.new_zeros(len(leaves), trees.edge_attr.shape[1])
+        attributes["edge_attr"] = torch.cat([blank, trees.edge_attr[rows]])
+    return Data(
+        x=torch.cat([trees.x[rows] for rows in trees.roots()]),
+        edge_index=torch.stack([torch.cat(sources), torch.cat(targets)]),
+        edge_weight=torch.cat([trees.degree.float() + 1, torch.ones(num_slots)]),
+        root=root,
+        count=count,
+        **attributes,
+    )

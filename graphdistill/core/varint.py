@@ -1,0 +1,57 @@
+"""Small integers as a stream of bytes: seven bits per byte, most values in one (LEB128)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def encode(values: Tensor) -> Tensor:
+    """Write integers of 0 or more as a uint8 stream.
+
+    Args:
+        values: long ``[n]``.
+
+    Returns:
+        uint8 ``[bytes]``; values below 128 take one byte, below 16,384 two.
+
+    Example:
+        >>> encode(torch.tensor([1, 128])).tolist()
+        [1, 128, 1]
+    """
+    rest = values.numpy().astype(np.uint64)
+    lengths = np.ones(len(rest), dtype=np.int64)
+    for bits in range(7, 64, 7):
+        lengths += rest >= (np.uint64(1) << np.uint64(bits))
+    starts = np.cumsum(lengths) - lengths
+    out = np.zeros(int(lengths.sum()), dtype=np.uint8)
+    for place in range(int(lengths.max(initial=0))):
+        here = lengths > place
+        more = (lengths > place + 1)[here].astype(np.uint8) << 7
+        out[starts[here] + place] = (rest[here] & np.uint64(127)).astype(np.uint8) | more
+        rest >>= np.uint64(7)
+    return torch.from_numpy(out)
+
+
+def decode(stream: Tensor) -> Tensor:
+    """Read back what :func:`encode` wrote, long ``[n]``.
+
+    Raises:
+        ValueError: the stream ends inside of a number.
+
+    Example:
+        >>> decode(encode(torch.tensor([0, 300, 2**40]))).tolist() == [0, 300, 2**40]
+        True
+    """
+    data = stream.numpy()
+    last = data < 128
+    if len(data) and not last[-1]:
+        raise ValueError("the byte stream ends inside of a number; the file is damaged")
+    number = np.cumsum(last) - last
+    starts = np.flatnonzero(np.concatenate([[True], last[:-1]])) if len(data) else np.empty(0, dtype=np.int64)
+    place = np.arange(len(data)) - starts[number]
+    parts = (data & 127).astype(np.uint64) << (7 * place).astype(np.uint64)
+    total = np.zeros(int(last.sum()), dtype=np.uint64)
+    np.add.at(total, number, parts)
+    return torch.from_numpy(total.astype(np.int64))

@@ -1,0 +1,8 @@
+"""Real data by name: molecules and graphs, citation networks, images, or your own, ready to be distilled.
+
+The one door is :func:`load`; it returns a ``GraphDataset``, ``NodeDataset`` or ``ImageDataset``.
+:func:`load_graphs` is the same door for those who need graphs and nothing else.
+"""
+
+from graphdistill.datasets._load import load as load
+from graphdistill.datasets._load import load_graphs as load_graphs

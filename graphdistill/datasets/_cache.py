@@ -1,0 +1,122 @@
+"""Tensors kept between runs as safetensors: read in seconds what took minutes to prepare."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from graphdistill.core.data import Graphs, narrow, pointer
+from graphdistill.datasets._roots import cache_folder
+
+FORMAT = 1
+"""Raised by one when what is stored changes, so that files of older versions are not read."""
+
+Tensors = dict[str, Tensor]
+
+
+def fingerprint(folder: Path) -> str:
+    """Where the files under ``folder`` lie, how large they are and when they changed, as one word."""
+    folder = folder.resolve()
+    files = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
+    # What loaders make of the raw files is not source, and may be half written.
+    stats = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files if "processed" not in p.parts]
+    return repr(stats)
+
+
+def cached(name: str, key: str, build: Callable[[], Tensors]) -> Tensors:
+    """The tensors that ``build`` makes, read from the cache if a run with the same ``key`` stored them.
+
+    Integers are stored narrow and come back as long.
+    """
+    path = cache_path(name, key)
+    if path.exists():
+        try:
+            stored = load_file(path)
+        except (SafetensorError, OSError):
+            path.unlink(missing_ok=True)
+        else:
+            return {k: v if v.is_floating_point() else v.long() for k, v in stored.items()}
+    tensors = build()
+    store(path, tensors)
+    return tensors
+
+
+def cache_path(name: str, key: str) -> Path:
+    """File of the cache for ``name`` prepared from what ``key`` describes."""
+    digest = hashlib.sha256(f"{FORMAT}/{key}".encode()).hexdigest()[:16]
+    return cache_folder("prepared") / f"{name}-{digest}.safetensors"
+
+
+def store(path: Path, tensors: Tensors) -> None:
+    """Write ``tensors`` to ``path`` as a whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+    os.close(handle)
+    try:
+        save_file({k: narrow(v).contiguous() for k, v in tensors.items()}, temporary)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def pack(graphs: Graphs) -> Tensors:
+    """``graphs`` as named tensors for the cache."""
+    tensors = {
+        "x": graphs.x,
+        "edge_index": graphs.edge_index,
+        "node_ptr": graphs.node_ptr,
+        "edge_ptr": graphs.edge_ptr,
+    }
+    return tensors if graphs.edge_attr is None else {**tensors, "edge_attr": graphs.edge_attr}
+
+
+def unpack(tensors: Tensors) -> Graphs:
+    """The graphs that :func:`pack` took apart."""
+    return Graphs(
+        x=tensors["x"],
+        edge_index=tensors["edge_index"],
+        edge_attr=tensors.get("edge_attr"),
+        node_ptr=tensors["node_ptr"],
+        edge_ptr=tensors["edge_ptr"],
+    )
+
+
+def joined(
+    x: Tensor | None, edge_index: Tensor, edge_attr: Tensor | None, sizes: Tensor, edge_ptr: Tensor
+) -> Graphs:
+    """Graphs from what PyG collates: edges numbered within each graph, one after the other.
+
+    Args:
+        x: node features ``[N, F]``; ``None`` stands for the in-degree.
+        edge_index: node numbers within each graph, long ``[2, E]``.
+        edge_attr: edge features ``[E, D]`` or ``None``.
+        sizes: nodes of each graph, long ``[G]``.
+        edge_ptr: first edge of each graph and E at the end; graphs without edges at the end may be left out.
+
+    Raises:
+        ValueError: the numbers of nodes, edges and features do not fit each other.
+    """
+    if len(sizes) == 0 or int(sizes.min()) < 1:
+        raise ValueError("there are no graphs, or one of them has no nodes")
+    nodes, edges = int(sizes.sum()), edge_index.shape[1]
+    # PyG leaves the last graphs out of the edge slices when they have no edges.
+    edge_ptr = torch.cat([edge_ptr, edge_ptr.new_full((len(sizes) + 1 - len(edge_ptr),), edges)])
+    graph = torch.repeat_interleave(torch.arange(len(sizes)), edge_ptr.diff())
+    outside = (edge_index < 0) | (edge_index >= sizes[graph])
+    if outside.any():
+        raise ValueError(f"{int(outside.any(0).sum())} of {edges} edges point outside of their graph")
+    for what, values, rows in (("node", x, nodes), ("edge", edge_attr, edges)):
+        if values is not None and len(values) != rows:
+            raise ValueError(f"there are {len(values)} rows of {what} features for {rows} {what}s")
+    node_ptr = pointer(sizes)
+    edge_index = edge_index + node_ptr[graph]
+    if x is None:
+        x = torch.bincount(edge_index[1], minlength=nodes)[:, None]
+    return Graphs(x=x, edge_index=edge_index, edge_attr=edge_attr, node_ptr=node_ptr, edge_ptr=edge_ptr)

@@ -1,0 +1,140 @@
+"""The one door: a name, a file or your own graphs in, a data set with its splits out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch_geometric.data import Data, InMemoryDataset
+
+from graphdistill.core.data import GraphDataset, ImageDataset, NodeDataset
+from graphdistill.datasets import _csv, _images, _molecules, _nodes, _ogb, _own, _tu
+from graphdistill.datasets._splits import Split
+
+Dataset = GraphDataset | NodeDataset | ImageDataset
+
+
+def load(
+    name: str | Path | Sequence[Data] | InMemoryDataset,
+    root: str | Path | None = None,
+    *,
+    seed: int = 0,
+    smiles_column: str = "smiles",
+    label_column: str = "y",
+    splits: Split | None = None,
+) -> Dataset:
+    """Load a data set with its splits by name, from a file, or from your own PyG graphs.
+
+    Args:
+        name: one of
+
+            - ``pains``, ``digits``, ``digits-knn``, ``mnist5k``: inside packages, nothing to download;
+            - ``ogbg-molhiv`` and OGB's other graph classification sets, ``ogbn-arxiv``, ``ogbn-products``;
+            - ``NCI1``, ``DD``, ``IMDB-BINARY`` and the other TU sets;
+            - ``planetoid-cora``, ``planetoid-citeseer``, ``planetoid-pubmed`` with the public split;
+            - ``cora``, ``citeseer`` and other files in ``node/cpf/`` of the root;
+            - an image file in ``images/`` of the root, such as ``digits/usps``, or the path of an ``.npz``;
+            - the path of a ``.csv`` or ``.csv.gz`` of molecules;
+            - a list of PyG ``Data`` objects or an ``InMemoryDataset``, labelled by their ``y``.
+        root: folder with ``ogb/``, ``tu/``, ``node/`` and ``images/`` as the official loaders leave them
+            (default: ``$GRAPHDISTILL_DATA``, then the user's cache). What is absent is downloaded to ``root``
+            if given, otherwise to the cache. Files in it are only ever read.
+        seed: of the random splits, for sets that bring none (default: 0).
+        smiles_column: column of a CSV file that holds the SMILES (default: ``smiles``).
+        label_column: its column of class numbers, or several separated by commas, each with 0, 1 or an empty
+            cell (default: ``y``).
+        splits: train, valid and test numbers (or masks) of your own graphs (default: 80/10/10 by class).
+
+    Returns:
+        A ``GraphDataset``, ``NodeDataset`` or ``ImageDataset``.
+
+    Raises:
+        ValueError: an unknown name, or data that cannot be used as it is.
+        FileNotFoundError: the files are neither there nor to be had.
+        OSError: a file is damaged.
+
+    Example:
+        >>> data = load("digits")
+        >>> tuple(data.images.shape), len(data.train), len(data.valid), len(data.test)
+        ((1797, 1, 8, 8), 1439, 179, 179)
+    """
+    if not isinstance(name, str | Path):
+        return _own.load_own(name, seed, splits)
+    if splits is not None:
+        raise ValueError(
+            f"splits are for your own graphs only, but name={str(name)!r} brings its split; leave them out"
+        )
+    name = str(name)
+    match name:
+        case "pains":
+            return _molecules.load_pains()
+        case "digits":
+            return _images.load_sklearn_digits(seed)
+        case "digits-knn":
+            return _nodes.load_digits_knn(seed)
+        case "mnist5k":
+            return _images.load_mnist5k(seed)
+    if name.endswith(".npz") or name in _images.npz_names(root):
+        return _images.load_npz(name, root, seed)
+    if name.endswith((".csv", ".csv.gz")) or Path(name).is_file():
+        return _csv.load_csv(Path(name), smiles_column, label_column)
+    if name in _ogb.master("graphproppred"):
+        return _ogb.load_ogbg(name, root)
+    if name in _ogb.master("nodeproppred"):
+        return _ogb.load_ogbn(name, root)
+    if name in _nodes.PLANETOID:
+        return _nodes.load_planetoid(name, root)
+    if name in _nodes.cpf_names(root):
+        return _nodes.load_cpf(name, root, seed)
+    if name in _tu.names(root) or _tu.source_of(name, root) is not None:
+        return _tu.load_tu(name, root, seed)
+    raise _unknown(name, root)
+
+
+def load_graphs(
+    name: str | Path | Sequence[Data] | InMemoryDataset,
+    root: str | Path | None = None,
+    *,
+    seed: int = 0,
+    smiles_column: str = "smiles",
+    label_column: str = "y",
+    splits: Split | None = None,
+) -> GraphDataset:
+    """Load a data set of labelled graphs; the arguments are those of :func:`load`.
+
+    Raises:
+        ValueError: also if ``name`` is a set of nodes or images.
+
+    Example:
+        >>> import torch
+        >>> ring = torch.tensor([[0, 1, 2], [1, 2, 0]])
+        >>> graphs = [Data(num_nodes=3, edge_index=ring, y=torch.tensor([i % 2])) for i in range(20)]
+        >>> data = load_graphs(graphs)
+        >>> len(data.train), len(data.valid), len(data.test), data.metric
+        (16, 2, 2, 'rocauc')
+    """
+    data = load(name, root, seed=seed, smiles_column=smiles_column, label_column=label_column, splits=splits)
+    if not isinstance(data, GraphDataset):
+        kind = "nodes of one graph" if isinstance(data, NodeDataset) else "images"
+        raise ValueError(
+            f"name={str(name)!r} is a set of labelled {kind}, but labelled graphs are needed; choose "
+            f"for example pains, ogbg-molhiv, NCI1, a .csv of molecules or your own list of PyG graphs"
+        )
+    return data
+
+
+def _unknown(name: str, root: str | Path | None) -> ValueError:
+    inside = ["pains", "digits", "digits-knn", "mnist5k"]
+    names = [*inside, *_ogb.graph_names(), *_ogb.NODE_NAMES, *_nodes.PLANETOID, *_nodes.cpf_names(root)]
+    names += [*_images.npz_names(root), *_tu.names(root)]
+    # Compared without case, since that is the commonest slip: mutag for MUTAG.
+    lower = {known.lower(): known for known in names}
+    near = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, n=3)]
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return ValueError(
+        f"name={name!r} is not a known data set.{hint} Choices: {', '.join(inside)} (no download); "
+        f"ogbg-* and ogbn-* of OGB; TU names such as NCI1; {', '.join(_nodes.PLANETOID)}; "
+        f"{', '.join(_nodes.CPF)} (node/cpf/*.npz under root); images/*.npz under root; "
+        f"the path of a .csv or .npz file; a list of PyG Data objects"
+    )

@@ -1,0 +1,125 @@
+"""Open Graph Benchmark: graph and node classification, by OGB's own loaders and official splits."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import ogb
+import torch
+from ogb.graphproppred import PygGraphPropPredDataset
+from ogb.nodeproppred import PygNodePropPredDataset
+from torch_geometric.data import Data
+from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
+from torch_geometric.data.storage import GlobalStorage
+from torch_geometric.utils import remove_self_loops, to_undirected
+
+from graphdistill.core.data import GraphDataset, NodeDataset
+from graphdistill.datasets._cache import Tensors, joined, pack, unpack
+from graphdistill.datasets._official import official
+from graphdistill.datasets._roots import find
+
+NODE_NAMES = ("ogbn-arxiv", "ogbn-products")
+
+
+@functools.cache
+def master(family: str) -> dict[str, dict[str, str]]:
+    """OGB's own table of ``graphproppred`` or ``nodeproppred``: what it knows of each data set."""
+    with Path(ogb.__file__).with_name(family).joinpath("master.csv").open() as file:
+        head, *rows = csv.reader(file)
+    return {name: {row[0]: row[i] for row in rows} for i, name in enumerate(head) if name}
+
+
+def graph_names() -> list[str]:
+    """Names of OGB's graph classification data sets."""
+    return [n for n, facts in master("graphproppred").items() if "classification" in facts["task type"]]
+
+
+def load_ogbg(name: str, root: str | Path | None) -> GraphDataset:
+    """A graph classification data set of OGB with its official split."""
+    facts = master("graphproppred")[name]
+    if "classification" not in facts["task type"]:
+        raise ValueError(
+            f"name={name!r} is {facts['task type']}, which is not supported: distilled labels are classes; "
+            f"choose one of {', '.join(graph_names())}"
+        )
+    tensors = _load(name, root, facts, "graph", _read_graphs)
+    y = tensors["y"]
+    y = y.view(-1).long() if y.shape[1] == 1 else y.float()
+    molecules = facts["data type"] == "mol"
+    return GraphDataset(
+        name=name,
+        graphs=unpack(tensors),
+        y=y,
+        train=tensors["train"],
+        valid=tensors["valid"],
+        test=tensors["test"],
+        metric="rocauc" if molecules else "accuracy",
+        features="ogb" if molecules else "categorical",
+        notes=f"Open Graph Benchmark, official {facts['split']} split; OGB reports {facts['eval metric']}",
+    )
+
+
+def load_ogbn(name: str, root: str | Path | None) -> NodeDataset:
+    """A node classification data set of OGB with its official split, edges in both directions."""
+    facts = master("nodeproppred")[name]
+    if name not in NODE_NAMES:
+        raise ValueError(
+            f"name={name!r} is not supported: only node sets with features, one label a node and one kind of "
+            f"edge are; choose one of {', '.join(NODE_NAMES)}"
+        )
+    tensors = _load(name, root, facts, "node", _read_nodes)
+    notes = f"Open Graph Benchmark, official {facts['split']} split, edges made undirected"
+    return NodeDataset(name=name, notes=notes, **tensors)
+
+
+def _load(name: str, root: str | Path | None, facts: dict[str, str], kind: str, read: Any) -> Tensors:
+    folder = name.replace("-", "_")
+    source = find(root, *(f"{prefix}{folder}{end}" for prefix in ("ogb/", "") for end in ("", "_pyg")))
+    raw = ["edge", "num-node-list", "num-edge-list", f"{kind}-label"]
+    raw += [f"{part}-feat" for part in ("node", "edge") if facts[f"has_{part}_attr"] == "True"]
+    raw += [extra for extra in facts["additional node files"].split(",") if extra != "None"]
+    split = Path("split", facts["split"])
+    needs = [f"RELEASE_v{facts['version']}.txt", *(f"raw/{stem}.csv.gz" for stem in raw)]
+    if source is None or not (source / split / "split_dict.pt").exists():
+        needs += [str(split / f"{part}.csv.gz") for part in ("train", "valid", "test")]
+    return official(name, root, source, f"ogb/{folder}", needs, functools.partial(read, name))
+
+
+def _declared_safe() -> AbstractContextManager[None]:
+    """Lets torch load what OGB's loader stores, while that loader runs and no longer.
+
+    OGB leaves out ``weights_only``, so torch refuses every class in its files that is not declared safe. PyG
+    declares these itself in newer versions; torch would take that back, too, when the context ends.
+    """
+    known = torch.serialization.get_safe_globals()
+    needed = (Data, DataEdgeAttr, DataTensorAttr, GlobalStorage)
+    return torch.serialization.safe_globals([c for c in needed if c not in known])
+
+
+def _read_graphs(name: str, folder: Path) -> Tensors:
+    with _declared_safe():
+        dataset = PygGraphPropPredDataset(name=name, root=str(folder))
+        split = dataset.get_idx_split()
+    data, slices = dataset._data, dataset.slices
+    sizes = torch.tensor(data._num_nodes)
+    # ogbg-ppa has no node features: its nodes differ by their edges only.
+    x = torch.zeros(int(sizes.sum()), 1, dtype=torch.long) if data.x is None else data.x
+    graphs = joined(x, data.edge_index, data.edge_attr, sizes, slices["edge_index"])
+    return {**pack(graphs), "y": data.y, **_long(split)}
+
+
+def _read_nodes(name: str, folder: Path) -> Tensors:
+    with _declared_safe():
+        dataset = PygNodePropPredDataset(name=name, root=str(folder))
+        split = dataset.get_idx_split()
+    data = dataset._data
+    edges = to_undirected(remove_self_loops(data.edge_index)[0], num_nodes=data.num_nodes)
+    return {"x": data.x, "edge_index": edges, "y": data.y.view(-1).long(), **_long(split)}
+
+
+def _long(split: dict[str, Any]) -> Tensors:
+    return {part: torch.as_tensor(numbers).long() for part, numbers in split.items()}

@@ -1,0 +1,53 @@
+"""Where data lies: the folders that are searched, the cache, and what to say when nothing is found."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+NO_DOWNLOAD = ("pains", "digits", "digits-knn", "mnist5k")
+
+
+def cache_folder(*parts: str) -> Path:
+    """Folder of this library under the user's cache, made if need be."""
+    folder = _cache().joinpath(*parts)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"the cache folder {folder} cannot be made ({error}); "
+            "set XDG_CACHE_HOME to a folder that you may write to"
+        ) from error
+    return folder
+
+
+def roots(root: str | Path | None) -> list[Path]:
+    """Folders to search, first one first; the last one is where a download goes."""
+    if root is not None:
+        return [Path(root).expanduser()]
+    own = os.environ.get("GRAPHDISTILL_DATA")
+    # A folder set for the whole machine may be shared, so downloads go to the user's own cache.
+    return [*([Path(own).expanduser()] if own else []), _cache() / "data"]
+
+
+def find(root: str | Path | None, *choices: str) -> Path | None:
+    """First of the relative paths ``choices`` that exists under the folders to search."""
+    for folder in roots(root):
+        for choice in choices:
+            if (folder / choice).exists():
+                return folder / choice
+    return None
+
+
+def not_found(name: str, root: str | Path | None, where: str, why: str) -> FileNotFoundError:
+    """One line that tells what was searched for, where, and which data sets need no download."""
+    searched = ", ".join(str(folder / where) for folder in roots(root))
+    return FileNotFoundError(
+        f"{name} was not found (searched {searched}) and {why}. Put the files there or set root= or "
+        f"$GRAPHDISTILL_DATA; {', '.join(NO_DOWNLOAD)} need no download"
+    )
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "graphdistill"

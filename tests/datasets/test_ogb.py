@@ -1,0 +1,192 @@
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from graphdistill.datasets import _ogb, load
+
+TRIANGLES = {
+    "edge": [(0, 1), (1, 2), (0, 1), (0, 1)],
+    "num-node-list": [3, 2, 4],
+    "num-edge-list": [2, 1, 1],
+    "train": [0],
+    "valid": [1],
+    "test": [2],
+}
+ATOMS = {
+    "node-feat": [[n] * 9 for n in range(9)],
+    "edge-feat": [[1, 0, 0], [0, 0, 1], [3, 0, 1], [2, 0, 0]],
+}
+
+
+def tree(folder):
+    return sorted((str(p), p.stat().st_mtime_ns) for p in folder.rglob("*"))
+
+
+def test_molbace_has_its_published_numbers_and_its_folder_is_left_alone(data_root, capfd):
+    before = tree(data_root)
+    data = load("ogbg-molbace", data_root)
+    assert tree(data_root) == before
+    assert capfd.readouterr() == ("", "")
+    assert len(data.graphs) == 1513
+    assert data.graphs.num_nodes / 1513 == pytest.approx(34.0892, abs=1e-4)
+    assert data.graphs.edge_index.shape[1] / 1513 == pytest.approx(73.7184, abs=1e-4)
+    positives = [(len(s), int(data.y[s].sum())) for s in (data.train, data.valid, data.test)]
+    assert positives == [(1210, 480), (151, 130), (152, 81)]
+    assert (data.task, data.metric, data.features, data.y.dtype) == (
+        "multiclass",
+        "rocauc",
+        "ogb",
+        torch.long,
+    )
+    assert data.graphs.x.shape[1] == 9
+    assert data.graphs.edge_attr.shape[1] == 3
+
+
+def test_the_cache_gives_the_same_tensors(data_root, monkeypatch):
+    first = load("ogbg-molbace", data_root)
+    monkeypatch.setattr(_ogb, "PygGraphPropPredDataset", None)
+    second = load("ogbg-molbace", data_root)
+    for name in ("x", "edge_index", "edge_attr", "node_ptr", "edge_ptr"):
+        a, b = getattr(first.graphs, name), getattr(second.graphs, name)
+        assert a.dtype == b.dtype
+        assert torch.equal(a, b)
+
+
+def test_a_root_of_ogb_itself_and_half_written_files_in_it_are_fine(data_root, tmp_path):
+    shutil.copytree(data_root / "ogb" / "ogbg_molbace", tmp_path / "ogbg_molbace")
+    (tmp_path / "ogbg_molbace" / "processed").mkdir()
+    (tmp_path / "ogbg_molbace" / "processed" / "geometric_data_processed.pt").write_bytes(b"half")
+    assert len(load("ogbg-molbace", tmp_path).graphs) == 1513
+
+
+def test_a_damaged_cache_file_is_made_again(cache, write_ogb):
+    root = write_ogb("ogbg-molclintox", "scaffold", **TRIANGLES, **ATOMS, y=[[0, 1], [1, 1], [0, 0]])
+    load("ogbg-molclintox", root)
+    (path,) = (cache / "graphdistill" / "prepared").glob("ogbg-molclintox-*")
+    path.write_bytes(path.read_bytes()[:100])
+    assert len(load("ogbg-molclintox", root).graphs) == 3
+    assert not list(path.parent.glob("*.partial"))
+    assert not list((cache / "graphdistill" / "scratch").iterdir())
+
+
+def test_many_tasks_keep_their_missing_labels(write_ogb):
+    root = write_ogb("ogbg-molmuv", "scaffold", **TRIANGLES, **ATOMS, y=[[0, ""], ["", 1], [1, 0]])
+    data = load("ogbg-molmuv", root)
+    assert data.task == "multilabel"
+    assert torch.equal(data.y.nan_to_num(-1), torch.tensor([[0.0, -1], [-1, 1], [1, 0]]))
+    assert data.graphs[2].num_nodes == 4
+    assert data.graphs[0].edge_index.tolist() == [[0, 1, 1, 2], [1, 0, 2, 1]]
+    assert data.graphs[0].edge_attr.tolist() == [[1, 0, 0], [1, 0, 0], [0, 0, 1], [0, 0, 1]]
+
+
+def test_ppa_has_graphs_without_node_features(write_ogb):
+    root = write_ogb("ogbg-ppa", "species", **TRIANGLES, **{"edge-feat": [[0.1] * 7] * 4}, y=[0, 36, 5])
+    data = load("ogbg-ppa", root)
+    assert data.graphs.x.tolist() == [[0]] * 9
+    assert data.graphs.edge_attr.shape == (8, 7)
+    assert (data.features, data.metric, data.num_outputs) == ("categorical", "accuracy", 37)
+
+
+def test_arxiv_gets_both_directions_of_its_edges(write_ogb):
+    files = {**TRIANGLES, "num-node-list": [3], "num-edge-list": [3], "edge": [(0, 1), (1, 2), (2, 2)]}
+    files |= {"node-feat": [[0.5, 1], [1, 2], [3, 4]], "node_year": [1, 2, 3], "y": [0, 2, 1]}
+    data = load("ogbn-arxiv", write_ogb("ogbn-arxiv", "time", label="node-label", **files))
+    assert data.edge_index.tolist() == [[0, 1, 1, 2], [1, 0, 2, 1]]
+    assert data.y.tolist() == [0, 2, 1]
+    assert data.x.dtype == torch.float
+
+
+def test_a_missing_file_is_named(write_ogb):
+    root = write_ogb("ogbg-molsider", "scaffold", **TRIANGLES, **ATOMS, y=[[0, 1]] * 3)
+    (root / "ogb" / "ogbg_molsider" / "raw" / "edge.csv.gz").unlink()
+    with pytest.raises(FileNotFoundError, match=r"raw.edge\.csv\.gz is missing, so ogbg-molsider"):
+        load("ogbg-molsider", root)
+
+
+def test_an_older_release_is_refused_without_a_question(write_ogb):
+    root = write_ogb("ogbg-molsider", "scaffold", **TRIANGLES, **ATOMS, y=[[0, 1]] * 3)
+    (root / "ogb" / "ogbg_molsider" / "RELEASE_v1.txt").unlink()
+    with pytest.raises(FileNotFoundError, match=r"RELEASE_v1\.txt is missing"):
+        load("ogbg-molsider", root)
+
+
+def test_a_damaged_file_is_named(write_ogb):
+    root = write_ogb("ogbg-molsider", "scaffold", **TRIANGLES, **ATOMS, y=[[0, 1]] * 3)
+    path = root / "ogb" / "ogbg_molsider" / "raw" / "node-feat.csv.gz"
+    path.write_bytes(path.read_bytes()[:-12])
+    with pytest.raises(OSError, match=r"ogbg-molsider cannot be read: .*node-feat\.csv\.gz is damaged"):
+        load("ogbg-molsider", root)
+
+
+def test_files_that_do_not_fit_each_other_are_refused(write_ogb):
+    files = TRIANGLES | {"edge": [(0, 1), (1, 2), (0, 1), (0, 7)]}
+    root = write_ogb("ogbg-molsider", "scaffold", **files, **ATOMS, y=[[0, 1]] * 3)
+    with pytest.raises(OSError, match="2 of 8 edges point outside of their graph"):
+        load("ogbg-molsider", root)
+
+
+@pytest.mark.parametrize("name", ["ogbg-molesol", "ogbg-molfreesolv", "ogbg-mollipo", "ogbg-code2"])
+def test_what_is_no_classification_is_refused(name):
+    with pytest.raises(ValueError, match=f"name='{name}' is .* which is not supported.* ogbg-molhiv"):
+        load(name)
+
+
+@pytest.mark.parametrize("name", ["ogbn-proteins", "ogbn-mag", "ogbn-papers100M"])
+def test_other_node_sets_of_ogb_are_refused(name):
+    with pytest.raises(ValueError, match=f"name='{name}' is not supported.*ogbn-arxiv, ogbn-products"):
+        load(name)
+
+
+def offline(*_args, **_kwargs):
+    raise OSError("no network")
+
+
+def test_without_a_network_the_error_tells_the_way_out(tmp_path, monkeypatch):
+    monkeypatch.setattr("ogb.utils.url.ur.urlopen", offline)
+    with pytest.raises(FileNotFoundError, match="ogbg-molbbbp was not found") as caught:
+        load("ogbg-molbbbp", tmp_path / "new")
+    message = str(caught.value)
+    assert str(tmp_path / "new" / "ogb" / "ogbg_molbbbp") in message
+    assert "pains, digits, digits-knn, mnist5k need no download" in message
+    assert "\n" not in message
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_large_download_is_refused_without_a_question(tmp_path, monkeypatch):
+    class Huge:
+        def info(self):
+            return {"Content-Length": str(3 << 30)}
+
+    monkeypatch.setattr("ogb.utils.url.ur.urlopen", lambda url: Huge())
+    with pytest.raises(FileNotFoundError, match="larger than a gigabyte"):
+        load("ogbg-ppa", tmp_path)
+
+
+def test_a_download_leaves_the_official_layout(write_ogb, tmp_path, monkeypatch):
+    source = write_ogb("ogbg-molsider", "scaffold", **TRIANGLES, **ATOMS, y=[[0, 1], [1, 0], [1, 1]])
+
+    def fetch(url, folder):
+        archive = Path(folder, "sider.zip")
+        archive.touch()
+        return str(archive)
+
+    def unpack(path, folder):
+        shutil.copytree(source / "ogb" / "ogbg_molsider", Path(folder, "sider"))
+
+    monkeypatch.setattr("ogb.graphproppred.dataset_pyg.decide_download", lambda url: True)
+    monkeypatch.setattr("ogb.graphproppred.dataset_pyg.download_url", fetch)
+    monkeypatch.setattr("ogb.graphproppred.dataset_pyg.extract_zip", unpack)
+    root = tmp_path / "user"
+    first = load("ogbg-molsider", root)
+    assert [p.name for p in (root / "ogb").iterdir()] == ["ogbg_molsider"]
+    assert {p.name for p in (root / "ogb" / "ogbg_molsider").iterdir()} == {"RELEASE_v1.txt", "raw", "split"}
+    monkeypatch.setattr("ogb.graphproppred.dataset_pyg.download_url", None)
+    assert torch.equal(load("ogbg-molsider", root).y, first.y)
+
+
+def test_torch_stays_as_strict_as_before(data_root):
+    before = set(torch.serialization.get_safe_globals())
+    load("ogbg-molbace", data_root)
+    assert set(torch.serialization.get_safe_globals()) == before

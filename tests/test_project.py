@@ -1,0 +1,140 @@
+"""The rules of the house that a machine can hold: where imports go, tests that mirror modules, sizes."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import graphdistill
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "graphdistill"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+ROOMS = sorted({p.parent.name for p in PACKAGE.glob("*/*.py")})
+METHODS = [room for room in ROOMS if room not in ("core", "datasets", "bench")]
+PYTHON = sorted(p for top in ("graphdistill", "fed", "examples", "tests") for p in (ROOT / top).rglob("*.py"))
+
+
+def name(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported(source, package):
+    """Absolute names of all that a module of ``package`` imports, anywhere in its source."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            names |= {f"{base}.{alias.name}" for alias in node.names}
+    return names
+
+
+def forbidden(room, names):
+    """Those of ``names`` that a module in ``room`` may not import; the room of the package itself is ''."""
+    may = {
+        "core": {"core"},
+        "datasets": {"core", "datasets"},
+        "bench": set(ROOMS),
+        "": set(ROOMS) - {"bench"},
+    }.get(room, {"core", "datasets", room})
+    bad = set()
+    for full in names:
+        top, _, rest = full.partition(".")
+        other = rest.split(".")[0]
+        if top in ("fed", "tests", "examples", "reference") or (
+            top == "flwr" and room in ("core", "datasets")
+        ):
+            bad.add(full)
+        elif top == "graphdistill" and other in ROOMS and other not in may:
+            bad.add(full)
+    return bad
+
+
+def test_imports_are_read_right():
+    source = (
+        "import a.b\nfrom c import d as e\nfrom . import f\nfrom ..g import h\ndef i():\n    from .j import k"
+    )
+    assert imported(source, "p.q") == {"a.b", "c.d", "p.q.f", "p.g.h", "p.q.j.k"}
+
+
+@pytest.mark.parametrize(
+    ("room", "full", "allowed"),
+    [
+        ("core", "graphdistill.core.data.Graphs", True),
+        ("core", "graphdistill.__version__", True),
+        ("core", "graphdistill.datasets.load", False),
+        ("core", "flwr.app", False),
+        ("datasets", "graphdistill.core.data", True),
+        ("datasets", "graphdistill.mirage", False),
+        ("mirage", "graphdistill.datasets", True),
+        ("mirage", "tests.reference", False),
+        ("mirage", "fed.app", False),
+        ("vqgraph", "graphdistill.mirage.mining", False),
+        ("bench", "graphdistill.mirage", True),
+    ],
+)
+def test_the_rule_itself(room, full, allowed, monkeypatch):
+    monkeypatch.setitem(globals(), "ROOMS", ["bench", "core", "datasets", "mirage", "vqgraph"])
+    assert forbidden(room, {full}) == (set() if allowed else {full})
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_imports_run_one_way(path):
+    folders = path.relative_to(PACKAGE).parts[:-1]
+    names = imported(path.read_text(encoding="utf-8"), ".".join(["graphdistill", *folders]))
+    assert forbidden(folders[0] if folders else "", names) == set()
+
+
+def mirrors(path):
+    """The test files that a module may have, of which one has to be there."""
+    inside = path.relative_to(PACKAGE)
+    stems = ["command", "main"] if path.stem == "__main__" else [path.stem.strip("_")]
+    return [ROOT / "tests" / inside.parent / f"test_{stem}.py" for stem in stems]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in MODULES if p.stem != "__init__" and p.relative_to(PACKAGE).parts[0] in ("core", *METHODS)],
+    ids=name,
+)
+def test_every_module_has_its_tests(path):
+    choices = mirrors(path)
+    assert any(p.is_file() for p in choices), f"{name(path)} wants {' or '.join(map(name, choices))}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_nothing_prints_at_import(path):
+    outside = [
+        n for n in ast.parse(path.read_text(encoding="utf-8")).body if not isinstance(n, ast.FunctionDef)
+    ]
+    calls = [n for top in outside for n in ast.walk(top) if isinstance(n, ast.Call)]
+    assert [c.lineno for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"] == []
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=name)
+def test_folders_are_at_most_three_deep(path):
+    assert len(path.relative_to(ROOT).parts) - 1 <= 3
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=name)
+def test_no_file_asks_to_be_two(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_the_changelog_tells_of_this_version():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## \[(\d[^]]*)\]", text, flags=re.MULTILINE)
+    assert versions[0] == graphdistill.__version__
+
+
+def test_pins_cover_what_is_depended_on():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    wanted = set(re.findall(r'"([a-z][\w-]*)>=', project))
+    pinned = set(
+        re.findall(r"^([\w-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    assert wanted <= pinned
