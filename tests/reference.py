@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
 
-def closed_itemsets_naive(
-    transactions: Sequence[Sequence[int]], min_support: int
-) -> list[tuple[tuple[int, ...], int]]:
+
+def closed_itemsets_naive(transactions: Sequence[Sequence[int]], min_support: int) -> list[tuple[tuple[int, ...], int]]:
     """Count every itemset there is; keep those of enough support that no larger one equals in support."""
     sets = [set(t) for t in transactions]
     universe = sorted(set().union(*sets))
@@ -24,3 +26,71 @@ def closed_itemsets_naive(
         if not any(set(items) < set(other) and count == more for other, more in frequent.items())
     ]
     return sorted(closed, key=lambda pair: (-pair[1], pair[0]))
+
+
+def canonical_tree(data: Data, node: int, depth: int, degrees: bool = False) -> str:
+    """Unfold a node's computation tree to ``depth`` and write it down with its children in sorted order."""
+    assert data.edge_index is not None
+    sources, targets = data.edge_index.tolist()
+    here = _written(data.x, node)
+    if degrees:
+        here += f" of {targets.count(node)}"
+    children = []
+    if depth:
+        for slot in [slot for slot, target in enumerate(targets) if target == node]:
+            below = canonical_tree(data, sources[slot], depth - 1, degrees)
+            children.append(f"{_written(data.edge_attr, slot)}{below}")
+    return f"<{here}{''.join(sorted(children))}>"
+
+
+def _written(values: Tensor | None, row: int) -> str:
+    """One row of features as text; 0.0 and -0.0 are one number."""
+    if values is None:
+        return ""
+    return ",".join(repr(v + 0.0 if isinstance(v, float) else v) for v in values[row].tolist()) + ";"
+
+
+def raw_bytes_naive(graphs: Sequence[Data]) -> list[int]:
+    """Bytes of each graph, counted with Python lists."""
+    node_bytes = _row_bytes_naive([row for g in graphs for row in g.x.tolist()], graphs[0].x)
+    edge_bytes = 0
+    if graphs[0].edge_attr is not None:
+        rows = [row for g in graphs for row in g.edge_attr.tolist()]
+        edge_bytes = _row_bytes_naive(rows, graphs[0].edge_attr)
+    out = []
+    for graph in graphs:
+        attrs = graph.edge_attr.tolist() if graph.edge_attr is not None else [[]] * graph.edge_index.shape[1]
+        # Adding zero makes one number of 0.0 and -0.0.
+        edges = [(s, t, *(v + 0 for v in a)) for (s, t), a in zip(graph.edge_index.T.tolist(), attrs, strict=True)]
+        twins = all(edges.count(edge) == edges.count((edge[1], edge[0], *edge[2:])) for edge in edges)
+        loops = sum(edge[0] == edge[1] for edge in edges)
+        stored = (len(edges) - loops) // 2 + loops if twins else len(edges)
+        nodes = len(graph.x)
+        end = _width_naive(nodes)
+        out.append(nodes * node_bytes + stored * (2 * end + edge_bytes) + end + _width_naive(stored) + 1)
+    return out
+
+
+def _width_naive(number: int) -> int:
+    return 1 if number < 2**8 else 2 if number < 2**16 else 4
+
+
+def _row_bytes_naive(rows: Sequence[Sequence[float]], like: Tensor) -> int:
+    if like.is_floating_point():
+        return like.element_size() * like.shape[1] if rows else 0
+    limits = {1: (0, 2**8 - 1), 2: (-(2**15), 2**15 - 1), 4: (-(2**31), 2**31 - 1), 8: (-(2**63), 2**63 - 1)}
+    return sum(
+        next(size for size, (low, high) in limits.items() if low <= min(column) and max(column) <= high)
+        for column in zip(*rows, strict=True)
+    )
+
+
+def segment_sum_naive(ptr: Tensor, index: Tensor, weight: Tensor | None, x: Tensor) -> Tensor:
+    """Add up the gathered rows of every segment one by one."""
+    out = []
+    for first, last in zip(ptr[:-1].tolist(), ptr[1:].tolist(), strict=True):
+        total = torch.zeros(x.shape[1:], dtype=x.dtype)
+        for slot in range(first, last):
+            total = total + x[index[slot]] * (1 if weight is None else weight[slot])
+        out.append(total)
+    return torch.stack(out) if out else x.new_zeros(0, *x.shape[1:])

@@ -45,9 +45,7 @@ def forbidden(room, names):
     for full in names:
         top, _, rest = full.partition(".")
         other = rest.split(".")[0]
-        if top in ("fed", "tests", "examples", "reference") or (
-            top == "flwr" and room in ("core", "datasets")
-        ):
+        if top in ("fed", "tests", "examples", "reference") or (top == "flwr" and room in ("core", "datasets")):
             bad.add(full)
         elif top == "graphdistill" and other in ROOMS and other not in may:
             bad.add(full)
@@ -55,9 +53,7 @@ def forbidden(room, names):
 
 
 def test_imports_are_read_right():
-    source = (
-        "import a.b\nfrom c import d as e\nfrom . import f\nfrom ..g import h\ndef i():\n    from .j import k"
-    )
+    source = "import a.b\nfrom c import d as e\nfrom . import f\nfrom ..g import h\ndef i():\n    from .j import k"
     assert imported(source, "p.q") == {"a.b", "c.d", "p.q.f", "p.g.h", "p.q.j.k"}
 
 
@@ -108,9 +104,7 @@ def test_every_module_has_its_tests(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_nothing_prints_at_import(path):
-    outside = [
-        n for n in ast.parse(path.read_text(encoding="utf-8")).body if not isinstance(n, ast.FunctionDef)
-    ]
+    outside = [n for n in ast.parse(path.read_text(encoding="utf-8")).body if not isinstance(n, ast.FunctionDef)]
     calls = [n for top in outside for n in ast.walk(top) if isinstance(n, ast.Call)]
     assert [c.lineno for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"] == []
 
@@ -134,7 +128,5 @@ def test_the_changelog_tells_of_this_version():
 def test_pins_cover_what_is_depended_on():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     wanted = set(re.findall(r'"([a-z][\w-]*)>=', project))
-    pinned = set(
-        re.findall(r"^([\w-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
-    )
+    pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE))
     assert wanted <= pinned

@@ -110,12 +110,15 @@ class Graphs:
         if not graphs:
             raise ValueError("graphs: the list is empty; give at least one torch_geometric Data object")
         columns = []
+        without = [position for position, graph in enumerate(graphs) if graph.x is None]
+        if 0 < len(without) < len(graphs):
+            raise ValueError(f"graphs[{without[0]}].x is absent while other graphs have one; give it to all or none")
         for position, graph in enumerate(graphs):
             columns.append(_columns(graph, position))
             for name, first, here in zip(("x", "edge_attr"), columns[0][::2], columns[-1][::2], strict=True):
-                if _kind(first) != _kind(here):
+                if kind_of(first) != kind_of(here):
                     raise ValueError(
-                        f"graphs[{position}].{name} is {_kind(here)} but graphs[0].{name} is {_kind(first)}; "
+                        f"graphs[{position}].{name} is {kind_of(here)} but graphs[0].{name} is {kind_of(first)}; "
                         f"give every graph features of the same width and type"
                     )
         xs, indices, attrs = zip(*columns, strict=True)
@@ -196,16 +199,26 @@ def _columns(graph: Data, position: int) -> tuple[Tensor, Tensor, Tensor | None]
         # Without features the in-degree is the usual stand-in; it is what the neighbourhood itself tells.
         x = torch.bincount(index[1], minlength=graph.num_nodes)
     attr = graph.edge_attr
-    x = x.view(len(x), -1)
-    attr = None if attr is None else attr.view(len(attr), -1)
+    x = x[:, None] if x.dim() == 1 else x
+    if attr is not None:
+        attr = attr[:, None] if attr.dim() == 1 else attr
+        if len(attr) != index.shape[1]:
+            raise ValueError(
+                f"{here}.edge_attr has {len(attr)} rows but there are {index.shape[1]} edges; give each edge one row"
+            )
     for name, values in (("x", x), ("edge_attr", attr)):
         if values is not None and values.is_floating_point() and not torch.isfinite(values).all():
             raise ValueError(f"{here}.{name} holds NaN or infinite values; replace them before distilling")
     return x, index, attr
 
 
-def _kind(values: Tensor | None) -> str:
-    """Width and type of a feature matrix in words, for error messages and to compare graphs."""
+def kind_of(values: Tensor | None) -> str:
+    """Width and type of a feature matrix in words, for error messages and to compare collections.
+
+    Example:
+        >>> kind_of(torch.zeros(3, 2)), kind_of(None)
+        ('float of width 2', 'absent')
+    """
     if values is None:
         return "absent"
     return f"{'float' if values.is_floating_point() else 'integer'} of width {values.shape[1]}"

@@ -57,7 +57,7 @@ def fit(
     metric: Metric,
     task: Task,
     weight: Tensor | None = None,
-    config: FitConfig = FitConfig(),  # noqa: B008
+    config: FitConfig = FitConfig(),
     seed: int = 0,
 ) -> Fitted:
     """Train a network in place and leave it at the checkpoint that validation liked best.
@@ -69,7 +69,8 @@ def fit(
         train: training graphs as a forest of the network's depth.
         y: labels, hard long ``[n]``, soft float ``[n, C]``, or float ``[n, T]`` with NaN.
         valid: forest and labels that checkpoints are chosen on.
-        metric, task: as the data set says.
+        metric: as the data set says.
+        task: as the data set says.
         weight: importance of each graph, float ``[n]``; scaled to mean 1. (default: all equal)
         config: steps, step size, patience.
         seed: for batches and dropout.
@@ -87,7 +88,7 @@ def fit(
         for step in range(1, config.steps + 1):
             start = time.perf_counter()
             model.train()
-            batch, rows = train, slice(None)
+            batch, rows = train, torch.arange(len(train))
             if len(train) > config.batch_size:
                 if len(queue) < config.batch_size:
                     queue = torch.cat([queue, torch.randperm(len(train), generator=batches)])
@@ -101,7 +102,7 @@ def fit(
             seconds += time.perf_counter() - start
             if step % config.eval_every == 0 or step == config.steps:
                 here = score(predict(model, valid[0]), valid[1], metric)
-                if here > best:
+                if here > best or not best_step:
                     best, best_step, best_state = here, step, copy.deepcopy(model.state_dict())
                 elif step - best_step >= config.patience * config.eval_every:
                     break
@@ -113,4 +114,5 @@ def fit(
 def predict(model: GNN, forest: Forest) -> Tensor:
     """Logits of all graphs in evaluation mode, ``[G, C]``."""
     model.eval()
-    return model(forest)
+    logits: Tensor = model(forest)
+    return logits

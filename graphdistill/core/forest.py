@@ -5,7 +5,7 @@ Shape legend: G graphs, P pairs of a graph and a tree that occurs in it, n_k tre
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import torch
@@ -34,6 +34,10 @@ class Forest:
     tree: Tensor
     count: Tensor
 
+    def __getstate__(self) -> dict[str, object]:
+        """The fields alone: what is derived from them is rebuilt at its first use."""
+        return {f.name: self.__dict__[f.name] for f in fields(self)}
+
     def __len__(self) -> int:
         return len(self.ptr) - 1
 
@@ -48,17 +52,30 @@ class Forest:
         A graph's trees are ascending, so their gaps are small; each gap carries a bit that says whether a count
         other than one follows. Small after :meth:`by_frequency`.
         """
-        gap = self.tree.clone()
-        gap[1:] -= self.tree[:-1]
-        first = self.ptr[:-1][self.ptr.diff() > 0]
-        gap[first] = self.tree[first]
         many = self.count != 1
         return {
             **self.trees.payload(),
             "pairs": varint.encode(self.ptr.diff()),
-            "tree": varint.encode(2 * gap + many),
+            "tree": varint.encode(self._steps),
             "count": varint.encode(self.count[many]),
         }
+
+    @cached_property
+    def _steps(self) -> Tensor:
+        """Twice the gap to the graph's previous tree, plus one where the count is not one."""
+        gap = self.tree.clone()
+        gap[1:] -= self.tree[:-1]
+        first = self.ptr[:-1][self.ptr.diff() > 0]
+        gap[first] = self.tree[first]
+        return 2 * gap + (self.count != 1)
+
+    @cached_property
+    def pair_bytes(self) -> Tensor:
+        """Payload bytes of each graph apart from the dictionary, long ``[G]``."""
+        many = self.count != 1
+        per_pair = varint.lengths(self._steps)
+        per_pair[many] += varint.lengths(self.count[many])
+        return varint.lengths(self.ptr.diff()).index_add(0, self.graph, per_pair)
 
     @classmethod
     def from_payload(cls, payload: dict[str, Tensor]) -> Forest:
@@ -85,12 +102,15 @@ class Forest:
         """Graph of each pair, long ``[P]``."""
         return torch.repeat_interleave(torch.arange(len(self), device=self.ptr.device), self.ptr.diff())
 
-    def readout(self, num_rows: int) -> Segments:
-        """Count-weighted sums over the trees of each graph, for ``num_rows`` deepest trees."""
-        if "_readout" not in self.__dict__:
-            self.__dict__["_readout"] = Segments(self.ptr, self.tree, num_rows, self.count)
-        out: Segments = self.__dict__["_readout"]
-        return out
+    @cached_property
+    def readout(self) -> Segments:
+        """Count-weighted sums over the trees of each graph."""
+        return Segments(self.ptr, self.tree, self.trees.sizes[-1], self.count)
+
+    @cached_property
+    def num_nodes(self) -> Tensor:
+        """Number of nodes of each graph, long ``[G]``."""
+        return torch.zeros(len(self), dtype=torch.long).index_add_(0, self.graph, self.count)
 
     def subset(self, index: Tensor, *, shrink: bool = True) -> Forest:
         """The graphs numbered ``index``; with ``shrink`` the dictionary keeps only what they need."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from graphdistill.core.data import Graphs, pointer, ranges
+from graphdistill.core.data import Graphs, kind_of, pointer, ranges
 from graphdistill.core.forest import Forest, collect
 from graphdistill.core.trees import Level, Trees, write_level
 from graphdistill.core.wl import group, hash_children, hash_edges, hash_labels, hash_rows
@@ -53,6 +53,8 @@ def grow(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
     if graphs.edge_attr is not None:
         _, edge_row, edge_first = group(hash_rows(graphs.edge_attr, salt=2))
         edge_attr, edge = graphs.edge_attr[edge_first], edge_row[slots]
+        if verify:
+            assert torch.equal(edge_attr[edge_row], graphs.edge_attr), "two edges share a 128-bit id"
     neighbour = source[slots]
     levels = []
     for _ in range(depth):
@@ -98,7 +100,7 @@ def merge(forests: Sequence[Forest]) -> Forest:
         The graphs of all forests in order, over one dictionary.
 
     Raises:
-        ValueError: depths or feature widths differ, or only some have edge features.
+        ValueError: depths, or widths or types of features or edge features, differ.
 
     Example:
         >>> from torch_geometric.data import Data
@@ -107,17 +109,17 @@ def merge(forests: Sequence[Forest]) -> Forest:
         >>> len(whole), whole.trees.sizes
         (2, (1, 1))
     """
-    if len({(f.trees.depth, f.trees.x.shape[1], f.trees.edge_attr is None) for f in forests}) != 1:
-        kinds = [(f.trees.depth, f.trees.x.shape[1], f.trees.edge_attr is not None) for f in forests]
-        raise ValueError(f"forests differ in (depth, feature width, edge features): {kinds}; grow them alike")
+    kinds = {(f.trees.depth, kind_of(f.trees.x), kind_of(f.trees.edge_attr)) for f in forests}
+    if len(kinds) != 1:
+        raise ValueError(f"forests differ in (depth, features, edge features): {sorted(kinds)}; grow them alike")
     parts = [f.trees for f in forests]
     ids = [torch.cat(level) for level in zip(*(p.ids() for p in parts), strict=True)]
-    edge_attr, edge_maps = None, [None] * len(parts)
+    edge_attr, edge_maps = None, list[Tensor]()
     if parts[0].edge_attr is not None:
         table = torch.cat([p.edge_attr for p in parts if p.edge_attr is not None])
         _, edge_map, first = group(hash_rows(table, salt=2))
         edge_attr = table[first]
-        edge_maps = edge_map.split([len(p.edge_attr) for p in parts if p.edge_attr is not None])
+        edge_maps = list(edge_map.split([len(p.edge_attr) for p in parts if p.edge_attr is not None]))
     _, row, first = group(ids[0])
     x, degree = torch.cat([p.x for p in parts])[first], torch.cat([p.degree for p in parts])[first]
     levels = []

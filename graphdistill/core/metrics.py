@@ -55,7 +55,8 @@ def score(logits: Tensor, y: Tensor, metric: Metric) -> float:
         known = ~torch.isnan(y)
         columns = [(logits[k, t], y[k, t].long()) for t, k in enumerate(known.T)]
         if metric == "accuracy":
-            return float(np.mean([float(((s > 0) == (t > 0)).double().mean()) for s, t in columns if len(t)]))
+            right = [float(((s > 0) == (t > 0)).double().mean()) for s, t in columns if len(t)]
+            return float(np.mean(right)) if right else float("nan")
     scores = [
         float(roc_auc_score(truth.numpy(), scores.detach().double().numpy()))
         for scores, truth in columns

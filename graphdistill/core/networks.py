@@ -38,9 +38,10 @@ class CategoricalEncoder(nn.Module):
 
     def __init__(self, sizes: Sequence[int], channels: int):
         super().__init__()
-        self.embeddings = nn.ModuleList(nn.Embedding(size, channels) for size in sizes)
-        for embedding in self.embeddings:
-            nn.init.xavier_uniform_(embedding.weight)
+        tables = [nn.Embedding(size, channels) for size in sizes]
+        for table in tables:
+            nn.init.xavier_uniform_(table.weight)
+        self.embeddings = nn.ModuleList(tables)
 
     def forward(self, x: Tensor) -> Tensor:
         """Encode integers ``[n, F]`` to ``[n, channels]``."""
@@ -72,7 +73,9 @@ def _encoder(values: Tensor, features: Features, channels: int, edges: bool) -> 
         return _OGB((BondEncoder if edges else AtomEncoder)(channels))
     if values.is_floating_point():
         return _Linear(values.shape[1], channels)
-    return CategoricalEncoder([int(column.max()) + 1 for column in values.T], channels)
+    if len(values) and int(values.min()) < 0:
+        raise ValueError(f"categorical features hold {int(values.min())}; number categories from 0, or give floats")
+    return CategoricalEncoder([int(column.max()) + 1 if len(column) else 1 for column in values.T], channels)
 
 
 class _Conv(nn.Module):
@@ -92,8 +95,10 @@ class _Conv(nn.Module):
 
 
 class GINConv(_Conv):
-    r"""Graph isomorphism convolution (Xu et al., ICLR 2019, https://arxiv.org/abs/1810.00826; with edge features
-    Hu et al., 2020): :math:`\mathrm{MLP}((1 + \epsilon) h_v + \sum_u \mathrm{relu}(h_u + e_{uv}))`.
+    r"""Graph isomorphism convolution (Xu et al., ICLR 2019, https://arxiv.org/abs/1810.00826).
+
+    With edge features as in Hu et al., 2020:
+    :math:`\mathrm{MLP}((1 + \epsilon) h_v + \sum_u \mathrm{relu}(h_u + e_{uv}))`.
     """
 
     def __init__(self, channels: int, edge_encoder: nn.Module | None):
@@ -101,16 +106,16 @@ class GINConv(_Conv):
         self.eps = nn.Parameter(torch.zeros(1))
         self.mlp = nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, channels))
 
-    def forward(
-        self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]
-    ) -> Tensor:
+    def forward(self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]) -> Tensor:
+        """Embed the trees of ``level`` from those one level down, ``h``; ``degrees`` are those of both levels."""
         message, segments = self.messages(h, level, edge_attr)
         out: Tensor = self.mlp((1 + self.eps) * h.index_select(0, level.own) + segments.sum(message))
         return out
 
 
 class GraphSAGEConv(_Conv):
-    r"""GraphSAGE convolution (Hamilton et al., NeurIPS 2017, https://arxiv.org/abs/1706.02216):
+    r"""GraphSAGE convolution (Hamilton et al., NeurIPS 2017, https://arxiv.org/abs/1706.02216).
+
     :math:`W_1 h_v + W_2 \, \mathrm{mean}_u \, \mathrm{relu}(h_u + e_{uv})`.
     """
 
@@ -119,9 +124,8 @@ class GraphSAGEConv(_Conv):
         self.neighbours = nn.Linear(channels, channels)
         self.root = nn.Linear(channels, channels, bias=False)
 
-    def forward(
-        self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]
-    ) -> Tensor:
+    def forward(self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]) -> Tensor:
+        """Embed the trees of ``level`` from those one level down, ``h``; ``degrees`` are those of both levels."""
         message, segments = self.messages(h, level, edge_attr)
         mean = segments.sum(message) / degrees[1].clamp(min=1).to(h.dtype)[:, None]
         out: Tensor = self.neighbours(mean) + self.root(h.index_select(0, level.own))
@@ -129,7 +133,8 @@ class GraphSAGEConv(_Conv):
 
 
 class GCNConv(_Conv):
-    r"""Graph convolution (Kipf and Welling, ICLR 2017, https://arxiv.org/abs/1609.02907):
+    r"""Graph convolution (Kipf and Welling, ICLR 2017, https://arxiv.org/abs/1609.02907).
+
     :math:`W \sum_{u \in N(v) \cup v} h_u / \sqrt{(d_u + 1)(d_v + 1)}` with in-degrees d; edge features are added
     to the message before a ReLU.
     """
@@ -138,9 +143,8 @@ class GCNConv(_Conv):
         super().__init__(channels, edge_encoder)
         self.linear = nn.Linear(channels, channels)
 
-    def forward(
-        self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]
-    ) -> Tensor:
+    def forward(self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]) -> Tensor:
+        """Embed the trees of ``level`` from those one level down, ``h``; ``degrees`` are those of both levels."""
         source, target = ((d.to(h.dtype) + 1).rsqrt()[:, None] for d in degrees)
         # A positive factor passes through the ReLU, so the source's share can be applied before it.
         if self.edge_encoder is None or edge_attr is None:
@@ -154,9 +158,10 @@ class GCNConv(_Conv):
 
 
 class GATConv(_Conv):
-    r"""Graph attention (Velickovic et al., ICLR 2018, https://arxiv.org/abs/1710.10903): softmax over neighbours
-    and self of :math:`\mathrm{leakyrelu}(a_s W h_u + a_t W h_v + a_e e_{uv})`; the self-loop takes the mean of
-    the edge terms.
+    r"""Graph attention (Velickovic et al., ICLR 2018, https://arxiv.org/abs/1710.10903).
+
+    Softmax over neighbours and self of :math:`\mathrm{leakyrelu}(a_s W h_u + a_t W h_v + a_e e_{uv})`; the
+    self-loop takes the mean of the edge terms.
     """
 
     def __init__(self, channels: int, edge_encoder: nn.Module | None, heads: int = 4):
@@ -168,9 +173,8 @@ class GATConv(_Conv):
             nn.Parameter(nn.init.xavier_uniform_(torch.empty(heads, channels // heads))) for _ in range(3)
         )
 
-    def forward(
-        self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]
-    ) -> Tensor:
+    def forward(self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]) -> Tensor:
+        """Embed the trees of ``level`` from those one level down, ``h``; ``degrees`` are those of both levels."""
         slot_tree, n = level.target, len(level.own)
         z = self.linear(h).view(len(h), self.heads, -1)
         source, target = (z * self.source).sum(-1), (z * self.target).sum(-1)
@@ -178,7 +182,7 @@ class GATConv(_Conv):
         score = source.index_select(0, level.child) + own.index_select(0, slot_tree)
         loop = source.index_select(0, level.own) + own
         if self.edge_encoder is not None and edge_attr is not None and level.edge is not None:
-            e = self.edge_encoder(edge_attr).view(len(edge_attr), self.heads, -1)
+            e = self.edge_encoder(edge_attr).unflatten(1, (self.heads, -1))
             term = (e * self.edge).sum(-1).index_select(0, level.edge)
             score = score + term
             total = torch.zeros_like(loop).index_add(0, slot_tree, term)
@@ -190,8 +194,9 @@ class GATConv(_Conv):
         score, loop = (score - top.index_select(0, slot_tree)).exp(), (loop - top).exp()
         norm = loop.index_add(0, slot_tree, score)
         message = z.index_select(0, level.child) * score[..., None]
-        out = (z.index_select(0, level.own) * loop[..., None]).index_add(0, slot_tree, message)
-        return (out / norm[..., None]).reshape(n, -1) + self.bias
+        total = (z.index_select(0, level.own) * loop[..., None]).index_add(0, slot_tree, message)
+        out: Tensor = (total / norm[..., None]).reshape(n, -1) + self.bias
+        return out
 
 
 class WeightedBatchNorm(nn.BatchNorm1d):
@@ -230,7 +235,7 @@ class GNN(nn.Module):
         out_channels: number of logits.
         hidden_channels: width of all layers. (default: 64)
         num_layers: rounds of message passing, at most the depth of the forests it reads. (default: 2)
-        norm: ``layer``, ``batch`` (count-weighted) or ``none``. (default: ``layer``)
+        norm: ``layer``, ``batch`` (count-weighted) or ``none``. (default: ``batch``)
         readout: ``mean`` or ``sum`` over the nodes of a graph. (default: ``mean``)
         dropout: probability after each layer. (default: 0)
 
@@ -248,7 +253,7 @@ class GNN(nn.Module):
         *,
         hidden_channels: int = 64,
         num_layers: int = 2,
-        norm: Norm = "layer",
+        norm: Norm = "batch",
         readout: Readout = "mean",
         dropout: float = 0.0,
     ):
@@ -274,7 +279,7 @@ class GNN(nn.Module):
                 f"the network has {len(self.convs)} layers but the trees have depth {trees.depth}; "
                 f"use forest.cut({len(self.convs)}) or grow deeper trees"
             )
-        h = self.encoder(trees.x)
+        h: Tensor = self.encoder(trees.x)
         degrees = [trees.degree[root] for root in trees.roots()]
         counts = forest.multiplicity(h.dtype)
         for k, level in enumerate(trees.levels):
@@ -289,11 +294,9 @@ class GNN(nn.Module):
     def forward(self, forest: Forest) -> Tensor:
         """Logits of every graph of the forest."""
         h = self.embed(forest)
-        pooled = forest.readout(len(h)).sum(h)
+        pooled = forest.readout.sum(h)
         if self.readout == "mean":
-            total = torch.zeros(len(forest), dtype=h.dtype).index_add_(
-                0, forest.graph, forest.count.to(h.dtype)
-            )
+            total = torch.zeros(len(forest), dtype=h.dtype).index_add_(0, forest.graph, forest.count.to(h.dtype))
             pooled = pooled / total.clamp(min=1e-12)[:, None]
         out: Tensor = self.head(pooled)
         return out

@@ -23,9 +23,7 @@ def check_writable(folder: Path) -> None:
     while not (nearest.exists() or nearest.is_symlink()) and nearest != nearest.parent:
         nearest = nearest.parent
     if not nearest.is_dir():
-        raise ValueError(
-            f"--output {folder}: {nearest} is not a folder; choose another folder for the results"
-        )
+        raise ValueError(f"--output {folder}: {nearest} is not a folder; choose another folder for the results")
     try:
         with tempfile.TemporaryDirectory(dir=nearest, prefix=".graphdistill-"):
             pass

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data import Graphs, narrow
-from graphdistill.core.wl import group, hash_rows
+from graphdistill.core.wl import hash_rows
 
 
 def raw_bytes(graphs: Graphs) -> Tensor:
@@ -48,14 +48,14 @@ def _width(numbers: Tensor) -> Tensor:
 def _stored_edges(graphs: Graphs) -> Tensor:
     """Edges to store per graph: where every edge has its twin, each pair is stored once; long ``[G]``."""
     source, target = graphs.edge_index
-    attr = torch.zeros(len(source), 1) if graphs.edge_attr is None else graphs.edge_attr
-    kind = group(hash_rows(attr, salt=2))[1]
-    kinds = int(kind.max()) + 1 if len(kind) else 1
-    # Node numbers grow from graph to graph, so both sorted lists line up graph by graph.
-    forward = ((source * graphs.num_nodes + target) * kinds + kind).sort().values
-    backward = ((target * graphs.num_nodes + source) * kinds + kind).sort().values
+    attr = source.new_zeros(len(source), 1) if graphs.edge_attr is None else graphs.edge_attr
+    kind = hash_rows(attr, salt=2)[:, 0]
+    # Where every edge has its twin, the edges as they stand and turned around are the same multiset: so are sums
+    # of their hashes, which is what tells the graphs apart that store each pair once.
+    ends = torch.stack([source, target, kind], dim=1)
+    differ = hash_rows(ends, salt=4) - hash_rows(ends[:, [1, 0, 2]], salt=4)
     graph = torch.repeat_interleave(torch.arange(len(graphs)), graphs.edge_ptr.diff())
-    edges = graphs.edge_ptr.diff()
+    lonely = (differ.new_zeros(len(graphs), 2).index_add_(0, graph, differ) != 0).any(dim=1)
     loops = torch.bincount(graph[source == target], minlength=len(graphs))
-    lonely = torch.bincount(graph[forward != backward], minlength=len(graphs)) > 0
+    edges = graphs.edge_ptr.diff()
     return torch.where(lonely, edges, (edges - loops) // 2 + loops)

@@ -109,9 +109,7 @@ class Report:
         keys = [(row.name, row.network) for row in self.rows]
         for key in keys:
             if keys.count(key) > 1:
-                raise ValueError(
-                    f"two rows are named {key[0]!r} for network {key[1]}; give each its own name"
-                )
+                raise ValueError(f"two rows are named {key[0]!r} for network {key[1]}; give each its own name")
 
 
 def table(report: Report) -> Table:
@@ -220,8 +218,7 @@ def write_report(report: Report, folder: Path) -> None:
         OSError: the folder cannot be written.
     """
     rows = [
-        {**dataclasses.asdict(row), "mean": row.mean, "std": row.std, "seeds": len(row.test)}
-        for row in report.rows
+        {**dataclasses.asdict(row), "mean": row.mean, "std": row.std, "seeds": len(row.test)} for row in report.rows
     ]
     whole = {
         "title": report.title,

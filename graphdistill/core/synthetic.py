@@ -35,7 +35,7 @@ class SyntheticSet:
     Example:
         >>> small = SyntheticSet(torch.rand(2, 3), torch.tensor([0, 1]), torch.ones(2))
         >>> len(small), small.nbytes
-        (2, 34)
+        (2, 26)
     """
 
     data: Forest | Tensor
@@ -82,10 +82,20 @@ class SyntheticSet:
     def payload(self) -> dict[str, Tensor]:
         """The tensors to store; equal weights within every class are not stored at all."""
         data = {"features": self.data} if isinstance(self.data, Tensor) else self.data.payload()
-        out = {**data, "y": narrow(self.y)}
-        if not torch.equal(self.weight, class_weights(self.y)):
+        out = {**data, "y": _pack_labels(self.y, self.task)}
+        if not torch.equal(self.weight, class_weights(self.y, self.task)):
             out["weight"] = self.weight
         return out
+
+    @classmethod
+    def from_payload(
+        cls, payload: Mapping[str, Tensor], *, task: Task, features: Features, meta: Mapping[str, object]
+    ) -> SyntheticSet:
+        """Rebuild a set from :meth:`payload`."""
+        y = _unpack_labels(payload["y"], task)
+        weight = payload["weight"] if "weight" in payload else class_weights(y, task)
+        data = payload["features"] if "features" in payload else Forest.from_payload(dict(payload))
+        return cls(data, y, weight, task, features, meta)
 
     def to(self, device: torch.device | str) -> SyntheticSet:
         """The same set on another device; only for sets of feature tensors."""
@@ -98,11 +108,57 @@ class SyntheticSet:
         return SyntheticSet, (self.data, self.y, self.weight, self.task, self.features, dict(self.meta))
 
 
-def class_weights(y: Tensor) -> Tensor:
-    """Weights that are equal within each class and sum to 1 there; soft labels and many tasks weigh 1 / n.
+def soft_labels(y: Tensor, task: Task) -> Tensor:
+    """Round soft labels so that each takes one byte: a class's share (the last one follows) or a task's label.
+
+    Args:
+        y: float ``[n, C]`` with rows that sum to 1, or ``[n, T]`` from 0 to 1 with NaN where unknown.
+        task: ``multiclass`` or ``multilabel``.
+
+    Returns:
+        Float32 of the same shape, in steps of 1/254; stored and loaded without change.
+
+    Example:
+        >>> (soft_labels(torch.tensor([[0.25, 0.75]]), "multiclass") * 254).round().tolist()
+        [[64.0, 190.0]]
+    """
+    return _unpack_labels(_quantise(y, task), task)
+
+
+def _quantise(y: Tensor, task: Task) -> Tensor:
+    """Steps of 1/254 as bytes, 255 for NaN; without the last of C classes."""
+    columns = y[:, :-1] if task == "multiclass" else y
+    steps = (columns.nan_to_num() * 254).round()
+    return torch.where(torch.isnan(columns), 255.0, steps).to(torch.uint8)
+
+
+def _pack_labels(y: Tensor, task: Task) -> Tensor:
+    """Labels as they are stored: narrow integers, bytes where these say all, else floats as they are."""
+    if not y.is_floating_point():
+        return narrow(y)
+    packed = _quantise(y, task)
+    exact = torch.equal(_unpack_labels(packed, task).nan_to_num(-1), y.nan_to_num(-1))
+    return packed if exact else y
+
+
+def _unpack_labels(packed: Tensor, task: Task) -> Tensor:
+    """Undo :func:`_pack_labels`."""
+    if packed.dim() == 1:
+        return packed.long()
+    if packed.is_floating_point():
+        return packed
+    y = torch.where(packed == 255, torch.nan, packed.float() / 254)
+    if task == "multilabel":
+        return y
+    return torch.cat([y, (1 - y.sum(dim=1, keepdim=True)).clamp(min=0)], dim=1)
+
+
+def class_weights(y: Tensor, task: Task = "multiclass") -> Tensor:
+    """Weights that are equal within each class and sum to 1 there; a soft label counts for its likeliest class.
 
     Args:
         y: labels, long ``[n]`` or float ``[n, C]``.
+        task: with ``multilabel`` there is one class of all: every entry weighs 1 / n.
 
     Returns:
         Float ``[n]``.
@@ -111,9 +167,10 @@ def class_weights(y: Tensor) -> Tensor:
         >>> class_weights(torch.tensor([0, 1, 1])).tolist()
         [1.0, 0.5, 0.5]
     """
-    if y.dim() > 1:
-        return torch.full((len(y),), 1 / max(len(y), 1))
-    return 1 / torch.bincount(y).float()[y]
+    label = y if y.dim() == 1 else y.argmax(dim=1)
+    if task == "multilabel":
+        label = torch.zeros(len(y), dtype=torch.long)
+    return 1 / torch.bincount(label).float()[label]
 
 
 def unfold(forest: Forest, **extra: Tensor) -> Data:

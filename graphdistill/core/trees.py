@@ -16,7 +16,7 @@ graph and a tree that occurs in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
@@ -54,6 +54,10 @@ class Level:
     ptr: Tensor
     child: Tensor
     edge: Tensor | None
+
+    def __getstate__(self) -> dict[str, object]:
+        """The fields alone: what is derived from them is rebuilt at its first use."""
+        return {f.name: self.__dict__[f.name] for f in fields(self)}
 
     @cached_property
     def target(self) -> Tensor:
@@ -137,7 +141,7 @@ class Trees:
         return cls(payload["x"], varint.decode(payload["degree"]), payload.get("edge_attr"), levels)
 
     def ids(self) -> list[Tensor]:
-        """Content ids of all trees, one long ``[n_k, 2]`` per depth; equal to :func:`~graphdistill.core.wl.tree_ids`."""
+        """Content ids of all trees, long ``[n_k, 2]`` per depth; equal to :func:`~graphdistill.core.wl.tree_ids`."""
         out = [hash_labels(self.x, self.degree)]
         factors = None if self.edge_attr is None else hash_edges(self.edge_attr, len(self.edge_attr))
         label = out[0]

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+
+def lengths(values: Tensor) -> Tensor:
+    """Bytes that :func:`encode` takes for each integer, long ``[n]``.
+
+    Example:
+        >>> lengths(torch.tensor([127, 128])).tolist()
+        [1, 2]
+    """
+    out = torch.ones_like(values)
+    most = int(values.max()) if len(values) else 0
+    for bits in range(7, most.bit_length(), 7):
+        out += values >= 1 << bits
+    return out
 
 
 def encode(values: Tensor) -> Tensor:
@@ -21,14 +36,12 @@ def encode(values: Tensor) -> Tensor:
         [1, 128, 1]
     """
     rest = values.numpy().astype(np.uint64)
-    lengths = np.ones(len(rest), dtype=np.int64)
-    for bits in range(7, 64, 7):
-        lengths += rest >= (np.uint64(1) << np.uint64(bits))
-    starts = np.cumsum(lengths) - lengths
-    out = np.zeros(int(lengths.sum()), dtype=np.uint8)
-    for place in range(int(lengths.max(initial=0))):
-        here = lengths > place
-        more = (lengths > place + 1)[here].astype(np.uint8) << 7
+    sizes = lengths(values).numpy()
+    starts = np.cumsum(sizes) - sizes
+    out = np.zeros(int(sizes.sum()), dtype=np.uint8)
+    for place in range(int(sizes.max(initial=0))):
+        here = sizes > place
+        more = (sizes > place + 1)[here].astype(np.uint8) << 7
         out[starts[here] + place] = (rest[here] & np.uint64(127)).astype(np.uint8) | more
         rest >>= np.uint64(7)
     return torch.from_numpy(out)
@@ -48,7 +61,7 @@ def decode(stream: Tensor) -> Tensor:
     last = data < 128
     if len(data) and not last[-1]:
         raise ValueError("the byte stream ends inside of a number; the file is damaged")
-    number = np.cumsum(last) - last
+    number: NDArray[np.int64] = np.cumsum(last) - last
     starts = np.flatnonzero(np.concatenate([[True], last[:-1]])) if len(data) else np.empty(0, dtype=np.int64)
     place = np.arange(len(data)) - starts[number]
     parts = (data & 127).astype(np.uint64) << (7 * place).astype(np.uint64)

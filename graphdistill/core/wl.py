@@ -65,7 +65,7 @@ def hash_rows(values: Tensor, salt: int) -> Tensor:
         salt += 1000
     values = values.long()
     # High bits are folded down, or numbers that share many trailing zeros would use few bits of the product.
-    values = values ^ (values >> 32)
+    values = values ^ ((values >> 32) & 0xFFFFFFFF)
     lanes = torch.empty(len(values), 2, dtype=torch.long, device=values.device)
     for lane in range(2):
         words = [_word(1 + lane + 2 * (salt + 2000 * (column + 1))) for column in range(values.shape[1])]
@@ -89,9 +89,7 @@ def hash_edges(edge_attr: Tensor | None, num_edges: int) -> Tensor | None:
     return hash_rows(edge_attr, salt=2)[:, :1] | 1
 
 
-def hash_children(
-    label: Tensor, child: Tensor, factor: Tensor | None, source: Tensor, target: Tensor
-) -> Tensor:
+def hash_children(label: Tensor, child: Tensor, factor: Tensor | None, source: Tensor, target: Tensor) -> Tensor:
     r"""One refinement step: the ids of trees from their root labels and the ids of their children.
 
     .. math:: h_k(v) = \mathrm{mix}(c \, h_0(v) + \sum_{u \to v} b_{uv} \, h_{k-1}(u)) \mod 2^{64}

@@ -88,9 +88,7 @@ def unpack(tensors: Tensors) -> Graphs:
     )
 
 
-def joined(
-    x: Tensor | None, edge_index: Tensor, edge_attr: Tensor | None, sizes: Tensor, edge_ptr: Tensor
-) -> Graphs:
+def joined(x: Tensor | None, edge_index: Tensor, edge_attr: Tensor | None, sizes: Tensor, edge_ptr: Tensor) -> Graphs:
     """Graphs from what PyG collates: edges numbered within each graph, one after the other.
 
     Args:

@@ -24,14 +24,12 @@ def load_csv(path: Path, smiles_column: str, label_column: str) -> GraphDataset:
     for argument, column in [("smiles_column", smiles_column), *(("label_column", c) for c in labels)]:
         if column not in head:
             raise ValueError(f"{argument}={column!r} is not a column of {path}; it has {', '.join(head)}")
-    values = [
-        [_number(row[c], f"{here}, {c}") for c in labels] for row, here in zip(rows, where, strict=True)
-    ]
+    values = [[_number(row[c], f"{here}, {c}") for c in labels] for row, here in zip(rows, where, strict=True)]
     y = _many(values, labels, path) if len(labels) > 1 else _single(values, labels[0], path, where)
     smiles = [row[smiles_column].strip() for row in rows]
     tensors = cached(path.name.split(".")[0], key_of(path, smiles_column), lambda: read_smiles(smiles, where))
     data = GraphDataset(
-        name=str(path),
+        name=path.name,
         graphs=unpack(tensors),
         y=y,
         train=tensors["train"],

@@ -59,9 +59,7 @@ def load_npz(name: str, root: str | Path | None, seed: int) -> ImageDataset:
     train, train_y = _checked(path, "train", *arrays[:2])
     test, test_y = _checked(path, "test", *arrays[2:])
     if train.shape[1:] != test.shape[1:]:
-        raise ValueError(
-            f"{path}: train_images are {tuple(train.shape[1:])} but test_images {tuple(test.shape[1:])}"
-        )
+        raise ValueError(f"{path}: train_images are {tuple(train.shape[1:])} but test_images {tuple(test.shape[1:])}")
     # The validation tenth comes from the training images; the fixed test images are never drawn from.
     first, second, valid = stratified(train_y, seed, name)
     return ImageDataset(
@@ -78,14 +76,9 @@ def load_npz(name: str, root: str | Path | None, seed: int) -> ImageDataset:
 def _checked(path: Path, part: str, images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
         raise ValueError(
-            f"{path}: {part}_images are {images.dtype} {images.shape}; they must be uint8, "
-            "[N, H, W] or [N, H, W, C]"
+            f"{path}: {part}_images are {images.dtype} {images.shape}; they must be uint8, [N, H, W] or [N, H, W, C]"
         )
-    if (
-        labels.shape != images.shape[:1]
-        or labels.dtype.kind not in "iu"
-        or (labels.size and labels.min() < 0)
-    ):
+    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or (labels.size and labels.min() < 0):
         raise ValueError(f"{path}: {part}_labels must be {len(images)} whole numbers from 0, one an image")
     pixels = torch.from_numpy(images if images.ndim == 4 else images[..., None])
     return pixels.permute(0, 3, 1, 2).float() / 255, torch.from_numpy(labels.astype(np.int64))

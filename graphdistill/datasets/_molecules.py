@@ -34,9 +34,7 @@ def load_pains() -> GraphDataset:
     """10,000 screening compounds, positive if a published PAINS filter matches, split by scaffold."""
     path = Path(RDConfig.RDDataDir, "Pains", "test_data", "wehi_mols.csv")
     if not path.exists():
-        raise FileNotFoundError(
-            f"{path} is missing, though rdkit's wheel has it: pip install --force-reinstall rdkit"
-        )
+        raise FileNotFoundError(f"{path} is missing, though rdkit's wheel has it: pip install --force-reinstall rdkit")
     with path.open(newline="") as file:
         smiles = [row[0] for row in csv.reader(file) if row]
 
@@ -75,9 +73,7 @@ def read_smiles(smiles: Sequence[str], where: Sequence[str]) -> Tensors:
         for here, text in zip(where, _progress(smiles, "molecules"), strict=True):
             molecule = Chem.MolFromSmiles(text) if text else None
             if molecule is None:
-                raise ValueError(
-                    f"{here}: {text!r} is not a SMILES that rdkit can read; correct or remove it"
-                )
+                raise ValueError(f"{here}: {text!r} is not a SMILES that rdkit can read; correct or remove it")
             try:
                 graphs.append(smiles2graph(text))
             except ValueError as error:

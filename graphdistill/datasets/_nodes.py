@@ -37,9 +37,7 @@ def load_planetoid(name: str, root: str | Path | None) -> NodeDataset:
     needs = [f"raw/ind.{title.lower()}.{p}" for p in "x tx allx y ty ally graph test.index".split()]
     source = find(root, f"node/planetoid/{title}", f"planetoid/{title}", f"{title}/{needs[0]}")
     source = source.parent.parent if source is not None and source.is_file() else source
-    tensors = official(
-        name, root, source, f"node/planetoid/{title}", needs, functools.partial(_read_planetoid, title)
-    )
+    tensors = official(name, root, source, f"node/planetoid/{title}", needs, functools.partial(_read_planetoid, title))
     return NodeDataset(name=name, notes="Planetoid, public split", **tensors)
 
 
@@ -71,9 +69,7 @@ def load_cpf(name: str, root: str | Path | None, seed: int) -> NodeDataset:
             )
             y = torch.from_numpy(file["labels"]).long()
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise OSError(
-            f"{name} cannot be read: {path} is damaged or no CPF file ({error}); replace it"
-        ) from error
+        raise OSError(f"{name} cannot be read: {path} is damaged or no CPF file ({error}); replace it") from error
     count, component = connected_components(adjacency, directed=False)
     largest = torch.from_numpy(component == np.bincount(component, minlength=count).argmax())
     edges = torch.from_numpy(np.stack(adjacency.nonzero())).long()

@@ -17,9 +17,7 @@ def load_own(data: Sequence[Data], seed: int, splits: Split | None) -> GraphData
     items = list(data)
     for position, graph in enumerate(items):
         if not isinstance(graph, Data):
-            raise ValueError(
-                f"name[{position}] is a {type(graph).__name__}; give torch_geometric Data objects"
-            )
+            raise ValueError(f"name[{position}] is a {type(graph).__name__}; give torch_geometric Data objects")
     graphs = Graphs.from_data_list(items)
     y = _labels(items)
     if splits is None:
@@ -30,9 +28,7 @@ def load_own(data: Sequence[Data], seed: int, splits: Split | None) -> GraphData
         notes = "own graphs, own split"
         numbers = torch.cat([train, valid, test]).tolist()
         if len(set(numbers)) != len(numbers):
-            raise ValueError(
-                "splits: some graph is in more than one part, or twice in one; give each at most once"
-            )
+            raise ValueError("splits: some graph is in more than one part, or twice in one; give each at most once")
     return GraphDataset(
         name="own",
         graphs=graphs,
@@ -50,14 +46,10 @@ def _labels(items: list[Data]) -> Tensor:
     rows = []
     for position, graph in enumerate(items):
         if graph.y is None:
-            raise ValueError(
-                f"name[{position}].y is missing; set each graph's label, such as y=torch.tensor([1])"
-            )
+            raise ValueError(f"name[{position}].y is missing; set each graph's label, such as y=torch.tensor([1])")
         rows.append(torch.as_tensor(graph.y).view(-1))
         if len(rows[-1]) != len(rows[0]):
-            raise ValueError(
-                f"name[{position}].y has {len(rows[-1])} values but name[0].y has {len(rows[0])}"
-            )
+            raise ValueError(f"name[{position}].y has {len(rows[-1])} values but name[0].y has {len(rows[0])}")
     y = torch.stack(rows)
     if y.shape[1] > 1:
         return y.float()
@@ -75,7 +67,5 @@ def _numbers(split: Tensor, count: int, position: int) -> Tensor:
         split = split.nonzero().view(-1)
     bad = split.dtype == torch.bool or split.is_floating_point() or split.dim() != 1
     if bad or (split.numel() and not 0 <= int(split.min()) <= int(split.max()) < count):
-        raise ValueError(
-            f"splits[{position}] must hold graph numbers from 0 to {count - 1}, or be a mask of {count}"
-        )
+        raise ValueError(f"splits[{position}] must hold graph numbers from 0 to {count - 1}, or be a mask of {count}")
     return split.long()

@@ -15,8 +15,7 @@ def cache_folder(*parts: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OSError(
-            f"the cache folder {folder} cannot be made ({error}); "
-            "set XDG_CACHE_HOME to a folder that you may write to"
+            f"the cache folder {folder} cannot be made ({error}); set XDG_CACHE_HOME to a folder that you may write to"
         ) from error
     return folder
 

@@ -15,11 +15,7 @@ Split = tuple[Tensor, Tensor, Tensor]
 
 def stratified(y: Tensor, seed: int, name: str) -> Split:
     """Train, valid and test numbers, 80/10/10 of each class of ``y`` (of all, if there are many tasks)."""
-    groups = (
-        [torch.arange(len(y))]
-        if y.dim() > 1
-        else [(y == c).nonzero().view(-1) for c in range(int(y.max()) + 1)]
-    )
+    groups = [torch.arange(len(y))] if y.dim() > 1 else [(y == c).nonzero().view(-1) for c in range(int(y.max()) + 1)]
     draw = generator(seed, "split", name)
     groups = [group[torch.randperm(len(group), generator=draw)] for group in groups]
     tenths = [round(len(group) / 10) for group in groups]

@@ -73,11 +73,7 @@ def _read(name: str, folder: Path) -> Tensors:
     data, slices = dataset._data, dataset.slices
     x = _features(data.x, dataset.num_node_attributes, dataset.num_node_labels)
     edge_attr = _features(data.edge_attr, dataset.num_edge_attributes, dataset.num_edge_labels)
-    if (
-        edge_attr is not None
-        and edge_attr.is_floating_point()
-        and not (x is not None and x.is_floating_point())
-    ):
+    if edge_attr is not None and edge_attr.is_floating_point() and not (x is not None and x.is_floating_point()):
         edge_attr = None  # distances between categories: PyG leaves them out by default, too
     # PyG loses the sizes of graphs without node labels when it stores them, and so their isolated nodes.
     batch = read_txt_array(str(folder / name / "raw" / f"{name}_graph_indicator.txt"), dtype=torch.long)

@@ -42,9 +42,7 @@ class Itemset:
     support: int
 
 
-def closed_itemsets(
-    ptr: Tensor, items: Tensor, min_support: int, *, max_itemsets: int | None = None
-) -> list[Itemset]:
+def closed_itemsets(ptr: Tensor, items: Tensor, min_support: int, *, max_itemsets: int | None = None) -> list[Itemset]:
     """All closed frequent itemsets, found one by one without visiting the frequent sets that are not closed.
 
     Prefix-preserving closure extension (`Uno et al., LCM ver. 2, FIMI 2004

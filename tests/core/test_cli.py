@@ -183,9 +183,7 @@ def test_failures_are_one_line(run, error, code, line):
     assert run(main=raises(error))[:3] == (code, "", line + "\n")
 
 
-@pytest.mark.parametrize(
-    ("error", "code"), [(ValueError("x"), 2), (OSError("x"), 1), (KeyboardInterrupt(), 1)]
-)
+@pytest.mark.parametrize(("error", "code"), [(ValueError("x"), 2), (OSError("x"), 1), (KeyboardInterrupt(), 1)])
 def test_debug_shows_the_traceback(run, error, code):
     got, _, err, _ = run("--debug", main=raises(error))
     assert got == code

@@ -145,9 +145,7 @@ def test_results_json_holds_everything_and_no_path(tmp_path):
         "dtype": np.dtype("int8"),
         3: True,
     }
-    rep = Report(
-        title="t", metric="accuracy", rows=(row(nbytes=5, valid=(0.8, 0.9)),), facts=facts, notes=("n",)
-    )
+    rep = Report(title="t", metric="accuracy", rows=(row(nbytes=5, valid=(0.8, 0.9)),), facts=facts, notes=("n",))
     write_report(rep, tmp_path / "new")
     text = (tmp_path / "new" / "results.json").read_text()
     assert "/home" not in text

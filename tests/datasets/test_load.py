@@ -7,9 +7,7 @@ from graphdistill.datasets._roots import roots
 
 
 def graph(y, nodes=3, **more):
-    return Data(
-        x=torch.arange(nodes)[:, None], edge_index=torch.tensor([[0, 1], [1, 0]]), y=torch.tensor(y), **more
-    )
+    return Data(x=torch.arange(nodes)[:, None], edge_index=torch.tensor([[0, 1], [1, 0]]), y=torch.tensor(y), **more)
 
 
 def test_own_list_is_split_by_class():
@@ -78,9 +76,7 @@ def test_a_slip_of_the_pen_is_met_with_near_names(name, near):
 
 
 def test_an_unknown_name_lists_the_choices():
-    with pytest.raises(
-        ValueError, match=r"Choices: pains, digits, digits-knn, mnist5k \(no download\); ogbg-\*"
-    ):
+    with pytest.raises(ValueError, match=r"Choices: pains, digits, digits-knn, mnist5k \(no download\); ogbg-\*"):
         load("zzzzzz")
 
 

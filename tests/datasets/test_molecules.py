@@ -75,9 +75,7 @@ def test_graphs_from_smiles_are_those_of_ogb(molbace):
 
 
 def test_mirror_images_share_a_part():
-    smiles = ["C[C@H]1CC1", "C[C@@H]1CC1", "C1CC[C@H]2CCCC[C@@H]2C1", "C1CC[C@@H]2CCCC[C@@H]2C1"] + [
-        "c1ccccc1"
-    ] * 16
+    smiles = ["C[C@H]1CC1", "C[C@@H]1CC1", "C1CC[C@H]2CCCC[C@@H]2C1", "C1CC[C@@H]2CCCC[C@@H]2C1"] + ["c1ccccc1"] * 16
     parts = read_smiles(smiles, smiles)
     homes = [{p for p in ("train", "valid", "test") if i in parts[p]} for i in range(4)]
     assert homes[0] == homes[1]
@@ -89,9 +87,7 @@ def test_csv_of_one_task(write_csv):
     data = load(write_csv(rows, name="mine.csv.gz"))
     assert data.y.tolist() == [y for _, y in rows]
     assert data.graphs[0].num_nodes == Chem.MolFromSmiles(rows[0][0]).GetNumAtoms()
-    parts = [
-        {MurckoScaffoldSmiles(rows[i][0]) for i in s.tolist()} for s in (data.train, data.valid, data.test)
-    ]
+    parts = [{MurckoScaffoldSmiles(rows[i][0]) for i in s.tolist()} for s in (data.train, data.valid, data.test)]
     assert [len(part) for part in parts] == [8, 1, 1]
     assert len(set.union(*parts)) == 10
 
@@ -136,9 +132,7 @@ def test_a_row_that_cannot_be_used_is_named(write_csv, capfd, change, message):
 
 def test_columns_that_are_not_there(write_csv):
     path = write_csv(balanced(), head=("SMILES", "active"))
-    with pytest.raises(
-        ValueError, match=r"smiles_column='smiles' is not a column of .*; it has SMILES, active"
-    ):
+    with pytest.raises(ValueError, match=r"smiles_column='smiles' is not a column of .*; it has SMILES, active"):
         load(path)
     with pytest.raises(ValueError, match=r"label_column='toxic' is not a column"):
         load(path, smiles_column="SMILES", label_column="active,toxic")

@@ -84,9 +84,7 @@ def test_digits_knn_joins_each_digit_to_its_nearest():
 
 
 def test_a_cpf_file_that_is_absent(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r"pubmed was not found \(searched .*pubmed\.npz\) and has no loader"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"pubmed was not found \(searched .*pubmed\.npz\) and has no loader"):
         load("pubmed", tmp_path)
 
 

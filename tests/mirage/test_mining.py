@@ -13,9 +13,7 @@ from graphdistill.core.data import pointer
 from graphdistill.mirage.mining import Itemset, closed_itemsets, top_closed_itemsets
 from tests.reference import closed_itemsets_naive
 
-databases = st.integers(1, 7).flatmap(
-    lambda n: st.lists(st.lists(st.integers(0, n - 1), max_size=2 * n), max_size=12)
-)
+databases = st.integers(1, 7).flatmap(lambda n: st.lists(st.lists(st.integers(0, n - 1), max_size=2 * n), max_size=12))
 
 
 def tensors(transactions: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -52,9 +50,7 @@ def test_top_equals_the_first_of_brute_force(transactions: list[list[int]], k: i
 
 
 @given(databases, st.integers(1, 3), st.integers(1, 10**6), st.integers(0, 10**12))
-def test_item_numbers_may_be_large(
-    transactions: list[list[int]], min_support: int, factor: int, shift: int
-) -> None:
+def test_item_numbers_may_be_large(transactions: list[list[int]], min_support: int, factor: int, shift: int) -> None:
     ptr, items = tensors(transactions)
     spread = closed_itemsets(ptr, items * factor + shift, min_support)
     plain = [
@@ -138,9 +134,7 @@ def test_deep_patterns_need_no_recursion() -> None:
 
 def test_an_explosion_is_stopped() -> None:
     ptr, items = of_matrix(~np.eye(40, dtype=bool))
-    with pytest.raises(
-        ValueError, match=r"min_support 2 gives more than max_itemsets=5000 .*raise min_support"
-    ):
+    with pytest.raises(ValueError, match=r"min_support 2 gives more than max_itemsets=5000 .*raise min_support"):
         closed_itemsets(ptr, items, 2, max_itemsets=5000)
     with pytest.raises(ValueError, match="max_itemsets=39"):
         closed_itemsets(ptr, items, 39, max_itemsets=39)

@@ -1,0 +1,211 @@
+"""Measure Mirage: what distilling costs, what lossless training saves, and what networks reach at three budgets.
+
+Every part prints as it goes and can run alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import rich.console
+import torch
+from rich.table import Table
+from torch import Tensor, nn
+from torch_geometric.nn import GATConv, GCNConv, GINEConv, SAGEConv, global_mean_pool
+
+from graphdistill.core.data import GraphDataset, Graphs
+from graphdistill.core.evaluate import Protocol, baseline_rows, full_set, random_sets, train_rows
+from graphdistill.core.forest import Forest
+from graphdistill.core.grow import grow, unshared
+from graphdistill.core.metrics import loss_per_graph
+from graphdistill.core.networks import GNN, Network
+from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.raw_bytes import raw_bytes
+from graphdistill.core.report import Report, Row, peak_memory, progress, table, versions
+from graphdistill.core.wl import group, tree_ids
+from graphdistill.datasets import load_graphs
+from graphdistill.mirage import MirageConfig, distill_mirage
+
+T = TypeVar("T")
+
+BUDGETS = (0.001, 0.01, 0.05)
+
+console = rich.console.Console(width=110)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Options of the bench."""
+
+    parts: tuple[Literal["cost", "lossless", "accuracy"], ...] = ("cost", "lossless", "accuracy")
+    """What to measure."""
+    datasets: tuple[str, ...] = ("ogbg-molhiv", "ogbg-molbace", "NCI1", "pains")
+    """Data sets of the accuracy part; cost and lossless take the first."""
+    root: Path | None = None
+    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
+    hops: int = 2
+    """Depth of trees and networks of the accuracy part."""
+    seeds: int = 5
+    """Trainings of each network on each set."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def main(bench: Bench) -> None:
+    """Run the parts that were asked for."""
+    console.print({**versions(), "threads": torch.get_num_threads()})
+    if "cost" in bench.parts:
+        cost(load_graphs(bench.datasets[0], bench.root))
+    if "lossless" in bench.parts:
+        lossless(load_graphs(bench.datasets[0], bench.root))
+    if "accuracy" in bench.parts:
+        for name in bench.datasets:
+            accuracy(load_graphs(name, bench.root), bench)
+
+
+def cost(data: GraphDataset) -> None:
+    """Seconds and memory from loaded tensors to sets, and of tree ids alone on one thread."""
+    graphs, _ = data.split("train")
+    before = peak_memory()
+    lines: list[tuple[str, ...]] = []
+    for name, config in (
+        ("3 hops, 1 % of the bytes", MirageConfig(hops=3, fraction=0.01)),
+        ("3 hops, lossless", MirageConfig(hops=3, lossless=True)),
+        ("2 hops, 1 % of the bytes", MirageConfig(fraction=0.01)),
+        ("2 hops, lossless", MirageConfig(lossless=True)),
+    ):
+        best, small = _best(partial(distill_mirage, data, config))
+        lines.append((name, f"{best:.2f} s", f"{small.nbytes:,} B", f"{(peak_memory() - before) / 2**20:.0f} MB"))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    best, ids = _best(partial(tree_ids, graphs, 3))
+    numbered, _ = _best(partial(group, ids))
+    torch.set_num_threads(threads)
+    lines.append(("tree ids at 3 hops, one thread", f"{best:.3f} s", f"{graphs.num_nodes:,} nodes", ""))
+    lines.append(("... and numbering them", f"{numbered:.3f} s", f"{len(group(ids)[0]):,} trees", ""))
+    _print(f"Cost on {data.name}: best of 3", ("what", "time", "size", "peak memory above the loaded data"), lines)
+
+
+def lossless(data: GraphDataset) -> None:
+    """Forward and backward over the whole training split: distinct trees against the full graphs."""
+    graphs, y = data.split("train")
+    raw = int(raw_bytes(graphs).sum())
+    networks: tuple[Network, ...] = ("GCN", "GraphSAGE", "GAT", "GIN")
+    for depth in (2, 3):
+        forest = grow(graphs, depth).by_frequency()
+        plain = unshared(graphs, depth)
+        lines: list[tuple[str, ...]] = []
+        for network in networks:
+            with scoped(0, network):
+                ours = GNN(network, data.graphs, data.features, data.num_outputs, num_layers=depth)
+                stock = _Stock(network, data, depth)
+            shared, _ = _best(partial(_step, ours, forest, y))
+            full, _ = _best(partial(_step, ours, plain, y), 2)
+            pyg, _ = _best(partial(_step, stock, graphs, y), 2)
+            gains = f"{full / shared:.1f}x", f"{pyg / shared:.1f}x"
+            lines.append((network, f"{shared:.2f} s", f"{full:.2f} s", gains[0], f"{pyg:.2f} s", gains[1]))
+            console.print(*lines[-1])
+        _print(
+            f"{data.name}, depth {depth}: {forest.trees.sizes[-1]:,} trees for {graphs.num_nodes:,} nodes, "
+            f"{forest.nbytes:,} B lossless against {raw:,} B raw ({100 * forest.nbytes / raw:.1f} %)",
+            ("network", "trees", "same network, all nodes", "gain", "stock PyG, all nodes", "gain"),
+            lines,
+        )
+
+
+def accuracy(data: GraphDataset, bench: Bench) -> None:
+    """All rows at every budget, and what each target misses."""
+    with progress() as bars:
+        protocol = Protocol(data, bench.hops, seeds=bench.seeds, progress=bars)
+        total = int(protocol.raw.sum())
+        rows = train_rows(protocol, "all the data", [full_set(protocol)])
+        verdicts = []
+        for share in BUDGETS:
+            small = distill_mirage(
+                data, MirageConfig(hops=bench.hops, fraction=share), generator=generator(0, "mirage")
+            )
+            seconds = small.meta["seconds"]
+            assert isinstance(seconds, float)
+            label = f"{100 * share:g} %"
+            ours = train_rows(protocol, f"distilled, {label}", [small], seconds)
+            budget = int(share * total)
+            raw = train_rows(protocol, f"random graphs, {label}", random_sets(protocol, budget, packed=False))
+            packed = train_rows(protocol, f"random, packed alike, {label}", random_sets(protocol, budget, packed=True))
+            rows += ours + raw + packed
+            verdicts.append(
+                f"{data.name} at {label}: {_mean(ours):.3f}, {_mean(ours) - _mean(raw):+.3f} over random graphs, "
+                f"{_mean(ours) - _mean(packed):+.3f} over random graphs packed alike, "
+                f"{_mean(ours) - _mean(rows[: len(protocol.networks)]):+.3f} to all the data"
+            )
+            console.print(verdicts[-1])
+        rows += baseline_rows(protocol)
+    facts = {"raw_bytes": total}
+    console.print(table(Report(title=f"Mirage on {data.name}", metric=data.metric, rows=tuple(rows), facts=facts)))
+    for verdict in verdicts:
+        console.print(verdict)
+
+
+class _Stock(nn.Module):
+    """The same kind of network from PyG's own layers, on all nodes."""
+
+    def __init__(self, network: Network, data: GraphDataset, depth: int, channels: int = 64):
+        super().__init__()
+        ours = GNN(network, data.graphs, data.features, data.num_outputs, num_layers=depth)
+        self.takes_edges = network in ("GAT", "GIN") and data.graphs.edge_attr is not None
+        edges = [conv.get_submodule("edge_encoder") for conv in ours.convs if self.takes_edges]
+        self.encoder, self.edges = ours.encoder, nn.ModuleList(edges)
+        make: dict[str, Callable[[], nn.Module]] = {
+            "GCN": lambda: GCNConv(channels, channels),
+            "GraphSAGE": lambda: SAGEConv(channels, channels),
+            "GAT": lambda: GATConv(channels, channels // 4, heads=4, edge_dim=channels),
+            "GIN": lambda: GINEConv(
+                nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, channels))
+            ),
+        }
+        self.convs = nn.ModuleList(make[network]() for _ in range(depth))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(channels) for _ in range(depth))
+        self.head = nn.Linear(channels, data.num_outputs)
+
+    def forward(self, graphs: Graphs) -> Tensor:
+        """Logits of all graphs."""
+        h = self.encoder(graphs.x)
+        for k, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
+            extra = (self.edges[k](graphs.edge_attr),) if self.takes_edges else ()
+            h = norm(conv(h, graphs.edge_index, *extra))
+            h = h.relu() if k + 1 < len(self.convs) else h
+        out: Tensor = self.head(global_mean_pool(h, graphs.graph_of_node))
+        return out
+
+
+def _step(model: nn.Module, batch: Forest | Graphs, y: Tensor) -> None:
+    model.zero_grad(set_to_none=True)
+    task: Literal["multiclass", "multilabel"] = "multiclass" if y.dim() == 1 else "multilabel"
+    loss_per_graph(model(batch), y, task).mean().backward()
+
+
+def _best(work: Callable[[], T], repeats: int = 3) -> tuple[float, T]:
+    """Shortest wall-clock seconds of some runs, and the last result."""
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        out = work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds), out
+
+
+def _mean(rows: list[Row]) -> float:
+    return sum(row.mean for row in rows) / len(rows)
+
+
+def _print(title: str, columns: tuple[str, ...], lines: list[tuple[str, ...]]) -> None:
+    out = Table(title=title)
+    for column in columns:
+        out.add_column(column)
+    for line in lines:
+        out.add_row(*line)
+    console.print(out)

@@ -1,0 +1,229 @@
+"""The one protocol: what does a network trained on this set reach on real test graphs, and against what cost?
+
+Every row uses the same networks, steps and seeds. Checkpoints are chosen on validation, once per training; the
+test split is read once, with that checkpoint.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from graphdistill.core.data import GraphDataset
+from graphdistill.core.fit import FitConfig, fit, predict
+from graphdistill.core.forest import Forest
+from graphdistill.core.grow import grow
+from graphdistill.core.metrics import score
+from graphdistill.core.networks import GNN, Network
+from graphdistill.core.randomness import generator, in_turn, scoped
+from graphdistill.core.raw_bytes import raw_bytes
+from graphdistill.core.report import NO_PROGRESS, Progress, Row
+from graphdistill.core.synthetic import SyntheticSet, class_weights
+from graphdistill.core.tree_counts import TreeCountRegression
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Data, networks and seeds that all rows of one report share.
+
+    Attributes:
+        data: the real data.
+        depth: number of layers of the networks.
+        networks: which networks are trained.
+        seeds: number of trainings of each network; the seeds are 0 to ``seeds`` - 1, apart from distilling's.
+        fit: how they are trained.
+        progress: shows a bar per row.
+    """
+
+    data: GraphDataset
+    depth: int
+    networks: tuple[Network, ...] = ("GCN", "GAT", "GIN")
+    seeds: int = 5
+    fit: FitConfig = field(default_factory=FitConfig)
+    progress: Progress = NO_PROGRESS
+
+    @cached_property
+    def forests(self) -> dict[str, Forest]:
+        """Every split, compressed without loss."""
+        return {name: grow(self.data.split(name)[0], self.depth) for name in ("train", "valid", "test")}
+
+    @cached_property
+    def raw(self) -> Tensor:
+        """Raw bytes of each training graph."""
+        return raw_bytes(self.data.split("train")[0])
+
+    def labels(self, split: str) -> Tensor:
+        """Labels of one split."""
+        index: Tensor = getattr(self.data, split)
+        return self.data.y[index]
+
+    def network(self, name: Network, seed: int) -> GNN:
+        """A fresh network; its weights depend on name and seed alone."""
+        with scoped(seed, "weights", name):
+            return GNN(name, self.data.graphs, self.data.features, self.data.num_outputs, num_layers=self.depth)
+
+    def test_score(self, model: GNN, split: str = "test") -> float:
+        """Metric of a network on a split."""
+        return score(predict(model, self.forests[split]), self.labels(split), self.data.metric)
+
+
+def train_rows(
+    protocol: Protocol, name: str, sets: Sequence[SyntheticSet], distill_seconds: float | None = None
+) -> list[Row]:
+    """Train every network on a set, one training per seed.
+
+    Args:
+        protocol: data, networks, seeds.
+        name: name of the rows.
+        sets: one set for all seeds, or one per seed (draws of a random baseline).
+        distill_seconds: time it took to make the set. (default: none was made)
+
+    Returns:
+        One row per network.
+    """
+    rows = []
+    jobs = [(network, seed) for network in protocol.networks for seed in range(protocol.seeds)]
+    done: dict[Network, list[tuple[float, float, float]]] = {network: [] for network in protocol.networks}
+    valid = protocol.forests["valid"], protocol.labels("valid")
+    for network, seed in protocol.progress.track(jobs, f"training on {name}"):
+        small = sets[seed % len(sets)]
+        model = protocol.network(network, seed)
+        fitted = fit(
+            model,
+            small.forest,
+            small.y,
+            valid=valid,
+            metric=protocol.data.metric,
+            task=small.task,
+            weight=small.weight,
+            config=protocol.fit,
+            seed=seed,
+        )
+        done[network].append((protocol.test_score(model), fitted.valid, fitted.seconds))
+    for network, results in done.items():
+        test, valid_scores, seconds = zip(*results, strict=True)
+        rows.append(
+            Row(
+                name=name,
+                network=network,
+                test=test,
+                valid=valid_scores,
+                nbytes=round(statistics.fmean(s.nbytes for s in sets)),
+                graphs=round(statistics.fmean(len(s) for s in sets)),
+                distill_seconds=distill_seconds,
+                train_seconds=statistics.fmean(seconds),
+            )
+        )
+    return rows
+
+
+def random_sets(protocol: Protocol, budget: int, *, packed: bool) -> list[SyntheticSet]:
+    """Random real training graphs of at most ``budget`` bytes, one draw per seed, classes in turn.
+
+    Classes take turns while they last, which for rare classes is a stronger baseline than drawing as they come;
+    each class weighs the same in the loss, as in every other row.
+
+    Args:
+        protocol: data and seeds.
+        budget: bytes.
+        packed: count bytes as the distilled set does (distinct trees once) instead of raw.
+
+    Returns:
+        One set per seed, of one graph per class at the least, even where that is over the budget.
+    """
+    y = protocol.labels("train")
+    label = y if y.dim() == 1 else (y.nan_to_num().sum(dim=1) > 0).long()
+    least = len(label.unique())
+    out = []
+    for seed in range(protocol.seeds):
+        order = in_turn(label, generator(seed, "random graphs"))
+        count = max(least, int((protocol.raw[order].cumsum(0) <= budget).sum()))
+        if packed:
+            low, high = least, len(order)
+            while low < high:
+                middle = (low + high + 1) // 2
+                fits = _labelled(protocol, order[:middle], packed=True).nbytes <= budget
+                low, high = (middle, high) if fits else (low, middle - 1)
+            count = low
+        out.append(_labelled(protocol, order[:count], packed=packed))
+    return out
+
+
+class RawSet(SyntheticSet):
+    """Real graphs whose bytes are counted as they are stored raw."""
+
+    @property
+    def nbytes(self) -> int:
+        """Raw bytes of the graphs and labels."""
+        count = self.meta["raw_bytes"]
+        assert isinstance(count, int)
+        return count
+
+
+def _labelled(protocol: Protocol, index: Tensor, *, packed: bool) -> SyntheticSet:
+    """Training graphs numbered ``index`` as a set."""
+    forest, y = protocol.forests["train"].subset(index), protocol.labels("train")[index]
+    weight, task, features = class_weights(y, protocol.data.task), protocol.data.task, protocol.data.features
+    if packed:
+        return SyntheticSet(forest.by_frequency(), y, weight, task, features)
+    return RawSet(forest, y, weight, task, features, {"raw_bytes": int(protocol.raw[index].sum())})
+
+
+def full_set(protocol: Protocol) -> SyntheticSet:
+    """The whole training split, counted in raw bytes; trained on through its distinct trees, without loss."""
+    return _labelled(protocol, torch.arange(len(protocol.data.train)), packed=False)
+
+
+def baseline_rows(protocol: Protocol) -> list[Row]:
+    """What needs no distilled set: untrained networks and scorers without a network.
+
+    Returns:
+        The untrained networks (no selection), logistic regression on tree counts, the number of nodes as a score
+        (for OGB's molecules also the number of heteroatoms) under ROC-AUC, the majority class under accuracy.
+    """
+    data, rows = protocol.data, []
+    for network in protocol.networks:
+        tests = tuple(protocol.test_score(protocol.network(network, seed)) for seed in range(protocol.seeds))
+        rows.append(Row(name="untrained network", network=network, test=tests, valid=(), nbytes=None, graphs=None))
+    train, y = protocol.forests["train"], protocol.labels("train")
+    start = time.perf_counter()
+    model = TreeCountRegression().fit(train, y, data.metric)
+    seconds = time.perf_counter() - start
+    scorers = [
+        ("logistic regression on tree counts", {s: model.logits(protocol.forests[s]) for s in ("valid", "test")})
+    ]
+    if data.metric == "rocauc" and data.num_outputs == 2 and y.dim() == 1:
+        scorers.append(("number of nodes", {s: _one_number(_sizes(protocol, s)) for s in ("valid", "test")}))
+        if data.features == "ogb":
+            scorers.append(("number of heteroatoms", {s: _one_number(_hetero(protocol, s)) for s in ("valid", "test")}))
+    elif y.dim() == 1:
+        major = torch.nn.functional.one_hot(torch.bincount(y).argmax(), data.num_outputs).float()
+        scorers.append(("majority class", {s: major.expand(len(protocol.forests[s]), -1) for s in ("valid", "test")}))
+    for name, logits in scorers:
+        valid, test = (score(logits[s], protocol.labels(s), data.metric) for s in ("valid", "test"))
+        learnt = seconds if name.startswith("logistic") else None
+        rows.append(
+            Row(name=name, network=None, test=(test,), valid=(valid,), nbytes=None, graphs=None, train_seconds=learnt)
+        )
+    return rows
+
+
+def _one_number(value: Tensor) -> Tensor:
+    return torch.stack([-value.float(), value.float()], dim=1) / 2
+
+
+def _sizes(protocol: Protocol, split: str) -> Tensor:
+    return protocol.forests[split].num_nodes
+
+
+def _hetero(protocol: Protocol, split: str) -> Tensor:
+    """Atoms other than carbon (OGB's first feature is the atomic number less one)."""
+    atoms = protocol.forests[split].cut(0)
+    other = (atoms.trees.x[:, 0] != 5).long()[atoms.tree] * atoms.count
+    return torch.zeros(len(atoms), dtype=torch.long).index_add_(0, atoms.graph, other)

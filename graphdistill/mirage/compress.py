@@ -1,0 +1,161 @@
+r"""Distil by budget: a dictionary of the trees that describe most nodes best, and as many graphs as then fit.
+
+Every graph is written as counts over a dictionary of K trees. A node whose tree is not in the dictionary takes the
+most frequent dictionary tree that agrees with it to the greatest depth, so a graph keeps all its nodes. Tree t is
+worth what it saves: its nodes are exact at full depth, and if it is the most frequent tree with its own cut, it also
+stands in for all nodes that agree with it at that depth,
+
+.. math:: \mathrm{worth}(t) = n_t + \sum_{k < L} [t = \arg\max_{s : s_k = t_k} n_s] \; 2^{L - k - 1} n_{t_k}
+
+with :math:`n` the number of nodes and :math:`t_k` the tree cut at depth k.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from graphdistill.core.data import tensor_bytes
+from graphdistill.core.forest import Forest, collect
+
+
+def tree_order(forest: Forest) -> Tensor:
+    """Deepest trees by what they are worth in a dictionary, best first, long ``[n_L]``.
+
+    Args:
+        forest: training graphs, ordered by frequency (:meth:`~graphdistill.core.forest.Forest.by_frequency`).
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> from graphdistill.core.data import Graphs
+        >>> from graphdistill.core.grow import grow
+        >>> atoms = [Data(x=torch.tensor([[a]]), edge_index=torch.empty(2, 0).long()) for a in (6, 6, 8)]
+        >>> tree_order(grow(Graphs.from_data_list(atoms), 1).by_frequency()).tolist()
+        [0, 1]
+    """
+    trees = forest.trees
+    nodes = forest.multiplicity(torch.double)
+    worth = nodes[-1].clone()
+    rows = cut = torch.arange(trees.sizes[-1])
+    for steps, level in enumerate(reversed(trees.levels)):
+        cut = level.own[cut]
+        below = nodes[trees.depth - 1 - steps]
+        first = torch.full((len(below),), len(rows)).scatter_reduce_(0, cut, rows, "amin")
+        first = first[first < len(rows)]
+        worth[first] += 2**steps * below[cut[first]]
+    return worth.sort(descending=True, stable=True).indices
+
+
+def stand_in(forest: Forest, keep: Tensor) -> Tensor:
+    """The dictionary tree that each deepest tree is written as, long ``[n_L]``.
+
+    Args:
+        forest: training graphs, ordered by frequency.
+        keep: the dictionary, rows of the deepest level.
+
+    Returns:
+        For each tree a member of ``keep``: itself, else the most frequent one with the same cut at the greatest
+        depth, else the most frequent one of all.
+    """
+    trees = forest.trees
+    keep = keep.sort(descending=True).values
+    cut = torch.arange(trees.sizes[-1])
+    chosen = torch.full_like(cut, -1)
+    for depth in range(trees.depth, -1, -1):
+        place = torch.full((trees.sizes[depth],), -1)
+        # Rows ascend by falling frequency and the last write stays, so the most frequent tree is written last.
+        place[cut[keep]] = keep
+        chosen = torch.where(chosen < 0, place[cut], chosen)
+        if depth:
+            cut = trees.levels[depth - 1].own[cut]
+    return torch.where(chosen < 0, keep[-1], chosen)
+
+
+def rewrite(forest: Forest, keep: Tensor) -> Forest:
+    """The same graphs counted over the dictionary ``keep``, by frequency."""
+    tree = stand_in(forest, keep)[forest.tree]
+    small = collect(forest.trees, forest.graph, tree, forest.count, len(forest))
+    return small.subset(torch.arange(len(small))).by_frequency()
+
+
+def compress(
+    forest: Forest, order: Tensor, budget: int, extra_bytes: int, at_least: int, dictionary_share: float = 1 / 2
+) -> tuple[Forest, Tensor]:
+    """The longest prefix of graphs over the dictionary that a budget of bytes pays for.
+
+    The dictionary gets ``dictionary_share`` of the budget, graphs the rest; once all graphs are in, the dictionary
+    takes what is left, up to all trees, which is without loss.
+
+    Args:
+        forest: training graphs, ordered by frequency.
+        order: graphs in the order in which they are taken, long ``[G]``.
+        budget: bytes of payload.
+        extra_bytes: bytes of each graph's label.
+        at_least: number of graphs that must fit.
+        dictionary_share: share of the budget that the dictionary may take. (default: 1/2, of 1/6, 1/3, 1/2
+            and 2/3 the best on validation)
+
+    Returns:
+        The graphs over their dictionary and their numbers in ``forest``, long ``[n]``.
+
+    Raises:
+        ValueError: ``at_least`` graphs over a single tree do not fit; names the bytes that would do.
+    """
+    worth, num_trees = tree_order(forest), forest.trees.sizes[-1]
+
+    def cost(small: Forest) -> int:
+        return small.nbytes + extra_bytes * len(small)
+
+    def prefix(num_kept: int) -> tuple[Forest, Tensor]:
+        return _longest_prefix(rewrite(forest, worth[:num_kept]), order, budget, extra_bytes)
+
+    def dictionary_bytes(num_kept: int) -> int:
+        return tensor_bytes(*forest.trees.restrict(worth[:num_kept])[0].payload().values())
+
+    # A tree takes two bytes at the least.
+    most = min(num_trees, 1 + int(dictionary_share * budget) // 2)
+    kept = _largest(1, most, lambda k: dictionary_bytes(k) <= dictionary_share * budget)
+    small, index = prefix(kept)
+    while len(index) < at_least and kept > 1:
+        kept //= 2
+        small, index = prefix(kept)
+    if len(index) < at_least:
+        least = cost(rewrite(forest, worth[:1]).subset(order[:at_least]).by_frequency())
+        raise ValueError(
+            f"the budget of {budget} bytes is below the smallest set, {at_least} graphs over one tree, of {least} "
+            f"bytes; give --bytes {least} or more"
+        )
+    if len(index) == len(forest) and kept < num_trees:
+        kept = _largest(kept, num_trees, lambda k: cost(rewrite(forest, worth[:k])) <= budget)
+        small, index = prefix(kept)
+    return small, index
+
+
+def _longest_prefix(small: Forest, order: Tensor, budget: int, extra_bytes: int) -> tuple[Forest, Tensor]:
+    """As many graphs as fit, over the part of the dictionary that they use."""
+    per_graph = small.pair_bytes[order] + extra_bytes
+    spent = per_graph.cumsum(0)
+    used, count, best = small.nbytes - int(small.pair_bytes.sum()), 0, small.subset(order[:0])
+    # Fewer graphs use fewer trees: what the dictionary saves pays for more graphs, until nothing more fits.
+    limit = len(order)
+    for _ in range(12):
+        more = min(limit, int((spent <= budget - used).sum()))
+        if more <= count:
+            break
+        trial = small.subset(order[:more]).by_frequency()
+        total = trial.nbytes + extra_bytes * more
+        if total > budget:
+            limit = (count + more) // 2
+        else:
+            count, best, used = more, trial, total - int(spent[more - 1])
+    return best, order[:count]
+
+
+def _largest(low: int, high: int, fits: Callable[[int], bool]) -> int:
+    """The largest number from ``low`` to ``high`` that fits, if fitting ones come first; ``low`` if none does."""
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low

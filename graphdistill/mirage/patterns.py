@@ -1,0 +1,114 @@
+"""Distil by thresholds: every closed set of trees that enough graphs of a class share becomes one small graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from graphdistill.core.data import pointer
+from graphdistill.core.forest import Forest
+from graphdistill.mirage.mining import Itemset, closed_itemsets
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A set of trees that ``support`` graphs of class ``label`` contain together."""
+
+    label: int
+    trees: tuple[int, ...]
+    support: int
+
+
+def mine_patterns(forest: Forest, y: Tensor, thresholds: Sequence[int]) -> list[Pattern]:
+    """Closed frequent tree sets of each class, each kept in one class only.
+
+    A set that is frequent in several classes goes to the class in which the larger share of graphs has it
+    (the smaller class number on a tie): the same graph with opposite labels would teach nothing.
+
+    Args:
+        forest: training graphs.
+        y: their classes, long ``[G]``.
+        thresholds: least support per class, one each.
+
+    Returns:
+        Patterns by class, most supported first.
+
+    Raises:
+        ValueError: there is not one threshold for each class, or no graph of a class reaches its own.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> from graphdistill.core.data import Graphs
+        >>> from graphdistill.core.grow import grow
+        >>> atoms = [Data(x=torch.tensor([[a]]), edge_index=torch.empty(2, 0).long()) for a in (6, 6, 8)]
+        >>> forest = grow(Graphs.from_data_list(atoms), 0)
+        >>> [p.support for p in mine_patterns(forest, torch.tensor([0, 0, 1]), (2, 1))]
+        [2, 1]
+    """
+    classes = int(y.max()) + 1
+    if len(thresholds) != classes:
+        raise ValueError(
+            f"--thresholds has {len(thresholds)} values {tuple(thresholds)} but the data have {classes} classes; "
+            f"give one support for each class, class 0 first"
+        )
+    found: list[list[Itemset]] = []
+    for label, threshold in enumerate(thresholds):
+        mine = forest.subset((y == label).nonzero().view(-1), shrink=False)
+        found.append(closed_itemsets(mine.ptr, mine.tree, threshold, max_itemsets=100_000))
+        if not found[-1]:
+            most = int(torch.bincount(mine.tree).max()) if len(mine.tree) else 0
+            raise ValueError(
+                f"--thresholds: no tree of class {label} reaches support {threshold}; its most frequent tree has "
+                f"support {most}, give that or less"
+            )
+    sizes = torch.bincount(y, minlength=classes).tolist()
+    share: dict[tuple[int, ...], tuple[float, int]] = {}
+    for label, itemsets in enumerate(found):
+        for itemset in itemsets:
+            here = (itemset.support / sizes[label], -label)
+            share[itemset.items] = max(here, share.get(itemset.items, here))
+    return [
+        Pattern(label, itemset.items, itemset.support)
+        for label, itemsets in enumerate(found)
+        for itemset in itemsets
+        if -share[itemset.items][1] == label
+    ]
+
+
+def pattern_forest(forest: Forest, y: Tensor, patterns: Sequence[Pattern]) -> tuple[Forest, Tensor, Tensor]:
+    """Write each pattern as a graph with the size and proportions of the real graphs that contain it.
+
+    A tree's count is its mean count over the supporting graphs, scaled so that the graph has as many nodes as
+    they have on average: mean and sum readouts then see values of the real scale.
+
+    Args:
+        forest: training graphs.
+        y: their classes, long ``[G]``.
+        patterns: what to write.
+
+    Returns:
+        The forest of patterns, their labels (long ``[n]``) and their weights: supports, summing to 1 per class.
+    """
+    trees, counts = [], []
+    size = torch.zeros(len(forest), dtype=torch.long).index_add_(0, forest.graph, forest.count)
+    for pattern in patterns:
+        items = torch.tensor(pattern.trees)
+        wanted = torch.zeros(forest.trees.sizes[-1], dtype=torch.bool)
+        wanted[items] = True
+        pairs = (wanted[forest.tree] & (y[forest.graph] == pattern.label)).nonzero().view(-1)
+        hits = torch.bincount(forest.graph[pairs], minlength=len(forest))
+        pairs = pairs[hits[forest.graph[pairs]] == len(items)]
+        total = torch.zeros(forest.trees.sizes[-1]).index_add_(0, forest.tree[pairs], forest.count[pairs].float())
+        mean_size = size[hits == len(items)].float().mean()
+        share = total[items] / total[items].sum()
+        trees.append(items)
+        counts.append((share * mean_size).round().clamp(min=1).long())
+    ptr = pointer(torch.tensor([len(t) for t in trees]))
+    dictionary, row = forest.trees.restrict(torch.cat(trees))
+    small = Forest(dictionary, ptr, row[torch.cat(trees)], torch.cat(counts))
+    label = torch.tensor([p.label for p in patterns])
+    support = torch.tensor([float(p.support) for p in patterns])
+    return small, label, support / torch.zeros(int(label.max()) + 1).index_add_(0, label, support)[label]

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphdistill.core.randomness import generator, scoped
+
+
+def draw(seed: int, *purpose: object) -> list[int]:
+    return torch.randint(2**40, (8,), generator=generator(seed, *purpose)).tolist()
+
+
+@given(st.integers(0, 2**31 - 1), st.text(max_size=5))
+def test_a_stream_is_reproducible(seed: int, purpose: str) -> None:
+    assert draw(seed, purpose, 3) == draw(seed, purpose, 3)
+
+
+def test_streams_of_seeds_and_purposes_differ() -> None:
+    keys = [
+        (seed, *p) for seed in range(20) for p in ((), ("a",), ("b",), ("a", 1), ("a", 11), (1, "a"), ("split", "NCI1"))
+    ]
+    assert len({tuple(draw(*key)) for key in keys}) == len(keys)
+    assert draw(1, 2) != draw(12)
+
+
+def test_streams_are_not_shifted_copies() -> None:
+    one, other = (torch.randn(4000, generator=generator(0, p)) for p in ("a", "b"))
+    assert abs(float((one * other).mean())) < 0.08
+    assert not set(one.tolist()) & set(other[:50].tolist())
+
+
+def test_another_process_draws_the_same() -> None:
+    code = "from graphdistill.core.randomness import generator; import torch; "
+    code += "print(torch.randint(2**40, (8,), generator=generator(5, 'batches', 2)).tolist())"
+    environment = {**os.environ, "PYTHONHASHSEED": "3"}
+    command = [sys.executable, "-c", code]
+    folder = Path(__file__).parents[2]
+    there = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=True)
+    assert there.stdout.strip() == str(draw(5, "batches", 2))
+
+
+def test_the_global_generator_is_left_alone() -> None:
+    before = torch.get_rng_state()
+    torch.rand(3, generator=generator(0, "x"))
+    with scoped(0, "x"):
+        torch.rand(3)
+    with pytest.raises(ZeroDivisionError), scoped(0, "x"):
+        _ = torch.rand(3) / (1 // 0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_scope_draws_the_stream_of_its_purpose() -> None:
+    def inside(*key: int | str) -> list[float]:
+        with scoped(int(key[0]), *key[1:]):
+            return torch.rand(4).tolist()
+
+    assert inside(0, "dropout") == torch.rand(4, generator=generator(0, "dropout")).tolist()
+    assert inside(0, "dropout") == inside(0, "dropout")
+    assert len({tuple(inside(*key)) for key in ((0, "dropout"), (1, "dropout"), (0, "weights"))}) == 3
+
+
+def test_scopes_nest() -> None:
+    with scoped(0, "outer"):
+        torch.rand(2)
+        with scoped(0, "inner"):
+            torch.rand(7)
+        nested = torch.rand(2)
+    with scoped(0, "outer"):
+        torch.rand(2)
+        assert torch.equal(torch.rand(2), nested)
+
+
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^seed must be 0 or more, got -1$"):
+        generator(-1, "x")
+    with pytest.raises(ValueError, match=r"^seed must be 0 or more, got -5$"), scoped(-5):
+        pass

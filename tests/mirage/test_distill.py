@@ -1,0 +1,220 @@
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.data import Data
+from torch_geometric.loader import DataLoader
+
+from graphdistill.core.data import GraphDataset, Graphs
+from graphdistill.core.evaluate import Protocol
+from graphdistill.core.forest import Forest
+from graphdistill.core.grow import grow, merge
+from graphdistill.core.metrics import loss_per_graph
+from graphdistill.core.randomness import generator
+from graphdistill.core.raw_bytes import raw_bytes
+from graphdistill.core.storage import load_set, save_set
+from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.datasets import load, load_graphs
+from graphdistill.mirage import MirageConfig, distill_mirage
+
+ROOT = os.environ.get("GRAPHDISTILL_DATA", "../shared/data")
+
+
+@pytest.fixture(scope="module")
+def molbace():
+    if not Path(ROOT, "ogb", "ogbg_molbace").is_dir():
+        pytest.skip(f"ogbg-molbace is not under {ROOT}")
+    return load_graphs("ogbg-molbace", ROOT)
+
+
+def digest(small):
+    return hashlib.sha256(b"".join(t.numpy().tobytes() for t in small.payload().values())).hexdigest()
+
+
+def toy(num_classes=3, seed=0, edges=True, size=90):
+    """Random graphs whose class shows in their features."""
+    draw = torch.Generator().manual_seed(seed)
+    graphs = []
+    for number in range(size):
+        label, n = number % num_classes, int(torch.randint(4, 9, (), generator=draw))
+        pairs = torch.randint(0, n, (2, n), generator=draw)
+        x = (torch.rand(n, 1, generator=draw) < 0.6).long() * (label + 1)
+        attr = torch.randint(0, 2, (n, 1), generator=draw) if edges else None
+        both = torch.cat([pairs, pairs.flip(0)], dim=1)
+        both_attr = None if attr is None else torch.cat([attr, attr])
+        graphs.append(Data(x=x, edge_index=both, edge_attr=both_attr, y=torch.tensor([label])))
+    return load(graphs)
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.01, 0.05, 0.15])
+def test_budgets_are_kept_on_real_molecules(molbace, fraction):
+    budget = int(fraction * int(raw_bytes(molbace.split("train")[0]).sum()))
+    small = distill_mirage(molbace, MirageConfig(fraction=fraction))
+    assert 0.8 * budget < small.nbytes <= budget
+    assert small.y.shape == (len(small), 2)
+    assert small.meta["graphs"] == len(small)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(molbace):
+    config = MirageConfig(fraction=0.01)
+    one, two = (distill_mirage(molbace, config, generator=generator(3, "mirage")) for _ in range(2))
+    other = distill_mirage(molbace, config, generator=generator(4, "mirage"))
+    assert digest(one) == digest(two) != digest(other)
+
+
+def test_saved_sets_come_back_bit_for_bit(molbace, tmp_path):
+    small = distill_mirage(molbace, MirageConfig(fraction=0.01))
+    save_set(small, tmp_path)
+    again = load_set(tmp_path)
+    assert digest(again) == digest(small)
+    assert torch.equal(again.y, small.y)
+    assert torch.equal(again.weight, small.weight)
+    assert again.meta == small.meta
+    assert (again.task, again.features) == (small.task, small.features)
+
+
+def test_lossless_trains_as_the_full_graphs_do(molbace):
+    from graphdistill.core.grow import unshared
+
+    small = distill_mirage(molbace, MirageConfig(lossless=True))
+    graphs, y = molbace.split("train")
+    protocol = Protocol(molbace, 2)
+    gradients = []
+    for forest in (small.forest, unshared(graphs, 2)):
+        model = protocol.network("GIN", 0).double()
+        loss_per_graph(model(forest), y, "multiclass").mean().backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
+    assert torch.allclose(*gradients, rtol=0, atol=1e-9)
+    assert torch.equal(small.y, y)
+    assert small.nbytes < 0.2 * int(raw_bytes(graphs).sum())
+
+
+def test_distilling_halves_and_merging_equals_distilling_the_whole(molbace):
+    half = len(molbace.train) // 2
+    parts = []
+    for index in (torch.arange(half), torch.arange(half, len(molbace.train))):
+        rows = molbace.train[index]
+        part = molbace.with_splits(rows, molbace.valid, molbace.test)
+        parts.append(distill_mirage(part, MirageConfig(lossless=True)))
+    whole = distill_mirage(molbace, MirageConfig(lossless=True))
+    joined = SyntheticSet(
+        merge([p.forest for p in parts]).by_frequency(), torch.cat([p.y for p in parts]), whole.weight
+    )
+    assert digest(joined) == digest(whole)
+
+
+def test_thresholds_give_weighted_patterns_with_supports(molbace):
+    small = distill_mirage(molbace, MirageConfig(hops=3, thresholds=(100, 100)))
+    supports = small.meta["supports"]
+    assert min(min(s) for s in supports) >= 100
+    assert len(small) == sum(map(len, supports))
+    for label in (0, 1):
+        assert float(small.weight[small.y == label].sum()) == pytest.approx(1)
+
+
+def test_any_number_of_classes_and_kinds_of_features():
+    for data in (toy(3), toy(5, edges=False)):
+        small = distill_mirage(data, MirageConfig(bytes=200))
+        assert small.nbytes <= 200
+        assert small.y.shape[1] == data.num_outputs
+        assert set(small.y.argmax(dim=1).tolist()) <= set(range(data.num_outputs))
+
+
+def test_float_features_and_many_tasks_with_missing_labels():
+    draw = torch.Generator().manual_seed(0)
+    pair = torch.tensor([[0, 1, 1], [1, 0, 1]])
+    graphs = [Data(x=torch.randint(0, 3, (2, 2), generator=draw).float() / 2, edge_index=pair) for _ in range(40)]
+    collated = Graphs.from_data_list(graphs)
+    y = torch.stack([collated.x[::2, 0] > 0.4, collated.x[1::2, 1] > 0.4, collated.x[::2, 0] < 9], dim=1).float()
+    y[::4, 1] = torch.nan
+    index = torch.arange(40)
+    data = GraphDataset("tasks", collated, y, index[:30], index[30:35], index[35:], "rocauc", "continuous")
+    small = distill_mirage(data, MirageConfig(bytes=260, hops=1))
+    assert small.task == "multilabel"
+    assert small.nbytes <= 260
+    assert float(small.y.min()) >= 0
+    assert float(small.y.max()) <= 1
+
+
+def test_entries_are_graphs_that_pyg_batches(molbace):
+    small = distill_mirage(molbace, MirageConfig(fraction=0.01))
+    batch = next(iter(DataLoader(small, batch_size=8)))
+    assert batch.num_graphs == 8
+    assert batch.y.shape == (8, 2)
+    assert torch.equal(
+        torch.zeros(8, dtype=torch.long).index_add_(0, batch.batch, batch.count), small.forest.num_nodes[:8]
+    )
+
+
+def test_only_the_training_split_is_read(molbace):
+    graphs = molbace.graphs
+    held_out = torch.cat([molbace.valid, molbace.test])
+    nodes = torch.isin(graphs.graph_of_node, held_out)
+    x = graphs.x.clone()
+    x[nodes] = 0
+    y = molbace.y.clone()
+    y[held_out] = 1 - y[held_out]
+    other = GraphDataset(
+        molbace.name,
+        Graphs(x, graphs.edge_index, graphs.edge_attr, graphs.node_ptr, graphs.edge_ptr),
+        y,
+        molbace.train,
+        molbace.valid,
+        molbace.test,
+        molbace.metric,
+        molbace.features,
+    )
+    config = MirageConfig(fraction=0.01)
+    assert digest(distill_mirage(molbace, config)) == digest(distill_mirage(other, config))
+
+
+def test_the_threshold_reported_is_the_least_support_by_brute_force():
+    data = toy(2)
+    small = distill_mirage(data, MirageConfig(bytes=150))
+    forest = grow(data.split("train")[0], 2)
+    ids = [tuple(row) for row in forest.trees.ids()[-1].tolist()]
+    kept = {tuple(row) for row in small.forest.trees.ids()[-1].tolist()}
+    holders = {i: set() for i in kept}
+    for graph, tree in zip(forest.graph.tolist(), forest.tree.tolist(), strict=True):
+        if ids[tree] in kept:
+            holders[ids[tree]].add(graph)
+    assert small.meta["threshold"] == min(len(h) for h in holders.values())
+
+
+def test_errors():
+    data = toy(2, size=40)
+    with pytest.raises(ValueError, match="the budget of 3 bytes is below the smallest set"):
+        distill_mirage(data, MirageConfig(bytes=3))
+    with pytest.raises(ValueError, match="but the data have 2 classes"):
+        distill_mirage(data, MirageConfig(thresholds=(1, 1, 1)))
+    lopsided = data.with_splits((data.y == 1).nonzero().view(-1), data.valid, data.test)
+    with pytest.raises(ValueError, match="has no graph of class 0; add graphs of that class"):
+        distill_mirage(lopsided)
+    empty = data.with_splits(data.train[:0], data.valid, data.test)
+    with pytest.raises(ValueError, match=r"the training split of .* is empty"):
+        distill_mirage(empty)
+
+
+def test_soft_labels_agree_with_scikit_learn():
+    from sklearn.linear_model import LogisticRegression
+
+    data = toy(2, edges=False, size=200)
+    small = distill_mirage(data, MirageConfig(bytes=600, hops=0))
+    graphs, y = data.split("train")
+    counts = np.zeros((len(graphs), 0))
+    degree = graphs.in_degree
+    kinds = {}
+    for value in zip(graphs.x[:, 0].tolist(), degree.tolist(), strict=True):
+        kinds.setdefault(value, len(kinds))
+    counts = np.zeros((len(graphs), len(kinds)))
+    for node, graph in enumerate(graphs.graph_of_node.tolist()):
+        counts[graph, kinds[int(graphs.x[node, 0]), int(degree[node])]] += 1
+    counts = np.log1p(counts[:, (counts > 0).sum(axis=0) >= 5])
+    model = LogisticRegression(C=0.1, solver="liblinear").fit(counts, y)
+    expected = sorted(set(np.round(model.predict_proba(counts)[:, 0] * 254).astype(int).tolist()))
+    found = set((small.y[:, 0] * 254).round().int().tolist())
+    assert isinstance(small.forest, Forest)
+    assert all(min(abs(f - e) for e in expected) <= 1 for f in found)

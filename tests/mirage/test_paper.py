@@ -1,0 +1,62 @@
+import itertools
+import os
+
+import pytest
+import torch
+
+from graphdistill.core.evaluate import Protocol
+from graphdistill.core.grow import grow
+from graphdistill.datasets import load_graphs
+from graphdistill.mirage.mining import closed_itemsets
+from graphdistill.mirage.paper import HOPS, THRESHOLDS, frequent_itemsets, paper_patterns, paper_rows, paper_set
+
+ROOT = os.environ.get("GRAPHDISTILL_DATA", "../shared/data")
+
+
+@pytest.fixture
+def molecules():
+    def load(name):
+        if not os.path.isdir(os.path.join(ROOT, "ogb", name.replace("-", "_"))):  # noqa: PTH112, PTH118
+            pytest.skip(f"{name} is not under {ROOT}")
+        return load_graphs(name, ROOT)
+
+    return load
+
+
+def test_frequent_sets_from_closed_ones_by_brute_force():
+    transactions = [{1, 2, 3}, {1, 2}, {2, 3}, {4}, {1, 2, 3, 4}]
+    ptr = torch.tensor([0, *itertools.accumulate(len(t) for t in transactions)])
+    items = torch.tensor([i for t in transactions for i in sorted(t)])
+    found = {s.items: s.support for s in frequent_itemsets(closed_itemsets(ptr, items, 2))}
+    expected = {}
+    for size in range(1, 5):
+        for subset in itertools.combinations(range(1, 5), size):
+            support = sum(set(subset) <= t for t in transactions)
+            if support >= 2:
+                expected[subset] = support
+    assert found == expected
+
+
+def test_the_published_patterns_of_molhiv(molecules):
+    data = molecules("ogbg-molhiv")
+    graphs, y = data.split("train")
+    patterns = paper_patterns(grow(graphs, HOPS), y, THRESHOLDS["ogbg-molhiv"])
+    assert [p.support for p in patterns if p.label == 0] == [7502, 2413, 2208, 1955]
+    assert [p.support for p in patterns if p.label == 1] == [211, 118, 118, 118, 116]
+
+
+def test_published_rows_on_molbace(molecules):
+    protocol = Protocol(molecules("ogbg-molbace"), HOPS, ("GIN",))
+    patterns = paper_patterns(protocol.forests["train"], protocol.labels("train"), THRESHOLDS["ogbg-molbace"])
+    small = paper_set(protocol.forests["train"], patterns, protocol)
+    assert int(small.forest.count.max()) == 1
+    reported, last, untrained = paper_rows(protocol, small)
+    assert len(reported.test) == 5
+    assert len(last.test) == 10
+    assert len(untrained.test) == 1
+    assert min(reported.valid) >= sorted(last.valid)[-5]
+
+
+def test_too_many_subsets_are_refused():
+    with pytest.raises(ValueError, match="too many subsets"):
+        frequent_itemsets(closed_itemsets(torch.tensor([0, 20]), torch.arange(20), 1), most=1000)
