@@ -3,25 +3,33 @@
 import sys
 
 import torch
+from torch.nn.functional import cross_entropy
 from torch_geometric.loader import DataLoader
-from torch_geometric.nn import GraphConv, global_add_pool
+from torch_geometric.nn import GraphSAGE, global_add_pool
 
 from graphdistill.core.storage import load_set
 
-small = load_set(sys.argv[1])
 torch.manual_seed(0)
-embed = torch.nn.Embedding(int(small.forest.trees.x.max()) + 1, 16)
-convs = torch.nn.ModuleList([GraphConv(16 * small.forest.trees.x.shape[1], 64), GraphConv(64, 64)])
-head = torch.nn.Linear(64, small.y.shape[-1] if small.y.dim() > 1 else int(small.y.max()) + 1)
-optimizer = torch.optim.Adam([*embed.parameters(), *convs.parameters(), *head.parameters()], lr=1e-3)
-for epoch in range(5):
-    for batch in DataLoader(small, batch_size=64, shuffle=True):
-        h = embed(batch.x.long()).flatten(1)
-        for conv in convs:
-            h = conv(h, batch.edge_index).relu()
-        logits = head(global_add_pool(h * batch.count[:, None], batch.batch) / 25)
-        loss = (torch.nn.functional.cross_entropy(logits, batch.y, reduction="none") * batch.weight).sum()
+small = load_set(sys.argv[1])
+x, classes = small.forest.trees.x, small.y.shape[1] if small.y.dim() > 1 else int(small.y.max()) + 1
+embed = torch.nn.Embedding(int(x.max()) + 1, 16)
+sage = GraphSAGE(16 * x.shape[1], 64, num_layers=2, out_channels=classes)
+optimizer = torch.optim.Adam([*embed.parameters(), *sage.parameters()], lr=3e-3)
+loader = DataLoader(list(small), batch_size=32, shuffle=True)
+
+
+def network(batch):
+    """Logits of graphs: the mean over their nodes, of which each node of the set stands for ``count``."""
+    nodes, count = sage(embed(batch.x.long()).flatten(1), batch.edge_index), batch.count[:, None]
+    return global_add_pool(nodes * count, batch.batch) / global_add_pool(count, batch.batch)
+
+
+for epoch in range(30):
+    total = 0.0
+    for batch in loader:
+        loss = (cross_entropy(network(batch), batch.y, reduction="none") * batch.weight).sum() / small.weight.sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    print(f"epoch {epoch}: loss {loss.item():.3f}")
+        total += loss.item()
+    print(f"epoch {epoch}: loss {total:.3f}")

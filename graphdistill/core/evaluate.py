@@ -74,7 +74,11 @@ class Protocol:
 
 
 def train_rows(
-    protocol: Protocol, name: str, sets: Sequence[SyntheticSet], distill_seconds: float | None = None
+    protocol: Protocol,
+    name: str,
+    sets: Sequence[SyntheticSet],
+    distill_seconds: float | None = None,
+    seeds: int | None = None,
 ) -> list[Row]:
     """Train every network on a set, one training per seed.
 
@@ -83,12 +87,13 @@ def train_rows(
         name: name of the rows.
         sets: one set for all seeds, or one per seed (draws of a random baseline).
         distill_seconds: time it took to make the set. (default: none was made)
+        seeds: number of trainings. (default: the protocol's)
 
     Returns:
         One row per network.
     """
     rows = []
-    jobs = [(network, seed) for network in protocol.networks for seed in range(protocol.seeds)]
+    jobs = [(network, seed) for network in protocol.networks for seed in range(seeds or protocol.seeds)]
     done: dict[Network, list[tuple[float, float, float]]] = {network: [] for network in protocol.networks}
     valid = protocol.forests["valid"], protocol.labels("valid")
     for network, seed in protocol.progress.track(jobs, f"training on {name}"):

@@ -10,7 +10,7 @@ from torch import Tensor
 from graphdistill.core.data import Graphs, kind_of, pointer, ranges
 from graphdistill.core.forest import Forest, collect
 from graphdistill.core.trees import Level, Trees, write_level
-from graphdistill.core.wl import group, hash_children, hash_edges, hash_labels, hash_rows
+from graphdistill.core.wl import edge_factor, group, hash_children, hash_labels, hash_rows
 
 
 def grow(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
@@ -48,10 +48,11 @@ def grow(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
         assert same, "two labels share a 128-bit id"
     source, target = graphs.edge_index
     slots, ptr = target.sort(stable=True).indices, pointer(in_degree)
-    factor = hash_edges(graphs.edge_attr, len(source))
-    edge_attr, edge = None, None
+    edge_attr, edge, factor = None, None, None
     if graphs.edge_attr is not None:
-        _, edge_row, edge_first = group(hash_rows(graphs.edge_attr, salt=2))
+        lanes = hash_rows(graphs.edge_attr, salt=2)
+        _, edge_row, edge_first = group(lanes)
+        factor = edge_factor(lanes)
         edge_attr, edge = graphs.edge_attr[edge_first], edge_row[slots]
         if verify:
             assert torch.equal(edge_attr[edge_row], graphs.edge_attr), "two edges share a 128-bit id"

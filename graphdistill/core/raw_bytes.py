@@ -48,14 +48,13 @@ def _width(numbers: Tensor) -> Tensor:
 def _stored_edges(graphs: Graphs) -> Tensor:
     """Edges to store per graph: where every edge has its twin, each pair is stored once; long ``[G]``."""
     source, target = graphs.edge_index
-    attr = source.new_zeros(len(source), 1) if graphs.edge_attr is None else graphs.edge_attr
-    kind = hash_rows(attr, salt=2)[:, 0]
-    # Where every edge has its twin, the edges as they stand and turned around are the same multiset: so are sums
-    # of their hashes, which is what tells the graphs apart that store each pair once.
-    ends = torch.stack([source, target, kind], dim=1)
-    differ = hash_rows(ends, salt=4) - hash_rows(ends[:, [1, 0, 2]], salt=4)
+    # Where every edge has its twin, turning all edges around leaves their multiset as it is, and so a sum of hashes.
+    start, end = hash_rows(torch.arange(graphs.num_nodes)[:, None], salt=4).T.contiguous()
+    differ = start[source] * end[target] - start[target] * end[source]
+    if graphs.edge_attr is not None:
+        differ *= hash_rows(graphs.edge_attr, salt=2)[:, 0] | 1
     graph = torch.repeat_interleave(torch.arange(len(graphs)), graphs.edge_ptr.diff())
-    lonely = (differ.new_zeros(len(graphs), 2).index_add_(0, graph, differ) != 0).any(dim=1)
+    lonely = differ.new_zeros(len(graphs)).index_add_(0, graph, differ) != 0
     loops = torch.bincount(graph[source == target], minlength=len(graphs))
     edges = graphs.edge_ptr.diff()
     return torch.where(lonely, edges, (edges - loops) // 2 + loops)

@@ -153,7 +153,8 @@ def table(report: Report) -> Table:
 
 
 def _std(values: tuple[float, ...]) -> float:
-    return statistics.stdev(values) if len(values) > 1 else 0.0
+    # statistics.stdev of Python 3.11 fails on NaN, which is what ROC-AUC is where a split lacks a class.
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def _seeds(rows: tuple[Row, ...]) -> str:

@@ -26,7 +26,7 @@ from torch import Tensor
 from graphdistill.core import varint
 from graphdistill.core.data import narrow, pointer, ranges
 from graphdistill.core.scatter import Segments
-from graphdistill.core.wl import hash_children, hash_edges, hash_labels
+from graphdistill.core.wl import edge_factor, hash_children, hash_labels, hash_rows
 
 T = TypeVar("T")
 
@@ -143,7 +143,7 @@ class Trees:
     def ids(self) -> list[Tensor]:
         """Content ids of all trees, long ``[n_k, 2]`` per depth; equal to :func:`~graphdistill.core.wl.tree_ids`."""
         out = [hash_labels(self.x, self.degree)]
-        factors = None if self.edge_attr is None else hash_edges(self.edge_attr, len(self.edge_attr))
+        factors = None if self.edge_attr is None else edge_factor(hash_rows(self.edge_attr, salt=2))
         label = out[0]
         for level in self.levels:
             label = label[level.own]

@@ -63,30 +63,16 @@ def hash_rows(values: Tensor, salt: int) -> Tensor:
         # Adding zero turns -0.0 into 0.0, which compares equal and so must hash equal.
         values = (values.double() + 0.0).contiguous().view(torch.long)
         salt += 1000
-    values = values.long()
+    columns = values.long().T.contiguous()
     # High bits are folded down, or numbers that share many trailing zeros would use few bits of the product.
-    values = values ^ ((values >> 32) & 0xFFFFFFFF)
+    columns = columns ^ ((columns >> 32) & 0xFFFFFFFF)
     lanes = torch.empty(len(values), 2, dtype=torch.long, device=values.device)
     for lane in range(2):
-        words = [_word(1 + lane + 2 * (salt + 2000 * (column + 1))) for column in range(values.shape[1])]
         total = torch.full((len(values),), _word(3 + lane + 2 * salt), dtype=torch.long, device=values.device)
-        for column, word in enumerate(words):
-            total += values[:, column] * word
+        for number, column in enumerate(columns, start=1):
+            total.add_(column, alpha=_word(1 + lane + 2 * (salt + 2000 * number)))
         lanes[:, lane] = total
     return _mix(lanes)
-
-
-def hash_edges(edge_attr: Tensor | None, num_edges: int) -> Tensor | None:
-    """One odd factor per edge from its features, long ``[E, 1]``; ``None`` when edges carry no features.
-
-    Example:
-        >>> hash_edges(torch.tensor([[3]]), 1).shape, hash_edges(None, 5) is None
-        (torch.Size([1, 1]), True)
-    """
-    if edge_attr is None:
-        return None
-    assert len(edge_attr) == num_edges
-    return hash_rows(edge_attr, salt=2)[:, :1] | 1
 
 
 def hash_children(label: Tensor, child: Tensor, factor: Tensor | None, source: Tensor, target: Tensor) -> Tensor:
@@ -97,7 +83,7 @@ def hash_children(label: Tensor, child: Tensor, factor: Tensor | None, source: T
     Args:
         label: hashed root labels :math:`h_0`, long ``[n, 2]``.
         child: ids one level down, long ``[m, 2]``.
-        factor: odd factor per edge, long ``[E, 1]``, or ``None``.
+        factor: odd factor per edge (:func:`edge_factor`), long ``[E, 1]``, or ``None``.
         source: row of ``child`` that each edge starts from, long ``[E]``.
         target: row of ``label`` that each edge ends in, long ``[E]``.
 
@@ -114,6 +100,16 @@ def hash_children(label: Tensor, child: Tensor, factor: Tensor | None, source: T
     if factor is not None:
         messages *= factor
     return _mix((label * _word(7)).index_add_(0, target, messages))
+
+
+def edge_factor(lanes: Tensor) -> Tensor:
+    """The odd factor :math:`b_{uv}` of each edge from the hashed rows of its features, long ``[E, 1]``.
+
+    Example:
+        >>> edge_factor(torch.tensor([[4, 5]])).tolist()
+        [[5]]
+    """
+    return lanes[:, :1] | 1
 
 
 def hash_labels(x: Tensor, degree: Tensor | None) -> Tensor:
@@ -154,7 +150,7 @@ def tree_ids(graphs: Graphs, depth: int, *, degrees: bool = False) -> Tensor:
     if depth < 0:
         raise ValueError(f"depth must be 0 or more, got {depth}")
     label = ids = hash_labels(graphs.x, graphs.in_degree if degrees else None)
-    factor = hash_edges(graphs.edge_attr, graphs.edge_index.shape[1])
+    factor = None if graphs.edge_attr is None else edge_factor(hash_rows(graphs.edge_attr, salt=2))
     source, target = graphs.edge_index
     for _ in range(depth):
         ids = hash_children(label, ids, factor, source, target)

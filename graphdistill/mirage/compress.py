@@ -19,6 +19,7 @@ from torch import Tensor
 
 from graphdistill.core.data import tensor_bytes
 from graphdistill.core.forest import Forest, collect
+from graphdistill.mirage.draws import MOST_GRAPHS
 
 
 def tree_order(forest: Forest) -> Tensor:
@@ -81,7 +82,13 @@ def rewrite(forest: Forest, keep: Tensor) -> Forest:
 
 
 def compress(
-    forest: Forest, order: Tensor, budget: int, extra_bytes: int, at_least: int, dictionary_share: float = 1 / 2
+    forest: Forest,
+    order: Tensor,
+    budget: int,
+    extra_bytes: int,
+    at_least: int,
+    reorder: Callable[[Forest, int], Tensor] | None = None,
+    dictionary_share: float = 1 / 2,
 ) -> tuple[Forest, Tensor]:
     """The longest prefix of graphs over the dictionary that a budget of bytes pays for.
 
@@ -94,6 +101,8 @@ def compress(
         budget: bytes of payload.
         extra_bytes: bytes of each graph's label.
         at_least: number of graphs that must fit.
+        reorder: where the set has 500 graphs or fewer, gives a better order for the rewritten graphs and their
+            number. (default: ``order`` stays)
         dictionary_share: share of the budget that the dictionary may take. (default: 1/2, of 1/6, 1/3, 1/2
             and 2/3 the best on validation)
 
@@ -108,28 +117,31 @@ def compress(
     def cost(small: Forest) -> int:
         return small.nbytes + extra_bytes * len(small)
 
-    def prefix(num_kept: int) -> tuple[Forest, Tensor]:
-        return _longest_prefix(rewrite(forest, worth[:num_kept]), order, budget, extra_bytes)
-
     def dictionary_bytes(num_kept: int) -> int:
         return tensor_bytes(*forest.trees.restrict(worth[:num_kept])[0].payload().values())
 
     # A tree takes two bytes at the least.
     most = min(num_trees, 1 + int(dictionary_share * budget) // 2)
     kept = _largest(1, most, lambda k: dictionary_bytes(k) <= dictionary_share * budget)
-    small, index = prefix(kept)
+    rewritten = rewrite(forest, worth[:kept])
+    small, index = _longest_prefix(rewritten, order, budget, extra_bytes)
     while len(index) < at_least and kept > 1:
         kept //= 2
-        small, index = prefix(kept)
+        rewritten = rewrite(forest, worth[:kept])
+        small, index = _longest_prefix(rewritten, order, budget, extra_bytes)
     if len(index) < at_least:
         least = cost(rewrite(forest, worth[:1]).subset(order[:at_least]).by_frequency())
         raise ValueError(
             f"the budget of {budget} bytes is below the smallest set, {at_least} graphs over one tree, of {least} "
             f"bytes; give --bytes {least} or more"
         )
-    if len(index) == len(forest) and kept < num_trees:
-        kept = _largest(kept, num_trees, lambda k: cost(rewrite(forest, worth[:k])) <= budget)
-        small, index = prefix(kept)
+    if len(index) == len(forest):
+        if kept < num_trees:
+            kept = _largest(kept, num_trees, lambda k: cost(rewrite(forest, worth[:k])) <= budget)
+            small = rewrite(forest, worth[:kept]).subset(index).by_frequency()
+    elif reorder is not None and len(index) <= MOST_GRAPHS:
+        other = _longest_prefix(rewritten, reorder(rewritten, len(index)), budget, extra_bytes)
+        small, index = other if len(other[1]) >= at_least else (small, index)
     return small, index
 
 

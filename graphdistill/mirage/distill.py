@@ -20,6 +20,7 @@ from graphdistill.core.tree_counts import TreeCountRegression
 from graphdistill.core.wl import group
 from graphdistill.mirage.compress import compress
 from graphdistill.mirage.config import MirageConfig
+from graphdistill.mirage.draws import DRAWS, best_order, teacher_judge
 from graphdistill.mirage.patterns import mine_patterns, pattern_forest
 
 
@@ -115,9 +116,13 @@ def _fit_budget(
     label = y if multiclass else (y.nan_to_num().sum(dim=1) > 0).long()
     logits = TreeCountRegression().fit(forest, y, data.metric).logits(forest)
     soft = soft_labels(logits.softmax(dim=1) if multiclass else logits.sigmoid(), data.task)
-    order = in_turn(label, generator)
-    columns = logits.shape[1] - multiclass
-    small, index = compress(forest, order, budget, columns, at_least=len(label.unique()))
+    order, columns = in_turn(label, generator), logits.shape[1] - multiclass
+
+    def reorder(rewritten: Forest, count: int) -> Tensor:
+        orders = [order, *(in_turn(label, generator) for _ in range(DRAWS - 1))]
+        return best_order(rewritten, orders, count, teacher_judge(forest, logits, generator))
+
+    small, index = compress(forest, order, budget, columns, at_least=len(label.unique()), reorder=reorder)
     return small, soft[index], class_weights(soft[index], data.task)
 
 

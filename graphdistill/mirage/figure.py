@@ -5,43 +5,32 @@ from __future__ import annotations
 import math
 import statistics
 import warnings
-from itertools import combinations
 from pathlib import Path
 
 import matplotlib
-import networkx as nx
 import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator, PercentFormatter
-from rdkit.Chem import GetPeriodicTable
 from torch import Tensor
 
-from graphdistill.core.data import Features
 from graphdistill.core.forest import Forest
 from graphdistill.core.output import publish
 from graphdistill.core.report import Report
 from graphdistill.core.synthetic import SyntheticSet
-from graphdistill.core.trees import Trees
 from graphdistill.core.wl import group
+from graphdistill.mirage.neighbourhood import INK, OURS, draw_fragment, fragment
 
-INK, GREY, OURS = "#24323f", "#7c8894", "#c2185b"
+GREY = "#7c8894"
 REFERENCES = {"all the data": INK, "random graphs, equal bytes": "#c77700", "untrained network": GREY}
 DEPTHS = ("#b4cbe0", "#7aa3c8", "#437aa8", "#1c4e7d")
-ATOMS = dict(C="#4d5763", N="#3561d1", O="#d8332a", S="#e3b505", P="#e8791a", F="#5cb85c", Cl="#2e9e44")
-ATOMS |= dict(Br="#96402a", I="#7b3fa0", B="#f0a58f", Si="#c9a66b", Se="#d99a2b")
-LABELS = ("#4c78a8", "#f2b134", "#59a14f", "#b279a2", "#76b7b2", "#e58b65", "#9d755d", "#a0a8b0")
 STYLE: dict[str, object] = {"font.family": "DejaVu Sans", "text.parse_math": False, "axes.titlelocation": "left"}
 STYLE |= {"axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#9aa5b0", "axes.titlepad": 25}
 STYLE |= dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), INK)
 STYLE |= {"xtick.color": GREY, "ytick.color": GREY, "axes.titlesize": 11, "axes.titleweight": "bold"}
 WIDTH, DPI, PER_ROW = 10.0, 160, 6
-Slot = tuple[int, int | None]
-Dashes = str | tuple[int, tuple[float, float]]
-LIMIT = 24  # nodes of a tree that are drawn; what is left shows as stubs
+CURVE = "curve "  # begins the names of rows that are points of the curve; their label follows
 HALO: list[AbstractPathEffect] = [withStroke(linewidth=2.5, foreground="white")]
 
 
@@ -54,8 +43,8 @@ def draw(train: Forest, small: SyntheticSet, report: Report, path: Path, *, top:
     Args:
         train: the training split without loss, at least as deep as the set's trees.
         small: the distilled set.
-        report: its rows whose names start with ``curve`` are the points of the curve; ``distilled set``,
-            ``all the data``, ``random graphs, equal bytes`` and ``untrained network`` are marked where present.
+        report: its rows named ``curve LABEL`` are the points of the curve, told apart by their LABEL; ``distilled
+            set``, ``all the data``, ``random graphs, equal bytes`` and ``untrained network`` are marked where present.
         path: the PNG file; its folder is made if it is absent.
         top: how many trees are drawn. (default: 6)
 
@@ -124,7 +113,7 @@ def _draw_coverage(axes: Axes, train: Forest, small: Forest) -> None:
 def _draw_curve(axes: Axes, report: Report) -> None:
     """Test metric against bytes, with what it has to be compared with labelled in the right margin."""
     found = _points(report)
-    curve = sorted((*found[n], n[5:].strip()) for n in found if n.startswith("curve") and found[n][0] > 0)
+    curve = sorted((*found[n], n.removeprefix(CURVE)) for n in found if n.startswith(CURVE) and found[n][0] > 0)
     raw = report.facts.get("raw_bytes")
     raw = raw if isinstance(raw, int | float) and raw > 0 else None
     labels: list[tuple[float, str, str]] = []
@@ -146,7 +135,7 @@ def _draw_curve(axes: Axes, report: Report) -> None:
         labels.append((own[1], "★ distilled set", OURS))
     elif curve:
         labels.append((curve[-1][1], "distilled sets", OURS))
-    shown = [v for n, v in found.items() if n in (*REFERENCES, "distilled set") or n.startswith("curve")]
+    shown = [v for n, v in found.items() if n in (*REFERENCES, "distilled set") or n.startswith(CURVE)]
     sizes = [size for size, _, _ in shown if size] + ([raw] if raw else [])
     low = min((mean - std for _, mean, std in shown), default=0.0)
     high = max((mean + std for _, mean, std in shown), default=1.0)
@@ -208,7 +197,7 @@ def _draw_trees(figure: Figure, small: SyntheticSet, top: int, place: float) -> 
         wide = (WIDTH - 0.4) / PER_ROW
         left, bottom = 0.2 + column * wide, place - (2.05 * line + 1.6) / height
         axes = figure.add_axes((left / WIDTH, bottom, wide / WIDTH, 1.6 / height))
-        _draw_fragment(axes, _fragment(forest.trees, row), forest.trees, small.features)
+        draw_fragment(axes, fragment(forest.trees, row), forest.trees, small.features)
         share = f"{_percent(int(count[row]) / max(1, int(count.sum())))} of nodes"
         for y, text, weight in ((-0.02, share, "bold"), (-0.13, _leaning(small, forest.tree == row), "normal")):
             axes.text(0.5, y, text, ha="center", va="top", weight=weight, transform=axes.transAxes)
@@ -261,136 +250,3 @@ def _size(number: float) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.{1 if 0 < share < 0.0995 else 0}f} %"
-
-
-def _fragment(trees: Trees, row: int, limit: int = LIMIT) -> nx.DiGraph:
-    """The neighbourhood that a deepest tree stands for; edges lead away from the root, which is node 0.
-
-    A computation tree steps back over each edge it came by: among a child's children is its parent, and that one
-    occurrence is left out. Where there is none, as in directed graphs, nothing is. Nodes past ``limit`` are left out.
-
-    Returns:
-        Nodes with ``row`` (of depth 0) and ``stubs`` (neighbours not drawn), edges with ``edge`` (of the edge table).
-    """
-    roots, graph = trees.roots(), nx.DiGraph()
-    graph.add_node(0, row=int(roots[-1][row]))
-    # Node, its tree, its parent as one of its own children, and whether the way back is among its neighbours.
-    frontier: list[tuple[int, int, Slot | None, bool]] = [(0, row, None, False)]
-    for depth in range(trees.depth, -1, -1):
-        ring = []
-        for node, row, parent, back in frontier:
-            slots = _slots(trees, depth, row)
-            if parent is not None:
-                back = parent in slots
-                if back:
-                    slots.remove(parent)
-            ring.append((node, row, back, slots))
-        # A ring of neighbours is drawn whole or not at all, but for those of the root.
-        room = limit if len(graph) == 1 or len(graph) + sum(len(slots) for *_, slots in ring) <= limit else 0
-        grown: list[tuple[int, int, Slot | None, bool]] = []
-        for node, row, back, slots in ring:
-            drawn = slots[: max(0, room - len(graph))]
-            for child, edge in drawn:
-                # What the child calls its parent: this tree, cut two levels shorter.
-                cut = None if depth < 2 else int(trees.levels[depth - 2].own[trees.levels[depth - 1].own[row]])
-                grown.append((len(graph), child, None if cut is None else (cut, edge), back or node == 0))
-                graph.add_node(len(graph), row=int(roots[depth - 1][child]))
-                graph.add_edge(node, len(graph) - 1, edge=edge)
-            graph.nodes[node]["stubs"] = max(0, int(trees.degree[graph.nodes[node]["row"]]) - len(drawn) - back)
-        frontier = grown
-    return graph
-
-
-def _slots(trees: Trees, depth: int, row: int) -> list[Slot]:
-    """Children of a tree and the edges to them; none at depth 0."""
-    if depth == 0:
-        return []
-    level = trees.levels[depth - 1]
-    span = slice(int(level.ptr[row]), int(level.ptr[row + 1]))
-    edges = [None] * (span.stop - span.start) if level.edge is None else level.edge[span].tolist()
-    return list(zip(level.child[span].tolist(), edges, strict=True))
-
-
-def _layout(graph: nx.DiGraph) -> tuple[dict[int, tuple[float, float]], dict[int, list[float]]]:
-    """Places of the nodes and directions of their stubs as chemists draw: even angles, bonds of one length, zigzag.
-
-    Where nodes would touch, networkx finds better places (Kamada and Kawai, 1989).
-    """
-    places, heading, turn = {0: (0.0, 0.0)}, {0: 0.0}, {0: 60.0}
-    stubs: dict[int, list[float]] = {}
-    for node in graph:
-        below = list(graph.successors(node))
-        n = len(below) + min(graph.nodes[node]["stubs"], 3)
-        if node == 0:
-            first = {1: 0.0, 2: -30.0, 4: 45.0}.get(n, 90.0)
-            angles = [first + i * (240 if n == 2 else 360 / n) for i in range(n)]
-        elif n == 1:
-            angles = [heading[node] + turn[node]]
-        else:
-            angles = [heading[node] + 180 + 360 * (i + 1) / (n + 1) for i in range(n)]
-        for child, angle in zip(below, angles, strict=False):
-            x, y = places[node]
-            places[child] = x + math.cos(math.radians(angle)), y + math.sin(math.radians(angle))
-            heading[child] = angle
-            side = math.sin(math.radians(angle - heading[node])) if node else -math.cos(math.radians(angle))
-            turn[child] = -60.0 if side > 0 else 60.0
-        stubs[node] = angles[len(below) :]
-    nearest = min((math.dist(a, b) for a, b in combinations(places.values(), 2)), default=1.0)
-    if nearest < 0.8:
-        free = nx.kamada_kawai_layout(graph.to_undirected())
-        scale = 0.85 / min(math.dist(a, b) for a, b in combinations(free.values(), 2))
-        places = {node: (float(scale * x), float(scale * y)) for node, (x, y) in free.items()}
-        for above, node in graph.edges:
-            (x, y), (x0, y0) = places[node], places[above]
-            out, n = math.degrees(math.atan2(y - y0, x - x0)), len(stubs[node])
-            stubs[node] = [out + 35 * (i - (n - 1) / 2) for i in range(n)]
-    return places, stubs
-
-
-def _draw_fragment(axes: Axes, graph: nx.DiGraph, trees: Trees, features: Features) -> None:
-    """A neighbourhood with its root ringed, as atoms and bonds where the features are those of OGB."""
-    places, stubs = _layout(graph)
-    xs, ys = zip(*places.values(), strict=True)
-    half = max(2.3, max(max(xs) - min(xs), max(ys) - min(ys)) / 2 + 0.75)
-    middle = (max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2
-    axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half), aspect="equal")
-    axes.axis("off")
-    unit = axes.get_position().width * WIDTH * 72 / (2 * half)
-    for node, angles in stubs.items():
-        for angle in angles:
-            dx, dy = ((0.62 if node else 0.75) * f(math.radians(angle)) for f in (math.cos, math.sin))
-            x, y = places[node]
-            axes.plot([x, x + dx], [y, y + dy], color="#cdd5dc", lw=0.07 * unit)
-    for a, b, edge in graph.edges(data="edge"):
-        (x, y), (x1, y1), length = places[a], places[b], math.dist(places[a], places[b])
-        for shift, dashes in _strokes(trees, edge, features):
-            dx, dy = shift * (y - y1) / length, shift * (x1 - x) / length
-            line = axes.plot([x + dx, x1 + dx], [y + dy, y1 + dy], color="#66727d", lw=0.065 * unit, ls=dashes)[0]
-            line.set(solid_capstyle="butt", dash_capstyle="butt")
-    for node, place in places.items():
-        text, colour = _node(trees, graph.nodes[node]["row"], features)
-        if node == 0:
-            axes.add_patch(Circle(place, 0.43, facecolor="white", edgecolor=OURS, linewidth=0.07 * unit, zorder=2))
-        axes.add_patch(Circle(place, 0.32, facecolor=colour, edgecolor="none", zorder=3))
-        light = sum(w * c for w, c in zip((0.3, 0.59, 0.11), to_rgb(colour), strict=True))
-        size = 0.34 * unit * min(1, 2.2 / max(1, len(text)))
-        style = {"color": INK if light > 0.6 else "white", "ha": "center", "va": "center_baseline", "weight": "bold"}
-        axes.text(*place, text, style, size=size, zorder=4)
-
-
-def _strokes(trees: Trees, edge: int | None, features: Features) -> tuple[tuple[float, Dashes], ...]:
-    """Lines of a bond, each with its shift and dashes: one, two, three, or one and a dashed one if aromatic."""
-    kind = 0 if edge is None or trees.edge_attr is None or features != "ogb" else int(trees.edge_attr[edge, 0])
-    pair = (-0.085, "-"), (0.085, "-" if kind == 1 else (0, (1.6, 1.1)))
-    return {1: pair, 2: ((-0.14, "-"), (0.0, "-"), (0.14, "-")), 3: pair}.get(kind, ((0.0, "-"),))
-
-
-def _node(trees: Trees, row: int, features: Features) -> tuple[str, str]:
-    """Text and colour of a node: its element and charge, its label, or for float features its row."""
-    x = trees.x[row]
-    if features == "ogb":
-        number, charge = int(x[0]) + 1, int(x[3]) - 5 if len(x) > 3 else 0
-        symbol = GetPeriodicTable().GetElementSymbol(number) if number <= 118 else "*"
-        return symbol + ("⁺" if 0 < charge <= 5 else "⁻" * (charge < 0)), ATOMS.get(symbol, "#d17ba8")
-    label = row if x.is_floating_point() or not len(x) else int(x[0])
-    return str(label), LABELS[label % len(LABELS)]

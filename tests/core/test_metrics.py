@@ -69,6 +69,7 @@ def test_a_task_without_any_label_has_no_accuracy() -> None:
     logits = torch.tensor([[1.0, 1.0], [1.0, -1.0]])
     y = torch.tensor([[torch.nan, 1.0], [torch.nan, 1.0]])
     assert score(logits, y, "accuracy") == 0.5
+    assert math.isnan(score(logits, torch.full((2, 2), torch.nan), "accuracy"))
 
 
 @pytest.mark.parametrize("soft", [False, True])

@@ -325,6 +325,16 @@ def test_an_unknown_network_is_refused() -> None:
         GNN("MLP", Graphs.from_data_list(molecules()), "categorical", 2)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("column", ["x", "edge_attr"])
+def test_negative_categories_are_refused(column: str) -> None:
+    graphs = molecules()
+    graphs[1][column][0, 0] = -1
+    collated = Graphs.from_data_list(graphs)
+    message = r"^categorical features hold -1; number categories from 0, or give floats$"
+    with pytest.raises(ValueError, match=message):
+        GNN("GIN", collated, "categorical", 2)
+
+
 @pytest.mark.parametrize("depth", [1, 3])
 def test_trees_of_another_depth_are_refused(depth: int) -> None:
     collated = Graphs.from_data_list(molecules())

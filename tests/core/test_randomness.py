@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.randomness import generator, in_turn, scoped
 
 
 def draw(seed: int, *purpose: object) -> list[int]:
@@ -75,6 +76,30 @@ def test_scopes_nest() -> None:
     with scoped(0, "outer"):
         torch.rand(2)
         assert torch.equal(torch.rand(2), nested)
+
+
+@given(st.lists(st.sampled_from([0, 1, 2, 7]), min_size=1, max_size=30), st.integers(0, 99))
+def test_classes_take_turns_while_they_last(labels: list[int], seed: int) -> None:
+    label = torch.tensor(labels)
+    order = in_turn(label, generator(seed, "turns"))
+    assert sorted(order.tolist()) == list(range(len(labels)))
+    left, taken = Counter(labels), label[order].tolist()
+    while taken:
+        # A round takes one of each class that is left, in the order of classes.
+        classes = sorted(c for c, n in left.items() if n)
+        assert taken[: len(classes)] == classes
+        taken = taken[len(classes) :]
+        left.subtract(classes)
+
+
+def test_within_a_class_the_order_is_drawn() -> None:
+    label = torch.arange(60) % 2
+    one, same, other = (in_turn(label, generator(seed, "turns")).tolist() for seed in (0, 0, 1))
+    assert one == same
+    assert one != other
+    # Any of the thirty may come first.
+    first = {int(in_turn(label, generator(seed, "turns"))[0]) for seed in range(300)}
+    assert first == set(range(0, 60, 2))
 
 
 def test_a_negative_seed_is_refused() -> None:

@@ -52,6 +52,17 @@ def test_mean_and_std():
     assert row(test=(0.5,)).std == 0
 
 
+def test_a_score_that_is_undefined_stays_visible(tmp_path):
+    lost = row(test=(0.5, math.nan), nbytes=5)
+    assert math.isnan(lost.mean)
+    assert math.isnan(lost.std)
+    rep = Report(title="t", metric="rocauc", rows=(lost,))
+    assert "nan" in drawn(table(rep), 80)
+    write_report(rep, tmp_path)
+    (written,) = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["rows"]
+    assert (written["test"], written["mean"], written["std"]) == ([0.5, None], None, None)
+
+
 def test_rows_are_checked():
     with pytest.raises(ValueError, match=r"row 'distilled set': test is empty"):
         row(test=())

@@ -15,7 +15,7 @@ from torch_geometric.data import Data
 
 from graphdistill import datasets
 from graphdistill.core.data import GraphDataset, Graphs
-from graphdistill.core.wl import _word, group, hash_children, hash_edges, hash_labels, hash_rows, tree_ids
+from graphdistill.core.wl import _word, edge_factor, group, hash_children, hash_labels, hash_rows, tree_ids
 from tests.reference import canonical_tree
 from tests.strategies import FLOATS, INTEGERS, graph_lists, shuffled
 
@@ -174,18 +174,16 @@ def test_a_negative_depth_is_refused() -> None:
 
 
 def test_edge_factors_are_odd_so_they_lose_nothing() -> None:
-    factor = hash_edges(torch.arange(100)[:, None], 100)
-    assert factor is not None
+    factor = edge_factor(hash_rows(torch.arange(100)[:, None], 2))
     assert bool((factor % 2 == 1).all())
     assert len(factor.unique()) == 100
-    with pytest.raises(AssertionError):
-        hash_edges(torch.arange(3)[:, None], 4)
 
 
 def test_children_leave_their_inputs_as_they_were() -> None:
     label = hash_labels(torch.tensor([[1], [2]]), torch.tensor([1, 1]))
     before = label.clone()
-    hash_children(label, label, hash_edges(torch.tensor([[1], [2]]), 2), torch.tensor([0, 1]), torch.tensor([1, 0]))
+    factor = edge_factor(hash_rows(torch.tensor([[1], [2]]), 2))
+    hash_children(label, label, factor, torch.tensor([0, 1]), torch.tensor([1, 0]))
     assert torch.equal(label, before)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import given
+from matplotlib.figure import Figure
 from ogb.utils import smiles2graph
 from torch_geometric.data import Data
 
@@ -20,15 +21,11 @@ from graphdistill.core.synthetic import SyntheticSet
 from graphdistill.datasets import load
 from graphdistill.mirage import MirageConfig, distill_mirage
 from graphdistill.mirage.figure import (
-    LIMIT,
     _coverage,
     _covered,
-    _fragment,
-    _layout,
+    _draw_curve,
     _leaning,
-    _node,
     _points,
-    _strokes,
     draw,
 )
 from tests.strategies import graph_lists
@@ -124,16 +121,6 @@ def test_it_draws_the_least_there_is(depth: int, tmp_path: Path) -> None:
         assert size_of(tmp_path / "dot.png") == (1600, 1168)
 
 
-@given(graph_lists(max_graphs=3))
-def test_any_graphs_have_fragments(graphs: list[Data]) -> None:
-    trees = forest_of(graphs, 3).trees
-    for tree in range(trees.sizes[-1]):
-        graph = _fragment(trees, tree)
-        assert len(graph) <= LIMIT
-        places, stubs = _layout(graph)
-        assert set(places) == set(stubs) == set(graph)
-
-
 def test_equal_input_gives_equal_bytes(alcohols: Forest, tmp_path: Path) -> None:
     small = as_set(alcohols, torch.tensor([0, 0, 1, 1]), "ogb")
     for name in ("a.png", "b.png"):
@@ -194,60 +181,22 @@ def test_points_average_networks_seed_by_seed() -> None:
     assert points["a"] == (7, pytest.approx(0.61), pytest.approx(0.02 / 2**0.5))
 
 
-def test_ethanol_is_drawn_as_ethanol() -> None:
-    forest = forest_of([molecule("CCO")], 2)
-    texts = []
-    for tree in range(forest.trees.sizes[-1]):
-        graph = _fragment(forest.trees, tree)
-        text = {n: _node(forest.trees, r, "ogb")[0] for n, r in graph.nodes(data="row")}
-        texts.append(sorted((text[a], text[b]) for a, b in graph.edges))
-        assert [graph.nodes[n]["stubs"] for n in graph] == [0, 0, 0]
-        assert {_strokes(forest.trees, edge, "ogb") for _, _, edge in graph.edges(data="edge")} == {((0.0, "-"),)}
-    # From the middle carbon both neighbours, from either end the chain; never back to where it came from.
-    assert sorted(texts) == [[("C", "C"), ("C", "O")]] * 2 + [[("C", "C"), ("O", "C")]]
-
-
-def test_bonds_and_stubs_are_those_of_the_molecule() -> None:
-    forest = forest_of([molecule("N#CC(=O)c1ccccc1")], 1)
-    kinds = {}
-    for tree in range(forest.trees.sizes[-1]):
-        graph = _fragment(forest.trees, tree)
-        text = {n: _node(forest.trees, r, "ogb")[0] for n, r in graph.nodes(data="row")}
-        lines = sorted(len(_strokes(forest.trees, edge, "ogb")) for _, _, edge in graph.edges(data="edge"))
-        kinds[text[0], *lines] = sum(stubs for _, stubs in graph.nodes(data="stubs"))
-    # Nitrogen and the carbon after it: the triple bond, one bond leads on from the carbon, two from the next.
-    assert kinds["N", 3] == 1
-    assert kinds["C", 1, 3] == 2
-    assert kinds["O", 2] == 2
-    assert {key for key in kinds if key[0] == "C"} == {("C", 1, 3), ("C", 1, 1, 2), ("C", 1, 2, 2), ("C", 2, 2)}
-    aromatic = _strokes(
-        forest.trees, next(e for e, kind in enumerate(forest.trees.edge_attr[:, 0]) if kind == 3), "ogb"
+def test_points_of_the_curve_are_told_apart_by_the_rest_of_their_name() -> None:
+    rows = (
+        row("curve lossless", 0.8, 30_000),
+        row("curve 0.1 %", 0.6, 100),
+        row("curve 1 %", 0.7, 1_000),
+        row("curve 3 %", 0.75, 1_100),
+        row("curved", 0.9, 9_000),
     )
-    assert [dashes == "-" for _, dashes in aromatic] == [True, False]
-
-
-def test_charges_and_unknown_elements_have_a_sign() -> None:
-    trees = forest_of([molecule("C[N+](C)(C)CC(=O)[O-]"), molecule("*C")], 0).trees
-    assert {_node(trees, r, "ogb")[0] for r in range(len(trees.x))} == {"C", "N⁺", "O", "O⁻", "*"}
-
-
-def test_directed_edges_are_not_walked_back() -> None:
-    cycle = Data(x=torch.tensor([[0], [1], [2]]), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]))
-    graph = _fragment(forest_of([cycle], 2).trees, 0)
-    assert sorted(r for _, r in graph.nodes(data="row")) == [0, 1, 2]
-    assert list(graph.edges) == [(0, 1), (1, 2)]
-
-
-def test_a_star_stops_at_the_limit_and_says_so() -> None:
-    spokes = torch.arange(1, 41)
-    edges = torch.stack([torch.cat([spokes * 0, spokes]), torch.cat([spokes, spokes * 0])])
-    forest = forest_of([Data(x=(torch.arange(41) == 0).long()[:, None], edge_index=edges)], 2)
-    graphs = [_fragment(forest.trees, tree) for tree in range(2)]
-    hub, spoke = sorted(graphs, key=len, reverse=True)
-    assert (len(hub), hub.nodes[0]["stubs"]) == (LIMIT, 40 - LIMIT + 1)
-    assert (len(spoke), spoke.nodes[1]["stubs"]) == (2, 39)
-    places = list(_layout(hub)[0].values())
-    assert min(abs(complex(*a) - complex(*b)) for i, a in enumerate(places) for b in places[:i]) > 0.8
+    axes = Figure(figsize=(4, 3)).add_axes((0.1, 0.1, 0.6, 0.8))
+    _draw_curve(axes, Report(title="", metric="rocauc", rows=rows))
+    # By size and with their means; "curved" is no point, and a label that would touch another is left out.
+    assert [line.get_xdata().tolist() for line in axes.lines if line.get_marker() == "o"] == [
+        [100, 1_000, 1_100, 30_000]
+    ]
+    labels = [text for text in axes.texts if text.get_text() in ("lossless", "0.1 %", "1 %", "3 %", "d", "curved")]
+    assert {text.get_text(): text.xy[0] for text in labels} == {"0.1 %": 100, "1 %": 1_000, "lossless": 30_000}
 
 
 def test_leaning_weighs_classes_by_occurrences() -> None:

@@ -1,0 +1,178 @@
+"""The neighbourhood that a computation tree stands for: cut out of the dictionary, laid out and drawn."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import networkx as nx
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Circle
+from rdkit.Chem import GetPeriodicTable
+
+from graphdistill.core.data import Features
+from graphdistill.core.trees import Trees
+
+INK, OURS = "#24323f", "#c2185b"
+ATOMS = dict(C="#4d5763", N="#3561d1", O="#d8332a", S="#e3b505", P="#e8791a", F="#5cb85c", Cl="#2e9e44")
+ATOMS |= dict(Br="#96402a", I="#7b3fa0", B="#f0a58f", Si="#c9a66b", Se="#d99a2b")
+LABELS = ("#4c78a8", "#f2b134", "#59a14f", "#b279a2", "#76b7b2", "#e58b65", "#9d755d", "#a0a8b0")
+LIMIT = 24
+"""Nodes of a tree that are drawn; what is left shows as stubs."""
+Slot = tuple[int, int | None]
+Dashes = str | tuple[int, tuple[float, float]]
+
+
+def fragment(trees: Trees, row: int, limit: int = LIMIT) -> nx.DiGraph:
+    """The neighbourhood that a deepest tree stands for; edges lead away from the root, which is node 0.
+
+    A computation tree steps back over each edge it came by: among a child's children is its parent, and that one
+    occurrence is left out. Where there is none, as in directed graphs, nothing is.
+
+    Args:
+        trees: the dictionary.
+        row: a deepest tree of it.
+        limit: nodes past this number are left out. (default: 24)
+
+    Returns:
+        Nodes with ``row`` (of depth 0) and ``stubs`` (neighbours not drawn), edges with ``edge`` (of the edge table).
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from graphdistill.core.data import Graphs
+        >>> from graphdistill.core.grow import grow
+        >>> pair = Data(x=torch.tensor([[6], [8]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
+        >>> fragment(grow(Graphs.from_data_list([pair]), depth=2).trees, 0).edges
+        OutEdgeView([(0, 1)])
+    """
+    roots, graph = trees.roots(), nx.DiGraph()
+    graph.add_node(0, row=int(roots[-1][row]))
+    # Node, its tree, its parent as one of its own children, and whether the way back is among its neighbours.
+    frontier: list[tuple[int, int, Slot | None, bool]] = [(0, row, None, False)]
+    for depth in range(trees.depth, -1, -1):
+        ring = []
+        for node, row, parent, back in frontier:
+            slots = _slots(trees, depth, row)
+            if parent is not None:
+                back = parent in slots
+                if back:
+                    slots.remove(parent)
+            ring.append((node, row, back, slots))
+        # A ring of neighbours is drawn whole or not at all, but for those of the root.
+        room = limit if len(graph) == 1 or len(graph) + sum(len(slots) for *_, slots in ring) <= limit else 0
+        grown: list[tuple[int, int, Slot | None, bool]] = []
+        for node, row, back, slots in ring:
+            drawn = slots[: max(0, room - len(graph))]
+            for child, edge in drawn:
+                # What the child calls its parent: this tree, cut two levels shorter.
+                cut = None if depth < 2 else int(trees.levels[depth - 2].own[trees.levels[depth - 1].own[row]])
+                grown.append((len(graph), child, None if cut is None else (cut, edge), back or node == 0))
+                graph.add_node(len(graph), row=int(roots[depth - 1][child]))
+                graph.add_edge(node, len(graph) - 1, edge=edge)
+            graph.nodes[node]["stubs"] = max(0, int(trees.degree[graph.nodes[node]["row"]]) - len(drawn) - back)
+        frontier = grown
+    return graph
+
+
+def _slots(trees: Trees, depth: int, row: int) -> list[Slot]:
+    """Children of a tree and the edges to them; none at depth 0."""
+    if depth == 0:
+        return []
+    level = trees.levels[depth - 1]
+    span = slice(int(level.ptr[row]), int(level.ptr[row + 1]))
+    edges = [None] * (span.stop - span.start) if level.edge is None else level.edge[span].tolist()
+    return list(zip(level.child[span].tolist(), edges, strict=True))
+
+
+def _layout(graph: nx.DiGraph) -> tuple[dict[int, tuple[float, float]], dict[int, list[float]]]:
+    """Places of the nodes and directions of their stubs as chemists draw: even angles, bonds of one length, zigzag.
+
+    Where nodes would touch, networkx finds better places (Kamada and Kawai, 1989).
+    """
+    places, heading, turn = {0: (0.0, 0.0)}, {0: 0.0}, {0: 60.0}
+    stubs: dict[int, list[float]] = {}
+    for node in graph:
+        below = list(graph.successors(node))
+        n = len(below) + min(graph.nodes[node]["stubs"], 3)
+        if node == 0:
+            first = {1: 0.0, 2: -30.0, 4: 45.0}.get(n, 90.0)
+            angles = [first + i * (240 if n == 2 else 360 / n) for i in range(n)]
+        elif n == 1:
+            angles = [heading[node] + turn[node]]
+        else:
+            angles = [heading[node] + 180 + 360 * (i + 1) / (n + 1) for i in range(n)]
+        for child, angle in zip(below, angles, strict=False):
+            x, y = places[node]
+            places[child] = x + math.cos(math.radians(angle)), y + math.sin(math.radians(angle))
+            heading[child] = angle
+            side = math.sin(math.radians(angle - heading[node])) if node else -math.cos(math.radians(angle))
+            turn[child] = -60.0 if side > 0 else 60.0
+        stubs[node] = angles[len(below) :]
+    nearest = min((math.dist(a, b) for a, b in combinations(places.values(), 2)), default=1.0)
+    if nearest < 0.8:
+        free = nx.kamada_kawai_layout(graph.to_undirected())
+        scale = 0.85 / min(math.dist(a, b) for a, b in combinations(free.values(), 2))
+        places = {node: (float(scale * x), float(scale * y)) for node, (x, y) in free.items()}
+        for above, node in graph.edges:
+            (x, y), (x0, y0) = places[node], places[above]
+            out, n = math.degrees(math.atan2(y - y0, x - x0)), len(stubs[node])
+            stubs[node] = [out + 35 * (i - (n - 1) / 2) for i in range(n)]
+    return places, stubs
+
+
+def draw_fragment(axes: Axes, graph: nx.DiGraph, trees: Trees, features: Features) -> None:
+    """Draw a neighbourhood with its root ringed, as atoms and bonds where the features are those of OGB.
+
+    Args:
+        axes: where to; lines and letters are scaled to their width.
+        graph: what :func:`fragment` cut out.
+        trees: the dictionary that it was cut out of.
+        features: what the node features mean.
+    """
+    places, stubs = _layout(graph)
+    xs, ys = zip(*places.values(), strict=True)
+    half = max(2.3, max(max(xs) - min(xs), max(ys) - min(ys)) / 2 + 0.75)
+    middle = (max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2
+    axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half), aspect="equal")
+    axes.axis("off")
+    unit = axes.bbox.width * 72 / axes.figure.dpi / (2 * half)
+    for node, angles in stubs.items():
+        for angle in angles:
+            dx, dy = ((0.62 if node else 0.75) * f(math.radians(angle)) for f in (math.cos, math.sin))
+            x, y = places[node]
+            axes.plot([x, x + dx], [y, y + dy], color="#cdd5dc", lw=0.07 * unit)
+    for a, b, edge in graph.edges(data="edge"):
+        (x, y), (x1, y1), length = places[a], places[b], math.dist(places[a], places[b])
+        for shift, dashes in _strokes(trees, edge, features):
+            dx, dy = shift * (y - y1) / length, shift * (x1 - x) / length
+            line = axes.plot([x + dx, x1 + dx], [y + dy, y1 + dy], color="#66727d", lw=0.065 * unit, ls=dashes)[0]
+            line.set(solid_capstyle="butt", dash_capstyle="butt")
+    for node, place in places.items():
+        text, colour = _node(trees, graph.nodes[node]["row"], features)
+        if node == 0:
+            axes.add_patch(Circle(place, 0.43, facecolor="white", edgecolor=OURS, linewidth=0.07 * unit, zorder=2))
+        axes.add_patch(Circle(place, 0.32, facecolor=colour, edgecolor="none", zorder=3))
+        light = sum(w * c for w, c in zip((0.3, 0.59, 0.11), to_rgb(colour), strict=True))
+        size = 0.34 * unit * min(1, 2.2 / max(1, len(text)))
+        style = {"color": INK if light > 0.6 else "white", "ha": "center", "va": "center_baseline", "weight": "bold"}
+        axes.text(*place, text, style, size=size, zorder=4)
+
+
+def _strokes(trees: Trees, edge: int | None, features: Features) -> tuple[tuple[float, Dashes], ...]:
+    """Lines of a bond, each with its shift and dashes: one, two, three, or one and a dashed one if aromatic."""
+    kind = 0 if edge is None or trees.edge_attr is None or features != "ogb" else int(trees.edge_attr[edge, 0])
+    pair = (-0.085, "-"), (0.085, "-" if kind == 1 else (0, (1.6, 1.1)))
+    return {1: pair, 2: ((-0.14, "-"), (0.0, "-"), (0.14, "-")), 3: pair}.get(kind, ((0.0, "-"),))
+
+
+def _node(trees: Trees, row: int, features: Features) -> tuple[str, str]:
+    """Text and colour of a node: its element and charge, its label, or for float features its row."""
+    x = trees.x[row]
+    if features == "ogb":
+        number, charge = int(x[0]) + 1, int(x[3]) - 5 if len(x) > 3 else 0
+        symbol = GetPeriodicTable().GetElementSymbol(number) if number <= 118 else "*"
+        return symbol + ("⁺" if 0 < charge <= 5 else "⁻" * (charge < 0)), ATOMS.get(symbol, "#d17ba8")
+    label = row if x.is_floating_point() or not len(x) else int(x[0])
+    return str(label), LABELS[label % len(LABELS)]
