@@ -15,7 +15,7 @@ x, classes = small.forest.trees.x, small.y.shape[1] if small.y.dim() > 1 else in
 embed = torch.nn.Embedding(int(x.max()) + 1, 16)
 sage = GraphSAGE(16 * x.shape[1], 64, num_layers=2, out_channels=classes)
 optimizer = torch.optim.Adam([*embed.parameters(), *sage.parameters()], lr=3e-3)
-loader = DataLoader(list(small), batch_size=32, shuffle=True)
+loader = DataLoader(list(small), batch_size=16, shuffle=True)
 
 
 def network(batch):

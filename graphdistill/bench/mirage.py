@@ -128,7 +128,11 @@ def accuracy(data: GraphDataset, bench: Bench) -> None:
         verdicts = []
         for share in BUDGETS:
             config = MirageConfig(hops=bench.hops, fraction=share)
-            draws = [distill_mirage(data, config, generator=generator(s, "mirage")) for s in range(bench.seeds)]
+            try:
+                draws = [distill_mirage(data, config, generator=generator(s, "mirage")) for s in range(bench.seeds)]
+            except ValueError as error:
+                console.print(f"{data.name} at {100 * share:g} %: {error}")
+                continue
             seconds = statistics.median(float(str(small.meta["seconds"])) for small in draws)
             label = f"{100 * share:g} %"
             ours = train_rows(protocol, f"distilled, {label}", draws, seconds)

@@ -45,16 +45,30 @@ def _width(numbers: Tensor) -> Tensor:
     return 1 + (numbers > 255).long() + 2 * (numbers > 65535).long()
 
 
-def _stored_edges(graphs: Graphs) -> Tensor:
-    """Edges to store per graph: where every edge has its twin, each pair is stored once; long ``[G]``."""
+def every_edge_has_its_twin(graphs: Graphs) -> Tensor:
+    """Whether turning all edges of a graph around leaves it as it is, features included; boolean ``[G]``.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> arrow = Data(x=torch.tensor([[6], [8]]), edge_index=torch.tensor([[0], [1]]))
+        >>> every_edge_has_its_twin(Graphs.from_data_list([arrow])).tolist()
+        [False]
+    """
     source, target = graphs.edge_index
-    # Where every edge has its twin, turning all edges around leaves their multiset as it is, and so a sum of hashes.
+    # Turned around, the edges are then the same multiset, and so have the same sum of hashes.
     start, end = hash_rows(torch.arange(graphs.num_nodes)[:, None], salt=4).T.contiguous()
     differ = start[source] * end[target] - start[target] * end[source]
     if graphs.edge_attr is not None:
         differ *= hash_rows(graphs.edge_attr, salt=2)[:, 0] | 1
     graph = torch.repeat_interleave(torch.arange(len(graphs)), graphs.edge_ptr.diff())
-    lonely = differ.new_zeros(len(graphs)).index_add_(0, graph, differ) != 0
+    total: Tensor = differ.new_zeros(len(graphs)).index_add_(0, graph, differ)
+    return total == 0
+
+
+def _stored_edges(graphs: Graphs) -> Tensor:
+    """Edges to store per graph: where every edge has its twin, each pair is stored once; long ``[G]``."""
+    source, target = graphs.edge_index
+    graph = torch.repeat_interleave(torch.arange(len(graphs)), graphs.edge_ptr.diff())
     loops = torch.bincount(graph[source == target], minlength=len(graphs))
     edges = graphs.edge_ptr.diff()
-    return torch.where(lonely, edges, (edges - loops) // 2 + loops)
+    return torch.where(every_edge_has_its_twin(graphs), (edges - loops) // 2 + loops, edges)

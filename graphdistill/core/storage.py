@@ -70,14 +70,14 @@ def load_set(folder: str | Path) -> SyntheticSet:
     try:
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         layout, digest = card["format"], card["sha256"]
-    except (ValueError, KeyError) as error:
+        facts = {name: card[name] for name in ("task", "features", "meta")}
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{folder / 'card.json'} is damaged: {error!r}; distil again") from error
     if layout != FORMAT:
         raise ValueError(f"{folder} has layout {layout}, this version reads {FORMAT}; distil again")
     if hashlib.sha256((folder / "set.safetensors").read_bytes()).hexdigest() != digest:
         raise ValueError(f"{folder / 'set.safetensors'} does not match its card; the file is damaged, distil again")
     try:
-        tensors = load_file(folder / "set.safetensors")
-    except SafetensorError as error:
-        raise ValueError(f"{folder / 'set.safetensors'} is damaged: {error}; distil again") from error
-    return SyntheticSet.from_payload(tensors, task=card["task"], features=card["features"], meta=card["meta"])
+        return SyntheticSet.from_payload(load_file(folder / "set.safetensors"), **facts)
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(f"{folder / 'set.safetensors'} is damaged: {error!r}; distil again") from error

@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 
 from graphdistill.core.data import Features, Task, narrow, tensor_bytes
 from graphdistill.core.forest import Forest
+from graphdistill.core.raw_forest import RawForest
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,10 @@ class SyntheticSet:
                 f"data, y and weight have {len(self.data)}, {len(self.y)} and {len(self.weight)} entries; "
                 f"give each entry one label and one weight"
             )
+        for name in ("y", "weight"):
+            values = getattr(self, name)
+            if values.is_floating_point():
+                object.__setattr__(self, name, values.float())
         if not bool((torch.isfinite(self.weight) & (self.weight >= 0)).all()):
             raise ValueError("weight holds a negative or infinite value; give finite weights of 0 or more")
 
@@ -94,7 +99,11 @@ class SyntheticSet:
         """Rebuild a set from :meth:`payload`."""
         y = _unpack_labels(payload["y"], task)
         weight = payload["weight"] if "weight" in payload else class_weights(y, task)
-        data = payload["features"] if "features" in payload else Forest.from_payload(dict(payload))
+        data: Forest | Tensor
+        if "features" in payload:
+            data = payload["features"]
+        else:
+            data = (RawForest if "nodes" in payload else Forest).from_payload(dict(payload))
         return cls(data, y, weight, task, features, meta)
 
     def to(self, device: torch.device | str) -> SyntheticSet:

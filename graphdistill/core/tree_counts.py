@@ -40,7 +40,6 @@ class TreeCountRegression:
 
     def fit(self, forest: Forest, y: Tensor, metric: Metric) -> TreeCountRegression:
         """Fit on training graphs; ``y`` as in :class:`~graphdistill.core.data.GraphDataset`."""
-        self.depth = min(self.depth, forest.trees.depth)
         at_least = max(self.min_graphs, len(forest) // 2000)
         self._ids = []
         blocks = []
@@ -59,8 +58,10 @@ class TreeCountRegression:
         for number, column in enumerate(columns):
             known = (~torch.isnan(column)).numpy()
             truth = column.numpy()[known]
-            if truth.min(initial=1) == truth.max(initial=0):
-                self._coefficients[-1, number] = 4 * (truth.mean() > 0.5) - 2 if len(truth) else 0
+            share = truth.mean() if len(truth) else 0.5
+            if not features.shape[1] or share in (0, 1) or not len(truth):
+                share = min(max(share, 1e-9), 1 - 1e-9)
+                self._coefficients[-1, number] = np.clip(np.log(share / (1 - share)), -2, 2)
                 continue
             model = LogisticRegression(
                 C=self.strength, class_weight="balanced" if metric == "rocauc" else None, solver="liblinear"
@@ -88,7 +89,7 @@ class TreeCountRegression:
     def _levels(self, forest: Forest) -> list[tuple[Tensor, sp.csr_matrix]]:
         """Ids of the trees and log counts per graph, for each depth."""
         out = []
-        for depth in range(self.depth + 1):
+        for depth in range(min(self.depth, forest.trees.depth) + 1):
             level = forest.cut(depth)
             log_count = np.log1p(level.count.numpy())
             shape = (len(level), level.trees.sizes[-1])

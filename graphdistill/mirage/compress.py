@@ -17,8 +17,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from graphdistill.core.data import tensor_bytes
+from graphdistill.core.data import Graphs, tensor_bytes
 from graphdistill.core.forest import Forest, collect
+from graphdistill.core.raw_bytes import raw_bytes
+from graphdistill.core.raw_forest import raw_forest
 from graphdistill.mirage.draws import MOST_GRAPHS
 
 
@@ -143,6 +145,43 @@ def compress(
         other = _longest_prefix(rewritten, reorder(rewritten, len(index)), budget, extra_bytes)
         small, index = other if len(other[1]) >= at_least else (small, index)
     return small, index
+
+
+def raw_prefix(
+    forest: Forest,
+    graphs: Graphs,
+    order: Tensor,
+    budget: int,
+    extra_bytes: int,
+    reorder: Callable[[Forest, int], Tensor],
+) -> tuple[Forest, Tensor]:
+    """The longest prefix of graphs that a budget pays for when they are stored as plain graphs.
+
+    Args:
+        forest: training graphs.
+        graphs: the same graphs.
+        order: graphs in the order in which they are taken, long ``[G]``.
+        budget: bytes of payload.
+        extra_bytes: bytes of each graph's label.
+        reorder: gives a better order where the set has 500 graphs or fewer.
+
+    Returns:
+        The graphs, stored raw, and their numbers in ``forest``, long ``[n]``; none where not one fits.
+    """
+    sizes = raw_bytes(graphs)
+
+    def longest(order: Tensor) -> Tensor:
+        def fits(count: int) -> bool:
+            return raw_forest(graphs.subset(order[:count]), 0).nbytes + extra_bytes * count <= budget
+
+        most = int((sizes[order].cumsum(0) <= 2 * budget).sum())
+        count = _largest(1, max(1, most), fits)
+        return order[:count] if fits(count) else order[:0]
+
+    index = longest(order)
+    if 0 < len(index) <= MOST_GRAPHS:
+        index = longest(reorder(forest, len(index)))
+    return (raw_forest(graphs.subset(index), forest.trees.depth) if len(index) else forest.subset(index)), index
 
 
 def _longest_prefix(small: Forest, order: Tensor, budget: int, extra_bytes: int) -> tuple[Forest, Tensor]:

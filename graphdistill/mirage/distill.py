@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from dataclasses import asdict
 
 import torch
 from torch import Tensor
 
-from graphdistill import __version__
 from graphdistill.core.data import GraphDataset
 from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow
 from graphdistill.core.randomness import generator as seeded
 from graphdistill.core.randomness import in_turn
 from graphdistill.core.raw_bytes import raw_bytes
-from graphdistill.core.report import NO_PROGRESS, Progress
+from graphdistill.core.raw_forest import raw_forest
+from graphdistill.core.report import NO_PROGRESS, Progress, versions
 from graphdistill.core.synthetic import SyntheticSet, class_weights, soft_labels
 from graphdistill.core.tree_counts import TreeCountRegression
 from graphdistill.core.wl import group
-from graphdistill.mirage.compress import compress
+from graphdistill.mirage.compress import compress, raw_prefix
 from graphdistill.mirage.config import MirageConfig
 from graphdistill.mirage.draws import DRAWS, best_order, teacher_judge
 from graphdistill.mirage.patterns import mine_patterns, pattern_forest
@@ -36,8 +38,8 @@ def distill_mirage(
     A GNN of depth L sees a graph as the multiset of its nodes' depth-L computation trees, and these repeat: the set
     keeps distinct trees once and graphs as counts :math:`G \mapsto \{(t, n_t(G))\}` over them. With thresholds the
     graphs are the closed frequent tree sets of each class; with a budget they are real graphs rewritten over a
-    dictionary that the budget pays for, with the soft labels of a logistic regression on tree counts; lossless keeps
-    everything. No network takes part.
+    dictionary that the budget pays for (or plain graphs, where trees hardly repeat), with the soft labels of a
+    logistic regression on tree counts; lossless keeps everything. No network takes part.
 
     Args:
         data: graphs with splits; only the training split is read.
@@ -67,6 +69,8 @@ def distill_mirage(
     graphs, y = data.split("train")
     if not config.lossless:  # a shard may lack a class
         _check_classes(data, y)
+    if config.thresholds is not None and data.task == "multilabel":
+        raise ValueError(f"--thresholds need one label per graph, but {data.name} has many tasks; give --fraction")
     with progress.step("growing computation trees", 1) as advance:
         forest = grow(graphs, config.hops, verify=config.verify).by_frequency()
         advance(1)
@@ -83,20 +87,24 @@ def distill_mirage(
         chosen["supports"] = [[p.support for p in patterns if p.label == c] for c in range(data.num_outputs)]
         out = (small.by_frequency(), label, weight)
     else:
-        whole = SyntheticSet(forest, y, class_weights(y, data.task), data.task)
+        trees_hardly_repeat = forest.nbytes > raw
+        best = raw_forest(graphs, config.hops) if trees_hardly_repeat else forest
+        whole = SyntheticSet(best, y, class_weights(y, data.task), data.task)
         if budget is None or whole.nbytes <= budget:
-            out = (forest, y, whole.weight)
+            out = (best, y, whole.weight)
         else:
             with progress.step("fitting the budget", 1) as advance:
-                out = _fit_budget(forest, y, data, budget, generator)
+                out = _fit_budget(forest, data, budget, trees_hardly_repeat, generator)
                 advance(1)
             chosen["threshold"] = _least_support(forest, out[0])
     small, label, weight = out
     facts = {
         "method": "mirage",
-        "version": __version__,
+        "config": asdict(config),
+        "seed": generator.initial_seed(),
+        "versions": versions(),
         "source": data.name,
-        "hops": config.hops,
+        "source_sha256": _fingerprint(forest, y),
         "budget": budget,
         "trees": list(small.trees.sizes),
         "graphs": len(small),
@@ -109,9 +117,14 @@ def distill_mirage(
 
 
 def _fit_budget(
-    forest: Forest, y: Tensor, data: GraphDataset, budget: int, generator: torch.Generator
+    forest: Forest,
+    data: GraphDataset,
+    budget: int,
+    trees_hardly_repeat: bool,
+    generator: torch.Generator,
 ) -> tuple[Forest, Tensor, Tensor]:
-    """As many graphs with soft labels as the budget pays for."""
+    """As many graphs with soft labels as the budget pays for, over a dictionary or, where trees hardly repeat, raw."""
+    graphs, y = data.split("train")
     multiclass = data.task == "multiclass"
     label = y if multiclass else (y.nan_to_num().sum(dim=1) > 0).long()
     logits = TreeCountRegression().fit(forest, y, data.metric).logits(forest)
@@ -122,7 +135,11 @@ def _fit_budget(
         orders = [order, *(in_turn(label, generator) for _ in range(DRAWS - 1))]
         return best_order(rewritten, orders, count, teacher_judge(forest, logits, generator))
 
-    small, index = compress(forest, order, budget, columns, at_least=len(label.unique()), reorder=reorder)
+    least, index = len(label.unique()), order[:0]
+    if trees_hardly_repeat:
+        small, index = raw_prefix(forest, graphs, order, budget, columns, reorder)
+    if len(index) < least:
+        small, index = compress(forest, order, budget, columns, least, reorder)
     return small, soft[index], class_weights(soft[index], data.task)
 
 
@@ -133,6 +150,14 @@ def _least_support(forest: Forest, small: Forest) -> int:
     support = torch.zeros(int(row.max()) + 1, dtype=torch.long)
     support[row[len(kept) :]] = torch.bincount(forest.tree, minlength=len(row) - len(kept))
     return int(support[row[: len(kept)]].min())
+
+
+def _fingerprint(forest: Forest, y: Tensor) -> str:
+    """Digest of the training split's content, whatever the numbering of its nodes."""
+    digest = hashlib.sha256()
+    for tensor in (forest.trees.ids()[-1], forest.ptr, forest.tree, forest.count, y):
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _check_classes(data: GraphDataset, y: Tensor) -> None:

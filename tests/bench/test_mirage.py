@@ -54,7 +54,7 @@ def test_an_unknown_name_is_one_line_and_exit_code_two():
 )
 def test_bad_words_are_one_line_and_exit_code_two(words, message, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["bench", *words])
-    with pytest.raises(SystemExit, match="^2$"):
+    with pytest.raises(SystemExit, match=r"^2$"):
         runpy.run_module("graphdistill.bench", run_name="__main__")
     printed = capsys.readouterr()
     assert printed.out == ""

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from graphdistill.core.grow import grow, merge
 from graphdistill.core.metrics import loss_per_graph
 from graphdistill.core.randomness import generator
 from graphdistill.core.raw_bytes import raw_bytes
+from graphdistill.core.raw_forest import RawForest
 from graphdistill.core.storage import load_set, save_set
 from graphdistill.core.synthetic import SyntheticSet
 from graphdistill.datasets import load, load_graphs
@@ -72,7 +74,7 @@ def test_saved_sets_come_back_bit_for_bit(molbace, tmp_path):
     assert digest(again) == digest(small)
     assert torch.equal(again.y, small.y)
     assert torch.equal(again.weight, small.weight)
-    assert again.meta == small.meta
+    assert again.meta == json.loads(json.dumps(small.meta))
     assert (again.task, again.features) == (small.task, small.features)
 
 
@@ -137,6 +139,26 @@ def test_float_features_and_many_tasks_with_missing_labels():
     assert small.nbytes <= 260
     assert float(small.y.min()) >= 0
     assert float(small.y.max()) <= 1
+    with pytest.raises(ValueError, match="--thresholds need one label per graph, but tasks has many tasks"):
+        distill_mirage(data, MirageConfig(thresholds=(1, 1)))
+
+
+def test_the_card_tells_what_it_was_made_of_whatever_the_numbering(molbace):
+    from torch_geometric.data import Data as Graph
+
+    config = MirageConfig(lossless=True)
+    facts = distill_mirage(molbace, config, generator=generator(1, "mirage")).meta
+    assert facts["seed"] == generator(1, "mirage").initial_seed()
+    assert facts["config"]["lossless"] is True
+    graphs = [molbace.graphs[i] for i in molbace.train.tolist()]
+    turned = [
+        Graph(x=g.x.flip(0), edge_index=g.num_nodes - 1 - g.edge_index.flip(1), edge_attr=g.edge_attr.flip(0))
+        for g in graphs
+    ]
+    index = torch.arange(len(turned))
+    y = molbace.y[molbace.train]
+    again = GraphDataset("turned", Graphs.from_data_list(turned), y, index, index[:1], index[:1], "rocauc", "ogb")
+    assert distill_mirage(again, config).meta["source_sha256"] == facts["source_sha256"]
 
 
 def test_entries_are_graphs_that_pyg_batches(molbace):
@@ -218,3 +240,34 @@ def test_soft_labels_agree_with_scikit_learn():
     found = set((small.y[:, 0] * 254).round().int().tolist())
     assert isinstance(small.forest, Forest)
     assert all(min(abs(f - e) for e in expected) <= 1 for f in found)
+
+
+def unlike(size=60):
+    """Graphs whose node features hardly ever repeat."""
+    draw = torch.Generator().manual_seed(0)
+    pairs = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
+    graphs = [
+        Data(x=torch.randint(0, 200, (3, 2), generator=draw), edge_index=pairs, y=torch.tensor([i % 2]))
+        for i in range(size)
+    ]
+    return load(graphs)
+
+
+def test_where_trees_hardly_repeat_graphs_are_stored_raw():
+    data = unlike()
+    raw = int(raw_bytes(data.split("train")[0]).sum())
+    small = distill_mirage(data, MirageConfig(bytes=raw // 3))
+    assert isinstance(small.forest, RawForest)
+    assert 0.8 * (raw // 3) < small.nbytes <= raw // 3
+    lossless = distill_mirage(data, MirageConfig(lossless=True))
+    assert isinstance(lossless.forest, RawForest)
+    assert lossless.nbytes < 1.1 * raw
+    again = SyntheticSet.from_payload(small.payload(), task=small.task, features=small.features, meta=small.meta)
+    assert digest(again) == digest(small)
+    assert torch.equal(again.forest.count, small.forest.count)
+
+
+def test_a_budget_too_small_for_raw_graphs_falls_back_to_the_dictionary():
+    small = distill_mirage(unlike(), MirageConfig(bytes=27))
+    assert not isinstance(small.forest, RawForest)
+    assert small.nbytes <= 27

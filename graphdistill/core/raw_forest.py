@@ -1,0 +1,103 @@
+"""A forest that is stored as plain graphs: fewer bytes where computation trees hardly repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from graphdistill.core import varint
+from graphdistill.core.data import Graphs, narrow, pointer
+from graphdistill.core.forest import Forest
+from graphdistill.core.grow import grow
+from graphdistill.core.raw_bytes import every_edge_has_its_twin
+
+
+@dataclass(frozen=True)
+class RawForest(Forest):
+    """A lossless forest with the graphs that it was grown from; the graphs are what is stored.
+
+    Attributes:
+        graphs: the graphs, edges sorted by source and target.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> pair = Data(x=torch.tensor([[6], [8]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
+        >>> forest = raw_forest(Graphs.from_data_list([pair]), depth=3)
+        >>> forest.nbytes, grow(forest.graphs, 3).nbytes
+        (8, 25)
+    """
+
+    graphs: Graphs
+
+    def payload(self) -> dict[str, Tensor]:
+        """The graphs; an edge is stored once where every edge has its twin in the other direction."""
+        graphs = self.graphs
+        source, target = graphs.edge_index
+        twins = bool(every_edge_has_its_twin(graphs).all())
+        kept = source <= target if twins else torch.ones_like(source, dtype=torch.bool)
+        graph = torch.repeat_interleave(torch.arange(len(graphs)), graphs.edge_ptr.diff())[kept]
+        start = source[kept] - graphs.node_ptr[graph]
+        end = target[kept] - graphs.node_ptr[graph]
+        step = start.clone()
+        step[1:] -= torch.where(graph[1:] == graph[:-1], start[:-1], 0)
+        out = {
+            "shape": torch.tensor([self.trees.depth, int(twins)], dtype=torch.uint8),
+            "x": narrow(graphs.x),
+            "nodes": varint.encode(graphs.node_ptr.diff()),
+            "edges": varint.encode(torch.bincount(graph, minlength=len(graphs))),
+            "step": varint.encode(step),
+            "end": varint.encode(end - start if twins else end),
+        }
+        if graphs.edge_attr is not None:
+            out["edge_attr"] = narrow(graphs.edge_attr[kept])
+        return out
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Tensor]) -> RawForest:
+        """Rebuild the graphs and grow them again."""
+        depth, twins = payload["shape"].tolist()
+        node_ptr = pointer(varint.decode(payload["nodes"]))
+        counts = varint.decode(payload["edges"])
+        graph = torch.repeat_interleave(torch.arange(len(counts)), counts)
+        total = pointer(varint.decode(payload["step"]))
+        start = total[1:] - torch.repeat_interleave(total[pointer(counts)[:-1]], counts)
+        end = varint.decode(payload["end"]) + (start if twins else 0)
+        index = torch.stack([start, end]) + node_ptr[graph]
+        attr = payload.get("edge_attr")
+        if twins:
+            back = index[0] != index[1]
+            index = torch.cat([index, index[:, back].flip(0)], dim=1)
+            graph = torch.cat([graph, graph[back]])
+            attr = None if attr is None else torch.cat([attr, attr[back]])
+        edge_ptr = pointer(torch.bincount(graph, minlength=len(counts)))
+        order = graph.sort(stable=True).indices
+        graphs = Graphs(payload["x"], index[:, order], None if attr is None else attr[order], node_ptr, edge_ptr)
+        return raw_forest(graphs, depth)
+
+
+def raw_forest(graphs: Graphs, depth: int) -> RawForest:
+    """Grow a forest that is stored as its graphs.
+
+    Args:
+        graphs: the graphs.
+        depth: depth of the trees.
+    """
+    order = _edge_order(graphs)
+    attr = None if graphs.edge_attr is None else graphs.edge_attr[order]
+    graphs = Graphs(graphs.x, graphs.edge_index[:, order], attr, graphs.node_ptr, graphs.edge_ptr)
+    forest = grow(graphs, depth)
+    return RawForest(forest.trees, forest.ptr, forest.tree, forest.count, graphs)
+
+
+def _edge_order(graphs: Graphs) -> Tensor:
+    """Edges by source, target and features: the same order however they came."""
+    keys = [graphs.edge_index[1], graphs.edge_index[0]]
+    if graphs.edge_attr is not None:
+        keys = [*graphs.edge_attr.T, *keys]
+    order = torch.arange(graphs.edge_index.shape[1])
+    for key in keys:
+        order = order[key[order].sort(stable=True).indices]
+    return order
