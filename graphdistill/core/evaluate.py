@@ -131,8 +131,8 @@ def train_rows(
 def random_sets(protocol: Protocol, budget: int, *, packed: bool) -> list[SyntheticSet]:
     """Random real training graphs of at most ``budget`` bytes, one draw per seed, classes in turn.
 
-    Classes take turns while they last, which for rare classes is a stronger baseline than drawing as they come;
-    each class weighs the same in the loss, as in every other row.
+    Classes take turns while they last, so that rare ones are in it, as in the distilled sets; each class weighs the
+    same in the loss, as in every other row.
 
     Args:
         protocol: data and seeds.

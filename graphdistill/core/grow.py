@@ -53,6 +53,7 @@ def grow(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
         lanes = hash_rows(graphs.edge_attr, salt=2)
         _, edge_row, edge_first = group(lanes)
         factor = edge_factor(lanes)
+        del lanes  # 16 bytes an edge
         edge_attr, edge = graphs.edge_attr[edge_first], edge_row[slots]
         if verify:
             assert torch.equal(edge_attr[edge_row], graphs.edge_attr), "two edges share a 128-bit id"

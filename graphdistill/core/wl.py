@@ -63,15 +63,16 @@ def hash_rows(values: Tensor, salt: int) -> Tensor:
         # Adding zero turns -0.0 into 0.0, which compares equal and so must hash equal.
         values = (values.double() + 0.0).contiguous().view(torch.long)
         salt += 1000
-    columns = values.long().T.contiguous()
-    # High bits are folded down, or numbers that share many trailing zeros would use few bits of the product.
-    columns = columns ^ ((columns >> 32) & 0xFFFFFFFF)
-    lanes = torch.empty(len(values), 2, dtype=torch.long, device=values.device)
+    lanes = torch.empty(2, len(values), dtype=torch.long, device=values.device)
     for lane in range(2):
-        total = torch.full((len(values),), _word(3 + lane + 2 * salt), dtype=torch.long, device=values.device)
-        for number, column in enumerate(columns, start=1):
-            total.add_(column, alpha=_word(1 + lane + 2 * (salt + 2000 * number)))
-        lanes[:, lane] = total
+        lanes[lane] = _word(3 + lane + 2 * salt)
+    for number in range(values.shape[1]):
+        column = values[:, number].long()
+        # High bits are folded down, or numbers that share many trailing zeros would use few bits of the product.
+        column = column ^ ((column >> 32) & 0xFFFFFFFF)
+        for lane in range(2):
+            lanes[lane].add_(column, alpha=_word(1 + lane + 2 * (salt + 2000 * (number + 1))))
+    lanes = lanes.T.contiguous()
     return _mix(lanes)
 
 

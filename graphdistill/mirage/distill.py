@@ -9,7 +9,7 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
-from graphdistill.core.data import GraphDataset
+from graphdistill.core.data import GraphDataset, Graphs
 from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow
 from graphdistill.core.randomness import generator as seeded
@@ -94,7 +94,7 @@ def distill_mirage(
             out = (best, y, whole.weight)
         else:
             with progress.step("fitting the budget", 1) as advance:
-                out = _fit_budget(forest, data, budget, trees_hardly_repeat, generator)
+                out = _fit_budget(forest, graphs, data, budget, trees_hardly_repeat, generator)
                 advance(1)
             chosen["threshold"] = _least_support(forest, out[0])
     small, label, weight = out
@@ -118,13 +118,14 @@ def distill_mirage(
 
 def _fit_budget(
     forest: Forest,
+    graphs: Graphs,
     data: GraphDataset,
     budget: int,
     trees_hardly_repeat: bool,
     generator: torch.Generator,
 ) -> tuple[Forest, Tensor, Tensor]:
     """As many graphs with soft labels as the budget pays for, over a dictionary or, where trees hardly repeat, raw."""
-    graphs, y = data.split("train")
+    y = data.y[data.train]
     multiclass = data.task == "multiclass"
     label = y if multiclass else (y.nan_to_num().sum(dim=1) > 0).long()
     logits = TreeCountRegression().fit(forest, y, data.metric).logits(forest)
