@@ -6,13 +6,14 @@ Shape legend: G graphs, N nodes in all, E directed edges in all, F node features
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+T = TypeVar("T")
 Task = Literal["multiclass", "multilabel"]
 Metric = Literal["rocauc", "accuracy"]
 Features = Literal["ogb", "categorical", "continuous"]
@@ -72,6 +73,24 @@ def pointer(lengths: Tensor) -> Tensor:
         [0, 2, 2, 5]
     """
     return torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+
+
+def to_device(value: T, device: torch.device | str) -> T:
+    """Copy a tensor, or a dataclass or tuple that holds some, to another device; all else stays as it is.
+
+    Example:
+        >>> to_device((torch.zeros(2), "name"), "meta")[0].device.type
+        'meta'
+    """
+    moved: Any = value
+    if isinstance(value, Tensor):
+        moved = value.to(device)
+    elif isinstance(value, tuple):
+        moved = tuple(to_device(part, device) for part in value)
+    elif is_dataclass(value) and not isinstance(value, type):
+        moved = replace(value, **{f.name: to_device(getattr(value, f.name), device) for f in fields(value)})
+    out: T = moved
+    return out
 
 
 @dataclass(frozen=True)

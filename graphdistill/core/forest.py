@@ -110,7 +110,7 @@ class Forest:
     @cached_property
     def num_nodes(self) -> Tensor:
         """Number of nodes of each graph, long ``[G]``."""
-        return torch.zeros(len(self), dtype=torch.long).index_add_(0, self.graph, self.count)
+        return self.count.new_zeros(len(self)).index_add_(0, self.graph, self.count)
 
     def subset(self, index: Tensor, *, shrink: bool = True) -> Forest:
         """The graphs numbered ``index``; with ``shrink`` the dictionary keeps only what they need."""

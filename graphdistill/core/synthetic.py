@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphdistill.core.data import Features, Task, narrow, tensor_bytes
+from graphdistill.core.data import Features, Task, narrow, tensor_bytes, to_device
 from graphdistill.core.forest import Forest
 from graphdistill.core.raw_forest import RawForest
 
@@ -107,14 +107,8 @@ class SyntheticSet:
         return cls(data, y, weight, task, features, meta)
 
     def to(self, device: torch.device | str) -> SyntheticSet:
-        """The same set on another device; only for sets of feature tensors."""
-        if not isinstance(self.data, Tensor):
-            raise ValueError("forests are read on the CPU; move the Data objects that this set yields instead")
-        return replace(self, data=self.data.to(device), y=self.y.to(device), weight=self.weight.to(device))
-
-    def __reduce__(self) -> tuple[object, ...]:
-        # A mapping proxy in meta would not pickle.
-        return SyntheticSet, (self.data, self.y, self.weight, self.task, self.features, dict(self.meta))
+        """The same set on another device."""
+        return to_device(self, device)
 
 
 def soft_labels(y: Tensor, task: Task) -> Tensor:

@@ -172,14 +172,22 @@ def test_weights_must_be_usable(bad: float) -> None:
         SyntheticSet(torch.zeros(2, 3), torch.tensor([0, 1]), torch.tensor([1.0, bad]))
 
 
-def test_a_set_of_rows_has_no_forest_and_a_forest_stays() -> None:
+def test_a_set_of_rows_has_no_forest() -> None:
     rows = SyntheticSet(torch.zeros(2, 3), torch.tensor([0, 1]), torch.ones(2))
     with pytest.raises(ValueError, match=r"^this set holds feature tensors, not graphs$"):
         _ = rows.forest
-    with pytest.raises(ValueError, match=r"^forests are read on the CPU; move the Data objects that this set yields"):
-        small_set().to("cpu")
-    moved = rows.to("cpu").payload()
-    assert all(torch.equal(value, moved[name]) for name, value in rows.payload().items())
+
+
+def test_sets_move_with_all_that_they_hold() -> None:
+    small = small_set()
+    moved = small.to("meta")
+    trees = moved.forest.trees
+    held = [moved.y, moved.weight, moved.forest.ptr, moved.forest.tree, moved.forest.count, trees.x, trees.degree]
+    held += [t for level in trees.levels for t in (level.own, level.ptr, level.child, level.edge) if t is not None]
+    assert {t.device.type for t in held} == {"meta"}
+    assert moved.meta == small.meta
+    back = small.to("cpu").payload()
+    assert all(torch.equal(value, back[name]) for name, value in small.payload().items())
 
 
 def test_weights_are_equal_within_a_class_and_sum_to_one() -> None:

@@ -43,8 +43,8 @@ class Segments:
     def _pair(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """The sparse matrix of the sum and its transpose."""
         if dtype not in self._matrices:
-            weight = torch.ones(len(self.index)) if self.weight is None else self.weight
-            segment = torch.repeat_interleave(torch.arange(len(self.ptr) - 1), self.ptr.diff())
+            weight = torch.ones(len(self.index), device=self.ptr.device) if self.weight is None else self.weight
+            segment = torch.repeat_interleave(torch.arange(len(self.ptr) - 1, device=self.ptr.device), self.ptr.diff())
             order = self.index.sort(stable=True).indices
             ptr = pointer(torch.bincount(self.index, minlength=self.num_rows))
             shape = (len(self.ptr) - 1, self.num_rows)
