@@ -110,6 +110,10 @@ class SyntheticSet:
         """The same set on another device."""
         return to_device(self, device)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # A mapping proxy in meta would not pickle.
+        return SyntheticSet, (self.data, self.y, self.weight, self.task, self.features, dict(self.meta))
+
 
 def soft_labels(y: Tensor, task: Task) -> Tensor:
     """Round soft labels so that each takes one byte: a class's share (the last one follows) or a task's label.
