@@ -63,17 +63,16 @@ def stand_in(forest: Forest, keep: Tensor) -> Tensor:
         depth, else the most frequent one of all.
     """
     trees = forest.trees
-    keep = keep.sort(descending=True).values
     cut = torch.arange(trees.sizes[-1])
-    chosen = torch.full_like(cut, -1)
+    nobody = len(cut)
+    chosen = torch.full_like(cut, nobody)
     for depth in range(trees.depth, -1, -1):
-        place = torch.full((trees.sizes[depth],), -1)
-        # Rows ascend by falling frequency and the last write stays, so the most frequent tree is written last.
-        place[cut[keep]] = keep
-        chosen = torch.where(chosen < 0, place[cut], chosen)
+        # Rows ascend by falling frequency, so the most frequent tree is the least row.
+        least = torch.full((trees.sizes[depth],), nobody).scatter_reduce_(0, cut[keep], keep, "amin")
+        chosen = torch.where(chosen == nobody, least[cut], chosen)
         if depth:
             cut = trees.levels[depth - 1].own[cut]
-    return torch.where(chosen < 0, keep[-1], chosen)
+    return torch.where(chosen == nobody, keep.min(), chosen)
 
 
 def rewrite(forest: Forest, keep: Tensor) -> Forest:

@@ -1,9 +1,12 @@
+import numpy as np
 import pytest
 import torch
 from torch_geometric.data import Data
 
 from graphdistill.core.data import Graphs
+from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow
+from graphdistill.core.trees import Level, Trees
 from graphdistill.mirage.compress import compress, rewrite, stand_in, tree_order
 
 
@@ -37,6 +40,28 @@ def test_stand_in_agrees_to_the_greatest_depth_by_brute_force():
         best = [k for k, depth in zip(keep.tolist(), agree, strict=True) if depth == max(agree)]
         assert int(chosen[tree]) in best
         assert nodes[chosen[tree]] == max(nodes[k] for k in best)
+
+
+def test_stand_in_does_not_depend_on_threads():
+    draw = torch.Generator().manual_seed(0)
+    own = torch.randint(0, 50, (300_000,), generator=draw)
+    nothing = torch.empty(0, dtype=torch.long)
+    level = Level(own, torch.zeros(len(own) + 1, dtype=torch.long), nothing, None)
+    trees = Trees(torch.zeros(50, 1).long(), torch.zeros(50).long(), None, (level,))
+    rows = torch.arange(len(own))
+    forest = Forest(trees, torch.tensor([0, len(own)]), rows, torch.ones_like(rows))
+    keep = torch.randperm(len(own), generator=draw)[:200_000]
+    expected = np.full(50, len(own))
+    np.minimum.at(expected, own[keep].numpy(), keep.numpy())
+    kept = np.isin(rows.numpy(), keep.numpy())
+    threads = torch.get_num_threads()
+    try:
+        for number in (1, 2):
+            torch.set_num_threads(number)
+            found = stand_in(forest, keep).numpy()
+            assert (found == np.where(kept, rows.numpy(), expected[own.numpy()])).all()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_kept_trees_stay_themselves_and_everything_kept_is_lossless():
