@@ -5,7 +5,7 @@ Shape legend: G graphs, N nodes in all, E directed edges in all, F node features
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, TypeVar
 
@@ -73,6 +73,29 @@ def pointer(lengths: Tensor) -> Tensor:
         [0, 2, 2, 5]
     """
     return torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+
+
+def largest(low: int, high: int, fits: Callable[[int], bool]) -> int:
+    """The largest number from ``low`` to ``high`` that fits, if fitting ones come first; ``low`` if none does.
+
+    Example:
+        >>> largest(1, 100, lambda n: n * n <= 50)
+        7
+    """
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def strata(y: Tensor) -> Tensor:
+    """Classes to draw in turn: the labels, or with many tasks whether any is positive; long ``[n]``.
+
+    Example:
+        >>> strata(torch.tensor([[0.0, torch.nan], [0.0, 1.0]])).tolist()
+        [0, 1]
+    """
+    return y if y.dim() == 1 else (y.nan_to_num().sum(dim=1) > 0).long()
 
 
 def to_device(value: T, device: torch.device | str) -> T:

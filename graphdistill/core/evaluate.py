@@ -10,12 +10,12 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
-from graphdistill.core.data import GraphDataset
+from graphdistill.core.data import GraphDataset, largest, strata
 from graphdistill.core.fit import FitConfig, fit, predict
 from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow
@@ -142,22 +142,21 @@ def random_sets(protocol: Protocol, budget: int, *, packed: bool) -> list[Synthe
     Returns:
         One set per seed, of one graph per class at the least, even where that is over the budget.
     """
-    y = protocol.labels("train")
-    label = y if y.dim() == 1 else (y.nan_to_num().sum(dim=1) > 0).long()
+    label = strata(protocol.labels("train"))
     least = len(label.unique())
     out = []
     for seed in range(protocol.seeds):
         order = in_turn(label, generator(seed, "random graphs"))
         count = max(least, int((protocol.raw[order].cumsum(0) <= budget).sum()))
         if packed:
-            low, high = least, len(order)
-            while low < high:
-                middle = (low + high + 1) // 2
-                fits = _labelled(protocol, order[:middle], packed=True).nbytes <= budget
-                low, high = (middle, high) if fits else (low, middle - 1)
-            count = low
+            count = largest(least, len(order), partial(_packed_fits, protocol, order, budget))
         out.append(_labelled(protocol, order[:count], packed=packed))
     return out
+
+
+def _packed_fits(protocol: Protocol, order: Tensor, budget: int, count: int) -> bool:
+    """Whether the first ``count`` graphs of an order fit when distinct trees are stored once."""
+    return _labelled(protocol, order[:count], packed=True).nbytes <= budget
 
 
 class RawSet(SyntheticSet):

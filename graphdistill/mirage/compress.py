@@ -17,7 +17,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from graphdistill.core.data import Graphs, tensor_bytes
+from graphdistill.core.data import Graphs, largest, tensor_bytes
 from graphdistill.core.forest import Forest, collect
 from graphdistill.core.raw_bytes import raw_bytes
 from graphdistill.core.raw_forest import raw_forest
@@ -123,7 +123,7 @@ def compress(
 
     # A tree takes two bytes at the least.
     most = min(num_trees, 1 + int(dictionary_share * budget) // 2)
-    kept = _largest(1, most, lambda k: dictionary_bytes(k) <= dictionary_share * budget)
+    kept = largest(1, most, lambda k: dictionary_bytes(k) <= dictionary_share * budget)
     rewritten = rewrite(forest, worth[:kept])
     small, index = _longest_prefix(rewritten, order, budget, extra_bytes)
     while len(index) < at_least and kept > 1:
@@ -138,7 +138,7 @@ def compress(
         )
     if len(index) == len(forest):
         if kept < num_trees:
-            kept = _largest(kept, num_trees, lambda k: cost(rewrite(forest, worth[:k])) <= budget)
+            kept = largest(kept, num_trees, lambda k: cost(rewrite(forest, worth[:k])) <= budget)
             small = rewrite(forest, worth[:kept]).subset(index).by_frequency()
     elif reorder is not None and len(index) <= MOST_GRAPHS:
         other = _longest_prefix(rewritten, reorder(rewritten, len(index)), budget, extra_bytes)
@@ -174,7 +174,7 @@ def raw_prefix(
             return raw_forest(graphs.subset(order[:count]), 0).nbytes + extra_bytes * count <= budget
 
         most = int((sizes[order].cumsum(0) <= 2 * budget).sum())
-        count = _largest(1, max(1, most), fits)
+        count = largest(1, max(1, most), fits)
         return order[:count] if fits(count) else order[:0]
 
     index = longest(order)
@@ -201,11 +201,3 @@ def _longest_prefix(small: Forest, order: Tensor, budget: int, extra_bytes: int)
         else:
             count, best, used = more, trial, total - int(spent[more - 1])
     return best, order[:count]
-
-
-def _largest(low: int, high: int, fits: Callable[[int], bool]) -> int:
-    """The largest number from ``low`` to ``high`` that fits, if fitting ones come first; ``low`` if none does."""
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low

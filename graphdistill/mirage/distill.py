@@ -9,7 +9,7 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
-from graphdistill.core.data import GraphDataset, Graphs
+from graphdistill.core.data import GraphDataset, Graphs, strata
 from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow
 from graphdistill.core.randomness import generator as seeded
@@ -127,7 +127,7 @@ def _fit_budget(
     """As many graphs with soft labels as the budget pays for, over a dictionary or, where trees hardly repeat, raw."""
     y = data.y[data.train]
     multiclass = data.task == "multiclass"
-    label = y if multiclass else (y.nan_to_num().sum(dim=1) > 0).long()
+    label = strata(y)
     logits = TreeCountRegression().fit(forest, y, data.metric).logits(forest)
     soft = soft_labels(logits.softmax(dim=1) if multiclass else logits.sigmoid(), data.task)
     order, columns = in_turn(label, generator), logits.shape[1] - multiclass
