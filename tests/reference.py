@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -87,10 +88,103 @@ def _row_bytes_naive(rows: Sequence[Sequence[float]], like: Tensor) -> int:
 
 def segment_sum_naive(ptr: Tensor, index: Tensor, weight: Tensor | None, x: Tensor) -> Tensor:
     """Add up the gathered rows of every segment one by one."""
+    return gather_segment_naive(x, ptr, index, weight, "sum")
+
+
+def segment_naive(x: Tensor, ptr: Tensor, reduce: str) -> Tensor:
+    """Sum, mean or maximum of the rows of every segment, one by one; an empty one gives zeros."""
+    if reduce != "max":
+        return gather_segment_naive(x, ptr, torch.arange(len(x)), None, reduce)
     out = []
-    for first, last in zip(ptr[:-1].tolist(), ptr[1:].tolist(), strict=True):
+    for first, last in _bounds(ptr):
+        top = x[first] if first < last else torch.zeros_like(x[:1]).sum(0)
+        for slot in range(first + 1, last):
+            top = torch.maximum(top, x[slot])
+        out.append(top)
+    return torch.stack(out) if out else x.new_zeros(0, *x.shape[1:])
+
+
+def gather_segment_naive(x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None, reduce: str) -> Tensor:
+    """Sum or mean of the weighted gathered rows of every segment, one by one."""
+    out = []
+    for first, last in _bounds(ptr):
         total = torch.zeros(x.shape[1:], dtype=x.dtype)
         for slot in range(first, last):
-            total = total + x[index[slot]] * (1 if weight is None else weight[slot])
-        out.append(total)
+            total = total + x[int(index[slot])] * (1 if weight is None else weight[slot])
+        out.append(total / max(last - first, 1) if reduce == "mean" else total)
     return torch.stack(out) if out else x.new_zeros(0, *x.shape[1:])
+
+
+def segment_repeat_naive(x: Tensor, ptr: Tensor) -> Tensor:
+    """The row of its segment for every entry, one by one."""
+    out = [x[s] for s, (first, last) in enumerate(_bounds(ptr)) for _ in range(first, last)]
+    return torch.stack(out) if out else x.new_zeros(0, *x.shape[1:])
+
+
+def gather_dot_naive(rows: Tensor, x: Tensor, ptr: Tensor, index: Tensor) -> Tensor:
+    """Dot product of each entry's segment with the row that it gathers, one by one."""
+    out = [rows[s] @ x[int(index[e])] for s, (first, last) in enumerate(_bounds(ptr)) for e in range(first, last)]
+    return torch.stack(out) if out else x.new_zeros(0)
+
+
+def _bounds(ptr: Tensor) -> list[tuple[int, int]]:
+    return list(zip(ptr[:-1].tolist(), ptr[1:].tolist(), strict=True))
+
+
+def sort_by_naive(keys: Sequence[int], size: int) -> tuple[list[int], list[int]]:
+    """Positions in the order of their keys, earlier ones first among equals, and where each key starts."""
+    order = [place for key in range(size) for place, other in enumerate(keys) if other == key]
+    return order, [sum(key < bound for key in keys) for bound in range(size + 1)]
+
+
+def class_moments_naive(x: Tensor, y: Tensor, num_classes: int) -> tuple[list[int], Tensor, Tensor]:
+    """Count, mean and mean square of every class, row by row."""
+    count = [0] * num_classes
+    first = [torch.zeros(x.shape[1:], dtype=x.dtype)] * num_classes
+    second = list(first)
+    for row, label in zip(x, y.tolist(), strict=True):
+        count[label], first[label], second[label] = count[label] + 1, first[label] + row, second[label] + row * row
+    means = (torch.stack([v / max(n, 1) for v, n in zip(total, count, strict=True)]) for total in (first, second))
+    return count, *means  # type: ignore[return-value]
+
+
+def codebook_stats_naive(x: Tensor, code: Tensor, num_codes: int) -> tuple[list[int], Tensor]:
+    """Number and sum of the rows of every code, row by row."""
+    count, mean, _ = class_moments_naive(x, code, num_codes)
+    return count, mean * torch.tensor(count, dtype=x.dtype)[:, None]
+
+
+def nearest_code_naive(x: Tensor, codebook: Tensor, metric: str) -> tuple[list[int], list[float]]:
+    """The first of the nearest codes of every row, and how far it is, in Python's own numbers."""
+    index, distance = [], []
+    for row in x.tolist():
+        far = [_distance_naive(row, code, metric) for code in codebook.tolist()]
+        index.append(far.index(min(far)))
+        distance.append(min(far))
+    return index, distance
+
+
+def _distance_naive(a: list[float], b: list[float], metric: str) -> float:
+    if metric == "euclidean":
+        return math.dist(a, b)
+    sizes = math.hypot(*a) * math.hypot(*b)
+    return 1 - sum(p * q for p, q in zip(a, b, strict=True)) / sizes if sizes else 1.0
+
+
+def tree_hash_step_naive(
+    label: Tensor, child: Tensor, ptr: Tensor, index: Tensor, factor: Tensor | None, constant: int
+) -> list[list[int]]:
+    """One refinement step on Python's integers modulo 2**64, as unsigned words."""
+    out = []
+    for s, (first, last) in enumerate(_bounds(ptr)):
+        lanes = []
+        for lane in range(2):
+            z = constant * int(label[s, lane])
+            for slot in range(first, last):
+                z += int(child[int(index[slot]), lane]) * (1 if factor is None else int(factor[slot, 0]))
+            z %= 2**64
+            z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+            z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
+            lanes.append(z ^ (z >> 31))
+        out.append(lanes)
+    return out

@@ -17,8 +17,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^python -m graphdistill\.mirage (.*)$", README, flags=re.MULTILINE)
 
 
+PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
 def test_the_python_of_the_readme_runs(tmp_path):
-    (source,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    source = "\n".join(PYTHON)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", source], cwd=tmp_path, capture_output=True, text=True, check=True, env=environment

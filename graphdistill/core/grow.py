@@ -9,8 +9,9 @@ from torch import Tensor
 
 from graphdistill.core.data import Graphs, kind_of, pointer, ranges
 from graphdistill.core.forest import Forest, collect
+from graphdistill.core.scatter import sort_by, tree_hash_step
 from graphdistill.core.trees import Level, Trees, write_level
-from graphdistill.core.wl import edge_factor, group, hash_children, hash_labels, hash_rows
+from graphdistill.core.wl import edge_factor, group, hash_labels, hash_rows
 
 
 def grow(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
@@ -47,12 +48,12 @@ def grow(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
         same = (x[row] == graphs.x).all() and bool((degree[row] == in_degree).all())
         assert same, "two labels share a 128-bit id"
     source, target = graphs.edge_index
-    slots, ptr = target.sort(stable=True).indices, pointer(in_degree)
+    slots, ptr = sort_by(target, graphs.num_nodes)
     edge_attr, edge, factor = None, None, None
     if graphs.edge_attr is not None:
         lanes = hash_rows(graphs.edge_attr, salt=2)
         _, edge_row, edge_first = group(lanes)
-        factor = edge_factor(lanes)
+        factor = edge_factor(lanes)[slots]
         del lanes  # 16 bytes an edge
         edge_attr, edge = graphs.edge_attr[edge_first], edge_row[slots]
         if verify:
@@ -60,7 +61,7 @@ def grow(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
     neighbour = source[slots]
     levels = []
     for _ in range(depth):
-        ids = hash_children(label, ids, factor, source, target)
+        ids = tree_hash_step(label, ids, ptr, neighbour, factor)
         _, above, first = group(ids)
         levels.append(write_level(row, ptr, row[neighbour], edge, first))
         if verify:
@@ -81,14 +82,13 @@ def unshared(graphs: Graphs, depth: int) -> Forest:
         One entry per graph; what :func:`grow` must agree with, at the full graphs' cost.
     """
     nodes = torch.arange(graphs.num_nodes)
-    in_degree = graphs.in_degree
-    slots = graphs.edge_index[1].sort(stable=True).indices
+    slots, ptr = sort_by(graphs.edge_index[1], graphs.num_nodes)
     edge_attr, edge = None, None
     if graphs.edge_attr is not None:
         _, row, first = group(hash_rows(graphs.edge_attr, salt=2))
         edge_attr, edge = graphs.edge_attr[first], row[slots]
-    level = Level(nodes, pointer(in_degree), graphs.edge_index[0][slots], edge)
-    trees = Trees(graphs.x, in_degree, edge_attr, (level,) * depth)
+    level = Level(nodes, ptr, graphs.edge_index[0][slots], edge)
+    trees = Trees(graphs.x, graphs.in_degree, edge_attr, (level,) * depth)
     return Forest(trees, graphs.node_ptr, nodes, torch.ones_like(nodes))
 
 

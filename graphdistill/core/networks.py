@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from graphdistill.core.data import Features, Graphs
 from graphdistill.core.forest import Forest
-from graphdistill.core.scatter import Segments
+from graphdistill.core.scatter import Segments, segment_max, segment_repeat, segment_sum
 from graphdistill.core.trees import Level
 
 Network = Literal["GCN", "GraphSAGE", "GAT", "GIN"]
@@ -91,7 +91,7 @@ class _Conv(nn.Module):
             return h, level.children(len(h))
         pairs = level.pairs(len(h), len(edge_attr))
         e = self.edge_encoder(edge_attr)
-        return F.relu(h.index_select(0, pairs.child) + e.index_select(0, pairs.edge)), pairs.segments
+        return F.relu(pairs.child.sum(h) + pairs.edge.sum(e)), pairs.segments
 
 
 class GINConv(_Conv):
@@ -109,7 +109,7 @@ class GINConv(_Conv):
     def forward(self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]) -> Tensor:
         """Embed the trees of ``level`` from those one level down, ``h``; ``degrees`` are those of both levels."""
         message, segments = self.messages(h, level, edge_attr)
-        out: Tensor = self.mlp((1 + self.eps) * h.index_select(0, level.own) + segments.sum(message))
+        out: Tensor = self.mlp((1 + self.eps) * level.roots(len(h)).sum(h) + segments.sum(message))
         return out
 
 
@@ -128,7 +128,7 @@ class GraphSAGEConv(_Conv):
         """Embed the trees of ``level`` from those one level down, ``h``; ``degrees`` are those of both levels."""
         message, segments = self.messages(h, level, edge_attr)
         mean = segments.sum(message) / degrees[1].clamp(min=1).to(h.dtype)[:, None]
-        out: Tensor = self.neighbours(mean) + self.root(h.index_select(0, level.own))
+        out: Tensor = self.neighbours(mean) + self.root(level.roots(len(h)).sum(h))
         return out
 
 
@@ -152,8 +152,8 @@ class GCNConv(_Conv):
         else:
             pairs = level.pairs(len(h), len(edge_attr))
             message, segments = self.messages(h, level, edge_attr)
-            total = segments.sum(message * source.index_select(0, pairs.child))
-        out: Tensor = self.linear((total + h.index_select(0, level.own) * target) * target)
+            total = segments.sum(message * pairs.child.sum(source))
+        out: Tensor = self.linear((total + level.roots(len(h)).sum(h) * target) * target)
         return out
 
 
@@ -175,27 +175,29 @@ class GATConv(_Conv):
 
     def forward(self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]) -> Tensor:
         """Embed the trees of ``level`` from those one level down, ``h``; ``degrees`` are those of both levels."""
-        slot_tree, n = level.target, len(level.own)
-        z = self.linear(h).view(len(h), self.heads, -1)
-        source, target = (z * self.source).sum(-1), (z * self.target).sum(-1)
-        own = target.index_select(0, level.own)
-        score = source.index_select(0, level.child) + own.index_select(0, slot_tree)
-        loop = source.index_select(0, level.own) + own
+        roots = level.roots(len(h))
+        z = self.linear(h)
+        heads = z.view(len(h), self.heads, -1)
+        source, target = (heads * self.source).sum(-1), (heads * self.target).sum(-1)
+        own = roots.sum(target)
+        score = level.slots(len(h)).sum(source) + segment_repeat(own, level.ptr, len(level.child))
+        loop = roots.sum(source) + own
         if self.edge_encoder is not None and edge_attr is not None and level.edge is not None:
             e = self.edge_encoder(edge_attr).unflatten(1, (self.heads, -1))
-            term = (e * self.edge).sum(-1).index_select(0, level.edge)
+            term = level.edges(len(e)).sum((e * self.edge).sum(-1))
             score = score + term
-            total = torch.zeros_like(loop).index_add(0, slot_tree, term)
-            loop = loop + total / degrees[1].clamp(min=1).to(h.dtype)[:, None]
+            loop = loop + segment_sum(term, level.ptr) / degrees[1].clamp(min=1).to(h.dtype)[:, None]
         score, loop = F.leaky_relu(score, 0.2), F.leaky_relu(loop, 0.2)
         with torch.no_grad():
-            index = slot_tree[:, None].expand_as(score)
-            top = loop.scatter_reduce(0, index, score, "amax")
-        score, loop = (score - top.index_select(0, slot_tree)).exp(), (loop - top).exp()
-        norm = loop.index_add(0, slot_tree, score)
-        message = z.index_select(0, level.child) * score[..., None]
-        total = (z.index_select(0, level.own) * loop[..., None]).index_add(0, slot_tree, message)
-        out: Tensor = (total / norm[..., None]).reshape(n, -1) + self.bias
+            top = torch.maximum(segment_max(score, level.ptr).masked_fill(~level.inner, -torch.inf), loop)
+        score = (score - segment_repeat(top, level.ptr, len(score))).exp()
+        loop = (loop - top).exp()
+        norm = loop + segment_sum(score, level.ptr)
+        blocks = level.heads(len(h), self.heads)
+        total = blocks.sum(heads.transpose(0, 1).flatten(0, 1), score.T.flatten())
+        total = total.view(self.heads, len(loop), -1).transpose(0, 1)
+        total = total + roots.sum(z).view_as(total) * loop[..., None]
+        out: Tensor = (total / norm[..., None]).flatten(1) + self.bias
         return out
 
 
@@ -296,7 +298,6 @@ class GNN(nn.Module):
         h = self.embed(forest)
         pooled = forest.readout.sum(h)
         if self.readout == "mean":
-            total = torch.zeros(len(forest), dtype=h.dtype).index_add_(0, forest.graph, forest.count.to(h.dtype))
-            pooled = pooled / total.clamp(min=1e-12)[:, None]
+            pooled = pooled / forest.num_nodes.to(h.dtype).clamp(min=1e-12)[:, None]
         out: Tensor = self.head(pooled)
         return out

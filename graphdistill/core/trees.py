@@ -25,17 +25,17 @@ from torch import Tensor
 
 from graphdistill.core import varint
 from graphdistill.core.data import narrow, pointer, ranges
-from graphdistill.core.scatter import Segments
-from graphdistill.core.wl import edge_factor, hash_children, hash_labels, hash_rows
+from graphdistill.core.scatter import Segments, tree_hash_step
+from graphdistill.core.wl import edge_factor, hash_labels, hash_rows
 
 T = TypeVar("T")
 
 
 class Pairs(NamedTuple):
-    """Distinct (child, edge) pairs: their rows in the level below and in the edge table, and sums over slots."""
+    """Distinct (child, edge) pairs: gathering from the level below and from the edge table, and sums over slots."""
 
-    child: Tensor
-    edge: Tensor
+    child: Segments
+    edge: Segments
     segments: Segments
 
 
@@ -68,6 +68,29 @@ class Level:
         """Sums over the children of each tree, for a level below of ``num_rows`` trees."""
         return self._once("_children", lambda: Segments(self.ptr, self.child, num_rows))
 
+    def roots(self, num_rows: int) -> Segments:
+        """The same tree cut one level shorter, gathered from a level below of ``num_rows`` trees."""
+        return self._once("_roots", lambda: Segments.rows(self.own, num_rows))
+
+    def heads(self, num_rows: int, heads: int) -> Segments:
+        """Sums over the children of each tree for every head, one block of ``num_rows`` rows after another."""
+        return self._once(f"_heads{heads}", lambda: self.children(num_rows).blocks(heads))
+
+    def slots(self, num_rows: int) -> Segments:
+        """The child in each slot, gathered from a level below of ``num_rows`` trees."""
+        return self._once("_slots", self.children(num_rows).apart)
+
+    def edges(self, num_edges: int) -> Segments:
+        """The edge features of each slot, gathered from a table of ``num_edges`` rows."""
+        assert self.edge is not None
+        edge = self.edge
+        return self._once("_edges", lambda: Segments.rows(edge, num_edges))
+
+    @cached_property
+    def inner(self) -> Tensor:
+        """Whether each tree has children, as a column, bool ``[n_k, 1]``."""
+        return (self.ptr.diff() > 0)[:, None]
+
     def pairs(self, num_rows: int, num_edges: int) -> Pairs:
         """The distinct (child, edge) pairs of the slots, and sums over them for each tree."""
 
@@ -75,7 +98,8 @@ class Level:
             assert self.edge is not None
             pair, row = torch.unique(self.child * num_edges + self.edge, return_inverse=True)
             segments = Segments(self.ptr, row, len(pair))
-            return Pairs(pair // num_edges, pair % num_edges, segments)
+            child, edge = pair // num_edges, pair % num_edges
+            return Pairs(Segments.rows(child, num_rows), Segments.rows(edge, num_edges), segments)
 
         return self._once("_pairs", build)
 
@@ -148,7 +172,7 @@ class Trees:
         for level in self.levels:
             label = label[level.own]
             factor = None if factors is None or level.edge is None else factors[level.edge]
-            out.append(hash_children(label, out[-1], factor, level.child, level.target))
+            out.append(tree_hash_step(label, out[-1], level.ptr, level.child, factor))
         return out
 
     def roots(self) -> list[Tensor]:

@@ -15,31 +15,8 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data import Graphs
-
-_MASK = (1 << 64) - 1
-
-
-def _signed(value: int) -> int:
-    """The 64-bit word ``value`` as the signed number that torch stores."""
-    value &= _MASK
-    return value - (1 << 64) if value >> 63 else value
-
-
-def _word(number: int) -> int:
-    """Pseudo-random odd 64-bit word number ``number`` (splitmix64)."""
-    z = (number * 0x9E3779B97F4A7C15) & _MASK
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-    return _signed((z ^ (z >> 31)) | 1)
-
-
-def _mix(z: Tensor) -> Tensor:
-    """Scramble 64-bit words in place by splitmix64's finaliser; arithmetic wraps around on every device."""
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        z ^= (z >> shift) & ((1 << (64 - shift)) - 1)
-        z *= _signed(factor)
-    z ^= (z >> 31) & ((1 << 33) - 1)
-    return z
+from graphdistill.core.scatter import sort_by, tree_hash_step
+from graphdistill.core.words import mix, word
 
 
 def hash_rows(values: Tensor, salt: int) -> Tensor:
@@ -65,42 +42,15 @@ def hash_rows(values: Tensor, salt: int) -> Tensor:
         salt += 1000
     lanes = torch.empty(2, len(values), dtype=torch.long, device=values.device)
     for lane in range(2):
-        lanes[lane] = _word(3 + lane + 2 * salt)
+        lanes[lane] = word(3 + lane + 2 * salt)
     for number in range(values.shape[1]):
         column = values[:, number].long()
         # High bits are folded down, or numbers that share many trailing zeros would use few bits of the product.
         column = column ^ ((column >> 32) & 0xFFFFFFFF)
         for lane in range(2):
-            lanes[lane].add_(column, alpha=_word(1 + lane + 2 * (salt + 2000 * (number + 1))))
+            lanes[lane].add_(column, alpha=word(1 + lane + 2 * (salt + 2000 * (number + 1))))
     lanes = lanes.T.contiguous()
-    return _mix(lanes)
-
-
-def hash_children(label: Tensor, child: Tensor, factor: Tensor | None, source: Tensor, target: Tensor) -> Tensor:
-    r"""One refinement step: the ids of trees from their root labels and the ids of their children.
-
-    .. math:: h_k(v) = \mathrm{mix}(c \, h_0(v) + \sum_{u \to v} b_{uv} \, h_{k-1}(u)) \mod 2^{64}
-
-    Args:
-        label: hashed root labels :math:`h_0`, long ``[n, 2]``.
-        child: ids one level down, long ``[m, 2]``.
-        factor: odd factor per edge (:func:`edge_factor`), long ``[E, 1]``, or ``None``.
-        source: row of ``child`` that each edge starts from, long ``[E]``.
-        target: row of ``label`` that each edge ends in, long ``[E]``.
-
-    Returns:
-        Long ``[n, 2]``.
-
-    Example:
-        >>> h0 = hash_rows(torch.tensor([[6], [8]]), 0)
-        >>> pair = torch.tensor([0, 1]), torch.tensor([1, 0])
-        >>> hash_children(h0, h0, None, *pair).shape
-        torch.Size([2, 2])
-    """
-    messages = child.index_select(0, source)
-    if factor is not None:
-        messages *= factor
-    return _mix((label * _word(7)).index_add_(0, target, messages))
+    return mix(lanes)
 
 
 def edge_factor(lanes: Tensor) -> Tensor:
@@ -122,7 +72,7 @@ def hash_labels(x: Tensor, degree: Tensor | None) -> Tensor:
         False
     """
     lanes = hash_rows(x, salt=1)
-    return lanes if degree is None else _mix(lanes + hash_rows(degree[:, None], salt=3))
+    return lanes if degree is None else mix(lanes + hash_rows(degree[:, None], salt=3))
 
 
 def tree_ids(graphs: Graphs, depth: int, *, degrees: bool = False) -> Tensor:
@@ -151,10 +101,12 @@ def tree_ids(graphs: Graphs, depth: int, *, degrees: bool = False) -> Tensor:
     if depth < 0:
         raise ValueError(f"depth must be 0 or more, got {depth}")
     label = ids = hash_labels(graphs.x, graphs.in_degree if degrees else None)
-    factor = None if graphs.edge_attr is None else edge_factor(hash_rows(graphs.edge_attr, salt=2))
     source, target = graphs.edge_index
+    slots, ptr = sort_by(target, graphs.num_nodes)
+    factor = None if graphs.edge_attr is None else edge_factor(hash_rows(graphs.edge_attr, salt=2))[slots]
+    neighbour = source[slots]
     for _ in range(depth):
-        ids = hash_children(label, ids, factor, source, target)
+        ids = tree_hash_step(label, ids, ptr, neighbour, factor)
     return ids
 
 

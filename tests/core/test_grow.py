@@ -17,7 +17,7 @@ from graphdistill.core import grow as grow_module
 from graphdistill.core.data import GraphDataset, Graphs
 from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow, merge, unshared
-from graphdistill.core.wl import hash_children
+from graphdistill.core.scatter import tree_hash_step
 from tests.reference import canonical_tree
 from tests.strategies import WILD, graph_lists, shuffled
 
@@ -140,7 +140,7 @@ def constant_rows(values: Tensor, salt: int) -> Tensor:
 
 @pytest.mark.parametrize(
     ("name", "sabotage"),
-    [("hash_labels", constant_labels), ("hash_children", constant_children), ("hash_rows", constant_rows)],
+    [("hash_labels", constant_labels), ("tree_hash_step", constant_children), ("hash_rows", constant_rows)],
 )
 def test_verification_sees_through_ids_that_collide(
     name: str, sabotage: object, monkeypatch: pytest.MonkeyPatch
@@ -157,13 +157,13 @@ def test_verification_sees_a_difference_that_is_only_deep(monkeypatch: pytest.Mo
     """Nodes that differ at depth 2 for the first time, under ids that stop at depth 1."""
     path = torch.tensor([[0, 1, 2, 3, 4], [1, 2, 3, 4, 5]])
     graphs = Graphs.from_data_list([Data(x=torch.tensor([[9], [1], [1], [1], [1], [1]]), edge_index=path)])
-    honest, calls = hash_children, []
+    honest, calls = tree_hash_step, []
 
     def lazy(label: Tensor, child: Tensor, *others: object) -> Tensor:
         calls.append(child)
         return honest(label, child, *others) if len(calls) == 1 else child.clone()  # type: ignore[arg-type]
 
-    monkeypatch.setattr(grow_module, "hash_children", lazy)
+    monkeypatch.setattr(grow_module, "tree_hash_step", lazy)
     with pytest.raises(AssertionError, match="two trees share a 128-bit id"):
         grow(graphs, 2, verify=True)
 

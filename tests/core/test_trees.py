@@ -175,7 +175,7 @@ def test_pairs_are_distinct_and_spread_back_to_the_slots(graphs: list[Data], dep
     for below, level in zip(trees.sizes, trees.levels, strict=False):
         pairs = level.pairs(below, len(trees.edge_attr))
         assert level.edge is not None
-        both = list(zip(pairs.child.tolist(), pairs.edge.tolist(), strict=True))
+        both = list(zip(pairs.child.index.tolist(), pairs.edge.index.tolist(), strict=True))
         assert len(set(both)) == len(both)
         slots = [both[row] for row in pairs.segments.index.tolist()]
         assert slots == list(zip(level.child.tolist(), level.edge.tolist(), strict=True))

@@ -15,7 +15,8 @@ from torch_geometric.data import Data
 
 from graphdistill import datasets
 from graphdistill.core.data import GraphDataset, Graphs
-from graphdistill.core.wl import _word, edge_factor, group, hash_children, hash_labels, hash_rows, tree_ids
+from graphdistill.core.wl import edge_factor, group, hash_rows, tree_ids
+from graphdistill.core.words import word
 from tests.reference import canonical_tree
 from tests.strategies import FLOATS, INTEGERS, graph_lists, shuffled
 
@@ -139,7 +140,7 @@ def test_the_two_lanes_are_not_one() -> None:
 @pytest.mark.parametrize("lane", [0, 1])
 def test_a_collision_on_one_lane_is_none_on_the_other(lane: int) -> None:
     """Two rows made to collide: each holds, in one column, the factor of the other's column."""
-    words = torch.tensor([_word(1 + lane + 2 * (7 + 2000 * (column + 1))) for column in range(2)])
+    words = torch.tensor([word(1 + lane + 2 * (7 + 2000 * (column + 1))) for column in range(2)])
     folded = words ^ ((words >> 32) & 0xFFFFFFFF)  # what folds to the word
     ids = hash_rows(torch.stack([torch.stack([folded[1], folded[0] * 0]), torch.stack([folded[0] * 0, folded[0]])]), 7)
     assert (ids[0] == ids[1]).tolist() == [lane == 0, lane == 1]
@@ -177,14 +178,6 @@ def test_edge_factors_are_odd_so_they_lose_nothing() -> None:
     factor = edge_factor(hash_rows(torch.arange(100)[:, None], 2))
     assert bool((factor % 2 == 1).all())
     assert len(factor.unique()) == 100
-
-
-def test_children_leave_their_inputs_as_they_were() -> None:
-    label = hash_labels(torch.tensor([[1], [2]]), torch.tensor([1, 1]))
-    before = label.clone()
-    factor = edge_factor(hash_rows(torch.tensor([[1], [2]]), 2))
-    hash_children(label, label, factor, torch.tensor([0, 1]), torch.tensor([1, 0]))
-    assert torch.equal(label, before)
 
 
 def check_group(ids: Tensor) -> None:

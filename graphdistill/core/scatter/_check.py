@@ -1,0 +1,97 @@
+"""Checks of the input of segment operations, made before any kernel runs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def rows(name: str, x: Tensor, dims: tuple[int, ...] = (1, 2)) -> None:
+    """Fail unless ``x`` is a floating tensor of one of the numbers of dimensions."""
+    if not x.is_floating_point():
+        raise ValueError(f"{name} must be floating, got {x.dtype}; convert it with .float()")
+    if x.dim() not in dims:
+        wanted = " or ".join({1: "[n]", 2: "[n, F]"}[d] for d in dims)
+        raise ValueError(f"{name} must have shape {wanted}, got {list(x.shape)}")
+
+
+def alike(name: str, value: Tensor, other: str, than: Tensor, *, dtype: bool = True) -> None:
+    """Fail unless two tensors share their device and, if asked, their dtype."""
+    if value.device != than.device:
+        raise ValueError(f"{name} is on {value.device} but {other} on {than.device}; move them to one device")
+    if dtype and value.dtype != than.dtype:
+        raise ValueError(f"{name} is {value.dtype} but {other} {than.dtype}; convert one of them")
+
+
+def per_row(name: str, value: Tensor, other: str, of: Tensor) -> None:
+    """Fail unless ``value`` has one entry for each row of another tensor."""
+    if not value.dim() or value.shape[:1] != of.shape[:1]:
+        raise ValueError(
+            f"{name} must have a row for each of {other}, whose shape is {list(of.shape)}, got {list(value.shape)}"
+        )
+
+
+def weights(weight: Tensor | None, index: Tensor) -> None:
+    """Fail unless there is no weight, or one number for each entry."""
+    if weight is not None and (weight.dim() != 1 or weight.shape != index.shape):
+        raise ValueError(
+            f"weight must be [E] with a number for each entry of index, whose shape is {list(index.shape)}, "
+            f"got {list(weight.shape)}"
+        )
+
+
+def size(name: str, value: int) -> None:
+    """Fail if a number of things is negative."""
+    if value < 0:
+        raise ValueError(f"{name} must be 0 or more, got {value}")
+
+
+def integers(name: str, value: Tensor, below: int | None = None) -> None:
+    """Fail unless ``value`` is long ``[n]``, from 0 and, if given, below a bound."""
+    if value.dtype != torch.long or value.dim() != 1:
+        raise ValueError(f"{name} must be long [n], got {value.dtype} {list(value.shape)}")
+    if not len(value):
+        return
+    low, high = (int(v) for v in value.aminmax())
+    if low < 0 or (below is not None and high >= below):
+        bad = low if low < 0 else high
+        limit = "0 or more" if below is None else f"from 0 to {below - 1}"
+        raise ValueError(f"{name} must be {limit}, got {bad}")
+
+
+def pointer(ptr: Tensor, length: int, what: str) -> None:
+    """Fail unless ``ptr`` runs from 0 to ``length`` without a step down."""
+    if ptr.dtype != torch.long or ptr.dim() != 1 or not len(ptr):
+        raise ValueError(f"ptr must be long [S + 1], got {ptr.dtype} {list(ptr.shape)}")
+    first, last = int(ptr[0]), int(ptr[-1])
+    if first != 0:
+        raise ValueError(f"ptr must start at 0, got {first}")
+    step = ptr.diff()
+    if len(step) and int(step.min()) < 0:
+        at = int(step.argmin())
+        raise ValueError(
+            f"ptr must not decrease, got {int(ptr[at])} before {int(ptr[at + 1])}; sort the entries with sort_by"
+        )
+    if last != length:
+        raise ValueError(f"ptr must end at {length}, the length of {what}, got {last}")
+
+
+def segments(ptr: Tensor, index: Tensor, num_rows: int) -> None:
+    """Fail unless ``ptr`` bounds segments of ``index``, which numbers rows below ``num_rows``."""
+    alike("ptr", ptr, "index", index, dtype=False)
+    integers("index", index, num_rows)
+    pointer(ptr, len(index), "index")
+
+
+def finite(name: str, value: Tensor) -> None:
+    """Fail if a value is infinite or no number."""
+    good = torch.isfinite(value)
+    if not bool(good.all()):
+        row, *column = (~good).nonzero()[0].tolist()
+        raise ValueError(f"{name} holds {value[(row, *column)].item()} in row {row}; mend or drop that row")
+
+
+def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Fail unless ``value`` is one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")

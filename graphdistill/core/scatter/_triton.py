@@ -1,0 +1,349 @@
+"""The CUDA kernels: one program per segment and block of columns, no atomics, sums in a fixed order.
+
+Segments of more than `LIMIT` entries are cut into chunks whose partial results a second launch reduces in order, so
+that one hub of a power-law graph does not hold up the rest. Offsets are 64-bit; halves are summed in float32.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from graphdistill.core.scatter._reference import LABEL, owners
+from graphdistill.core.words import FACTORS, signed
+
+LIMIT = 256
+"""Entries that one program reduces."""
+
+_TL = {torch.float64: tl.float64}
+
+
+@triton.jit
+def _larger(a, b):
+    return tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
+
+
+@triton.jit
+def reduce_kernel(
+    x,
+    starts,
+    stops,
+    index,
+    weight,
+    count,
+    out,
+    squares,
+    features,
+    HAS_INDEX: tl.constexpr,
+    HAS_WEIGHT: tl.constexpr,
+    HAS_COUNT: tl.constexpr,
+    HAS_SQUARES: tl.constexpr,
+    MAX: tl.constexpr,
+    WIDE: tl.constexpr,
+    BLOCK_E: tl.constexpr,
+    BLOCK_F: tl.constexpr,
+):
+    """Reduce the (gathered, weighted) rows from ``starts[s]`` to ``stops[s]``; with squares their squares too."""
+    s = tl.program_id(0).to(tl.int64)
+    column = tl.program_id(1) * BLOCK_F + tl.arange(0, BLOCK_F)
+    inside = column < features
+    start, stop = tl.load(starts + s), tl.load(stops + s)
+    total = tl.full([BLOCK_F], float("-inf") if MAX else 0.0, WIDE)
+    square = tl.zeros([BLOCK_F], WIDE)
+    for first in range(start, stop, BLOCK_E):
+        entry = first + tl.arange(0, BLOCK_E)
+        here = entry < stop
+        row = tl.load(index + entry, here, 0) if HAS_INDEX else entry
+        mask = here[:, None] & inside[None, :]
+        value = tl.load(x + row[:, None] * features + column[None, :], mask, float("-inf") if MAX else 0.0).to(WIDE)
+        if HAS_WEIGHT:
+            value *= tl.load(weight + entry, here, 0.0).to(WIDE)[:, None]
+        if MAX:
+            total = _larger(total, tl.reduce(value, 0, _larger))
+        else:
+            total += tl.sum(value, 0)
+        if HAS_SQUARES:
+            square += tl.sum(value * value, 0)
+    if MAX:
+        total = tl.where(start == stop, 0.0, total)
+    if HAS_COUNT:
+        share = tl.maximum(tl.load(count + s), 1).to(WIDE)
+        total /= share
+        square /= share
+    tl.store(out + s * features + column, total, inside)
+    if HAS_SQUARES:
+        tl.store(squares + s * features + column, square, inside)
+
+
+@triton.jit
+def dot_kernel(
+    rows, x, owner, index, out, entries, features, WIDE: tl.constexpr, BLOCK_E: tl.constexpr, BLOCK_F: tl.constexpr
+):
+    """Dot product of ``rows[owner[e]]`` with ``x[index[e]]`` for each entry e."""
+    entry = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
+    here = entry < entries
+    left = tl.load(owner + entry, here, 0)[:, None] * features
+    right = tl.load(index + entry, here, 0)[:, None] * features
+    total = tl.zeros([BLOCK_E], WIDE)
+    for first in range(0, features, BLOCK_F):
+        column = (first + tl.arange(0, BLOCK_F))[None, :]
+        mask = here[:, None] & (column < features)
+        total += tl.sum(tl.load(rows + left + column, mask, 0.0).to(WIDE) * tl.load(x + right + column, mask, 0.0), 1)
+    tl.store(out + entry, total, here)
+
+
+@triton.jit
+def repeat_kernel(x, owner, out, entries, features, BLOCK_E: tl.constexpr, BLOCK_F: tl.constexpr):
+    """Copy ``x[owner[e]]`` to each entry e."""
+    entry = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
+    column = (tl.program_id(1) * BLOCK_F + tl.arange(0, BLOCK_F))[None, :]
+    mask = (entry < entries)[:, None] & (column < features)
+    row = tl.load(owner + entry, entry < entries, 0)[:, None]
+    tl.store(out + entry[:, None] * features + column, tl.load(x + row * features + column, mask), mask)
+
+
+@triton.jit
+def nearest_kernel(
+    x, codebook, offset, out, n, codes, features, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_F: tl.constexpr
+):
+    """Row of the codebook with the least ``offset - x . code``, the first of equals."""
+    row = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
+    best = tl.full([BLOCK_N], float("inf"), x.dtype.element_ty)
+    arg = tl.zeros([BLOCK_N], tl.int64)
+    for start in range(0, codes, BLOCK_K):
+        code = start + tl.arange(0, BLOCK_K).to(tl.int64)
+        dots = tl.zeros([BLOCK_N, BLOCK_K], x.dtype.element_ty)
+        for first in range(0, features, BLOCK_F):
+            column = first + tl.arange(0, BLOCK_F)
+            a = tl.load(
+                x + row[:, None] * features + column[None, :],
+                (row < n)[:, None] & (column < features)[None, :],
+                0.0,
+            )
+            b = tl.load(
+                codebook + code[None, :] * features + column[:, None],
+                (code < codes)[None, :] & (column < features)[:, None],
+                0.0,
+            )
+            dots += tl.dot(a, b, input_precision="ieee", out_dtype=x.dtype.element_ty)
+        score = tl.load(offset + code, code < codes, float("inf"))[None, :] - dots
+        low = tl.min(score, 1)
+        where = start + tl.argmin(score, 1, tie_break_left=True).to(tl.int64)
+        arg = tl.where(low < best, where, arg)
+        best = tl.minimum(best, low)
+    tl.store(out + row, arg, row < n)
+
+
+@triton.jit
+def hash_kernel(
+    child,
+    starts,
+    stops,
+    index,
+    factor,
+    label,
+    out,
+    segments,
+    HAS_INDEX: tl.constexpr,
+    HAS_FACTOR: tl.constexpr,
+    FINAL: tl.constexpr,
+    LABEL_FACTOR: tl.constexpr,
+    MIX_1: tl.constexpr,
+    MIX_2: tl.constexpr,
+    BLOCK_S: tl.constexpr,
+):
+    """Sum the children's words of BLOCK_S trees in step; FINAL adds the label and scrambles."""
+    tree = tl.program_id(0).to(tl.int64) * BLOCK_S + tl.arange(0, BLOCK_S)
+    lane = tl.program_id(1)
+    here = tree < segments
+    start, stop = tl.load(starts + tree, here, 0), tl.load(stops + tree, here, 0)
+    total = tl.zeros([BLOCK_S], tl.int64)
+    for step in range(0, tl.max(stop - start, 0)):
+        entry = start + step
+        more = entry < stop
+        row = tl.load(index + entry, more, 0) if HAS_INDEX else entry
+        word = tl.load(child + row * 2 + lane, more, 0)
+        if HAS_FACTOR:
+            word *= tl.load(factor + entry, more, 0)
+        total += word
+    if FINAL:
+        total += tl.load(label + tree * 2 + lane, here, 0) * LABEL_FACTOR
+        z = total.to(tl.uint64, bitcast=True)
+        z = (z ^ (z >> 30)).to(tl.int64, bitcast=True) * MIX_1
+        z = z.to(tl.uint64, bitcast=True)
+        z = (z ^ (z >> 27)).to(tl.int64, bitcast=True) * MIX_2
+        z = z.to(tl.uint64, bitcast=True)
+        total = (z ^ (z >> 31)).to(tl.int64, bitcast=True)
+    tl.store(out + tree * 2 + lane, total, here)
+
+
+def _chunks(ptr: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    """First and last entry of each piece to reduce, and the pieces of each segment if any is long."""
+    ptr = ptr.contiguous()
+    length = ptr.diff()
+    if not len(length) or int(length.max()) <= LIMIT:
+        return ptr[:-1], ptr[1:], None
+    pieces = (length + LIMIT - 1) // LIMIT
+    twin = torch.cat([ptr.new_zeros(1), pieces.cumsum(0)])
+    owner = owners(twin, int(twin[-1]))
+    start = ptr[owner] + (torch.arange(len(owner), device=ptr.device) - twin[owner]) * LIMIT
+    return start, torch.minimum(start + LIMIT, ptr[owner + 1]), twin
+
+
+def _reduce(
+    x: Tensor,
+    ptr: Tensor,
+    index: Tensor | None,
+    weight: Tensor | None,
+    reduce: str,
+    out_dtype: torch.dtype,
+    *,
+    squares: bool = False,
+) -> tuple[Tensor, Tensor]:
+    x = x.contiguous()
+    features = x.shape[1]
+    wide = torch.promote_types(x.dtype, torch.float32)
+    start, stop, twin = _chunks(ptr)
+    last = twin is None
+    out = x.new_empty(len(start), features, dtype=out_dtype if last else wide)
+    second = torch.empty_like(out) if squares else out
+    block = min(64, triton.next_power_of_2(max(features, 1)))
+    if out.numel():
+        reduce_kernel[(len(start), triton.cdiv(features, block))](
+            x,
+            start,
+            stop,
+            start if index is None else index.contiguous(),
+            x if weight is None else weight.contiguous(),
+            ptr.diff() if reduce == "mean" and last else start,
+            out,
+            second,
+            features,
+            HAS_INDEX=index is not None,
+            HAS_WEIGHT=weight is not None,
+            HAS_COUNT=reduce == "mean" and last,
+            HAS_SQUARES=squares,
+            MAX=reduce == "max",
+            WIDE=_TL.get(wide, tl.float32),
+            BLOCK_E=16,
+            BLOCK_F=block,
+        )
+    if twin is None:
+        return out, second
+    count = ptr.diff().clamp(min=1)[:, None]
+    tops = []
+    for part in (out, second) if squares else (out,):
+        top = _reduce(part, twin, None, None, "max" if reduce == "max" else "sum", wide)[0]
+        tops.append((top / count if reduce == "mean" else top).to(out_dtype))
+    return tops[0], tops[-1]
+
+
+def _there(launch: Callable[..., Any]) -> Callable[..., Any]:
+    """Launch on the device of the first tensor, which need not be the current one."""
+
+    @functools.wraps(launch)
+    def inner(x: Tensor, *args: Any) -> Any:
+        with torch.cuda.device_of(x):
+            return launch(x, *args)
+
+    return inner
+
+
+@_there
+def segment_reduce(x: Tensor, ptr: Tensor, reduce: str) -> Tensor:
+    """Sum, mean or maximum of the rows of each segment."""
+    return _reduce(x, ptr, None, None, reduce, x.dtype)[0]
+
+
+@_there
+def gather_segment(x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None, reduce: str) -> Tensor:
+    """Sum or mean of weighted gathered rows over each segment."""
+    return _reduce(x, ptr, index, weight, reduce, x.dtype)[0]
+
+
+@_there
+def class_moments(x: Tensor, order: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and second moment of the rows of each class, in one pass."""
+    return _reduce(x, ptr, order, None, "mean", x.dtype, squares=True)
+
+
+@_there
+def segment_repeat(x: Tensor, ptr: Tensor, length: int) -> Tensor:
+    """The row of its segment for each entry."""
+    x = x.contiguous()
+    features = x.shape[1]
+    out = x.new_empty(length, features)
+    block = min(64, triton.next_power_of_2(max(features, 1)))
+    if out.numel():
+        grid = (triton.cdiv(length, 32), triton.cdiv(features, block))
+        repeat_kernel[grid](x, owners(ptr, length), out, length, features, BLOCK_E=32, BLOCK_F=block)
+    return out
+
+
+@_there
+def gather_dot(rows: Tensor, x: Tensor, ptr: Tensor, index: Tensor) -> Tensor:
+    """For each entry, the dot product of its segment's row of ``rows`` with the row of ``x`` that it gathers."""
+    rows, x, index = rows.contiguous(), x.contiguous(), index.contiguous()
+    out = x.new_empty(len(index))
+    wide = _TL.get(x.dtype, tl.float32)
+    if len(index):
+        grid = (triton.cdiv(len(index), 32),)
+        owner = owners(ptr, len(index))
+        dot_kernel[grid](rows, x, owner, index, out, len(index), x.shape[1], WIDE=wide, BLOCK_E=32, BLOCK_F=64)
+    return out
+
+
+@_there
+def nearest(x: Tensor, codebook: Tensor, offset: Tensor) -> Tensor:
+    """Row of the codebook with the least ``offset - x . code``, the first of equals."""
+    x, codebook, offset = x.contiguous(), codebook.contiguous(), offset.contiguous()
+    out = torch.empty(len(x), dtype=torch.long, device=x.device)
+    if len(x):
+        grid = (triton.cdiv(len(x), 64),)
+        nearest_kernel[grid](
+            x, codebook, offset, out, len(x), len(codebook), x.shape[1], BLOCK_N=64, BLOCK_K=64, BLOCK_F=32
+        )
+    return out
+
+
+@_there
+def tree_hash_step(label: Tensor, child: Tensor, ptr: Tensor, index: Tensor, factor: Tensor | None) -> Tensor:
+    """One refinement step on two 64-bit lanes."""
+    row: Tensor | None = index
+    start, stop, twin = _chunks(ptr)
+    while twin is not None:
+        child, row, factor = _words(child, start, stop, row, factor, None), None, None
+        start, stop, twin = _chunks(twin)
+    return _words(child, start, stop, row, factor, label)
+
+
+def _words(
+    child: Tensor, start: Tensor, stop: Tensor, index: Tensor | None, factor: Tensor | None, label: Tensor | None
+) -> Tensor:
+    child = child.contiguous()
+    out = child.new_empty(len(start), 2)
+    if len(start):
+        hash_kernel[(triton.cdiv(len(start), 64), 2)](
+            child,
+            start,
+            stop,
+            start if index is None else index.contiguous(),
+            start if factor is None else factor.contiguous(),
+            start if label is None else label.contiguous(),
+            out,
+            len(start),
+            HAS_INDEX=index is not None,
+            HAS_FACTOR=factor is not None,
+            FINAL=label is not None,
+            LABEL_FACTOR=LABEL,
+            MIX_1=signed(FACTORS[0]),
+            MIX_2=signed(FACTORS[1]),
+            BLOCK_S=64,
+        )
+    return out

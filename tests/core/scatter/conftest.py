@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        "cpu",
+        pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")),
+    ],
+)
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Every device that is here; values are to be the same on all of them."""
+    return torch.device(request.param)
