@@ -5,6 +5,7 @@ gives the same bits, on any number of threads. Each is an operator ``torch.ops.g
 the CPU and Triton for CUDA, and passes ``torch.compile(fullgraph=True)`` and ``torch.export`` as one node.
 """
 
+from graphdistill.core.scatter._codes import Metric as Metric
 from graphdistill.core.scatter._codes import Moments as Moments
 from graphdistill.core.scatter._codes import class_moments as class_moments
 from graphdistill.core.scatter._codes import codebook_stats as codebook_stats

@@ -1,0 +1,1 @@
+"""VQGraph: graph networks distilled into MLPs, with a codebook of structures."""

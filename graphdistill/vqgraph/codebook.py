@@ -1,0 +1,156 @@
+"""A codebook of structural tokens, moved by averages instead of gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphdistill.core.scatter import Metric as Metric
+from graphdistill.core.scatter import codebook_stats, nearest_code
+
+
+@dataclass(frozen=True)
+class Health:
+    """How much of a codebook is in use.
+
+    Attributes:
+        perplexity: exponential of the entropy of code frequencies, from 1 to the number of codes.
+        live: codes that at least one row takes.
+        codes: number of codes.
+        revivals: dead codes that were moved onto data so far.
+    """
+
+    perplexity: float
+    live: int
+    codes: int
+    revivals: int
+
+
+class Codebook(nn.Module):
+    r"""Vector quantisation with exponential moving averages (van den Oord et al., 2017, https://arxiv.org/abs/1711.00937).
+
+    .. math:: n_k \leftarrow \gamma n_k + (1 - \gamma) |\{i : z_i = k\}|, \quad
+        s_k \leftarrow \gamma s_k + (1 - \gamma) \sum_{z_i = k} x_i, \quad e_k = s_k / n_k
+
+    Codes start as k-means of the data, and a code whose count decays is moved onto a random row: published graph
+    tokenizers, which do neither, end with 1 % of their codes in use.
+
+    Args:
+        num_codes: number K of codes, at least 1.
+        dim: width of a code.
+        metric: ``cosine`` (codes and rows are normalised) or ``euclidean``. (default: ``cosine``)
+        decay: how much of the averages is kept in an update, :math:`\gamma`. (default: 0.9)
+        revive_below: a code is moved onto data when its average count falls below this. (default: 0.5)
+
+    Shapes:
+        - **input:** rows ``[N, dim]``
+        - **output:** code of each row, long ``[N]``
+
+    Example:
+        >>> book = Codebook(2, 1, metric="euclidean")
+        >>> x = torch.tensor([[0.0], [0.1], [5.0], [5.1]])
+        >>> book.start(x, torch.Generator().manual_seed(0))
+        >>> code = book(x)
+        >>> bool(code[0] == code[1]), bool(code[1] == code[2])
+        (True, False)
+    """
+
+    codes: Tensor
+    count: Tensor
+    revivals: Tensor
+
+    def __init__(
+        self, num_codes: int, dim: int, *, metric: Metric = "cosine", decay: float = 0.9, revive_below: float = 0.5
+    ):
+        super().__init__()
+        if num_codes < 1:
+            raise ValueError(f"num_codes must be 1 or more, got {num_codes}")
+        if not 0 <= decay < 1:
+            raise ValueError(f"decay must be from 0 to below 1, got {decay}")
+        self.metric, self.decay, self.revive_below = metric, decay, revive_below
+        self.register_buffer("codes", torch.zeros(num_codes, dim))
+        self.register_buffer("count", torch.ones(num_codes))
+        self.register_buffer("revivals", torch.zeros((), dtype=torch.long))
+
+    def place(self, x: Tensor) -> Tensor:
+        """Rows as they are compared: normalised for cosine."""
+        return F.normalize(x, dim=1) if self.metric == "cosine" else x
+
+    @torch.no_grad()
+    def start(self, x: Tensor, generator: torch.Generator, rounds: int = 10) -> None:
+        """Put the codes onto k-means centres of rows.
+
+        Args:
+            x: rows ``[N, dim]``, at least as many as codes.
+            generator: draws the rows that k-means starts from, and those that empty clusters move to.
+            rounds: of Lloyd's algorithm. (default: 10)
+
+        Raises:
+            ValueError: there are more codes than rows.
+        """
+        if len(x) < len(self.codes):
+            raise ValueError(
+                f"num_codes is {len(self.codes)} but there are only {len(x)} rows; take at most one code a row"
+            )
+        self.codes.copy_(self.place(x)[torch.randperm(len(x), generator=generator)[: len(self.codes)]])
+        self.settle(x, generator, rounds)
+
+    @torch.no_grad()
+    def settle(self, x: Tensor, generator: torch.Generator, rounds: int = 10) -> None:
+        """Go on from where the codes are by rounds of Lloyd's algorithm; empty clusters move to random rows."""
+        x = self.place(x)
+        for _ in range(rounds):
+            count, total = codebook_stats(x, self(x), len(self.codes))
+            self._move(count.to(x.dtype), total / count.clamp(min=1)[:, None], x, generator, 0.5)
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        """Nearest code of each row."""
+        return nearest_code(self.place(x), self.codes)[0]
+
+    @torch.no_grad()
+    def update(self, x: Tensor, code: Tensor, generator: torch.Generator) -> None:
+        """Move the averages towards the rows of each code, and codes that fell out of use onto random rows.
+
+        Args:
+            x: rows ``[N, dim]``.
+            code: their codes, long ``[N]``.
+            generator: draws the rows that dead codes are moved to.
+        """
+        x = self.place(x)
+        count, total = codebook_stats(x, code, len(self.codes))
+        kept, new = self.decay * self.count, (1 - self.decay) * count
+        mean = (kept[:, None] * self.codes + (1 - self.decay) * total) / (kept + new).clamp(min=1e-12)[:, None]
+        self.revivals += self._move(kept + new, mean, x, generator, self.revive_below)
+
+    def _move(self, count: Tensor, mean: Tensor, x: Tensor, generator: torch.Generator, least: float) -> int:
+        """Set the averages, dead codes to random rows; the number of those."""
+        dead = (count < least).nonzero().view(-1)
+        if len(dead):
+            rows = torch.randint(len(x), (len(dead),), generator=generator).to(x.device)
+            mean, count = mean.index_copy(0, dead, x[rows]), count.index_fill(0, dead, max(1.0, least))
+        self.codes.copy_(self.place(mean))
+        self.count.copy_(count)
+        return len(dead)
+
+    @torch.no_grad()
+    def soft(self, x: Tensor, temperature: float) -> Tensor:
+        r"""Log-probabilities of the codes, :math:`\log\mathrm{softmax}_k(\mathrm{sim}(x, e_k) / T)`, ``[N, K]``."""
+        return (self.similarity(x) / temperature).log_softmax(dim=1)
+
+    def similarity(self, x: Tensor) -> Tensor:
+        """Cosine of, or negative squared distance between, rows and codes: ``[N, K]``, differentiable in ``x``."""
+        if self.metric == "cosine":
+            return self.place(x) @ self.codes.T
+        return 2 * x @ self.codes.T - self.codes.square().sum(dim=1) - x.square().sum(dim=1, keepdim=True)
+
+    @torch.no_grad()
+    def health(self, code: Tensor) -> Health:
+        """Usage of the codebook by the given codes, long ``[N]``."""
+        count = torch.bincount(code, minlength=len(self.codes)).double()
+        share = count / count.sum().clamp(min=1)
+        entropy = -torch.special.xlogy(share, share).sum()
+        return Health(float(entropy.exp()), int((count > 0).sum()), len(count), int(self.revivals))

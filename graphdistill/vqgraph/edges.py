@@ -1,0 +1,54 @@
+"""The loss of reconstructing a graph's edges from codes, exact without an N x N matrix."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from graphdistill.core.scatter import segment_mean, sort_by
+
+Link = Literal["sigmoid", "minmax"]
+
+
+def edge_loss(rows: Tensor, code: Tensor, edge_index: Tensor, *, num_codes: int, link: Link = "sigmoid") -> Tensor:
+    r"""Mean squared error between a graph's adjacency matrix and the similarities of its nodes' codes.
+
+    .. math:: \frac{1}{N^2} \sum_{ij} \bigl(A_{ij} - f(q_i \cdot q_j)\bigr)^2
+        = \frac{1}{N^2} \Bigl(\sum_{ab} n_a n_b \, f(\bar q_a \cdot \bar q_b)^2
+        + \sum_{(i, j) \in E} \bigl(1 - 2 f(q_i \cdot q_j)\bigr)\Bigr)
+
+    (VQGraph: Yang et al., ICLR 2024, https://openreview.net/forum?id=h6Tz85BqRI.) Nodes of one code have equal rows,
+    so all pairs are pairs of codes: :math:`O(K^2 d + |E| d)` time and :math:`O(K^2 + |E|)` memory instead of
+    :math:`O(N^2)`. Value and gradient, also that of each node's row, are those of the dense matrix.
+
+    Args:
+        rows: row of each node, equal for nodes of one code, ``[N, d]``.
+        code: code of each node, long ``[N]``.
+        edge_index: every entry of the adjacency matrix that is one, none twice, long ``[2, E]``.
+        num_codes: number K of codes.
+        link: ``sigmoid``, or ``minmax`` to rescale all similarities to 0 .. 1. (default: ``sigmoid``)
+
+    Returns:
+        A scalar.
+
+    Example:
+        >>> import torch
+        >>> rows, code = torch.zeros(2, 1), torch.tensor([0, 0])
+        >>> float(edge_loss(rows, code, torch.tensor([[0, 1], [1, 0]]), num_codes=1))
+        0.25
+    """
+    order, ptr = sort_by(code, num_codes)
+    count = ptr.diff()
+    used = count > 0
+    mean = segment_mean(rows[order], ptr)[used]
+    pairs = mean @ mean.T
+    edges = (rows[edge_index[0]] * rows[edge_index[1]]).sum(dim=1)
+    if link == "sigmoid":
+        pairs, edges = pairs.sigmoid(), edges.sigmoid()
+    else:
+        low, high = pairs.min(), pairs.max()
+        span = (high - low).clamp(min=1e-12)
+        pairs, edges = (pairs - low) / span, (edges - low) / span
+    number = count[used].to(rows.dtype)
+    return (number @ pairs.square() @ number + (1 - 2 * edges).sum()) / len(rows) ** 2

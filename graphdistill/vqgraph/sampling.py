@@ -1,0 +1,76 @@
+"""Neighbour sampling in plain torch: mini-batches of a graph that does not fit, without pyg-lib."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from graphdistill.core.data import ranges
+from graphdistill.core.scatter import sort_by
+
+
+class Neighbours:
+    """The in-neighbours of every node, to draw from (GraphSAGE: Hamilton et al., NeurIPS 2017).
+
+    Args:
+        edge_index: long ``[2, E]``, from source to target.
+        num_nodes: number of nodes.
+
+    Example:
+        >>> star = Neighbours(torch.tensor([[1, 2, 3], [0, 0, 0]]), 4)
+        >>> nodes, edges = star.sample(torch.tensor([0]), [2], torch.Generator().manual_seed(0))
+        >>> len(nodes), edges[1].tolist()
+        (3, [0, 0])
+    """
+
+    def __init__(self, edge_index: Tensor, num_nodes: int):
+        order, self.ptr = sort_by(edge_index[1], num_nodes)
+        self.source = edge_index[0][order]
+
+    def sample(self, seeds: Tensor, fanout: Sequence[int], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The graph around some nodes, at most ``fanout[k]`` neighbours of each node k steps away, without repeats.
+
+        Args:
+            seeds: distinct nodes, long ``[n]``.
+            fanout: neighbours to draw at each step; -1 for all.
+            generator: draws them.
+
+        Returns:
+            Numbers of the nodes, the seeds first, long ``[m]``, and the edges between their places, long ``[2, e]``.
+        """
+        place = torch.full((len(self.ptr) - 1,), -1)
+        place[seeds] = torch.arange(len(seeds))
+        nodes, frontier, sources, targets = seeds, seeds, [], []
+        for most in fanout:
+            degree = self.ptr.diff()[frontier]
+            slot = ranges(self.ptr[frontier], degree)
+            owner = torch.repeat_interleave(frontier, degree)
+            if most >= 0:
+                # A random order inside each node's slots; the first of them are kept.
+                shuffled = torch.rand(len(slot), generator=generator).argsort()
+                order = shuffled[place[owner[shuffled]].sort(stable=True).indices]
+                start = torch.repeat_interleave(degree.cumsum(0) - degree, degree)
+                kept = order[torch.arange(len(slot)) - start < most]
+                slot, owner = slot[kept], owner[kept]
+            source = self.source[slot]
+            frontier = source[place[source] < 0].unique()
+            place[frontier] = torch.arange(len(nodes), len(nodes) + len(frontier))
+            nodes = torch.cat([nodes, frontier])
+            sources.append(place[source])
+            targets.append(place[owner])
+        return nodes, torch.stack([torch.cat(sources), torch.cat(targets)])
+
+
+def batches(nodes: Tensor, size: int | None, generator: torch.Generator) -> Iterator[Tensor]:
+    """Random batches of ``size`` nodes; all in one, in order, if that is ``None``.
+
+    Example:
+        >>> [len(b) for b in batches(torch.arange(5), 2, torch.Generator().manual_seed(0))]
+        [2, 2, 1]
+    """
+    if size is None:
+        yield nodes
+    else:
+        yield from nodes[torch.randperm(len(nodes), generator=generator)].split(size)

@@ -1,0 +1,78 @@
+"""What a teacher and a student may see: everything, or all but the nodes that come later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch_geometric.utils import subgraph
+
+from graphdistill.core.data import NodeDataset
+
+Setting = Literal["transductive", "inductive"]
+
+
+@dataclass(frozen=True)
+class View:
+    """A data set as it is seen while training.
+
+    Attributes:
+        data: the nodes and edges that are observed, nodes renumbered; its test nodes are the observed ones.
+        whole: the data set it was taken from.
+        nodes: number in ``whole`` of each observed node, long.
+        unseen: numbers in ``whole`` of the test nodes that were held out, long; none if transductive.
+    """
+
+    data: NodeDataset
+    whole: NodeDataset
+    nodes: Tensor
+    unseen: Tensor
+
+
+def observe(data: NodeDataset, setting: Setting, *, generator: torch.Generator, share: float = 0.2) -> View:
+    """What of a data set is seen while training (the settings of GLNN: Zhang et al., ICLR 2022).
+
+    Transductive: all nodes and edges, but only the training nodes' labels. Inductive, also called production: a share
+    of the test nodes is held out with all their edges, and must be answered for later.
+
+    Args:
+        data: the whole data set.
+        setting: ``transductive`` or ``inductive``.
+        generator: draws the nodes that are held out.
+        share: of the test nodes that is held out. (default: 0.2)
+
+    Raises:
+        ValueError: the setting is unknown.
+
+    Example:
+        >>> edges = torch.tensor([[0, 1, 2, 3], [1, 0, 3, 2]])
+        >>> split = torch.tensor([0]), torch.tensor([1]), torch.tensor([2, 3])
+        >>> tiny = NodeDataset("tiny", torch.eye(4), edges, torch.tensor([0, 1, 0, 1]), *split)
+        >>> view = observe(tiny, "inductive", generator=torch.Generator().manual_seed(0), share=0.5)
+        >>> len(view.data.x), len(view.unseen), view.data.edge_index.tolist()
+        (3, 1, [[0, 1], [1, 0]])
+    """
+    everyone = torch.arange(len(data.y))
+    if setting == "transductive":
+        return View(data, data, everyone, everyone[:0])
+    if setting != "inductive":
+        raise ValueError(f"setting must be transductive or inductive, got {setting!r}")
+    order = torch.randperm(len(data.test), generator=generator)
+    cut = round(share * len(data.test))
+    unseen, seen = data.test[order[:cut].sort().values], data.test[order[cut:].sort().values]
+    keep = torch.ones(len(data.y), dtype=torch.bool)
+    keep[unseen] = False
+    number = keep.long().cumsum(0) - 1
+    edges, _ = subgraph(keep, data.edge_index, relabel_nodes=True, num_nodes=len(data.y))
+    observed = replace(
+        data,
+        x=data.x[keep],
+        edge_index=edges,
+        y=data.y[keep],
+        train=number[data.train],
+        valid=number[data.valid],
+        test=number[seen],
+    )
+    return View(observed, data, keep.nonzero().view(-1), unseen)

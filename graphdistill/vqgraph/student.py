@@ -1,0 +1,88 @@
+"""The student: an MLP that answers for a node from its features alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+from torch_geometric.nn import MLP
+
+
+class VQGraphStudent(MLP):  # type: ignore[misc]  # torch-geometric has no types
+    r"""MLP that a graph network is distilled into (VQGraph: Yang et al., ICLR 2024, https://openreview.net/forum?id=h6Tz85BqRI).
+
+    .. math:: h_0 = x, \quad h_{l} = \mathrm{dropout}(\mathrm{relu}(\mathrm{norm}(W_l h_{l-1} + b_l))), \quad
+        \mathrm{logits} = W_L h_{L-1} + b_L
+
+    It takes the place of a graph network: ``student(data.x, data.edge_index)`` works and does not look at the edges.
+    Its weights have the names of :class:`torch_geometric.nn.MLP`; nothing that only training needs is in it.
+
+    Args:
+        in_channels: width of the features.
+        hidden_channels: width of all hidden layers.
+        out_channels: number of classes.
+        num_layers: linear layers, at least 1. (default: 2)
+        dropout: probability after each hidden layer. (default: 0.5)
+        norm: ``batch_norm``, ``layer_norm`` or ``None``. (default: ``None``)
+
+    Shapes:
+        - **input:** features ``[N, in_channels]``, edges ``[2, E]`` or nothing
+        - **output:** logits ``[N, out_channels]``
+
+    Raises:
+        ValueError: features have another width.
+
+    Example:
+        >>> import torch
+        >>> student = VQGraphStudent(4, 8, 3).eval()
+        >>> student(torch.ones(1, 4)).shape
+        torch.Size([1, 3])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int,
+        num_layers: int = 2,
+        *,
+        dropout: float = 0.5,
+        norm: str | None = None,
+    ):
+        for name, value in (
+            ("in_channels", in_channels),
+            ("hidden_channels", hidden_channels),
+            ("out_channels", out_channels),
+            ("num_layers", num_layers),
+        ):
+            if value < 1:
+                raise ValueError(f"{name} must be 1 or more, got {value}")
+        widths = [in_channels] + [hidden_channels] * (num_layers - 1) + [out_channels]
+        super().__init__(widths, dropout=dropout, norm=norm)
+        self.config: dict[str, Any] = {
+            "in_channels": in_channels,
+            "hidden_channels": hidden_channels,
+            "out_channels": out_channels,
+            "num_layers": num_layers,
+            "dropout": dropout,
+            "norm": norm,
+        }
+
+    def forward(self, x: Tensor, edge_index: Tensor | None = None) -> Tensor:
+        """Logits of every row of features; ``edge_index`` is there for the loops that pass it, and is not used."""
+        if x.dim() != 2 or x.shape[1] != self.in_channels:
+            raise ValueError(f"x must be [N, {self.in_channels}], the features it was trained on, got {list(x.shape)}")
+        return self.head(self.embed(self.lins[0](x)))
+
+    def embed(self, z: Tensor) -> Tensor:
+        """The last hidden layer from the output ``z`` of the first linear layer, or ``z`` if that is the only one."""
+        for norm, linear in zip(self.norms, [*self.lins[1:-1], None], strict=False):
+            z = F.dropout(F.relu(norm(z)), self.dropout[0], self.training)
+            z = z if linear is None else linear(z)
+        return z
+
+    def head(self, h: Tensor) -> Tensor:
+        """Logits from the last hidden layer."""
+        out: Tensor = self.lins[-1](h) if len(self.lins) > 1 else h
+        return out

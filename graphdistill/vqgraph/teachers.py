@@ -1,0 +1,223 @@
+"""Teachers: any PyG network that maps (x, edge_index) to logits, four of them ready-made, and how they are trained."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch_geometric import nn as pyg
+
+from graphdistill.core.data import NodeDataset
+from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.report import Progress, progress
+from graphdistill.vqgraph.sampling import Neighbours, batches
+
+TeacherName = Literal["GCN", "GraphSAGE", "GAT", "APPNP"]
+
+
+class APPNP(nn.Module):
+    """Predict, then propagate (Gasteiger et al., ICLR 2019, https://arxiv.org/abs/1810.05997).
+
+    Args:
+        in_channels: width of the features.
+        hidden_channels: width of the hidden layer.
+        out_channels: number of classes.
+        dropout: before both linear layers. (default: 0.5)
+    """
+
+    def __init__(self, in_channels: int, hidden_channels: int, out_channels: int, dropout: float = 0.5):
+        super().__init__()
+        self.hidden = nn.Linear(in_channels, hidden_channels)
+        self.out = nn.Linear(hidden_channels, out_channels)
+        self.propagate = pyg.APPNP(K=10, alpha=0.1)
+        self.dropout = dropout
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        """Logits ``[N, out_channels]``."""
+        h = self.hidden(F.dropout(x, self.dropout, self.training)).relu()
+        out: Tensor = self.propagate(self.out(F.dropout(h, self.dropout, self.training)), edge_index)
+        return out
+
+
+def build_teacher(
+    name: TeacherName,
+    in_channels: int,
+    out_channels: int,
+    *,
+    hidden_channels: int = 128,
+    num_layers: int = 2,
+    dropout: float = 0.5,
+) -> tuple[nn.Module, str]:
+    """Make one of the ready-made teachers.
+
+    Args:
+        name: ``GCN``, ``GraphSAGE``, ``GAT`` or ``APPNP``.
+        in_channels: width of the features.
+        out_channels: number of classes.
+        hidden_channels: width of the hidden layers. (default: 128)
+        num_layers: rounds of message passing; APPNP always has two linear layers and ten rounds. (default: 2)
+        dropout: after each hidden layer. (default: 0.5)
+
+    Returns:
+        The network and the path of the hidden layer that codes are made of.
+
+    Raises:
+        ValueError: the name is unknown.
+
+    Example:
+        >>> build_teacher("GCN", 5, 2)[1]
+        'convs.0'
+    """
+    if name == "APPNP":
+        return APPNP(in_channels, hidden_channels, out_channels, dropout), "hidden"
+    makers = {"GCN": pyg.GCN, "GraphSAGE": pyg.GraphSAGE, "GAT": pyg.GAT}
+    if name not in makers:
+        raise ValueError(f"teacher must be one of {', '.join(makers)}, APPNP, got {name!r}")
+    heads = {"heads": 4} if name == "GAT" else {}
+    model: nn.Module = makers[name](in_channels, hidden_channels, num_layers, out_channels, dropout=dropout, **heads)
+    return model, "convs.0"
+
+
+def find_layer(teacher: nn.Module, layer: str) -> nn.Module:
+    """The submodule at a dotted path.
+
+    Raises:
+        ValueError: the teacher has no such layer.
+    """
+    found = dict(teacher.named_modules())
+    if not layer or layer not in found:
+        names = ", ".join(name for name in found if name)
+        raise ValueError(f"layer {layer!r} is not in the teacher; it has {names}")
+    out: nn.Module = found[layer]
+    return out
+
+
+@contextmanager
+def replaced(teacher: nn.Module, layer: str, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Let ``change`` see, and replace, what a layer gives, while the context is entered."""
+    hook = find_layer(teacher, layer).register_forward_hook(lambda module, inputs, output: change(output))
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+@torch.no_grad()
+def teach(teacher: nn.Module, layer: str, x: Tensor, edge_index: Tensor) -> tuple[Tensor, Tensor]:
+    """What a trained teacher says and thinks of every node.
+
+    Args:
+        teacher: maps ``(x, edge_index)`` to logits.
+        layer: path of its hidden layer.
+        x: features ``[N, F]``.
+        edge_index: long ``[2, E]``.
+
+    Returns:
+        Logits ``[N, C]`` and the hidden layer's output ``[N, H]``.
+
+    Raises:
+        ValueError: there is no such layer, or it does not give a row per node.
+    """
+    hidden: list[Tensor] = []
+
+    def keep(output: Tensor) -> Tensor:
+        hidden.append(output)
+        return output
+
+    teacher.eval()
+    with replaced(teacher, layer, keep):
+        logits: Tensor = teacher(x, edge_index)
+    if not hidden or not isinstance(hidden[-1], Tensor) or hidden[-1].shape[:1] != x.shape[:1] or hidden[-1].dim() != 2:
+        got = list(hidden[-1].shape) if hidden and isinstance(hidden[-1], Tensor) else "no tensor"
+        raise ValueError(f"layer {layer!r} must give [{len(x)}, H], a row per node, got {got}; name another layer")
+    return logits, hidden[-1]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Validation accuracy of the checkpoint that was kept, and the epoch that had it."""
+
+    valid: float
+    epoch: int
+
+
+def fit_teacher(
+    teacher: nn.Module,
+    data: NodeDataset,
+    *,
+    epochs: int = 200,
+    lr: float = 0.01,
+    weight_decay: float = 5e-4,
+    batch_size: int | None = None,
+    fanout: tuple[int, ...] = (10, 10),
+    patience: int = 100,
+    penalty: Callable[[], Tensor] | None = None,
+    seed: int = 0,
+    bars: Progress | None = None,
+) -> Trained:
+    """Train a teacher in place on the training nodes and leave it at its best checkpoint by validation.
+
+    Args:
+        teacher: maps ``(x, edge_index)`` to logits.
+        data: the observed graph.
+        epochs: at most. (default: 200)
+        lr: step size of Adam. (default: 0.01)
+        weight_decay: of Adam. (default: 5e-4)
+        batch_size: training nodes a step, their neighbourhoods sampled; ``None`` for the whole graph at once.
+        fanout: neighbours drawn at each step away from a batch. (default: 10 and 10)
+        patience: epochs without improvement before stopping. (default: 100)
+        penalty: further loss, read after each forward pass. (default: none)
+        seed: of dropout and batches.
+        bars: progress to show.
+
+    Returns:
+        The validation accuracy and the epoch of the checkpoint.
+    """
+    optimizer = torch.optim.Adam(teacher.parameters(), lr=lr, weight_decay=weight_decay)
+    neighbours = None if batch_size is None else Neighbours(data.edge_index, len(data.y))
+    draws, best, state = generator(seed, "batches"), Trained(-1.0, 0), copy.deepcopy(teacher.state_dict())
+    with scoped(seed, "teacher"):
+        for epoch in (bars or progress(quiet=True)).track(range(1, epochs + 1), "teacher"):
+            teacher.train()
+            for seeds in batches(data.train, batch_size, draws):
+                if neighbours is None:
+                    logits = teacher(data.x, data.edge_index)[seeds]
+                else:
+                    nodes, edges = neighbours.sample(seeds, fanout, draws)
+                    logits = teacher(data.x[nodes], edges)[: len(seeds)]
+                loss = F.cross_entropy(logits, data.y[seeds])
+                if penalty is not None:
+                    loss = loss + penalty()
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+            here = accuracy(_logits(teacher, data), data.y, data.valid)
+            if here >= best.valid:
+                best, state = Trained(here, epoch), copy.deepcopy(teacher.state_dict())
+            elif epoch - best.epoch >= patience:
+                break
+    teacher.load_state_dict(state)
+    return best
+
+
+@torch.no_grad()
+def _logits(teacher: nn.Module, data: NodeDataset) -> Tensor:
+    teacher.eval()
+    logits: Tensor = teacher(data.x, data.edge_index)
+    return logits
+
+
+def accuracy(logits: Tensor, y: Tensor, nodes: Tensor) -> float:
+    """Share of ``nodes`` whose largest logit is that of their class.
+
+    Example:
+        >>> accuracy(torch.eye(2), torch.tensor([0, 0]), torch.tensor([0, 1]))
+        0.5
+    """
+    return float((logits[nodes].argmax(dim=1) == y[nodes]).float().mean())

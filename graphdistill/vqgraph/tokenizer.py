@@ -1,0 +1,152 @@
+"""The graph tokenizer: every node of a trained teacher becomes a code that features and edges can be rebuilt from."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphdistill.core.randomness import generator
+from graphdistill.core.report import Progress, progress
+from graphdistill.vqgraph.codebook import Codebook, Metric
+from graphdistill.vqgraph.edges import Link, edge_loss
+from graphdistill.vqgraph.sampling import batches
+
+
+class Tokenizer(nn.Module):
+    r"""Quantise a hidden layer and rebuild features and edges from its codes (VQGraph: Yang et al., ICLR 2024).
+
+    .. math:: z_i = W h_i, \quad q_i = e_{\arg\min_k d(z_i, e_k)}
+
+    .. math:: L = \|D_x q_i - x_i\|^2 + \lambda \, \|A - \sigma((D_a Q)(D_a Q)^\top)\|^2
+        + \beta \, \|z_i - \mathrm{sg}(q_i)\|^2
+
+    The first two are means over entries; gradients pass straight through the codes to W. As a side branch it leaves the
+    teacher as it is; :func:`graphdistill.vqgraph.teachers.replaced` puts it into the teacher's path, as published.
+
+    Args:
+        hidden_channels: width of the teacher's hidden layer.
+        in_channels: width of the features to rebuild.
+        num_codes: number of codes. (default: 256)
+        dim: width of a code. (default: 128)
+        metric: ``cosine`` or ``euclidean``. (default: ``cosine``)
+        edges: weight of the edge loss, :math:`\lambda`. (default: 1)
+        commitment: weight of the distance to the code, :math:`\beta`. (default: 0.25)
+        link: how similarities become edges, ``sigmoid`` or ``minmax``. (default: ``sigmoid``)
+        decay: of the codebook's averages. (default: 0.9)
+    """
+
+    def __init__(
+        self,
+        hidden_channels: int,
+        in_channels: int,
+        num_codes: int = 256,
+        dim: int = 128,
+        *,
+        metric: Metric = "cosine",
+        edges: float = 1.0,
+        commitment: float = 0.25,
+        link: Link = "sigmoid",
+        decay: float = 0.9,
+    ):
+        super().__init__()
+        self.encode = nn.Linear(hidden_channels, dim)
+        self.codebook = Codebook(num_codes, dim, metric=metric, decay=decay)
+        self.features = nn.Linear(dim, in_channels)
+        self.edges = nn.Linear(dim, dim)
+        self.edge_weight, self.commitment, self.link = edges, commitment, link
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Code of each hidden row, long ``[N]``."""
+        out: Tensor = self.codebook(self.encode(h))
+        return out
+
+    def quantise(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Encoded rows, their codes' rows (gradients pass straight through) and the codes."""
+        z = self.codebook.place(self.encode(h))
+        code = self.codebook(z)
+        return z, z + (self.codebook.codes[code] - z).detach(), code
+
+    def loss(self, h: Tensor, x: Tensor, edge_index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss of rebuilding a graph of N nodes, encoded rows and codes; the loss as the class says."""
+        z, q, code = self.quantise(h)
+        loss = F.mse_loss(self.features(q), x) + self.commitment * F.mse_loss(z, q.detach()) * z.shape[1]
+        if self.edge_weight:
+            rows = self.edges(q)
+            num_codes = len(self.codebook.codes)
+            loss = loss + self.edge_weight * edge_loss(rows, code, edge_index, num_codes=num_codes, link=self.link)
+        return loss, z.detach(), code
+
+
+def fit_tokenizer(
+    tokenizer: Tokenizer,
+    h: Tensor,
+    x: Tensor,
+    edge_index: Tensor,
+    *,
+    epochs: int = 50,
+    lr: float = 3e-3,
+    batch_size: int | None = None,
+    seed: int = 0,
+    bars: Progress | None = None,
+) -> Tensor:
+    """Train a tokenizer in place on hidden rows of a frozen teacher.
+
+    Memory is linear in N + E; for graphs that do not fit, batches of nodes with the edges among them.
+
+    Args:
+        tokenizer: the tokenizer.
+        h: hidden rows ``[N, H]``.
+        x: features ``[N, F]``.
+        edge_index: both directions of every edge, long ``[2, E]``.
+        epochs: passes over the nodes. (default: 50)
+        lr: step size of Adam. (default: 3e-3)
+        batch_size: nodes in a step; ``None`` for all. (default: ``None``)
+        seed: of k-means, revivals and batches.
+        bars: progress to show.
+
+    Returns:
+        Code of each node, long ``[N]``.
+
+    Raises:
+        ValueError: there are more codes than nodes, or features or hidden rows hold NaN or infinity.
+
+    Example:
+        >>> h = torch.eye(6)
+        >>> ring = torch.stack([torch.arange(6), torch.arange(6).roll(1)])
+        >>> tokenizer = Tokenizer(6, 6, num_codes=3, dim=4)
+        >>> fit_tokenizer(tokenizer, h, h, torch.cat([ring, ring.flip(0)], dim=1), epochs=2).shape
+        torch.Size([6])
+    """
+    for name, value in (("h", h), ("x", x)):
+        if not bool(torch.isfinite(value).all()):
+            raise ValueError(f"{name} holds NaN or infinity; mend those rows first")
+    draws = generator(seed, "tokenizer")
+    with torch.no_grad():
+        tokenizer.codebook.start(tokenizer.encode(h[_some(len(h), 100_000, draws)]), draws)
+    optimizer = torch.optim.Adam(tokenizer.parameters(), lr=lr)
+    place = torch.full((len(h),), -1)
+    for _ in (bars or progress(quiet=True)).track(range(epochs), "tokenizer"):
+        for nodes in batches(torch.arange(len(h)), batch_size, draws):
+            edges = edge_index
+            if batch_size is not None:
+                place.fill_(-1)
+                place[nodes] = torch.arange(len(nodes))
+                edges = place[edge_index]
+                edges = edges[:, (edges >= 0).all(dim=0)]
+            rows = (h, x) if batch_size is None else (h[nodes], x[nodes])
+            loss, z, code = tokenizer.loss(*rows, edges)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            tokenizer.codebook.update(z, code, draws)
+    with torch.no_grad():
+        # The encoder moved until the last step; now that it stands, the codes can settle.
+        tokenizer.codebook.settle(tokenizer.encode(h[_some(len(h), 100_000, draws)]), draws)
+        out: Tensor = tokenizer(h)
+    return out
+
+
+def _some(total: int, most: int, draws: torch.Generator) -> Tensor:
+    """All numbers below ``total``, or ``most`` of them drawn at random."""
+    return torch.arange(total) if total <= most else torch.randperm(total, generator=draws)[:most]
