@@ -188,3 +188,72 @@ def tree_hash_step_naive(
             lanes.append(z ^ (z >> 31))
         out.append(lanes)
     return out
+
+
+def edge_loss_naive(rows: Tensor, edge_index: Tensor, link: str) -> Tensor:
+    """Mean squared difference of all N x N entries between the adjacency matrix and the similarities of rows."""
+    adjacency = torch.zeros(len(rows), len(rows), dtype=rows.dtype)
+    adjacency[edge_index[0], edge_index[1]] = 1
+    similar = rows @ rows.T
+    if link == "sigmoid":
+        return (adjacency - similar.sigmoid()).square().mean()
+    low, high = similar.min(), similar.max()
+    span = high - low if high - low > 1e-6 else 1
+    return (adjacency - (similar - low) / span).square().mean()
+
+
+def moving_average_naive(
+    codes: Tensor, count: Tensor, x: Tensor, code: Tensor, decay: float
+) -> tuple[list[float], list[Tensor]]:
+    """Counts and codes after one update: averages of the counts and sums, divided, code by code."""
+    counts, means = [], []
+    for k in range(len(codes)):
+        mine = [row for row, taken in zip(x, code.tolist(), strict=True) if taken == k]
+        total = sum(mine, torch.zeros_like(codes[k]))
+        counts.append(decay * float(count[k]) + (1 - decay) * len(mine))
+        means.append((decay * count[k] * codes[k] + (1 - decay) * total) / counts[-1])
+    return counts, means
+
+
+def reached_naive(edge_index: Tensor, seeds: Sequence[int], steps: int) -> list[set[int]]:
+    """Nodes from which the seeds can be reached in 0, 1, ... and ``steps`` steps at least, each at its least."""
+    edges, rings = edge_index.T.tolist(), [set(seeds)]
+    for _ in range(steps):
+        rings.append({s for s, t in edges if t in rings[-1]}.difference(*rings))
+    return rings
+
+
+def feature_neighbours_naive(x: Tensor, k: int) -> set[tuple[int, int]]:
+    """Both directions of the edges from each node to the k others of largest cosine above zero, earlier ones first."""
+    out: set[tuple[int, int]] = set()
+    for i, row in enumerate(x.tolist()):
+        far = [(_distance_naive(row, other, "cosine"), j) for j, other in enumerate(x.tolist()) if j != i]
+        for _, j in sorted((d, j) for d, j in far if d < 1)[:k]:
+            out |= {(i, j), (j, i)}
+    return out
+
+
+def spread_naive(
+    soft: Tensor, edge_index: Tensor, similar: Tensor, steps: int, restart: float, weight: float, sharpen: float
+) -> Tensor:
+    """Label spreading with N x N matrices; ``similar`` are the edges of weight ``weight``."""
+    matrix = torch.eye(len(soft), dtype=soft.dtype)
+    for edges, value in ((edge_index, 1.0), (similar, weight)):
+        for s, t in edges.T.tolist():
+            matrix[t, s] += value
+    scale = matrix.sum(dim=1).rsqrt()
+    matrix = scale[:, None] * matrix * scale
+    out = soft
+    for _ in range(steps):
+        out = (1 - restart) * matrix @ out + restart * soft
+    return out**sharpen / (out**sharpen).sum(dim=1, keepdim=True)
+
+
+def relation_loss_naive(h: Tensor, t: Tensor) -> Tensor:
+    """Mean squared difference of the cosines of all pairs of rows, pair by pair."""
+    terms = [
+        (torch.dot(h[i], h[j]) / h[i].norm() / h[j].norm() - torch.dot(t[i], t[j]) / t[i].norm() / t[j].norm()) ** 2
+        for i in range(len(h))
+        for j in range(len(h))
+    ]
+    return torch.stack(terms).mean()

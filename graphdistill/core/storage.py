@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
+from torch import Tensor
 
 from graphdistill.core.output import publish
 from graphdistill.core.synthetic import SyntheticSet
@@ -37,20 +40,17 @@ def save_set(small: SyntheticSet, folder: str | Path) -> None:
         >>> torch.equal(small.data, again.data)
         True
     """
-    tensors = {name: tensor.contiguous() for name, tensor in small.payload().items()}
-    data = save(tensors)
-    card = {
+    card: dict[str, object] = {
         "format": FORMAT,
         "task": small.task,
         "features": small.features,
         "entries": len(small),
         "payload_bytes": small.nbytes,
-        "sha256": hashlib.sha256(data).hexdigest(),
         "meta": dict(small.meta),
     }
     with publish(Path(folder)) as draft:
-        (draft / "set.safetensors").write_bytes(data)
-        (draft / "card.json").write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        card["sha256"] = write_tensors(draft / "set.safetensors", small.payload())
+        write_card(draft, card)
 
 
 def load_set(folder: str | Path) -> SyntheticSet:
@@ -64,20 +64,70 @@ def load_set(folder: str | Path) -> SyntheticSet:
         ValueError: a file is damaged, does not belong to the other, or has another layout.
     """
     folder = Path(folder)
-    for name in ("card.json", "set.safetensors"):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"{folder / name} is missing; give the folder that save_set wrote")
+    card = read_card(folder, FORMAT, ("task", "features", "meta", "sha256"), writer="save_set")
+    tensors = read_tensors(folder / "set.safetensors", card["sha256"], writer="save_set")
     try:
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        layout, digest = card["format"], card["sha256"]
-        facts = {name: card[name] for name in ("task", "features", "meta")}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder / 'card.json'} is damaged: {error!r}; distil again") from error
-    if layout != FORMAT:
-        raise ValueError(f"{folder} has layout {layout}, this version reads {FORMAT}; distil again")
-    if hashlib.sha256((folder / "set.safetensors").read_bytes()).hexdigest() != digest:
-        raise ValueError(f"{folder / 'set.safetensors'} does not match its card; the file is damaged, distil again")
-    try:
-        return SyntheticSet.from_payload(load_file(folder / "set.safetensors"), **facts)
-    except (SafetensorError, KeyError) as error:
+        return SyntheticSet.from_payload(tensors, **{name: card[name] for name in ("task", "features", "meta")})
+    except KeyError as error:
         raise ValueError(f"{folder / 'set.safetensors'} is damaged: {error!r}; distil again") from error
+
+
+def write_card(folder: Path, card: Mapping[str, Any]) -> None:
+    """Write ``card.json``, the same bytes for the same facts."""
+    (folder / "card.json").write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_card(folder: Path, layout: int, facts: tuple[str, ...], *, writer: str) -> dict[str, Any]:
+    """Read ``card.json`` of one layout.
+
+    Args:
+        folder: where it lies.
+        layout: number that its ``format`` has to be.
+        facts: what has to be in it besides.
+        writer: name of the function that writes such folders, for the message.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is damaged or has another layout.
+    """
+    path = folder / "card.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; give the folder that {writer} wrote")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        found, _ = card["format"], [card[name] for name in facts]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: {error!r}; distil again") from error
+    if found != layout:
+        raise ValueError(f"{folder} has layout {found}, this version reads {layout}; distil again")
+    return dict(card)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Write tensors as safetensors and return the sha256 of the file."""
+    data = save({name: tensor.contiguous() for name, tensor in tensors.items()})
+    path.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_tensors(path: Path, digest: str, *, writer: str) -> dict[str, Tensor]:
+    """Read a safetensors file whose sha256 is known.
+
+    Args:
+        path: the file.
+        digest: its sha256, from the card.
+        writer: name of the function that writes such files, for the message.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is damaged or of another card.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; give the folder that {writer} wrote")
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise ValueError(f"{path} does not match its card; the file is damaged, distil again")
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged: {error!r}; distil again") from error

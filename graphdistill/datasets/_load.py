@@ -16,7 +16,7 @@ Dataset = GraphDataset | NodeDataset | ImageDataset
 
 
 def load(
-    name: str | Path | Sequence[Data] | InMemoryDataset,
+    name: str | Path | Data | Sequence[Data] | InMemoryDataset,
     root: str | Path | None = None,
     *,
     seed: int = 0,
@@ -36,7 +36,9 @@ def load(
             - ``cora``, ``citeseer`` and other files in ``node/cpf/`` of the root;
             - an image file in ``images/`` of the root, such as ``digits/usps``, or the path of an ``.npz``;
             - the path of a ``.csv`` or ``.csv.gz`` of molecules;
-            - a list of PyG ``Data`` objects or an ``InMemoryDataset``, labelled by their ``y``.
+            - a list of PyG ``Data`` objects or an ``InMemoryDataset``, labelled by their ``y``;
+            - one ``Data`` object, whose nodes are labelled by ``y`` and split by ``train_mask``, ``val_mask`` and
+              ``test_mask`` (the last one is the rest if absent).
         root: folder with ``ogb/``, ``tu/``, ``node/`` and ``images/`` as the official loaders leave them
             (default: ``$GRAPHDISTILL_DATA``, then the user's cache). What is absent is downloaded to ``root``
             if given, otherwise to the cache. Files in it are only ever read.
@@ -59,6 +61,8 @@ def load(
         >>> tuple(data.images.shape), len(data.train), len(data.valid), len(data.test)
         ((1797, 1, 8, 8), 1439, 179, 179)
     """
+    if isinstance(name, Data):
+        return _own.load_own_nodes(name)
     if not isinstance(name, str | Path):
         return _own.load_own(name, seed, splits)
     if splits is not None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphdistill.core.data import GraphDataset, Graphs
+from graphdistill.core.data import GraphDataset, Graphs, NodeDataset
 from graphdistill.datasets._splits import Split, stratified
 
 
@@ -40,6 +40,31 @@ def load_own(data: Sequence[Data], seed: int, splits: Split | None) -> GraphData
         features="continuous" if graphs.x.is_floating_point() else "categorical",
         notes=notes,
     )
+
+
+def load_own_nodes(data: Data) -> NodeDataset:
+    """One graph with labelled nodes, split by its masks; its edges stay as they are, for its teacher knows them so."""
+    needed = {"x": data.x, "edge_index": data.edge_index, "y": data.y}
+    masks = {"train": data.get("train_mask"), "valid": data.get("val_mask"), "test": data.get("test_mask")}
+    for name, value in (*needed.items(), ("train_mask", masks["train"]), ("val_mask", masks["valid"])):
+        if value is None:
+            raise ValueError(f"name.{name} is missing; one graph needs x, edge_index, y, train_mask and val_mask")
+    x, edge_index, y = (torch.as_tensor(value) for value in needed.values())
+    count = len(x)
+    y = y.view(-1) if y.dim() == 2 and y.shape[1] == 1 else y
+    if y.dim() != 1 or len(y) != count:
+        raise ValueError(f"name.y must hold one class for each of {count} nodes, got {list(y.shape)}")
+    y = torch.where(torch.isfinite(y), y, -1).long() if y.is_floating_point() else y.long()
+    if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < count:
+        raise ValueError(f"name.edge_index must hold nodes from 0 to {count - 1}, got {int(edge_index.max())}")
+    if masks["test"] is None:
+        masks["test"] = ~(masks["train"] | masks["valid"])
+    nodes = {}
+    for name, mask in masks.items():
+        if mask.dtype != torch.bool or mask.shape != (count,):
+            raise ValueError(f"the {name} mask of name must be bool [{count}], got {mask.dtype} {list(mask.shape)}")
+        nodes[name] = mask.nonzero().view(-1)
+    return NodeDataset(name="own", x=x.float(), edge_index=edge_index, y=y, notes="own graph, own split", **nodes)
 
 
 def _labels(items: list[Data]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 import torch.nn.functional as F
@@ -34,6 +35,8 @@ class Codebook(nn.Module):
 
     .. math:: n_k \leftarrow \gamma n_k + (1 - \gamma) |\{i : z_i = k\}|, \quad
         s_k \leftarrow \gamma s_k + (1 - \gamma) \sum_{z_i = k} x_i, \quad e_k = s_k / n_k
+
+    For cosine :math:`e_k` is normalised, and :math:`s_k` starts from :math:`n_k e_k` in every update.
 
     Codes start as k-means of the data, and a code whose count decays is moved onto a random row: published graph
     tokenizers, which do neither, end with 1 % of their codes in use.
@@ -70,6 +73,8 @@ class Codebook(nn.Module):
             raise ValueError(f"num_codes must be 1 or more, got {num_codes}")
         if not 0 <= decay < 1:
             raise ValueError(f"decay must be from 0 to below 1, got {decay}")
+        if metric not in get_args(Metric):
+            raise ValueError(f"metric must be one of {', '.join(get_args(Metric))}, got {metric!r}")
         self.metric, self.decay, self.revive_below = metric, decay, revive_below
         self.register_buffer("codes", torch.zeros(num_codes, dim))
         self.register_buffer("count", torch.ones(num_codes))
@@ -123,7 +128,9 @@ class Codebook(nn.Module):
         x = self.place(x)
         count, total = codebook_stats(x, code, len(self.codes))
         kept, new = self.decay * self.count, (1 - self.decay) * count
-        mean = (kept[:, None] * self.codes + (1 - self.decay) * total) / (kept + new).clamp(min=1e-12)[:, None]
+        # As a step towards the mean of the new rows, which stays right when a count has decayed to nothing.
+        share = (new / (kept + new).clamp(min=1e-12))[:, None]
+        mean = torch.lerp(self.codes, total / count.clamp(min=1)[:, None], share)
         self.revivals += self._move(kept + new, mean, x, generator, self.revive_below)
 
     def _move(self, count: Tensor, mean: Tensor, x: Tensor, generator: torch.Generator, least: float) -> int:

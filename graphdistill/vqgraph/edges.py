@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
+import torch
 from torch import Tensor
 
-from graphdistill.core.scatter import segment_mean, sort_by
+from graphdistill.core.scatter import Segments, gather_segment, sort_by
 
 Link = Literal["sigmoid", "minmax"]
 
@@ -27,28 +28,38 @@ def edge_loss(rows: Tensor, code: Tensor, edge_index: Tensor, *, num_codes: int,
         code: code of each node, long ``[N]``.
         edge_index: every entry of the adjacency matrix that is one, none twice, long ``[2, E]``.
         num_codes: number K of codes.
-        link: ``sigmoid``, or ``minmax`` to rescale all similarities to 0 .. 1. (default: ``sigmoid``)
+        link: ``sigmoid``, or ``minmax`` to rescale all similarities to 0 .. 1; equal ones become 0.
+            (default: ``sigmoid``)
 
     Returns:
         A scalar.
 
+    Raises:
+        ValueError: the link is unknown, or a code or an edge's end is out of range.
+
     Example:
-        >>> import torch
         >>> rows, code = torch.zeros(2, 1), torch.tensor([0, 0])
         >>> float(edge_loss(rows, code, torch.tensor([[0, 1], [1, 0]]), num_codes=1))
         0.25
     """
+    if link not in get_args(Link):
+        raise ValueError(f"link must be one of {', '.join(get_args(Link))}, got {link!r}")
     order, ptr = sort_by(code, num_codes)
     count = ptr.diff()
     used = count > 0
-    mean = segment_mean(rows[order], ptr)[used]
+    mean = gather_segment(rows, ptr, order, reduce="mean")[used]
     pairs = mean @ mean.T
-    edges = (rows[edge_index[0]] * rows[edge_index[1]]).sum(dim=1)
+    # An operator of the scatter core, for it neither writes the E x d gathered rows nor depends on threads.
+    order, ptr = sort_by(edge_index[1], len(rows))
+    ends = Segments(ptr, edge_index[0][order], len(rows))
+    edges = torch.ops.graphdistill.gather_dot(rows, rows, ends.ptr, ends.index)
     if link == "sigmoid":
         pairs, edges = pairs.sigmoid(), edges.sigmoid()
     else:
         low, high = pairs.min(), pairs.max()
-        span = (high - low).clamp(min=1e-12)
+        span = high - low
+        span = span.where(span > 1e-6, 1.0)  # what is left of equal similarities is rounding
         pairs, edges = (pairs - low) / span, (edges - low) / span
     number = count[used].to(rows.dtype)
-    return (number @ pairs.square() @ number + (1 - 2 * edges).sum()) / len(rows) ** 2
+    out: Tensor = (number @ pairs.square() @ number + (1 - 2 * edges).sum()) / len(rows) ** 2
+    return out

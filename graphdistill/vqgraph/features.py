@@ -27,9 +27,9 @@ class Features:
 
     def __init__(self, x: Tensor):
         self.x, self.segments = x, None
-        row, column = x.nonzero(as_tuple=True)
-        self.value = x[row, column]
-        if len(row) < DENSE * x.numel():
+        if int(x.count_nonzero()) < DENSE * x.numel():
+            row, column = x.nonzero(as_tuple=True)
+            self.value = x[row, column]
             ptr = pointer(torch.bincount(row, minlength=len(x)))
             self.segments = Segments(ptr, column, x.shape[1])
 

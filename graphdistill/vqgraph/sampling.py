@@ -42,7 +42,7 @@ class Neighbours:
         """
         place = torch.full((len(self.ptr) - 1,), -1)
         place[seeds] = torch.arange(len(seeds))
-        nodes, frontier, sources, targets = seeds, seeds, [], []
+        nodes, frontier, sources, targets = seeds, seeds, [seeds[:0]], [seeds[:0]]
         for most in fanout:
             degree = self.ptr.diff()[frontier]
             slot = ranges(self.ptr[frontier], degree)
@@ -62,6 +62,25 @@ class Neighbours:
             targets.append(place[owner])
         return nodes, torch.stack([torch.cat(sources), torch.cat(targets)])
 
+    def among(self, nodes: Tensor) -> Tensor:
+        """All edges among distinct nodes, long ``[n]``, as their places in it, long ``[2, e]``.
+
+        Example:
+            >>> path = Neighbours(torch.tensor([[0, 1, 2], [1, 2, 3]]), 4)
+            >>> path.among(torch.tensor([3, 2, 0])).tolist()
+            [[1], [0]]
+        """
+        place = torch.full((len(self.ptr) - 1,), -1)
+        place[nodes] = torch.arange(len(nodes))
+        degree = self.ptr.diff()[nodes]
+        edges = torch.stack(
+            [
+                place[self.source[ranges(self.ptr[nodes], degree)]],
+                torch.repeat_interleave(torch.arange(len(nodes)), degree),
+            ]
+        )
+        return edges[:, edges[0] >= 0]
+
 
 def batches(nodes: Tensor, size: int | None, generator: torch.Generator) -> Iterator[Tensor]:
     """Random batches of ``size`` nodes; all in one, in order, if that is ``None``.
@@ -72,5 +91,7 @@ def batches(nodes: Tensor, size: int | None, generator: torch.Generator) -> Iter
     """
     if size is None:
         yield nodes
+    elif size < 1:
+        raise ValueError(f"batch_size must be 1 or more, got {size}")
     else:
         yield from nodes[torch.randperm(len(nodes), generator=generator)].split(size)

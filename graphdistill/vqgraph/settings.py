@@ -44,7 +44,7 @@ def observe(data: NodeDataset, setting: Setting, *, generator: torch.Generator, 
         share: of the test nodes that is held out. (default: 0.2)
 
     Raises:
-        ValueError: the setting is unknown.
+        ValueError: the setting is unknown, or the share is not from 0 to 1.
 
     Example:
         >>> edges = torch.tensor([[0, 1, 2, 3], [1, 0, 3, 2]])
@@ -59,6 +59,8 @@ def observe(data: NodeDataset, setting: Setting, *, generator: torch.Generator, 
         return View(data, data, everyone, everyone[:0])
     if setting != "inductive":
         raise ValueError(f"setting must be transductive or inductive, got {setting!r}")
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must be from 0 to 1, got {share}")
     order = torch.randperm(len(data.test), generator=generator)
     cut = round(share * len(data.test))
     unseen, seen = data.test[order[:cut].sort().values], data.test[order[cut:].sort().values]

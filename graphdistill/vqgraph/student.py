@@ -24,14 +24,14 @@ class VQGraphStudent(MLP):  # type: ignore[misc]  # torch-geometric has no types
         out_channels: number of classes.
         num_layers: linear layers, at least 1. (default: 2)
         dropout: probability after each hidden layer. (default: 0.5)
-        norm: ``batch_norm``, ``layer_norm`` or ``None``. (default: ``None``)
+        norm: ``batch_norm``, ``layer_norm`` (of each row by itself) or ``None``. (default: ``None``)
 
     Shapes:
         - **input:** features ``[N, in_channels]``, edges ``[2, E]`` or nothing
         - **output:** logits ``[N, out_channels]``
 
     Raises:
-        ValueError: features have another width.
+        ValueError: a size, ``dropout`` or ``norm`` is out of range; features have another width.
 
     Example:
         >>> import torch
@@ -58,8 +58,14 @@ class VQGraphStudent(MLP):  # type: ignore[misc]  # torch-geometric has no types
         ):
             if value < 1:
                 raise ValueError(f"{name} must be 1 or more, got {value}")
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"dropout must be from 0 to 1, got {dropout}")
+        if norm not in (None, "batch_norm", "layer_norm"):
+            raise ValueError(f"norm must be batch_norm, layer_norm or None, got {norm!r}")
         widths = [in_channels] + [hidden_channels] * (num_layers - 1) + [out_channels]
-        super().__init__(widths, dropout=dropout, norm=norm)
+        # By default torch-geometric's layer norm is taken over all nodes, and an answer would depend on its batch.
+        kwargs = {"mode": "node"} if norm == "layer_norm" else None
+        super().__init__(widths, dropout=float(dropout), norm=norm, norm_kwargs=kwargs)
         self.config: dict[str, Any] = {
             "in_channels": in_channels,
             "hidden_channels": hidden_channels,

@@ -10,7 +10,10 @@ from graphdistill.core.randomness import generator
 from graphdistill.core.report import Progress, progress
 from graphdistill.vqgraph.codebook import Codebook, Metric
 from graphdistill.vqgraph.edges import Link, edge_loss
-from graphdistill.vqgraph.sampling import batches
+from graphdistill.vqgraph.sampling import Neighbours, batches
+
+FANOUT = 5
+"""Neighbours of each node of a batch that come with it: random nodes alone have hardly an edge among them."""
 
 
 class Tokenizer(nn.Module):
@@ -65,7 +68,8 @@ class Tokenizer(nn.Module):
         """Encoded rows, their codes' rows (gradients pass straight through) and the codes."""
         z = self.codebook.place(self.encode(h))
         code = self.codebook(z)
-        return z, z + (self.codebook.codes[code] - z).detach(), code
+        # z - z is 0 to the last bit, so nodes of one code have equal rows.
+        return z, self.codebook.codes[code] + (z - z.detach()), code
 
     def loss(self, h: Tensor, x: Tensor, edge_index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Loss of rebuilding a graph of N nodes, encoded rows and codes; the loss as the class says."""
@@ -92,7 +96,8 @@ def fit_tokenizer(
 ) -> Tensor:
     """Train a tokenizer in place on hidden rows of a frozen teacher.
 
-    Memory is linear in N + E; for graphs that do not fit, batches of nodes with the edges among them.
+    Memory is linear in N + E; for graphs that do not fit, batches of nodes, some neighbours of each, and all edges
+    among these.
 
     Args:
         tokenizer: the tokenizer.
@@ -125,21 +130,19 @@ def fit_tokenizer(
     with torch.no_grad():
         tokenizer.codebook.start(tokenizer.encode(h[_some(len(h), 100_000, draws)]), draws)
     optimizer = torch.optim.Adam(tokenizer.parameters(), lr=lr)
-    place = torch.full((len(h),), -1)
+    neighbours = None if batch_size is None else Neighbours(edge_index, len(h))
     for _ in (bars or progress(quiet=True)).track(range(epochs), "tokenizer"):
-        for nodes in batches(torch.arange(len(h)), batch_size, draws):
-            edges = edge_index
-            if batch_size is not None:
-                place.fill_(-1)
-                place[nodes] = torch.arange(len(nodes))
-                edges = place[edge_index]
-                edges = edges[:, (edges >= 0).all(dim=0)]
-            rows = (h, x) if batch_size is None else (h[nodes], x[nodes])
-            loss, z, code = tokenizer.loss(*rows, edges)
+        for seeds in batches(torch.arange(len(h)), batch_size, draws):
+            if neighbours is None:
+                loss, z, code = tokenizer.loss(h, x, edge_index)
+            else:
+                nodes, _ = neighbours.sample(seeds, [FANOUT], draws)
+                loss, z, code = tokenizer.loss(h[nodes], x[nodes], neighbours.among(nodes))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-            tokenizer.codebook.update(z, code, draws)
+            # Every node moves the codebook once an epoch, however many neighbours it has.
+            tokenizer.codebook.update(z[: len(seeds)], code[: len(seeds)], draws)
     with torch.no_grad():
         # The encoder moved until the last step; now that it stands, the codes can settle.
         tokenizer.codebook.settle(tokenizer.encode(h[_some(len(h), 100_000, draws)]), draws)

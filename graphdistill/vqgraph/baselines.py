@@ -1,0 +1,90 @@
+"""What VQGraph's student has to beat: the same MLP from labels alone, and other ways to distil it without a graph."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphdistill.core.data import NodeDataset
+from graphdistill.core.randomness import generator
+from graphdistill.vqgraph.distill import Loss
+
+
+def relation_loss(hidden: Tensor, seed: int, size: int = 512) -> Loss:
+    r"""Relation matching (NOSMOG: Tian et al., ICLR 2023, https://openreview.net/forum?id=Cs3r5KLdoj).
+
+    .. math:: L = \frac{1}{n^2} \sum_{ij} \bigl(\cos(h_i, h_j) - \cos(t_i, t_j)\bigr)^2
+
+    over ``size`` random nodes of a batch, with the student's hidden rows h and the teacher's t.
+
+    Args:
+        hidden: the teacher's hidden rows ``[N, H]``.
+        seed: of the draws.
+        size: nodes drawn at a time. (default: 512)
+    """
+    rows, draws = F.normalize(hidden, dim=1), generator(seed, "relations")
+
+    def loss(nodes: Tensor, logits: Tensor, h: Tensor) -> Tensor:
+        some = torch.randperm(len(nodes), generator=draws)[:size]
+        mine, theirs = F.normalize(h[some], dim=1), rows[nodes[some]]
+        return F.mse_loss(mine @ mine.T, theirs @ theirs.T)
+
+    return loss
+
+
+@torch.no_grad()
+def reliability(teacher: nn.Module, data: NodeDataset, seed: int, *, noise: float = 1.0, draws: int = 5) -> Tensor:
+    r"""How little a teacher's certainty about each node moves under noise, from 0 to 1, ``[N]``.
+
+    .. math:: \rho_i = \mathbb{E}_{\epsilon} \bigl(H(f(X + \epsilon)_i) - H(f(X)_i)\bigr)^2, \quad
+        r_i = 1 - \rho_i / \max_j \rho_j
+
+    with the entropy H of the teacher's answer (KRD: Wu et al., ICML 2023, https://arxiv.org/abs/2306.05628).
+
+    Args:
+        teacher: maps ``(x, edge_index)`` to logits.
+        data: the observed graph.
+        seed: of the noise.
+        noise: standard deviation relative to that of the features. (default: 1)
+        draws: of noise. (default: 5)
+    """
+    was_training, source = teacher.training, generator(seed, "noise")
+    teacher.eval()
+
+    def entropy(x: Tensor) -> Tensor:
+        out: Tensor = torch.distributions.Categorical(logits=teacher(x, data.edge_index)).entropy()
+        return out
+
+    clean, scale = entropy(data.x), noise * data.x.std()
+    moved = torch.zeros_like(clean)
+    for _ in range(draws):
+        moved += (entropy(data.x + scale * torch.randn(data.x.shape, generator=source)) - clean) ** 2
+    teacher.train(was_training)
+    return 1 - moved / moved.max().clamp(min=1e-12)
+
+
+def neighbour_loss(soft: Tensor, edge_index: Tensor, reliable: Tensor, seed: int) -> Loss:
+    r"""Answers of reliable neighbours as further targets (KRD: Wu et al., ICML 2023, https://arxiv.org/abs/2306.05628).
+
+    Each epoch an edge :math:`u \to v` is kept with probability :math:`r_u`, and v also learns u's soft label; the loss
+    is the mean over the edges that were kept.
+
+    Args:
+        soft: the teacher's probabilities ``[N, C]``.
+        edge_index: both directions of every edge, long ``[2, E]``.
+        reliable: probability to keep each node as a teacher, ``[N]``.
+        seed: of the draws.
+    """
+    draws = generator(seed, "neighbours")
+    source, target = edge_index
+
+    def loss(nodes: Tensor, logits: Tensor, h: Tensor) -> Tensor:
+        place = torch.full((len(soft),), -1)
+        place[nodes] = torch.arange(len(nodes))
+        kept = (torch.rand(len(source), generator=draws) < reliable[source]) & (place[target] >= 0)
+        if not bool(kept.any()):
+            return logits.sum() * 0
+        return F.cross_entropy(logits[place[target[kept]]], soft[source[kept]])
+
+    return loss

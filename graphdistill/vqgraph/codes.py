@@ -1,0 +1,144 @@
+"""Codes from features alone, and the neighbourhoods of the training graph that they stand for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphdistill.core.data import NodeDataset
+from graphdistill.core.scatter import nearest_code, sort_by
+from graphdistill.vqgraph.distill import Distilled
+from graphdistill.vqgraph.student import VQGraphStudent
+from graphdistill.vqgraph.teachers import teach
+
+
+class Meanings(NamedTuple):
+    """What each of K codes stands for in a graph.
+
+    Attributes:
+        members: number of nodes that have the code, long ``[K]``.
+        nearest: numbers of the nodes nearest to the code, long ``[K, n]``; -1 where it has fewer.
+        degree: mean number of neighbours of its nodes, ``[K]``.
+        classes: share of each class among its nodes, ``[K, C]``.
+        neighbours: share of each class among its nodes' neighbours, ``[K, C]``; zeros where they have none.
+    """
+
+    members: Tensor
+    nearest: Tensor
+    degree: Tensor
+    classes: Tensor
+    neighbours: Tensor
+
+
+def find_meanings(
+    code: Tensor, distance: Tensor, edge_index: Tensor, y: Tensor, *, num_codes: int, num_classes: int, nearest: int = 3
+) -> Meanings:
+    """Describe every code by the nodes that have it and by their neighbours.
+
+    Args:
+        code: code of each node, long ``[N]``.
+        distance: distance of each node to its code, ``[N]``.
+        edge_index: edges, long ``[2, E]``; the source is a neighbour of the target.
+        y: class of each node, long ``[N]``.
+        num_codes: number K of codes.
+        num_classes: number C of classes.
+        nearest: nodes to name for each code. (default: 3)
+
+    Example:
+        >>> code, y, path = torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
+        >>> meanings = find_meanings(code, torch.tensor([0.2, 0.1, 0.0]), path, y, num_codes=2, num_classes=2)
+        >>> meanings.nearest.tolist(), meanings.degree.tolist()
+        ([[1, 0, -1], [2, -1, -1]], [1.5, 1.0])
+    """
+    near = distance.argsort(stable=True)
+    order, ptr = sort_by(code[near], num_codes)
+    slot = ptr[:-1, None] + torch.arange(nearest, device=code.device)
+    first = near[order[slot.clamp(max=len(code) - 1)]]
+    members = ptr.diff()
+    source, target = edge_index
+
+    def shares(row: Tensor, column: Tensor) -> Tensor:
+        count = torch.bincount(row * num_classes + column, minlength=num_codes * num_classes)
+        return F.normalize(count.view(num_codes, num_classes).float(), p=1.0, dim=1)
+
+    return Meanings(
+        members,
+        torch.where(slot < ptr[1:, None], first, -1),
+        torch.bincount(code[target], minlength=num_codes) / members.clamp(min=1),
+        shares(code, y),
+        shares(code[target], y[source]),
+    )
+
+
+class CodeHead(nn.Module):
+    """What a student was trained with but need not be deployed with: its codes, and what they stand for.
+
+    Args:
+        linear: from the student's last hidden layer to the codes.
+        meanings: what each code stands for.
+
+    Shapes:
+        - **input:** a student, features ``[N, in_channels]``
+        - **output:** logits of the codes ``[N, K]``, minus infinity for codes that no node has
+
+    Raises:
+        ValueError: the student has another width than the one it was trained with.
+
+    Example:
+        >>> student = VQGraphStudent(2, 4, 2).eval()
+        >>> lone = find_meanings(torch.tensor([1]), torch.zeros(1), torch.empty(2, 0, dtype=torch.long),
+        ...                      torch.tensor([0]), num_codes=2, num_classes=2)
+        >>> CodeHead(nn.Linear(4, 2), lone)(student, torch.ones(1, 2)).softmax(dim=1).tolist()
+        [[0.0, 1.0]]
+    """
+
+    def __init__(self, linear: nn.Linear, meanings: Meanings):
+        super().__init__()
+        self.linear = linear
+        for name, value in meanings._asdict().items():
+            self.register_buffer(name, value)
+
+    @property
+    def meanings(self) -> Meanings:
+        """What each code stands for."""
+        return Meanings(*(self.get_buffer(name) for name in Meanings._fields))
+
+    def forward(self, student: VQGraphStudent, x: Tensor) -> Tensor:
+        """Logits of the codes for every row of features; their softmax imitates the tokenizer's."""
+        h = student.embed(student.lins[0](x))
+        if h.shape[1] != self.linear.in_features:
+            raise ValueError(
+                f"head reads a hidden layer of width {self.linear.in_features}, the student's has {h.shape[1]}; give "
+                "the head that was trained with this student"
+            )
+        logits: Tensor = self.linear(h)
+        return logits.masked_fill(self.meanings.members == 0, -torch.inf)
+
+
+@torch.no_grad()
+def describe(result: Distilled, teacher: nn.Module, data: NodeDataset, *, layer: str = "convs.0") -> CodeHead:
+    """Make the head that explains a student, from the graph it was distilled on.
+
+    A node counts for the class of its label if it is a training node, else for that of the teacher's answer.
+
+    Args:
+        result: what ``distill_vqgraph`` gave.
+        teacher: the teacher that it was given.
+        data: the graph that it was given.
+        layer: the layer that it was given. (default: ``convs.0``)
+
+    Raises:
+        ValueError: the student was distilled without codes.
+    """
+    if result.tokenizer is None or result.head is None:
+        raise ValueError("result has no codes to describe; distil with code_weight above 0, got 0")
+    logits, hidden = teach(teacher, layer, data.x, data.edge_index)
+    y = logits.argmax(dim=1)
+    y[data.train] = data.y[data.train]
+    book = result.tokenizer.codebook
+    code, distance = nearest_code(book.place(result.tokenizer.encode(hidden)), book.codes)
+    sizes = {"num_codes": len(book.codes), "num_classes": logits.shape[1]}
+    return CodeHead(result.head, find_meanings(code, distance, data.edge_index, y, **sizes))

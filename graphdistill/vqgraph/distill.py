@@ -1,0 +1,340 @@
+"""Distil a graph network into an MLP: one loss of soft labels, hard labels and codes, a checkpoint by validation."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch_geometric.data import Data
+from torch_geometric.utils import coalesce
+
+from graphdistill.core.data import NodeDataset
+from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.report import Progress, progress
+from graphdistill.datasets import load
+from graphdistill.vqgraph.codebook import Health, Metric
+from graphdistill.vqgraph.features import Features
+from graphdistill.vqgraph.sampling import batches
+from graphdistill.vqgraph.student import VQGraphStudent
+from graphdistill.vqgraph.targets import spread
+from graphdistill.vqgraph.teachers import Trained, accuracy, teach
+from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Of node numbers, the student's logits and its last hidden layer."""
+
+LOOK, LOOKS = 4, 5
+"""Epochs between looks at validation, and how many looks are averaged: one look at 200 nodes is noise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VQGraphConfig:
+    """What distilling may be told; the defaults were chosen on validation, over cora and citeseer together."""
+
+    num_codes: int = 64
+    """Codes of the tokenizer."""
+    hidden: int = 128
+    """Width of the student's hidden layers."""
+    num_layers: int = 2
+    """Linear layers of the student."""
+    dropout: float = 0.5
+    """Dropout after each hidden layer."""
+    input_dropout: float = 0.5
+    """Dropout of the features."""
+    epochs: int = 200
+    """Passes over the nodes."""
+    lr: float = 0.01
+    """Step size of Adam."""
+    weight_decay: float = 1e-4
+    """Weight decay of Adam."""
+    batch_size: int | None = None
+    """Nodes in a step (default: all at once)."""
+    hard_weight: float = 0.0
+    """Weight of the hard labels of the training nodes, beside soft labels of weight one."""
+    code_weight: float = 0.3
+    """Weight of the code assignments; 0 leaves the tokenizer out."""
+    code_temperature: float = 0.05
+    """Temperature of the tokenizer's assignments; the student's linear head learns the scale that fits it."""
+    metric: Metric = "cosine"
+    """How rows and codes are compared: cosine or euclidean."""
+    spread_steps: int = 10
+    """Rounds of spreading the teacher's soft labels; 0 takes them as they are, as GLNN does."""
+    restart: float = 0.2
+    """Share of the teacher's own answer in each round."""
+    feature_neighbours: int = 5
+    """Nodes nearest in features that labels are spread to, beside the graph's neighbours."""
+    feature_weight: float = 0.3
+    """Weight of their edges."""
+    sharpen: float = 3.0
+    """Exponent that makes spread labels sharp again."""
+
+    def __post_init__(self) -> None:
+        # Written so that NaN fails.
+        for name in ("num_codes", "hidden", "num_layers", "epochs"):
+            if not getattr(self, name) >= 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        for name in ("dropout", "input_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")
+        for name in (
+            "weight_decay",
+            "hard_weight",
+            "code_weight",
+            "spread_steps",
+            "feature_neighbours",
+            "feature_weight",
+        ):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        for name in ("lr", "code_temperature", "sharpen"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if not 0 <= self.restart <= 1:
+            raise ValueError(f"restart must be from 0 to 1, got {self.restart}")
+        if self.batch_size is not None and not self.batch_size >= 1:
+            raise ValueError(f"batch_size must be 1 or more, got {self.batch_size}")
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """A student and what was learnt on the way.
+
+    Attributes:
+        student: the network to deploy, in evaluation mode.
+        tokenizer: what gives nodes of the graph their codes; ``None`` without a code loss.
+        head: linear layer from the student's last hidden layer to the codes; ``None`` without a code loss.
+        code: code of each observed node, long ``[N]``.
+        health: usage of the codebook.
+        valid: validation accuracy that the checkpoint was chosen by.
+        epoch: epoch of the checkpoint.
+        seconds: time that distilling took, the teacher's training left out.
+    """
+
+    student: VQGraphStudent
+    tokenizer: Tokenizer | None
+    head: nn.Linear | None
+    code: Tensor | None
+    health: Health | None
+    valid: float
+    epoch: int
+    seconds: float
+
+
+def distill_vqgraph(
+    teacher: nn.Module,
+    data: NodeDataset | Data,
+    config: VQGraphConfig = VQGraphConfig(),
+    *,
+    layer: str = "convs.0",
+    seed: int = 0,
+    bars: Progress | None = None,
+    select: Tensor | None = None,
+) -> Distilled:
+    r"""Distil a trained graph network into an MLP (VQGraph: Yang et al., ICLR 2024).
+
+    .. math:: L = \mathrm{CE}(T, p) + \lambda \, \mathrm{CE}(y, p) + \beta \, \mathrm{CE}(S, s)
+
+    with the student's class probabilities p against the teacher's, spread over the graph and sharpened
+    (:func:`~graphdistill.vqgraph.targets.spread`), and its code probabilities s against those of the tokenizer,
+    :math:`S = \mathrm{softmax}(\mathrm{sim}(z, e) / \tau)`, over the codes in use, node by node. The head that gives s
+    is linear, learns the scale :math:`1 / \tau` itself, and is no part of the student. The teacher is not touched.
+
+    Args:
+        teacher: any network that maps ``(x, edge_index)`` to logits, trained.
+        data: the observed graph, of this library or a PyG ``Data`` with masks; labels are read at training and
+            validation nodes only.
+        config: sizes, weights and step sizes.
+        layer: path of the teacher's hidden layer that codes are made of. (default: ``convs.0``)
+        seed: of weights, codes, dropout and batches.
+        bars: progress to show.
+        select: nodes that the checkpoint is chosen on. (default: the validation nodes)
+
+    Returns:
+        The student, and tokenizer, codes and facts.
+
+    Raises:
+        ValueError: the teacher has no such layer, features hold NaN, a training label is missing, or there are more
+            codes than nodes.
+
+    Example:
+        >>> from graphdistill.datasets import load
+        >>> from graphdistill.vqgraph.teachers import build_teacher, fit_teacher
+        >>> data = load("digits-knn")
+        >>> teacher, layer = build_teacher("GCN", data.x.shape[1], 10)
+        >>> _ = fit_teacher(teacher, data, epochs=5)
+        >>> student = distill_vqgraph(teacher, data, VQGraphConfig(epochs=5, code_weight=0), layer=layer).student
+        >>> student(data.x[:1]).shape  # one node, no graph
+        torch.Size([1, 10])
+    """
+    data = as_nodes(data)
+    check(data)
+    start = time.perf_counter()
+    logits, hidden = teach(teacher, layer, data.x, data.edge_index, batch_size=config.batch_size, seed=seed)
+    if not bool(torch.isfinite(logits).all()):
+        raise ValueError("teacher gives NaN or infinite logits; train it, or mend it, first")
+    told = data.y[torch.cat([data.train, data.valid])]
+    if int(told.max()) >= logits.shape[1]:
+        raise ValueError(f"y has class {int(told.max())} but the teacher gives {logits.shape[1]} logits; widen it")
+    soft = spread(
+        logits.softmax(dim=1),
+        data.edge_index,
+        data.x,
+        steps=config.spread_steps,
+        restart=config.restart,
+        neighbours=config.feature_neighbours,
+        weight=config.feature_weight,
+        sharpen=config.sharpen,
+    )
+    with scoped(seed, "weights"):
+        student = build_student(data.x.shape[1], logits.shape[1], config)
+        tokenizer = head = code = health = None
+        losses = [soft_loss(soft)]
+        if config.hard_weight:
+            losses.append(weighted(hard_loss(data), config.hard_weight))
+        if config.code_weight:
+            tokenizer = Tokenizer(hidden.shape[1], data.x.shape[1], config.num_codes, metric=config.metric)
+    if tokenizer is not None:
+        code = fit_tokenizer(
+            tokenizer, hidden, data.x, coalesce(data.edge_index), batch_size=config.batch_size, seed=seed, bars=bars
+        )
+        health = tokenizer.codebook.health(code)
+        with scoped(seed, "head"):
+            head = nn.Linear(config.hidden, config.num_codes)
+        losses.append(weighted(code_loss(tokenizer, hidden, code, head, config), config.code_weight))
+    fitted = fit_student(student, data, losses, config, extra=head, seed=seed, bars=bars, select=select)
+    return Distilled(student, tokenizer, head, code, health, fitted.valid, fitted.epoch, time.perf_counter() - start)
+
+
+def as_nodes(data: NodeDataset | Data) -> NodeDataset:
+    """The nodes of a graph, of this library or of PyG."""
+    if isinstance(data, NodeDataset):
+        return data
+    own = load(data)
+    assert isinstance(own, NodeDataset)
+    return own
+
+
+def build_student(in_channels: int, out_channels: int, config: VQGraphConfig) -> VQGraphStudent:
+    """A fresh student of the configured size."""
+    return VQGraphStudent(in_channels, config.hidden, out_channels, config.num_layers, dropout=config.dropout)
+
+
+def check(data: NodeDataset) -> None:
+    """Fail where features or the labels that training reads cannot be used.
+
+    Raises:
+        ValueError: features hold NaN or infinity, a label is missing, or a split is empty.
+    """
+    bad = (~torch.isfinite(data.x)).any(dim=1).nonzero().view(-1)
+    if len(bad):
+        raise ValueError(f"x holds NaN or infinity in row {int(bad[0])}; mend that row, or drop that node")
+    for name, nodes in (("train", data.train), ("valid", data.valid)):
+        if not len(nodes):
+            raise ValueError(f"{name} has no nodes; give some, labelled")
+        missing = nodes[data.y[nodes] < 0]
+        if len(missing):
+            raise ValueError(
+                f"y has no label ({int(data.y[missing[0]])}) at node {int(missing[0])} of {name}; take it out"
+            )
+
+
+def soft_loss(soft: Tensor) -> Loss:
+    """Cross-entropy against soft labels ``[N, C]``, at all nodes."""
+
+    def loss(nodes: Tensor, logits: Tensor, h: Tensor) -> Tensor:
+        return F.cross_entropy(logits, soft[nodes])
+
+    return loss
+
+
+def hard_loss(data: NodeDataset) -> Loss:
+    """Cross-entropy against the labels of the training nodes."""
+    known = torch.zeros(len(data.y), dtype=torch.bool)
+    known[data.train] = True
+
+    def loss(nodes: Tensor, logits: Tensor, h: Tensor) -> Tensor:
+        here = known[nodes]
+        return F.cross_entropy(logits[here], data.y[nodes[here]], reduction="sum") / here.sum().clamp(min=1)
+
+    return loss
+
+
+def code_loss(tokenizer: Tokenizer, hidden: Tensor, code: Tensor, head: nn.Linear, config: VQGraphConfig) -> Loss:
+    """Cross-entropy of the student's code probabilities against the tokenizer's, over the codes in use."""
+    used = code.unique()
+    with torch.no_grad():
+        similar = tokenizer.codebook.similarity(tokenizer.encode(hidden))[:, used]
+        soft = (similar / config.code_temperature).softmax(dim=1)
+
+    def loss(nodes: Tensor, logits: Tensor, h: Tensor) -> Tensor:
+        return F.cross_entropy(head(h)[:, used], soft[nodes])
+
+    return loss
+
+
+def weighted(loss: Loss, weight: float) -> Loss:
+    """A loss times a constant."""
+    return lambda nodes, logits, h: weight * loss(nodes, logits, h)
+
+
+def fit_student(
+    student: VQGraphStudent,
+    data: NodeDataset,
+    losses: Sequence[Loss],
+    config: VQGraphConfig,
+    *,
+    extra: nn.Module | None = None,
+    seed: int = 0,
+    bars: Progress | None = None,
+    select: Tensor | None = None,
+) -> Trained:
+    """Train a student in place by the sum of some losses, and leave it at the checkpoint that validation chose.
+
+    Args:
+        student: the network.
+        data: the observed graph, of which only features and validation labels are read here.
+        losses: what to sum.
+        config: epochs, step size and dropout.
+        extra: a further module that the losses train, kept at the same checkpoint.
+        seed: of dropout and batches.
+        bars: progress to show.
+        select: nodes that the checkpoint is chosen on, by single looks as is published; honest choices leave it out.
+            (default: the validation nodes, averaged over looks)
+
+    Returns:
+        The accuracy on the nodes chosen on, averaged over the last looks, and the epoch of the checkpoint.
+    """
+    features, everyone = Features(data.x), torch.arange(len(data.y))
+    average = LOOKS if select is None else 1
+    select = data.valid if select is None else select
+    whole = nn.ModuleList([student] if extra is None else [student, extra])
+    optimizer = torch.optim.Adam(whole.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    draws, looks = generator(seed, "batches"), list[float]()
+    best, state = Trained(-1.0, 0), copy.deepcopy(whole.state_dict())
+    with scoped(seed, "student"):
+        for epoch in (bars or progress(quiet=True)).track(range(1, config.epochs + 1), "student"):
+            whole.train()
+            for nodes in batches(everyone, config.batch_size, draws):
+                rows = features if config.batch_size is None else Features(data.x[nodes])
+                h = student.embed(rows(student.lins[0], config.input_dropout))
+                logits = student.head(h)
+                total = torch.stack([loss(nodes, logits, h) for loss in losses]).sum()
+                optimizer.zero_grad(set_to_none=True)
+                total.backward()
+                optimizer.step()
+            if epoch % LOOK == 0 or epoch == config.epochs:
+                whole.eval()
+                with torch.no_grad():
+                    looks.append(accuracy(student(data.x[select]), data.y[select], torch.arange(len(select))))
+                here = fmean(looks[-average:])
+                if here >= best.valid and (len(looks) >= average or epoch == config.epochs):
+                    best, state = Trained(here, epoch), copy.deepcopy(whole.state_dict())
+    whole.load_state_dict(state)
+    whole.eval()
+    return best

@@ -1,0 +1,256 @@
+"""Teacher, student and baselines on equal terms: the same data, width, epochs, step size and seeds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+import torch.nn.functional as F
+from scipy import stats
+from torch import Tensor, nn
+from torch_geometric.nn import MessagePassing
+
+from graphdistill.core.data import NodeDataset
+from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.report import Progress, Row
+from graphdistill.vqgraph.baselines import neighbour_loss, relation_loss, reliability
+from graphdistill.vqgraph.distill import (
+    Distilled,
+    Loss,
+    VQGraphConfig,
+    build_student,
+    distill_vqgraph,
+    fit_student,
+    hard_loss,
+    soft_loss,
+)
+from graphdistill.vqgraph.sampling import Neighbours
+from graphdistill.vqgraph.settings import Setting, View, observe
+from graphdistill.vqgraph.student import VQGraphStudent
+from graphdistill.vqgraph.teachers import TeacherName, accuracy, build_teacher, find_layer, fit_teacher, teach
+
+NAMES = {
+    "teacher": "teacher {}, reads the graph",
+    "vqgraph": "VQGraph student",
+    "glnn": "GLNN: soft labels as they are",
+    "krd": "KRD: reliable neighbours",
+    "relations": "relation matching",
+    "mlp": "MLP from labels alone",
+    "untrained": "untrained MLP",
+}
+METHODS = tuple(NAMES)
+NAMES |= {
+    "paper teacher": "teacher {}, codes in its path",
+    "paper student": "its student, chosen on TEST",
+    "paper ours": "VQGraph student, chosen on TEST",
+    "paper glnn": "GLNN, chosen on TEST",
+}
+CHOSEN_ON_TEST = ("paper student", "paper ours", "paper glnn")
+
+
+@dataclass
+class Scores:
+    """Test accuracies of one model, one number per seed, and what it was chosen by.
+
+    Attributes:
+        test: accuracy by column: ``test``, or ``tran`` (seen), ``ind`` (unseen) and ``prod`` (both, 0.8 and 0.2).
+        valid: validation accuracy of the checkpoints.
+        seconds: of training.
+    """
+
+    test: dict[str, list[float]] = field(default_factory=dict)
+    valid: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, view: View, seen: Tensor, unseen: Tensor, valid: float, seconds: float) -> None:
+        """Score logits of the observed nodes, and of those that were held out."""
+        tran = accuracy(seen, view.data.y, view.data.test)
+        found = {"test": tran}
+        if len(view.unseen):
+            ind = accuracy(unseen, view.whole.y[view.unseen], torch.arange(len(view.unseen)))
+            found = {"tran": tran, "ind": ind, "prod": 0.8 * tran + 0.2 * ind}
+        for name, value in found.items():
+            self.test.setdefault(name, []).append(value)
+        self.valid.append(valid)
+        self.seconds.append(seconds)
+
+
+def normalised(data: NodeDataset) -> NodeDataset:
+    """The data with each node's features scaled to length one, for all models alike."""
+    return replace(data, x=F.normalize(data.x.float(), dim=1))
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A trained teacher on an observed graph, and what it says there."""
+
+    teacher: nn.Module
+    layer: str
+    view: View
+    logits: Tensor
+    hidden: Tensor
+    valid: float
+    seconds: float
+
+
+def train_teacher(
+    view: View,
+    name: TeacherName,
+    config: VQGraphConfig,
+    *,
+    layer: str = "",
+    seed: int = 0,
+    bars: Progress | None = None,
+) -> Taught:
+    """Make and train a ready-made teacher on what is observed."""
+    classes = int(view.whole.y.max()) + 1
+    with scoped(seed, "teacher's weights"):
+        teacher, usual = build_teacher(name, view.data.x.shape[1], classes, hidden_channels=config.hidden)
+    find_layer(teacher, layer or usual)
+    if config.code_weight and config.num_codes > len(view.data.y):
+        raise ValueError(f"num_codes is {config.num_codes} but there are only {len(view.data.y)} nodes; take fewer")
+    start = time.perf_counter()
+    fitted = fit_teacher(teacher, view.data, batch_size=config.batch_size, seed=seed, bars=bars)
+    seconds = time.perf_counter() - start
+    layer = layer or usual
+    logits, hidden = teach(teacher, layer, view.data.x, view.data.edge_index, batch_size=config.batch_size)
+    return Taught(teacher, layer, view, logits, hidden, fitted.valid, seconds)
+
+
+def score_seed(
+    data: NodeDataset,
+    name: TeacherName,
+    setting: Setting,
+    config: VQGraphConfig,
+    scores: dict[str, Scores],
+    *,
+    seed: int,
+    layer: str = "",
+    methods: Sequence[str] = METHODS,
+    bars: Progress | None = None,
+) -> tuple[Taught, Distilled | None]:
+    """Train and score everything once, on one split; the numbers go into ``scores``."""
+    view = observe(normalised(data), setting, generator=generator(seed, "held out", data.name))
+    taught = train_teacher(view, name, config, layer=layer, seed=seed, bars=bars)
+    whole, _ = teach(
+        taught.teacher, taught.layer, view.whole.x, view.whole.edge_index, batch_size=config.batch_size, seed=seed
+    )
+    distilled = None
+    for method in methods:
+        here = scores.setdefault(method, Scores())
+        if method == "teacher":
+            here.add(view, taught.logits, whole[view.unseen], taught.valid, taught.seconds)
+            continue
+        if method == "vqgraph":
+            distilled = distill_vqgraph(taught.teacher, view.data, config, layer=taught.layer, seed=seed, bars=bars)
+            student, valid, seconds = distilled.student, distilled.valid, distilled.seconds
+        else:
+            start = time.perf_counter()
+            student, valid = baseline(method, taught, config, seed)
+            seconds = time.perf_counter() - start
+        with torch.no_grad():
+            here.add(view, student(view.data.x), student(view.whole.x[view.unseen]), valid, seconds)
+    return taught, distilled
+
+
+def baseline(method: str, taught: Taught, config: VQGraphConfig, seed: int) -> tuple[VQGraphStudent, float]:
+    """One of the other students, with the same network, step size, dropout and epochs."""
+    data = taught.view.data
+    with scoped(seed, "weights"):
+        student = build_student(data.x.shape[1], taught.logits.shape[1], config)
+    if method == "untrained":
+        return student.eval(), 0.0
+    soft = taught.logits.softmax(dim=1)
+    losses: dict[str, Callable[[], list[Loss]]] = {
+        "mlp": lambda: [hard_loss(data)],
+        "glnn": lambda: [soft_loss(soft)],
+        "relations": lambda: [soft_loss(soft), relation_loss(taught.hidden, seed)],
+        "krd": lambda: [
+            soft_loss(soft),
+            neighbour_loss(soft, data.edge_index, reliability(taught.teacher, data, seed), seed),
+        ],
+    }
+    return student, fit_student(student, data, losses[method](), config, seed=seed).valid
+
+
+def rows(scores: dict[str, Scores], teacher: str) -> list[Row]:
+    """A row of the report for each model and column."""
+    return [
+        Row(
+            name=NAMES[method].format(teacher),
+            network=column,
+            test=tuple(values),
+            valid=() if method in ("untrained", *CHOSEN_ON_TEST) else tuple(found.valid),
+            nbytes=None,
+            graphs=None,
+            train_seconds=sum(found.seconds) / len(found.seconds),
+        )
+        for method, found in scores.items()
+        for column, values in found.test.items()
+    ]
+
+
+def paired(values: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
+    """Mean difference of two models over the same seeds, and the p-value of a paired t-test.
+
+    The p-value is NaN for a single seed, or if all differences are equal.
+
+    Example:
+        >>> gain, p = paired([0.8, 0.9, 0.7], [0.7, 0.8, 0.61])
+        >>> round(gain, 3), p < 0.01
+        (0.097, True)
+    """
+    differences = [a - b for a, b in zip(values, others, strict=True)]
+    gain = sum(differences) / len(differences)
+    if max(differences) - min(differences) < 1e-12:
+        return gain, float("nan")
+    return gain, float(stats.ttest_1samp(differences, 0).pvalue)
+
+
+def over_glnn(scores: dict[str, Scores], method: str) -> str:
+    """Gain over GLNN in points in the last column, chosen in the same way, with its p-value; empty for GLNN itself."""
+    other = scores.get("paper glnn" if method in CHOSEN_ON_TEST else "glnn")
+    if other is None or other is scores[method]:
+        return ""
+    column = list(other.test)[-1]
+    gain, p = paired(scores[method].test[column], other.test[column])
+    return f"{100 * gain:+.2f}" + (f" (p {p:.2g})" if p == p else "")
+
+
+@torch.no_grad()
+def latency(taught: Taught, student: nn.Module, *, seed: int = 0, draws: int = 50) -> dict[str, float]:
+    """Milliseconds to answer for one node, on the threads that torch may use.
+
+    ``teacher`` fetches the node's neighbourhood, as many hops as it reads, and runs on it; ``student`` runs on the one
+    row; ``student, full batch`` is a run on all nodes divided by their number. The least of three rounds over
+    ``draws`` nodes.
+    """
+    data = taught.view.whole
+    layers = [module for module in taught.teacher.modules() if isinstance(module, MessagePassing)]
+    hops = max(1, sum(getattr(layer, "K", 1) for layer in layers))
+    neighbours = Neighbours(data.edge_index, len(data.y))
+    nodes = torch.randperm(len(data.y), generator=generator(seed, "latency"))[:draws].split(1)
+    taught.teacher.eval()
+    student.eval()
+
+    def ask_teacher(node: Tensor) -> None:
+        near, edges = neighbours.sample(node, [-1] * hops, generator(0))
+        taught.teacher(data.x[near], edges)
+
+    calls: dict[str, tuple[Callable[[Tensor], object], Sequence[Tensor], int]] = {
+        "teacher": (ask_teacher, nodes, len(nodes)),
+        "student": (lambda node: student(data.x[node]), nodes, len(nodes)),
+        "student, full batch": (lambda _: student(data.x), nodes[:3], len(nodes[:3]) * len(data.y)),
+    }
+    found = {}
+    for name, (call, over, count) in calls.items():
+        best = float("inf")
+        for _ in range(3):
+            start = time.perf_counter()
+            for node in over:
+                call(node)
+            best = min(best, time.perf_counter() - start)
+        found[name] = 1000 * best / count
+    return found

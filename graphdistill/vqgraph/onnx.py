@@ -1,0 +1,54 @@
+"""Students for runtimes without Python; needs the extra ``onnx``."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import torch
+
+from graphdistill.core.output import publish
+from graphdistill.vqgraph.student import VQGraphStudent
+
+
+def export_onnx(student: VQGraphStudent, path: str | Path) -> None:
+    """Write a student as one ONNX file, from ``x`` ``[N, in_channels]`` to ``logits`` ``[N, out_channels]``, for any N.
+
+    Dropout is left out whatever mode the student is in; the student is not touched.
+
+    Args:
+        student: the student.
+        path: the file to write, such as ``student.onnx``; its folder is created if absent.
+
+    Raises:
+        ImportError: the extra ``onnx`` is not installed.
+        ValueError: the folder cannot be written.
+
+    Example:
+        >>> import tempfile, onnxruntime
+        >>> student = VQGraphStudent(4, 8, 3).eval()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     export_onnx(student, f"{folder}/student.onnx")
+        ...     session = onnxruntime.InferenceSession(f"{folder}/student.onnx")
+        >>> session.run(["logits"], {"x": torch.ones(1, 4).numpy()})[0].shape
+        (1, 3)
+    """
+    path = Path(path)
+    # With an example of one row the number of rows would be taken for a constant.
+    rows = torch.zeros(2, student.in_channels)
+    still = copy.deepcopy(student).cpu().eval()
+    with publish(path.parent) as draft:
+        try:
+            torch.onnx.export(
+                still,
+                (rows,),
+                draft / path.name,
+                input_names=["x"],
+                output_names=["logits"],
+                dynamic_shapes={"x": {0: torch.export.Dim("N")}},
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+        except ImportError as error:
+            raise ImportError("export_onnx needs onnx and onnxscript; pip install 'graphdistill[onnx]'") from error

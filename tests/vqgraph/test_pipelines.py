@@ -1,0 +1,142 @@
+"""A student in the pipelines of others: stock PyG, torch's compilers, GraphGym, and the example as a user runs it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.export import Dim
+from torch.utils.data import DataLoader, TensorDataset
+from torch_geometric.data import Data
+from torch_geometric.nn import MLP
+
+from graphdistill.vqgraph.student import VQGraphStudent
+from tests.vqgraph.samples import rows, small
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def a_student(**options):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        student = VQGraphStudent(9, 16, 3, **options)
+        student(rows(20, 9))
+        return student.eval()
+
+
+def run(*words, **options):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXAMPLES.parent)}
+    words = [sys.executable, *map(str, words)]
+    return subprocess.run(words, capture_output=True, text=True, check=True, env=environment, **options).stdout
+
+
+@pytest.mark.parametrize("norm", [None, "batch_norm", "layer_norm"])
+@pytest.mark.parametrize("num_layers", [1, 2, 4])
+def test_weights_move_to_and_from_a_stock_mlp(num_layers, norm):
+    student = a_student(num_layers=num_layers, norm=norm)
+    # PyG takes its layer norm over all nodes unless it is told otherwise.
+    kwargs = {"mode": "node"} if norm == "layer_norm" else None
+    mlp = MLP([9] + [16] * (num_layers - 1) + [3], norm=norm, norm_kwargs=kwargs).eval()
+    x = rows(7, 9)
+    mlp.load_state_dict(student.state_dict())
+    assert torch.equal(mlp(x), student(x))
+    back = VQGraphStudent(9, 16, 3, num_layers, norm=norm).eval()
+    back.load_state_dict(mlp.state_dict())
+    assert torch.equal(back(x), student(x))
+
+
+def test_it_takes_the_place_of_a_graph_network_and_reads_no_edge():
+    student, data = a_student(), small()
+    nodes = torch.randperm(60, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(student(data.x, data.edge_index), student(data.x))
+    assert torch.equal(student(data.x, data.edge_index[:, :0]), student(data.x))
+    torch.testing.assert_close(student(data.x[nodes]), student(data.x)[nodes])
+
+
+@pytest.mark.parametrize("norm", [None, "batch_norm", "layer_norm"])
+def test_one_node_is_answered_as_in_a_crowd(norm):
+    student, x = a_student(norm=norm), small().x
+    torch.testing.assert_close(torch.cat([student(row[None]) for row in x]), student(x))
+
+
+def test_rows_come_from_a_plain_loader():
+    student, data = a_student(), small()
+    loader = DataLoader(TensorDataset(data.x, data.y), batch_size=7)
+    torch.testing.assert_close(torch.cat([student(x) for x, _ in loader]), student(data.x))
+
+
+@pytest.mark.parametrize("norm", [None, "batch_norm", "layer_norm"])
+def test_torch_export_keeps_the_number_of_rows_open(norm, tmp_path):
+    student = a_student(num_layers=3, norm=norm)
+    program = torch.export.export(student, (rows(2, 9),), dynamic_shapes={"x": {0: Dim("N")}})
+    torch.export.save(program, tmp_path / "student.pt2")
+    again = torch.export.load(tmp_path / "student.pt2").module()
+    for count in (1, 7, 500):
+        torch.testing.assert_close(again(rows(count, 9)), student(rows(count, 9)))
+
+
+def test_torch_export_takes_the_edges_of_a_graph_network_too():
+    student, data = a_student(), small()
+    shapes = {"x": {0: Dim("N")}, "edge_index": {1: Dim("E")}}
+    program = torch.export.export(student, (data.x, data.edge_index), dynamic_shapes=shapes).module()
+    torch.testing.assert_close(program(data.x[:5], data.edge_index[:, :3]), student(data.x[:5]))
+
+
+def test_torch_compile_makes_one_graph_for_any_number_of_rows():
+    student = a_student()
+    compiled = torch.compile(student, fullgraph=True, dynamic=True)
+    with torch.no_grad():
+        for count in (7, 1, 500):
+            torch.testing.assert_close(compiled(rows(count, 9)), student(rows(count, 9)))
+
+
+GRAPHGYM = """
+import sys, types, warnings
+warnings.simplefilter("ignore")  # GraphGym wishes for yacs and lightning, which a forward pass does not need
+sys.path.insert(0, sys.argv[1])
+import graphgym_student, torch
+from torch_geometric.data import Batch, Data
+from torch_geometric.graphgym.model_builder import GraphGymModule
+from torch_geometric.graphgym.register import network_dict
+
+x, y, mask = torch.ones(5, 4), torch.arange(5) % 2, torch.tensor([True, False, True, False, False])
+batch = Batch.from_data_list([Data(x=x, y=y, edge_index=torch.empty(2, 0).long(), train_mask=mask, val_mask=~mask)])
+config = types.SimpleNamespace(model=types.SimpleNamespace(type="vqgraph_student"))
+network = GraphGymModule(4, 2, config)
+for split in ("train", "val"):
+    batch.split = split
+    pred, true = network(batch)
+    torch.nn.functional.cross_entropy(pred, true).backward()
+    print(list(pred.shape), true.tolist())
+print(all(p.grad is not None for p in network.parameters()))
+"""
+
+
+def test_graphgym_takes_it_as_a_network():
+    out = run("-c", GRAPHGYM, EXAMPLES)
+    assert out == "[2, 2] [0, 0]\n[3, 2] [1, 1, 0]\nTrue\n"
+
+
+def test_a_data_object_is_answered_as_by_any_network():
+    data = small()
+    graph = Data(x=data.x, edge_index=data.edge_index)
+    assert a_student()(graph.x, graph.edge_index).shape == (60, 3)
+
+
+def test_the_example_distils_saves_and_answers(tmp_path):
+    out = run(EXAMPLES / "vqgraph_in_pyg.py", tmp_path / "student", cwd=tmp_path)
+    lines = out.splitlines()
+    share, count = float(lines[0].split("%")[0]), int(lines[0].split()[2])
+    assert count > 200
+    assert share > 90
+    assert lines[1] == "the same in torch_geometric.nn.MLP: True"
+    assert lines[3].startswith("digit ")
+    assert sum(line.startswith("  code ") for line in lines) == 3
+    assert {path.name for path in (tmp_path / "student").iterdir()} == {
+        "card.json",
+        "codes.safetensors",
+        "student.safetensors",
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["student"]
