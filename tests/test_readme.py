@@ -10,37 +10,50 @@ from pathlib import Path
 import pytest
 
 from graphdistill.core import cli
-from graphdistill.mirage.__main__ import Command
+from graphdistill.mirage import __main__ as mirage
+from graphdistill.vqgraph import __main__ as vqgraph
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^python -m graphdistill\.mirage (.*)$", README, flags=re.MULTILINE)
-
-
+COMMANDS = re.findall(r"^python -m graphdistill\.(mirage|vqgraph) (.*)$", README, flags=re.MULTILINE)
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
-def test_the_python_of_the_readme_runs(tmp_path):
-    source = "\n".join(PYTHON)
+def printed(source, folder):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", source], cwd=tmp_path, capture_output=True, text=True, check=True, env=environment
+        [sys.executable, "-c", source], cwd=folder, capture_output=True, text=True, check=True, env=environment
     )
-    assert "graphs," in done.stdout
-    assert "Data(" in done.stdout
-    assert {p.name for p in (tmp_path / "pains-small").iterdir()} == {"card.json", "set.safetensors"}
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("word", "told", "left"),
+    [
+        ("mirage", ("graphs,", "Data("), {"pains-small/card.json", "pains-small/set.safetensors"}),
+        ("distill_vqgraph", ("tensor(",), {"digits-student/card.json", "digits-student/student.safetensors"}),
+        ("gather_segment", (), set()),
+    ],
+)
+def test_the_python_of_the_readme_runs(word, told, left, tmp_path):
+    (source,) = [block for block in PYTHON if word in block]
+    out = printed(source, tmp_path)
+    assert all(words in out for words in told)
+    assert {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.*")} == left
 
 
 def test_the_readme_has_commands():
-    assert len(COMMANDS) >= 5
+    assert len([1 for method, _ in COMMANDS if method == "mirage"]) >= 5
+    assert len([1 for method, _ in COMMANDS if method == "vqgraph"]) >= 4
 
 
-@pytest.mark.parametrize("words", COMMANDS)
-def test_the_commands_of_the_readme_are_understood(words):
-    seen = []
-    assert cli.run(seen.append, Command, prog="mirage", description="Test.", argv=shlex.split(words)) == 0
-    assert isinstance(seen[0], Command)
-    assert shlex.split(words)[1] == seen[0].dataset
+@pytest.mark.parametrize(("method", "words"), COMMANDS)
+def test_the_commands_of_the_readme_are_understood(method, words):
+    seen, command = [], {"mirage": mirage.Command, "vqgraph": vqgraph.Command}[method]
+    assert cli.run(seen.append, command, prog=method, description="Test.", argv=shlex.split(words)) == 0
+    assert isinstance(seen[0], command)
+    named = re.search(r"--dataset (\S+)", words)
+    assert seen[0].dataset == (named[1] if named else command().dataset)
 
 
 def test_files_that_the_readme_links_exist():

@@ -23,7 +23,7 @@ from graphdistill.vqgraph.features import Features
 from graphdistill.vqgraph.sampling import batches
 from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.targets import spread
-from graphdistill.vqgraph.teachers import Trained, accuracy, teach
+from graphdistill.vqgraph.teachers import Trained, accuracy, check, teach
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -205,7 +205,7 @@ def distill_vqgraph(
         )
         health = tokenizer.codebook.health(code)
         with scoped(seed, "head"):
-            head = nn.Linear(config.hidden, config.num_codes)
+            head = nn.Linear(config.hidden if config.num_layers > 1 else logits.shape[1], config.num_codes)
         losses.append(weighted(code_loss(tokenizer, hidden, code, head, config), config.code_weight))
     fitted = fit_student(student, data, losses, config, extra=head, seed=seed, bars=bars, select=select)
     return Distilled(student, tokenizer, head, code, health, fitted.valid, fitted.epoch, time.perf_counter() - start)
@@ -223,25 +223,6 @@ def as_nodes(data: NodeDataset | Data) -> NodeDataset:
 def build_student(in_channels: int, out_channels: int, config: VQGraphConfig) -> VQGraphStudent:
     """A fresh student of the configured size."""
     return VQGraphStudent(in_channels, config.hidden, out_channels, config.num_layers, dropout=config.dropout)
-
-
-def check(data: NodeDataset) -> None:
-    """Fail where features or the labels that training reads cannot be used.
-
-    Raises:
-        ValueError: features hold NaN or infinity, a label is missing, or a split is empty.
-    """
-    bad = (~torch.isfinite(data.x)).any(dim=1).nonzero().view(-1)
-    if len(bad):
-        raise ValueError(f"x holds NaN or infinity in row {int(bad[0])}; mend that row, or drop that node")
-    for name, nodes in (("train", data.train), ("valid", data.valid)):
-        if not len(nodes):
-            raise ValueError(f"{name} has no nodes; give some, labelled")
-        missing = nodes[data.y[nodes] < 0]
-        if len(missing):
-            raise ValueError(
-                f"y has no label ({int(data.y[missing[0]])}) at node {int(missing[0])} of {name}; take it out"
-            )
 
 
 def soft_loss(soft: Tensor) -> Loss:

@@ -35,7 +35,7 @@ class QuantisedTeacher(nn.Module):
             if not self.training:
                 return self.tokenizer.quantise(h)[1]
             if not bool(self.tokenizer.codebook.codes.any()):
-                self.tokenizer.codebook.start(self.tokenizer.encode(h), self.draws)
+                self.tokenizer.start(h, self.draws)
             self.penalty, z, code = self.tokenizer.loss(h, x, edge_index)
             quantised = self.tokenizer.quantise(h)[1]
             self.tokenizer.codebook.update(z, code, self.draws)

@@ -171,6 +171,25 @@ class Trained:
     epoch: int
 
 
+def check(data: NodeDataset) -> None:
+    """Fail where features or the labels that training reads cannot be used.
+
+    Raises:
+        ValueError: features hold NaN or infinity, a label is missing, or a split is empty.
+    """
+    bad = (~torch.isfinite(data.x)).any(dim=1).nonzero().view(-1)
+    if len(bad):
+        raise ValueError(f"x holds NaN or infinity in row {int(bad[0])}; mend that row, or drop that node")
+    for name, nodes in (("train", data.train), ("valid", data.valid)):
+        if not len(nodes):
+            raise ValueError(f"{name} has no nodes; give some, labelled")
+        missing = nodes[data.y[nodes] < 0]
+        if len(missing):
+            raise ValueError(
+                f"y has no label ({int(data.y[missing[0]])}) at node {int(missing[0])} of {name}; take it out"
+            )
+
+
 def fit_teacher(
     teacher: nn.Module,
     data: NodeDataset,
@@ -206,7 +225,11 @@ def fit_teacher(
 
     Returns:
         The validation accuracy and the epoch of the checkpoint.
+
+    Raises:
+        ValueError: features or labels cannot be used, or the loss is never a number.
     """
+    check(data)
     optimizer = torch.optim.Adam(teacher.parameters(), lr=lr, weight_decay=weight_decay)
     neighbours = None if batch_size is None else Neighbours(data.edge_index, len(data.y))
     draws, state = generator(seed, "batches"), copy.deepcopy(teacher.state_dict())
@@ -240,6 +263,8 @@ def fit_teacher(
                 state = copy.deepcopy(teacher.state_dict())
             elif epoch - best.epoch >= patience:
                 break
+    if not best.epoch:
+        raise ValueError(f"the teacher's validation loss was never a number in {epoch} epochs; lower lr, got {lr}")
     teacher.load_state_dict(state)
     return best
 

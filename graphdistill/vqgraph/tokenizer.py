@@ -19,13 +19,15 @@ FANOUT = 5
 class Tokenizer(nn.Module):
     r"""Quantise a hidden layer and rebuild features and edges from its codes (VQGraph: Yang et al., ICLR 2024).
 
-    .. math:: z_i = W h_i, \quad q_i = e_{\arg\min_k d(z_i, e_k)}
+    .. math:: z_i = W (h_i - \mu) / \sigma, \quad q_i = e_{\arg\min_k d(z_i, e_k)}
 
     .. math:: L = \|D_x q_i - x_i\|^2 + \lambda \, \|A - \sigma((D_a Q)(D_a Q)^\top)\|^2
         + \beta \, \|z_i - \mathrm{sg}(q_i)\|^2
 
-    The first two are means over entries; gradients pass straight through the codes to W. As a side branch it leaves the
-    teacher as it is; :func:`graphdistill.vqgraph.teachers.replaced` puts it into the teacher's path, as published.
+    with the mean and the deviation of the hidden rows: these share a large mean, which would make all cosines alike, and
+    codes that all fit alike say nothing. The first two terms are means over entries; gradients pass straight through
+    the codes to W. As a side branch it leaves the teacher as it is;
+    :func:`graphdistill.vqgraph.teachers.replaced` puts it into the teacher's path, as published.
 
     Args:
         hidden_channels: width of the teacher's hidden layer.
@@ -38,6 +40,9 @@ class Tokenizer(nn.Module):
         link: how similarities become edges, ``sigmoid`` or ``minmax``. (default: ``sigmoid``)
         decay: of the codebook's averages. (default: 0.9)
     """
+
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(
         self,
@@ -53,11 +58,29 @@ class Tokenizer(nn.Module):
         decay: float = 0.9,
     ):
         super().__init__()
-        self.encode = nn.Linear(hidden_channels, dim)
+        self.register_buffer("mean", torch.zeros(hidden_channels))
+        self.register_buffer("deviation", torch.ones(hidden_channels))
+        self.project = nn.Linear(hidden_channels, dim, bias=False)
         self.codebook = Codebook(num_codes, dim, metric=metric, decay=decay)
         self.features = nn.Linear(dim, in_channels)
         self.edges = nn.Linear(dim, dim)
         self.edge_weight, self.commitment, self.link = edges, commitment, link
+
+    @torch.no_grad()
+    def start(self, h: Tensor, generator: torch.Generator) -> None:
+        """Measure hidden rows ``[N, H]``, and put the codes onto k-means centres of them.
+
+        Raises:
+            ValueError: there are more codes than rows.
+        """
+        self.mean.copy_(h.mean(dim=0))
+        self.deviation.copy_(h.std(dim=0, correction=0).clamp(min=1e-6))
+        self.codebook.start(self.encode(h), generator)
+
+    def encode(self, h: Tensor) -> Tensor:
+        """Rows to compare with codes, ``[N, dim]``."""
+        z: Tensor = self.project((h - self.mean) / self.deviation)
+        return z
 
     def forward(self, h: Tensor) -> Tensor:
         """Code of each hidden row, long ``[N]``."""
@@ -127,8 +150,7 @@ def fit_tokenizer(
         if not bool(torch.isfinite(value).all()):
             raise ValueError(f"{name} holds NaN or infinity; mend those rows first")
     draws = generator(seed, "tokenizer")
-    with torch.no_grad():
-        tokenizer.codebook.start(tokenizer.encode(h[_some(len(h), 100_000, draws)]), draws)
+    tokenizer.start(h[_some(len(h), 100_000, draws)], draws)
     optimizer = torch.optim.Adam(tokenizer.parameters(), lr=lr)
     neighbours = None if batch_size is None else Neighbours(edge_index, len(h))
     for _ in (bars or progress(quiet=True)).track(range(epochs), "tokenizer"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable
 from typing import get_args
@@ -96,6 +97,27 @@ def test_hidden_rows_are_what_the_layer_gives() -> None:
     appnp, layer = build("APPNP")
     _, hidden = teach(appnp, layer, DATA.x, DATA.edge_index)
     assert torch.equal(hidden, appnp.hidden(DATA.x))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_in_batches_a_teacher_says_and_thinks_the_same(name: str) -> None:
+    teacher, layer = build(name)
+    whole = teach(teacher, layer, DATA.x, DATA.edge_index)
+    parts = teach(teacher, layer, DATA.x, DATA.edge_index, batch_size=7, fanout=ALL)
+    for part, want in zip(parts, whole, strict=True):
+        torch.testing.assert_close(part, want)
+    sampled, again = (teach(teacher, layer, DATA.x, DATA.edge_index, batch_size=7, fanout=(1, 1)) for _ in range(2))
+    assert [v.shape for v in sampled] == [v.shape for v in whole]
+    assert all(torch.equal(a, b) for a, b in zip(sampled, again, strict=True))
+
+
+@pytest.mark.parametrize("layer", ["parts.first", "readout"])
+def test_each_module_trains_or_not_as_before(layer: str) -> None:
+    teacher, _ = build("Mine")
+    teacher.train().norm.eval()  # as a frozen norm
+    with contextlib.suppress(ValueError):  # "readout" gives no row per node
+        teach(teacher, layer, DATA.x, DATA.edge_index)
+    assert [name for name, module in teacher.named_modules() if not module.training] == ["norm"]
 
 
 def test_appnp_is_a_network_on_features_that_is_propagated() -> None:
