@@ -19,6 +19,9 @@ COMMANDS = re.findall(r"^python -m graphdistill\.(mirage|vqgraph) (.*)$", README
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
+STUDENT = ("card.json", "codes.safetensors", "student.safetensors")
+
+
 def printed(source, folder):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -31,7 +34,7 @@ def printed(source, folder):
     ("word", "told", "left"),
     [
         ("mirage", ("graphs,", "Data("), {"pains-small/card.json", "pains-small/set.safetensors"}),
-        ("distill_vqgraph", ("tensor(",), {"digits-student/card.json", "digits-student/student.safetensors"}),
+        ("distill_vqgraph", ("tensor(", "code "), {f"digits-student/{name}" for name in STUDENT}),
         ("gather_segment", (), set()),
     ],
 )

@@ -24,8 +24,8 @@ class Tokenizer(nn.Module):
     .. math:: L = \|D_x q_i - x_i\|^2 + \lambda \, \|A - \sigma((D_a Q)(D_a Q)^\top)\|^2
         + \beta \, \|z_i - \mathrm{sg}(q_i)\|^2
 
-    with the mean and the deviation of the hidden rows: these share a large mean, which would make all cosines alike, and
-    codes that all fit alike say nothing. The first two terms are means over entries; gradients pass straight through
+    with mean and deviation of the hidden rows: these share a large mean, which would make all cosines alike, and codes
+    that all fit alike say nothing. The first two terms are means over entries; gradients pass straight through
     the codes to W. As a side branch it leaves the teacher as it is;
     :func:`graphdistill.vqgraph.teachers.replaced` puts it into the teacher's path, as published.
 

@@ -101,7 +101,7 @@ def test_a_teacher_of_ones_own_is_not_touched_and_neither_is_the_global_generato
     assert all(weight.grad is None and weight.requires_grad for weight in teacher.parameters())
     assert torch.equal(torch.get_rng_state(), state)
     assert found.tokenizer is not None
-    assert found.tokenizer.encode.in_features == 12
+    assert found.tokenizer.project.in_features == 12
 
 
 @pytest.mark.parametrize("batch_size", [None, 16])
@@ -145,6 +145,14 @@ def test_what_spreading_is_told_changes_the_student() -> None:
     changes += [{"feature_weight": 2.0}, {"sharpen": 1.0}, {"input_dropout": 0.0}, {"dropout": 0.0}]
     configs = [replace(TINY, code_weight=0.0, **change) for change in changes]
     assert len({whole(distill_vqgraph(teacher, DATA, config)) for config in configs}) == len(configs)
+
+
+def test_a_student_may_be_a_single_layer() -> None:
+    teacher, _ = trained()
+    found = distill_vqgraph(teacher, DATA, replace(TINY, num_layers=1))
+    assert len(found.student.lins) == 1
+    assert found.head is not None
+    assert found.head.in_features == 3
 
 
 def test_data_of_pyg_with_masks_is_taken_as_it_is() -> None:
@@ -209,6 +217,13 @@ def test_more_codes_than_nodes_are_refused() -> None:
         distill_vqgraph(teacher, DATA, replace(TINY, num_codes=61))
 
 
+def test_a_class_that_the_teacher_does_not_know_is_refused() -> None:
+    teacher, _ = trained()
+    with pytest.raises(ValueError, match="y has class 3 but the teacher gives 3 logits"):
+        distill_vqgraph(teacher, replace(DATA, y=put(DATA.y, int(DATA.valid[1]), 3)), TINY)
+    distill_vqgraph(teacher, replace(DATA, y=put(DATA.y, int(DATA.test[1]), 3)), TINY)
+
+
 def test_a_teacher_of_nan_is_refused() -> None:
     teacher, _ = trained()
     with torch.no_grad():
@@ -230,6 +245,8 @@ def test_data_that_can_be_used_passes() -> None:
         *((name, -1, f"{name} must be 0 or more, got -1") for name in ("hard_weight", "code_weight", "spread_steps")),
         *((name, -1, f"{name} must be 0 or more, got -1") for name in ("feature_neighbours", "feature_weight")),
         *((name, 0.0, f"{name} must be above 0, got 0.0") for name in ("lr", "code_temperature", "sharpen")),
+        *((name, float("nan"), f"{name} must be .* got nan") for name in ("lr", "dropout", "weight_decay", "restart")),
+        ("weight_decay", -1, "weight_decay must be 0 or more, got -1"),
         ("restart", 1.5, "restart must be from 0 to 1, got 1.5"),
         ("batch_size", 0, "batch_size must be 1 or more, got 0"),
     ],
@@ -315,8 +332,10 @@ def test_the_sum_of_the_losses_is_what_is_trained(monkeypatch: pytest.MonkeyPatc
         torch.testing.assert_close(one, other)
 
 
-@pytest.mark.parametrize("epochs", [3, 18, 61])
-def test_the_checkpoint_is_that_of_the_best_average_of_looks(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("epochs", "select"), [(3, None), (18, None), (61, None), (61, DATA.test)])
+def test_the_checkpoint_is_that_of_the_best_average_of_looks(
+    epochs: int, select: Tensor | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = replace(TINY, epochs=epochs)
     told = iter([0.9, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9, 0.2, 0.8, 0.8, 0.1, 0.95, 0.1, 0.2, 0.1, 0.4, 0.5])
     looks: list[tuple[float, str]] = []
@@ -329,14 +348,15 @@ def test_the_checkpoint_is_that_of_the_best_average_of_looks(epochs: int, monkey
 
     monkeypatch.setattr(distill, "accuracy", script)
     both = [soft_loss(DATA.x.softmax(dim=1)[:, :3]), lambda nodes, logits, h: extra(h).square().mean()]
-    best = fit_student(student, DATA, both, config, extra=extra)
+    best = fit_student(student, DATA, both, config, extra=extra, select=select)
     at = [*range(LOOK, epochs + 1, LOOK)]
     at += [epochs] * (epochs % LOOK != 0)
     assert len(looks) == len(at)
-    means = {}
+    # As is published, choices on other nodes are by single looks.
+    average, means = LOOKS if select is None else 1, {}
     for place, epoch in enumerate(at):
-        if place + 1 >= LOOKS or epoch == epochs:
-            window = [value for value, _ in looks[max(0, place + 1 - LOOKS) : place + 1]]
+        if place + 1 >= average or epoch == epochs:
+            window = [value for value, _ in looks[max(0, place + 1 - average) : place + 1]]
             means[epoch] = (sum(window) / len(window), looks[place][1])
     valid, epoch = max((mean, epoch) for epoch, (mean, _) in means.items())
     assert best.valid == pytest.approx(valid)

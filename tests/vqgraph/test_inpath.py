@@ -39,7 +39,7 @@ def test_training_goes_through_the_codes_and_reaches_every_weight(name: TeacherN
     for weight, parameter in whole.named_parameters():
         assert parameter.grad is not None, weight
         assert bool(torch.isfinite(parameter.grad).all()), weight
-    for part in (whole.tokenizer.encode, whole.tokenizer.features, whole.tokenizer.edges):
+    for part in (whole.tokenizer.project, whole.tokenizer.features, whole.tokenizer.edges):
         assert float(part.weight.grad.abs().sum()) > 0  # type: ignore[union-attr]
 
 
@@ -48,7 +48,7 @@ def test_the_penalty_alone_moves_the_teacher_below_the_layer_and_the_tokenizer()
     whole(DATA.x, DATA.edge_index)
     whole.penalty.backward()
     moved = {name for name, weight in whole.named_parameters() if weight.grad is not None and weight.grad.any()}
-    assert {"teacher.convs.0.lin.weight", "tokenizer.encode.weight"} <= moved
+    assert {"teacher.convs.0.lin.weight", "tokenizer.project.weight"} <= moved
     assert not any("convs.1" in name for name in moved)
 
 
