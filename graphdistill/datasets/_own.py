@@ -55,12 +55,13 @@ def load_own_nodes(data: Data) -> NodeDataset:
     if y.dim() != 1 or len(y) != count:
         raise ValueError(f"name.y must hold one class for each of {count} nodes, got {list(y.shape)}")
     y = torch.where(torch.isfinite(y), y, -1).long() if y.is_floating_point() else y.long()
-    if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < count:
-        raise ValueError(f"name.edge_index must hold nodes from 0 to {count - 1}, got {int(edge_index.max())}")
-    if masks["test"] is None:
-        masks["test"] = ~(masks["train"] | masks["valid"])
+    for end in edge_index.aminmax() if edge_index.numel() else ():
+        if not 0 <= int(end) < count:
+            raise ValueError(f"name.edge_index must hold nodes from 0 to {count - 1}, got {int(end)}")
     nodes = {}
     for name, mask in masks.items():
+        if mask is None:
+            mask = ~(masks["train"] | masks["valid"])
         if mask.dtype != torch.bool or mask.shape != (count,):
             raise ValueError(f"the {name} mask of name must be bool [{count}], got {mask.dtype} {list(mask.shape)}")
         nodes[name] = mask.nonzero().view(-1)

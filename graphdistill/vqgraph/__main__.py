@@ -89,7 +89,13 @@ def main(command: Command) -> None:
     times = latency(taught, distilled.student)
     report = _report(command, first, scores, taught, distilled, times)
     with publish(command.output) as draft:
-        facts = {"dataset": first.name, "teacher": command.teacher, "seed": command.seed, "valid": distilled.valid}
+        facts = {
+            "dataset": first.name,
+            "features": "rows scaled to length 1: torch.nn.functional.normalize(x, dim=1)",
+            "teacher": command.teacher,
+            "seed": command.seed,
+            "valid": distilled.valid,
+        }
         codes = describe(distilled, taught.teacher, taught.view.data, layer=taught.layer)
         save_student(distilled.student, draft, codes=codes, card=facts)
         write_report(report, draft)
@@ -149,7 +155,8 @@ def _report(
         f"({times['teacher'] / times['student, full batch']:.0f}x).",
         data.notes,
     ]
-    notes += paper.NOTES.get(data.name, []) if command.protocol == "paper" else []
+    if command.protocol == "paper":
+        notes += paper.notes(data.name)
     facts = {
         "command": asdict(command),
         "config": asdict(command.config(len(data.y))),

@@ -172,11 +172,13 @@ class Trained:
 
 
 def check(data: NodeDataset) -> None:
-    """Fail where features or the labels that training reads cannot be used.
+    """Fail where features, edges or the labels that training reads cannot be used; several components are no fault.
 
     Raises:
-        ValueError: features hold NaN or infinity, a label is missing, or a split is empty.
+        ValueError: features hold NaN or infinity, there is no edge, a label is missing, or a split is empty.
     """
+    if not data.edge_index.numel():
+        raise ValueError("edge_index holds no edge, so there is no graph to distil; give edges, or train an MLP on x")
     bad = (~torch.isfinite(data.x)).any(dim=1).nonzero().view(-1)
     if len(bad):
         raise ValueError(f"x holds NaN or infinity in row {int(bad[0])}; mend that row, or drop that node")

@@ -74,7 +74,9 @@ class Tokenizer(nn.Module):
             ValueError: there are more codes than rows.
         """
         self.mean.copy_(h.mean(dim=0))
-        self.deviation.copy_(h.std(dim=0, correction=0).clamp(min=1e-6))
+        deviation = h.std(dim=0, correction=0)
+        # A channel that is dead here is left as it is, or it would outweigh all others where it is not.
+        self.deviation.copy_(deviation.where(deviation > 1e-6 * deviation.max(), 1.0))
         self.codebook.start(self.encode(h), generator)
 
     def encode(self, h: Tensor) -> Tensor:

@@ -25,8 +25,8 @@ class Rows(nn.Module):
 
 
 def entropy(logits: Tensor) -> float:
-    p = logits.double().softmax(dim=0)
-    return -sum(v * math.log(v) for v in p.tolist())
+    p: list[float] = logits.double().softmax(dim=0).tolist()
+    return -sum(v * math.log(v) for v in p)
 
 
 def test_relations_are_compared_pair_by_pair_and_derived_by_autograd() -> None:

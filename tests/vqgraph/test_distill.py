@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import copy
 import hashlib
 from dataclasses import replace
 from typing import Any
@@ -21,7 +20,6 @@ from graphdistill.vqgraph.distill import (
     Distilled,
     VQGraphConfig,
     build_student,
-    check,
     code_loss,
     distill_vqgraph,
     fit_student,
@@ -29,7 +27,7 @@ from graphdistill.vqgraph.distill import (
     soft_loss,
     weighted,
 )
-from graphdistill.vqgraph.teachers import TeacherName, build_teacher, fit_teacher
+from graphdistill.vqgraph.teachers import TeacherName, Trained, build_teacher, fit_teacher
 from graphdistill.vqgraph.tokenizer import Tokenizer
 from tests.vqgraph.samples import rows, small
 
@@ -48,7 +46,8 @@ class Own(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         h = self.norm(self.body["first"](x, edge_index)).relu()
-        return self.body["second"](F.dropout(h, training=self.training), edge_index)
+        out: Tensor = self.body["second"](F.dropout(h, training=self.training), edge_index)
+        return out
 
 
 def trained(name: TeacherName = "GCN") -> tuple[nn.Module, str]:
@@ -134,17 +133,18 @@ def test_without_a_code_loss_there_are_no_codes_and_the_student_starts_the_same(
     teacher, _ = trained()
     found = distill_vqgraph(teacher, DATA, replace(TINY, code_weight=0))
     assert (found.tokenizer, found.head, found.code, found.health) == (None, None, None, None)
-    monkeypatch.setattr(distill, "fit_student", lambda *args, **kwargs: distill.Trained(0.0, 0))
+    monkeypatch.setattr(distill, "fit_student", lambda *args, **kwargs: Trained(0.0, 0))
     starts = {digest(distill_vqgraph(teacher, DATA, replace(TINY, code_weight=w)).student) for w in (0, 0.3)}
     assert len(starts) == 1
 
 
-def test_what_spreading_is_told_changes_the_student() -> None:
+def test_whatever_the_config_says_changes_the_student() -> None:
     teacher, _ = trained()
     changes: list[dict[str, Any]] = [{}, {"spread_steps": 0}, {"restart": 0.7}, {"feature_neighbours": 0}]
     changes += [{"feature_weight": 2.0}, {"sharpen": 1.0}, {"input_dropout": 0.0}, {"dropout": 0.0}]
-    configs = [replace(TINY, code_weight=0.0, **change) for change in changes]
-    assert len({whole(distill_vqgraph(teacher, DATA, config)) for config in configs}) == len(configs)
+    changes += [{"hard_weight": 0.1}, {"hard_weight": 0.5}, {"code_weight": 0.1}, {"code_weight": 0.6}]
+    configs = [replace(TINY, **{"code_weight": 0.0, **change}) for change in changes]
+    assert len({digest(distill_vqgraph(teacher, DATA, config).student) for config in configs}) == len(configs)
 
 
 def test_a_student_may_be_a_single_layer() -> None:
@@ -164,10 +164,9 @@ def test_data_of_pyg_with_masks_is_taken_as_it_is() -> None:
     assert whole(distill_vqgraph(teacher, theirs, TINY)) == whole(distill_vqgraph(teacher, DATA, TINY))
 
 
-@pytest.mark.parametrize("keep", [0, 10])
-def test_a_graph_of_no_edges_or_of_many_parts_is_distilled_like_any_other(keep: int) -> None:
+def test_a_graph_of_many_parts_is_distilled_like_any_other() -> None:
     teacher, _ = trained()
-    found = distill_vqgraph(teacher, replace(DATA, edge_index=DATA.edge_index[:, :keep]), TINY)
+    found = distill_vqgraph(teacher, replace(DATA, edge_index=DATA.edge_index[:, :10]), TINY)
     assert bool(torch.isfinite(found.student(DATA.x)).all())
 
 
@@ -197,8 +196,17 @@ def put(values: Tensor, node: int, value: float) -> Tensor:
     [
         (broken(x=put(DATA.x, 7, torch.nan)), "convs.0", r"x holds NaN or infinity in row 7;"),
         (broken(x=put(DATA.x, 0, -torch.inf)), "convs.0", r"x holds NaN or infinity in row 0;"),
-        (broken(y=put(DATA.y, int(DATA.train[2]), -1)), "convs.0", rf"no label \(-1\) at node {DATA.train[2]} of train;"),
-        (broken(y=put(DATA.y, int(DATA.valid[0]), -1)), "convs.0", rf"no label \(-1\) at node {DATA.valid[0]} of valid;"),
+        (
+            broken(y=put(DATA.y, int(DATA.train[2]), -1)),
+            "convs.0",
+            rf"no label \(-1\) at node {DATA.train[2]} of train;",
+        ),
+        (
+            broken(y=put(DATA.y, int(DATA.valid[0]), -1)),
+            "convs.0",
+            rf"no label \(-1\) at node {DATA.valid[0]} of valid;",
+        ),
+        (broken(edge_index=DATA.edge_index[:, :0]), "convs.0", "edge_index holds no edge"),
         (broken(train=DATA.train[:0]), "convs.0", "train has no nodes; give some"),
         (broken(valid=DATA.valid[:0]), "convs.0", "valid has no nodes; give some"),
         (DATA, "convs.7", r"layer 'convs.7' is not in the teacher; it has .*convs\.1"),
@@ -232,11 +240,6 @@ def test_a_teacher_of_nan_is_refused() -> None:
         distill_vqgraph(teacher, DATA, TINY)
 
 
-def test_data_that_can_be_used_passes() -> None:
-    check(DATA)
-    check(replace(DATA, y=put(DATA.y, int(DATA.test[0]), -1)))
-
-
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -251,7 +254,7 @@ def test_data_that_can_be_used_passes() -> None:
         ("batch_size", 0, "batch_size must be 1 or more, got 0"),
     ],
 )
-def test_a_config_says_what_it_takes(name: str, value: float, message: str) -> None:
+def test_a_config_says_what_it_takes(name: str, value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(VQGraphConfig(), **{name: value})
 
@@ -268,7 +271,8 @@ def test_hard_labels_are_learnt_at_training_nodes_alone() -> None:
     data = replace(DATA, train=torch.tensor([3, 20, 41]))
     ours, plain = rows(4, 3, 1).requires_grad_(), rows(4, 3, 1).requires_grad_()
     got = hard_loss(data)(NODES, ours, ours)
-    want = -sum(plain[place].log_softmax(dim=0)[DATA.y[NODES[place]]] for place in (0, 3)) / 2
+    told = [plain[place].log_softmax(dim=0)[DATA.y[NODES[place]]] for place in (0, 3)]
+    want = -torch.stack(told).mean()
     alike(got, want, ours, plain)
 
 
@@ -307,9 +311,7 @@ def test_codes_are_learnt_over_those_in_use(metric: Any) -> None:
 def test_a_weight_multiplies_a_loss_and_its_gradient() -> None:
     soft = rows(60, 3).softmax(dim=1)
     ours, plain = rows(4, 3, 1).requires_grad_(), rows(4, 3, 1).requires_grad_()
-    alike(
-        weighted(soft_loss(soft), 0.25)(NODES, ours, ours), 0.25 * soft_loss(soft)(NODES, plain, plain), ours, plain
-    )
+    alike(weighted(soft_loss(soft), 0.25)(NODES, ours, ours), 0.25 * soft_loss(soft)(NODES, plain, plain), ours, plain)
 
 
 def alike(got: Tensor, want: Tensor, ours: Tensor, plain: Tensor) -> None:
@@ -337,7 +339,7 @@ def test_the_checkpoint_is_that_of_the_best_average_of_looks(
     epochs: int, select: Tensor | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = replace(TINY, epochs=epochs)
-    told = iter([0.9, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9, 0.2, 0.8, 0.8, 0.1, 0.95, 0.1, 0.2, 0.1, 0.4, 0.5])
+    told = iter([0.9, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9, 0.2, 0.8, 0.8, 0.1, 0.95, 0.1, 0.2, 0.95, 0.4, 0.5])
     looks: list[tuple[float, str]] = []
     student, extra = build_student(9, 3, config), nn.Linear(8, 2)
 
@@ -393,14 +395,3 @@ def test_the_checkpoint_is_chosen_on_the_nodes_that_are_given(monkeypatch: pytes
     assert all(torch.equal(y, DATA.y[select]) for y in asked)
     distill_vqgraph(teacher, DATA, TINY)
     assert torch.equal(asked[-1], DATA.y[DATA.valid])
-
-
-def test_fitting_leaves_the_global_generator_and_other_students_alone() -> None:
-    before, config = torch.get_rng_state(), TINY
-    with scoped(0, "test"):
-        student = build_student(9, 3, config)
-    twin = copy.deepcopy(student)
-    for one in (student, twin):
-        fit_student(one, DATA, [hard_loss(DATA)], config, seed=2)
-    assert digest(student) == digest(twin)
-    assert torch.equal(torch.get_rng_state(), before)

@@ -57,7 +57,7 @@ def test_the_next_layer_reads_rows_of_the_codebook_and_nothing_else() -> None:
     fit_teacher(whole, DATA, epochs=3, penalty=lambda: whole.penalty)
     whole.eval()
     with torch.no_grad():
-        read, logits = out_of(whole.teacher.convs[1], whole)  # type: ignore[index]
+        read, logits = out_of(whole.teacher.get_submodule("convs.1"), whole)
         hidden = teach(whole.teacher, "convs.0", DATA.x, DATA.edge_index)[1]
     code = whole.tokenizer(hidden)
     torch.testing.assert_close(read, whole.tokenizer.codebook.codes[code].relu())
@@ -107,7 +107,7 @@ def test_what_is_taught_is_the_layer_before_its_codes() -> None:
     logits, hidden = teach(whole, "teacher.convs.0", DATA.x, DATA.edge_index)
     assert len(hidden.unique(dim=0)) > 6
     assert torch.equal(logits, whole.eval()(DATA.x, DATA.edge_index))
-    assert not list(whole.teacher.convs[0]._forward_hooks)  # type: ignore[index]
+    assert not list(whole.teacher.get_submodule("convs.0")._forward_hooks)
 
 
 def test_the_same_seed_gives_the_same_teacher() -> None:

@@ -37,9 +37,7 @@ def test_spreading_is_that_of_dense_matrices(
     sharpen: float, graph: tuple[Tensor, Tensor, Tensor], steps: int, restart: float, k: int, weight: float
 ) -> None:
     soft, edges, x = graph
-    got = spread(
-        soft, edges, x, steps=steps, restart=restart, neighbours=k, weight=weight, sharpen=sharpen
-    )
+    got = spread(soft, edges, x, steps=steps, restart=restart, neighbours=k, weight=weight, sharpen=sharpen)
     similar = torch.tensor(sorted(feature_neighbours_naive(x, k)), dtype=torch.long).view(-1, 2).T
     want = spread_naive(soft, edges, similar, steps, restart, weight, sharpen)
     torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-7)
