@@ -18,6 +18,7 @@ from graphdistill.core.output import check_writable, publish
 from graphdistill.core.report import Progress, Report, Row, peak_memory, progress, versions, write_report
 from graphdistill.datasets import load
 from graphdistill.vqgraph import paper
+from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.codes import describe
 from graphdistill.vqgraph.distill import Distilled, VQGraphConfig
 from graphdistill.vqgraph.evaluate import METHODS, Scores, Taught, latency, over_glnn, rows, score_seed
@@ -85,9 +86,9 @@ def main(command: Command) -> None:
     check_writable(command.output)
     first = nodes_of(command, command.seed)
     with progress(command.quiet) as bars:
-        scores, taught, distilled = _score(command, first, bars)
+        scores, taught, distilled, notes = _score(command, first, bars)
     times = latency(taught, distilled.student)
-    report = _report(command, first, scores, taught, distilled, times)
+    report = _report(command, first, scores, distilled, times, notes)
     with publish(command.output) as draft:
         facts = {
             "dataset": first.name,
@@ -117,9 +118,12 @@ def nodes_of(command: Command, seed: int) -> NodeDataset:
     return data
 
 
-def _score(command: Command, first: NodeDataset, bars: Progress) -> tuple[dict[str, Scores], Taught, Distilled]:
-    """Everything on every seed; what the first seed gave is kept."""
+def _score(
+    command: Command, first: NodeDataset, bars: Progress
+) -> tuple[dict[str, Scores], Taught, Distilled, list[str]]:
+    """Everything on every seed; what the first seed gave is kept, with what is to be said of it."""
     scores: dict[str, Scores] = {}
+    notes: list[str] = []
     kept: tuple[Taught, Distilled] | None = None
     published = command.protocol == "paper"
     methods = ("teacher", "vqgraph", "glnn", "mlp") if published else METHODS
@@ -130,33 +134,36 @@ def _score(command: Command, first: NodeDataset, bars: Progress) -> tuple[dict[s
             data, teacher, command.setting, config, scores, seed=seed, layer=command.layer, methods=methods, bars=bars
         )
         if published:
-            paper.score_published(taught, config, teacher, scores, seed)
+            health = paper.score_published(taught, config, teacher, scores, seed)
+            notes = notes or [f"In the teacher's path: {_told(health)}.", *paper.notes(data.name)]
         assert distilled is not None
         kept = kept or (taught, distilled)
     assert kept is not None
-    return scores, *kept
+    return scores, *kept, notes
+
+
+def _told(health: Health) -> str:
+    return f"{health.live} of {health.codes} codes live, perplexity {health.perplexity:.1f}, {health.revivals} revivals"
 
 
 def _report(
     command: Command,
     data: NodeDataset,
     scores: dict[str, Scores],
-    taught: Taught,
     distilled: Distilled,
     times: dict[str, float],
+    notes: list[str],
 ) -> Report:
     health = distilled.health
     assert health is not None
     notes = [
-        f"Codebook: {health.live} of {health.codes} codes live, perplexity {health.perplexity:.1f}, "
-        f"{health.revivals} revivals.",
+        f"Codebook: {_told(health)}.",
+        *notes,
         f"One node: teacher {times['teacher']:.2f} ms with its neighbourhood, student {times['student']:.3f} ms "
         f"({times['teacher'] / times['student']:.0f}x), in a full batch {1000 * times['student, full batch']:.1f} µs "
         f"({times['teacher'] / times['student, full batch']:.0f}x).",
         data.notes,
     ]
-    if command.protocol == "paper":
-        notes += paper.notes(data.name)
     facts = {
         "command": asdict(command),
         "config": asdict(command.config(len(data.y))),

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from graphdistill.core.data import NodeDataset
 from graphdistill.core.randomness import generator
 from graphdistill.vqgraph.distill import Loss
+from graphdistill.vqgraph.teachers import teach
 
 
 def relation_loss(hidden: Tensor, seed: int, size: int = 512) -> Loss:
@@ -33,8 +34,16 @@ def relation_loss(hidden: Tensor, seed: int, size: int = 512) -> Loss:
     return loss
 
 
-@torch.no_grad()
-def reliability(teacher: nn.Module, data: NodeDataset, seed: int, *, noise: float = 1.0, draws: int = 5) -> Tensor:
+def reliability(
+    teacher: nn.Module,
+    layer: str,
+    data: NodeDataset,
+    seed: int,
+    *,
+    noise: float = 1.0,
+    draws: int = 5,
+    batch_size: int | None = None,
+) -> Tensor:
     r"""How little a teacher's certainty about each node moves under noise, from 0 to 1, ``[N]``.
 
     .. math:: \rho_i = \mathbb{E}_{\epsilon} \bigl(H(f(X + \epsilon)_i) - H(f(X)_i)\bigr)^2, \quad
@@ -44,23 +53,24 @@ def reliability(teacher: nn.Module, data: NodeDataset, seed: int, *, noise: floa
 
     Args:
         teacher: maps ``(x, edge_index)`` to logits.
+        layer: path of one of its layers, for :func:`~graphdistill.vqgraph.teachers.teach`.
         data: the observed graph.
         seed: of the noise.
         noise: standard deviation relative to that of the features. (default: 1)
         draws: of noise. (default: 5)
+        batch_size: nodes at a time; ``None`` for the whole graph at once.
     """
-    was_training, source = teacher.training, generator(seed, "noise")
-    teacher.eval()
+    source = generator(seed, "noise")
 
     def entropy(x: Tensor) -> Tensor:
-        out: Tensor = torch.distributions.Categorical(logits=teacher(x, data.edge_index)).entropy()
+        logits, _ = teach(teacher, layer, x, data.edge_index, batch_size=batch_size, seed=seed)
+        out: Tensor = torch.distributions.Categorical(logits=logits).entropy()
         return out
 
     clean, scale = entropy(data.x), noise * data.x.std()
     moved = torch.zeros_like(clean)
     for _ in range(draws):
         moved += (entropy(data.x + scale * torch.randn(data.x.shape, generator=source)) - clean) ** 2
-    teacher.train(was_training)
     return 1 - moved / moved.max().clamp(min=1e-12)
 
 

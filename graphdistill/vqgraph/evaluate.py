@@ -163,13 +163,17 @@ def baseline(method: str, taught: Taught, config: VQGraphConfig, seed: int) -> t
     if method == "untrained":
         return student.eval(), 0.0
     soft = taught.logits.softmax(dim=1)
+
+    def reliable() -> Tensor:
+        return reliability(taught.teacher, taught.layer, data, seed, batch_size=config.batch_size)
+
     losses: dict[str, Callable[[], list[Loss]]] = {
         "mlp": lambda: [hard_loss(data)],
         "glnn": lambda: [soft_loss(soft)],
         "relations": lambda: [soft_loss(soft), relation_loss(taught.hidden, seed)],
         "krd": lambda: [
             soft_loss(soft),
-            neighbour_loss(soft, data.edge_index, reliability(taught.teacher, data, seed), seed),
+            neighbour_loss(soft, data.edge_index, reliable(), seed),
         ],
     }
     return student, fit_student(student, data, losses[method](), config, seed=seed).valid

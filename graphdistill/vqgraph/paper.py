@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.randomness import scoped
+from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.distill import (
     VQGraphConfig,
     build_student,
@@ -46,8 +47,12 @@ def notes(name: str) -> list[str]:
 
 def score_published(
     taught: Taught, config: VQGraphConfig, name: TeacherName, scores: dict[str, Scores], seed: int
-) -> None:
-    """Add the rows of one seed that the published protocol has: its own teacher, and choices on test."""
+) -> Health:
+    """Add the rows of one seed that the published protocol has: its own teacher, and choices on test.
+
+    Returns:
+        Usage of the codebook in the teacher's path.
+    """
     view, data = taught.view, taught.view.data
     with scoped(seed, "in path"):
         teacher, _ = build_teacher(name, data.x.shape[1], taught.logits.shape[1], hidden_channels=config.hidden)
@@ -83,3 +88,4 @@ def score_published(
         plain = build_student(data.x.shape[1], logits.shape[1], config)
     chosen = fit_student(plain, data, [soft_loss(taught.logits.softmax(dim=1))], config, seed=seed, select=data.test)
     score("paper glnn", plain(data.x), chosen.valid, start)
+    return tokenizer.codebook.health(code)
