@@ -57,7 +57,7 @@ class VQGraphConfig:
     """Nodes in a step (default: all at once)."""
     hard_weight: float = 0.0
     """Weight of the hard labels of the training nodes, beside soft labels of weight one."""
-    code_weight: float = 0.3
+    code_weight: float = 0.1
     """Weight of the code assignments; 0 leaves the tokenizer out."""
     code_temperature: float = 0.05
     """Temperature of the tokenizer's assignments; the student's linear head learns the scale that fits it."""
