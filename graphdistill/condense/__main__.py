@@ -16,6 +16,7 @@ from graphdistill.condense import methods
 from graphdistill.condense.augment import Augment
 from graphdistill.condense.distill import CondenseConfig, Diverged, distill_condense
 from graphdistill.condense.figure import draw
+from graphdistill.condense.real import RealImages
 from graphdistill.core import cli
 from graphdistill.core.data import ImageDataset
 from graphdistill.core.evaluate_images import (
@@ -83,6 +84,11 @@ def main(command: Command) -> None:
     kept = [command.checkpoint(seed) for seed in seeds]
     if command.resume and not any(path.is_file() for path in kept):
         raise ValueError(f"--resume: there is no checkpoint in {command.output}; leave it out to start anew")
+    RealImages.of(data).check_per_class(command.per_class)
+    if not command.resume:
+        # Else a later --resume would go on with one set of this run and one of that.
+        for path in kept:
+            path.unlink(missing_ok=True)
     with progress(command.quiet) as bars:
         try:
             sets = [_condense(command, data, seed, bars) for seed in seeds]

@@ -26,6 +26,7 @@ class ConvNet(nn.Module):
         ValueError: width or depth is below 1, or the image is too small for its blocks.
 
     Example:
+        >>> import torch
         >>> net = ConvNet((1, 28, 28), 10)
         >>> len(net.blocks), net(torch.rand(2, 1, 28, 28)).shape
         (3, torch.Size([2, 10]))

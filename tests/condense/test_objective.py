@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -49,3 +52,15 @@ def test_a_view_is_one_draw_for_both_sides() -> None:
 def test_a_recipe_has_steps() -> None:
     with pytest.raises(ValueError, match="--steps must be 1 or more, got 0"):
         Recipe(objective=MomentMatch(), schedule=Schedule(), augment=NO_AUGMENT, steps=0, lr=1.0)
+
+
+def test_the_example_adds_a_method_that_learns(capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(__file__).parents[2] / "examples" / "condense_own_method.py"
+    before = torch.get_rng_state()
+    names = runpy.run_path(str(path))
+    assert torch.equal(torch.get_rng_state(), before)
+    looks = [float(line.rsplit(" ", 1)[1]) for line in capsys.readouterr().out.splitlines()]
+    assert max(looks) > looks[0] + 0.05
+    assert len(names["small"]) == 10
+    code = path.read_text(encoding="utf-8").partition("@dataclass")[2]
+    assert len([line for line in code.splitlines() if line.strip()]) <= 30
