@@ -98,7 +98,7 @@ def main(command: Command) -> None:
             if not any(path.is_file() for path in kept):
                 raise
             raise KeyboardInterrupt("no results were written; --resume goes on at the last look") from error
-    best = max(sets, key=_valid)
+    best = sets[_liked(sets)]
     with publish(command.output) as draft:
         save_set(best, draft)
         write_report(report, draft)
@@ -148,11 +148,9 @@ def _condense(command: Command, data: ImageDataset, seed: int, bars: Progress) -
         ) from error
 
 
-def _valid(small: SyntheticSet) -> float:
-    """What validation said of a set; selections have not asked it."""
-    value = small.meta.get("valid", 0.0)
-    assert isinstance(value, float)
-    return value
+def _liked(sets: list[SyntheticSet]) -> int:
+    """Number of the set that validation liked best; the first one of selections, which do not ask it."""
+    return max(range(len(sets)), key=lambda i: float(str(sets[i].meta.get("valid", 0))))
 
 
 def _report(command: Command, protocol: ImageProtocol, sets: list[SyntheticSet]) -> Report:
@@ -176,7 +174,7 @@ def _report(command: Command, protocol: ImageProtocol, sets: list[SyntheticSet])
     notes = [
         f"{command.seeds} sets x {command.networks} networks, checkpoints by validation, test read once; all rows "
         f"with the same steps and augmentation. Bytes count labels and 8 bits a pixel. {pays}",
-        f"Saved: the set of seed {command.seed + sets.index(max(sets, key=_valid))}"
+        f"Saved: the set of seed {command.seed + _liked(sets)}"
         + (", which validation liked best." if "valid" in sets[0].meta else "."),
         protocol.data.notes,
     ]

@@ -170,6 +170,17 @@ def test_bad_arguments_are_one_line_and_exit_code_two(words, message, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
+def test_the_set_that_validation_liked_best_is_saved(images, tmp_path, monkeypatch):
+    scores = iter([0.1] * 6 + [0.2, 0.9, 0.3, 0.3, 0.3, 0.3] + [0.5] * 6)
+    monkeypatch.setattr(distill_module, "valid_score", lambda protocol, small: next(scores))
+    words = ("--dataset", images, "--output", tmp_path / "out", *SMALL[:-1], 3, "--quiet")
+    assert run(*words) == 0
+    kept = load_set(tmp_path / "out").meta
+    assert (kept["valid"], kept["chosen_step"]) == (0.9, 1)
+    notes = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["notes"]
+    assert "Saved: the set of seed 1, which validation liked best." in notes
+
+
 def test_list_prints_all_methods_with_their_papers(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     assert run("--method", "list") == 0

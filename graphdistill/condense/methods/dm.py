@@ -15,6 +15,7 @@ import torch
 from graphdistill.condense.augment import Augment
 from graphdistill.condense.objective import Recipe, Step
 from graphdistill.condense.schedule import Schedule
+from graphdistill.core.fit import CHUNK
 from graphdistill.core.scatter import class_moments
 
 PAPER = "Zhao and Bilen, WACV 2023, https://arxiv.org/abs/2110.04181"
@@ -35,7 +36,8 @@ class MomentMatch:
         view, classes = step.view(), step.real.num_classes
         x, y = step.real.draw(self.batch, step.generator)
         with torch.no_grad():
-            wanted = class_moments(step.net.embed(view(x)), y, classes).mean
+            theirs = torch.cat([step.net.embed(part) for part in view(x).split(CHUNK)])
+            wanted = class_moments(theirs, y, classes).mean
         ours = class_moments(step.net.embed(view(step.small.x)), step.small.y, classes).mean
         loss = (ours - wanted).square().sum()
         loss.backward()
