@@ -128,6 +128,7 @@ def distill(
     *,
     validate: Callable[[SyntheticSet], float],
     generator: torch.Generator,
+    start: LearnableSet | None = None,
     facts: Mapping[str, object] | None = None,
     progress: Progress = NO_PROGRESS,
     checkpoint: Path | None = None,
@@ -135,7 +136,7 @@ def distill(
 ) -> SyntheticSet:
     """Learn a set by a recipe, and return it as validation liked it best.
 
-    It begins with random real images, which are a candidate, too: where learning does not help they are what comes
+    What it begins with, random real images, is a candidate, too: where learning does not help they are what comes
     out. Every draw is by the number of its step, so a run that was cut and taken up again ends in the same bytes.
 
     Args:
@@ -144,6 +145,7 @@ def distill(
         recipe: objective, networks, augmentation, steps.
         validate: score of a set on validation, larger is better; asked at the start and 5 times on the way.
         generator: one number is drawn from it, the seed of all else.
+        start: what to begin with, learnt in place; with logits, labels are learnt, too. (default: real images)
         facts: what to write into ``meta``, and to compare where a run is taken up again. (default: nothing)
         progress: shows a bar with the loss.
         checkpoint: file to write the state to at every look. (default: none is written)
@@ -157,7 +159,7 @@ def distill(
     seed = int(torch.randint(2**62, (), generator=generator))
     facts = {**(facts or {}), "steps": recipe.steps, "seed": seed}
     rows = real.pick(per_class, randomness.generator(seed, "start"))
-    small = LearnableSet(real.x[rows], real.y[rows])
+    small = LearnableSet(real.x[rows], real.y[rows]) if start is None else start
     states = States(recipe.schedule, real.shape, real.num_classes, seed)
     # Looks are where a fresh network comes, so that a checkpoint need not hold one.
     every = math.ceil(recipe.steps / LOOKS / recipe.schedule.outer) * recipe.schedule.outer

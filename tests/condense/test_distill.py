@@ -11,6 +11,7 @@ from graphdistill.condense import methods
 from graphdistill.condense.augment import NO_AUGMENT
 from graphdistill.condense.checkpoint import read_checkpoint
 from graphdistill.condense.distill import CondenseConfig, Diverged, distill, distill_condense
+from graphdistill.condense.learnable import LearnableSet
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.condense.objective import Objective, Recipe, Step
 from graphdistill.condense.schedule import Schedule
@@ -65,6 +66,24 @@ def test_it_learns_and_says_what_it_did() -> None:
     assert [step for step, _ in looks] == [0, 2, 4, 6, 8, 10]
     assert small.meta["chosen_step"] == 10
     assert small.meta["valid"] == looks[-1][1]
+
+
+def test_soft_labels_are_learnt_along(tmp_path: Path) -> None:
+    def start() -> LearnableSet:
+        x, y = real().draw(1, seeded(3))
+        return LearnableSet(x, y, 3 * torch.eye(3)[y])
+
+    what = replace(methods.find("dc").recipe(2), steps=10, lr=0.1)
+    whole = run(what, lambda small: float(small.y.max()), start=start())
+    assert whole.y.shape == (3, 3)
+    assert whole.y.argmax(dim=1).tolist() == [0, 1, 2]
+    first = start().freeze()
+    small = start()
+    run(what, start=small, checkpoint=tmp_path / "c")
+    assert small.logits is not None
+    state = read_checkpoint(tmp_path / "c", {})
+    assert set(state.now) == {"x", "logits"}
+    assert not torch.equal(state.now["logits"].softmax(dim=1), first.y)
 
 
 def test_momentum_as_torch_has_it() -> None:

@@ -40,7 +40,7 @@ class MomentMatch:
             wanted = class_moments(theirs, y, classes).mean
         ours = class_moments(step.net.embed(view(step.small.x)), step.small.y, classes).mean
         loss = (ours - wanted).square().sum()
-        loss.backward()
+        loss.backward(inputs=[step.small.x])
         return loss.item()
 
 
