@@ -257,3 +257,51 @@ def relation_loss_naive(h: Tensor, t: Tensor) -> Tensor:
         for j in range(len(h))
     ]
     return torch.stack(terms).mean()
+
+
+def row_distance_naive(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
+    """One minus cosine of the weights of every output of every layer, summed number by number; without vectors."""
+    total = 0.0
+    for a, b in zip(ours, theirs, strict=True):
+        if a.dim() > 1:
+            pairs = zip(a.flatten(1).tolist(), b.flatten(1).tolist(), strict=True)
+            total += sum(_distance_naive(p, q, "cosine") for p, q in pairs)
+    return total
+
+
+def class_distance_naive(x: Tensor, y: Tensor, other: Tensor, labels: Tensor) -> float:
+    """Squared distance of the means of every class in two sets of rows, summed over classes."""
+    total = 0.0
+    for label in y.unique().tolist():
+        total += float((x[y == label].mean(dim=0) - other[labels == label].mean(dim=0)).square().sum())
+    return total
+
+
+def herd_naive(x: Tensor, size: int) -> list[int]:
+    """Each time the row that brings the mean of those chosen nearest to the mean of all, by trying every one."""
+    chosen: list[int] = []
+    for _ in range(size):
+        far = {i: math.dist(x[[*chosen, i]].mean(dim=0).tolist(), x.mean(dim=0).tolist()) for i in range(len(x))}
+        chosen.append(min((i for i in far if i not in chosen), key=lambda i: far[i]))
+    return chosen
+
+
+def cover_naive(x: Tensor, size: int) -> list[int]:
+    """The row nearest to the mean, then each time the row whose nearest chosen one is farthest."""
+    rows = x.tolist()
+    chosen = [min(range(len(x)), key=lambda i: math.dist(rows[i], x.mean(dim=0).tolist()))]
+    while len(chosen) < size:
+        left = [i for i in range(len(x)) if i not in chosen]
+        chosen.append(max(left, key=lambda i: min(math.dist(rows[i], rows[j]) for j in chosen)))
+    return chosen
+
+
+def shifted_naive(image: Tensor, right: int, down: int) -> Tensor:
+    """An image ``[channels, h, w]`` whose pixels moved, black where nothing came, pixel by pixel."""
+    out = torch.zeros_like(image)
+    _, height, width = image.shape
+    for i in range(height):
+        for j in range(width):
+            if 0 <= i - down < height and 0 <= j - right < width:
+                out[:, i, j] = image[:, i - down, j - right]
+    return out

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from graphdistill.condense import __main__ as condense
 from graphdistill.core import cli
 from graphdistill.mirage import __main__ as mirage
 from graphdistill.vqgraph import __main__ as vqgraph
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^python -m graphdistill\.(mirage|vqgraph) (.*)$", README, flags=re.MULTILINE)
+COMMANDS = re.findall(r"^python -m graphdistill\.(mirage|vqgraph|condense) (.*)$", README, flags=re.MULTILINE)
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
+ROOMS = {"condense": condense, "mirage": mirage, "vqgraph": vqgraph}
 STUDENT = ("card.json", "codes.safetensors", "student.safetensors")
 
 
@@ -35,6 +37,7 @@ def printed(source, folder):
     [
         ("mirage", ("graphs,", "Data("), {"pains-small/card.json", "pains-small/set.safetensors"}),
         ("distill_vqgraph", ("tensor(", "code "), {f"digits-student/{name}" for name in STUDENT}),
+        ("distill_condense", ("10 images, 650 bytes",), {"digits-small/card.json", "digits-small/set.safetensors"}),
         ("gather_segment", (), set()),
     ],
 )
@@ -48,11 +51,12 @@ def test_the_python_of_the_readme_runs(word, told, left, tmp_path):
 def test_the_readme_has_commands():
     assert len([1 for method, _ in COMMANDS if method == "mirage"]) >= 5
     assert len([1 for method, _ in COMMANDS if method == "vqgraph"]) >= 4
+    assert len([1 for method, _ in COMMANDS if method == "condense"]) >= 4
 
 
 @pytest.mark.parametrize(("method", "words"), COMMANDS)
 def test_the_commands_of_the_readme_are_understood(method, words):
-    seen, command = [], {"mirage": mirage.Command, "vqgraph": vqgraph.Command}[method]
+    seen, command = [], ROOMS[method].Command
     assert cli.run(seen.append, command, prog=method, description="Test.", argv=shlex.split(words)) == 0
     assert isinstance(seen[0], command)
     named = re.search(r"--dataset (\S+)", words)

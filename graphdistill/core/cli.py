@@ -69,8 +69,8 @@ def run(
         if config is not None:
             main(config)
         return 0
-    except KeyboardInterrupt:
-        return _fail("--debug" in words, f"{prog}: interrupted; nothing was written", 1)
+    except KeyboardInterrupt as error:
+        return _fail("--debug" in words, f"{prog}: interrupted; {str(error) or 'nothing was written'}", 1)
     except ValueError as error:
         return _fail("--debug" in words, f"{prog}: error: {_one_line(error)}", 2)
     except Exception as error:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphdistill.core.data import Metric, Task
 from graphdistill.core.forest import Forest
 from graphdistill.core.metrics import loss_per_graph, score
-from graphdistill.core.networks import GNN
 from graphdistill.core.randomness import generator, scoped
+
+CHUNK = 64
+"""Images in a forward pass without gradients: 2.4 times as fast as 640 at once, on a CPU."""
+Inputs = TypeVar("Inputs", Forest, Tensor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +28,7 @@ class FitConfig:
     steps: int = 300
     """Optimiser steps."""
     batch_size: int = 512
-    """Graphs per step; smaller sets are used whole."""
+    """Graphs or images per step; smaller sets are used whole."""
     lr: float = 3e-3
     """Step size of Adam; decays to zero by a cosine."""
     weight_decay: float = 1e-4
@@ -49,31 +54,33 @@ class Fitted:
 
 
 def fit(
-    model: GNN,
-    train: Forest,
+    model: nn.Module,
+    train: Inputs,
     y: Tensor,
     *,
-    valid: tuple[Forest, Tensor],
+    valid: tuple[Inputs, Tensor],
     metric: Metric,
     task: Task,
     weight: Tensor | None = None,
     config: FitConfig = FitConfig(),
+    augment: Callable[[Inputs, torch.Generator], Inputs] | None = None,
     seed: int = 0,
 ) -> Fitted:
     """Train a network in place and leave it at the checkpoint that validation liked best.
 
-    The untrained network is no candidate. Dropout and batches are drawn from streams of ``seed``.
+    The untrained network is no candidate. Dropout, batches and augmentations are drawn from streams of ``seed``.
 
     Args:
         model: the network.
-        train: training graphs as a forest of the network's depth.
+        train: training graphs as a forest of the network's depth, or images ``[n, ...]``.
         y: labels, hard long ``[n]``, soft float ``[n, C]``, or float ``[n, T]`` with NaN.
-        valid: forest and labels that checkpoints are chosen on.
+        valid: inputs and labels that checkpoints are chosen on.
         metric: as the data set says.
         task: as the data set says.
-        weight: importance of each graph, float ``[n]``; scaled to mean 1. (default: all equal)
+        weight: importance of each entry, float ``[n]``; scaled to mean 1. (default: all equal)
         config: steps, step size, patience.
-        seed: for batches and dropout.
+        augment: changes the inputs of a step, by a generator. (default: they stay)
+        seed: for batches, dropout and augmentations.
 
     Returns:
         The best validation score, its step and the seconds spent on training steps.
@@ -82,18 +89,20 @@ def fit(
     weight = weight.float() * (len(weight) / weight.sum())
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
-    batches, queue = generator(seed, "batches"), torch.empty(0, dtype=torch.long)
+    batches, views, queue = generator(seed, "batches"), generator(seed, "views"), torch.empty(0, dtype=torch.long)
     best, best_step, best_state, seconds = -1.0, 0, copy.deepcopy(model.state_dict()), 0.0
     with scoped(seed, "dropout"):
         for step in range(1, config.steps + 1):
             start = time.perf_counter()
             model.train()
-            batch, rows = train, torch.arange(len(train))
+            batch: Any = train
+            rows = torch.arange(len(train))
             if len(train) > config.batch_size:
                 if len(queue) < config.batch_size:
                     queue = torch.cat([queue, torch.randperm(len(train), generator=batches)])
                 rows, queue = queue[: config.batch_size], queue[config.batch_size :]
-                batch = train.subset(rows)
+                batch = train.subset(rows) if isinstance(train, Forest) else train[rows]
+            batch = batch if augment is None else augment(batch, views)
             loss = (loss_per_graph(model(batch), y[rows], task) * weight[rows]).mean()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -111,8 +120,8 @@ def fit(
 
 
 @torch.no_grad()
-def predict(model: GNN, forest: Forest) -> Tensor:
-    """Logits of all graphs in evaluation mode, ``[G, C]``."""
+def predict(model: nn.Module, inputs: Forest | Tensor) -> Tensor:
+    """Logits of all graphs or images in evaluation mode, ``[n, C]``; images in chunks whose maps fit into caches."""
     model.eval()
-    logits: Tensor = model(forest)
-    return logits
+    parts = inputs.split(CHUNK) if isinstance(inputs, Tensor) else (inputs,)
+    return torch.cat([model(part) for part in parts])

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import rich.box
@@ -42,7 +42,7 @@ class Row:
         test: test metric, one number per seed.
         valid: validation metric, one number per seed; empty where nothing was chosen by it.
         nbytes: payload of the set in bytes, where it has one.
-        graphs: number of graphs in the set, where it has any.
+        graphs: number of graphs (or images) in the set, where it has any.
         distill_seconds: time that making the set took (default: nothing was made).
         train_seconds: time that training on it took, the mean over seeds (default: nothing was trained).
 
@@ -94,6 +94,7 @@ class Report:
         rows: one for each set and network.
         facts: config, seeds, peak memory and so on; ``raw_bytes`` makes the table show shares of it.
         notes: sentences that the reader should know, shown under the table.
+        entries: what the sets hold, the heading of their number.
 
     Raises:
         ValueError: two rows have the same name and network.
@@ -104,6 +105,7 @@ class Report:
     rows: tuple[Row, ...]
     facts: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    entries: str = "graphs"
 
     def __post_init__(self) -> None:
         keys = [(row.name, row.network) for row in self.rows]
@@ -132,7 +134,7 @@ def table(report: Report) -> Table:
         pad_edge=False,
     )
     shown.add_column("set")
-    for header in ("graphs", "bytes", *networks):
+    for header in (report.entries, "bytes", *networks):
         shown.add_column(header, justify="right")
     shown.add_column("average", justify="right", style="bold")
     for header in ("distil\ns", "train\ns"):
@@ -227,6 +229,7 @@ def write_report(report: Report, folder: Path) -> None:
         "rows": rows,
         "facts": report.facts,
         "notes": report.notes,
+        "entries": report.entries,
         "versions": versions(),
     }
     text = io.StringIO(newline="")
@@ -288,6 +291,13 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+class Advance(Protocol):
+    """Moves a bar on, and says a word about how things stand."""
+
+    def __call__(self, amount: float, note: str = "") -> None:
+        """``amount`` was done since the last call."""
+
+
 class Progress:
     """Progress bars on stderr while it is entered as a context manager; silent when quiet.
 
@@ -306,6 +316,9 @@ class Progress:
             rich.progress.BarColumn(),
             rich.progress.TaskProgressColumn(),
             rich.progress.TimeElapsedColumn(),
+            rich.progress.TextColumn("left"),
+            rich.progress.TimeRemainingColumn(),
+            rich.progress.TextColumn("{task.fields[note]}"),
             console=rich.console.Console(stderr=True),
             transient=True,
             refresh_per_second=4,
@@ -320,7 +333,7 @@ class Progress:
         self._bars.stop()
 
     @contextlib.contextmanager
-    def step(self, description: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
+    def step(self, description: str, total: float | None = None) -> Iterator[Advance]:
         """Show one step and give the function that advances its bar.
 
         Args:
@@ -328,11 +341,15 @@ class Progress:
             total: what the advances sum up to (default: not known; the bar only shows that work goes on).
 
         Yields:
-            A function of the amount that was done since its last call.
+            A function of the amount that was done since its last call, and of a word on how things stand.
         """
-        task = self._bars.add_task(description, total=total)
+        task = self._bars.add_task(description, total=total, note="")
+
+        def advance(amount: float, note: str = "") -> None:
+            self._bars.update(task, advance=amount, note=note)
+
         try:
-            yield lambda amount: self._bars.advance(task, amount)
+            yield advance
         finally:
             self._bars.remove_task(task)
 

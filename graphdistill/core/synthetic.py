@@ -85,8 +85,8 @@ class SyntheticSet:
         return tensor_bytes(*self.payload().values())
 
     def payload(self) -> dict[str, Tensor]:
-        """The tensors to store; equal weights within every class are not stored at all."""
-        data = {"features": self.data} if isinstance(self.data, Tensor) else self.data.payload()
+        """The tensors to store: pixels in bytes where these say all, no weights where they are equal in every class."""
+        data = _pack_features(self.data) if isinstance(self.data, Tensor) else self.data.payload()
         out = {**data, "y": _pack_labels(self.y, self.task)}
         if not torch.equal(self.weight, class_weights(self.y, self.task)):
             out["weight"] = self.weight
@@ -100,7 +100,9 @@ class SyntheticSet:
         y = _unpack_labels(payload["y"], task)
         weight = payload["weight"] if "weight" in payload else class_weights(y, task)
         data: Forest | Tensor
-        if "features" in payload:
+        if "pixels" in payload:
+            data = payload["pixels"].float() / 255
+        elif "features" in payload:
             data = payload["features"]
         else:
             data = (RawForest if "nodes" in payload else Forest).from_payload(dict(payload))
@@ -113,6 +115,26 @@ class SyntheticSet:
     def __reduce__(self) -> tuple[object, ...]:
         # A mapping proxy in meta would not pickle.
         return SyntheticSet, (self.data, self.y, self.weight, self.task, self.features, dict(self.meta))
+
+
+def eight_bits(x: Tensor) -> Tensor:
+    """Round values to steps of 1/255 from 0 to 1, of which a set stores each in one byte.
+
+    Example:
+        >>> (eight_bits(torch.tensor([-0.2, 0.5, 1.7])) * 255).tolist()
+        [0.0, 128.0, 255.0]
+    """
+    return (x.clamp(0, 1) * 255).round().to(torch.uint8).float() / 255
+
+
+def _pack_features(x: Tensor) -> dict[str, Tensor]:
+    """Bytes where these give back every bit, else the tensor as it is."""
+    if x.dtype == torch.float32:
+        # Compared as words, since -0.0 would come back as 0.0; NaN never comes back.
+        pixels = (x.nan_to_num().clamp(0, 1) * 255).round().to(torch.uint8)
+        if torch.equal((pixels.float() / 255).view(torch.int32), x.contiguous().view(torch.int32)):
+            return {"pixels": pixels}
+    return {"features": x}
 
 
 def soft_labels(y: Tensor, task: Task) -> Tensor:

@@ -60,6 +60,8 @@ def load_npz(name: str, root: str | Path | None, seed: int) -> ImageDataset:
     test, test_y = _checked(path, "test", *arrays[2:])
     if train.shape[1:] != test.shape[1:]:
         raise ValueError(f"{path}: train_images are {tuple(train.shape[1:])} but test_images {tuple(test.shape[1:])}")
+    # By the file's own name, for the split must not depend on the folder that it lies in.
+    name = path.name if name.endswith(".npz") else name
     # The validation tenth comes from the training images; the fixed test images are never drawn from.
     first, second, valid = stratified(train_y, seed, name)
     return ImageDataset(

@@ -177,6 +177,7 @@ def test_missing_option(run):
         (ValueError(), 2, "demo: error: no message"),
         (OSError("disk\nfull"), 1, "demo: OSError: disk full (--debug shows where)"),
         (KeyboardInterrupt(), 1, "demo: interrupted; nothing was written"),
+        (KeyboardInterrupt("go on with --resume"), 1, "demo: interrupted; go on with --resume"),
     ],
 )
 def test_failures_are_one_line(run, error, code, line):

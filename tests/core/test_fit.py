@@ -9,6 +9,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphdistill.core import fit as fit_module
+from graphdistill.core.convnet import ConvNet
 from graphdistill.core.data import Graphs
 from graphdistill.core.fit import FitConfig, Fitted, fit, predict
 from graphdistill.core.forest import Forest
@@ -199,3 +200,38 @@ def test_predictions_are_made_in_evaluation_mode_without_gradients() -> None:
 def test_counts_below_one_are_refused(name: str, value: int) -> None:
     with pytest.raises(ValueError, match=rf"^{name} must be 1 or more, got {value}$"):
         FitConfig(**{name: value})
+
+
+IMAGES = torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+BRIGHT = (torch.arange(40) % 2).long()
+IMAGES[BRIGHT == 1, :, 3] += 0.5
+
+
+def train_images(**more: Any) -> tuple[ConvNet, Fitted]:
+    with scoped(7, "weights"):
+        model = ConvNet((1, 8, 8), 2, width=4)
+    options: dict[str, Any] = {"valid": (IMAGES, BRIGHT), "metric": "accuracy", "task": "multiclass", "config": QUICK}
+    return model, fit(model, IMAGES, BRIGHT, **(options | more))
+
+
+def test_images_are_trained_on_in_batches_or_whole() -> None:
+    for batch_size in (512, 16):
+        model, fitted = train_images(config=FitConfig(steps=60, batch_size=batch_size, lr=1e-2))
+        assert fitted.valid > 0.9
+        assert score(predict(model, IMAGES), BRIGHT, "accuracy") == fitted.valid
+
+
+def test_augmentations_are_by_the_seed() -> None:
+    def noisy(x: Tensor, draw: torch.Generator) -> Tensor:
+        return x + torch.rand(x.shape, generator=draw)
+
+    one, other, third = (train_images(augment=noisy, seed=seed)[0] for seed in (1, 1, 2))
+    assert torch.equal(one.head.weight, other.head.weight)
+    assert not torch.equal(one.head.weight, third.head.weight)
+    assert not torch.equal(one.head.weight, train_images(seed=1)[0].head.weight)
+
+
+def test_predictions_of_many_images_come_in_chunks_and_in_order() -> None:
+    model, _ = train_images()
+    many = IMAGES.repeat(10, 1, 1, 1)
+    torch.testing.assert_close(predict(model, many), predict(model, IMAGES).repeat(10, 1))

@@ -249,3 +249,22 @@ def test_a_step_that_fails_takes_its_bar_away():
     with pytest.raises(KeyError), bars.step("failing"):
         raise KeyError
     assert bars._bars.tasks == []
+
+
+def test_a_step_says_how_things_stand_and_what_time_is_left(monkeypatch):
+    screen = io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with report.progress() as bars, bars.step("matching", 4) as advance:
+        advance(1, "loss 0.25")
+        bars._bars.refresh()
+    assert "loss 0.25" in screen.getvalue()
+    assert "left" in screen.getvalue()
+
+
+def test_the_heading_of_the_number_of_entries_can_be_told():
+    row = Row(name="all the data", network="ConvNet", test=(0.7,), valid=(), nbytes=900, graphs=3)
+    shown = report.table(Report(title="demo", metric="accuracy", rows=(row,), entries="images"))
+    assert [c.header for c in shown.columns][1] == "images"

@@ -17,7 +17,7 @@ from torch_geometric.loader import DataLoader
 from graphdistill.core.data import Graphs, tensor_bytes, to_device
 from graphdistill.core.grow import grow
 from graphdistill.core.networks import GNN
-from graphdistill.core.synthetic import SyntheticSet, class_weights, soft_labels, unfold
+from graphdistill.core.synthetic import SyntheticSet, class_weights, eight_bits, soft_labels, unfold
 from graphdistill.core.wl import tree_ids
 from tests.strategies import SMALL, graph_lists
 
@@ -270,3 +270,38 @@ def test_pickle_and_deepcopy(used: bool) -> None:
     for back in (pickle.loads(data), copy.deepcopy(small)):
         assert back.meta == {"method": "rings"}
         assert all(torch.equal(value, back.payload()[name]) for name, value in small.payload().items())
+
+
+@given(st.integers(0, 99), st.integers(1, 9))
+def test_pixels_of_eight_bits_are_stored_in_one_byte_each(seed: int, count: int) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    x = eight_bits(2 * torch.rand(count, 3, 2, generator=draw) - 0.5)
+    y = torch.zeros(count, dtype=torch.long)
+    small = SyntheticSet(x, y, class_weights(y))
+    assert set(small.payload()) == {"pixels", "y"}
+    assert small.nbytes == 7 * count
+    again = SyntheticSet.from_payload(small.payload(), task="multiclass", features="continuous", meta={})
+    assert isinstance(again.data, torch.Tensor)
+    assert again.data.dtype == torch.float32
+    assert torch.equal(again.data, x)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        torch.tensor([[0.3, 0.5]]),
+        torch.tensor([[-0.0, 1.0]]),
+        torch.tensor([[torch.nan, 0.0]]),
+        torch.tensor([[torch.inf, 0.0]]),
+        torch.tensor([[2.0, 0.0]]),
+        torch.tensor([[0, 255]], dtype=torch.uint8),
+        torch.tensor([[0.0, 1.0]], dtype=torch.float64),
+    ],
+)
+def test_features_that_eight_bits_do_not_say_are_stored_as_they_are(x: torch.Tensor) -> None:
+    small = SyntheticSet(x, torch.tensor([0]), torch.ones(1))
+    again = SyntheticSet.from_payload(small.payload(), task="multiclass", features="continuous", meta={})
+    assert set(small.payload()) == {"features", "y"}
+    assert isinstance(again.data, torch.Tensor)
+    assert again.data.dtype == x.dtype
+    assert again.data.numpy().tobytes() == x.numpy().tobytes()

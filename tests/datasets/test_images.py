@@ -65,6 +65,13 @@ def test_npz_by_path_and_seed(tmp_path):
     assert any(not torch.equal(load(path, seed=s).valid, data.valid) for s in (1, 2, 3))
 
 
+def test_an_npz_is_named_and_split_by_its_own_name(tmp_path):
+    (tmp_path / "other").mkdir()
+    one, other = load(npz(tmp_path / "mine.npz")), load(npz(tmp_path / "other" / "mine.npz"))
+    assert one.name == other.name == "mine.npz"
+    assert torch.equal(one.valid, other.valid)
+
+
 def test_npz_that_lacks_arrays(tmp_path):
     with pytest.raises(ValueError, match="has no test_labels; an image set holds train_images, train_labels"):
         load(npz(tmp_path / "mine.npz", test_labels=None))

@@ -1,0 +1,209 @@
+"""``python -m graphdistill.condense``: condense an image set, train on the result, report what it reaches and costs."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import rich.console
+from rich.table import Table
+from rich.text import Text
+
+from graphdistill.condense import methods
+from graphdistill.condense.augment import Augment
+from graphdistill.condense.distill import CondenseConfig, Diverged, distill_condense
+from graphdistill.condense.figure import draw
+from graphdistill.condense.real import RealImages
+from graphdistill.core import cli
+from graphdistill.core.data import ImageDataset
+from graphdistill.core.evaluate_images import (
+    ImageProtocol,
+    baseline_rows,
+    break_even,
+    full_set,
+    random_sets,
+    train_rows,
+)
+from graphdistill.core.output import check_writable, publish
+from graphdistill.core.randomness import generator
+from graphdistill.core.report import Progress, Report, Row, peak_memory, progress, table, versions, write_report
+from graphdistill.core.storage import save_set
+from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.datasets import load
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(CondenseConfig):
+    """Options of the command."""
+
+    dataset: str = "digits"
+    """digits, mnist5k (no download), a name under images/ of the root, or an .npz file."""
+    root: Path | None = None
+    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
+    output: Path = Path("runs/condense")
+    """Folder for the set, results.json, results.csv and images.png."""
+    networks: int = 3
+    """Networks that are trained on every set."""
+    seeds: int = 3
+    """Sets to make, each from other random images."""
+    seed: int = 0
+    """Seed of the first set and of the data split."""
+    resume: bool = False
+    """Go on where a run with the same options was cut."""
+    quiet: bool = False
+    """No progress bars, no table."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for option, value in (("--networks", self.networks), ("--seeds", self.seeds)):
+            if value < 1:
+                raise ValueError(f"{option} must be 1 or more, got {value}")
+        if self.seed < 0:
+            raise ValueError(f"--seed must be 0 or more, got {self.seed}")
+        if self.method != "list":
+            methods.find(self.method)
+
+    def checkpoint(self, seed: int) -> Path:
+        """File that the state of one draw is kept in while the command runs."""
+        return self.output / f"checkpoint-{seed}.safetensors"
+
+
+def main(command: Command) -> None:
+    """Load, condense, train, report."""
+    if command.method == "list":
+        rich.console.Console().print(listed())
+        return
+    check_writable(command.output)
+    data = images_of(command)
+    seeds = range(command.seed, command.seed + command.seeds)
+    kept = [command.checkpoint(seed) for seed in seeds]
+    if command.resume and not any(path.is_file() for path in kept):
+        raise ValueError(f"--resume: there is no checkpoint in {command.output}; leave it out to start anew")
+    RealImages.of(data).check_per_class(command.per_class)
+    if not command.resume:
+        # Else a later --resume would go on with one set of this run and one of that.
+        for path in kept:
+            path.unlink(missing_ok=True)
+    with progress(command.quiet) as bars:
+        try:
+            sets = [_condense(command, data, seed, bars) for seed in seeds]
+            protocol = ImageProtocol(data, command.networks, augment=Augment().each, progress=bars)
+            report = _report(command, protocol, sets)
+        except KeyboardInterrupt as error:
+            if not any(path.is_file() for path in kept):
+                raise
+            raise KeyboardInterrupt("no results were written; --resume goes on at the last look") from error
+    best = sets[_liked(sets)]
+    with publish(command.output) as draft:
+        save_set(best, draft)
+        write_report(report, draft)
+        draw(best, draft / "images.png")
+    for path in kept:
+        path.unlink(missing_ok=True)
+    if not command.quiet:
+        console = rich.console.Console()
+        console.print(table(report))
+        console.print(f"written to {command.output}: set.safetensors, card.json, results.json, results.csv, images.png")
+
+
+def listed() -> Table:
+    """All methods with a line and the paper each."""
+    shown = Table(box=None, show_header=False, pad_edge=False)
+    shown.add_column(style="bold", no_wrap=True)
+    for name in methods.names():
+        line, paper = methods.about(name)
+        shown.add_row(Text(name), Text(f"{line}\n{paper}"))
+    return shown
+
+
+def images_of(command: Command) -> ImageDataset:
+    """The data set, which has to be of images."""
+    data = load(command.dataset, command.root, seed=command.seed)
+    if not isinstance(data, ImageDataset):
+        raise ValueError(
+            f"--dataset {command.dataset} does not hold images, which is what {command.method} is for; "
+            "choose for example digits, mnist5k or an .npz file of images"
+        )
+    return data
+
+
+def _condense(command: Command, data: ImageDataset, seed: int, bars: Progress) -> SyntheticSet:
+    """One draw; where it diverges, the last good set is saved and the way on is told."""
+    path = command.checkpoint(seed)
+    config = CondenseConfig(method=command.method, per_class=command.per_class, steps=command.steps)
+    draws = generator(seed, "condense")
+    try:
+        return distill_condense(data, config, generator=draws, progress=bars, checkpoint=path, resume=command.resume)
+    except Diverged as error:
+        good = command.output / "last-good"
+        save_set(error.good, good)
+        raise ArithmeticError(
+            f"{error} of the set of seed {seed}; the last good set (of step {error.good_step}) is in {good}; "
+            f"run again with --resume to go on from the last look with half the step size"
+        ) from error
+
+
+def _liked(sets: list[SyntheticSet]) -> int:
+    """Number of the set that validation liked best; the first one of selections, which do not ask it."""
+    return max(range(len(sets)), key=lambda i: float(str(sets[i].meta.get("valid", 0))))
+
+
+def _report(command: Command, protocol: ImageProtocol, sets: list[SyntheticSet]) -> Report:
+    """All rows of an honest report."""
+    seconds = statistics.fmean(float(str(small.meta["seconds"])) for small in sets)
+    distilled = train_rows(protocol, "distilled set", sets, seconds)
+    budget = max(small.nbytes for small in sets)
+    rows: list[Row] = [
+        distilled,
+        train_rows(protocol, "random images, equal bytes", random_sets(protocol, budget, command.seeds)),
+    ]
+    whole = full_set(protocol)
+    full = train_rows(protocol, "all the data", [whole])
+    rows += [full, *baseline_rows(protocol, sets)]
+    trainings = break_even(distilled, full)
+    pays = (
+        f"Distilling pays for itself after {math.ceil(trainings):,} trainings."
+        if math.isfinite(trainings)
+        else "Distilling never pays for itself: a training on the set takes as long as one on all the data."
+    )
+    notes = [
+        f"{command.seeds} sets x {command.networks} networks, checkpoints by validation, test read once; all rows "
+        f"with the same steps and augmentation. Bytes count labels and 8 bits a pixel. {pays}",
+        f"Saved: the set of seed {command.seed + _liked(sets)}"
+        + (", which validation liked best." if "valid" in sets[0].meta else "."),
+        protocol.data.notes,
+    ]
+    facts = {
+        "command": asdict(command),
+        "raw_bytes": whole.nbytes,
+        "fit": asdict(protocol.fit),
+        "sets": [dict(small.meta) for small in sets],
+        "break_even_trainings": trainings,
+        "paper": methods.about(command.method)[1],
+        "peak_memory": peak_memory(),
+        "versions": versions(),
+    }
+    return Report(
+        title=f"{command.method} on {protocol.data.name}, {command.per_class} of each class",
+        metric="accuracy",
+        rows=tuple(rows),
+        facts=facts,
+        notes=tuple(filter(None, notes)),
+        entries="images",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(
+        cli.run(
+            main,
+            Command,
+            prog="python -m graphdistill.condense",
+            description="Condense labelled images into a few and report what networks make of them.",
+        )
+    )

@@ -1,0 +1,137 @@
+"""What a run writes down at every look, to be taken up again: one safetensors file with a JSON card in it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+FORMAT = 1
+"""Number of the layout; a file of another layout is refused."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run stands. All that is drawn later follows from its seed and the number of the step.
+
+    Attributes:
+        step: steps that are done.
+        now: tensors that are learnt, as they are.
+        momentum: of each of them.
+        best: the same tensors as validation liked them best.
+        looks: step and validation score of every look so far.
+        scale: factor on the step size; halves each time that the loss is not finite.
+        seconds: that went into it.
+    """
+
+    step: int
+    now: Mapping[str, Tensor]
+    momentum: Mapping[str, Tensor]
+    best: Mapping[str, Tensor]
+    looks: tuple[tuple[int, float], ...] = ()
+    scale: float = 1.0
+    seconds: float = 0.0
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """What the run was told; it may only be taken up with the same."""
+
+    @property
+    def best_look(self) -> tuple[int, float]:
+        """Step and score of the first of the best looks."""
+        return max(self.looks, key=lambda look: look[1])
+
+    @property
+    def looks_since_best(self) -> int:
+        """Looks that came after the best one."""
+        return len(self.looks) - 1 - self.looks.index(self.best_look)
+
+    @classmethod
+    def start(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> Checkpoint:
+        """Before the first step and the first look."""
+        now = {name: value.detach().clone() for name, value in tensors.items()}
+        return cls(0, now, {name: torch.zeros_like(value) for name, value in now.items()}, now, facts=facts)
+
+    def look(
+        self, step: int, score: float, now: Mapping[str, Tensor], momentum: Mapping[str, Tensor], seconds: float
+    ) -> Checkpoint:
+        """After a look at validation."""
+        state = replace(
+            self, step=step, now=now, momentum=momentum, looks=(*self.looks, (step, score)), seconds=seconds
+        )
+        return replace(state, best=now) if state.best_look[0] == step else state
+
+    def slower(self) -> Checkpoint:
+        """The same place with half the step size and no momentum: the way on where a loss was not finite."""
+        return replace(
+            self,
+            scale=self.scale / 2,
+            momentum={name: torch.zeros_like(value) for name, value in self.momentum.items()},
+        )
+
+
+def write_checkpoint(path: Path, state: Checkpoint) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Example:
+        >>> import tempfile, torch
+        >>> x = {"x": torch.ones(2)}
+        >>> path = Path(tempfile.mkdtemp()) / "checkpoint.safetensors"
+        >>> write_checkpoint(path, Checkpoint(3, x, x, x, looks=((0, 0.5),)))
+        >>> read_checkpoint(path, {}).step
+        3
+    """
+    tensors = {
+        f"{part}.{name}": value.detach().clone(memory_format=torch.contiguous_format)
+        for part in ("now", "momentum", "best")
+        for name, value in getattr(state, part).items()
+    }
+    card = {name: getattr(state, name) for name in ("step", "looks", "scale", "seconds", "facts")}
+    # One after the other as JSON, for metadata are words; sorted, for the same state to be the same bytes.
+    data = save(tensors, {"card": json.dumps({"format": FORMAT, **card}, sort_keys=True)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part_of = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        part_of.write_bytes(data)
+        part_of.replace(path)
+    finally:
+        part_of.unlink(missing_ok=True)
+
+
+def read_checkpoint(path: Path, facts: Mapping[str, object]) -> Checkpoint:
+    """Read what :func:`write_checkpoint` wrote.
+
+    Args:
+        path: the file.
+        facts: what the run is told this time.
+
+    Raises:
+        ValueError: the file is damaged, has another layout, or was written by a run that was told other things.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            card = json.loads(file.metadata()["card"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        found = card.pop("format")
+        parts: dict[str, dict[str, Tensor]] = {"now": {}, "momentum": {}, "best": {}}
+        for name, value in tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = value
+        looks = tuple((int(step), float(score)) for step, score in card.pop("looks"))
+        state = Checkpoint(card.pop("step"), parts["now"], parts["momentum"], parts["best"], looks=looks, **card)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: {error!r}; remove it and start anew without --resume") from error
+    if found != FORMAT:
+        raise ValueError(f"{path} has layout {found}, this version reads {FORMAT}; start anew without --resume")
+    for name, value in json.loads(json.dumps(facts)).items():
+        if state.facts.get(name) != value:
+            raise ValueError(
+                f"{path} was written with {name} {state.facts.get(name)!r}, but now it is {value!r}; "
+                f"give the same, or start anew without --resume"
+            )
+    return state

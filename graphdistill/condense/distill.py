@@ -1,0 +1,219 @@
+"""The one loop of all methods that learn, and the function that runs any method by its name."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from graphdistill.condense import methods
+from graphdistill.condense.augment import Augment
+from graphdistill.condense.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from graphdistill.condense.learnable import LearnableSet, frozen
+from graphdistill.condense.objective import Recipe, Step
+from graphdistill.condense.real import RealImages
+from graphdistill.condense.schedule import States
+from graphdistill.core import randomness
+from graphdistill.core.data import ImageDataset
+from graphdistill.core.evaluate_images import ImageProtocol, valid_score
+from graphdistill.core.report import NO_PROGRESS, Progress
+from graphdistill.core.synthetic import SyntheticSet
+
+LOOKS = 5
+"""Looks at validation after the one at the start; each trains a network, so they are few."""
+PATIENCE = 3
+"""Looks without improvement before a run stops."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CondenseConfig:
+    """What distilling may be told."""
+
+    method: str = "dm"
+    """Name of the method; list prints them all."""
+    per_class: int = 10
+    """Images of each class in the set."""
+    steps: int | None = None
+    """Steps of a method that learns (default: the method's own)."""
+
+    def __post_init__(self) -> None:
+        if self.per_class < 1:
+            raise ValueError(f"--per-class must be 1 or more, got {self.per_class}")
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"--steps must be 1 or more, got {self.steps}")
+
+
+class Diverged(ArithmeticError):
+    """The loss or the set is not finite any more.
+
+    Attributes:
+        step: at which it was so.
+        good: the set that validation liked best until then.
+        good_step: the step that had it.
+    """
+
+    def __init__(self, step: int, loss: float, good: SyntheticSet, good_step: int):
+        super().__init__(f"the loss is {loss:g} or a pixel is not finite at step {step}")
+        self.step, self.good, self.good_step = step, good, good_step
+
+
+def distill_condense(
+    data: ImageDataset,
+    config: CondenseConfig = CondenseConfig(),
+    *,
+    generator: torch.Generator | None = None,
+    progress: Progress = NO_PROGRESS,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> SyntheticSet:
+    """Make a few images out of many, by the method that the config names.
+
+    Args:
+        data: the images. Training images are condensed; validation chooses among what was learnt.
+        config: method, images of each class, steps.
+        generator: for all that is drawn. (default: seed 0)
+        progress: shows a bar with the loss.
+        checkpoint: file to write the state to at every look. (default: none is written)
+        resume: whether to go on from that file, where it is there. (default: no)
+
+    Returns:
+        The set; ``meta`` has the method, the seconds and, of methods that learn, the looks at validation.
+
+    Raises:
+        ValueError: an unknown method, a class without enough images, steps where nothing is learnt, or a checkpoint
+            that does not belong to this run.
+        Diverged: the loss was not finite; the checkpoint stands at the last look, with half the step size.
+
+    Example:
+        >>> from graphdistill import datasets
+        >>> small = distill_condense(datasets.load("digits"), CondenseConfig(method="herding", per_class=1))
+        >>> len(small), small.nbytes
+        (10, 650)
+    """
+    generator = randomness.generator(0, "condense") if generator is None else generator
+    method, real = methods.find(config.method), RealImages.of(data)
+    real.check_per_class(config.per_class)
+    facts = {"method": config.method, "dataset": data.name, "per_class": config.per_class}
+    if hasattr(method, "select"):
+        if config.steps is not None:
+            raise ValueError(f"--steps is for methods that learn, but {config.method} only selects; leave it out")
+        start = time.perf_counter()
+        rows = method.select(real, config.per_class, generator)
+        return frozen(real.x[rows], real.y[rows], {**facts, "seconds": time.perf_counter() - start})
+    recipe: Recipe = method.recipe(config.per_class)
+    recipe = replace(recipe, steps=config.steps or recipe.steps)
+    protocol = ImageProtocol(data, augment=Augment().each)
+    return distill(
+        real,
+        config.per_class,
+        recipe,
+        validate=lambda small: valid_score(protocol, small),
+        generator=generator,
+        facts=facts,
+        progress=progress,
+        checkpoint=checkpoint,
+        resume=resume,
+    )
+
+
+def distill(
+    real: RealImages,
+    per_class: int,
+    recipe: Recipe,
+    *,
+    validate: Callable[[SyntheticSet], float],
+    generator: torch.Generator,
+    start: LearnableSet | None = None,
+    facts: Mapping[str, object] | None = None,
+    progress: Progress = NO_PROGRESS,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> SyntheticSet:
+    """Learn a set by a recipe, and return it as validation liked it best.
+
+    What it begins with, random real images, is a candidate, too: where learning does not help they are what comes
+    out. Every draw is by the number of its step, so a run that was cut and taken up again ends in the same bytes.
+
+    Args:
+        real: the training images.
+        per_class: images of each class.
+        recipe: objective, networks, augmentation, steps.
+        validate: score of a set on validation, larger is better; asked at the start and 5 times on the way.
+        generator: one number is drawn from it, the seed of all else.
+        start: what to begin with, learnt in place; with logits, labels are learnt, too. (default: real images)
+        facts: what to write into ``meta``, and to compare where a run is taken up again. (default: nothing)
+        progress: shows a bar with the loss.
+        checkpoint: file to write the state to at every look. (default: none is written)
+        resume: whether to go on from that file, where it is there. (default: no)
+
+    Raises:
+        ValueError: the checkpoint does not belong to this run.
+        Diverged: as in :func:`distill_condense`.
+    """
+    begun = time.perf_counter()
+    seed = int(torch.randint(2**62, (), generator=generator))
+    facts = {**(facts or {}), "steps": recipe.steps, "seed": seed}
+    rows = real.pick(per_class, randomness.generator(seed, "start"))
+    small = LearnableSet(real.x[rows], real.y[rows]) if start is None else start
+    states = States(recipe.schedule, real.shape, real.num_classes, seed)
+    # Looks are where a fresh network comes, so that a checkpoint need not hold one.
+    every = math.ceil(recipe.steps / LOOKS / recipe.schedule.outer) * recipe.schedule.outer
+    state = Checkpoint.start(small.parameters(), facts)
+    if resume and checkpoint is not None and checkpoint.is_file():
+        state = read_checkpoint(checkpoint, facts)
+        _load(small, state.now)
+    momentum, step, spent = _copies(state.momentum), state.step, state.seconds
+    with progress.step(f"distilling by {facts.get('method', 'a recipe')}", recipe.steps) as advance:
+        advance(step)
+        while True:
+            due = step % every == 0 or step == recipe.steps
+            if due and step not in dict(state.looks):
+                score = validate(small.freeze())
+                seconds = spent + time.perf_counter() - begun
+                state = state.look(step, score, _copies(small.parameters()), _copies(momentum), seconds)
+                if checkpoint is not None:
+                    write_checkpoint(checkpoint, state)
+            if step == recipe.steps or state.looks_since_best >= PATIENCE:
+                break
+            draws, done = randomness.generator(seed, "step", step), step / recipe.steps
+            loss = recipe.objective.accumulate(Step(small, real, states.at(step), recipe.augment, draws, done))
+            _descend(small.parameters(), momentum, recipe.lr * state.scale, recipe.momentum)
+            small.clip()
+            if not (math.isfinite(loss) and all(bool(p.isfinite().all()) for p in small.parameters().values())):
+                if checkpoint is not None:
+                    write_checkpoint(checkpoint, state.slower())
+                _load(small, state.best)
+                raise Diverged(step, loss, small.freeze(facts), state.best_look[0])
+            states.train(small, step, randomness.generator(seed, "training", step), recipe.augment)
+            step += 1
+            advance(1, f"loss {loss:.4g}")
+    _load(small, state.best)
+    chosen, valid = state.best_look
+    told = {"chosen_step": chosen, "valid": valid, "looks": [list(look) for look in state.looks]}
+    settings = {"lr": recipe.lr, "momentum": recipe.momentum, "schedule": asdict(recipe.schedule)}
+    return small.freeze({**facts, **settings, **told, "seconds": spent + time.perf_counter() - begun})
+
+
+def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in tensors.items()}
+
+
+@torch.no_grad()
+def _load(small: LearnableSet, tensors: Mapping[str, Tensor]) -> None:
+    for name, value in small.parameters().items():
+        value.copy_(tensors[name])
+
+
+@torch.no_grad()
+def _descend(parameters: Mapping[str, Tensor], momentum: Mapping[str, Tensor], lr: float, decay: float) -> None:
+    """One step of SGD with momentum."""
+    for name, value in parameters.items():
+        if value.grad is not None:
+            momentum[name].mul_(decay).add_(value.grad)
+        value.sub_(lr * momentum[name])
+        value.grad = None

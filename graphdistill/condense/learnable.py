@@ -1,0 +1,79 @@
+"""What is learnt while matching: images and, if they are soft, their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from graphdistill.core.synthetic import SyntheticSet, class_weights, eight_bits, soft_labels
+
+
+class LearnableSet:
+    """Images with gradients and labels, hard or soft; :meth:`freeze` makes a :class:`SyntheticSet` of it.
+
+    Soft labels are learnt too, as logits: their softmax always sums to 1. The class that an image stands for stays.
+
+    Args:
+        x: first images, float ``[n, channels, height, width]``; copied.
+        y: class of each, long ``[n]``.
+        logits: first logits of soft labels, float ``[n, C]``; copied. (default: labels are hard)
+
+    Raises:
+        ValueError: lengths differ.
+
+    Example:
+        >>> small = LearnableSet(torch.rand(2, 1, 8, 8), torch.tensor([0, 1]))
+        >>> small.x.requires_grad, small.labels.tolist(), len(small.freeze())
+        (True, [0, 1], 2)
+    """
+
+    def __init__(self, x: Tensor, y: Tensor, logits: Tensor | None = None):
+        for name, value in (("y", y), ("logits", logits)):
+            if value is not None and len(value) != len(x):
+                raise ValueError(f"{name} has {len(value)} entries but there are {len(x)} images; give each image one")
+        self.x = x.detach().clone().requires_grad_()
+        self.y = y.clone()
+        self.logits = None if logits is None else logits.detach().clone().requires_grad_()
+
+    @property
+    def labels(self) -> Tensor:
+        """What a network is trained with: long ``[n]``, or float ``[n, C]`` that gradients run through."""
+        return self.y if self.logits is None else self.logits.softmax(dim=1)
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The tensors that are learnt, by name."""
+        return {"x": self.x} if self.logits is None else {"x": self.x, "logits": self.logits}
+
+    @torch.no_grad()
+    def clip(self) -> None:
+        """Put pixels that a step took out of 0 to 1 back to its border."""
+        self.x.clamp_(0, 1)
+
+    @torch.no_grad()
+    def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
+        """The set as it is stored, trained on and judged: 8 bits a pixel, as the real images have.
+
+        Args:
+            meta: facts to keep with it. (default: none)
+        """
+        return frozen(self.x, self.labels, meta)
+
+
+def frozen(x: Tensor, y: Tensor, meta: Mapping[str, object] | None = None) -> SyntheticSet:
+    """Images and labels as a set, each pixel rounded to 8 bits and each soft label to a byte a class.
+
+    Distilled and real images alike pass through here, so that equal bytes mean equal precision.
+
+    Args:
+        x: images, float ``[n, channels, height, width]``.
+        y: long ``[n]``, or float ``[n, C]`` with rows that sum to 1.
+        meta: facts to keep with it. (default: none)
+
+    Example:
+        >>> frozen(torch.rand(4, 1, 8, 8), torch.arange(4)).nbytes
+        260
+    """
+    y = soft_labels(y.detach(), "multiclass") if y.is_floating_point() else y.clone()
+    return SyntheticSet(eight_bits(x.detach()), y, class_weights(y), meta=dict(meta or {}))

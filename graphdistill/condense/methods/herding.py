@@ -1,0 +1,38 @@
+r"""Herding: real images whose running mean stays nearest to the mean of their class.
+
+.. math:: i_t = \arg\min_{i \notin S} \Big\| \mu_c - \frac{1}{t} \Big(\phi(x_i) + \sum_{j \in S} \phi(x_j)\Big) \Big\|
+
+:math:`\phi` is the image itself, its pixels: on small images of one object in the middle they compare well, and no
+network has to be trained first (a guess; the literature mostly takes a trained network's features). Nothing is drawn.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graphdistill.condense.real import RealImages
+
+PAPER = "Welling, ICML 2009; as in Rebuffi et al., CVPR 2017, https://arxiv.org/abs/1611.07725"
+
+
+def select(real: RealImages, per_class: int, generator: torch.Generator) -> Tensor:
+    """Numbers of ``per_class`` images of each class, classes one after another, in the order of choice."""
+    return torch.cat([rows[herd(real.x[rows].flatten(1), per_class)] for rows in real.members])
+
+
+def herd(x: Tensor, size: int) -> Tensor:
+    """Rows of ``x`` (``[n, d]``) whose running mean follows the mean of all, long ``[size]``.
+
+    Example:
+        >>> herd(torch.tensor([[0.0], [1.0], [5.0]]), 2).tolist()
+        [1, 2]
+    """
+    mean, total = x.mean(dim=0), torch.zeros_like(x[0])
+    chosen: list[int] = []
+    for count in range(1, size + 1):
+        far = (mean - (total + x) / count).square().sum(dim=1)
+        far[chosen] = torch.inf
+        chosen.append(int(far.argmin()))
+        total = total + x[chosen[-1]]
+    return torch.tensor(chosen)

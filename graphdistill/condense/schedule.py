@@ -1,0 +1,78 @@
+"""Against which states of a network a set is matched: fresh ones, and ones that were trained on the set for a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from graphdistill.condense.augment import NO_AUGMENT, Augment
+from graphdistill.condense.learnable import LearnableSet
+from graphdistill.core.convnet import ConvNet
+from graphdistill.core.randomness import scoped
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A fresh network every ``outer`` steps, trained on the set for ``inner`` steps after each of them.
+
+    Nothing of a network lives on when the next one comes: there, a run can be cut and taken up again.
+
+    Attributes:
+        outer: steps that a network is matched for. (default: 1, a fresh network each time)
+        inner: training steps on the set between two of them. (default: 0)
+        lr: step size of that training, SGD with momentum 0.5 (DC's values).
+    """
+
+    outer: int = 1
+    inner: int = 0
+    lr: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.outer < 1:
+            raise ValueError(f"outer must be 1 or more, got {self.outer}")
+        if self.inner < 0:
+            raise ValueError(f"inner must be 0 or more, got {self.inner}")
+
+    def begins(self, step: int) -> bool:
+        """Whether step number ``step``, counted from 0, begins with a fresh network."""
+        return step % self.outer == 0
+
+
+class States:
+    """The network of each step.
+
+    Args:
+        schedule: when networks change.
+        shape: channels, height and width of an image.
+        num_classes: number of classes.
+        seed: of the networks' weights.
+    """
+
+    def __init__(self, schedule: Schedule, shape: tuple[int, int, int], num_classes: int, seed: int):
+        self.schedule, self.shape, self.num_classes, self.seed = schedule, shape, num_classes, seed
+        self.net: ConvNet | None = None
+        self.optimizer: torch.optim.Optimizer | None = None
+
+    def at(self, step: int) -> ConvNet:
+        """The network of a step; steps are asked for in turn, beginning with one that has a fresh network."""
+        if self.schedule.begins(step):
+            with scoped(self.seed, "matched network", step):
+                self.net = ConvNet(self.shape, self.num_classes)
+            self.optimizer = torch.optim.SGD(self.net.parameters(), lr=self.schedule.lr, momentum=0.5)
+        assert self.net is not None
+        return self.net
+
+    def train(self, small: LearnableSet, step: int, generator: torch.Generator, augment: Augment = NO_AUGMENT) -> None:
+        """Train the network of a step on the set, unless the next step has another one."""
+        if self.schedule.begins(step + 1):
+            return
+        assert self.net is not None
+        assert self.optimizer is not None
+        x, y = small.x.detach(), small.labels.detach()
+        for _ in range(self.schedule.inner):
+            loss = F.cross_entropy(self.net(augment.each(x, generator)), y)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()

@@ -1,0 +1,18 @@
+"""A step on easy images, for tests of objectives."""
+
+from __future__ import annotations
+
+from graphdistill.condense.augment import Augment
+from graphdistill.condense.learnable import LearnableSet
+from graphdistill.condense.objective import Step
+from graphdistill.core.convnet import ConvNet
+from graphdistill.core.randomness import scoped
+from tests.condense.samples import real, seeded
+
+
+def step_of(augment: Augment, *, per_class: int = 1, classes: int = 3, seed: int = 0, done: float = 0.5) -> Step:
+    images = real(classes=classes)
+    rows = images.pick(per_class, seeded(seed + 7))
+    with scoped(seed, "weights"):
+        net = ConvNet(images.shape, classes, width=4)
+    return Step(LearnableSet(images.x[rows], images.y[rows]), images, net, augment, seeded(seed), done)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from graphdistill.condense.augment import NO_AUGMENT, Augment
+from graphdistill.condense.methods import dc
+from graphdistill.condense.schedule import Schedule
+from tests.condense.methods.steps import step_of
+from tests.condense.samples import real
+from tests.reference import row_distance_naive
+
+
+def test_the_loss_is_the_sum_over_classes_number_by_number() -> None:
+    here, images = step_of(NO_AUGMENT, per_class=2), real()
+    loss, wanted = dc.GradientMatch(batch=100).accumulate(here), 0.0
+    for label in range(3):
+        sides = []
+        for x, y in ((images.x, images.y), (here.small.x, here.small.y)):
+            here.net.zero_grad()
+            F.cross_entropy(here.net(x[y == label]), y[y == label]).backward()
+            sides.append([p.grad.clone() for p in here.net.parameters()])  # type: ignore[union-attr]
+        wanted += row_distance_naive(sides[0], sides[1])
+    assert loss == pytest.approx(wanted, rel=1e-4)
+
+
+def test_the_gradient_points_downhill() -> None:
+    here = step_of(NO_AUGMENT)
+    before = dc.GradientMatch(batch=100).accumulate(here)
+    assert here.small.x.grad is not None
+    assert all(p.grad is None for p in here.net.parameters())
+    with torch.no_grad():
+        here.small.x -= 0.01 * here.small.x.grad / here.small.x.grad.norm()
+    assert dc.GradientMatch(batch=100).accumulate(here) < before
+
+
+def test_all_images_are_learnt_and_a_class_sees_only_its_own() -> None:
+    one, other = step_of(NO_AUGMENT, per_class=2), step_of(NO_AUGMENT, per_class=2)
+    with torch.no_grad():
+        other.small.x[4:] = 0.5  # the last class
+    for here in (one, other):
+        dc.GradientMatch(batch=100).accumulate(here)
+    assert one.small.x.grad is not None
+    assert other.small.x.grad is not None
+    assert bool((one.small.x.grad.flatten(1).norm(dim=1) > 0).all())
+    torch.testing.assert_close(one.small.x.grad[:4], other.small.x.grad[:4], rtol=0, atol=0)
+
+
+def test_networks_are_trained_between_matches_only_where_a_class_has_more_images_than_one() -> None:
+    assert dc.recipe(1).schedule == Schedule()
+    assert dc.recipe(10).schedule.inner > 0
+    assert dc.recipe(10).augment == NO_AUGMENT != Augment()

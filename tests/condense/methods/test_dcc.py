@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from graphdistill.condense.augment import NO_AUGMENT, Augment
+from graphdistill.condense.methods import dc, dcc
+from tests.condense.methods.steps import step_of
+from tests.condense.samples import real
+from tests.reference import row_distance_naive
+
+
+@pytest.mark.parametrize("augment", [NO_AUGMENT, Augment()])
+@pytest.mark.parametrize("seed", range(3))
+def test_with_one_class_it_is_dc(augment: Augment, seed: int) -> None:
+    one, other = (step_of(augment, per_class=3, classes=1, seed=seed) for _ in range(2))
+    ours, theirs = dcc.ContrastiveMatch().accumulate(one), dc.GradientMatch().accumulate(other)
+    assert ours == pytest.approx(theirs, rel=1e-5, abs=1e-6)
+    torch.testing.assert_close(one.small.x.grad, other.small.x.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_the_loss_is_that_of_the_mean_gradient_of_classes() -> None:
+    here, images = step_of(NO_AUGMENT, per_class=2), real()
+    loss = dcc.ContrastiveMatch(batch=100).accumulate(here)
+    sides = []
+    for x, y in ((images.x, images.y), (here.small.x, here.small.y)):
+        # All classes have the same number of images, so the mean over classes is the mean over images.
+        here.net.zero_grad()
+        F.cross_entropy(here.net(x), y).backward()
+        sides.append([p.grad.clone() for p in here.net.parameters()])  # type: ignore[union-attr]
+    assert loss == pytest.approx(row_distance_naive(sides[0], sides[1]), rel=1e-3)
+
+
+def test_it_begins_class_by_class() -> None:
+    for done, same in ((0.0, True), (0.24, True), (0.25, False), (0.9, False)):
+        one, other = (step_of(NO_AUGMENT, done=done) for _ in range(2))
+        ours, theirs = dcc.ContrastiveMatch().accumulate(one), dc.GradientMatch().accumulate(other)
+        assert (ours == theirs) == same
+
+
+def test_the_recipe_is_that_of_dsa_but_for_the_objective() -> None:
+    recipe = dcc.recipe(10)
+    assert (recipe.schedule, recipe.lr, recipe.augment) == (dc.recipe(10).schedule, dc.recipe(10).lr, Augment())

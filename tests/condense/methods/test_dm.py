@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from graphdistill.condense.augment import NO_AUGMENT, Augment
+from graphdistill.condense.methods import dm
+from tests.condense.methods.steps import step_of
+from tests.condense.samples import real
+from tests.reference import class_distance_naive
+
+
+def test_the_loss_is_the_distance_of_class_means_row_by_row() -> None:
+    here, images = step_of(NO_AUGMENT, per_class=2), real()
+    loss = dm.MomentMatch(batch=100).accumulate(here)
+    theirs, ours = here.net.embed(images.x).detach(), here.net.embed(here.small.x).detach()
+    assert loss == pytest.approx(class_distance_naive(theirs, images.y, ours, here.small.y), rel=1e-4)
+
+
+def test_the_gradient_is_that_of_the_loss() -> None:
+    here, images = step_of(NO_AUGMENT), real()
+    dm.MomentMatch(batch=100).accumulate(here)
+    means = torch.stack([here.net.embed(images.x[rows]).mean(dim=0) for rows in images.members]).detach()
+    loss = (here.net.embed(here.small.x) - means).square().sum()
+    (wanted,) = torch.autograd.grad(loss, here.small.x)
+    torch.testing.assert_close(here.small.x.grad, wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_both_sides_see_the_same_augmentation() -> None:
+    """Where the set is the training images themselves, no augmentation tells the two apart."""
+    images = real()
+    here = step_of(Augment(), per_class=12)
+    with torch.no_grad():
+        here.small.x.copy_(images.x[torch.cat(images.members)])
+    for _ in range(10):
+        assert dm.MomentMatch(batch=12).accumulate(here) == pytest.approx(0, abs=1e-8)
+
+
+def test_the_step_grows_with_the_images_of_a_class() -> None:
+    assert dm.recipe(10).lr == pytest.approx(10 * dm.recipe(1).lr)
+    assert dm.recipe(1).augment == Augment()

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from graphdistill.condense.augment import NO_AUGMENT, Augment
+from graphdistill.condense.methods import dc, dsa
+from tests.condense.methods.steps import step_of
+from tests.condense.samples import real
+
+
+def test_it_is_dc_with_the_augmentation() -> None:
+    assert dsa.recipe(10) == replace(dc.recipe(10), augment=Augment())
+
+
+def test_without_operations_it_is_dc_bit_for_bit() -> None:
+    one, other = step_of(NO_AUGMENT), step_of(Augment(()))
+    assert dc.recipe(1).objective.accumulate(one) == dsa.recipe(1).objective.accumulate(other)
+    assert torch.equal(one.small.x.grad, other.small.x.grad)  # type: ignore[arg-type]
+
+
+def test_both_sides_see_the_same_draw() -> None:
+    """Where the set is the training images themselves, no augmentation tells the two apart."""
+    images = real()
+    here = step_of(Augment(), per_class=12)
+    with torch.no_grad():
+        here.small.x.copy_(images.x[torch.cat(images.members)])
+    for _ in range(5):
+        assert dc.GradientMatch(batch=12).accumulate(here) < 1e-3

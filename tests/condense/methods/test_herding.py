@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphdistill.condense.methods import herding
+from tests.condense.samples import real, seeded
+from tests.reference import herd_naive
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(3, 9), st.integers(0, 99), st.data())
+def test_as_by_trying_every_row(rows: int, seed: int, data: st.DataObject) -> None:
+    # Of two rows both are as far from their mean, so there are three or more.
+    x = torch.rand(rows, 3, generator=seeded(seed), dtype=torch.float64)
+    size = data.draw(st.integers(1, rows))
+    assert herding.herd(x, size).tolist() == herd_naive(x, size)
+
+
+def test_the_mean_of_the_chosen_is_nearer_to_that_of_the_class_than_a_random_one() -> None:
+    images = real()
+    rows = herding.select(images, 4, seeded())
+    assert images.y[rows].tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    for label, members in enumerate(images.members):
+        mean = images.x[members].mean(dim=0)
+        chosen = images.x[rows[images.y[rows] == label]].mean(dim=0)
+        assert (chosen - mean).norm() < (images.x[members[:4]].mean(dim=0) - mean).norm()

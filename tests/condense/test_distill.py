@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from graphdistill.condense import methods
+from graphdistill.condense.augment import NO_AUGMENT
+from graphdistill.condense.checkpoint import read_checkpoint
+from graphdistill.condense.distill import CondenseConfig, Diverged, distill, distill_condense
+from graphdistill.condense.learnable import LearnableSet
+from graphdistill.condense.methods.dm import MomentMatch
+from graphdistill.condense.objective import Objective, Recipe, Step
+from graphdistill.condense.schedule import Schedule
+from graphdistill.core.synthetic import SyntheticSet
+from tests.condense.samples import bars, real, seeded
+
+
+@dataclass(frozen=True)
+class ToGrey:
+    """An objective that pulls every pixel to 0.5, and can be told to fail."""
+
+    fails_at: float = 2.0
+
+    def accumulate(self, step: Step) -> float:
+        loss = (step.small.x - 0.5).square().sum()
+        loss.backward()
+        return math.nan if step.done >= self.fails_at else loss.item()
+
+
+class Cut(Exception):
+    """Somebody pulled the plug."""
+
+
+def recipe(objective: Objective | None = None, **changes: object) -> Recipe:
+    base = Recipe(objective=objective or MomentMatch(8), schedule=Schedule(), augment=NO_AUGMENT, steps=10, lr=0.05)
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def grey(small: SyntheticSet) -> float:
+    """A score that likes grey images."""
+    assert isinstance(small.data, torch.Tensor)
+    return -float((small.data - 0.5).abs().mean())
+
+
+def run(what: Recipe, validate=grey, seed: int = 0, **more) -> SyntheticSet:
+    return distill(real(), 2, what, validate=validate, generator=seeded(seed), **more)
+
+
+def same(one: SyntheticSet, other: SyntheticSet) -> bool:
+    assert isinstance(one.data, torch.Tensor)
+    assert isinstance(other.data, torch.Tensor)
+    return torch.equal(one.data, other.data) and torch.equal(one.y, other.y)
+
+
+def test_it_learns_and_says_what_it_did() -> None:
+    small = run(recipe(ToGrey()))
+    assert small.y.tolist() == [0, 0, 1, 1, 2, 2]
+    assert isinstance(small.data, torch.Tensor)
+    assert float((small.data - 0.5).abs().max()) < 0.3
+    looks = small.meta["looks"]
+    assert isinstance(looks, list)
+    assert [step for step, _ in looks] == [0, 2, 4, 6, 8, 10]
+    assert small.meta["chosen_step"] == 10
+    assert small.meta["valid"] == looks[-1][1]
+
+
+def test_soft_labels_are_learnt_along(tmp_path: Path) -> None:
+    def start() -> LearnableSet:
+        x, y = real().draw(1, seeded(3))
+        return LearnableSet(x, y, 3 * torch.eye(3)[y])
+
+    what = replace(methods.find("dc").recipe(2), steps=10, lr=0.1)
+    whole = run(what, lambda small: float(small.y.max()), start=start())
+    assert whole.y.shape == (3, 3)
+    assert whole.y.argmax(dim=1).tolist() == [0, 1, 2]
+    first = start().freeze()
+    small = start()
+    run(what, start=small, checkpoint=tmp_path / "c")
+    assert small.logits is not None
+    state = read_checkpoint(tmp_path / "c", {})
+    assert set(state.now) == {"x", "logits"}
+    assert not torch.equal(state.now["logits"].softmax(dim=1), first.y)
+
+
+def test_momentum_as_torch_has_it() -> None:
+    seen: list[torch.Tensor] = []
+    run(recipe(ToGrey(), steps=5), lambda small: seen.append(small.data) or float(len(seen)))  # type: ignore[func-returns-value]
+    x = torch.nn.Parameter(seen[0].clone())
+    optimizer = torch.optim.SGD([x], lr=0.05, momentum=0.5)
+    for after in seen[1:]:
+        optimizer.zero_grad()
+        (x - 0.5).square().sum().backward()
+        optimizer.step()
+        torch.testing.assert_close(after, x.detach(), rtol=0, atol=0.01)
+
+
+def test_validation_chooses_and_the_start_is_a_candidate() -> None:
+    start = run(recipe(ToGrey()), lambda small: -grey(small))
+    assert start.meta["chosen_step"] == 0
+    scores = iter([0.1, 0.2, 0.9, 0.3, 0.4, 0.5])
+    middle = run(recipe(ToGrey()), lambda small: next(scores))
+    assert (middle.meta["chosen_step"], middle.meta["valid"]) == (4, 0.9)
+    assert grey(start) < grey(middle) < grey(run(recipe(ToGrey())))
+
+
+def test_patience_stops_early() -> None:
+    scores = iter([0.1, 0.9, 0.3, 0.4, 0.5])
+    small = run(recipe(ToGrey()), lambda small: next(scores))
+    assert [step for step, _ in small.meta["looks"]] == [0, 2, 4, 6, 8]  # type: ignore[attr-defined]
+
+
+def test_the_same_seed_gives_the_same_bytes_and_the_global_generator_is_left_alone() -> None:
+    before = torch.get_rng_state()
+    for name in methods.names():
+        config = CondenseConfig(method=name, per_class=2)
+        what = methods.find(name)
+        if hasattr(what, "recipe"):
+            one, other, third = (run(replace(what.recipe(2), steps=6), seed=seed) for seed in (1, 1, 2))
+        else:
+            one, other, third = (distill_condense(bars(), config, generator=seeded(seed)) for seed in (1, 1, 2))
+        assert same(one, other), name
+        assert name in ("herding", "k-center", "k-means-nearest") or not same(one, third), name
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", ["dm", "dsa", "dcc"])
+@pytest.mark.parametrize("cut", [1, 3])
+def test_a_run_that_was_cut_and_taken_up_ends_in_the_same_bytes(name: str, cut: int, tmp_path: Path) -> None:
+    what, path = replace(methods.find(name).recipe(2), steps=20), tmp_path / "checkpoint"
+    whole = run(what)
+    left = cut
+
+    def pull_the_plug(small: SyntheticSet) -> float:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Cut
+        return grey(small)
+
+    with pytest.raises(Cut):
+        run(what, pull_the_plug, checkpoint=path)
+    assert 0 <= read_checkpoint(path, {}).step < 20
+    again = run(what, checkpoint=path, resume=True)
+    assert same(whole, again)
+    assert again.meta["looks"] == whole.meta["looks"]
+    # Taken up once more, it is done already.
+    assert same(whole, run(what, pull_the_plug, checkpoint=path, resume=True))
+
+
+def test_without_resume_a_checkpoint_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    run(recipe(ToGrey()), checkpoint=path)
+    first = read_checkpoint(path, {})
+    run(recipe(ToGrey()), seed=1, checkpoint=path)
+    assert read_checkpoint(path, {}).facts != first.facts
+
+
+def test_another_seed_may_not_take_it_up(tmp_path: Path) -> None:
+    run(recipe(ToGrey()), checkpoint=tmp_path / "c")
+    with pytest.raises(ValueError, match="was written with seed"):
+        run(recipe(ToGrey()), seed=1, checkpoint=tmp_path / "c", resume=True)
+
+
+def test_a_loss_that_is_no_number_stops_with_the_step_and_leaves_a_way_on(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    with pytest.raises(Diverged, match="the loss is nan or a pixel is not finite at step 5") as caught:
+        run(recipe(ToGrey(fails_at=0.5)), checkpoint=path)
+    assert (caught.value.step, caught.value.good_step) == (5, 4)
+    state = read_checkpoint(path, {})
+    assert (state.step, state.scale) == (4, 0.5)
+    again = run(recipe(ToGrey()), checkpoint=path, resume=True)
+    assert again.meta["chosen_step"] == 10
+    assert grey(again) > grey(caught.value.good)
+
+
+def test_pixels_that_are_not_finite_stop_it_too() -> None:
+    with pytest.raises(Diverged, match="a pixel is not finite at step 0") as caught:
+        run(recipe(ToGrey(), lr=math.nan))
+    assert bool(torch.as_tensor(caught.value.good.data).isfinite().all())
+
+
+def test_looks_are_where_fresh_networks_come() -> None:
+    small = run(recipe(ToGrey(), steps=11, schedule=Schedule(outer=4)))
+    assert [step for step, _ in small.meta["looks"]] == [0, 4, 8, 11]  # type: ignore[attr-defined]
+
+
+def test_any_method_by_its_name() -> None:
+    small = distill_condense(bars(), CondenseConfig(method="dm", per_class=1, steps=2), generator=seeded())
+    assert (len(small), small.meta["method"], small.meta["dataset"]) == (3, "dm", "bars")
+    chosen = distill_condense(bars(), CondenseConfig(method="herding", per_class=2))
+    assert (len(chosen), chosen.meta["per_class"]) == (6, 2)
+    assert isinstance(chosen.meta["seconds"], float)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"method": "dmm"}, "--method 'dmm' is unknown. Did you mean dm"),
+        ({"per_class": 13}, "--per-class 13 is more than the 12 training images of class 0; give 12 or less"),
+        ({"per_class": 0}, "--per-class must be 1 or more, got 0"),
+        ({"steps": 0}, "--steps must be 1 or more, got 0"),
+        ({"method": "random", "steps": 5}, "--steps is for methods that learn, but random only selects; leave it out"),
+    ],
+)
+def test_words_that_cannot_be(words: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        distill_condense(bars(), CondenseConfig(**{"per_class": 2, **words}))  # type: ignore[arg-type]
+
+
+def test_a_class_without_training_images_is_named() -> None:
+    data = bars()
+    data = replace(data, train=data.train[data.y[data.train] != 1])
+    with pytest.raises(ValueError, match="class 1 of 0 to 2 has no training image"):
+        distill_condense(data, CondenseConfig(per_class=1))
+
+
+def test_dm_beats_the_random_images_it_began_with() -> None:
+    """On validation, which chose; the honest rows are those of the command."""
+    small = distill_condense(bars(), CondenseConfig(method="dm", per_class=1, steps=30), generator=seeded())
+    looks = small.meta["looks"]
+    assert isinstance(looks, list)
+    assert small.meta["valid"] >= looks[0][1]

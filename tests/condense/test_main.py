@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import graphdistill.condense.__main__ as command
+import graphdistill.condense.distill as distill_module
+from graphdistill import __version__
+from graphdistill.condense import methods
+from graphdistill.condense.methods.dm import MomentMatch
+from graphdistill.core import cli
+from graphdistill.core.evaluate_images import ImageProtocol
+from graphdistill.core.fit import FitConfig
+from graphdistill.core.storage import load_set
+from tests.condense.samples import bars
+
+ROOT = Path(__file__).parents[2]
+SMALL = ("--per-class", 2, "--steps", 5, "--networks", 2, "--seeds", 2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_trainings():
+    """How well networks are trained is measured elsewhere."""
+    short = partial(ImageProtocol, fit=FitConfig(steps=10, eval_every=5))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distill_module, "PATIENCE", 9)  # validation has nothing to say of images that easy
+        patch.setattr(command, "ImageProtocol", short)
+        patch.setattr(distill_module, "ImageProtocol", short)
+        yield
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> Path:
+    """An npz file of images with bars."""
+    data = bars()
+    pixels, y = (data.images[:, 0] * 255).to(torch.uint8).numpy(), data.y.numpy()
+    path = tmp_path_factory.mktemp("data") / "bars.npz"
+    np.savez(path, train_images=pixels[:54], train_labels=y[:54], test_images=pixels[54:], test_labels=y[54:])
+    return path
+
+
+@pytest.fixture(scope="module")
+def journey(images, tmp_path_factory):
+    """The output of one run, and what it printed."""
+    output = tmp_path_factory.mktemp("run") / "out"
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert run("--dataset", images, "--output", output, *SMALL) == 0
+    return output, printed.getvalue()
+
+
+def run(*words) -> int:
+    return cli.run(command.main, command.Command, prog="condense", description="Test.", argv=[str(w) for w in words])
+
+
+def test_the_journey_from_images_to_the_report(journey):
+    output, printed = journey
+    assert {p.name for p in output.iterdir()} == {
+        "set.safetensors",
+        "card.json",
+        "results.json",
+        "results.csv",
+        "images.png",
+    }
+    small = load_set(output)
+    assert (len(small), small.nbytes) == (6, 6 * 65)
+    assert small.meta["method"] == "dm"
+    results = json.loads((output / "results.json").read_text(encoding="utf-8"))
+    rows = {row["name"]: row for row in results["rows"]}
+    assert list(rows) == [
+        "distilled set",
+        "random images, equal bytes",
+        "all the data",
+        "untrained network",
+        "logistic regression on the same set",
+        "majority class",
+    ]
+    for name in list(rows)[:2]:
+        assert (len(rows[name]["test"]), rows[name]["nbytes"], rows[name]["graphs"]) == (4, 390, 6)
+    assert rows["distilled set"]["distill_seconds"] > 0
+    assert rows["all the data"]["nbytes"] == results["facts"]["raw_bytes"] > 390
+    assert len(results["facts"]["sets"]) == 2
+    assert "break_even_trainings" in results["facts"]
+    assert "istilling" in printed
+    assert "pays for itself" in printed
+    assert "images" in printed
+    for name in ("results.json", "results.csv", "card.json"):
+        assert str(output.parent.parent) not in (output / name).read_text(encoding="utf-8")
+
+
+def test_the_same_seed_gives_the_same_files(journey, images, tmp_path):
+    assert run("--dataset", images, "--output", tmp_path / "again", *SMALL, "--quiet") == 0
+    for name in ("set.safetensors", "images.png"):
+        assert (journey[0] / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    tests = [
+        json.loads((o / "results.json").read_text(encoding="utf-8"))["rows"] for o in (journey[0], tmp_path / "again")
+    ]
+    assert [row["test"] for row in tests[0]] == [row["test"] for row in tests[1]]
+
+
+def test_ctrl_c_and_resume_end_in_the_same_set(journey, images, tmp_path, monkeypatch, capsys):
+    output, accumulate, calls = tmp_path / "out", MomentMatch.accumulate, []
+
+    def interrupted(self, step):
+        calls.append(1)
+        if len(calls) == 8:  # in the second set
+            raise KeyboardInterrupt
+        return accumulate(self, step)
+
+    monkeypatch.setattr(MomentMatch, "accumulate", interrupted)
+    assert run("--dataset", images, "--output", output, *SMALL) == 1
+    assert "interrupted; no results were written; --resume goes on at the last look" in capsys.readouterr().err
+    assert {p.name for p in output.iterdir()} == {"checkpoint-0.safetensors", "checkpoint-1.safetensors"}
+    monkeypatch.setattr(MomentMatch, "accumulate", accumulate)
+    assert run("--dataset", images, "--output", output, *SMALL, "--resume", "--quiet") == 0
+    assert (output / "set.safetensors").read_bytes() == (journey[0] / "set.safetensors").read_bytes()
+    assert not list(output.glob("checkpoint*"))
+
+
+def test_a_loss_that_is_no_number_stops_with_a_way_on(images, tmp_path, monkeypatch, capsys):
+    output, accumulate = tmp_path / "out", MomentMatch.accumulate
+    monkeypatch.setattr(MomentMatch, "accumulate", lambda self, step: float("nan") if step.done > 0.5 else 0.0)
+    assert run("--dataset", images, "--output", output, *SMALL) == 1
+    told = capsys.readouterr().err
+    assert "the loss is nan or a pixel is not finite at step 3 of the set of seed 0" in told
+    assert "last-good; run again with --resume" in told
+    assert len(load_set(output / "last-good")) == 6
+    monkeypatch.setattr(MomentMatch, "accumulate", accumulate)
+    assert run("--dataset", images, "--output", output, *SMALL, "--resume", "--quiet") == 0
+    assert (output / "results.json").is_file()
+
+
+def test_a_selection(images, tmp_path):
+    words = ("--method", "herding", "--dataset", images, "--output", tmp_path / "out", "--per-class", 2)
+    assert run(*words, "--networks", 1, "--seeds", 1, "--quiet") == 0
+    assert load_set(tmp_path / "out").meta["method"] == "herding"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--dataset", "nonsense"), "nonsense"),
+        (("--dataset", "digits-knn"), "--dataset digits-knn does not hold images"),
+        (("--method", "dmm"), "--method 'dmm' is unknown. Did you mean dm?"),
+        (("--per-class", 0), "--per-class must be 1 or more, got 0"),
+        (("--per-class", 5000), "--per-class 5000 is more than the"),
+        (("--method", "random", "--steps", 5), "--steps is for methods that learn"),
+        (("--steps", 0), "--steps must be 1 or more, got 0"),
+        (("--networks", 0), "--networks must be 1 or more, got 0"),
+        (("--seeds", 0), "--seeds must be 1 or more, got 0"),
+        (("--seed", -1), "--seed must be 0 or more, got -1"),
+        (("--resume",), "--resume: there is no checkpoint in"),
+        (("--per_clas", 3), "did you mean --per-class"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_exit_code_two(words, message, tmp_path, capsys):
+    assert run(*words, "--output", tmp_path / "out") == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert len(printed.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_set_that_validation_liked_best_is_saved(images, tmp_path, monkeypatch):
+    scores = iter([0.1] * 6 + [0.2, 0.9, 0.3, 0.3, 0.3, 0.3] + [0.5] * 6)
+    monkeypatch.setattr(distill_module, "valid_score", lambda protocol, small: next(scores))
+    words = ("--dataset", images, "--output", tmp_path / "out", *SMALL[:-1], 3, "--quiet")
+    assert run(*words) == 0
+    kept = load_set(tmp_path / "out").meta
+    assert (kept["valid"], kept["chosen_step"]) == (0.9, 1)
+    notes = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["notes"]
+    assert "Saved: the set of seed 1, which validation liked best." in notes
+
+
+def test_list_prints_all_methods_with_their_papers(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run("--method", "list") == 0
+    printed = capsys.readouterr().out
+    for name in methods.names():
+        line, paper = methods.about(name)
+        assert name in printed
+        assert line in printed
+        assert paper in printed
+
+
+def test_the_words_are_those_agreed_on():
+    words = {"method", "dataset", "root", "output", "per_class", "steps", "networks", "seeds", "seed"}
+    assert {f.name for f in command.Command.__dataclass_fields__.values()} == words | {"resume", "quiet", "debug"}
+
+
+def test_it_is_a_command():
+    words = [sys.executable, "-m", "graphdistill.condense", "--version"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT, env=environment)
+    assert done.stdout == f"graphdistill {__version__}\n"
