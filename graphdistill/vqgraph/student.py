@@ -83,9 +83,12 @@ class VQGraphStudent(MLP):  # type: ignore[misc]  # torch-geometric has no types
 
     def embed(self, z: Tensor) -> Tensor:
         """The last hidden layer from the output ``z`` of the first linear layer, or ``z`` if that is the only one."""
-        for norm, linear in zip(self.norms, [*self.lins[1:-1], None], strict=False):
-            z = F.dropout(F.relu(norm(z)), self.dropout[0], self.training)
-            z = z if linear is None else linear(z)
+        for number, norm in enumerate(self.norms, start=1):
+            z = F.relu(norm(z))
+            if self.training:  # a call that does nothing is a tenth of an answer for one node
+                z = F.dropout(z, self.dropout[0])
+            if number + 1 < len(self.lins):
+                z = self.lins[number](z)
         return z
 
     def head(self, h: Tensor) -> Tensor:
