@@ -95,7 +95,7 @@ def test_the_journey_from_a_graph_to_the_report(journey: tuple[Path, str]) -> No
     facts = found["facts"]
     assert set(facts["health"]) == {"perplexity", "live", "codes", "revivals"}
     assert facts["health"]["codes"] == 6
-    assert set(facts["milliseconds"]) == {"teacher", "student", "student, full batch"}
+    assert set(facts["milliseconds"]) == {"teacher", "teacher, PyG", "student", "student, full batch"}
     assert facts["config"]["num_codes"] == facts["command"]["num_codes"] == 6
     assert facts["peak_memory"] > 0
     assert "A small graph." in found["notes"]

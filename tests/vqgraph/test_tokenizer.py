@@ -38,13 +38,13 @@ def same(one: Tokenizer, other: Tokenizer) -> bool:
 @pytest.mark.parametrize("metric", get_args(Metric))
 def test_loss_and_gradients_are_those_of_the_dense_formula(metric: Metric, link: Link) -> None:
     one = tokenizer(5, metric=metric, link=link, edges=0.7, commitment=0.3)
-    one.codebook.start(one.encode(HIDDEN).detach(), generator(0))
+    one.start(HIDDEN, generator(0))
     one.double()
     h, x = HIDDEN.double(), DATA.x.double()
     value = one.loss(h, x, DATA.edge_index)[0]
     ours = torch.autograd.grad(value, list(one.parameters()))
 
-    z = h @ one.encode.weight.T + one.encode.bias
+    z = (h - one.mean) / one.deviation @ one.project.weight.T
     z = z / z.norm(dim=1, keepdim=True) if metric == "cosine" else z
     chosen = one.codebook.codes[nearest_code_naive(z, one.codebook.codes, "euclidean")[0]]
     q = chosen + (z - z.detach())  # the code's value, the row's gradient
@@ -57,6 +57,15 @@ def test_loss_and_gradients_are_those_of_the_dense_formula(metric: Metric, link:
         torch.testing.assert_close(our, other, rtol=1e-7, atol=1e-9)
 
 
+def test_hidden_rows_are_centred_and_scaled_and_dead_channels_left_alone() -> None:
+    h = torch.cat([100 + 5 * HIDDEN, torch.zeros(len(HIDDEN), 1)], dim=1)
+    one = Tokenizer(h.shape[1], 4, num_codes=3, dim=4)
+    one.start(h, generator(0))
+    torch.testing.assert_close(one.mean, h.mean(dim=0))
+    torch.testing.assert_close(one.deviation, h.std(dim=0, correction=0).index_fill(0, torch.tensor([-1]), 1.0))
+    assert float(one.encode(h).mean(dim=0).abs().max().detach()) < 1e-4
+
+
 def test_gradients_pass_straight_through_the_codes() -> None:
     one = tokenizer()
     fit(one)
@@ -64,8 +73,8 @@ def test_gradients_pass_straight_through_the_codes() -> None:
     assert torch.equal(q, one.codebook.codes[code])
     assert torch.equal(code, one(HIDDEN))
     factor = rows(*q.shape, 5)
-    (got,) = torch.autograd.grad((q * factor).sum(), one.encode.weight, retain_graph=True)
-    (want,) = torch.autograd.grad((z * factor).sum(), one.encode.weight)
+    (got,) = torch.autograd.grad((q * factor).sum(), one.project.weight, retain_graph=True)
+    (want,) = torch.autograd.grad((z * factor).sum(), one.project.weight)
     assert torch.equal(got, want)
 
 
