@@ -123,16 +123,8 @@ def table(report: Report) -> Table:
         ['set', 'graphs', 'bytes', 'GIN', 'average', 'distil\ns', 'train\ns']
     """
     networks = list(dict.fromkeys(row.network for row in report.rows if row.network is not None))
-    caption = [f"test {report.metric}, mean ± standard deviation over {_seeds(report.rows)}", *report.notes]
-    shown = Table(
-        title=Text(report.title),
-        caption=Text("\n".join(caption)),
-        caption_justify="left",
-        box=rich.box.SIMPLE_HEAD,
-        padding=0,
-        show_edge=False,
-        pad_edge=False,
-    )
+    shown = frame(report)
+    shown.padding = 0
     shown.add_column("set")
     for header in (report.entries, "bytes", *networks):
         shown.add_column(header, justify="right")
@@ -152,6 +144,26 @@ def table(report: Report) -> Table:
             _total(rows),
         )
     return shown
+
+
+def frame(report: Report, unit: str = "") -> Table:
+    """An empty table under the report's title, what its numbers are and its notes below.
+
+    Example:
+        >>> row = Row(name="all the data", network="GIN", test=(0.7,), valid=(0.8,), nbytes=900, graphs=3)
+        >>> str(frame(Report(title="demo", metric="accuracy", rows=(row,)), unit="in %").caption)
+        'test accuracy in %, mean ± standard deviation over 1 seed'
+    """
+    what = f"test {report.metric} {unit}".strip()
+    caption = [f"{what}, mean ± standard deviation over {_seeds(report.rows)}", *report.notes]
+    return Table(
+        title=Text(report.title),
+        caption=Text("\n".join(caption)),
+        caption_justify="left",
+        box=rich.box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
 
 
 def _std(values: tuple[float, ...]) -> float:

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import rich.box
 import rich.console
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +14,7 @@ from rich.text import Text
 from graphdistill.core import cli
 from graphdistill.core.data import NodeDataset
 from graphdistill.core.output import check_writable, publish
-from graphdistill.core.report import Progress, Report, Row, peak_memory, progress, versions, write_report
+from graphdistill.core.report import Progress, Report, Row, frame, peak_memory, progress, versions, write_report
 from graphdistill.datasets import load
 from graphdistill.vqgraph import paper
 from graphdistill.vqgraph.codebook import Health
@@ -181,15 +180,7 @@ def table(report: Report, scores: dict[str, Scores]) -> Table:
     """One line per model: its accuracy in every column, and the paired gain over GLNN in the last."""
     columns = list(dict.fromkeys(row.network for row in report.rows))
     seeds = len(report.rows[0].test)
-    caption = [f"test accuracy in %, mean ± standard deviation over {seeds} seed{'s' * (seeds > 1)}", *report.notes]
-    shown = Table(
-        title=Text(report.title),
-        caption=Text("\n".join(caption)),
-        caption_justify="left",
-        box=rich.box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-    )
+    shown = frame(report, "in %")
     shown.add_column("model")
     for column in columns:
         shown.add_column(str(column), justify="right")

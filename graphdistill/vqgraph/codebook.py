@@ -143,11 +143,6 @@ class Codebook(nn.Module):
         self.count.copy_(count)
         return len(dead)
 
-    @torch.no_grad()
-    def soft(self, x: Tensor, temperature: float) -> Tensor:
-        r"""Log-probabilities of the codes, :math:`\log\mathrm{softmax}_k(\mathrm{sim}(x, e_k) / T)`, ``[N, K]``."""
-        return (self.similarity(x) / temperature).log_softmax(dim=1)
-
     def similarity(self, x: Tensor) -> Tensor:
         """Cosine of, or negative squared distance between, rows and codes: ``[N, K]``, differentiable in ``x``."""
         if self.metric == "cosine":

@@ -15,6 +15,7 @@ from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
 
 from graphdistill.core.data import NodeDataset
+from graphdistill.core.metrics import score
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.report import Progress, progress
 from graphdistill.datasets import load
@@ -23,7 +24,7 @@ from graphdistill.vqgraph.features import Features
 from graphdistill.vqgraph.sampling import batches
 from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.targets import spread
-from graphdistill.vqgraph.teachers import Trained, accuracy, check, teach
+from graphdistill.vqgraph.teachers import Trained, check, teach
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -294,6 +295,7 @@ def fit_student(
     features, everyone = Features(data.x), torch.arange(len(data.y))
     average = LOOKS if select is None else 1
     select = data.valid if select is None else select
+    shown, told = data.x[select], data.y[select]
     whole = nn.ModuleList([student] if extra is None else [student, extra])
     optimizer = torch.optim.Adam(whole.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     draws, looks = generator(seed, "batches"), list[float]()
@@ -312,7 +314,7 @@ def fit_student(
             if epoch % LOOK == 0 or epoch == config.epochs:
                 whole.eval()
                 with torch.no_grad():
-                    looks.append(accuracy(student(data.x[select]), data.y[select], torch.arange(len(select))))
+                    looks.append(score(student(shown), told, "accuracy"))
                 here = fmean(looks[-average:])
                 if here >= best.valid and (len(looks) >= average or epoch == config.epochs):
                     best, state = Trained(here, epoch), copy.deepcopy(whole.state_dict())

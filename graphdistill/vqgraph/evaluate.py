@@ -15,6 +15,7 @@ from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import k_hop_subgraph
 
 from graphdistill.core.data import NodeDataset
+from graphdistill.core.metrics import score
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.report import Progress, Row
 from graphdistill.vqgraph.baselines import neighbour_loss, relation_loss, reliability
@@ -28,11 +29,11 @@ from graphdistill.vqgraph.distill import (
     hard_loss,
     soft_loss,
 )
-from graphdistill.vqgraph.features import DENSE
+from graphdistill.vqgraph.features import Features
 from graphdistill.vqgraph.sampling import Neighbours
 from graphdistill.vqgraph.settings import Setting, View, observe
 from graphdistill.vqgraph.student import VQGraphStudent
-from graphdistill.vqgraph.teachers import TeacherName, accuracy, build_teacher, find_layer, fit_teacher, teach
+from graphdistill.vqgraph.teachers import TeacherName, build_teacher, find_layer, fit_teacher, teach
 
 NAMES = {
     "teacher": "teacher {}, reads the graph",
@@ -69,10 +70,11 @@ class Scores:
 
     def add(self, view: View, seen: Tensor, unseen: Tensor, valid: float, seconds: float) -> None:
         """Score logits of the observed nodes, and of those that were held out."""
-        tran = accuracy(seen, view.data.y, view.data.test)
+        test = view.data.test
+        tran = score(seen[test], view.data.y[test], "accuracy")
         found = {"test": tran}
         if len(view.unseen):
-            ind = accuracy(unseen, view.whole.y[view.unseen], torch.arange(len(view.unseen)))
+            ind = score(unseen, view.whole.y[view.unseen], "accuracy")
             found = {"tran": tran, "ind": ind, "prod": 0.8 * tran + 0.2 * ind}
         for name, value in found.items():
             self.test.setdefault(name, []).append(value)
@@ -137,14 +139,15 @@ def score_seed(
     """Train and score everything once, on one split; the numbers go into ``scores``."""
     view = observe(normalised(data), setting, generator=generator(seed, "held out", data.name))
     taught = train_teacher(view, name, config, layer=layer, seed=seed, bars=bars)
-    whole, _ = teach(
-        taught.teacher, taught.layer, view.whole.x, view.whole.edge_index, batch_size=config.batch_size, seed=seed
-    )
+    later = taught.logits[:0]
+    if len(view.unseen):
+        graph = view.whole.x, view.whole.edge_index
+        later = teach(taught.teacher, taught.layer, *graph, batch_size=config.batch_size, seed=seed)[0][view.unseen]
     distilled = None
     for method in methods:
         here = scores.setdefault(method, Scores())
         if method == "teacher":
-            here.add(view, taught.logits, whole[view.unseen], taught.valid, taught.seconds)
+            here.add(view, taught.logits, later, taught.valid, taught.seconds)
             continue
         if method == "vqgraph":
             distilled = distill_vqgraph(taught.teacher, view.data, config, layer=taught.layer, seed=seed, bars=bars)
@@ -239,7 +242,7 @@ def latency(taught: Taught, student: nn.Module, *, seed: int = 0, draws: int = 5
     layers = [module for module in taught.teacher.modules() if isinstance(module, MessagePassing)]
     hops = max(1, sum(getattr(layer, "K", 1) for layer in layers))
     neighbours = Neighbours(data.edge_index, len(data.y))
-    sparse = int(data.x.count_nonzero()) < DENSE * data.x.numel()
+    sparse = Features(data.x).segments is not None
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
         whole = data.x.to_sparse_csr() if sparse else data.x

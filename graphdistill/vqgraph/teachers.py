@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch_geometric import nn as pyg
 
 from graphdistill.core.data import NodeDataset
+from graphdistill.core.metrics import score
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.report import Progress, progress
 from graphdistill.vqgraph.sampling import Neighbours, batches
@@ -261,7 +262,7 @@ def fit_teacher(
             y = data.y[data.valid]
             here = float(F.cross_entropy(logits, y))
             if here <= least:
-                least, best = here, Trained(accuracy(logits, y, torch.arange(len(y))), epoch)
+                least, best = here, Trained(score(logits, y, "accuracy"), epoch)
                 state = copy.deepcopy(teacher.state_dict())
             elif epoch - best.epoch >= patience:
                 break
@@ -269,13 +270,3 @@ def fit_teacher(
         raise ValueError(f"the teacher's validation loss was never a number in {epoch} epochs; lower lr, got {lr}")
     teacher.load_state_dict(state)
     return best
-
-
-def accuracy(logits: Tensor, y: Tensor, nodes: Tensor) -> float:
-    """Share of ``nodes`` whose largest logit is that of their class.
-
-    Example:
-        >>> accuracy(torch.eye(2), torch.tensor([0, 0]), torch.tensor([0, 1]))
-        0.5
-    """
-    return float((logits[nodes].argmax(dim=1) == y[nodes]).float().mean())

@@ -1,8 +1,6 @@
 import hashlib
 import json
 import shutil
-from functools import partialmethod
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +11,7 @@ from graphdistill.core.data import Graphs
 from graphdistill.core.grow import grow
 from graphdistill.core.storage import FORMAT, load_set, save_set
 from graphdistill.core.synthetic import SyntheticSet, class_weights, soft_labels
+from tests.faults import fail_at
 
 FILES = ["card.json", "set.safetensors"]
 DRAW = torch.Generator().manual_seed(0)
@@ -119,19 +118,6 @@ def test_other_files_of_the_folder_stay_and_an_older_set_goes(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["card.json", "notes.txt", "set.safetensors"]
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
     assert everything(load_set(tmp_path)) == everything(a_set("tasks"))
-
-
-def fail_at(name, monkeypatch):
-    """Let writing ``name`` fail after half of it is on disk."""
-
-    def half(path, method, content, *args, **kwargs):
-        if path.name != name:
-            return method(path, content, *args, **kwargs)
-        method(path, content[: len(content) // 2], *args, **kwargs)
-        raise OSError("no space left on device")
-
-    for method in ("write_bytes", "write_text"):
-        monkeypatch.setattr(Path, method, partialmethod(half, getattr(Path, method)))
 
 
 @pytest.mark.parametrize("name", FILES)

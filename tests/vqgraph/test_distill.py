@@ -343,12 +343,12 @@ def test_the_checkpoint_is_that_of_the_best_average_of_looks(
     looks: list[tuple[float, str]] = []
     student, extra = build_student(9, 3, config), nn.Linear(8, 2)
 
-    def script(logits: Tensor, y: Tensor, nodes: Tensor) -> float:
+    def script(logits: Tensor, y: Tensor, metric: str) -> float:
         assert not student.training
         looks.append((next(told), digest(student, extra)))
         return looks[-1][0]
 
-    monkeypatch.setattr(distill, "accuracy", script)
+    monkeypatch.setattr(distill, "score", script)
     both = [soft_loss(DATA.x.softmax(dim=1)[:, :3]), lambda nodes, logits, h: extra(h).square().mean()]
     best = fit_student(student, DATA, both, config, extra=extra, select=select)
     at = [*range(LOOK, epochs + 1, LOOK)]
@@ -383,11 +383,11 @@ def test_a_student_that_goes_wrong_late_is_not_kept() -> None:
 def test_the_checkpoint_is_chosen_on_the_nodes_that_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Tensor] = []
 
-    def spy(logits: Tensor, y: Tensor, nodes: Tensor) -> float:
-        asked.append(y[nodes])
+    def spy(logits: Tensor, y: Tensor, metric: str) -> float:
+        asked.append(y)
         return 0.5
 
-    monkeypatch.setattr(distill, "accuracy", spy)
+    monkeypatch.setattr(distill, "score", spy)
     teacher, _ = trained()
     select = torch.tensor([5, 3, 1])
     distill_vqgraph(teacher, DATA, TINY, select=select)

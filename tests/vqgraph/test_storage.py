@@ -1,8 +1,6 @@
 import json
 import shutil
-from functools import partialmethod
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +10,7 @@ from torch import nn
 from graphdistill.vqgraph.codes import CodeHead, find_meanings
 from graphdistill.vqgraph.storage import FORMAT, load_codes, load_student, save_student
 from graphdistill.vqgraph.student import VQGraphStudent
+from tests.faults import fail_at
 from tests.vqgraph.samples import rows, small
 
 FILES = ["card.json", "codes.safetensors", "student.safetensors"]
@@ -120,14 +119,7 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(name, tmp_path, monkeyp
     save_student(a_student(0), tmp_path / "old", codes=a_head(0))
     before = {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()}
 
-    def half(path, method, content, *args, **kwargs):
-        if path.name != name:
-            return method(path, content, *args, **kwargs)
-        method(path, content[: len(content) // 2], *args, **kwargs)
-        raise OSError("no space left on device")
-
-    for method in ("write_bytes", "write_text"):
-        monkeypatch.setattr(Path, method, partialmethod(half, getattr(Path, method)))
+    fail_at(name, monkeypatch)
     for folder in ("old", "new"):
         with pytest.raises(OSError, match="no space left"):
             save_student(a_student(1), tmp_path / folder, codes=a_head(1))

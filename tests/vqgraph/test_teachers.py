@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch_geometric import nn as pyg
 
 from graphdistill.core.data import NodeDataset
+from graphdistill.core.metrics import score
 from graphdistill.core.randomness import scoped
 from graphdistill.vqgraph.teachers import (
     APPNP,
     TeacherName,
     Trained,
-    accuracy,
     build_teacher,
     find_layer,
     fit_teacher,
@@ -87,7 +87,9 @@ def test_any_teacher_learns_and_tells_what_it_thinks(
     assert not logits.requires_grad
     assert not hidden.requires_grad
     sampled = fanout == (5, 5) or (name == "Mine" and batch_size is not None)  # "Mine" reads the mean of all nodes
-    assert accuracy(logits, DATA.y, DATA.valid) == pytest.approx(trained.valid, abs=0.2 if sampled else 1e-6)
+    assert score(logits[DATA.valid], DATA.y[DATA.valid], "accuracy") == pytest.approx(
+        trained.valid, abs=0.2 if sampled else 1e-6
+    )
 
 
 def test_hidden_rows_are_what_the_layer_gives() -> None:
@@ -150,7 +152,7 @@ def test_the_kept_checkpoint_is_the_one_of_least_validation_loss(batch_size: int
         trained = fit(teacher, epochs=epochs, batch_size=batch_size, fanout=ALL, lr=lr)
         here = float(F.cross_entropy(say(teacher)[DATA.valid], DATA.y[DATA.valid]))
         assert here <= least
-        assert accuracy(say(teacher), DATA.y, DATA.valid) == trained.valid
+        assert score(say(teacher)[DATA.valid], DATA.y[DATA.valid], "accuracy") == trained.valid
         if trained.epoch == epochs:
             best, least = teacher, here
         else:
@@ -253,7 +255,7 @@ def test_a_tokenizer_fits_into_the_teachers_path() -> None:
         trained = fit(teacher, epochs=5)
         logits, q = teach(teacher, layer, DATA.x, DATA.edge_index)
     assert len(q.unique(dim=0)) <= 4
-    assert accuracy(logits, DATA.y, DATA.valid) == trained.valid
+    assert score(logits[DATA.valid], DATA.y[DATA.valid], "accuracy") == trained.valid
     assert not torch.equal(teacher.convs[0].lin.weight, before.convs[0].lin.weight)
 
 
