@@ -1,4 +1,4 @@
-"""``python -m graphdistill.condense``: condense an image set, train on the result, report what it reaches and costs."""
+"""``python -m graphdistill.condense``: condense images or nodes, train on them, report what they reach and cost."""
 
 from __future__ import annotations
 
@@ -7,26 +7,19 @@ import statistics
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import rich.console
 from rich.table import Table
 from rich.text import Text
 
 from graphdistill.condense import methods
-from graphdistill.condense.augment import Augment
-from graphdistill.condense.distill import CondenseConfig, Diverged, distill_condense
+from graphdistill.condense.distill import CondenseConfig, Diverged, distill_condense, protocol_of
 from graphdistill.condense.figure import draw
-from graphdistill.condense.real import RealImages
+from graphdistill.condense.real import real_of
 from graphdistill.core import cli
-from graphdistill.core.data import ImageDataset
-from graphdistill.core.evaluate_images import (
-    ImageProtocol,
-    baseline_rows,
-    break_even,
-    full_set,
-    random_sets,
-    train_rows,
-)
+from graphdistill.core.data import GraphDataset, ImageDataset, NodeDataset
+from graphdistill.core.evaluate_sets import SetProtocol, baseline_rows, break_even, train_rows
 from graphdistill.core.output import check_writable, publish
 from graphdistill.core.randomness import generator
 from graphdistill.core.report import Progress, Report, Row, peak_memory, progress, table, versions, write_report
@@ -40,15 +33,15 @@ class Command(CondenseConfig):
     """Options of the command."""
 
     dataset: str = "digits"
-    """digits, mnist5k (no download), a name under images/ of the root, or an .npz file."""
+    """digits, mnist5k, digits-knn (no download), a name under images/ of the root, an .npz file, cora, citeseer, ..."""
     root: Path | None = None
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: Path = Path("runs/condense")
-    """Folder for the set, results.json, results.csv and images.png."""
+    """Folder for the set, results.json, results.csv and set.png."""
     networks: int = 3
     """Networks that are trained on every set."""
     seeds: int = 3
-    """Sets to make, each from other random images."""
+    """Sets to make, each from other random data."""
     seed: int = 0
     """Seed of the first set and of the data split."""
     resume: bool = False
@@ -79,12 +72,14 @@ def main(command: Command) -> None:
         rich.console.Console().print(listed())
         return
     check_writable(command.output)
-    data = images_of(command)
+    data = data_of(command)
     seeds = range(command.seed, command.seed + command.seeds)
     kept = [command.checkpoint(seed) for seed in seeds]
     if command.resume and not any(path.is_file() for path in kept):
         raise ValueError(f"--resume: there is no checkpoint in {command.output}; leave it out to start anew")
-    RealImages.of(data).check_per_class(command.per_class)
+    real = real_of(protocol_of(data))
+    real.check_per_class(command.per_class)
+    methods.find(command.method, real.KIND)
     if not command.resume:
         # Else a later --resume would go on with one set of this run and one of that.
         for path in kept:
@@ -92,7 +87,7 @@ def main(command: Command) -> None:
     with progress(command.quiet) as bars:
         try:
             sets = [_condense(command, data, seed, bars) for seed in seeds]
-            protocol = ImageProtocol(data, command.networks, augment=Augment().each, progress=bars)
+            protocol = protocol_of(data, command.networks, bars)
             report = _report(command, protocol, sets)
         except KeyboardInterrupt as error:
             if not any(path.is_file() for path in kept):
@@ -102,13 +97,13 @@ def main(command: Command) -> None:
     with publish(command.output) as draft:
         save_set(best, draft)
         write_report(report, draft)
-        draw(best, draft / "images.png")
+        draw(best, draft / "set.png")
     for path in kept:
         path.unlink(missing_ok=True)
     if not command.quiet:
         console = rich.console.Console()
         console.print(table(report))
-        console.print(f"written to {command.output}: set.safetensors, card.json, results.json, results.csv, images.png")
+        console.print(f"written to {command.output}: set.safetensors, card.json, results.json, results.csv, set.png")
 
 
 def listed() -> Table:
@@ -121,18 +116,18 @@ def listed() -> Table:
     return shown
 
 
-def images_of(command: Command) -> ImageDataset:
-    """The data set, which has to be of images."""
+def data_of(command: Command) -> ImageDataset | NodeDataset:
+    """The data set."""
     data = load(command.dataset, command.root, seed=command.seed)
-    if not isinstance(data, ImageDataset):
+    if isinstance(data, GraphDataset):
         raise ValueError(
-            f"--dataset {command.dataset} does not hold images, which is what {command.method} is for; "
-            "choose for example digits, mnist5k or an .npz file of images"
+            f"--dataset {command.dataset} holds graphs, which is what no method is for; "
+            "choose for example digits, mnist5k or cora, or python -m graphdistill.mirage for graphs"
         )
     return data
 
 
-def _condense(command: Command, data: ImageDataset, seed: int, bars: Progress) -> SyntheticSet:
+def _condense(command: Command, data: ImageDataset | NodeDataset, seed: int, bars: Progress) -> SyntheticSet:
     """One draw; where it diverges, the last good set is saved and the way on is told."""
     path = command.checkpoint(seed)
     config = CondenseConfig(method=command.method, per_class=command.per_class, steps=command.steps)
@@ -153,16 +148,17 @@ def _liked(sets: list[SyntheticSet]) -> int:
     return max(range(len(sets)), key=lambda i: float(str(sets[i].meta.get("valid", 0))))
 
 
-def _report(command: Command, protocol: ImageProtocol, sets: list[SyntheticSet]) -> Report:
+def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Report:
     """All rows of an honest report."""
     seconds = statistics.fmean(float(str(small.meta["seconds"])) for small in sets)
     distilled = train_rows(protocol, "distilled set", sets, seconds)
     budget = max(small.nbytes for small in sets)
     rows: list[Row] = [
         distilled,
-        train_rows(protocol, "random images, equal bytes", random_sets(protocol, budget, command.seeds)),
+        train_rows(protocol, f"random {protocol.ENTRIES}, equal bytes", protocol.random_sets(budget, command.seeds)),
+        *(train_rows(protocol, name, further) for name, further in protocol.further_sets(sets).items()),
     ]
-    whole = full_set(protocol)
+    whole = protocol.full()
     full = train_rows(protocol, "all the data", [whole])
     rows += [full, *baseline_rows(protocol, sets)]
     trainings = break_even(distilled, full)
@@ -171,9 +167,10 @@ def _report(command: Command, protocol: ImageProtocol, sets: list[SyntheticSet])
         if math.isfinite(trainings)
         else "Distilling never pays for itself: a training on the set takes as long as one on all the data."
     )
+    precision = "8 bits a pixel" if protocol.ENTRIES == "images" else "16 bits a feature, of all the data its non-zeros"
     notes = [
         f"{command.seeds} sets x {command.networks} networks, checkpoints by validation, test read once; all rows "
-        f"with the same steps and augmentation. Bytes count labels and 8 bits a pixel. {pays}",
+        f"with the same steps and augmentation. Bytes count labels and {precision}. {pays}",
         f"Saved: the set of seed {command.seed + _liked(sets)}"
         + (", which validation liked best." if "valid" in sets[0].meta else "."),
         protocol.data.notes,
@@ -194,7 +191,7 @@ def _report(command: Command, protocol: ImageProtocol, sets: list[SyntheticSet])
         rows=tuple(rows),
         facts=facts,
         notes=tuple(filter(None, notes)),
-        entries="images",
+        entries=protocol.ENTRIES,
     )
 
 
@@ -204,6 +201,6 @@ if __name__ == "__main__":
             main,
             Command,
             prog="python -m graphdistill.condense",
-            description="Condense labelled images into a few and report what networks make of them.",
+            description="Condense labelled images or nodes into a few and report what networks make of them.",
         )
     )

@@ -7,13 +7,14 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-FORMAT = 1
+FORMAT = 2
 """Number of the layout; a file of another layout is refused."""
 
 
@@ -24,8 +25,8 @@ class Checkpoint:
     Attributes:
         step: steps that are done.
         now: tensors that are learnt, as they are.
-        momentum: of each of them.
-        best: the same tensors as validation liked them best.
+        memory: what the optimiser remembers.
+        best: the tensors that are learnt, as validation liked them best.
         looks: step and validation score of every look so far.
         scale: factor on the step size; halves each time that the loss is not finite.
         seconds: that went into it.
@@ -33,7 +34,7 @@ class Checkpoint:
 
     step: int
     now: Mapping[str, Tensor]
-    momentum: Mapping[str, Tensor]
+    memory: Mapping[str, Tensor]
     best: Mapping[str, Tensor]
     looks: tuple[tuple[int, float], ...] = ()
     scale: float = 1.0
@@ -55,24 +56,17 @@ class Checkpoint:
     def start(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> Checkpoint:
         """Before the first step and the first look."""
         now = {name: value.detach().clone() for name, value in tensors.items()}
-        return cls(0, now, {name: torch.zeros_like(value) for name, value in now.items()}, now, facts=facts)
+        return cls(0, now, {}, now, facts=facts)
 
-    def look(
-        self, step: int, score: float, now: Mapping[str, Tensor], momentum: Mapping[str, Tensor], seconds: float
-    ) -> Checkpoint:
-        """After a look at validation."""
-        state = replace(
-            self, step=step, now=now, momentum=momentum, looks=(*self.looks, (step, score)), seconds=seconds
-        )
-        return replace(state, best=now) if state.best_look[0] == step else state
+    def look(self, score: float, shown: Mapping[str, Tensor], **state: Any) -> Checkpoint:
+        """After a look at validation, which gave ``score`` to the tensors that were ``shown`` to it."""
+        after = replace(self, **state)
+        after = replace(after, looks=(*self.looks, (after.step, score)))
+        return replace(after, best=shown) if after.best_look[0] == after.step else after
 
     def slower(self) -> Checkpoint:
-        """The same place with half the step size and no momentum: the way on where a loss was not finite."""
-        return replace(
-            self,
-            scale=self.scale / 2,
-            momentum={name: torch.zeros_like(value) for name, value in self.momentum.items()},
-        )
+        """The same place with half the step size and no memory: the way on where a loss was not finite."""
+        return replace(self, scale=self.scale / 2, memory={})
 
 
 def write_checkpoint(path: Path, state: Checkpoint) -> None:
@@ -88,7 +82,7 @@ def write_checkpoint(path: Path, state: Checkpoint) -> None:
     """
     tensors = {
         f"{part}.{name}": value.detach().clone(memory_format=torch.contiguous_format)
-        for part in ("now", "momentum", "best")
+        for part in ("now", "memory", "best")
         for name, value in getattr(state, part).items()
     }
     card = {name: getattr(state, name) for name in ("step", "looks", "scale", "seconds", "facts")}
@@ -118,12 +112,12 @@ def read_checkpoint(path: Path, facts: Mapping[str, object]) -> Checkpoint:
             card = json.loads(file.metadata()["card"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         found = card.pop("format")
-        parts: dict[str, dict[str, Tensor]] = {"now": {}, "momentum": {}, "best": {}}
+        parts: dict[str, dict[str, Tensor]] = {"now": {}, "memory": {}, "best": {}}
         for name, value in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = value
         looks = tuple((int(step), float(score)) for step, score in card.pop("looks"))
-        state = Checkpoint(card.pop("step"), parts["now"], parts["momentum"], parts["best"], looks=looks, **card)
+        state = Checkpoint(card.pop("step"), parts["now"], parts["memory"], parts["best"], looks=looks, **card)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: {error!r}; remove it and start anew without --resume") from error
     if found != FORMAT:

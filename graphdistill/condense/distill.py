@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,13 +15,16 @@ from torch import Tensor
 from graphdistill.condense import methods
 from graphdistill.condense.augment import Augment
 from graphdistill.condense.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from graphdistill.condense.learnable import LearnableSet, frozen
-from graphdistill.condense.objective import Recipe, Step
-from graphdistill.condense.real import RealImages
-from graphdistill.condense.schedule import States
+from graphdistill.condense.descent import Descent
+from graphdistill.condense.learnable import LearnableSet
+from graphdistill.condense.objective import Recipe, Setting, Step
+from graphdistill.condense.real import Real, real_of
+from graphdistill.condense.schedule import Schedule, States
 from graphdistill.core import randomness
-from graphdistill.core.data import ImageDataset
-from graphdistill.core.evaluate_images import ImageProtocol, valid_score
+from graphdistill.core.data import ImageDataset, NodeDataset
+from graphdistill.core.evaluate_images import ImageProtocol
+from graphdistill.core.evaluate_nodes import NodeProtocol
+from graphdistill.core.evaluate_sets import SetProtocol, valid_score
 from graphdistill.core.report import NO_PROGRESS, Progress
 from graphdistill.core.synthetic import SyntheticSet
 
@@ -37,7 +41,7 @@ class CondenseConfig:
     method: str = "dm"
     """Name of the method; list prints them all."""
     per_class: int = 10
-    """Images of each class in the set."""
+    """Images, nodes or graphs of each class in the set."""
     steps: int | None = None
     """Steps of a method that learns (default: the method's own)."""
 
@@ -58,12 +62,21 @@ class Diverged(ArithmeticError):
     """
 
     def __init__(self, step: int, loss: float, good: SyntheticSet, good_step: int):
-        super().__init__(f"the loss is {loss:g} or a pixel is not finite at step {step}")
+        super().__init__(f"the loss is {loss:g} or a value of the set is not finite at step {step}")
         self.step, self.good, self.good_step = step, good, good_step
 
 
+def protocol_of(
+    data: ImageDataset | NodeDataset, networks: int = 3, progress: Progress = NO_PROGRESS
+) -> SetProtocol[Any]:
+    """How sets of this kind of data are judged: images under augmentation, nodes by a GCN on the whole graph."""
+    if isinstance(data, NodeDataset):
+        return NodeProtocol(data, networks, progress=progress)
+    return ImageProtocol(data, networks, augment=Augment().each, progress=progress)
+
+
 def distill_condense(
-    data: ImageDataset,
+    data: ImageDataset | NodeDataset,
     config: CondenseConfig = CondenseConfig(),
     *,
     generator: torch.Generator | None = None,
@@ -71,11 +84,11 @@ def distill_condense(
     checkpoint: Path | None = None,
     resume: bool = False,
 ) -> SyntheticSet:
-    """Make a few images out of many, by the method that the config names.
+    """Make a few images, nodes or graphs out of many, by the method that the config names.
 
     Args:
-        data: the images. Training images are condensed; validation chooses among what was learnt.
-        config: method, images of each class, steps.
+        data: the real data. What is for training is condensed; validation chooses among what was learnt.
+        config: method, entries of each class, steps.
         generator: for all that is drawn. (default: seed 0)
         progress: shows a bar with the loss.
         checkpoint: file to write the state to at every look. (default: none is written)
@@ -85,8 +98,8 @@ def distill_condense(
         The set; ``meta`` has the method, the seconds and, of methods that learn, the looks at validation.
 
     Raises:
-        ValueError: an unknown method, a class without enough images, steps where nothing is learnt, or a checkpoint
-            that does not belong to this run.
+        ValueError: an unknown method or one for other data, a class without enough entries, steps where nothing is
+            learnt, or a checkpoint that does not belong to this run.
         Diverged: the loss was not finite; the checkpoint stands at the last look, with half the step size.
 
     Example:
@@ -96,18 +109,21 @@ def distill_condense(
         (10, 650)
     """
     generator = randomness.generator(0, "condense") if generator is None else generator
-    method, real = methods.find(config.method), RealImages.of(data)
+    protocol = protocol_of(data)
+    real = real_of(protocol)
+    method = methods.find(config.method, real.KIND)
     real.check_per_class(config.per_class)
     facts = {"method": config.method, "dataset": data.name, "per_class": config.per_class}
+    start = time.perf_counter()
+    seed = int(torch.randint(2**62, (), generator=generator))
+    setting = Setting(real, config.per_class, protocol, seed, progress)
     if hasattr(method, "select"):
         if config.steps is not None:
             raise ValueError(f"--steps is for methods that learn, but {config.method} only selects; leave it out")
-        start = time.perf_counter()
-        rows = method.select(real, config.per_class, generator)
-        return frozen(real.x[rows], real.y[rows], {**facts, "seconds": time.perf_counter() - start})
-    recipe: Recipe = method.recipe(config.per_class)
+        small: SyntheticSet = method.select(setting)
+        return replace(small, meta={**facts, **small.meta, "seconds": time.perf_counter() - start})
+    recipe: Recipe = method.recipe(setting)
     recipe = replace(recipe, steps=config.steps or recipe.steps)
-    protocol = ImageProtocol(data, augment=Augment().each)
     return distill(
         real,
         config.per_class,
@@ -118,85 +134,96 @@ def distill_condense(
         progress=progress,
         checkpoint=checkpoint,
         resume=resume,
+        spent=time.perf_counter() - start,
     )
 
 
 def distill(
-    real: RealImages,
+    real: Real,
     per_class: int,
     recipe: Recipe,
     *,
     validate: Callable[[SyntheticSet], float],
     generator: torch.Generator,
-    start: LearnableSet | None = None,
     facts: Mapping[str, object] | None = None,
     progress: Progress = NO_PROGRESS,
     checkpoint: Path | None = None,
     resume: bool = False,
+    spent: float = 0.0,
 ) -> SyntheticSet:
     """Learn a set by a recipe, and return it as validation liked it best.
 
-    What it begins with, random real images, is a candidate, too: where learning does not help they are what comes
-    out. Every draw is by the number of its step, so a run that was cut and taken up again ends in the same bytes.
+    What it begins with, random real data by default, is a candidate, too: where learning does not help it is what
+    comes out. Every draw is by the number of its step, so a run that was cut and taken up again ends in the same bytes.
 
     Args:
-        real: the training images.
-        per_class: images of each class.
+        real: the training data.
+        per_class: entries of each class.
         recipe: objective, networks, augmentation, steps.
         validate: score of a set on validation, larger is better; asked at the start and 5 times on the way.
         generator: one number is drawn from it, the seed of all else.
-        start: what to begin with, learnt in place; with logits, labels are learnt, too. (default: real images)
         facts: what to write into ``meta``, and to compare where a run is taken up again. (default: nothing)
         progress: shows a bar with the loss.
         checkpoint: file to write the state to at every look. (default: none is written)
         resume: whether to go on from that file, where it is there. (default: no)
+        spent: seconds that went into it before. (default: 0)
 
     Raises:
         ValueError: the checkpoint does not belong to this run.
         Diverged: as in :func:`distill_condense`.
     """
-    begun = time.perf_counter()
+    begun = time.perf_counter() - spent
     seed = int(torch.randint(2**62, (), generator=generator))
     facts = {**(facts or {}), "steps": recipe.steps, "seed": seed}
-    rows = real.pick(per_class, randomness.generator(seed, "start"))
-    small = LearnableSet(real.x[rows], real.y[rows]) if start is None else start
-    states = States(recipe.schedule, real.shape, real.num_classes, seed)
+    small = recipe.start or real.start(real.pick(per_class, randomness.generator(seed, "start")))
+    schedule = recipe.schedule or Schedule()
+    states = States(schedule, real, seed)
     # Looks are where a fresh network comes, so that a checkpoint need not hold one.
-    every = math.ceil(recipe.steps / LOOKS / recipe.schedule.outer) * recipe.schedule.outer
+    every = math.ceil(recipe.steps / LOOKS / schedule.outer) * schedule.outer
     state = Checkpoint.start(small.parameters(), facts)
     if resume and checkpoint is not None and checkpoint.is_file():
         state = read_checkpoint(checkpoint, facts)
         _load(small, state.now)
-    momentum, step, spent = _copies(state.momentum), state.step, state.seconds
+        begun -= state.seconds
+    descent, step = Descent(recipe, small.parameters(), state.scale), state.step
+    descent.load(state.memory)
     with progress.step(f"distilling by {facts.get('method', 'a recipe')}", recipe.steps) as advance:
         advance(step)
         while True:
             due = step % every == 0 or step == recipe.steps
             if due and step not in dict(state.looks):
+                now = _copies(small.parameters())
+                shown = _copies(descent.averages) if recipe.average else now
+                _load(small, shown)
                 score = validate(small.freeze())
-                seconds = spent + time.perf_counter() - begun
-                state = state.look(step, score, _copies(small.parameters()), _copies(momentum), seconds)
+                _load(small, now)
+                seconds = time.perf_counter() - begun
+                state = state.look(score, shown, step=step, now=now, memory=descent.state(), seconds=seconds)
                 if checkpoint is not None:
                     write_checkpoint(checkpoint, state)
             if step == recipe.steps or state.looks_since_best >= PATIENCE:
                 break
             draws, done = randomness.generator(seed, "step", step), step / recipe.steps
-            loss = recipe.objective.accumulate(Step(small, real, states.at(step), recipe.augment, draws, done))
-            _descend(small.parameters(), momentum, recipe.lr * state.scale, recipe.momentum)
+            net = states.at(step) if recipe.schedule else None
+            loss = recipe.objective.accumulate(Step(small, real, net, recipe.augment, draws, done, step))
+            descent.step(done)
             small.clip()
+            descent.settle()
             if not (math.isfinite(loss) and all(bool(p.isfinite().all()) for p in small.parameters().values())):
                 if checkpoint is not None:
                     write_checkpoint(checkpoint, state.slower())
                 _load(small, state.best)
                 raise Diverged(step, loss, small.freeze(facts), state.best_look[0])
-            states.train(small, step, randomness.generator(seed, "training", step), recipe.augment)
+            if recipe.schedule:
+                states.train(small, step, randomness.generator(seed, "training", step), recipe.augment)
             step += 1
             advance(1, f"loss {loss:.4g}")
     _load(small, state.best)
     chosen, valid = state.best_look
     told = {"chosen_step": chosen, "valid": valid, "looks": [list(look) for look in state.looks]}
-    settings = {"lr": recipe.lr, "momentum": recipe.momentum, "schedule": asdict(recipe.schedule)}
-    return small.freeze({**facts, **settings, **told, "seconds": spent + time.perf_counter() - begun})
+    rates = dict(recipe.lr) if isinstance(recipe.lr, Mapping) else recipe.lr
+    settings = {"lr": rates, "optimizer": recipe.optimizer, "schedule": asdict(schedule)}
+    return small.freeze({**facts, **settings, **told, "seconds": time.perf_counter() - begun})
 
 
 def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -207,13 +234,3 @@ def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _load(small: LearnableSet, tensors: Mapping[str, Tensor]) -> None:
     for name, value in small.parameters().items():
         value.copy_(tensors[name])
-
-
-@torch.no_grad()
-def _descend(parameters: Mapping[str, Tensor], momentum: Mapping[str, Tensor], lr: float, decay: float) -> None:
-    """One step of SGD with momentum."""
-    for name, value in parameters.items():
-        if value.grad is not None:
-            momentum[name].mul_(decay).add_(value.grad)
-        value.sub_(lr * momentum[name])
-        value.grad = None

@@ -1,8 +1,9 @@
-"""What is learnt while matching: images and, if they are soft, their labels."""
+"""What is learnt while matching: features, labels if they are soft, and whatever else a method learns along."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,9 @@ class LearnableSet:
         y: class of each, long ``[n]``.
         logits: first logits of soft labels, float ``[n, C]``; copied. (default: labels are hard)
 
+    Attributes:
+        extra: further tensors to learn, by name, such as a step size; :meth:`freeze` leaves them behind.
+
     Raises:
         ValueError: lengths differ.
 
@@ -32,19 +36,33 @@ class LearnableSet:
     def __init__(self, x: Tensor, y: Tensor, logits: Tensor | None = None):
         for name, value in (("y", y), ("logits", logits)):
             if value is not None and len(value) != len(x):
-                raise ValueError(f"{name} has {len(value)} entries but there are {len(x)} images; give each image one")
+                raise ValueError(f"{name} has {len(value)} entries but x has {len(x)}; give each one")
         self.x = x.detach().clone().requires_grad_()
         self.y = y.clone()
         self.logits = None if logits is None else logits.detach().clone().requires_grad_()
+        self.extra: dict[str, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self.y)
 
     @property
     def labels(self) -> Tensor:
         """What a network is trained with: long ``[n]``, or float ``[n, C]`` that gradients run through."""
         return self.y if self.logits is None else self.logits.softmax(dim=1)
 
+    def inputs(self, rows: Tensor | None = None) -> Any:
+        """What a network reads of the set, or of the entries that ``rows`` (numbers or mask) names; with gradients."""
+        return self.x if rows is None else self.x[rows]
+
     def parameters(self) -> dict[str, Tensor]:
         """The tensors that are learnt, by name."""
-        return {"x": self.x} if self.logits is None else {"x": self.x, "logits": self.logits}
+        soft = {} if self.logits is None else {"logits": self.logits}
+        return {"x": self.x, **soft, **self.extra}
+
+    def backward(self, loss: Tensor) -> float:
+        """Add the gradient of a loss to that of every tensor that is learnt, and return the loss."""
+        loss.backward(inputs=[p for p in self.parameters().values() if p.requires_grad])
+        return loss.item()
 
     @torch.no_grad()
     def clip(self) -> None:
@@ -75,5 +93,10 @@ def frozen(x: Tensor, y: Tensor, meta: Mapping[str, object] | None = None) -> Sy
         >>> frozen(torch.rand(4, 1, 8, 8), torch.arange(4)).nbytes
         260
     """
-    y = soft_labels(y.detach(), "multiclass") if y.is_floating_point() else y.clone()
+    y = stored_labels(y)
     return SyntheticSet(eight_bits(x.detach()), y, class_weights(y), meta=dict(meta or {}))
+
+
+def stored_labels(y: Tensor) -> Tensor:
+    """Labels as they are stored: soft ones in a byte a class."""
+    return soft_labels(y.detach(), "multiclass") if y.is_floating_point() else y.clone()

@@ -5,19 +5,21 @@ Shape legend: C classes, n images, P parameters of a layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphdistill.condense.augment import Augment
+from graphdistill.condense.augment import NO_AUGMENT, Augment
 from graphdistill.condense.learnable import LearnableSet
-from graphdistill.condense.real import RealImages
+from graphdistill.condense.real import Real
 from graphdistill.condense.schedule import Schedule
-from graphdistill.core.convnet import ConvNet
+from graphdistill.core.evaluate_sets import SetProtocol
+from graphdistill.core.fit import Inputs
+from graphdistill.core.report import NO_PROGRESS, Progress
 
 
 @dataclass(frozen=True)
@@ -26,28 +28,30 @@ class Step:
 
     Attributes:
         small: the set that is learnt.
-        real: the training images.
-        net: the network to match on.
+        real: the training data.
+        net: the network to match on; of any kind, with ``embed`` and ``features`` beside its logits.
         augment: draws what is done to both sides.
         generator: for everything that is drawn.
         done: share of the steps that lie behind, from 0 to below 1.
+        number: of the step, from 0.
     """
 
     small: LearnableSet
-    real: RealImages
-    net: ConvNet
+    real: Real
+    net: Any
     augment: Augment
     generator: torch.Generator
     done: float = 0.0
+    number: int = 0
 
-    def view(self) -> Callable[[Tensor], Tensor]:
-        """Draw an augmentation, to be applied to real and synthetic images alike."""
+    def view(self) -> Callable[[Any], Any]:
+        """Draw an augmentation, to be applied to real and synthetic inputs alike."""
         draw = self.augment.draw(self.generator)
         return lambda x: self.augment.apply(draw, x)
 
 
 class Objective(Protocol):
-    """Compares a set with real images on a network."""
+    """Compares a set with real data on a network."""
 
     def accumulate(self, step: Step) -> float:
         """Add the gradient to ``.grad`` of the set's parameters and return the loss."""
@@ -59,31 +63,61 @@ class Recipe:
 
     Attributes:
         objective: what is compared.
-        schedule: which networks it is compared on.
-        augment: what is done to both sides.
+        schedule: which networks it is compared on; ``None`` where the objective brings its own.
+        augment: what is done to both sides. (default: nothing)
         steps: number of steps.
-        lr: step size of SGD, for pixels from 0 to 1.
-        momentum: of SGD.
+        lr: step size, for pixels from 0 to 1, or in standard deviations of each feature of nodes; one for all that is
+            learnt, or by name.
+        momentum: of SGD. (default: 0.5)
+        optimizer: ``sgd`` or ``adam``. (default: ``sgd``)
+        betas: decays of Adam. (default: torch's)
+        cosine: whether the step size decays to zero by a cosine. (default: it stays)
+        average: decay of the running average that is judged and returned instead of the last values. (default: none)
+        start: what to begin with, learnt in place. (default: random real data, labels hard)
     """
 
     objective: Objective
-    schedule: Schedule
-    augment: Augment
+    schedule: Schedule | None
+    augment: Augment = NO_AUGMENT
     steps: int
-    lr: float
+    lr: float | Mapping[str, float]
     momentum: float = 0.5
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    betas: tuple[float, float] = (0.9, 0.999)
+    cosine: bool = False
+    average: float = 0.0
+    start: LearnableSet | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"--steps must be 1 or more, got {self.steps}")
 
 
-def gradient(net: nn.Module, x: Tensor, y: Tensor, *, differentiable: bool = False) -> list[Tensor]:
+@dataclass(frozen=True)
+class Setting:
+    """What a method may know when it makes its recipe; teachers and experts are trained here, and their time counts.
+
+    Attributes:
+        real: the training data.
+        per_class: entries of each class in the set.
+        protocol: how sets are judged; a method may read its training and validation splits.
+        seed: of all that is drawn.
+        progress: shows a bar for what takes long.
+    """
+
+    real: Real
+    per_class: int
+    protocol: SetProtocol[Any]
+    seed: int = 0
+    progress: Progress = NO_PROGRESS
+
+
+def gradient(net: nn.Module, x: Inputs, y: Tensor, *, differentiable: bool = False) -> list[Tensor]:
     """Gradient of the mean cross-entropy in every parameter of a network.
 
     Args:
         net: the network.
-        x: images.
+        x: inputs.
         y: labels, hard or soft.
         differentiable: whether gradients of the gradient in ``x`` and ``y`` are wanted. (default: no)
     """

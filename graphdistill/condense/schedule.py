@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from graphdistill.condense.augment import NO_AUGMENT, Augment
 from graphdistill.condense.learnable import LearnableSet
-from graphdistill.core.convnet import ConvNet
+from graphdistill.condense.real import Real
 from graphdistill.core.randomness import scoped
 
 
@@ -22,12 +24,14 @@ class Schedule:
     Attributes:
         outer: steps that a network is matched for. (default: 1, a fresh network each time)
         inner: training steps on the set between two of them. (default: 0)
-        lr: step size of that training, SGD with momentum 0.5 (DC's values).
+        lr: step size of that training.
+        optimizer: of that training, ``sgd`` with momentum 0.5 (DC's values) or ``adam``. (default: ``sgd``)
     """
 
     outer: int = 1
     inner: int = 0
     lr: float = 0.01
+    optimizer: Literal["sgd", "adam"] = "sgd"
 
     def __post_init__(self) -> None:
         if self.outer < 1:
@@ -45,22 +49,23 @@ class States:
 
     Args:
         schedule: when networks change.
-        shape: channels, height and width of an image.
-        num_classes: number of classes.
+        real: the data that networks are for.
         seed: of the networks' weights.
     """
 
-    def __init__(self, schedule: Schedule, shape: tuple[int, int, int], num_classes: int, seed: int):
-        self.schedule, self.shape, self.num_classes, self.seed = schedule, shape, num_classes, seed
-        self.net: ConvNet | None = None
+    def __init__(self, schedule: Schedule, real: Real, seed: int):
+        self.schedule, self.real, self.seed = schedule, real, seed
+        self.net: nn.Module | None = None
         self.optimizer: torch.optim.Optimizer | None = None
 
-    def at(self, step: int) -> ConvNet:
+    def at(self, step: int) -> nn.Module:
         """The network of a step; steps are asked for in turn, beginning with one that has a fresh network."""
         if self.schedule.begins(step):
             with scoped(self.seed, "matched network", step):
-                self.net = ConvNet(self.shape, self.num_classes)
-            self.optimizer = torch.optim.SGD(self.net.parameters(), lr=self.schedule.lr, momentum=0.5)
+                self.net = self.real.network()
+            weights, lr = self.net.parameters(), self.schedule.lr
+            adam = self.schedule.optimizer == "adam"
+            self.optimizer = torch.optim.Adam(weights, lr) if adam else torch.optim.SGD(weights, lr, momentum=0.5)
         assert self.net is not None
         return self.net
 
@@ -70,9 +75,10 @@ class States:
             return
         assert self.net is not None
         assert self.optimizer is not None
-        x, y = small.x.detach(), small.labels.detach()
+        with torch.no_grad():
+            x, y = small.inputs(), small.labels
         for _ in range(self.schedule.inner):
             loss = F.cross_entropy(self.net(augment.each(x, generator)), y)
             self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward(inputs=list(self.net.parameters()))
             self.optimizer.step()

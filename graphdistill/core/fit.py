@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,11 +14,14 @@ from torch import Tensor, nn
 from graphdistill.core.data import Metric, Task
 from graphdistill.core.forest import Forest
 from graphdistill.core.metrics import loss_per_graph, score
+from graphdistill.core.nodes import Nodes
 from graphdistill.core.randomness import generator, scoped
 
 CHUNK = 64
 """Images in a forward pass without gradients: 2.4 times as fast as 640 at once, on a CPU."""
-Inputs = TypeVar("Inputs", Forest, Tensor)
+Inputs = Forest | Nodes | Tensor
+"""What networks read: graphs, nodes of one graph, or images."""
+Kind = TypeVar("Kind", Forest, Nodes, Tensor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +58,15 @@ class Fitted:
 
 def fit(
     model: nn.Module,
-    train: Inputs,
+    train: Kind,
     y: Tensor,
     *,
-    valid: tuple[Inputs, Tensor],
+    valid: tuple[Kind, Tensor],
     metric: Metric,
     task: Task,
     weight: Tensor | None = None,
     config: FitConfig = FitConfig(),
-    augment: Callable[[Inputs, torch.Generator], Inputs] | None = None,
+    augment: Callable[[Kind, torch.Generator], Kind] | None = None,
     seed: int = 0,
 ) -> Fitted:
     """Train a network in place and leave it at the checkpoint that validation liked best.
@@ -72,7 +75,7 @@ def fit(
 
     Args:
         model: the network.
-        train: training graphs as a forest of the network's depth, or images ``[n, ...]``.
+        train: training graphs as a forest of the network's depth, nodes, or images ``[n, ...]``.
         y: labels, hard long ``[n]``, soft float ``[n, C]``, or float ``[n, T]`` with NaN.
         valid: inputs and labels that checkpoints are chosen on.
         metric: as the data set says.
@@ -101,7 +104,7 @@ def fit(
                 if len(queue) < config.batch_size:
                     queue = torch.cat([queue, torch.randperm(len(train), generator=batches)])
                 rows, queue = queue[: config.batch_size], queue[config.batch_size :]
-                batch = train.subset(rows) if isinstance(train, Forest) else train[rows]
+                batch = train[rows] if isinstance(train, Tensor) else train.subset(rows)
             batch = batch if augment is None else augment(batch, views)
             loss = (loss_per_graph(model(batch), y[rows], task) * weight[rows]).mean()
             optimizer.zero_grad(set_to_none=True)
@@ -120,8 +123,12 @@ def fit(
 
 
 @torch.no_grad()
-def predict(model: nn.Module, inputs: Forest | Tensor) -> Tensor:
-    """Logits of all graphs or images in evaluation mode, ``[n, C]``; images in chunks whose maps fit into caches."""
+def predict(model: nn.Module, inputs: Inputs) -> Tensor:
+    """Logits of all graphs, nodes or images in evaluation mode, ``[n, C]``."""
     model.eval()
-    parts = inputs.split(CHUNK) if isinstance(inputs, Tensor) else (inputs,)
-    return torch.cat([model(part) for part in parts])
+    return torch.cat([model(part) for part in chunks(inputs)])
+
+
+def chunks(inputs: Inputs) -> Sequence[Inputs]:
+    """Inputs in parts: images so few at a time that their maps fit into caches, all else at once."""
+    return inputs.split(CHUNK) if isinstance(inputs, Tensor) else (inputs,)

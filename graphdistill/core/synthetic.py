@@ -29,9 +29,11 @@ class SyntheticSet:
         task: ``multiclass`` or ``multilabel``.
         features: how networks encode node features; ``continuous`` for tensors.
         meta: plain facts to keep with the data (method, config, seed, source, cost); JSON types only.
+        edges: of entries that are the nodes of one graph, source and target long ``[2, E]`` and the weight float
+            ``[E]`` of each; self-loops are left to the network. ``None`` where entries stand alone.
 
     Raises:
-        ValueError: lengths differ, or a weight is negative or not finite.
+        ValueError: lengths differ, a weight is negative or not finite, or an edge ends outside of the set.
 
     Example:
         >>> small = SyntheticSet(torch.rand(2, 3), torch.tensor([0, 1]), torch.ones(2))
@@ -45,6 +47,7 @@ class SyntheticSet:
     task: Task = "multiclass"
     features: Features = "continuous"
     meta: Mapping[str, object] = field(default_factory=dict)
+    edges: tuple[Tensor, Tensor] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.data) == len(self.y) == len(self.weight):
@@ -56,8 +59,14 @@ class SyntheticSet:
             values = getattr(self, name)
             if values.is_floating_point():
                 object.__setattr__(self, name, values.float())
+        if isinstance(self.data, Tensor):
+            object.__setattr__(self, "data", _grow(self.data))
         if not bool((torch.isfinite(self.weight) & (self.weight >= 0)).all()):
             raise ValueError("weight holds a negative or infinite value; give finite weights of 0 or more")
+        if self.edges is not None and self.edges[0].numel():
+            for end in self.edges[0].aminmax():
+                if not 0 <= int(end) < len(self):
+                    raise ValueError(f"edges must join entries from 0 to {len(self) - 1}, got {int(end)}")
 
     def __len__(self) -> int:
         return len(self.data)
@@ -79,6 +88,24 @@ class SyntheticSet:
             raise ValueError("this set holds feature tensors, not graphs")
         return self.data
 
+    def graph(self) -> Data:
+        """One PyG graph of all entries, for sets of nodes: any stock network trains on it.
+
+        Where the set has no edges each node stands alone; its features hold what its neighbourhood would have told.
+
+        Raises:
+            ValueError: the set holds graphs, not rows of features.
+
+        Example:
+            >>> SyntheticSet(torch.rand(2, 3), torch.tensor([0, 1]), torch.ones(2)).graph()
+            Data(x=[2, 3], edge_index=[2, 0], edge_weight=[0], y=[2], train_mask=[2])
+        """
+        if not isinstance(self.data, Tensor):
+            raise ValueError("this set holds graphs, not feature tensors; take its entries one by one")
+        index, weight = self.edges or (torch.empty(2, 0, dtype=torch.long), torch.empty(0))
+        mask = torch.ones(len(self), dtype=torch.bool)
+        return Data(x=self.data, edge_index=index, edge_weight=weight, y=self.y, train_mask=mask)
+
     @property
     def nbytes(self) -> int:
         """Payload bytes: features, structure, labels and weights in the dtypes that are stored."""
@@ -90,6 +117,8 @@ class SyntheticSet:
         out = {**data, "y": _pack_labels(self.y, self.task)}
         if not torch.equal(self.weight, class_weights(self.y, self.task)):
             out["weight"] = self.weight
+        if self.edges is not None:
+            out["edge_index"], out["edge_weight"] = narrow(self.edges[0]), _shrink(self.edges[1])
         return out
 
     @classmethod
@@ -103,10 +132,13 @@ class SyntheticSet:
         if "pixels" in payload:
             data = payload["pixels"].float() / 255
         elif "features" in payload:
-            data = payload["features"]
+            data = _grow(payload["features"])
         else:
             data = (RawForest if "nodes" in payload else Forest).from_payload(dict(payload))
-        return cls(data, y, weight, task, features, meta)
+        edges = None
+        if "edge_weight" in payload:
+            edges = payload["edge_index"].long(), _grow(payload["edge_weight"])
+        return cls(data, y, weight, task, features, meta, edges)
 
     def to(self, device: torch.device | str) -> SyntheticSet:
         """The same set on another device."""
@@ -114,7 +146,7 @@ class SyntheticSet:
 
     def __reduce__(self) -> tuple[object, ...]:
         # A mapping proxy in meta would not pickle.
-        return SyntheticSet, (self.data, self.y, self.weight, self.task, self.features, dict(self.meta))
+        return SyntheticSet, (self.data, self.y, self.weight, self.task, self.features, dict(self.meta), self.edges)
 
 
 def eight_bits(x: Tensor) -> Tensor:
@@ -134,7 +166,16 @@ def _pack_features(x: Tensor) -> dict[str, Tensor]:
         pixels = (x.nan_to_num().clamp(0, 1) * 255).round().to(torch.uint8)
         if torch.equal((pixels.float() / 255).view(torch.int32), x.contiguous().view(torch.int32)):
             return {"pixels": pixels}
-    return {"features": x}
+    return {"features": _shrink(x)}
+
+
+def _shrink(x: Tensor) -> Tensor:
+    """Halves where these say all, else the tensor as it is."""
+    return x.half() if x.dtype == torch.float32 and torch.equal(x.half().float(), x) else x
+
+
+def _grow(x: Tensor) -> Tensor:
+    return x.float() if x.dtype == torch.half else x
 
 
 def soft_labels(y: Tensor, task: Task) -> Tensor:

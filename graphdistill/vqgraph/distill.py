@@ -15,12 +15,12 @@ from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
 
 from graphdistill.core.data import NodeDataset
+from graphdistill.core.features import Features
 from graphdistill.core.metrics import score
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.report import Progress, progress
 from graphdistill.datasets import load
 from graphdistill.vqgraph.codebook import Health, Metric
-from graphdistill.vqgraph.features import Features
 from graphdistill.vqgraph.sampling import batches
 from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.targets import spread

@@ -15,6 +15,7 @@ from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import k_hop_subgraph
 
 from graphdistill.core.data import NodeDataset
+from graphdistill.core.features import Features
 from graphdistill.core.metrics import score
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.report import Progress, Row
@@ -29,7 +30,6 @@ from graphdistill.vqgraph.distill import (
     hard_loss,
     soft_loss,
 )
-from graphdistill.vqgraph.features import Features
 from graphdistill.vqgraph.sampling import Neighbours
 from graphdistill.vqgraph.settings import Setting, View, observe
 from graphdistill.vqgraph.student import VQGraphStudent

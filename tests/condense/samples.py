@@ -6,8 +6,11 @@ from functools import cache
 
 import torch
 
-from graphdistill.condense.real import RealImages
-from graphdistill.core.data import ImageDataset
+from graphdistill.condense.distill import protocol_of
+from graphdistill.condense.objective import Setting
+from graphdistill.condense.real import Kind, Real, RealImages, real_of
+from graphdistill.core.data import ImageDataset, NodeDataset
+from graphdistill.core.evaluate_images import ImageProtocol
 
 
 @cache
@@ -32,7 +35,44 @@ def bars(per_class: int = 24, classes: int = 3) -> ImageDataset:
 
 
 def real(per_class: int = 24, classes: int = 3) -> RealImages:
-    return RealImages.of(bars(per_class, classes))
+    return RealImages.of(ImageProtocol(bars(per_class, classes)))
+
+
+@cache
+def pairs(per_class: int = 16, classes: int = 3) -> NodeDataset:
+    """Nodes with words of their class among others, joined in a ring within each class; half are for training."""
+    draw = torch.Generator().manual_seed(0)
+    y = torch.arange(classes).repeat(per_class)
+    x = (torch.rand(len(y), 12, generator=draw) < 0.2).float()
+    for node, label in zip(x, y.tolist(), strict=True):
+        node[4 * label + torch.randint(4, (2,), generator=draw)] = 1
+    nodes = torch.arange(len(y))
+    ring = torch.stack([nodes, (nodes + classes) % len(y)])
+    order = nodes.view(per_class, classes)
+    half, rest = per_class // 2, per_class // 4
+    return NodeDataset(
+        name="pairs",
+        x=x,
+        edge_index=torch.cat([ring, ring.flip(0)], dim=1),
+        y=y,
+        train=order[:half].flatten(),
+        valid=order[half : half + rest].flatten(),
+        test=order[half + rest :].flatten(),
+        notes="pairs",
+    )
+
+
+def data(kind: Kind) -> ImageDataset | NodeDataset:
+    return pairs() if kind == "nodes" else bars()
+
+
+def real_data(kind: Kind) -> Real:
+    return real_of(protocol_of(data(kind)))
+
+
+def setting(per_class: int = 2, seed: int = 0, kind: Kind = "images") -> Setting:
+    protocol = protocol_of(data(kind))
+    return Setting(real_of(protocol), per_class, protocol, seed)
 
 
 def seeded(seed: int = 0) -> torch.Generator:

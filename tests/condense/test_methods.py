@@ -9,7 +9,8 @@ import torch
 
 from graphdistill.condense import methods
 from graphdistill.condense.objective import Recipe
-from tests.condense.samples import real, seeded
+from graphdistill.condense.real import Kind
+from tests.condense.samples import setting
 
 HERE = Path(__file__).parent
 
@@ -36,18 +37,29 @@ def test_every_method_is_told_of_and_does_one_thing(name: str) -> None:
     module = methods.find(name)
     assert hasattr(module, "recipe") != hasattr(module, "select")
     assert "_" not in name
+    assert module.FOR
 
 
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, kind) for name in methods.names() for kind in methods.find(name).FOR]
+)
 @pytest.mark.parametrize("per_class", [1, 3])
-def test_every_method_gives_what_it_should(name: str, per_class: int) -> None:
-    module = methods.find(name)
+def test_every_method_gives_what_it_should(name: str, kind: Kind, per_class: int) -> None:
+    if kind == "graphs":
+        pytest.skip("no data set of graphs yet")
+    module, asked = methods.find(name, kind), setting(per_class, kind=kind)
     if hasattr(module, "recipe"):
-        assert isinstance(module.recipe(per_class), Recipe)
+        assert isinstance(module.recipe(asked), Recipe)
         return
-    rows = module.select(real(), per_class, seeded())
-    assert torch.bincount(real().y[rows]).tolist() == [per_class] * 3
-    assert len(set(rows.tolist())) == 3 * per_class
+    small = module.select(asked)
+    assert torch.bincount(small.y).tolist() == [per_class] * 3
+
+
+def test_a_method_that_is_not_for_the_data_is_told() -> None:
+    with pytest.raises(
+        ValueError, match="--method gcdm is for nodes, but the data set holds images; for images choose"
+    ):
+        methods.find("gcdm", "images")
 
 
 def test_a_slip_of_the_pen_is_told() -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphdistill.condense.augment import NO_AUGMENT
-from graphdistill.condense.objective import Recipe, Step, gradient, row_distance
+from graphdistill.condense.objective import Recipe, Setting, Step, gradient, row_distance
+from graphdistill.condense.real import Kind
 from graphdistill.condense.schedule import Schedule
 
 PAPER = "Zhao et al., ICLR 2021, https://arxiv.org/abs/2006.05929"
+FOR: tuple[Kind, ...] = ("images",)
 
 
 @dataclass(frozen=True)
@@ -33,21 +35,22 @@ class GradientMatch:
             view, rows = step.view(), step.small.y == label
             x, y = step.real.draw(self.batch, step.generator, label)
             wanted = gradient(step.net, view(x), y)
-            ours = gradient(step.net, view(step.small.x[rows]), step.small.labels[rows], differentiable=True)
+            ours = gradient(step.net, view(step.small.inputs(rows)), step.small.labels[rows], differentiable=True)
             loss = row_distance(ours, wanted)
-            loss.backward(inputs=list(step.small.parameters().values()))
-            total += loss.item()
+            total += step.small.backward(loss)
         return total
 
 
-def recipe(per_class: int) -> Recipe:
+def recipe(setting: Setting) -> Recipe:
     """DC's recipe.
 
     The paper: 1000 networks, 256 real images a class, step size 0.1 on images of unit deviation. Here 100 steps and 64
     images, for CPUs. Pixels from 0 to 1 deviate by about 0.3, and 0.3 squared of the paper's step is 0.01 (on
     validation of digits, one image a class: 0.1 loses ten points).
     """
-    return Recipe(objective=GradientMatch(), schedule=schedule(per_class), augment=NO_AUGMENT, steps=100, lr=0.01)
+    return Recipe(
+        objective=GradientMatch(), schedule=schedule(setting.per_class), augment=NO_AUGMENT, steps=100, lr=0.01
+    )
 
 
 def schedule(per_class: int) -> Schedule:

@@ -13,9 +13,11 @@ import torch
 
 from graphdistill.condense.augment import Augment
 from graphdistill.condense.methods import dc
-from graphdistill.condense.objective import Recipe, Step, gradient, row_distance
+from graphdistill.condense.objective import Recipe, Setting, Step, gradient, row_distance
+from graphdistill.condense.real import Kind
 
 PAPER = "Lee et al., ICML 2022, https://arxiv.org/abs/2202.02916"
+FOR: tuple[Kind, ...] = ("images",)
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,15 @@ class ContrastiveMatch:
         draws = [step.real.draw(self.batch, step.generator, label) for label in classes]
         parts = [gradient(step.net, view(x), y) for x, y in draws]
         wanted = [torch.stack(layer).mean(dim=0) for layer in zip(*parts, strict=True)]
-        ours = gradient(step.net, view(step.small.x), step.small.labels, differentiable=True)
+        ours = gradient(step.net, view(step.small.inputs()), step.small.labels, differentiable=True)
         loss = row_distance(ours, wanted)
-        loss.backward(inputs=list(step.small.parameters().values()))
-        return loss.item()
+        return step.small.backward(loss)
 
 
-def recipe(per_class: int) -> Recipe:
+def recipe(setting: Setting) -> Recipe:
     """DCC's recipe, with DSA's augmentation as in the paper's best rows.
 
     The first quarter of the steps goes class by class, as 250 of 1000 steps do in the paper's code. All else is DC's.
     """
-    base = dc.recipe(per_class)
+    base = dc.recipe(setting)
     return Recipe(objective=ContrastiveMatch(), schedule=base.schedule, augment=Augment(), steps=base.steps, lr=base.lr)

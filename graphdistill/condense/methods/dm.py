@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import torch
 
 from graphdistill.condense.augment import Augment
-from graphdistill.condense.objective import Recipe, Step
+from graphdistill.condense.objective import Recipe, Setting, Step
+from graphdistill.condense.real import Kind
 from graphdistill.condense.schedule import Schedule
-from graphdistill.core.fit import CHUNK
+from graphdistill.core.fit import chunks
 from graphdistill.core.scatter import class_moments
 
 PAPER = "Zhao and Bilen, WACV 2023, https://arxiv.org/abs/2110.04181"
+FOR: tuple[Kind, ...] = ("images",)
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,14 @@ class MomentMatch:
         view, classes = step.view(), step.real.num_classes
         x, y = step.real.draw(self.batch, step.generator)
         with torch.no_grad():
-            theirs = torch.cat([step.net.embed(part) for part in view(x).split(CHUNK)])
+            theirs = torch.cat([step.net.embed(part) for part in chunks(view(x))])
             wanted = class_moments(theirs, y, classes).mean
-        ours = class_moments(step.net.embed(view(step.small.x)), step.small.y, classes).mean
+        ours = class_moments(step.net.embed(view(step.small.inputs())), step.small.y, classes).mean
         loss = (ours - wanted).square().sum()
-        loss.backward(inputs=[step.small.x])
-        return loss.item()
+        return step.small.backward(loss)
 
 
-def recipe(per_class: int) -> Recipe:
+def recipe(setting: Setting) -> Recipe:
     """DM's recipe.
 
     The paper: 20000 steps, 256 real images a class, step size 1 on images of unit deviation. Here 200 steps and 64
@@ -52,4 +53,6 @@ def recipe(per_class: int) -> Recipe:
     step is 0.1 (on validation of digits, one image a class: 0.03 as good, 1 fails). It grows with the images of a
     class, since each gets that share of their mean's gradient.
     """
-    return Recipe(objective=MomentMatch(), schedule=Schedule(), augment=Augment(), steps=200, lr=0.1 * per_class)
+    return Recipe(
+        objective=MomentMatch(), schedule=Schedule(), augment=Augment(), steps=200, lr=0.1 * setting.per_class
+    )

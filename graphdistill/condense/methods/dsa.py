@@ -11,11 +11,13 @@ from dataclasses import replace
 
 from graphdistill.condense.augment import Augment
 from graphdistill.condense.methods import dc
-from graphdistill.condense.objective import Recipe
+from graphdistill.condense.objective import Recipe, Setting
+from graphdistill.condense.real import Kind
 
 PAPER = "Zhao and Bilen, ICML 2021, https://arxiv.org/abs/2102.08259"
+FOR: tuple[Kind, ...] = ("images",)
 
 
-def recipe(per_class: int) -> Recipe:
+def recipe(setting: Setting) -> Recipe:
     """DC's recipe with the augmentation; the paper keeps all other values, too."""
-    return replace(dc.recipe(per_class), augment=Augment())
+    return replace(dc.recipe(setting), augment=Augment())

@@ -1,9 +1,10 @@
-r"""Herding: real images whose running mean stays nearest to the mean of their class.
+r"""Herding: real data whose running mean stays nearest to the mean of their class.
 
 .. math:: i_t = \arg\min_{i \notin S} \Big\| \mu_c - \frac{1}{t} \Big(\phi(x_i) + \sum_{j \in S} \phi(x_j)\Big) \Big\|
 
-:math:`\phi` is the image itself, its pixels: on small images of one object in the middle they compare well, and no
-network has to be trained first (a guess; the literature mostly takes a trained network's features). Nothing is drawn.
+:math:`\phi` is the image itself, its pixels (of nodes, propagated features): on small images of one object in the
+middle they compare well, and no network has to be trained first (a guess; the literature mostly takes a trained network's
+features). Nothing is drawn.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphdistill.condense.real import RealImages
+from graphdistill.condense.objective import Setting
+from graphdistill.condense.real import Kind
+from graphdistill.core.synthetic import SyntheticSet
 
 PAPER = "Welling, ICML 2009; as in Rebuffi et al., CVPR 2017, https://arxiv.org/abs/1611.07725"
+FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")
 
 
-def select(real: RealImages, per_class: int, generator: torch.Generator) -> Tensor:
-    """Numbers of ``per_class`` images of each class, classes one after another, in the order of choice."""
-    return torch.cat([rows[herd(real.x[rows].flatten(1), per_class)] for rows in real.members])
+def select(setting: Setting) -> SyntheticSet:
+    """So many entries of each class, classes one after another, in the order of choice."""
+    x, members = setting.real.flat(), setting.real.members
+    return setting.real.select(torch.cat([rows[herd(x[rows], setting.per_class)] for rows in members]))
 
 
 def herd(x: Tensor, size: int) -> Tensor:

@@ -1,9 +1,10 @@
-r"""K-center: real images that leave no image of their class far from all of them.
+r"""K-center: real data that leave nothing of their class far from all of them.
 
 .. math:: i_t = \arg\max_i \min_{j \in S} \|x_i - x_j\|
 
-Greedy, on pixels; it begins with the image nearest to the mean of its class, since an outlier would be a bad only image
-(a guess: the paper begins with images that are labelled already, of which there are none here). Nothing is drawn.
+Greedy, on pixels (of nodes, on propagated features); it begins with what is nearest to the mean of its class, since an
+outlier would be a bad only image (a guess: the paper begins with images that are labelled already, of which there are
+none here). Nothing is drawn.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphdistill.condense.real import RealImages
+from graphdistill.condense.objective import Setting
+from graphdistill.condense.real import Kind
+from graphdistill.core.synthetic import SyntheticSet
 
 PAPER = "Sener and Savarese, ICLR 2018, https://arxiv.org/abs/1708.00489"
+FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")
 
 
-def select(real: RealImages, per_class: int, generator: torch.Generator) -> Tensor:
-    """Numbers of ``per_class`` images of each class, classes one after another, in the order of choice."""
-    return torch.cat([rows[cover(real.x[rows].flatten(1), per_class)] for rows in real.members])
+def select(setting: Setting) -> SyntheticSet:
+    """So many entries of each class, classes one after another, in the order of choice."""
+    x, members = setting.real.flat(), setting.real.members
+    return setting.real.select(torch.cat([rows[cover(x[rows], setting.per_class)] for rows in members]))
 
 
 def cover(x: Tensor, size: int) -> Tensor:

@@ -1,9 +1,9 @@
-r"""K-means-nearest: the real image nearest to each of k means of its class.
+r"""K-means-nearest: the real entry nearest to each of k means of its class.
 
 .. math:: i_t = \arg\min_{i \notin S} \|x_i - m_t\|, \quad m = \text{k-means of the class with } k = \text{per class}
 
-On pixels, best of 3 starts (a guess: more starts change little with so few means). An image that is nearest to two
-means is taken once, and the next nearest for the second.
+On pixels (of nodes, on propagated features), best of 3 starts (a guess: more starts change little with so few means).
+What is nearest to two means is taken once, and the next nearest for the second.
 """
 
 from __future__ import annotations
@@ -12,20 +12,24 @@ import torch
 from sklearn.cluster import KMeans
 from torch import Tensor
 
-from graphdistill.condense.real import RealImages
+from graphdistill.condense.objective import Setting
+from graphdistill.condense.real import Kind
+from graphdistill.core.randomness import generator
+from graphdistill.core.synthetic import SyntheticSet
 
 PAPER = "Liu et al., DREAM, ICCV 2023, https://arxiv.org/abs/2302.14416"
+FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")
 
 
-def select(real: RealImages, per_class: int, generator: torch.Generator) -> Tensor:
-    """Numbers of ``per_class`` images of each class, classes one after another; k-means starts by the generator."""
-    chosen = []
+def select(setting: Setting) -> SyntheticSet:
+    """So many entries of each class, classes one after another; k-means starts by the seed."""
+    real, chosen, draws = setting.real, [], generator(setting.seed, "select")
     for rows in real.members:
-        x = real.x[rows].flatten(1)
-        seed = int(torch.randint(2**31 - 1, (), generator=generator))
-        means = KMeans(per_class, n_init=3, random_state=seed).fit(x.numpy()).cluster_centers_
+        x = real.flat()[rows]
+        seed = int(torch.randint(2**31 - 1, (), generator=draws))
+        means = KMeans(setting.per_class, n_init=3, random_state=seed).fit(x.numpy()).cluster_centers_
         chosen.append(rows[nearest(x, torch.from_numpy(means).to(x.dtype))])
-    return torch.cat(chosen)
+    return real.select(torch.cat(chosen))
 
 
 def nearest(x: Tensor, means: Tensor) -> Tensor:

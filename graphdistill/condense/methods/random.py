@@ -1,18 +1,20 @@
-"""Random: real images of each class, drawn without any thought; what every other method has to beat.
+"""Random: real data of each class, drawn without any thought; what every other method has to beat.
 
 No parameters.
 """
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
-from graphdistill.condense.real import RealImages
+from graphdistill.condense.objective import Setting
+from graphdistill.condense.real import Kind
+from graphdistill.core.randomness import generator
+from graphdistill.core.synthetic import SyntheticSet
 
 PAPER = "no paper: the baseline of all"
+FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")
 
 
-def select(real: RealImages, per_class: int, generator: torch.Generator) -> Tensor:
-    """Numbers of ``per_class`` random images of each class, classes one after another."""
-    return real.pick(per_class, generator)
+def select(setting: Setting) -> SyntheticSet:
+    """So many random entries of each class, classes one after another."""
+    draws = generator(setting.seed, "select")
+    return setting.real.select(setting.real.pick(setting.per_class, draws))

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from graphdistill.core.features import DENSE, Features
 from graphdistill.core.randomness import scoped
-from graphdistill.vqgraph.features import DENSE, Features
 from tests.vqgraph.samples import rows
 
 

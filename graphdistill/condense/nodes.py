@@ -1,0 +1,103 @@
+"""Nodes of one graph: real ones with their graph, and learnt ones that stand alone or are joined by learnt edges.
+
+A learnt node that stands alone (Zheng et al., NeurIPS 2023, call it structure-free) holds in its features what its
+neighbourhood would tell, so what it begins with are features that were averaged over neighbours already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from graphdistill.condense.learnable import LearnableSet, stored_labels
+from graphdistill.condense.real import Kind, Real
+from graphdistill.core.convnet import Norm
+from graphdistill.core.evaluate_nodes import NodeProtocol
+from graphdistill.core.evaluate_sets import real_set
+from graphdistill.core.nodes import GCN, Nodes
+from graphdistill.core.synthetic import SyntheticSet, class_weights
+
+
+class RealNodes(Real):
+    """The training nodes of a graph.
+
+    Args:
+        protocol: the graph, and how its features are scaled and averaged.
+    """
+
+    KIND: ClassVar[Kind] = "nodes"
+
+    def __init__(self, protocol: NodeProtocol):
+        super().__init__(protocol.labels("train"), protocol.num_classes)
+        self.protocol = protocol
+        self.rows = protocol.data.train
+        self.deviation = protocol.propagated.std(dim=0)
+
+    def inputs(self, rows: Tensor) -> Nodes:
+        """Training nodes in their graph."""
+        return Nodes(self.protocol.once, self.protocol.spread, self.rows[rows])
+
+    def flat(self) -> Tensor:
+        """Propagated features."""
+        return self.protocol.propagated[self.rows]
+
+    def network(self, norm: Norm = "instance") -> GCN:
+        """A GCN without dropout."""
+        return GCN(self.deviation.numel(), self.num_classes)
+
+    def start(self, rows: Tensor, logits: Tensor | None = None) -> LearnableNodes:
+        """Nodes to learn."""
+        return LearnableNodes(self.flat()[rows], self.y[rows], self.deviation, logits)
+
+    def select(self, rows: Tensor) -> SyntheticSet:
+        """Nodes with propagated features that stand alone."""
+        return real_set(self.flat()[rows], self.y[rows])
+
+
+class LearnableNodes(LearnableSet):
+    r"""Nodes that are learnt in units of how much each feature deviates over the real ones.
+
+    .. math:: x_{ij} = x^0_{ij} + \sigma_j z_{ij}
+
+    and a step is taken on z. An optimiser like Adam moves every column by the same amount. In a bag of words most
+    columns are nearly always zero, and what is a small step for a common word drowns the rare ones in noise: that is
+    why one step size works on one graph and fails on the next. A column that never changes is not learnt.
+
+    Args:
+        x: first features, float ``[n, F]``.
+        y: class of each, long ``[n]``.
+        deviation: standard deviation of each feature, float ``[F]``.
+        logits: first logits of soft labels, float ``[n, C]``. (default: labels are hard)
+
+    Example:
+        >>> small = LearnableNodes(torch.ones(2, 3), torch.tensor([0, 1]), torch.tensor([1.0, 0.1, 0.0]))
+        >>> with torch.no_grad():
+        ...     small.x += 1
+        >>> small.features()[0].tolist()
+        [2.0, 1.100000023841858, 1.0]
+    """
+
+    def __init__(self, x: Tensor, y: Tensor, deviation: Tensor, logits: Tensor | None = None):
+        super().__init__(torch.zeros_like(x), y, logits)
+        self.origin, self.deviation = x.clone(), deviation
+
+    def features(self) -> Tensor:
+        """Features ``[n, F]``, with gradients."""
+        return self.origin + self.deviation * self.x
+
+    def inputs(self, rows: Tensor | None = None) -> Nodes:
+        """Nodes that stand alone."""
+        x = self.features()
+        return Nodes(x if rows is None else x[rows])
+
+    def clip(self) -> None:
+        """Features of nodes have no border."""
+
+    @torch.no_grad()
+    def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
+        """The nodes in 16 bits a feature."""
+        y = stored_labels(self.labels)
+        return SyntheticSet(self.features().half().float(), y, class_weights(y), meta=dict(meta or {}))

@@ -1,0 +1,150 @@
+"""The protocol for nodes: a GCN that is trained on a set and asked for the test nodes of the whole graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch_geometric.utils import subgraph
+
+from graphdistill.core.data import NodeDataset, narrow, tensor_bytes
+from graphdistill.core.evaluate_sets import Material, SetProtocol, real_set
+from graphdistill.core.features import Features
+from graphdistill.core.fit import FitConfig
+from graphdistill.core.nodes import DEPTH, GCN, Nodes, Propagation
+from graphdistill.core.randomness import generator, in_turn, scoped
+from graphdistill.core.synthetic import SyntheticSet, class_weights
+
+DROPOUT = 0.5
+"""Of the networks that judge (Kipf and Welling's value)."""
+
+
+@dataclass(frozen=True)
+class NodeProtocol(SetProtocol[NodeDataset]):
+    """The protocol for nodes; attributes are those of :class:`~graphdistill.core.evaluate_sets.SetProtocol`.
+
+    As in the GCN's paper, rows of features that know no minus sum to 1, and half of all inputs are dropped.
+    """
+
+    fit: FitConfig = field(
+        default_factory=lambda: FitConfig(
+            steps=300, batch_size=1 << 30, eval_every=10, patience=30, lr=0.01, weight_decay=0.05
+        )
+    )
+
+    NETWORK: ClassVar[str] = "GCN"
+    ENTRIES: ClassVar[str] = "nodes"
+    LINEAR: ClassVar[str] = "features"
+
+    @cached_property
+    def spread(self) -> Propagation:
+        """The whole graph."""
+        return Propagation(self.data.edge_index, len(self.data.x))
+
+    @cached_property
+    def x(self) -> Tensor:
+        """Features of all nodes, rows scaled to sum to 1 if nothing is negative."""
+        x = self.data.x
+        return x if bool((x < 0).any()) else x / x.sum(dim=1, keepdim=True).clamp(min=1e-12)
+
+    @cached_property
+    def once(self) -> Features:
+        """Features, averaged over neighbours once: what the first layer reads."""
+        return Features(self.spread(self.x))
+
+    @cached_property
+    def propagated(self) -> Tensor:
+        """Features, averaged as often as the network has layers, in 16 bits: what a node that stands alone has."""
+        return self.spread(self.once.x, DEPTH - 1).half().float()
+
+    def network(self, seed: int) -> GCN:
+        """A fresh network; its weights depend on the seed alone."""
+        with scoped(seed, "weights", self.NETWORK):
+            return GCN(self.data.x.shape[1], self.num_classes, dropout=DROPOUT)
+
+    def split(self, name: str) -> tuple[Nodes, Tensor]:
+        """Nodes of the whole graph and their classes."""
+        index: Tensor = getattr(self.data, name)
+        return Nodes(self.once, self.spread, index), self.data.y[index]
+
+    def inputs(self, small: SyntheticSet) -> Nodes:
+        """The nodes of a set, joined by its edges or alone."""
+        assert isinstance(small.data, Tensor)
+        if small.edges is None:
+            return Nodes(small.data)
+        spread = dense(*small.edges, len(small))
+        return Nodes(spread @ small.data, spread)
+
+    def flat(self, what: SyntheticSet | str) -> Tensor:
+        """Propagated features."""
+        if isinstance(what, str):
+            return self.propagated[getattr(self.data, what)]
+        nodes = self.inputs(what)
+        assert isinstance(nodes.x, Tensor)
+        return nodes.around(nodes.x)
+
+    def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
+        """Random training nodes with propagated features and no edges."""
+        y = self.labels("train")
+        one = real_set(self.propagated[:1], y[:1]).nbytes
+        count = min(len(y), max(self.num_classes, budget // one))
+        return [self._alone(self.data.train[self._order(draw)[:count]]) for draw in range(draws)]
+
+    def further_sets(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
+        """As many random nodes with the edges between them, the literature's baseline; and all training nodes alone."""
+        orders = [self.data.train[self._order(draw)[: len(small)]] for draw, small in enumerate(sets)]
+        return {
+            "random nodes and the edges between them": [self._induced(rows) for rows in orders],
+            "all training nodes, propagated features": [self._alone(self.data.train)],
+        }
+
+    def full(self) -> Material:
+        """The whole graph with the labels of its training nodes; features count as what is not zero of them."""
+        (nodes, y), x = self.split("train"), self.data.x
+        row, column = x.nonzero(as_tuple=True)
+        values = narrow(x[row, column].long()) if torch.equal(x, x.round()) else x[row, column]
+        sparse = tensor_bytes(narrow(torch.bincount(row, minlength=len(x))), narrow(column), values)
+        half = self.data.edge_index[:, : self.data.edge_index.shape[1] // 2]
+        count = min(sparse, tensor_bytes(x)) + tensor_bytes(narrow(half), narrow(self.data.train), narrow(y))
+        return Material(nodes, y, class_weights(y), count, len(x))
+
+    def _order(self, draw: int) -> Tensor:
+        return in_turn(self.labels("train"), generator(draw, "random nodes"))
+
+    def _alone(self, rows: Tensor) -> SyntheticSet:
+        return real_set(self.propagated[rows], self.data.y[rows])
+
+    def _induced(self, rows: Tensor) -> SyntheticSet:
+        index, _ = subgraph(rows, self.data.edge_index, num_nodes=len(self.data.x))
+        place = torch.full((len(self.data.x),), -1)
+        place[rows] = torch.arange(len(rows))
+        y = self.data.y[rows]
+        edges = place[index], torch.ones(index.shape[1])
+        return SyntheticSet(self.x[rows].half().float(), y, class_weights(y), edges=edges)
+
+
+def dense(edge_index: Tensor, edge_weight: Tensor, count: int) -> Tensor:
+    """Normalised adjacency with self-loops of a small weighted graph, ``[count, count]``.
+
+    Example:
+        >>> dense(torch.tensor([[0, 1], [1, 0]]), torch.ones(2), 2).tolist()
+        [[0.5, 0.5], [0.5, 0.5]]
+    """
+    adjacency = torch.zeros(count, count).index_put((edge_index[1], edge_index[0]), edge_weight, accumulate=True)
+    return normalised(adjacency)
+
+
+def normalised(adjacency: Tensor) -> Tensor:
+    r"""A dense adjacency as a GCN spreads by it: :math:`\hat D^{-1/2} (A + I) \hat D^{-1/2}`; differentiable.
+
+    Example:
+        >>> normalised(torch.zeros(2, 2)).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+    full = adjacency + torch.eye(len(adjacency))
+    norm = full.sum(dim=1).rsqrt()
+    return norm[:, None] * full * norm
