@@ -1,4 +1,4 @@
-"""The methods: each module is one, with a docstring, a ``PAPER``, ``FOR`` what data it is, and ``recipe`` or ``select``."""
+"""The methods: each module is one, with a docstring, ``PAPER``, ``FOR``, and ``recipe`` or ``select``."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@ r"""Herding: real data whose running mean stays nearest to the mean of their cla
 .. math:: i_t = \arg\min_{i \notin S} \Big\| \mu_c - \frac{1}{t} \Big(\phi(x_i) + \sum_{j \in S} \phi(x_j)\Big) \Big\|
 
 :math:`\phi` is the image itself, its pixels (of nodes, propagated features): on small images of one object in the
-middle they compare well, and no network has to be trained first (a guess; the literature mostly takes a trained network's
-features). Nothing is drawn.
+middle they compare well, and no network has to be trained first (a guess; the literature mostly takes a trained
+network's features). Nothing is drawn.
 """
 
 from __future__ import annotations
