@@ -16,9 +16,11 @@ from rich.text import Text
 from graphdistill.condense import methods
 from graphdistill.condense.distill import CondenseConfig, Diverged, distill_condense, protocol_of
 from graphdistill.condense.figure import draw
+from graphdistill.condense.figure_nodes import draw_nodes
 from graphdistill.condense.real import real_of
 from graphdistill.core import cli
 from graphdistill.core.data import GraphDataset, ImageDataset, NodeDataset
+from graphdistill.core.evaluate_nodes import NodeProtocol
 from graphdistill.core.evaluate_sets import SetProtocol, baseline_rows, break_even, train_rows
 from graphdistill.core.output import check_writable, publish
 from graphdistill.core.randomness import generator
@@ -97,7 +99,7 @@ def main(command: Command) -> None:
     with publish(command.output) as draft:
         save_set(best, draft)
         write_report(report, draft)
-        draw(best, draft / "set.png")
+        picture(protocol, best, draft / "set.png")
     for path in kept:
         path.unlink(missing_ok=True)
     if not command.quiet:
@@ -125,6 +127,14 @@ def data_of(command: Command) -> ImageDataset | NodeDataset:
             "choose for example digits, mnist5k or cora, or python -m graphdistill.mirage for graphs"
         )
     return data
+
+
+def picture(protocol: SetProtocol[Any], small: SyntheticSet, path: Path) -> None:
+    """Images in a grid, or nodes on a map."""
+    if isinstance(protocol, NodeProtocol):
+        draw_nodes(small, protocol, path)
+    else:
+        draw(small, path)
 
 
 def _condense(command: Command, data: ImageDataset | NodeDataset, seed: int, bars: Progress) -> SyntheticSet:

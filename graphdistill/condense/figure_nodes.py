@@ -1,0 +1,88 @@
+"""A condensed graph before and after: all real nodes, and the few that stand for them, on one map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import matplotlib.figure
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from torch import Tensor
+
+from graphdistill.core.evaluate_nodes import NodeProtocol
+from graphdistill.core.synthetic import SyntheticSet
+
+MOST = 5000
+"""Real nodes that are drawn; of more, the first ones."""
+COMPONENTS = 32
+"""Principal components that the map is made from."""
+
+
+def draw_nodes(small: SyntheticSet, protocol: NodeProtocol, path: Path) -> None:
+    """Write the picture: on the left the graph with its training nodes large, on the right the set.
+
+    Places are by the two directions of propagated features, scaled to length 1, that tell the classes of training
+    nodes apart best (linear discriminant analysis): a synthetic node lies where real nodes like it do.
+
+    Args:
+        small: the set; a soft label counts for its likeliest class.
+        protocol: the graph.
+        path: the PNG file.
+    """
+    data, real = protocol.data, F.normalize(protocol.propagated).numpy()
+    train, y = data.train.numpy(), data.y.numpy()
+    few = min(COMPONENTS, len(train) - 1, real.shape[1])
+    axes_of = PCA(few, svd_solver="randomized", random_state=0).fit(real)
+    tell = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto").fit(axes_of.transform(real[train]), y[train])
+    shown = np.arange(min(len(real), MOST))
+    before = _flat(tell.transform(axes_of.transform(real[shown])))
+    after = _flat(tell.transform(axes_of.transform(F.normalize(protocol.flat(small)).numpy())))
+    figure = matplotlib.figure.Figure(figsize=(9, 4.6), dpi=150, layout="constrained")
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    _edges(left, before, data.edge_index, torch.ones(data.edge_index.shape[1]))
+    _dots(left, before, y[shown], size=4, alpha=0.5)
+    seen = train[train < len(shown)]
+    _dots(left, before[seen], y[seen], size=30, alpha=1)
+    left.set_title(f"{data.name}: {len(data.x):,} nodes, {len(train):,} with a label (large)", fontsize=9)
+    _dots(right, before, y[shown], size=4, alpha=0.15)
+    if small.edges is not None:
+        _edges(right, after, *small.edges)
+    label = small.y if small.y.dim() == 1 else small.y.argmax(dim=1)
+    _dots(right, after, label.numpy(), size=30, alpha=1)
+    links = 0 if small.edges is None else small.edges[0].shape[1] // 2
+    right.set_title(
+        f"{small.meta.get('method', 'set')}: {len(small)} nodes, {links} edges, {small.nbytes:,} bytes", fontsize=9
+    )
+    # A hub or two far out would leave all others in a corner.
+    low, high = np.percentile(before, [0.5, 99.5], axis=0)
+    reach = 0.1 * (high - low)
+    left.set_xlim(low[0] - reach[0], high[0] + reach[0])
+    left.set_ylim(low[1] - reach[1], high[1] + reach[1])
+    for axes in (left, right):
+        axes.set_xticks([])
+        axes.set_yticks([])
+    figure.savefig(path)
+
+
+def _flat(places: np.ndarray) -> np.ndarray:
+    """Two columns; with two classes there is but one direction."""
+    return places[:, :2] if places.shape[1] > 1 else np.column_stack([places, np.zeros(len(places))])
+
+
+def _dots(axes: Axes, places: np.ndarray, y: np.ndarray, *, size: float, alpha: float) -> None:
+    colors = matplotlib.colormaps["tab20"](y % 20)
+    edge = "black" if alpha == 1 else "none"
+    axes.scatter(places[:, 0], places[:, 1], s=size, c=colors, alpha=alpha, linewidths=0.4, edgecolors=edge, zorder=2)
+
+
+def _edges(axes: Axes, places: np.ndarray, index: Tensor, weight: Tensor) -> None:
+    once = (index[0] < index[1]) & (index < len(places)).all(dim=0)
+    lines = places[index[:, once].T.numpy()]
+    shade = 0.08 if len(lines) > 1000 else 0.4 * weight[once].numpy()
+    axes.add_collection(LineCollection(list(lines), colors="gray", linewidths=0.5, alpha=shade, zorder=1))

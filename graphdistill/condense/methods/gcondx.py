@@ -1,0 +1,45 @@
+r"""GCondX, gradient matching on graphs: a GCN's gradients of real nodes and of synthetic ones that stand alone.
+
+.. math:: L = \sum_c \frac{N_c}{\max_k N_k}
+    D\big(\nabla_\theta \ell(T_c, A; \theta), \nabla_\theta \ell(S_c, I; \theta)\big)
+
+:math:`D` is :func:`~graphdistill.condense.objective.row_distance`. Real nodes are read in their graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphdistill.condense.objective import Recipe, Setting, Step, gradient, row_distance
+from graphdistill.condense.real import Kind
+from graphdistill.condense.schedule import Schedule
+
+PAPER = "Jin et al., ICLR 2022, https://arxiv.org/abs/2110.07580 (its variant GCond-X)"
+FOR: tuple[Kind, ...] = ("nodes",)
+
+
+@dataclass(frozen=True)
+class NodeGradientMatch:
+    """Distance of gradients, class by class, each weighed by its share of the training nodes; nothing is drawn."""
+
+    def accumulate(self, step: Step) -> float:
+        """Two gradients of each class, of which one is differentiated again."""
+        real, small, total = step.real, step.small, 0.0
+        for label, members in enumerate(real.members):
+            rows = (small.y == label).nonzero().view(-1)
+            wanted = gradient(step.net, real.inputs(members), real.y[members])
+            ours = gradient(step.net, small.inputs(rows), small.labels[rows], differentiable=True)
+            share = len(members) / int(real.counts.max())
+            total += small.backward(share * row_distance(ours, wanted))
+        return total
+
+
+def recipe(setting: Setting) -> Recipe:
+    """GCondX's recipe."""
+    return Recipe(
+        objective=NodeGradientMatch(),
+        schedule=Schedule(outer=10, inner=10, optimizer="adam"),
+        steps=100,
+        lr=0.03,
+        optimizer="adam",
+    )
