@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from graphdistill import datasets
 from graphdistill.condense.augment import Augment
-from graphdistill.condense.distill import distill
+from graphdistill.condense.distill import distill, protocol_of
 from graphdistill.condense.objective import Recipe, Step
-from graphdistill.condense.real import RealImages
+from graphdistill.condense.real import real_of
 from graphdistill.condense.schedule import Schedule
-from graphdistill.core.evaluate_images import ImageProtocol, valid_score
+from graphdistill.core.evaluate_sets import valid_score
 from graphdistill.core.randomness import generator
 from graphdistill.core.scatter import class_moments
 
@@ -22,21 +22,19 @@ class LayerMatch:
     def accumulate(self, step: Step) -> float:
         """Add the gradient to that of the set, and return the loss."""
         view, (x, y) = step.view(), step.real.draw(self.batch, step.generator)
-        theirs, ours = step.net.features(view(x)), step.net.features(view(step.small.x))
-        means = [
-            (class_moments(a.flatten(1), y, 10).mean.detach(), class_moments(b.flatten(1), step.small.y, 10).mean)
-            for a, b in zip(theirs, ours, strict=True)
-        ]
-        loss = sum((wanted - found).square().mean() for wanted, found in means)
-        loss.backward(inputs=[step.small.x])
-        return loss.item()
+        theirs, ours = step.net.features(view(x)), step.net.features(view(step.small.inputs()))
+        terms = []
+        for a, b in zip(theirs, ours, strict=True):
+            wanted = class_moments(a.detach().flatten(1), y, step.real.num_classes).mean
+            found = class_moments(b.flatten(1), step.small.y, step.real.num_classes).mean
+            terms.append((wanted - found).square().mean())
+        return step.small.backward(sum(terms))
 
 
-data = datasets.load("digits")
-protocol = ImageProtocol(data, augment=Augment().each)
+protocol = protocol_of(datasets.load("digits"))
 recipe = Recipe(objective=LayerMatch(), schedule=Schedule(), augment=Augment(), steps=40, lr=10.0)
 small = distill(
-    RealImages.of(data), 1, recipe, validate=lambda s: valid_score(protocol, s), generator=generator(0, "layers")
+    real_of(protocol), 1, recipe, validate=lambda s: valid_score(protocol, s), generator=generator(0, "layers")
 )
 for step, accuracy in small.meta["looks"]:
     print(f"after {step} steps: validation accuracy {accuracy:.3f}")

@@ -41,8 +41,11 @@ def draw_nodes(small: SyntheticSet, protocol: NodeProtocol, path: Path) -> None:
     axes_of = PCA(few, svd_solver="randomized", random_state=0).fit(real)
     tell = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto").fit(axes_of.transform(real[train]), y[train])
     shown = np.arange(min(len(real), MOST))
-    before = _flat(tell.transform(axes_of.transform(real[shown])))
-    after = _flat(tell.transform(axes_of.transform(F.normalize(protocol.flat(small)).numpy())))
+    before, after = (
+        # With two classes there is but one direction that tells them apart.
+        np.column_stack([tell.transform(parts), parts[:, :1]])[:, :2]
+        for parts in map(axes_of.transform, (real[shown], F.normalize(protocol.flat(small)).numpy()))
+    )
     figure = matplotlib.figure.Figure(figsize=(9, 4.6), dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     _edges(left, before, data.edge_index, torch.ones(data.edge_index.shape[1]))
@@ -70,13 +73,8 @@ def draw_nodes(small: SyntheticSet, protocol: NodeProtocol, path: Path) -> None:
     figure.savefig(path)
 
 
-def _flat(places: np.ndarray) -> np.ndarray:
-    """Two columns; with two classes there is but one direction."""
-    return places[:, :2] if places.shape[1] > 1 else np.column_stack([places, np.zeros(len(places))])
-
-
 def _dots(axes: Axes, places: np.ndarray, y: np.ndarray, *, size: float, alpha: float) -> None:
-    colors = matplotlib.colormaps["tab20"](y % 20)
+    colors = matplotlib.colormaps["tab10" if y.max() < 10 else "tab20"](y % 20)
     edge = "black" if alpha == 1 else "none"
     axes.scatter(places[:, 0], places[:, 1], s=size, c=colors, alpha=alpha, linewidths=0.4, edgecolors=edge, zorder=2)
 

@@ -52,6 +52,13 @@ class RealNodes(Real):
         """Nodes to learn."""
         return LearnableNodes(self.flat()[rows], self.y[rows], self.deviation, logits)
 
+    def begin(self, per_class: int, generator: torch.Generator) -> LearnableNodes:
+        """Means of random groups: the nodes of a class, dealt out to as many groups as it gets synthetic nodes.
+
+        Propagated features may be averaged, as they are averages already; a mean of a few tells more than one of them.
+        """
+        return LearnableNodes(*self.protocol.group_means(per_class, generator), self.deviation)
+
     def select(self, rows: Tensor) -> SyntheticSet:
         """Nodes with propagated features that stand alone."""
         return real_set(self.flat()[rows], self.y[rows])

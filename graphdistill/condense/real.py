@@ -84,6 +84,10 @@ class Real(ABC):
     def start(self, rows: Tensor, logits: Tensor | None = None) -> LearnableSet:
         """A set to learn, which begins as the entries numbered ``rows``; with ``logits`` labels are learnt, too."""
 
+    def begin(self, per_class: int, generator: torch.Generator) -> LearnableSet:
+        """What learning begins with: random entries of each class."""
+        return self.start(self.pick(per_class, generator))
+
     @abstractmethod
     def select(self, rows: Tensor) -> SyntheticSet:
         """The entries numbered ``rows`` as a set."""

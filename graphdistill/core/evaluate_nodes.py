@@ -95,12 +95,39 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         return [self._alone(self.data.train[self._order(draw)[:count]]) for draw in range(draws)]
 
     def further_sets(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
-        """As many random nodes with the edges between them, the literature's baseline; and all training nodes alone."""
+        """Further baselines, of which the means are hard to beat.
+
+        As many random nodes with the edges between them (the literature's baseline), as many means of random groups of
+        training nodes (what learning begins with), and all training nodes alone.
+        """
         orders = [self.data.train[self._order(draw)[: len(small)]] for draw, small in enumerate(sets)]
+        each = len(sets[0]) // self.num_classes
+        draws = [generator(draw, "groups of nodes") for draw in range(len(sets))]
         return {
             "random nodes and the edges between them": [self._induced(rows) for rows in orders],
+            "means of random groups of nodes": [real_set(*self.group_means(each, draw)) for draw in draws],
             "all training nodes, propagated features": [self._alone(self.data.train)],
         }
+
+    def group_means(self, per_class: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Propagated features and classes of groups: the training nodes of each class, dealt out and averaged.
+
+        Args:
+            per_class: groups of each class; a class with fewer nodes has as many groups as nodes.
+            generator: deals.
+
+        Returns:
+            Float ``[n, F]`` in 16 bits, and long ``[n]``.
+        """
+        x, y = self.propagated[self.data.train], self.labels("train")
+        means, labels = [], []
+        for label in range(self.num_classes):
+            members = (y == label).nonzero().view(-1)
+            members = members[torch.randperm(len(members), generator=generator)]
+            groups = members.tensor_split(min(per_class, len(members)))
+            means += [x[group].mean(dim=0) for group in groups]
+            labels += [label] * len(groups)
+        return torch.stack(means).half().float(), torch.tensor(labels)
 
     def full(self) -> Material:
         """The whole graph with the labels of its training nodes; features count as what is not zero of them."""

@@ -63,10 +63,17 @@ class SyntheticSet:
             object.__setattr__(self, "data", _grow(self.data))
         if not bool((torch.isfinite(self.weight) & (self.weight >= 0)).all()):
             raise ValueError("weight holds a negative or infinite value; give finite weights of 0 or more")
-        if self.edges is not None and self.edges[0].numel():
-            for end in self.edges[0].aminmax():
+        if self.edges is not None:
+            index, weight = self.edges
+            if index.shape != (2, len(weight)):
+                raise ValueError(
+                    f"edges has ends of shape {list(index.shape)} and {len(weight)} weights; "
+                    f"give each edge a source, a target and a weight"
+                )
+            for end in index.aminmax() if index.numel() else ():
                 if not 0 <= int(end) < len(self):
                     raise ValueError(f"edges must join entries from 0 to {len(self) - 1}, got {int(end)}")
+            object.__setattr__(self, "edges", (index, weight.float()))
 
     def __len__(self) -> int:
         return len(self.data)
@@ -132,12 +139,12 @@ class SyntheticSet:
         if "pixels" in payload:
             data = payload["pixels"].float() / 255
         elif "features" in payload:
-            data = _grow(payload["features"])
+            data = payload["features"]
         else:
             data = (RawForest if "nodes" in payload else Forest).from_payload(dict(payload))
         edges = None
         if "edge_weight" in payload:
-            edges = payload["edge_index"].long(), _grow(payload["edge_weight"])
+            edges = payload["edge_index"].long(), payload["edge_weight"]
         return cls(data, y, weight, task, features, meta, edges)
 
     def to(self, device: torch.device | str) -> SyntheticSet:

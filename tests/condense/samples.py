@@ -11,6 +11,7 @@ from graphdistill.condense.objective import Setting
 from graphdistill.condense.real import Kind, Real, RealImages, real_of
 from graphdistill.core.data import ImageDataset, NodeDataset
 from graphdistill.core.evaluate_images import ImageProtocol
+from graphdistill.core.synthetic import SyntheticSet
 
 
 @cache
@@ -73,6 +74,12 @@ def real_data(kind: Kind) -> Real:
 def setting(per_class: int = 2, seed: int = 0, kind: Kind = "images") -> Setting:
     protocol = protocol_of(data(kind))
     return Setting(real_of(protocol), per_class, protocol, seed)
+
+
+def chosen(small: SyntheticSet, whole: Real) -> list[int]:
+    """Numbers of the real entries that a set of them holds, each of which is found once."""
+    assert isinstance(small.data, torch.Tensor)
+    return [int((whole.flat() == row).all(dim=1).nonzero()) for row in small.data.flatten(1)]
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -15,7 +15,7 @@ def looked() -> Checkpoint:
     state = Checkpoint.start(X, FACTS)
     for step, score in ((0, 0.5), (3, 0.8), (6, 0.7), (9, 0.8)):
         now = {"x": torch.full((4,), float(step))}
-        state = state.look(step, score, now, now, seconds=float(step))
+        state = state.look(score, now, step=step, now=now, memory={"x.momentum_buffer": now["x"]}, seconds=float(step))
     return state
 
 
@@ -34,8 +34,9 @@ def test_there_and_back(tmp_path: Path) -> None:
     again = read_checkpoint(path, FACTS)
     assert (again.step, again.looks, again.scale, again.seconds) == (9, state.looks, 1.0, 9.0)
     assert dict(again.facts) == FACTS
-    for part in ("now", "momentum", "best"):
-        assert torch.equal(getattr(again, part)["x"], getattr(state, part)["x"])
+    for part, name in (("now", "x"), ("memory", "x.momentum_buffer"), ("best", "x")):
+        assert list(getattr(again, part)) == [name]
+        assert torch.equal(getattr(again, part)[name], getattr(state, part)[name])
     write_checkpoint(path, again)
     assert path.read_bytes() == first
     assert [p.name for p in path.parent.iterdir()] == ["here.safetensors"]
@@ -45,12 +46,27 @@ def test_slower_is_half_the_step_from_the_same_place() -> None:
     state = looked().slower().slower()
     assert state.scale == 0.25
     assert state.now["x"].tolist() == [9.0] * 4
-    assert state.momentum["x"].tolist() == [0.0] * 4
+    assert state.best["x"].tolist() == [3.0] * 4
+    assert state.memory == {}
 
 
-def test_momentum_that_is_not_finite_is_forgotten() -> None:
-    state = Checkpoint(0, X, {"x": torch.full((4,), torch.inf)}, X)
-    assert state.slower().momentum["x"].tolist() == [0.0] * 4
+def test_what_was_shown_is_kept_and_not_what_is_learnt() -> None:
+    """A running average is judged; learning goes on from the values themselves."""
+    shown = {"x": torch.ones(4)}
+    state = Checkpoint.start(X, FACTS).look(0.9, shown, step=3, now={"x": torch.zeros(4)})
+    assert state.best is shown
+    assert state.now["x"].tolist() == [0.0] * 4
+    worse = state.look(0.1, X, step=6)
+    assert worse.best is shown
+    assert worse.looks == ((3, 0.9), (6, 0.1))
+
+
+def test_the_start_is_a_copy() -> None:
+    x = torch.zeros(4, requires_grad=True)
+    state = Checkpoint.start({"x": x}, FACTS)
+    with torch.no_grad():
+        x += 1
+    assert state.now["x"].tolist() == state.best["x"].tolist() == [0.0] * 4
 
 
 def test_other_words_are_refused(tmp_path: Path) -> None:
@@ -70,6 +86,6 @@ def test_damage_is_told(tmp_path: Path, damage) -> None:
 
 def test_another_layout_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_checkpoint(tmp_path / "c", looked())
-    monkeypatch.setattr("graphdistill.condense.checkpoint.FORMAT", 2)
-    with pytest.raises(ValueError, match="has layout 1, this version reads 2"):
+    monkeypatch.setattr("graphdistill.condense.checkpoint.FORMAT", 3)
+    with pytest.raises(ValueError, match="has layout 2, this version reads 3"):
         read_checkpoint(tmp_path / "c", {})

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,22 +15,30 @@ from graphdistill.condense.checkpoint import read_checkpoint
 from graphdistill.condense.distill import CondenseConfig, Diverged, distill, distill_condense
 from graphdistill.condense.learnable import LearnableSet
 from graphdistill.condense.methods.dm import MomentMatch
+from graphdistill.condense.nodes import LearnableNodes
 from graphdistill.condense.objective import Objective, Recipe, Step
+from graphdistill.condense.real import Kind
 from graphdistill.condense.schedule import Schedule
 from graphdistill.core.synthetic import SyntheticSet
-from tests.condense.samples import bars, real, seeded
+from tests.condense.samples import bars, data, pairs, real, real_data, seeded, setting
+
+LEARNERS = [
+    (name, kind)
+    for name in methods.names()
+    for kind in methods.find(name).FOR
+    if hasattr(methods.find(name), "recipe") and kind != "graphs"
+]
 
 
 @dataclass(frozen=True)
 class ToGrey:
-    """An objective that pulls every pixel to 0.5, and can be told to fail."""
+    """An objective that pulls all that is learnt to 0.5, and can be told to fail."""
 
     fails_at: float = 2.0
 
     def accumulate(self, step: Step) -> float:
-        loss = (step.small.x - 0.5).square().sum()
-        loss.backward()
-        return math.nan if step.done >= self.fails_at else loss.item()
+        loss = torch.stack([(value - 0.5).square().sum() for value in step.small.parameters().values()]).sum()
+        return math.nan if step.done >= self.fails_at else step.small.backward(loss)
 
 
 class Cut(Exception):
@@ -41,13 +51,13 @@ def recipe(objective: Objective | None = None, **changes: object) -> Recipe:
 
 
 def grey(small: SyntheticSet) -> float:
-    """A score that likes grey images."""
+    """A score that likes grey."""
     assert isinstance(small.data, torch.Tensor)
     return -float((small.data - 0.5).abs().mean())
 
 
-def run(what: Recipe, validate=grey, seed: int = 0, **more) -> SyntheticSet:
-    return distill(real(), 2, what, validate=validate, generator=seeded(seed), **more)
+def run(what: Recipe, validate=grey, seed: int = 0, kind: Kind = "images", **more) -> SyntheticSet:
+    return distill(real_data(kind), 2, what, validate=validate, generator=seeded(seed), **more)
 
 
 def same(one: SyntheticSet, other: SyntheticSet) -> bool:
@@ -73,17 +83,49 @@ def test_soft_labels_are_learnt_along(tmp_path: Path) -> None:
         x, y = real().draw(1, seeded(3))
         return LearnableSet(x, y, 3 * torch.eye(3)[y])
 
-    what = replace(methods.find("dc").recipe(2), steps=10, lr=0.1)
-    whole = run(what, lambda small: float(small.y.max()), start=start())
+    what = replace(methods.find("dc").recipe(setting()), steps=10, lr=0.1)
+    whole = run(replace(what, start=start()), lambda small: float(small.y.max()))
     assert whole.y.shape == (3, 3)
     assert whole.y.argmax(dim=1).tolist() == [0, 1, 2]
     first = start().freeze()
     small = start()
-    run(what, start=small, checkpoint=tmp_path / "c")
+    run(replace(what, start=small), checkpoint=tmp_path / "c")
     assert small.logits is not None
     state = read_checkpoint(tmp_path / "c", {})
     assert set(state.now) == {"x", "logits"}
     assert not torch.equal(state.now["logits"].softmax(dim=1), first.y)
+
+
+def test_step_sizes_by_name_and_further_tensors_are_learnt_along() -> None:
+    x, y = real().draw(1, seeded(3))
+    small = LearnableSet(x, y, torch.eye(3)[y])
+    small.extra["rate"] = torch.zeros((), requires_grad=True)
+    rates = {"x": 0.05, "logits": 0.0, "rate": 0.1}
+    end = run(recipe(ToGrey(), start=small, lr=rates))
+    assert small.logits is not None
+    assert torch.equal(small.logits, torch.eye(3)[y])
+    assert 0.3 < small.extra["rate"].item() < 0.7
+    assert isinstance(end.data, torch.Tensor)
+    assert float((end.data - 0.5).abs().max()) < 0.3
+    assert end.meta["lr"] == rates
+    with pytest.raises(ValueError, match="lr has no step size for logits, rate; it has x"):
+        run(recipe(ToGrey(), start=small, lr={"x": 0.1}))
+
+
+def test_the_average_is_judged_and_returned_and_learning_goes_on_from_the_values() -> None:
+    seen: list[torch.Tensor] = []
+    look = lambda small: seen.append(small.data) or float(len(seen))  # type: ignore[func-returns-value]  # noqa: E731
+    x = torch.zeros(1, 1, 8, 8)
+    small = LearnableSet(x, torch.tensor([0]))
+    end = run(recipe(ToGrey(), start=small, momentum=0.0, lr=0.25, steps=5, average=0.5), look)
+    now, average, wanted = 0.0, 0.0, [0.0]
+    for _ in range(5):
+        now += 0.5 * (0.5 - now)  # a quarter of the gradient, which is twice the difference
+        average = (average + now) / 2
+        wanted.append(average)
+    assert [float(data.mean()) for data in seen] == pytest.approx(wanted, abs=0.5 / 255)
+    assert isinstance(end.data, torch.Tensor)
+    assert torch.equal(end.data, seen[-1])
 
 
 def test_momentum_as_torch_has_it() -> None:
@@ -113,25 +155,26 @@ def test_patience_stops_early() -> None:
     assert [step for step, _ in small.meta["looks"]] == [0, 2, 4, 6, 8]  # type: ignore[attr-defined]
 
 
-def test_the_same_seed_gives_the_same_bytes_and_the_global_generator_is_left_alone() -> None:
-    before = torch.get_rng_state()
-    for name in methods.names():
-        config = CondenseConfig(method=name, per_class=2)
-        what = methods.find(name)
-        if hasattr(what, "recipe"):
-            one, other, third = (run(replace(what.recipe(2), steps=6), seed=seed) for seed in (1, 1, 2))
-        else:
-            one, other, third = (distill_condense(bars(), config, generator=seeded(seed)) for seed in (1, 1, 2))
-        assert same(one, other), name
-        assert name in ("herding", "k-center", "k-means-nearest") or not same(one, third), name
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, kind) for name in methods.names() for kind in methods.find(name).FOR if kind != "graphs"]
+)
+def test_the_same_seed_gives_the_same_bytes_and_the_global_generator_is_left_alone(name: str, kind: Kind) -> None:
+    before, module = torch.get_rng_state(), methods.find(name)
+
+    def made(seed: int) -> SyntheticSet:
+        if hasattr(module, "recipe"):
+            return run(replace(module.recipe(setting(2, seed, kind)), steps=6), seed=seed, kind=kind)
+        return distill_condense(data(kind), CondenseConfig(method=name, per_class=2), generator=seeded(seed))
+
+    one, other, third = made(1), made(1), made(2)
+    assert same(one, other)
+    assert (name, kind) not in LEARNERS or not same(one, third)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("name", ["dm", "dsa", "dcc"])
-@pytest.mark.parametrize("cut", [1, 3])
-def test_a_run_that_was_cut_and_taken_up_ends_in_the_same_bytes(name: str, cut: int, tmp_path: Path) -> None:
-    what, path = replace(methods.find(name).recipe(2), steps=20), tmp_path / "checkpoint"
-    whole = run(what)
+def cut_and_taken_up(what: Callable[[], Recipe], path: Path, cut: int, kind: Kind) -> None:
+    """Run whole, and run until a look that fails and go on from there: both have to come to the same."""
+    whole = run(what(), kind=kind)
     left = cut
 
     def pull_the_plug(small: SyntheticSet) -> float:
@@ -142,13 +185,63 @@ def test_a_run_that_was_cut_and_taken_up_ends_in_the_same_bytes(name: str, cut: 
         return grey(small)
 
     with pytest.raises(Cut):
-        run(what, pull_the_plug, checkpoint=path)
+        run(what(), pull_the_plug, kind=kind, checkpoint=path)
     assert 0 <= read_checkpoint(path, {}).step < 20
-    again = run(what, checkpoint=path, resume=True)
+    again = run(what(), kind=kind, checkpoint=path, resume=True)
     assert same(whole, again)
     assert again.meta["looks"] == whole.meta["looks"]
     # Taken up once more, it is done already.
-    assert same(whole, run(what, pull_the_plug, checkpoint=path, resume=True))
+    assert same(whole, run(what(), pull_the_plug, kind=kind, checkpoint=path, resume=True))
+
+
+@pytest.mark.parametrize(("name", "kind"), LEARNERS)
+@pytest.mark.parametrize("cut", [1, 2])
+def test_a_run_that_was_cut_and_taken_up_ends_in_the_same_bytes(
+    name: str, kind: Kind, cut: int, tmp_path: Path
+) -> None:
+    module = methods.find(name)
+    cut_and_taken_up(lambda: replace(module.recipe(setting(2, 0, kind)), steps=20), tmp_path / "c", cut, kind)
+
+
+@pytest.mark.parametrize("kind", ["images", "nodes"])
+@pytest.mark.parametrize("cut", [1, 3])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "sgd", "momentum": 0.9},
+        {"optimizer": "adam", "lr": 0.02},
+        {"optimizer": "adam", "lr": 0.02, "betas": (0.5, 0.99), "average": 0.8, "cosine": True},
+        {"optimizer": "sgd", "average": 0.9, "schedule": Schedule(outer=2, inner=2, optimizer="adam")},
+        {"optimizer": "adam", "soft": True, "lr": {"x": 0.02, "logits": 0.1}, "schedule": Schedule(outer=4, inner=1)},
+    ],
+    ids=str,
+)
+def test_so_does_one_with_any_optimiser(changes: dict[str, Any], kind: Kind, cut: int, tmp_path: Path) -> None:
+    whole, changes = real_data(kind), dict(changes)
+    soft, rows = changes.pop("soft", False), torch.arange(6)
+
+    def what() -> Recipe:
+        start = whole.start(rows, torch.eye(3)[whole.y[rows]]) if soft else None
+        return recipe(steps=20, start=start, **changes)
+
+    cut_and_taken_up(what, tmp_path / "c", cut, kind)
+
+
+def test_nodes_begin_as_means_of_real_ones_and_are_learnt_in_their_deviations() -> None:
+    seen: list[SyntheticSet] = []
+    end = run(recipe(ToGrey()), lambda small: seen.append(small) or float(len(seen)), kind="nodes")  # type: ignore[func-returns-value]
+    whole = real_data("nodes")
+    assert isinstance(seen[0].data, torch.Tensor)
+    for label, members in enumerate(whole.members):  # of groups of the same size
+        mean = whole.flat()[members].mean(dim=0)
+        torch.testing.assert_close(seen[0].data[seen[0].y == label].mean(dim=0), mean, rtol=1e-2, atol=1e-4)
+    small = whole.begin(2, seeded())
+    assert isinstance(small, LearnableNodes)
+    small.origin = seen[0].data
+    with torch.no_grad():
+        small.x += 0.5  # where the objective pulls it
+    assert isinstance(end.data, torch.Tensor)
+    torch.testing.assert_close(end.data, small.features().detach(), rtol=0, atol=0.3 * float(small.deviation.max()))
 
 
 def test_without_resume_a_checkpoint_is_written_over(tmp_path: Path) -> None:
@@ -167,7 +260,7 @@ def test_another_seed_may_not_take_it_up(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_stops_with_the_step_and_leaves_a_way_on(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
-    with pytest.raises(Diverged, match="the loss is nan or a pixel is not finite at step 5") as caught:
+    with pytest.raises(Diverged, match="the loss is nan or a value of the set is not finite at step 5") as caught:
         run(recipe(ToGrey(fails_at=0.5)), checkpoint=path)
     assert (caught.value.step, caught.value.good_step) == (5, 4)
     state = read_checkpoint(path, {})
@@ -178,7 +271,7 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_leaves_a_way_on(tmp_pa
 
 
 def test_pixels_that_are_not_finite_stop_it_too() -> None:
-    with pytest.raises(Diverged, match="a pixel is not finite at step 0") as caught:
+    with pytest.raises(Diverged, match="a value of the set is not finite at step 0") as caught:
         run(recipe(ToGrey(), lr=math.nan))
     assert bool(torch.as_tensor(caught.value.good.data).isfinite().all())
 
@@ -191,9 +284,11 @@ def test_looks_are_where_fresh_networks_come() -> None:
 def test_any_method_by_its_name() -> None:
     small = distill_condense(bars(), CondenseConfig(method="dm", per_class=1, steps=2), generator=seeded())
     assert (len(small), small.meta["method"], small.meta["dataset"]) == (3, "dm", "bars")
-    chosen = distill_condense(bars(), CondenseConfig(method="herding", per_class=2))
-    assert (len(chosen), chosen.meta["per_class"]) == (6, 2)
-    assert isinstance(chosen.meta["seconds"], float)
+    herd = distill_condense(bars(), CondenseConfig(method="herding", per_class=2))
+    assert (len(herd), herd.meta["per_class"]) == (6, 2)
+    assert isinstance(herd.meta["seconds"], float)
+    nodes = distill_condense(pairs(), CondenseConfig(method="gcdm", per_class=1, steps=2), generator=seeded())
+    assert (len(nodes), nodes.meta["dataset"], nodes.meta["optimizer"]) == (3, "pairs", "adam")
 
 
 @pytest.mark.parametrize(
@@ -203,6 +298,7 @@ def test_any_method_by_its_name() -> None:
         ({"per_class": 13}, "--per-class 13 is more than the 12 training images of class 0; give 12 or less"),
         ({"per_class": 0}, "--per-class must be 1 or more, got 0"),
         ({"steps": 0}, "--steps must be 1 or more, got 0"),
+        ({"method": "gcdm"}, "--method gcdm is for nodes, but the data set holds images; for images choose from"),
         ({"method": "random", "steps": 5}, "--steps is for methods that learn, but random only selects; leave it out"),
     ],
 )
@@ -212,10 +308,10 @@ def test_words_that_cannot_be(words: dict[str, object], message: str) -> None:
 
 
 def test_a_class_without_training_images_is_named() -> None:
-    data = bars()
-    data = replace(data, train=data.train[data.y[data.train] != 1])
-    with pytest.raises(ValueError, match="class 1 of 0 to 2 has no training image"):
-        distill_condense(data, CondenseConfig(per_class=1))
+    images = bars()
+    images = replace(images, train=images.train[images.y[images.train] != 1])
+    with pytest.raises(ValueError, match="class 1 of 0 to 2 has none of the training images"):
+        distill_condense(images, CondenseConfig(per_class=1))
 
 
 def test_dm_beats_the_random_images_it_began_with() -> None:

@@ -65,8 +65,39 @@ def test_clipping_keeps_what_is_inside() -> None:
     assert small.x.requires_grad
 
 
+def test_inputs_are_all_or_those_that_are_named() -> None:
+    small = LearnableSet(torch.rand(3, 1, 4, 4), Y)
+    assert small.inputs() is small.x
+    assert torch.equal(small.inputs(Y == 0), small.x[:2])
+    assert torch.equal(small.inputs(torch.tensor([2, 0])), small.x[[2, 0]])
+
+
+def test_backward_reaches_all_that_is_learnt_and_nothing_else() -> None:
+    small, other = LearnableSet(torch.rand(3, 1, 4, 4), Y, torch.zeros(3, 2)), torch.ones((), requires_grad=True)
+    small.extra["rate"] = torch.tensor(2.0, requires_grad=True)
+    assert list(small.parameters()) == ["x", "logits", "rate"]
+    loss = other * small.extra["rate"] * (small.labels[:, 0].sum() + small.x.sum())
+    assert small.backward(loss) == loss.item()
+    assert other.grad is None
+    assert small.extra["rate"].grad is not None
+    assert float(small.extra["rate"].grad) == pytest.approx(loss.item() / 2)
+    assert small.x.grad is not None
+    assert small.x.grad.unique().tolist() == [2.0]
+    assert small.logits is not None
+    assert small.logits.grad is not None
+    assert len(small.freeze().payload()) == 2  # the rate stays behind
+
+
+def test_gradients_add_up() -> None:
+    small = LearnableSet(torch.rand(3, 1, 4, 4), Y)
+    for _ in range(2):
+        small.backward(small.x.sum())
+    assert small.x.grad is not None
+    assert small.x.grad.unique().tolist() == [2.0]
+
+
 def test_every_image_has_a_label() -> None:
-    with pytest.raises(ValueError, match="y has 3 entries but there are 2 images"):
+    with pytest.raises(ValueError, match="y has 3 entries but x has 2; give each one"):
         LearnableSet(torch.rand(2, 1, 4, 4), Y)
-    with pytest.raises(ValueError, match="logits has 2 entries but there are 3 images"):
+    with pytest.raises(ValueError, match="logits has 2 entries but x has 3; give each one"):
         LearnableSet(torch.rand(3, 1, 4, 4), Y, torch.zeros(2, 2))

@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch_geometric.data import Data
 
 import graphdistill.condense.__main__ as command
 import graphdistill.condense.distill as distill_module
@@ -19,7 +21,9 @@ from graphdistill import __version__
 from graphdistill.condense import methods
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core import cli
+from graphdistill.core.data import GraphDataset, Graphs
 from graphdistill.core.evaluate_images import ImageProtocol
+from graphdistill.core.evaluate_nodes import NodeProtocol
 from graphdistill.core.fit import FitConfig
 from graphdistill.core.storage import load_set
 from tests.condense.samples import bars
@@ -31,11 +35,11 @@ SMALL = ("--per-class", 2, "--steps", 5, "--networks", 2, "--seeds", 2)
 @pytest.fixture(scope="module", autouse=True)
 def short_trainings():
     """How well networks are trained is measured elsewhere."""
-    short = partial(ImageProtocol, fit=FitConfig(steps=10, eval_every=5))
+    fit = FitConfig(steps=10, eval_every=5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(distill_module, "PATIENCE", 9)  # validation has nothing to say of images that easy
-        patch.setattr(command, "ImageProtocol", short)
-        patch.setattr(distill_module, "ImageProtocol", short)
+        patch.setattr(distill_module, "ImageProtocol", partial(ImageProtocol, fit=fit))
+        patch.setattr(distill_module, "NodeProtocol", partial(NodeProtocol, fit=replace(fit, batch_size=1 << 30)))
         yield
 
 
@@ -69,7 +73,7 @@ def test_the_journey_from_images_to_the_report(journey):
         "card.json",
         "results.json",
         "results.csv",
-        "images.png",
+        "set.png",
     }
     small = load_set(output)
     assert (len(small), small.nbytes) == (6, 6 * 65)
@@ -81,7 +85,7 @@ def test_the_journey_from_images_to_the_report(journey):
         "random images, equal bytes",
         "all the data",
         "untrained network",
-        "logistic regression on the same set",
+        "logistic regression on pixels of the same set",
         "majority class",
     ]
     for name in list(rows)[:2]:
@@ -99,7 +103,7 @@ def test_the_journey_from_images_to_the_report(journey):
 
 def test_the_same_seed_gives_the_same_files(journey, images, tmp_path):
     assert run("--dataset", images, "--output", tmp_path / "again", *SMALL, "--quiet") == 0
-    for name in ("set.safetensors", "images.png"):
+    for name in ("set.safetensors", "set.png"):
         assert (journey[0] / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
     tests = [
         json.loads((o / "results.json").read_text(encoding="utf-8"))["rows"] for o in (journey[0], tmp_path / "again")
@@ -131,7 +135,7 @@ def test_a_loss_that_is_no_number_stops_with_a_way_on(images, tmp_path, monkeypa
     monkeypatch.setattr(MomentMatch, "accumulate", lambda self, step: float("nan") if step.done > 0.5 else 0.0)
     assert run("--dataset", images, "--output", output, *SMALL) == 1
     told = capsys.readouterr().err
-    assert "the loss is nan or a pixel is not finite at step 3 of the set of seed 0" in told
+    assert "the loss is nan or a value of the set is not finite at step 3 of the set of seed 0" in told
     assert "last-good; run again with --resume" in told
     assert len(load_set(output / "last-good")) == 6
     monkeypatch.setattr(MomentMatch, "accumulate", accumulate)
@@ -145,11 +149,62 @@ def test_a_selection(images, tmp_path):
     assert load_set(tmp_path / "out").meta["method"] == "herding"
 
 
+def test_the_journey_from_nodes_to_the_report(tmp_path, capsys):
+    words = ("--method", "gcdm", "--dataset", "digits-knn", "--output", tmp_path / "out", *SMALL[:-1], 1)
+    assert run(*words) == 0
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "set.safetensors",
+        "card.json",
+        "results.json",
+        "results.csv",
+        "set.png",
+    }
+    small = load_set(tmp_path / "out")
+    assert (len(small), small.nbytes) == (20, 20 * (64 * 2 + 1))
+    assert (small.meta["method"], small.meta["dataset"]) == ("gcdm", "digits-knn")
+    results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    rows = {row["name"]: row for row in results["rows"]}
+    assert list(rows) == [
+        "distilled set",
+        "random nodes, equal bytes",
+        "random nodes and the edges between them",
+        "means of random groups of nodes",
+        "all training nodes, propagated features",
+        "all the data",
+        "untrained network",
+        "logistic regression on features of the same set",
+        "majority class",
+    ]
+    for name in list(rows)[:2]:
+        assert (len(rows[name]["test"]), rows[name]["nbytes"], rows[name]["graphs"]) == (2, small.nbytes, 20)
+    assert rows["random nodes and the edges between them"]["graphs"] == 20
+    assert rows["distilled set"]["network"] == "GCN"
+    assert rows["all the data"]["nbytes"] == results["facts"]["raw_bytes"] > small.nbytes
+    printed = capsys.readouterr().out
+    assert "nodes" in printed
+    assert "16 bits a feature" in " ".join(printed.split())
+
+
+def test_data_of_graphs_are_refused(tmp_path, monkeypatch, capsys):
+    edge = Data(x=torch.zeros(2, 1, dtype=torch.long), edge_index=torch.tensor([[0, 1], [1, 0]]))
+    y, part = torch.tensor([0, 1]), torch.tensor([0])
+    graphs = GraphDataset(
+        "edges", Graphs.from_data_list([edge, edge]), y, part, part, part, metric="accuracy", features="categorical"
+    )
+    monkeypatch.setattr(command, "load", lambda name, root, seed: graphs)
+    assert run("--dataset", "edges", "--output", tmp_path / "out") == 2
+    told = capsys.readouterr().err
+    assert "--dataset edges holds graphs, which is what no method is for; choose for example digits" in told
+    assert "python -m graphdistill.mirage for graphs" in told
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--dataset", "nonsense"), "nonsense"),
-        (("--dataset", "digits-knn"), "--dataset digits-knn does not hold images"),
+        (("--dataset", "digits-knn"), "--method dm is for images, but the data set holds nodes; for nodes choose from"),
+        (("--method", "gcdm"), "--method gcdm is for nodes, but the data set holds images; for images choose from"),
         (("--method", "dmm"), "--method 'dmm' is unknown. Did you mean dm?"),
         (("--per-class", 0), "--per-class must be 1 or more, got 0"),
         (("--per-class", 5000), "--per-class 5000 is more than the"),

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from graphdistill.condense.augment import NO_AUGMENT, Augment
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.condense.objective import Recipe, gradient, row_distance
+from graphdistill.condense.real import Kind
 from graphdistill.condense.schedule import Schedule
 from tests.condense.methods.steps import step_of
-from tests.condense.samples import seeded
+from tests.condense.samples import real_data, seeded
 from tests.reference import row_distance_naive
 
 
@@ -52,6 +53,21 @@ def test_a_view_is_one_draw_for_both_sides() -> None:
 def test_a_recipe_has_steps() -> None:
     with pytest.raises(ValueError, match="--steps must be 1 or more, got 0"):
         Recipe(objective=MomentMatch(), schedule=Schedule(), augment=NO_AUGMENT, steps=0, lr=1.0)
+
+
+@pytest.mark.parametrize("kind", ["images", "nodes"])
+def test_gradients_of_gradients_reach_what_is_learnt(kind: Kind) -> None:
+    whole = real_data(kind)
+    small, rows = whole.start(torch.arange(6), torch.eye(3)[whole.y[:6]]), torch.arange(2, 5)
+    net = whole.network()
+    wanted = gradient(net, whole.inputs(torch.arange(6, 12)), whole.y[6:12])
+    ours = gradient(net, small.inputs(rows), small.labels[rows], differentiable=True)
+    small.backward(row_distance(ours, wanted))
+    assert small.logits is not None
+    for value in (small.x, small.logits):
+        assert value.grad is not None
+        assert (value.grad.flatten(1).norm(dim=1) > 0).tolist() == [False, False, True, True, True, False]
+    assert all(p.grad is None for p in net.parameters())
 
 
 def test_the_example_adds_a_method_that_learns(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from graphdistill.condense.nodes import RealNodes
 from graphdistill.condense.real import RealImages
-from tests.condense.samples import bars, real, seeded
+from tests.condense.samples import bars, real, real_data, seeded
 
 
 def test_it_is_the_training_split() -> None:
@@ -12,6 +13,38 @@ def test_it_is_the_training_split() -> None:
     assert torch.equal(images.x, data.images[data.train])
     assert images.shape == (1, 8, 8)
     assert images.counts.tolist() == [12, 12, 12]
+
+
+def test_a_protocol_tells_which_kind() -> None:
+    images, nodes = real_data("images"), real_data("nodes")
+    assert (type(images), images.KIND) == (RealImages, "images")
+    assert (type(nodes), nodes.KIND) == (RealNodes, "nodes")
+
+
+def test_what_becomes_of_rows() -> None:
+    images, rows = real(), torch.tensor([3, 0])
+    assert torch.equal(images.inputs(rows), images.x[rows])
+    assert torch.equal(images.flat()[rows], images.x[rows].view(2, 64))
+    small, soft = images.start(rows), images.start(rows, torch.eye(3)[:2])
+    assert torch.equal(small.x, images.x[rows])
+    assert torch.equal(small.labels, images.y[rows])
+    assert torch.equal(soft.labels, torch.eye(3)[:2].softmax(dim=1))
+    small.x.detach().add_(1)
+    assert float(images.x.max()) <= 1  # a copy
+    begun = images.begin(2, seeded())
+    assert torch.equal(begun.x, images.x[images.pick(2, seeded())])
+    kept = images.select(rows)
+    assert torch.equal(kept.data, images.x[rows])  # type: ignore[arg-type]
+    assert kept.nbytes == 2 * 65
+
+
+def test_networks_are_fresh_and_of_the_norm_that_is_asked_for() -> None:
+    images = real()
+    torch.manual_seed(0)
+    one, other = images.network(), images.network("batch")
+    assert one(images.x).shape == other(images.x).shape == (36, 3)
+    assert not torch.equal(one.head.weight, other.head.weight)
+    assert [any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules()) for net in (one, other)] == [False, True]
 
 
 def test_a_draw_is_class_by_class_without_doubles() -> None:
@@ -26,7 +59,7 @@ def test_a_draw_is_class_by_class_without_doubles() -> None:
 
 
 def test_a_class_without_images_is_named() -> None:
-    with pytest.raises(ValueError, match="class 1 of 0 to 2 has no training image"):
+    with pytest.raises(ValueError, match="class 1 of 0 to 2 has none of the training images; number classes from 0"):
         RealImages(torch.rand(2, 1, 8, 8), torch.tensor([0, 2]), 3)
 
 

@@ -5,7 +5,8 @@ import torch
 
 from graphdistill.condense.learnable import LearnableSet
 from graphdistill.condense.schedule import Schedule, States
-from tests.condense.samples import real, seeded
+from graphdistill.core.nodes import GCN, Nodes
+from tests.condense.samples import real, real_data, seeded
 
 
 def weights(states: States) -> torch.Tensor:
@@ -14,7 +15,7 @@ def weights(states: States) -> torch.Tensor:
 
 
 def states(schedule: Schedule, seed: int = 0) -> States:
-    return States(schedule, (1, 8, 8), 3, seed)
+    return States(schedule, real(), seed)
 
 
 def small() -> LearnableSet:
@@ -63,6 +64,24 @@ def test_training_between_matches_is_plain_sgd_on_the_set() -> None:
     assert run.at(1) is net
     torch.testing.assert_close(weights(run), torch.cat([p.detach().view(-1) for p in mirror.parameters()]))
     assert images.x.grad is None
+
+
+def test_or_adam_on_nodes_and_gradients_of_the_set_stay_away() -> None:
+    nodes = real_data("nodes")
+    run, small_nodes = (
+        States(Schedule(outer=2, inner=3, lr=0.02, optimizer="adam"), nodes, 0),
+        nodes.start(torch.arange(6)),
+    )
+    net, mirror = run.at(0), States(Schedule(), nodes, 0).at(0)
+    assert isinstance(net, GCN)
+    optimizer = torch.optim.Adam(mirror.parameters(), lr=0.02)
+    for _ in range(3):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(mirror(Nodes(nodes.flat()[:6])), nodes.y[:6]).backward()
+        optimizer.step()
+    run.train(small_nodes, 0, seeded())
+    torch.testing.assert_close(weights(run), torch.cat([p.detach().view(-1) for p in mirror.parameters()]))
+    assert small_nodes.x.grad is None
 
 
 def test_the_last_match_of_a_network_is_followed_by_no_training() -> None:

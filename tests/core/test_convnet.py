@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from graphdistill.core.convnet import ConvNet
 from graphdistill.core.randomness import scoped
 
 
-def net(shape: tuple[int, int, int] = (1, 8, 8), **options: int) -> ConvNet:
+def net(shape: tuple[int, int, int] = (1, 8, 8), **options: Any) -> ConvNet:
     with scoped(0, "weights"):
         return ConvNet(shape, 5, **options)
 
@@ -35,6 +37,21 @@ def test_the_answer_to_an_image_is_its_own() -> None:
     model = net()
     whole = model.eval()(x)
     torch.testing.assert_close(model.train()(x[2:3]), whole[2:3])
+
+
+def test_batch_norm_learns_statistics_while_training() -> None:
+    x, model = torch.rand(4, 1, 8, 8), net(norm="batch", width=4)
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert len(norms) == len(model.blocks) == 2
+    before = model.eval()(x)
+    torch.testing.assert_close(model(x[2:3]), before[2:3])
+    assert not torch.allclose(model.train()(x)[2:3], model(x[2:4])[:1])
+    maps = torch.nn.functional.conv2d(x, model.blocks[0][0].weight, model.blocks[0][0].bias, padding=1)  # type: ignore[index]
+    fresh = net(norm="batch", width=4).train()
+    fresh(x)
+    mean = next(m.running_mean for m in fresh.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    torch.testing.assert_close(mean, 0.1 * maps.mean(dim=(0, 2, 3)).detach())
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in net().modules())
 
 
 def test_scale_and_mean_of_the_images_hardly_matter_away_from_the_border() -> None:

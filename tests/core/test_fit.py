@@ -11,12 +11,15 @@ from torch_geometric.data import Data
 from graphdistill.core import fit as fit_module
 from graphdistill.core.convnet import ConvNet
 from graphdistill.core.data import Graphs
+from graphdistill.core.features import Features
 from graphdistill.core.fit import FitConfig, Fitted, fit, predict
 from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow
 from graphdistill.core.metrics import score
 from graphdistill.core.networks import GNN, Norm
+from graphdistill.core.nodes import GCN, Nodes, Propagation
 from graphdistill.core.randomness import scoped
+from tests.vqgraph.samples import small as nodes
 
 
 def rings(count: int, seed: int) -> tuple[Graphs, Tensor]:
@@ -235,3 +238,29 @@ def test_predictions_of_many_images_come_in_chunks_and_in_order() -> None:
     model, _ = train_images()
     many = IMAGES.repeat(10, 1, 1, 1)
     torch.testing.assert_close(predict(model, many), predict(model, IMAGES).repeat(10, 1))
+
+
+@pytest.mark.parametrize("batch_size", [512, 7])
+def test_nodes_of_a_graph_are_trained_on_whole_or_in_batches(batch_size: int) -> None:
+    """All nodes pass messages, those of the batch alone are compared."""
+    data = nodes(90)
+    spread = Propagation(data.edge_index, 90)
+    x = Features(spread(data.x))
+    before = torch.get_rng_state()
+
+    def trained(seed: int) -> tuple[GCN, Fitted]:
+        with scoped(0, "weights"):
+            model = GCN(9, 3, width=8, dropout=0.2)
+        sides = [(Nodes(x, spread, rows), data.y[rows]) for rows in (data.train, data.valid)]
+        config = FitConfig(steps=80, batch_size=batch_size, eval_every=20, lr=0.03)
+        options: dict[str, Any] = {"metric": "accuracy", "task": "multiclass", "config": config, "seed": seed}
+        return model, fit(model, *sides[0], valid=sides[1], **options)
+
+    (model, fitted), (again, _), (other, _) = trained(0), trained(0), trained(1)
+    assert fitted.valid > 0.8
+    logits = predict(model, Nodes(x, spread, data.valid))
+    assert logits.shape == (30, 3)
+    assert score(logits, data.y[data.valid], "accuracy") == fitted.valid
+    assert torch.equal(model.head.weight, again.head.weight)
+    assert not torch.equal(model.head.weight, other.head.weight)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,9 +1,9 @@
-r"""GCDM, distribution matching on graphs: class means of what random GCNs make of nodes, layer by layer.
+r"""GCDM, distribution matching on graphs: class means of what random GCNs make of nodes.
 
-.. math:: L = \sum_l \sum_c \Big\| \frac{1}{|T_c|} \sum_{v \in T_c} \psi_l(v; A, X)
-    - \frac{1}{|S_c|} \sum_{s \in S_c} \psi_l(s) \Big\|^2
+.. math:: L = \sum_c \Big\| \frac{1}{|T_c|} \sum_{v \in T_c} \psi(v; A, X)
+    - \frac{1}{|S_c|} \sum_{s \in S_c} \psi(s) \Big\|^2
 
-:math:`\psi_l` is what layer l of a fresh GCN reads. Synthetic nodes stand alone, so it is a perceptron on them.
+:math:`\psi` is what the last layer of a fresh GCN reads. Synthetic nodes stand alone, so it is a perceptron on them.
 """
 
 from __future__ import annotations
@@ -18,5 +18,11 @@ FOR: tuple[Kind, ...] = ("nodes",)
 
 
 def recipe(setting: Setting) -> Recipe:
-    """GCDM's recipe."""
-    return Recipe(objective=MomentMatch(1 << 30), schedule=Schedule(), steps=200, lr=0.02, optimizer="adam")
+    """GCDM's recipe.
+
+    The paper trains each network between matches; here it is fresh in every step, as in DM, and all training nodes are
+    in each step (a graph has few labels). 100 steps of Adam by a hundredth of each feature's deviation: on validation
+    of cora and citeseer as good as three hundredths, where a tenth loses. The means of groups that it begins with match
+    the class means of features already, so there is little for it to gain on them.
+    """
+    return Recipe(objective=MomentMatch(1 << 30), schedule=Schedule(), steps=100, lr=0.01, optimizer="adam")

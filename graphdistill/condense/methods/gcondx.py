@@ -35,11 +35,16 @@ class NodeGradientMatch:
 
 
 def recipe(setting: Setting) -> Recipe:
-    """GCondX's recipe."""
+    """GCondX's recipe.
+
+    The paper: hundreds of networks of which each is matched 20 times and trained 15 steps between (Adam, 0.01); here 10
+    networks, 10 matches and 10 steps, for CPUs. The step is a hundredth of each feature's deviation, as for every
+    method on nodes; on validation of cora and citeseer up to ten times as much is as good.
+    """
     return Recipe(
         objective=NodeGradientMatch(),
         schedule=Schedule(outer=10, inner=10, optimizer="adam"),
         steps=100,
-        lr=0.03,
+        lr=0.01,
         optimizer="adam",
     )

@@ -8,7 +8,7 @@ from graphdistill.condense.augment import NO_AUGMENT, Augment
 from graphdistill.condense.methods import dc
 from graphdistill.condense.schedule import Schedule
 from tests.condense.methods.steps import step_of
-from tests.condense.samples import real
+from tests.condense.samples import real, setting
 from tests.reference import row_distance_naive
 
 
@@ -48,6 +48,6 @@ def test_all_images_are_learnt_and_a_class_sees_only_its_own() -> None:
 
 
 def test_networks_are_trained_between_matches_only_where_a_class_has_more_images_than_one() -> None:
-    assert dc.recipe(1).schedule == Schedule()
-    assert dc.recipe(10).schedule.inner > 0
-    assert dc.recipe(10).augment == NO_AUGMENT != Augment()
+    assert dc.recipe(setting(1)).schedule == Schedule()
+    assert dc.recipe(setting(10)).schedule.inner > 0
+    assert dc.recipe(setting(10)).augment == NO_AUGMENT != Augment()

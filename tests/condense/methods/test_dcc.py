@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from graphdistill.condense.augment import NO_AUGMENT, Augment
 from graphdistill.condense.methods import dc, dcc
 from tests.condense.methods.steps import step_of
-from tests.condense.samples import real
+from tests.condense.samples import real, setting
 from tests.reference import row_distance_naive
 
 
@@ -40,5 +40,5 @@ def test_it_begins_class_by_class() -> None:
 
 
 def test_the_recipe_is_that_of_dsa_but_for_the_objective() -> None:
-    recipe = dcc.recipe(10)
-    assert (recipe.schedule, recipe.lr, recipe.augment) == (dc.recipe(10).schedule, dc.recipe(10).lr, Augment())
+    recipe, base = dcc.recipe(setting(10)), dc.recipe(setting(10))
+    assert (recipe.schedule, recipe.lr, recipe.augment) == (base.schedule, base.lr, Augment())

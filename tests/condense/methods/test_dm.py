@@ -6,7 +6,7 @@ import torch
 from graphdistill.condense.augment import NO_AUGMENT, Augment
 from graphdistill.condense.methods import dm
 from tests.condense.methods.steps import step_of
-from tests.condense.samples import real
+from tests.condense.samples import real, setting
 from tests.reference import class_distance_naive
 
 
@@ -37,5 +37,5 @@ def test_both_sides_see_the_same_augmentation() -> None:
 
 
 def test_the_step_grows_with_the_images_of_a_class() -> None:
-    assert dm.recipe(10).lr == pytest.approx(10 * dm.recipe(1).lr)
-    assert dm.recipe(1).augment == Augment()
+    assert dm.recipe(setting(10)).lr == pytest.approx(10 * dm.recipe(setting(1)).lr)
+    assert dm.recipe(setting(1)).augment == Augment()

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphdistill.condense.methods import herding
-from tests.condense.samples import real, seeded
+from graphdistill.condense.real import Kind
+from tests.condense.samples import chosen, seeded, setting
 from tests.reference import herd_naive
 
 
@@ -18,11 +20,13 @@ def test_as_by_trying_every_row(rows: int, seed: int, data: st.DataObject) -> No
     assert herding.herd(x, size).tolist() == herd_naive(x, size)
 
 
-def test_the_mean_of_the_chosen_is_nearer_to_that_of_the_class_than_a_random_one() -> None:
-    images = real()
-    rows = herding.select(images, 4, seeded())
-    assert images.y[rows].tolist() == [0] * 4 + [1] * 4 + [2] * 4
-    for label, members in enumerate(images.members):
-        mean = images.x[members].mean(dim=0)
-        chosen = images.x[rows[images.y[rows] == label]].mean(dim=0)
-        assert (chosen - mean).norm() < (images.x[members[:4]].mean(dim=0) - mean).norm()
+@pytest.mark.parametrize("kind", ["images", "nodes"])
+def test_the_mean_of_the_chosen_is_nearer_to_that_of_the_class_than_a_random_one(kind: Kind) -> None:
+    asked = setting(4, kind=kind)
+    small, x = herding.select(asked), asked.real.flat()
+    rows = torch.tensor(chosen(small, asked.real))
+    assert small.y.tolist() == asked.real.y[rows].tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    for label, members in enumerate(asked.real.members):
+        mean, found = x[members].mean(dim=0), x[rows[small.y == label]].mean(dim=0)
+        assert (found - mean).norm() < (x[members[:4]].mean(dim=0) - mean).norm()
+        assert members[herd_naive(x[members].double(), 4)].tolist() == rows[small.y == label].tolist()

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphdistill.condense.methods import k_center
-from tests.condense.samples import real, seeded
+from graphdistill.condense.real import Kind
+from tests.condense.samples import chosen, seeded, setting
 from tests.reference import cover_naive
 
 
@@ -22,5 +24,10 @@ def test_twins_are_still_different_images() -> None:
     assert sorted(k_center.cover(torch.zeros(4, 2), 4).tolist()) == [0, 1, 2, 3]
 
 
-def test_classes_follow_one_another() -> None:
-    assert real().y[k_center.select(real(), 2, seeded())].tolist() == [0, 0, 1, 1, 2, 2]
+@pytest.mark.parametrize("kind", ["images", "nodes"])
+def test_classes_follow_one_another_each_covered(kind: Kind) -> None:
+    asked = setting(3, kind=kind)
+    small = k_center.select(asked)
+    assert small.y.tolist() == [0] * 3 + [1] * 3 + [2] * 3
+    wanted = [members[cover_naive(asked.real.flat()[members], 3)] for members in asked.real.members]
+    assert chosen(small, asked.real) == torch.cat(wanted).tolist()

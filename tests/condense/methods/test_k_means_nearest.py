@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from graphdistill.condense.methods import k_means_nearest
-from tests.condense.samples import real, seeded
+from graphdistill.condense.real import Kind
+from tests.condense.samples import chosen, setting
 
 
-def test_one_mean_is_that_of_the_class() -> None:
-    images = real()
-    rows = k_means_nearest.select(images, 1, seeded())
-    for label, members in enumerate(images.members):
-        x = images.x[members].flatten(1)
+@pytest.mark.parametrize("kind", ["images", "nodes"])
+def test_one_mean_is_that_of_the_class(kind: Kind) -> None:
+    asked = setting(1, kind=kind)
+    rows = chosen(k_means_nearest.select(asked), asked.real)
+    for label, members in enumerate(asked.real.members):
+        x = asked.real.flat()[members]
         assert rows[label] == members[(x - x.mean(dim=0)).norm(dim=1).argmin()]
 
 
@@ -19,8 +22,9 @@ def test_clusters_each_give_one() -> None:
     assert k_means_nearest.nearest(x, torch.tensor([[5.1], [0.1], [9.1]])).tolist() == [4, 1, 7]
 
 
-def test_nothing_comes_twice_even_where_all_are_wanted() -> None:
-    images = real()
-    rows = k_means_nearest.select(images, 12, seeded())
-    assert sorted(rows.tolist()) == list(range(len(images.y)))
-    assert torch.equal(rows, k_means_nearest.select(images, 12, seeded()))
+@pytest.mark.parametrize("kind", ["images", "nodes"])
+def test_nothing_comes_twice_even_where_all_are_wanted(kind: Kind) -> None:
+    asked = setting(len(setting(kind=kind).real.members[0]), kind=kind)
+    rows = chosen(k_means_nearest.select(asked), asked.real)
+    assert sorted(rows) == list(range(len(asked.real)))
+    assert rows == chosen(k_means_nearest.select(asked), asked.real)

@@ -1,0 +1,159 @@
+"""Measure dataset distillation: what every method reaches beside its baselines, and what its step sizes rest on.
+
+Every part prints as it goes and can run alone, on some data sets and methods only.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import rich.console
+import torch
+from rich.table import Table
+
+from graphdistill.condense import methods
+from graphdistill.condense.distill import CondenseConfig, distill, distill_condense, protocol_of
+from graphdistill.condense.nodes import RealNodes
+from graphdistill.condense.objective import Setting
+from graphdistill.condense.real import real_of
+from graphdistill.core.data import NodeDataset
+from graphdistill.core.evaluate_nodes import NodeProtocol
+from graphdistill.core.evaluate_sets import SetProtocol, baseline_rows, break_even, train_rows
+from graphdistill.core.randomness import generator
+from graphdistill.core.report import Row, peak_memory, versions
+from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.datasets import load
+
+Part = Literal["methods", "units"]
+
+SIZES = {"digits": (1, 10), "mnist5k": (1, 10)}
+"""Entries of each class by data set; other data sets have 10."""
+
+console = rich.console.Console(width=120)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Options of the bench."""
+
+    parts: tuple[Part, ...] = ("methods", "units")
+    """What to measure."""
+    datasets: tuple[str, ...] = ("digits", "mnist5k", "planetoid-cora", "citeseer", "digits-knn", "ogbg-molbace")
+    """Data sets of the methods part."""
+    methods: tuple[str, ...] = ()
+    """Methods (default: all that are for the data)."""
+    per_class: tuple[int, ...] = ()
+    """Entries of each class (default: 1 and 10 of images, 10 of all else)."""
+    root: Path | None = None
+    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
+    seeds: int = 3
+    """Sets of each method."""
+    networks: int = 3
+    """Networks that are trained on every set."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def main(bench: Bench) -> None:
+    """Run the parts that were asked for."""
+    console.print({**versions(), "threads": torch.get_num_threads()})
+    if "methods" in bench.parts:
+        for name in bench.datasets:
+            for per_class in bench.per_class or SIZES.get(name, (10,)):
+                compare(bench, name, per_class)
+    if "units" in bench.parts:
+        units(bench)
+    console.print(f"peak memory {peak_memory() / 1e9:.2f} GB")
+
+
+def compare(bench: Bench, name: str, per_class: int) -> None:
+    """All methods on one data set, row by row, and a table at the end."""
+    data: Any = load(name, bench.root)
+    protocol = protocol_of(data, bench.networks)
+    full = train_rows(protocol, "all the data", [protocol.full()])
+    rows: list[Row] = []
+    for method in bench.methods or methods.names():
+        if real_of(protocol).KIND not in methods.find(method).FOR:
+            continue
+        config = CondenseConfig(method=method, per_class=per_class)
+        sets = [distill_condense(data, config, generator=generator(seed, "condense")) for seed in range(bench.seeds)]
+        seconds = statistics.fmean(float(str(small.meta["seconds"])) for small in sets)
+        rows.append(train_rows(protocol, method, sets, seconds))
+        console.print(f"{name}, {per_class} a class, {method}: {told(rows[-1])}")
+        if method == "random":
+            rows += _baselines(protocol, sets)
+    _show(f"{name}, {per_class} of each class: {bench.seeds} sets x {bench.networks} networks", rows, full)
+
+
+def _baselines(protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Iterator[Row]:
+    for name, further in protocol.further_sets(sets).items():
+        yield train_rows(protocol, name, further)
+    yield from baseline_rows(protocol, sets)
+
+
+def told(row: Row) -> str:
+    """Scores of a row in words."""
+    valid = f"validation {statistics.fmean(row.valid):.4f}, " if row.valid else ""
+    spent = "" if row.distill_seconds is None else f", {row.distill_seconds:.1f} s"
+    return f"{valid}test {row.mean:.4f} ± {row.std:.4f}{spent}"
+
+
+def _show(title: str, rows: list[Row], full: Row) -> None:
+    table = Table(title=title, title_justify="left")
+    for column in ("method", "validation", "test", "over random", "bytes", "entries", "distil s", "pays after"):
+        table.add_column(column, justify="left" if column == "method" else "right", no_wrap=column != "method")
+    random = next((row.mean for row in rows if row.name == "random"), math.nan)
+    for row in [*rows, full]:
+        after = math.inf if row.distill_seconds is None else break_even(row, full)
+        table.add_row(
+            row.name,
+            f"{statistics.fmean(row.valid):.3f}" if row.valid else "",
+            f"{row.mean:.3f} ± {row.std:.3f}",
+            f"{row.mean - random:+.3f}",
+            "" if row.nbytes is None else f"{row.nbytes:,}",
+            "" if row.graphs is None else f"{row.graphs:,}",
+            "" if row.distill_seconds is None else f"{row.distill_seconds:.1f}",
+            f"{math.ceil(after):,} trainings" if math.isfinite(after) else "",
+        )
+    console.print(table)
+
+
+def units(bench: Bench) -> None:
+    """Why one step size fails on bags of words: steps of one size for all columns beside steps in their deviations.
+
+    Both begin with the same means of groups and go equally far in all (the one size is the root mean square of the
+    deviations); what came out last is judged, not what validation would have chosen.
+    """
+    table = Table(title="steps of Adam, test accuracy of the last set", title_justify="left")
+    for column in ("data", "method", "step size", "one size for all columns", "in deviations of each column"):
+        table.add_column(column)
+    for name in ("planetoid-cora", "citeseer"):
+        data = load(name, bench.root)
+        assert isinstance(data, NodeDataset)
+        protocol = NodeProtocol(data, bench.networks)
+        for method in ("gcdm", "gcondx"):
+            for lr in (0.01, 0.03, 0.1):
+                cells = []
+                for same in (True, False):
+                    real = RealNodes(protocol)
+                    if same:
+                        real.deviation = real.deviation.square().mean().sqrt().expand_as(real.deviation)
+                    sets = [_last(real, protocol, method, lr, seed) for seed in range(bench.seeds)]
+                    row = train_rows(protocol, method, sets)
+                    cells.append(f"{row.mean:.3f} ± {row.std:.3f}")
+                table.add_row(name, method, f"{lr:g}", *cells)
+                console.print(f"{name}, {method}, step {lr:g}: {cells[0]} with one size, {cells[1]} in deviations")
+    console.print(table)
+
+
+def _last(real: RealNodes, protocol: NodeProtocol, method: str, lr: float, seed: int) -> SyntheticSet:
+    """The set of the last step, chosen by nothing."""
+    looks = iter(range(100))
+    recipe = methods.find(method).recipe(Setting(real, 10, protocol, seed))
+    recipe = replace(recipe, lr=lr)
+    return distill(real, 10, recipe, validate=lambda _: float(next(looks)), generator=generator(seed, "condense"))

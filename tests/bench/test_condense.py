@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+import rich.console
+
+from graphdistill.bench import condense
+from graphdistill.condense.distill import CondenseConfig, distill, distill_condense
+from graphdistill.condense.methods import gcdm, gcondx
+from tests.condense.samples import bars, pairs
+
+
+@pytest.fixture(autouse=True)
+def toys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Easy data and few steps; what methods reach is measured elsewhere."""
+
+    def short(data: Any, config: CondenseConfig, **more: Any) -> Any:
+        steps = None if config.method in ("random", "herding") else 2
+        return distill_condense(data, CondenseConfig(method=config.method, per_class=2, steps=steps), **more)
+
+    monkeypatch.setattr(condense, "load", lambda name, root: bars() if name == "digits" else pairs())
+    monkeypatch.setattr(condense, "distill_condense", short)
+    monkeypatch.setattr(condense, "distill", lambda real, per_class, *rest, **more: distill(real, 2, *rest, **more))
+    # So wide that no name is wrapped.
+    monkeypatch.setattr(condense, "console", rich.console.Console(width=200))
+    for module in (gcdm, gcondx):
+        recipe = module.recipe
+        monkeypatch.setattr(module, "recipe", partial(_shorter, recipe))
+
+
+def _shorter(recipe: Any, setting: Any) -> Any:
+    from dataclasses import replace
+
+    return replace(recipe(setting), steps=2)
+
+
+def shown(capsys: pytest.CaptureFixture[str], **options: Any) -> tuple[str, dict[str, list[str]]]:
+    condense.main(condense.Bench(seeds=2, networks=1, **options))
+    printed = capsys.readouterr().out
+    cells = {}
+    for line in printed.splitlines():
+        if line.startswith("│"):
+            name, *rest = (cell.strip() for cell in line.strip("│").split("│"))
+            cells[name] = rest
+    return printed, cells
+
+
+def test_methods_of_images_beside_their_baselines(capsys: pytest.CaptureFixture[str]) -> None:
+    printed, cells = shown(
+        capsys, parts=("methods",), datasets=("digits",), per_class=(2,), methods=("random", "herding", "dm", "gcdm")
+    )
+    assert set(cells) == {
+        "random",
+        "untrained network",
+        "logistic regression on pixels of the same set",
+        "majority class",
+        "herding",
+        "dm",
+        "all the data",
+    }
+    assert float(cells["random"][2]) == 0
+    assert cells["dm"][4] == "6"
+    assert "digits, 2 a class, dm: validation" in printed
+    assert "peak memory" in printed
+
+
+def test_nodes_have_further_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    _, cells = shown(capsys, parts=("methods",), datasets=("cora",), methods=("random", "gcdm"))
+    assert {"random", "means of random groups of nodes", "gcdm"} <= set(cells)
+
+
+def test_units_compare_steps_of_one_size_with_those_in_deviations(capsys: pytest.CaptureFixture[str]) -> None:
+    printed, _ = shown(capsys, parts=("units",))
+    assert printed.count("with one size") == 12
+    assert "in deviations of each column" in printed

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import torch
+
+from graphdistill.condense.distill import CondenseConfig, distill_condense
+from graphdistill.condense.methods import gcond, gcondx
+from graphdistill.condense.structure import LinkedNodes
+from tests.condense.methods.test_gcondx import step
+from tests.condense.samples import pairs, seeded, setting
+
+
+def test_edges_and_features_take_turns() -> None:
+    start = gcond.recipe(setting(2, kind="nodes")).start
+    assert isinstance(start, LinkedNodes)
+    objective = gcond.TurnMatch(edges=2, features=3)
+    for number in range(10):
+        here = step(number, start)
+        objective.accumulate(here)
+        learnt = {name for name, value in start.parameters().items() if value.grad is not None}
+        edges = {name for name in start.parameters() if name.startswith("edge.")}
+        assert learnt == (edges if number % 5 < 2 else {"x"}), number
+        for value in start.parameters().values():
+            value.grad = None
+
+
+def test_without_edges_it_is_gcondx() -> None:
+    """A network that sees no edge leaves nodes alone, and the gradient with them as it is."""
+    start = gcond.recipe(setting(2, kind="nodes")).start
+    assert isinstance(start, LinkedNodes)
+    with torch.no_grad():
+        start.mlp.out.bias.fill_(-100)
+        start.mlp.out.weight.zero_()
+    alone = setting(2, kind="nodes").real.begin(2, seeded())
+    alone.origin.copy_(start.origin)  # type: ignore[attr-defined]
+    one, other = step(5, start), step(5, alone)
+    ours = gcond.TurnMatch(edges=0, features=1).accumulate(one)
+    theirs = gcondx.NodeGradientMatch().accumulate(other)
+    assert abs(ours - theirs) < 1e-5
+    torch.testing.assert_close(one.small.x.grad, other.small.x.grad, rtol=1e-3, atol=1e-6)
+
+
+def test_the_set_holds_edges() -> None:
+    small = distill_condense(pairs(), CondenseConfig(method="gcond", per_class=2, steps=3), generator=seeded())
+    assert small.edges is not None
+    assert small.edges[0].shape[1] == len(small.edges[1])
+    assert len(small) == 6

@@ -1,0 +1,118 @@
+"""Sets of nodes: edges between them, features of 16 bits, one graph of all."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import tempfile
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphdistill.core.data import Graphs
+from graphdistill.core.grow import grow
+from graphdistill.core.storage import load_set, save_set
+from graphdistill.core.synthetic import SyntheticSet, class_weights
+
+Y = torch.tensor([0, 1, 0, 1])
+
+
+def joined(edges: list[tuple[int, int]], weight: Tensor, count: int = 4) -> SyntheticSet:
+    """Nodes with features of 16 bits, some of which are joined."""
+    index = torch.tensor(edges, dtype=torch.long).view(-1, 2).T
+    x = (torch.rand(count, 3, generator=torch.Generator().manual_seed(0)) * 9).half().float()
+    y = torch.arange(count) % 2
+    return SyntheticSet(x, y, class_weights(y), meta={"method": "gcond"}, edges=(index, weight))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=9), st.data())
+def test_edges_are_read_back_bit_for_bit(edges: list[tuple[int, int]], data: st.DataObject) -> None:
+    value = st.floats(width=data.draw(st.sampled_from((16, 32))))
+    weights = data.draw(st.lists(value, min_size=len(edges), max_size=len(edges)))
+    small = joined(edges, torch.tensor(weights, dtype=torch.float))
+    with tempfile.TemporaryDirectory() as folder:
+        save_set(small, folder)
+        loaded = load_set(folder)
+    for back in (loaded, pickle.loads(pickle.dumps(small)), copy.deepcopy(small), small.to("cpu")):
+        assert back.edges is not None
+        assert small.edges is not None
+        for ours, theirs in zip(small.edges, back.edges, strict=True):
+            assert theirs.dtype == ours.dtype
+            assert theirs.contiguous().numpy().tobytes() == ours.contiguous().numpy().tobytes()
+        assert torch.equal(back.data, small.data)  # type: ignore[arg-type]
+        assert back.nbytes == small.nbytes
+
+
+@pytest.mark.parametrize(("weight", "size"), [(1.0, 2), (0.1, 4)])
+def test_edges_cost_their_ends_and_weights_of_two_bytes_where_these_say_all(weight: float, size: int) -> None:
+    small = joined([(0, 1), (1, 0), (2, 3)], torch.full((3,), weight))
+    assert small.nbytes == 4 * 3 * 2 + 4 + 3 * (2 + size)
+    assert joined([], torch.empty(0)).nbytes == 4 * 3 * 2 + 4
+    many = joined([(0, 299)], torch.ones(1), count=300)
+    assert many.nbytes == 300 * (3 * 2 + 1) + 2 * 2 + 2
+
+
+def test_a_set_without_edges_is_another_one_than_a_set_of_none() -> None:
+    none, empty = replace(joined([], torch.empty(0)), edges=None), joined([], torch.empty(0))
+    assert "edge_weight" not in none.payload()
+    words = {"task": "multiclass", "features": "continuous", "meta": {}}
+    assert SyntheticSet.from_payload(none.payload(), **words).edges is None  # type: ignore[arg-type]
+    back = SyntheticSet.from_payload(empty.payload(), **words).edges  # type: ignore[arg-type]
+    assert back is not None
+    assert [tuple(part.shape) for part in back] == [(2, 0), (0,)]
+
+
+@pytest.mark.parametrize("end", [-1, 4])
+def test_edges_end_in_the_set(end: int) -> None:
+    for pair in ((0, end), (end, 0)):
+        with pytest.raises(ValueError, match=rf"^edges must join entries from 0 to 3, got {end}$"):
+            joined([(1, 2), pair], torch.ones(2))
+
+
+def test_every_edge_has_a_weight() -> None:
+    message = r"^edges has ends of shape \[2, 2\] and 1 weights; give each edge a source, a target and a weight$"
+    with pytest.raises(ValueError, match=message):
+        joined([(0, 1), (1, 0)], torch.ones(1))
+    with pytest.raises(ValueError, match=r"^edges has ends of shape \[3, 2\] and 3 weights"):
+        SyntheticSet(torch.rand(4, 3), Y, class_weights(Y), edges=(torch.zeros(3, 2).long(), torch.ones(3)))
+
+
+@pytest.mark.parametrize("edges", [None, [(0, 1), (2, 1)]])
+def test_one_graph_of_all_nodes(edges: list[tuple[int, int]] | None) -> None:
+    small = joined(edges or [], torch.full((len(edges or []),), 0.5))
+    small = small if edges else replace(small, edges=None)
+    graph = small.graph()
+    assert graph.validate()
+    assert torch.equal(graph.x, small.data)  # type: ignore[arg-type]
+    assert graph.edge_index.T.tolist() == [list(pair) for pair in edges or []]
+    assert graph.edge_weight.tolist() == [0.5] * len(edges or [])
+    assert torch.equal(graph.y, small.y)
+    assert graph.train_mask.tolist() == [True] * 4
+    forest = grow(Graphs.from_data_list([Data(x=graph.x, edge_index=graph.edge_index)]), 2)
+    with pytest.raises(ValueError, match=r"^this set holds graphs, not feature tensors; take its entries one by one$"):
+        SyntheticSet(forest, Y[:1], torch.ones(1)).graph()
+
+
+@given(st.lists(st.floats(width=16), min_size=1, max_size=6))
+def test_features_that_sixteen_bits_say_are_stored_in_two_bytes_each(values: list[float]) -> None:
+    x = torch.tensor([[0.3, *values]]).half().float()
+    small = SyntheticSet(x, torch.tensor([0]), torch.ones(1))
+    whole = not bool(x.isnan().any())  # NaN equals nothing, so it is kept as it is
+    assert small.payload()["features"].dtype == (torch.half if whole else torch.float)
+    assert small.nbytes == x.numel() * (2 if whole else 4) + 1
+    again = SyntheticSet.from_payload(small.payload(), task="multiclass", features="continuous", meta={})
+    assert isinstance(again.data, torch.Tensor)
+    assert again.data.dtype == torch.float32
+    assert again.data.numpy().tobytes() == x.numpy().tobytes()
+
+
+def test_halves_are_worked_with_as_floats() -> None:
+    small = SyntheticSet(torch.rand(2, 3).half(), Y[:2], torch.ones(2))
+    assert isinstance(small.data, torch.Tensor)
+    assert small.data.dtype == torch.float32
