@@ -17,8 +17,8 @@ from graphdistill.core.synthetic import SyntheticSet
 
 DEPTH = 2
 """Hidden layers of the wide network that :func:`arc_cosine` stands for."""
-RIDGE = 1e-3
-"""Share of the kernel's mean diagonal that is added to it (GC-SNTK's value)."""
+RIDGE = 1.0
+"""Share of the kernel's mean diagonal that is added to it, which is what stops a network early (GC-SNTK has 0.001)."""
 EDGE = 1e-6
 """How near to 1 a cosine may come: at 1 its angle has no derivative."""
 
@@ -47,7 +47,7 @@ def ridge(gram: Tensor, cross: Tensor, target: Tensor, share: float = RIDGE) -> 
         gram: kernel of the entries that it learns from, ``[n, n]``.
         cross: kernel of those that are asked for with these, ``[m, n]``.
         target: what is learnt, ``[n, C]``.
-        share: of the mean diagonal that is added to it. (default: 0.001)
+        share: of the mean diagonal that is added to it. (default: 1)
 
     Returns:
         Predictions ``[m, C]``.
@@ -57,7 +57,8 @@ def ridge(gram: Tensor, cross: Tensor, target: Tensor, share: float = RIDGE) -> 
         [[2.0]]
     """
     damped = gram + share * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
-    return cross @ torch.linalg.solve(damped, target)
+    learnt: Tensor = torch.linalg.solve(damped, target)
+    return cross @ learnt
 
 
 def arc_cosine(x: Tensor, z: Tensor, depth: int = DEPTH) -> Tensor:

@@ -2,8 +2,9 @@ r"""EL2N: the real data that networks early in training find easiest, or hardest
 
 .. math:: s_i = \frac{1}{K} \sum_k \big\| \mathrm{softmax}(f_k(x_i)) - \mathrm{onehot}(y_i) \big\|
 
-The paper keeps the hardest, and most of the data. A set of a few of each class has no room for exceptions: the hardest
-of them are mislabelled or torn, and a network that sees nothing else learns nothing else.
+The paper keeps the hardest, and most of the data. A set of a few of each class has no room for exceptions: on
+validation of digits, two of each class, the hardest give 0.39, random images 0.85 and the easiest 0.88; of six it is
+0.61, 0.97 and 0.92. The more are kept the sooner that turns, so a short training on each of both ends decides.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def error_norm(logits: Tensor, y: Tensor) -> Tensor:
         >>> error_norm(torch.tensor([[0.0, 0.0], [99.0, 0.0]]), torch.tensor([0, 0])).tolist()
         [0.7071067690849304, 0.0]
     """
-    return (logits.softmax(dim=1) - F.one_hot(y, logits.shape[1])).norm(dim=1)
+    error: Tensor = logits.softmax(dim=1) - F.one_hot(y, logits.shape[1])
+    return error.square().sum(dim=1).sqrt()
 
 
 def keep(setting: Setting, score: Tensor) -> SyntheticSet:

@@ -14,7 +14,7 @@ from typing import Any
 
 from graphdistill.condense.objective import Recipe, Setting, Step
 from graphdistill.condense.real import Kind
-from graphdistill.condense.ridge import DEPTH, arc_cosine, centred, ridge
+from graphdistill.condense.ridge import DEPTH, RIDGE, arc_cosine, centred, ridge
 
 PAPER = "Wang et al., WWW 2024, https://arxiv.org/abs/2310.11046"
 FOR: tuple[Kind, ...] = ("nodes",)
@@ -29,7 +29,7 @@ class KernelRidge:
         depth: hidden layers of the wide network.
     """
 
-    share: float = 1.0
+    share: float = RIDGE
     depth: int = DEPTH
 
     def accumulate(self, step: Step) -> float:
@@ -43,5 +43,12 @@ class KernelRidge:
 
 
 def recipe(setting: Setting) -> Recipe:
-    """GC-SNTK's recipe."""
-    return Recipe(objective=KernelRidge(), schedule=None, steps=100, lr=0.01, optimizer="adam")
+    """GC-SNTK's recipe.
+
+    The paper: features and labels from noise, both learnt, Adam with 0.01 for 120 steps, 0.001 of the diagonal. Here
+    real nodes are begun with, their labels stay, and a step is 0.02 deviations of a feature. With the paper's ridge 70
+    nodes know the 140 real ones by heart after 20 steps, and validation of Cora falls from then on (0.785 at its best,
+    two draws, random nodes 0.770); with a ridge as large as the diagonal it does not (0.793). Learning labels, too,
+    and a teacher's answers for all nodes in place of the true ones of a few, gave no more (0.795, 0.796).
+    """
+    return Recipe(objective=KernelRidge(), schedule=None, steps=100, lr=0.02, optimizer="adam")
