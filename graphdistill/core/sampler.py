@@ -29,7 +29,7 @@ class RepeatedRandomSampler(Sampler[int]):
     Example:
         >>> sampler = RepeatedRandomSampler(4, 2, torch.Generator().manual_seed(0))
         >>> [*sampler], [*sampler]
-        ([2, 0], [1, 3])
+        ([0, 1], [3, 2])
     """
 
     def __init__(self, count: int, size: int, generator: torch.Generator):

@@ -3,8 +3,8 @@ r"""DQ, dataset quantization: bins of real data, each spread over what the bins 
 .. math:: i_t = \arg\max_{i \in P \setminus S} \sum_{j \in P} k_{ij} - 2 \sum_{j \in S} k_{ij}
 
 :math:`P` is what earlier bins left of a class, :math:`S` the bin so far, and :math:`k` the cosine of features of a
-trained network. The first bins hold what is typical, the last ones what is not. No patches are dropped: what the paper
-fills them with is a large network of its own.
+network that was trained on all the data. The first bins hold what is typical, the last ones what is not. No patches are
+dropped: what the paper fills them with is a large network of its own.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def binned(x: Tensor, bins: int) -> Tensor:
 
     Example:
         >>> binned(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.1, 1.0], [0.2, 1.0]]), 2).tolist()
-        [2, 0, 3, 1]
+        [3, 2, 0, 1]
     """
     unit = F.normalize(x, dim=1)
     alike = unit @ unit.T

@@ -15,7 +15,7 @@ import torch
 
 from graphdistill.condense.objective import Recipe, Setting, Step
 from graphdistill.condense.real import Kind
-from graphdistill.condense.ridge import centred, ridge
+from graphdistill.condense.ridge import RIDGE, centred, ridge
 from graphdistill.condense.schedule import Schedule
 from graphdistill.core.fit import chunks
 
@@ -48,9 +48,20 @@ class FeatureRidge:
 
 
 def recipe(setting: Setting) -> Recipe:
-    """FRePo's recipe."""
-    if setting.real.KIND == "nodes":
-        schedule = Schedule(outer=10, inner=5, optimizer="adam")
-        return Recipe(objective=FeatureRidge(batch=1 << 30), schedule=schedule, steps=100, lr=0.01, optimizer="adam")
-    schedule = Schedule(outer=10, inner=5)
-    return Recipe(objective=FeatureRidge(), schedule=schedule, steps=200, lr=0.02, optimizer="adam")
+    """FRePo's recipe.
+
+    The paper: labels learnt too, a pool of networks of different age that a step draws from, and a ridge of 1e-6 of the
+    diagonal. Here one network at a time, asked ten times with five training steps between, and labels that stay. Of
+    images 0.001 of the diagonal and Adam with 0.02 (on validation of digits, one of each class, 0.92 where random
+    images give 0.77). A few nodes are fewer than the features of a network, so that nothing holds them back: as for
+    gc-sntk the ridge is as large as the diagonal (on validation of Cora, ten of each class, two draws, 0.792, where
+    0.01 of it finds nothing better than the random nodes at 0.768, and a step of 0.003 gives 0.779).
+    """
+    nodes = setting.real.KIND == "nodes"
+    return Recipe(
+        objective=FeatureRidge(RIDGE, batch=1 << 30) if nodes else FeatureRidge(),
+        schedule=Schedule(outer=10, inner=5, optimizer="adam" if nodes else "sgd"),
+        steps=100 if nodes else 200,
+        lr=0.01 if nodes else 0.02,
+        optimizer="adam",
+    )

@@ -25,8 +25,7 @@ PAPER = "Ben-Baruch et al., ICML 2025, https://arxiv.org/abs/2403.07854"
 FOR: tuple[Kind, ...] = ("images", "nodes")
 
 TEMPERATURE = 2.0
-"""Of the teacher (the paper has 4; on validation of digits, two of each class, both do as well, and 2 does better on
-what is hardest)."""
+"""Of the teacher (a guess: on validation of digits, two of each class, 4 does as well)."""
 
 
 def select(setting: Setting) -> SyntheticSet:
