@@ -2,3 +2,4 @@
 
 from graphdistill.condense.distill import CondenseConfig as CondenseConfig
 from graphdistill.condense.distill import distill_condense as distill_condense
+from graphdistill.core.sampler import RepeatedRandomSampler as RepeatedRandomSampler

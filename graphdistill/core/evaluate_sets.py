@@ -203,6 +203,21 @@ def train_rows(
     )
 
 
+def repeated_row(protocol: SetProtocol[Any], size: int) -> Row:
+    """RS2, repeated sampling of random subsets: every step takes other real entries, as many as a set has.
+
+    Okanovic et al., ICLR 2024, https://arxiv.org/abs/2305.18424; the walk is that of
+    :class:`~graphdistill.core.sampler.RepeatedRandomSampler`. Steps are as on the set, storage is not: all the data is
+    kept and, over time, seen, and so all its bytes count.
+
+    Args:
+        protocol: data, networks, seeds.
+        size: entries of a set; a step takes no more than any other row's.
+    """
+    fewer = replace(protocol.fit, batch_size=min(size, protocol.fit.batch_size))
+    return train_rows(replace(protocol, fit=fewer), "RS2: as many others every step", [protocol.full()])
+
+
 def baseline_rows(protocol: SetProtocol[Any], sets: Sequence[SyntheticSet]) -> list[Row]:
     """What needs no distilling or no network.
 

@@ -1,0 +1,69 @@
+r"""DQ, dataset quantization: bins of real data, each spread over what the bins before it left, and some of every bin.
+
+.. math:: i_t = \arg\max_{i \in P \setminus S} \sum_{j \in P} k_{ij} - 2 \sum_{j \in S} k_{ij}
+
+:math:`P` is what earlier bins left of a class, :math:`S` the bin so far, and :math:`k` the cosine of features of a
+network that was trained on all the data. The first bins hold what is typical, the last ones what is not. No patches are
+dropped: what the paper fills them with is a large network of its own.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from graphdistill.condense.objective import Setting
+from graphdistill.condense.real import Kind
+from graphdistill.condense.teachers import embeddings, teach
+from graphdistill.core.randomness import generator
+from graphdistill.core.synthetic import SyntheticSet
+
+PAPER = "Zhou et al., ICCV 2023, https://arxiv.org/abs/2308.10524"
+FOR: tuple[Kind, ...] = ("images", "nodes")
+
+BINS = 10
+"""Bins of a class (the paper's value), or as many as entries are kept where these are fewer."""
+
+
+def select(setting: Setting) -> SyntheticSet:
+    """So many entries of each class, classes one after another, the same share of every bin."""
+    (net,) = teach(setting)
+    features, draws = embeddings(setting, net), generator(setting.seed, "select")
+    chosen = []
+    for rows in setting.real.members:
+        count = min(BINS, setting.per_class)
+        order = rows[binned(features[rows], count)]
+        for part, size in zip(order.tensor_split(count), sizes(setting.per_class, count), strict=True):
+            chosen.append(part[torch.randperm(len(part), generator=draws)[:size]])
+    return setting.real.select(torch.cat(chosen))
+
+
+def sizes(total: int, parts: int) -> list[int]:
+    """Sizes of parts as equal as can be, the larger ones first.
+
+    Example:
+        >>> sizes(5, 2)
+        [3, 2]
+    """
+    return [len(part) for part in torch.arange(total).tensor_split(parts)]
+
+
+def binned(x: Tensor, bins: int) -> Tensor:
+    """Rows of ``x`` (``[n, d]``) in the order in which equal bins take them, one bin after another, long ``[n]``.
+
+    Example:
+        >>> binned(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.1, 1.0], [0.2, 1.0]]), 2).tolist()
+        [3, 2, 0, 1]
+    """
+    unit = F.normalize(x, dim=1)
+    alike = unit @ unit.T
+    left = torch.ones(len(x), dtype=torch.bool)
+    chosen: list[int] = []
+    for size in sizes(len(x), bins):
+        gain = alike[:, left].sum(dim=1)
+        for _ in range(size):
+            chosen.append(int(gain.masked_fill(~left, -torch.inf).argmax()))
+            left[chosen[-1]] = False
+            gain = gain - 2 * alike[:, chosen[-1]]
+    return torch.tensor(chosen)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from graphdistill import datasets
+from graphdistill.condense.distill import protocol_of
+from graphdistill.condense.methods import el2n, random, random_kd
+from graphdistill.condense.objective import Setting
+from graphdistill.condense.real import Kind, real_of
+from graphdistill.condense.teachers import teach
+from graphdistill.core.fit import FitConfig
+from graphdistill.core.synthetic import class_weights
+from tests.condense.quick import quick
+from tests.condense.samples import setting
+
+
+@pytest.mark.parametrize("kind", ["images", "nodes"])
+def test_it_is_the_random_set_with_other_labels(kind: Kind) -> None:
+    here = quick(kind)
+    small, hard = random_kd.select(here), random.select(here)
+    assert torch.equal(small.data, hard.data)
+    assert small.y.shape == (6, 3)
+    assert small.y.sum(dim=1).tolist() == pytest.approx([1] * 6)
+    # One byte for all classes but the last, where a class takes one.
+    assert small.nbytes == hard.nbytes + 6
+
+
+def test_labels_number_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, logits = setting(), torch.randn(len(setting().real), 3, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(random_kd, "teach", lambda s: [None])
+    monkeypatch.setattr(random_kd, "answers", lambda s, net: logits)
+    rows = torch.tensor([0, 4])
+    small = random_kd.taught(here, rows, alpha=0.25, temperature=2.0)
+    for got, row in zip(small.y.tolist(), rows.tolist(), strict=True):
+        shares = [math.exp(v / 2) for v in logits[row].tolist()]
+        wanted = [0.25 * s / sum(shares) + 0.75 * (c == int(here.real.y[row])) for c, s in enumerate(shares)]
+        assert got == pytest.approx(wanted, abs=1 / 254)
+    assert torch.equal(small.weight, class_weights(small.y))
+
+
+def test_the_fewer_are_kept_the_more_the_teacher_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = setting()
+    monkeypatch.setattr(random_kd, "teach", lambda s: [None])
+    monkeypatch.setattr(random_kd, "answers", lambda s, net: torch.zeros(len(s.real), 3))
+    members = here.real.members[0]
+    few, many = (random_kd.taught(here, members[:count]).y[0, 0].item() for count in (1, 12))
+    assert few < many
+    assert few == pytest.approx(1 - (1 - 1 / 36) * 2 / 3, abs=0.01)
+    assert many == pytest.approx(1 - (1 - 12 / 36) * 2 / 3, abs=0.01)
+
+
+def test_what_is_hardest_is_the_worst_to_learn_from_and_a_teacher_makes_up_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On digits, two of each class and a fifth of the usual steps; margins are half of what was measured."""
+    protocol = replace(protocol_of(datasets.load("digits")), fit=FitConfig(steps=60, batch_size=128, eval_every=30))
+    here = Setting(real_of(protocol), 2, protocol)
+    teachers, score = teach(here), el2n.scores(here)
+    monkeypatch.setattr(random_kd, "teach", lambda setting: teachers)
+    order = [rows[score[rows].argsort(descending=True, stable=True)[:2]] for rows in here.real.members]
+    hard, told = el2n.keep(here, score), random_kd.taught(here, torch.cat(order))
+    assert torch.equal(told.data, hard.data)
+    sets = (hard, told, random.select(here), random_kd.select(here))
+    hard_valid, told_valid, random_valid, random_told = (protocol.train(small, 0)[1].valid for small in sets)
+    assert hard_valid < random_valid - 0.25
+    assert told_valid > hard_valid + 0.2
+    assert random_told > random_valid + 0.01

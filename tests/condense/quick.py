@@ -1,0 +1,15 @@
+"""A setting whose networks are trained in no time: what teachers are asked is tested, not what they know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from graphdistill.condense.objective import Setting
+from graphdistill.condense.real import Kind
+from graphdistill.core.fit import FitConfig
+from tests.condense.samples import setting
+
+
+def quick(kind: Kind = "images", *, per_class: int = 2, seed: int = 0) -> Setting:
+    here = setting(per_class, seed, kind)
+    return replace(here, protocol=replace(here.protocol, fit=FitConfig(steps=10, batch_size=64, eval_every=5, lr=0.01)))
