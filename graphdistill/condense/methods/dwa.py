@@ -47,11 +47,16 @@ def ascend(teacher: ConvNet, x: Tensor, y: Tensor, *, steps: int, rho: float) ->
 def recipe(setting: Setting) -> Recipe:
     """DWA's recipe.
 
-    The paper: K = 12, rho = 0.015, variances 11 times.
+    The paper: K = 12, rho = 0.015, variances 11 times, statistics weigh 0.01; all are its values. Its step size of 0.25
+    is 0.005 here, for it starts from what is good: learning makes it worse. On validation of digits, ten images a class,
+    two sets, random real images have 99 % with hard and with the teacher's soft labels; after steps of 0.02 they have
+    90 % and 91 %, with rho = 0.5 and statistics of 0.1 it is 75 % and 72 %, with 1 it is 45 % and 58 %. Validation,
+    which knows the start as well, then keeps the start.
     """
     real, teacher = setting.real, sre2l.squeeze(setting)
     assert isinstance(real, RealImages)
     rows = real.pick(setting.per_class, generator(setting.seed, "start"))
     x, y = real.x[rows], real.y[rows]
     teachers = tuple(ascend(teacher, x[part], y[part], steps=12, rho=0.015) for part in sre2l.rounds(y))
-    return sre2l.plan(sre2l.Recover(teachers, variance=11.0), sre2l.Relabelled(x, y, teacher))
+    objective = sre2l.Recover(teachers, statistics=0.01, variance=11.0)
+    return sre2l.plan(objective, sre2l.Relabelled(x, y, teacher), lr=0.005)

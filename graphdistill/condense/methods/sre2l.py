@@ -50,7 +50,7 @@ class Recover:
     """
 
     teachers: Sequence[ConvNet]
-    statistics: float = 0.1
+    statistics: float = 3.0
     variance: float = 1.0
     curriculum: float = 0.0
 
@@ -184,18 +184,32 @@ def crop(x: Tensor, u: Tensor, low: float) -> Tensor:
 
 
 def recipe(setting: Setting) -> Recipe:
-    """SRe2L's recipe."""
+    """SRe2L's recipe, with one static soft label for each image.
+
+    The paper stores a soft label for every crop of a training on the set; here bytes count, so an image has one. It also
+    shifts images by some pixels in every step, which crops do, too. All else is in :func:`plan`.
+
+    What it makes is worse than random real images wherever a teacher can be trained at all; use it where real images
+    must not be shown. On validation of digits, ten images a class, two sets: 87 % with hard labels and 89 % with soft
+    ones, where random images have 99 % with either and noise with the teacher's labels has 45 %.
+    """
     teacher = squeeze(setting)
     return plan(Recover((teacher,)), Relabelled(*noise(setting), teacher))
 
 
-def plan(objective: Recover, start: LearnableSet) -> Recipe:
-    """Adam with a cosine, as all methods of this family have it."""
+def plan(objective: Recover, start: LearnableSet, lr: float = 0.05) -> Recipe:
+    """Adam with a cosine, as all methods of this family have it.
+
+    The papers: 1000 to 4000 steps of 0.1 to 0.25 on images of unit deviation, and statistics weigh 0.01. Here 200 steps,
+    for CPUs; 0.3 of 0.1 to 0.25 is 0.03 to 0.08 on pixels from 0 to 1. Where a round is ten images and not hundreds,
+    and a teacher is nearly certain, statistics must count for more (on validation of digits, ten images a class, hard
+    labels: 73 % by 0.1, 82 % by 1, 87 % by 3, 79 % by 10).
+    """
     return Recipe(
         objective=objective,
         schedule=None,
-        steps=300,
-        lr=0.05,
+        steps=200,
+        lr=lr,
         optimizer="adam",
         betas=(0.5, 0.9),
         cosine=True,
