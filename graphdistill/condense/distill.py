@@ -175,7 +175,7 @@ def distill(
     begun = time.perf_counter() - spent
     seed = int(torch.randint(2**62, (), generator=generator))
     facts = {**(facts or {}), "steps": recipe.steps, "seed": seed}
-    small = recipe.start or real.begin(per_class, randomness.generator(seed, "start"))
+    small = recipe.begin(real.begin(per_class, randomness.generator(seed, "start")))
     schedule = recipe.schedule or Schedule()
     states = States(schedule, real, seed)
     # Looks are where a fresh network comes, so that a checkpoint need not hold one.

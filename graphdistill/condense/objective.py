@@ -73,7 +73,8 @@ class Recipe:
         betas: decays of Adam. (default: torch's)
         cosine: whether the step size decays to zero by a cosine. (default: it stays)
         average: decay of the running average that is judged and returned instead of the last values. (default: none)
-        start: what to begin with, learnt in place. (default: random real data, labels hard)
+        start: what to begin with, learnt in place; or what to make of the default. (default: random real data, labels
+            hard)
     """
 
     objective: Objective
@@ -86,11 +87,17 @@ class Recipe:
     betas: tuple[float, float] = (0.9, 0.999)
     cosine: bool = False
     average: float = 0.0
-    start: LearnableSet | None = None
+    start: LearnableSet | Callable[[LearnableSet], LearnableSet] | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"--steps must be 1 or more, got {self.steps}")
+
+    def begin(self, default: LearnableSet) -> LearnableSet:
+        """What to begin with, where ``default`` is random real data."""
+        if callable(self.start):
+            return self.start(default)
+        return self.start or default
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from graphdistill.core.convnet import ConvNet
 from graphdistill.core.data import ImageDataset
 from graphdistill.core.evaluate_sets import Material, SetProtocol, real_set
+from graphdistill.core.orbit import KEY, elements, orbit
 from graphdistill.core.randomness import generator, in_turn, scoped
 from graphdistill.core.synthetic import SyntheticSet, eight_bits
 
@@ -49,6 +52,20 @@ class ImageProtocol(SetProtocol[ImageDataset]):
         count = min(len(y), max(self.num_classes, budget // real_set(x[:1], y[:1]).nbytes))
         orders = [in_turn(y, generator(draw, "random images"))[:count] for draw in range(draws)]
         return [real_set(x[rows], y[rows]) for rows in orders]
+
+    def material(self, small: SyntheticSet) -> Material:
+        """The images of a set, and their orbit under the group that ``meta`` names; bytes are those of the images."""
+        part, group = super().material(small), str(small.meta.get(KEY, "identity"))
+        y, weight = (torch.cat([values] * len(elements(group))) for values in (part.y, part.weight))
+        return replace(part, inputs=orbit(self.inputs(small), group), y=y, weight=weight)
+
+    def further_sets(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
+        """Where sets stand for their orbit under a group: random images that do so, too."""
+        meta = {KEY: sets[0].meta.get(KEY, "identity")}
+        if meta[KEY] == "identity":
+            return {}
+        drawn = self.random_sets(max(small.nbytes for small in sets), len(sets))
+        return {f"random images with their {meta[KEY]}, equal bytes": [replace(small, meta=meta) for small in drawn]}
 
     def full(self) -> Material:
         """All training images."""

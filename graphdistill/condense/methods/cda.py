@@ -1,0 +1,27 @@
+r"""CDA, curriculum data augmentation: SRe2L whose crops begin with the whole image and grow harder.
+
+.. math:: \mathrm{share}(A_t) \sim U(\alpha_t, 1), \qquad
+    \alpha_t = \alpha + \frac{1 - \alpha}{2} \Big(1 + \cos \frac{\pi t}{m T}\Big) \text{ until } t = m T
+
+All else is SRe2L. Outlines come first and details later.
+"""
+
+from __future__ import annotations
+
+from graphdistill.condense.methods import sre2l
+from graphdistill.condense.objective import Recipe, Setting
+from graphdistill.condense.real import Kind
+
+PAPER = "Yin and Shen, TMLR 2024, https://arxiv.org/abs/2311.18838"
+FOR: tuple[Kind, ...] = ("images",)
+
+
+def recipe(setting: Setting) -> Recipe:
+    """SRe2L's recipe with the curriculum over all steps (m = 1).
+
+    The paper asks for m per data set. On validation of digits, ten images a class, hard labels, statistics weighing 1:
+    82 % without a curriculum, 88 % by m = 0.5 and 91 % by m = 1; with 3, SRe2L's value here, 87 % and 93 %. Random real
+    images, 99 %, are still better.
+    """
+    teacher = sre2l.squeeze(setting)
+    return sre2l.plan(sre2l.Recover((teacher,), curriculum=1.0), sre2l.Relabelled(*sre2l.noise(setting), teacher))

@@ -1,0 +1,62 @@
+r"""DWA, directed weight adjustment: SRe2L from real images, each round of them by a teacher of its own.
+
+.. math:: \theta_j = \theta + \sum_{k=1}^{K} \frac{\rho}{K} \frac{g_k}{\|g_k\|}, \qquad
+    g_k = \nabla_\theta \mathrm{CE}(\theta_{j,k-1}(T_j), y)
+
+:math:`T_j` are the real images that the j-th images of all classes begin as. A teacher that was moved uphill on them
+asks for what they lack, for each j another thing; and variances count eleven times, which keeps images diverse.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from graphdistill.condense.methods import sre2l
+from graphdistill.condense.objective import Recipe, Setting, gradient
+from graphdistill.condense.real import Kind, RealImages
+from graphdistill.core.convnet import ConvNet
+from graphdistill.core.randomness import generator
+
+PAPER = "Du et al., NeurIPS 2024, https://arxiv.org/abs/2409.17612"
+FOR: tuple[Kind, ...] = ("images",)
+
+
+def ascend(teacher: ConvNet, x: Tensor, y: Tensor, *, steps: int, rho: float) -> ConvNet:
+    """A copy of a teacher whose weights went uphill on a few images; all that it remembers of statistics stays.
+
+    Args:
+        teacher: network in evaluation mode.
+        x: images.
+        y: class of each.
+        steps: number K of steps.
+        rho: length of all steps together.
+    """
+    moved = copy.deepcopy(teacher).requires_grad_()
+    for _ in range(steps):
+        direction = gradient(moved, x, y)
+        length = torch.cat([part.flatten() for part in direction]).norm()
+        with torch.no_grad():
+            for weight, part in zip(moved.parameters(), direction, strict=True):
+                weight.add_(rho / steps * part / length)
+    return moved.requires_grad_(False)
+
+
+def recipe(setting: Setting) -> Recipe:
+    """DWA's recipe.
+
+    The paper: K = 12, rho = 0.015, variances 11 times, statistics weigh 0.01; all are its values. Its step size of 0.25
+    is 0.005 here, for it starts from what is good: learning makes it worse. On validation of digits, ten images a class,
+    two sets, random real images have 99 % with hard and with the teacher's soft labels; after steps of 0.02 they have
+    90 % and 91 %, with rho = 0.5 and statistics of 0.1 it is 75 % and 72 %, with 1 it is 45 % and 58 %. Validation,
+    which knows the start as well, then keeps the start.
+    """
+    real, teacher = setting.real, sre2l.squeeze(setting)
+    assert isinstance(real, RealImages)
+    rows = real.pick(setting.per_class, generator(setting.seed, "start"))
+    x, y = real.x[rows], real.y[rows]
+    teachers = tuple(ascend(teacher, x[part], y[part], steps=12, rho=0.015) for part in sre2l.rounds(y))
+    objective = sre2l.Recover(teachers, statistics=0.01, variance=11.0)
+    return sre2l.plan(objective, sre2l.Relabelled(x, y, teacher), lr=0.005)

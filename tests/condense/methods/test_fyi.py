@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from graphdistill.condense.distill import distill
+from graphdistill.condense.methods import dc, dm, fyi
+from graphdistill.condense.orbit import OrbitSet
+from graphdistill.core.orbit import KEY
+from graphdistill.core.synthetic import SyntheticSet
+from tests.condense.samples import bars, seeded
+from tests.condense.test_orbit import arrows, asked
+
+
+def test_all_but_the_start_is_dms() -> None:
+    here = asked(bars())
+    ours, base = fyi.recipe(here), dm.recipe(here)
+    assert replace(ours, start=None) == base
+    small = ours.begin(here.real.start(torch.arange(6)))
+    assert isinstance(small, OrbitSet)
+    assert small.group == "flip"
+
+
+@pytest.mark.parametrize("base", [dm, dc])
+def test_the_group_of_one_element_is_the_base_bit_for_bit(base: object) -> None:
+    here = asked(bars())
+    plain = replace(base.recipe(here), steps=2)  # type: ignore[attr-defined]
+    one, other = (
+        distill(here.real, 2, recipe, validate=lambda small: float(small.data.sum()), generator=seeded())  # type: ignore[union-attr, arg-type]
+        for recipe in (plain, fyi.over(plain, here, "identity"))
+    )
+    assert one.meta["looks"] == other.meta["looks"]
+    assert all(torch.equal(a, b) for a, b in zip(one.payload().values(), other.payload().values(), strict=True))
+
+
+def test_it_starts_where_its_base_starts() -> None:
+    here = asked(bars())
+    base = replace(dm.recipe(here), steps=1)
+    starts = []
+    for recipe in (base, fyi.over(base, here)):
+        seen = []
+        distill(here.real, 2, recipe, validate=lambda s, seen=seen: seen.append(s) or 0.0, generator=seeded())  # type: ignore[misc]
+        starts.append(seen[0].data)
+    assert torch.equal(*starts)
+
+
+def test_a_set_of_shapes_that_point_anywhere_holds_both_ways_in_the_bytes_of_one() -> None:
+    here = asked(arrows(closed=True))
+    small = distill(here.real, 1, replace(fyi.recipe(here), steps=2), validate=lambda s: 0.0, generator=seeded())
+    assert small.meta[KEY] == "flip"
+    assert len(small) == 2
+    assert small.nbytes == 2 * 65
+    assert len(here.protocol.material(small).y) == 4
+
+
+def test_shapes_whose_way_is_their_class_are_refused() -> None:
+    with pytest.raises(ValueError, match="group 'flip' does not keep the classes of arrows"):
+        fyi.recipe(asked(arrows(closed=False)))
+
+
+def test_a_cut_run_ends_in_the_same_set(tmp_path: Path) -> None:
+    here, path = asked(bars()), tmp_path / "state"
+    recipe = replace(fyi.recipe(here), steps=6)
+    seen: list[float] = []
+
+    def cut(small: SyntheticSet) -> float:
+        seen.append(small.data.sum().item())  # type: ignore[union-attr]
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return seen[-1]
+
+    whole = distill(here.real, 2, recipe, validate=lambda s: s.data.sum().item(), generator=seeded())  # type: ignore[union-attr]
+    with pytest.raises(KeyboardInterrupt):
+        distill(here.real, 2, recipe, validate=cut, generator=seeded(), checkpoint=path)
+    again = distill(here.real, 2, recipe, validate=cut, generator=seeded(), checkpoint=path, resume=True)
+    assert torch.equal(whole.data, again.data)  # type: ignore[arg-type]
+    assert again.meta[KEY] == "flip"
+    assert again.meta["looks"] == whole.meta["looks"]

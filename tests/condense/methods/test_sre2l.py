@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from graphdistill.condense.augment import NO_AUGMENT
+from graphdistill.condense.distill import distill
+from graphdistill.condense.methods import sre2l
+from graphdistill.condense.objective import Step
+from graphdistill.core.convnet import ConvNet
+from graphdistill.core.randomness import scoped
+from tests.condense.samples import bars, real, seeded
+from tests.condense.test_orbit import asked
+
+
+@cache
+def teacher() -> ConvNet:
+    """Batch norm that has seen something, in evaluation mode."""
+    with scoped(0, "weights"):
+        net = ConvNet((1, 8, 8), 3, width=4, norm="batch")
+    net(real().x)
+    return net.eval().requires_grad_(False)
+
+
+def small(per_class: int = 2) -> sre2l.Relabelled:
+    rows = real().pick(per_class, seeded(3))
+    return sre2l.Relabelled(real().x[rows], real().y[rows], teacher())
+
+
+def step(of: sre2l.Relabelled, done: float = 0.5) -> Step:
+    return Step(of, real(), None, NO_AUGMENT, seeded(1), done)
+
+
+def loss_by_hooks(net: ConvNet, x: torch.Tensor, y: torch.Tensor, statistics: float, variance: float) -> torch.Tensor:
+    """One round; what every norm reads is overheard."""
+    overheard: list[torch.Tensor] = []
+    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+    hooks = [norm.register_forward_pre_hook(lambda _, args: overheard.append(args[0])) for norm in norms]
+    total = F.cross_entropy(net(x), y)
+    for hook in hooks:
+        hook.remove()
+    for number, (norm, z) in enumerate(zip(norms, overheard, strict=True)):
+        rows = z.transpose(0, 1).flatten(1)
+        mean = ((rows.mean(1) - norm.running_mean) ** 2).sum().sqrt()
+        spread = (((rows - rows.mean(1, keepdim=True)) ** 2).mean(1) - norm.running_var).square().sum().sqrt()
+        total = total + statistics * (10 if number == 0 else 1) * (mean + variance * spread)
+    return total
+
+
+@pytest.mark.parametrize("teachers", [1, 2])
+def test_the_loss_is_that_of_each_round_by_itself(teachers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sre2l, "crop", lambda x, u, low: x)
+    here = small()
+    objective = sre2l.Recover((teacher(),) * teachers, statistics=0.3, variance=2.0)
+    loss = objective.accumulate(step(here))
+    wanted = torch.zeros(())
+    for rows in ([0, 2, 4], [1, 3, 5]):  # the first and the second image of each class
+        wanted = wanted + loss_by_hooks(teacher(), here.x[rows], here.y[rows], 0.3, 2.0)
+    (gradient,) = torch.autograd.grad(wanted, here.x)
+    assert loss == pytest.approx(wanted.item(), rel=1e-4)
+    torch.testing.assert_close(here.x.grad, gradient, rtol=1e-3, atol=1e-6)
+
+
+def test_teachers_follow_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second teacher that knows no statistics changes the gradient of the second images only."""
+    monkeypatch.setattr(sre2l, "crop", lambda x, u, low: x)
+    one, other = small(), small()
+    with scoped(1, "weights"):
+        stranger = ConvNet((1, 8, 8), 3, width=4, norm="batch").eval().requires_grad_(False)
+    sre2l.Recover((teacher(), teacher())).accumulate(step(one))
+    sre2l.Recover((teacher(), stranger)).accumulate(step(other))
+    assert one.x.grad is not None
+    assert other.x.grad is not None
+    assert torch.equal(one.x.grad[::2], other.x.grad[::2])
+    assert not torch.equal(one.x.grad[1::2], other.x.grad[1::2])
+
+
+@given(st.floats(0.08, 1), st.integers(0, 99))
+def test_a_crop_leaves_what_it_should(low: float, seed: int) -> None:
+    """On an image that holds its own coordinates corners tell which part of it was taken."""
+    rows, columns = torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 64), indexing="ij")
+    x = torch.stack([columns, rows]).expand(2, 2, 64, 64)
+    for across, down in sre2l.crop(x, torch.rand(2, 4, generator=seeded(seed)), low):
+        width, height = (float(part.max() - part.min()) / 2 for part in (across, down))
+        assert low - 0.05 <= width * height <= 1.001
+        assert 0.7 < width / height < 1.42
+        assert float(across.min()) >= -1.001
+        assert float(down.max()) <= 1.001
+
+
+def test_rounds_have_crops_of_their_own_that_their_images_share() -> None:
+    x = torch.rand(1, 1, 8, 8, generator=seeded()).expand(4, 1, 8, 8)
+    out = sre2l.crop(x, torch.rand(2, 4, generator=seeded()), 0.08)
+    assert torch.equal(out[0], out[1])
+    assert torch.equal(out[2], out[3])
+    assert not torch.equal(out[0], out[2])
+
+
+def test_the_curriculum_falls_from_all_to_the_least() -> None:
+    shares = [sre2l.lowest(done / 20, 0.5) for done in range(20)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] == 1
+    assert shares[5] == pytest.approx(0.08 + 0.92 * (1 + math.cos(math.pi / 2)) / 2)
+    assert set(shares[10:]) == {0.08}
+    assert sre2l.lowest(0.0, 0.0) == 0.08
+
+
+def test_the_teacher_learns_and_stands_still() -> None:
+    here = asked(bars())
+    one, other = sre2l.squeeze(here), sre2l.squeeze(here)
+    assert here.protocol.score(one, "valid") > 0.9
+    assert not any(p.requires_grad for p in one.parameters())
+    assert not one.training
+    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+    assert not torch.equal(one.head.weight, sre2l.squeeze(replace(here, seed=1)).head.weight)
+
+
+def test_frozen_images_have_the_teachers_labels_in_a_byte_a_class() -> None:
+    here = small()
+    kept = here.freeze({"a": 1})
+    assert kept.nbytes == 6 * (64 + 2)
+    torch.testing.assert_close(kept.y, teacher()(kept.data).softmax(dim=1), atol=0.01, rtol=0)
+    assert here.labels.tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_noise_is_like_the_real_images_in_the_large() -> None:
+    here = replace(asked(bars()), per_class=100)
+    x, y = sre2l.noise(here)
+    assert torch.bincount(y).tolist() == [100] * 3
+    assert 0 <= float(x.min()) < float(x.max()) <= 1
+    assert float(x.mean()) == pytest.approx(float(real().x.mean()), abs=0.02)
+
+
+def test_recovering_brings_images_near_to_what_the_teacher_remembers() -> None:
+    here = replace(asked(bars()), per_class=1)
+    recipe = replace(sre2l.recipe(here), steps=20)
+    learnt, losses, looks = recipe.start, [], itertools.count()
+    assert isinstance(learnt, sre2l.Relabelled)
+    for steps in (0, 20):
+        if steps:
+            distill(here.real, 1, recipe, validate=lambda small: float(next(looks)), generator=seeded())
+        losses.append(recipe.objective.accumulate(step(learnt)))
+    assert losses[1] < losses[0] / 2
