@@ -21,7 +21,8 @@ from graphdistill.condense.objective import Recipe, Setting, Step
 from graphdistill.condense.real import Real, real_of
 from graphdistill.condense.schedule import Schedule, States
 from graphdistill.core import randomness
-from graphdistill.core.data import ImageDataset, NodeDataset
+from graphdistill.core.data import GraphDataset, ImageDataset, NodeDataset
+from graphdistill.core.evaluate_graphs import GraphSetProtocol
 from graphdistill.core.evaluate_images import ImageProtocol
 from graphdistill.core.evaluate_nodes import NodeProtocol
 from graphdistill.core.evaluate_sets import SetProtocol, valid_score
@@ -67,16 +68,18 @@ class Diverged(ArithmeticError):
 
 
 def protocol_of(
-    data: ImageDataset | NodeDataset, networks: int = 3, progress: Progress = NO_PROGRESS
+    data: ImageDataset | NodeDataset | GraphDataset, networks: int = 3, progress: Progress = NO_PROGRESS
 ) -> SetProtocol[Any]:
-    """How sets of this kind of data are judged: images under augmentation, nodes by a GCN on the whole graph."""
+    """How sets of this kind of data are judged: images under augmentation, nodes and graphs by a GCN."""
     if isinstance(data, NodeDataset):
         return NodeProtocol(data, networks, progress=progress)
+    if isinstance(data, GraphDataset):
+        return GraphSetProtocol(data, networks, progress=progress)
     return ImageProtocol(data, networks, augment=Augment().each, progress=progress)
 
 
 def distill_condense(
-    data: ImageDataset | NodeDataset,
+    data: ImageDataset | NodeDataset | GraphDataset,
     config: CondenseConfig = CondenseConfig(),
     *,
     generator: torch.Generator | None = None,
@@ -175,7 +178,7 @@ def distill(
     begun = time.perf_counter() - spent
     seed = int(torch.randint(2**62, (), generator=generator))
     facts = {**(facts or {}), "steps": recipe.steps, "seed": seed}
-    small = recipe.start or real.start(real.pick(per_class, randomness.generator(seed, "start")))
+    small = recipe.start or real.begin(per_class, randomness.generator(seed, "start"))
     schedule = recipe.schedule or Schedule()
     states = States(schedule, real, seed)
     # Looks are where a fresh network comes, so that a checkpoint need not hold one.

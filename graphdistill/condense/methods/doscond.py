@@ -1,0 +1,68 @@
+r"""DosCond, one-step gradient matching: whole graphs, whose edges are drawn, on networks that were never trained.
+
+.. math:: L = D\big(\nabla_{\theta_0} \ell(T; \theta_0), \nabla_{\theta_0} \ell(X, A; \theta_0)\big)
+    + \beta \max\big(0, \mathrm{mean}\, \sigma(\Theta) - \epsilon\big), \quad
+    A_{ij} = \sigma\big((\Theta_{ij} + \log u - \log (1 - u)) / t\big)
+
+Every step has a fresh network :math:`\theta_0` and a fresh draw u, the same for both directions of an edge.
+:math:`D` is :func:`~graphdistill.condense.objective.row_distance`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from graphdistill.condense.graphs import LearnableGraphs
+from graphdistill.condense.objective import Recipe, Setting, Step, gradient, row_distance
+from graphdistill.condense.real import Kind
+from graphdistill.condense.schedule import Schedule
+
+PAPER = "Jin et al., KDD 2022, https://arxiv.org/abs/2206.07746"
+FOR: tuple[Kind, ...] = ("graphs",)
+
+
+@dataclass(frozen=True)
+class OneStepMatch:
+    """Distance of gradients of graphs whose edges are drawn.
+
+    Attributes:
+        batch: real graphs of each class in a step.
+        joint: one gradient of all classes together, as DCC has it, instead of one of each.
+        hot: temperature of the draws in the first step.
+        cold: temperature towards the last one; between them it falls by the same factor in every step.
+        beta: weight of the penalty on edges beyond the share of pairs that had one at the start.
+    """
+
+    batch: int = 64
+    joint: bool = False
+    hot: float = 1.0
+    cold: float = 0.1
+    beta: float = 0.1
+
+    def accumulate(self, step: Step) -> float:
+        """A gradient of real graphs and one of the set, which is differentiated again, for each group of classes."""
+        small, total = step.small, 0.0
+        assert isinstance(small, LearnableGraphs)
+        temperature = self.hot * (self.cold / self.hot) ** step.done
+        for label in [None] if self.joint else range(step.real.num_classes):
+            rows = torch.arange(len(small)) if label is None else (small.y == label).nonzero().view(-1)
+            wanted = gradient(step.net, *step.real.draw(self.batch, step.generator, label))
+            ours = small.sample(step.generator, temperature, rows)
+            loss = row_distance(gradient(step.net, ours, small.labels[rows], differentiable=True), wanted)
+            total += small.backward(loss)
+        excess = small.theta.sigmoid()[small.pairs].mean() - small.density
+        return total + small.backward(self.beta * F.relu(excess))
+
+
+def recipe(setting: Setting) -> Recipe:
+    """DosCond's recipe."""
+    return Recipe(
+        objective=OneStepMatch(joint=setting.protocol.metric == "rocauc"),
+        schedule=Schedule(),
+        steps=200,
+        lr={"x": 0.1, "theta": 0.1},
+        optimizer="adam",
+    )
