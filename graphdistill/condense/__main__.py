@@ -1,4 +1,4 @@
-"""``python -m graphdistill.condense``: condense images or nodes, train on them, report what they reach and cost."""
+"""``python -m graphdistill.condense``: condense images, nodes or graphs, train on them, report."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from rich.text import Text
 from graphdistill.condense import methods
 from graphdistill.condense.distill import CondenseConfig, Diverged, distill_condense, protocol_of
 from graphdistill.condense.figure import draw
+from graphdistill.condense.figure_graphs import draw_graphs
 from graphdistill.condense.real import real_of
 from graphdistill.core import cli
-from graphdistill.core.data import GraphDataset, ImageDataset, NodeDataset
+from graphdistill.core.data import Dataset
+from graphdistill.core.evaluate_graphs import GraphSetProtocol
 from graphdistill.core.evaluate_sets import SetProtocol, baseline_rows, break_even, train_rows
 from graphdistill.core.output import check_writable, publish
 from graphdistill.core.randomness import generator
@@ -33,7 +35,7 @@ class Command(CondenseConfig):
     """Options of the command."""
 
     dataset: str = "digits"
-    """digits, mnist5k, digits-knn (no download), a name under images/ of the root, an .npz file, cora, citeseer, ..."""
+    """digits, mnist5k (no download), a name under images/ of the root, an .npz file, cora, NCI1, ogbg-molbace, ..."""
     root: Path | None = None
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: Path = Path("runs/condense")
@@ -72,7 +74,7 @@ def main(command: Command) -> None:
         rich.console.Console().print(listed())
         return
     check_writable(command.output)
-    data = data_of(command)
+    data = load(command.dataset, command.root, seed=command.seed)
     seeds = range(command.seed, command.seed + command.seeds)
     kept = [command.checkpoint(seed) for seed in seeds]
     if command.resume and not any(path.is_file() for path in kept):
@@ -97,7 +99,11 @@ def main(command: Command) -> None:
     with publish(command.output) as draft:
         save_set(best, draft)
         write_report(report, draft)
-        draw(best, draft / "set.png")
+        if isinstance(protocol, GraphSetProtocol):
+            (real_ones,) = protocol.further_sets([best]).values()
+            draw_graphs(best, real_ones[0], draft / "set.png")
+        else:
+            draw(best, draft / "set.png")
     for path in kept:
         path.unlink(missing_ok=True)
     if not command.quiet:
@@ -116,18 +122,7 @@ def listed() -> Table:
     return shown
 
 
-def data_of(command: Command) -> ImageDataset | NodeDataset:
-    """The data set."""
-    data = load(command.dataset, command.root, seed=command.seed)
-    if isinstance(data, GraphDataset):
-        raise ValueError(
-            f"--dataset {command.dataset} holds graphs, which is what no method is for; "
-            "choose for example digits, mnist5k or cora, or python -m graphdistill.mirage for graphs"
-        )
-    return data
-
-
-def _condense(command: Command, data: ImageDataset | NodeDataset, seed: int, bars: Progress) -> SyntheticSet:
+def _condense(command: Command, data: Dataset, seed: int, bars: Progress) -> SyntheticSet:
     """One draw; where it diverges, the last good set is saved and the way on is told."""
     path = command.checkpoint(seed)
     config = CondenseConfig(method=command.method, per_class=command.per_class, steps=command.steps)
@@ -167,7 +162,11 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
         if math.isfinite(trainings)
         else "Distilling never pays for itself: a training on the set takes as long as one on all the data."
     )
-    precision = "8 bits a pixel" if protocol.ENTRIES == "images" else "16 bits a feature, of all the data its non-zeros"
+    precision = {
+        "images": "8 bits a pixel",
+        "nodes": "16 bits a feature, of all the data its non-zeros",
+        "graphs": "nodes' features and edges in as few bytes as tell them",
+    }[protocol.ENTRIES]
     notes = [
         f"{command.seeds} sets x {command.networks} networks, checkpoints by validation, test read once; all rows "
         f"with the same steps and augmentation. Bytes count labels and {precision}. {pays}",
@@ -187,7 +186,7 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
     }
     return Report(
         title=f"{command.method} on {protocol.data.name}, {command.per_class} of each class",
-        metric="accuracy",
+        metric=protocol.metric,
         rows=tuple(rows),
         facts=facts,
         notes=tuple(filter(None, notes)),
@@ -201,6 +200,6 @@ if __name__ == "__main__":
             main,
             Command,
             prog="python -m graphdistill.condense",
-            description="Condense labelled images or nodes into a few and report what networks make of them.",
+            description="Condense labelled images, nodes or graphs into a few and report what networks make of them.",
         )
     )

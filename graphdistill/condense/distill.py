@@ -21,7 +21,7 @@ from graphdistill.condense.objective import Recipe, Setting, Step
 from graphdistill.condense.real import Real, real_of
 from graphdistill.condense.schedule import Schedule, States
 from graphdistill.core import randomness
-from graphdistill.core.data import GraphDataset, ImageDataset, NodeDataset
+from graphdistill.core.data import Dataset, GraphDataset, NodeDataset
 from graphdistill.core.evaluate_graphs import GraphSetProtocol
 from graphdistill.core.evaluate_images import ImageProtocol
 from graphdistill.core.evaluate_nodes import NodeProtocol
@@ -67,9 +67,7 @@ class Diverged(ArithmeticError):
         self.step, self.good, self.good_step = step, good, good_step
 
 
-def protocol_of(
-    data: ImageDataset | NodeDataset | GraphDataset, networks: int = 3, progress: Progress = NO_PROGRESS
-) -> SetProtocol[Any]:
+def protocol_of(data: Dataset, networks: int = 3, progress: Progress = NO_PROGRESS) -> SetProtocol[Any]:
     """How sets of this kind of data are judged: images under augmentation, nodes and graphs by a GCN."""
     if isinstance(data, NodeDataset):
         return NodeProtocol(data, networks, progress=progress)
@@ -79,7 +77,7 @@ def protocol_of(
 
 
 def distill_condense(
-    data: ImageDataset | NodeDataset | GraphDataset,
+    data: Dataset,
     config: CondenseConfig = CondenseConfig(),
     *,
     generator: torch.Generator | None = None,
