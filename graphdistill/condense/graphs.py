@@ -1,4 +1,4 @@
-"""Whole graphs: real ones, and learnt ones whose node features and edges are probabilities while they are learnt.
+"""Whole graphs: real ones, and learnt ones, which networks read as graphs while their probabilities are learnt.
 
 Shape legend: G graphs, n nodes of the largest learnt graph, F encoded node features, C classes.
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from graphdistill.condense.learnable import LearnableSet, stored_labels
 from graphdistill.condense.real_base import Kind, Real
-from graphdistill.core.columns import Columns
+from graphdistill.core.columns import Columns, straight_through
 from graphdistill.core.convnet import Norm
 from graphdistill.core.data import Features, Graphs, pointer, ranges
 from graphdistill.core.evaluate_graphs import GraphSetProtocol
@@ -80,8 +80,9 @@ class LearnableGraphs(LearnableSet):
 
     .. math:: P(A_{ij} = 1) = P(A_{ji} = 1) = \sigma(\Theta_{ij}), \quad i < j
 
-    There are no self-loops, no parallel edges and no directions, and each graph keeps the number of nodes that it
-    begins with. Places beyond are never read, and pairs are kept above the diagonal alone.
+    Networks read the likeliest categories and edges, so what is matched is what is stored; gradients are those of the
+    probabilities (straight-through). There are no self-loops, no parallel edges and no directions, and each graph keeps
+    the number of nodes that it begins with. Places beyond are never read, and pairs are kept above the diagonal alone.
 
     Args:
         graphs: what to begin as.
@@ -102,8 +103,8 @@ class LearnableGraphs(LearnableSet):
         >>> pair = Data(x=torch.tensor([[0], [1]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
         >>> pairs = Graphs.from_data_list([pair, pair])
         >>> small = LearnableGraphs(pairs, torch.tensor([0, 1]), Categories((2,)), "categorical")
-        >>> small.probability()[0].tolist()[0][1] > 0.99, small.freeze().nbytes
-        (True, 15)
+        >>> small.inputs().x.tolist(), small.freeze().nbytes
+        ([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]], 16)
     """
 
     def __init__(self, graphs: Graphs, y: Tensor, columns: Columns, features: Features, logits: Tensor | None = None):
@@ -126,22 +127,19 @@ class LearnableGraphs(LearnableSet):
         """The tensors that are learnt, by name."""
         return {**super().parameters(), "theta": self.theta}
 
-    def probability(self) -> Tensor:
-        """Probability of an edge between any two nodes, symmetric, float ``[G, n, n]``."""
-        return self._both_ways(self.theta)
-
     def inputs(self, rows: Tensor | None = None) -> GraphBatch:
-        """Graphs whose edges weigh their probabilities; with gradients."""
-        return self._batch(self.probability(), rows)
+        """The likeliest graphs; with gradients."""
+        return self._batch(self.theta, rows)
 
     def sample(self, generator: torch.Generator, temperature: float, rows: Tensor | None = None) -> GraphBatch:
-        r"""Graphs whose edges were drawn, softly: the binary concrete distribution (Maddison et al., ICLR 2017).
+        r"""Graphs whose edges are drawn, with the gradient of the binary concrete distribution (Maddison et al., 2017).
 
-        .. math:: A_{ij} = \sigma\big((\Theta_{ij} + \log u - \log (1 - u)) / t\big), \quad u \sim U(0, 1)
+        .. math:: A_{ij} = [P_{ij} > 1/2], \quad \nabla A_{ij} = \nabla P_{ij}, \quad
+            P_{ij} = \sigma\big((\Theta_{ij} + \log u - \log (1 - u)) / t\big), \quad u \sim U(0, 1)
 
         Args:
             generator: for u, one number for both directions of an edge.
-            temperature: t; the lower, the nearer weights are to 0 and 1.
+            temperature: t; the lower, the more gradients are those of undecided edges alone.
             rows: numbers or mask of the graphs that are wanted. (default: all)
 
         Example:
@@ -154,7 +152,7 @@ class LearnableGraphs(LearnableSet):
         """
         u = torch.rand(self.theta.shape, generator=generator)
         # No u of 0, which float32 draws once in 16 million times.
-        return self._batch(self._both_ways((self.theta + u.logit(eps=1e-6)) / temperature), rows)
+        return self._batch((self.theta + u.logit(eps=1e-6)) / temperature, rows)
 
     def clip(self) -> None:
         """Logits have no border."""
@@ -173,10 +171,7 @@ class LearnableGraphs(LearnableSet):
         forest = raw_forest(Graphs(x, edges, None, node_ptr, edge_ptr), DEPTH)
         return SyntheticSet(forest, y, class_weights(y), features=self.features, meta=dict(meta or {}))
 
-    def _both_ways(self, theta: Tensor) -> Tensor:
-        upper = theta.sigmoid() * self.pairs
-        return upper + upper.mT
-
-    def _batch(self, adjacency: Tensor, rows: Tensor | None) -> GraphBatch:
+    def _batch(self, theta: Tensor, rows: Tensor | None) -> GraphBatch:
         chosen = slice(None) if rows is None else rows
-        return dense_batch(self.columns.relax(self.x[chosen]), adjacency[chosen], self.sizes[chosen])
+        upper = straight_through(theta > 0, theta.sigmoid())[chosen] * self.pairs[chosen]
+        return dense_batch(self.columns.read(self.x[chosen]), upper + upper.mT, self.sizes[chosen])

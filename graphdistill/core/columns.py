@@ -51,9 +51,12 @@ class Categories:
         margin = [math.log(max(size - 1, 1) * SURE / (1 - SURE)) for size in self.sizes]
         return self.encode(x) * torch.tensor(margin).repeat_interleave(torch.tensor(self.sizes))
 
-    def relax(self, logits: Tensor) -> Tensor:
-        """A softmax in each block, ``[..., F]``."""
-        return torch.cat([block.softmax(dim=-1) for block in logits.split(self.sizes, dim=-1)], dim=-1)
+    def read(self, logits: Tensor) -> Tensor:
+        """One-hot blocks of the likeliest categories, ``[..., F]``; their gradient is that of a softmax in each."""
+        blocks = logits.split(self.sizes, dim=-1)
+        hard = [F.one_hot(block.argmax(dim=-1), block.shape[-1]) for block in blocks]
+        soft = torch.cat([block.softmax(dim=-1) for block in blocks], dim=-1)
+        return straight_through(torch.cat(hard, dim=-1), soft)
 
     def decode(self, logits: Tensor) -> Tensor:
         """The likeliest category of each column, as narrow integers ``[N, K]``."""
@@ -90,7 +93,7 @@ class Measures:
         """The same: what is learnt is what is read."""
         return self.encode(x)
 
-    def relax(self, z: Tensor) -> Tensor:
+    def read(self, z: Tensor) -> Tensor:
         """Itself."""
         return z
 
@@ -100,6 +103,19 @@ class Measures:
 
 
 Columns = Categories | Measures
+
+
+def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
+    """The values of ``hard`` with the gradient of ``soft`` (Bengio et al., 2013, https://arxiv.org/abs/1308.3432).
+
+    Example:
+        >>> soft = torch.tensor([0.25], requires_grad=True)
+        >>> out = straight_through(torch.ones(1), soft)
+        >>> out.sum().backward()
+        >>> out.tolist(), soft.grad.tolist()
+        ([1.0], [1.0])
+    """
+    return hard.to(soft.dtype) + (soft - soft.detach())
 
 
 def columns_of(x: Tensor) -> Columns:

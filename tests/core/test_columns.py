@@ -30,18 +30,24 @@ def test_one_hot_blocks_place_by_place(rows: list[list[int]]) -> None:
     assert columns.encode(torch.tensor(rows)).tolist() == wanted
 
 
+def softmax(columns: Categories, logits: torch.Tensor) -> torch.Tensor:
+    return torch.cat([block.softmax(dim=-1) for block in logits.split(columns.sizes, dim=-1)], dim=-1)
+
+
 def test_logits_are_nearly_sure_of_a_category_at_first() -> None:
     columns = Categories((3, 1, 2))
-    shares = columns.relax(columns.start(torch.tensor([[2, 0, 1]])))
+    shares = softmax(columns, columns.start(torch.tensor([[2, 0, 1]])))
     torch.testing.assert_close(shares, torch.tensor([[0.025, 0.025, 0.95, 1, 0.05, 0.95]]))
 
 
-def test_shares_of_each_column_sum_to_one_in_any_dimensions() -> None:
-    logits = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(0))
-    shares = Categories((3, 2)).relax(logits)
-    assert shares.shape == logits.shape
-    torch.testing.assert_close(shares[..., :3].sum(dim=-1), torch.ones(2, 4))
-    torch.testing.assert_close(shares[..., 3:].sum(dim=-1), torch.ones(2, 4))
+def test_logits_are_read_as_the_likeliest_with_the_gradient_of_a_softmax() -> None:
+    columns = Categories((3, 2))
+    logits = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    read, weight = columns.read(logits), torch.arange(5.0)
+    assert torch.equal(read, columns.encode(columns.decode(logits).flatten(0, 1)).view(2, 4, 5))
+    mine = torch.autograd.grad((read * weight).sum(), logits)[0]
+    theirs = torch.autograd.grad((softmax(columns, logits) * weight).sum(), logits)[0]
+    torch.testing.assert_close(mine, theirs)
 
 
 def test_measures_are_read_in_deviations_and_come_back() -> None:
@@ -49,7 +55,7 @@ def test_measures_are_read_in_deviations_and_come_back() -> None:
     columns = columns_of(x)
     assert isinstance(columns, Measures)
     assert columns.encode(x).tolist() == [[-1.0, 0.0], [1.0, 0.0]]
-    assert torch.equal(columns.relax(columns.start(x)), columns.encode(x))
+    assert torch.equal(columns.read(columns.start(x)), columns.encode(x))
     assert torch.equal(columns.decode(columns.encode(x)), x)
 
 
