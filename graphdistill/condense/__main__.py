@@ -99,11 +99,7 @@ def main(command: Command) -> None:
     with publish(command.output) as draft:
         save_set(best, draft)
         write_report(report, draft)
-        if isinstance(protocol, GraphSetProtocol):
-            (real_ones,) = protocol.further_sets([best]).values()
-            draw_graphs(best, real_ones[0], draft / "set.png")
-        else:
-            draw(best, draft / "set.png")
+        picture(protocol, best, draft / "set.png")
     for path in kept:
         path.unlink(missing_ok=True)
     if not command.quiet:
@@ -120,6 +116,15 @@ def listed() -> Table:
         line, paper = methods.about(name)
         shown.add_row(Text(name), Text(f"{line}\n{paper}"))
     return shown
+
+
+def picture(protocol: SetProtocol[Any], small: SyntheticSet, path: Path) -> None:
+    """Images in a grid, or graphs beside real ones."""
+    if isinstance(protocol, GraphSetProtocol):
+        (real,) = protocol.further_sets([small]).values()
+        draw_graphs(small, real[0], path)
+    else:
+        draw(small, path)
 
 
 def _condense(command: Command, data: Dataset, seed: int, bars: Progress) -> SyntheticSet:
