@@ -1,4 +1,4 @@
-"""``python -m graphdistill.condense``: condense images or nodes, train on them, report what they reach and cost."""
+"""``python -m graphdistill.condense``: condense images, nodes or graphs, train on them, report."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from rich.text import Text
 from graphdistill.condense import methods
 from graphdistill.condense.distill import CondenseConfig, Diverged, distill_condense, protocol_of
 from graphdistill.condense.figure import draw
+from graphdistill.condense.figure_graphs import draw_graphs
 from graphdistill.condense.figure_nodes import draw_nodes
 from graphdistill.condense.real import real_of
 from graphdistill.core import cli
-from graphdistill.core.data import GraphDataset, ImageDataset, NodeDataset
+from graphdistill.core.data import Dataset
+from graphdistill.core.evaluate_graphs import GraphSetProtocol
 from graphdistill.core.evaluate_nodes import NodeProtocol
 from graphdistill.core.evaluate_sets import SetProtocol, baseline_rows, break_even, repeated_row, train_rows
 from graphdistill.core.output import check_writable, publish
@@ -35,7 +37,7 @@ class Command(CondenseConfig):
     """Options of the command."""
 
     dataset: str = "digits"
-    """digits, mnist5k, digits-knn (no download), a name under images/ of the root, an .npz file, cora, citeseer, ..."""
+    """digits, mnist5k (no download), a name under images/ of the root, an .npz file, cora, NCI1, ogbg-molbace, ..."""
     root: Path | None = None
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: Path = Path("runs/condense")
@@ -74,7 +76,7 @@ def main(command: Command) -> None:
         rich.console.Console().print(listed())
         return
     check_writable(command.output)
-    data = data_of(command)
+    data = load(command.dataset, command.root, seed=command.seed)
     seeds = range(command.seed, command.seed + command.seeds)
     kept = [command.checkpoint(seed) for seed in seeds]
     if command.resume and not any(path.is_file() for path in kept):
@@ -118,26 +120,18 @@ def listed() -> Table:
     return shown
 
 
-def data_of(command: Command) -> ImageDataset | NodeDataset:
-    """The data set."""
-    data = load(command.dataset, command.root, seed=command.seed)
-    if isinstance(data, GraphDataset):
-        raise ValueError(
-            f"--dataset {command.dataset} holds graphs, which is what no method is for; "
-            "choose for example digits, mnist5k or cora, or python -m graphdistill.mirage for graphs"
-        )
-    return data
-
-
 def picture(protocol: SetProtocol[Any], small: SyntheticSet, path: Path) -> None:
-    """Images in a grid, or nodes on a map."""
-    if isinstance(protocol, NodeProtocol):
+    """Images in a grid, nodes on a map, or graphs beside real ones."""
+    if isinstance(protocol, GraphSetProtocol):
+        (real,) = protocol.further_sets([small]).values()
+        draw_graphs(small, real[0], path)
+    elif isinstance(protocol, NodeProtocol):
         draw_nodes(small, protocol, path)
     else:
         draw(small, path)
 
 
-def _condense(command: Command, data: ImageDataset | NodeDataset, seed: int, bars: Progress) -> SyntheticSet:
+def _condense(command: Command, data: Dataset, seed: int, bars: Progress) -> SyntheticSet:
     """One draw; where it diverges, the last good set is saved and the way on is told."""
     path = command.checkpoint(seed)
     config = CondenseConfig(method=command.method, per_class=command.per_class, steps=command.steps)
@@ -177,7 +171,11 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
         if math.isfinite(trainings)
         else "Distilling never pays for itself: a training on the set takes as long as one on all the data."
     )
-    precision = "8 bits a pixel" if protocol.ENTRIES == "images" else "16 bits a feature, of all the data its non-zeros"
+    precision = {
+        "images": "8 bits a pixel",
+        "nodes": "16 bits a feature, of all the data its non-zeros",
+        "graphs": "nodes' features and edges in as few bytes as tell them",
+    }[protocol.ENTRIES]
     notes = [
         f"{command.seeds} sets x {command.networks} networks, checkpoints by validation, test read once; all rows "
         f"with the same steps and augmentation. Bytes count labels and {precision}. {pays}",
@@ -198,7 +196,7 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
     }
     return Report(
         title=f"{command.method} on {protocol.data.name}, {command.per_class} of each class",
-        metric="accuracy",
+        metric=protocol.metric,
         rows=tuple(rows),
         facts=facts,
         notes=tuple(filter(None, notes)),
@@ -212,6 +210,6 @@ if __name__ == "__main__":
             main,
             Command,
             prog="python -m graphdistill.condense",
-            description="Condense labelled images or nodes into a few and report what networks make of them.",
+            description="Condense labelled images, nodes or graphs into a few and report what networks make of them.",
         )
     )

@@ -21,7 +21,8 @@ from graphdistill.condense.objective import Recipe, Setting, Step
 from graphdistill.condense.real import Real, real_of
 from graphdistill.condense.schedule import Schedule, States
 from graphdistill.core import randomness
-from graphdistill.core.data import ImageDataset, NodeDataset
+from graphdistill.core.data import Dataset, GraphDataset, NodeDataset
+from graphdistill.core.evaluate_graphs import GraphSetProtocol
 from graphdistill.core.evaluate_images import ImageProtocol
 from graphdistill.core.evaluate_nodes import NodeProtocol
 from graphdistill.core.evaluate_sets import SetProtocol, valid_score
@@ -66,17 +67,17 @@ class Diverged(ArithmeticError):
         self.step, self.good, self.good_step = step, good, good_step
 
 
-def protocol_of(
-    data: ImageDataset | NodeDataset, networks: int = 3, progress: Progress = NO_PROGRESS
-) -> SetProtocol[Any]:
-    """How sets of this kind of data are judged: images under augmentation, nodes by a GCN on the whole graph."""
+def protocol_of(data: Dataset, networks: int = 3, progress: Progress = NO_PROGRESS) -> SetProtocol[Any]:
+    """How sets of this kind of data are judged: images under augmentation, nodes and graphs by a GCN."""
     if isinstance(data, NodeDataset):
         return NodeProtocol(data, networks, progress=progress)
+    if isinstance(data, GraphDataset):
+        return GraphSetProtocol(data, networks, progress=progress)
     return ImageProtocol(data, networks, augment=Augment().each, progress=progress)
 
 
 def distill_condense(
-    data: ImageDataset | NodeDataset,
+    data: Dataset,
     config: CondenseConfig = CondenseConfig(),
     *,
     generator: torch.Generator | None = None,

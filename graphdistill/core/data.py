@@ -363,3 +363,7 @@ class ImageDataset:
     valid: Tensor
     test: Tensor
     notes: str = field(default="", repr=False)
+
+
+Dataset = GraphDataset | NodeDataset | ImageDataset
+"""Data of any kind."""

@@ -15,7 +15,7 @@ from graphdistill.core.data import NodeDataset, narrow, tensor_bytes
 from graphdistill.core.evaluate_sets import Material, SetProtocol, real_set
 from graphdistill.core.features import Features
 from graphdistill.core.fit import FitConfig
-from graphdistill.core.nodes import DEPTH, GCN, Nodes, Propagation
+from graphdistill.core.nodes import DEPTH, GCN, Nodes, Propagation, normalised
 from graphdistill.core.randomness import generator, in_turn, scoped
 from graphdistill.core.synthetic import SyntheticSet, class_weights
 
@@ -163,15 +163,3 @@ def dense(edge_index: Tensor, edge_weight: Tensor, count: int) -> Tensor:
     """
     adjacency = torch.zeros(count, count).index_put((edge_index[1], edge_index[0]), edge_weight, accumulate=True)
     return normalised(adjacency)
-
-
-def normalised(adjacency: Tensor) -> Tensor:
-    r"""A dense adjacency as a GCN spreads by it: :math:`\hat D^{-1/2} (A + I) \hat D^{-1/2}`; differentiable.
-
-    Example:
-        >>> normalised(torch.zeros(2, 2)).tolist()
-        [[1.0, 0.0], [0.0, 1.0]]
-    """
-    full = adjacency + torch.eye(len(adjacency))
-    norm = full.sum(dim=1).rsqrt()
-    return norm[:, None] * full * norm

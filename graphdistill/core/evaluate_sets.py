@@ -123,6 +123,11 @@ class SetProtocol(ABC, Generic[AnyDataset]):
     def full(self) -> Material:
         """The whole training split."""
 
+    def trivial(self, split: str) -> dict[str, Tensor]:
+        """Logits of a split by scorers that learn next to nothing, by name: the largest class."""
+        major = torch.nn.functional.one_hot(self.labels("train").bincount().argmax(), self.num_classes).float()
+        return {"majority class": major.expand(len(self.labels(split)), -1)}
+
     def further_sets(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
         """Sets for further rows by name, which a reader of this kind of data asks for."""
         return {}
@@ -226,7 +231,7 @@ def baseline_rows(protocol: SetProtocol[Any], sets: Sequence[SyntheticSet]) -> l
         sets: what the distilled row was trained on, for a linear model on the same.
 
     Returns:
-        The untrained network, logistic regression on the same sets, and the largest class.
+        The untrained network, logistic regression on the same sets, and the scorers that learn nothing.
     """
     nets = [protocol.network(seed) for seed in range(protocol.networks)]
     tests = tuple(protocol.score(net, "test") for net in nets)
@@ -234,16 +239,17 @@ def baseline_rows(protocol: SetProtocol[Any], sets: Sequence[SyntheticSet]) -> l
     start = time.perf_counter()
     models = [_linear(protocol.flat(small), small.y, protocol.num_classes) for small in sets]
     seconds = (time.perf_counter() - start) / len(sets)
-    major = torch.nn.functional.one_hot(protocol.labels("train").bincount().argmax(), protocol.num_classes).float()
-    scorers: list[tuple[str, list[Callable[[Tensor], Tensor]], float | None]] = [
-        (f"logistic regression on {protocol.LINEAR} of the same set", models, seconds),
-        ("majority class", [lambda x: major.expand(len(x), -1)], None),
-    ]
-    for name, scored, learnt in scorers:
+    splits = ("valid", "test")
+    linear = f"logistic regression on {protocol.LINEAR} of the same set"
+    answers = {split: {linear: [model(protocol.flat(split)) for model in models]} for split in splits}
+    for split in splits:
+        answers[split] |= {name: [logits] for name, logits in protocol.trivial(split).items()}
+    for name in answers["test"]:
         valid, test = (
-            tuple(score(logits(protocol.flat(split)), protocol.labels(split), protocol.metric) for logits in scored)
-            for split in ("valid", "test")
+            tuple(score(logits, protocol.labels(split), protocol.metric) for logits in answers[split][name])
+            for split in splits
         )
+        learnt = seconds if name == linear else None
         rows.append(
             Row(name=name, network=None, test=test, valid=valid, nbytes=None, graphs=None, train_seconds=learnt)
         )

@@ -88,6 +88,21 @@ class Nodes:
         return self.spread @ h if isinstance(self.spread, Tensor) else self.spread(h)
 
 
+def normalised(adjacency: Tensor) -> Tensor:
+    r"""Dense graphs as a GCN spreads by them: :math:`\hat D^{-1/2} (A + I) \hat D^{-1/2}`; differentiable.
+
+    Args:
+        adjacency: symmetric weights, float ``[..., n, n]``.
+
+    Example:
+        >>> normalised(torch.zeros(2, 2)).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+    full = adjacency + torch.eye(adjacency.shape[-1])
+    norm = full.sum(dim=-1, keepdim=True).rsqrt()
+    return norm * full * norm.mT
+
+
 class GCN(nn.Module):
     r"""Graph convolutional network: :math:`\hat A \, \mathrm{relu}(\hat A X W_1 + b_1) \, W_2 + b_2` and deeper.
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from torch_geometric.data import Data, InMemoryDataset
 
-from graphdistill.core.data import GraphDataset, ImageDataset, NodeDataset
+from graphdistill.core.data import Dataset, GraphDataset, NodeDataset
 from graphdistill.datasets import _csv, _images, _molecules, _nodes, _ogb, _own, _tu
 from graphdistill.datasets._splits import Split
-
-Dataset = GraphDataset | NodeDataset | ImageDataset
 
 
 def load(

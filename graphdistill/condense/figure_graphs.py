@@ -1,0 +1,78 @@
+"""The graphs of a set as nodes and links, beside real graphs of the same class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import matplotlib.figure
+import networkx as nx
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from graphdistill.core.data import Graphs
+from graphdistill.core.raw_forest import RawForest
+from graphdistill.core.synthetic import SyntheticSet
+
+MOST = 4
+"""Graphs of a class that are shown of either side."""
+CLASSES = 6
+"""Classes that are shown."""
+
+
+def draw_graphs(small: SyntheticSet, real: SyntheticSet, path: Path) -> None:
+    """Write the picture: a row for each class, its graphs on the left, real ones on the right.
+
+    A node's colour is its first feature.
+
+    Args:
+        small: the set, stored as graphs.
+        real: real graphs of the same classes, stored as graphs.
+        path: the PNG file.
+    """
+    classes = small.y.unique().tolist()[:CLASSES]
+    figure = matplotlib.figure.Figure(figsize=(2.4 * MOST, 0.4 + 1.3 * len(classes)), dpi=150)
+    axes = figure.subplots(len(classes), 2 * MOST, squeeze=False)
+    for line, label in zip(axes, classes, strict=True):
+        line[0].set_ylabel(f"class {label}")
+        for half, part in ((line[:MOST], small), (line[MOST:], real)):
+            for place, row in zip(half, (part.y == label).nonzero().view(-1).tolist(), strict=False):
+                assert isinstance(part.forest, RawForest)
+                _draw(place, part.forest.graphs, row)
+    for place in axes.flat:
+        place.set(xticks=[], yticks=[])
+        place.spines[:].set_visible(False)
+    told = f"{len(small)} graphs, {small.nbytes:,} bytes"
+    figure.suptitle(f"{small.meta.get('method', 'set')}: {told} (left), real graphs (right)", fontsize=8)
+    figure.savefig(path, bbox_inches="tight")
+
+
+def _draw(axes: Axes, graphs: Graphs, row: int) -> None:
+    one = graphs[row]
+    graph = nx.Graph()
+    graph.add_nodes_from(range(len(one.x)))
+    graph.add_edges_from(one.edge_index.T.tolist())
+    nx.draw_networkx(
+        graph,
+        nx.spring_layout(graph, iterations=200, seed=0),
+        ax=axes,
+        node_size=8,
+        width=0.6,
+        node_color=colours(one.x[:, 0]),
+        edge_color="0.6",
+        with_labels=False,
+    )
+
+
+def colours(x: Tensor) -> list[tuple[float, ...]]:
+    """A colour for each value: categories take turns through a palette, measures are cut to two deviations.
+
+    Example:
+        >>> import torch
+        >>> first, second, third = colours(torch.tensor([5, 5, 7]))
+        >>> first == second, first == third
+        (True, False)
+    """
+    if x.is_floating_point():
+        return [matplotlib.colormaps["viridis"](value) for value in (x / 4 + 0.5).clamp(0, 1).tolist()]
+    return [matplotlib.colormaps["tab20"](value % 20) for value in x.tolist()]

@@ -1,0 +1,110 @@
+"""Whole runs on graphs: every method for them, a run that is cut, the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import graphdistill.condense.__main__ as command
+import graphdistill.condense.distill as distill_module
+from graphdistill.condense import methods
+from graphdistill.condense.distill import CondenseConfig, distill, distill_condense, protocol_of
+from graphdistill.condense.graphs import RealGraphs
+from graphdistill.condense.methods import doscond
+from graphdistill.condense.objective import Recipe
+from graphdistill.condense.real import real_of
+from graphdistill.condense.schedule import Schedule
+from graphdistill.core import cli
+from graphdistill.core.storage import load_set
+from tests.condense.graph_samples import QUICK, chains, graph_setting, real
+from tests.condense.samples import seeded
+
+
+def recipe(steps: int = 6) -> Recipe:
+    return Recipe(
+        objective=doscond.OneStepMatch(batch=8),
+        schedule=Schedule(),
+        steps=steps,
+        lr={"x": 0.5, "theta": 0.5},
+        optimizer="adam",
+    )
+
+
+def payload(small) -> list[list[int]]:
+    return [tensor.flatten().tolist() for tensor in small.payload().values()]
+
+
+@pytest.fixture
+def quick(monkeypatch) -> None:
+    whole = distill_module.GraphSetProtocol
+    monkeypatch.setattr(distill_module, "GraphSetProtocol", lambda *a, **k: whole(*a, **k, fit=QUICK))
+
+
+def test_graphs_have_their_protocol_and_their_training_data() -> None:
+    assert isinstance(real_of(protocol_of(chains())), RealGraphs)
+
+
+@pytest.mark.parametrize("name", [n for n in methods.names() if "graphs" in methods.find(n).FOR])
+def test_every_method_for_graphs_gives_graphs_of_each_class(name: str) -> None:
+    method, setting = methods.find(name), graph_setting(3)
+    if hasattr(method, "recipe"):
+        assert isinstance(method.recipe(setting), Recipe)
+        return
+    small = method.select(setting)
+    assert torch.bincount(small.y).tolist() == [3, 3]
+    assert payload(small) == payload(method.select(graph_setting(3)))
+
+
+def test_a_run_that_was_cut_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    scores = iter(range(99))
+    whole = distill(real(), 2, recipe(), validate=lambda _: next(scores), generator=seeded())
+    calls = iter([0, 1, KeyboardInterrupt])
+
+    def cut(_) -> float:
+        value = next(calls)
+        if isinstance(value, int):
+            return value
+        raise value
+
+    path = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        distill(real(), 2, recipe(), validate=cut, generator=seeded(), checkpoint=path)
+    rest = iter(range(2, 99))
+    again = distill(
+        real(), 2, recipe(), validate=lambda _: next(rest), generator=seeded(), checkpoint=path, resume=True
+    )
+    assert payload(again) == payload(whole)
+    assert payload(whole) != payload(real().begin(2, seeded()).freeze())
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_same_seed_gives_the_same_set() -> None:
+    config = CondenseConfig(method="doscond", per_class=2, steps=4)
+    first, second = (distill_condense(chains(), config, generator=seeded(3)) for _ in range(2))
+    assert payload(first) == payload(second)
+    assert first.meta["method"] == "doscond"
+    assert first.meta["lr"].keys() == {"x", "theta"}
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_command_reports_on_graphs(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(command, "load", lambda *_, **__: chains())
+    options = ["--method", "doscond", "--per-class", "2", "--steps", "4", "--seeds", "2", "--networks", "1", "--quiet"]
+    argv = [*options, "--output", str(tmp_path / "out")]
+    assert cli.run(command.main, command.Command, prog="condense", description="", argv=argv) == 0
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["metric"] == "rocauc"
+    rows = [row["name"] for row in results["rows"]]
+    assert rows[:4] == [
+        "distilled set",
+        "random graphs, equal bytes",
+        "random graphs, equal number",
+        "all the data",
+    ]
+    assert "number of nodes" in rows
+    assert any("edge features are left out" in note for note in results["notes"])
+    assert (tmp_path / "out" / "set.png").is_file()
+    assert torch.bincount(load_set(tmp_path / "out").y).tolist() == [2, 2]
