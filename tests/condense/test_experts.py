@@ -117,8 +117,11 @@ def test_the_same_seed_gives_the_same_bytes_and_leaves_the_global_generator(augm
 
 
 @given(
-    earliest=st.integers(0, 5), first=st.integers(0, 5), more=st.integers(0, 5),
-    until=st.floats(0.1, 1), done=st.floats(0, 0.99),
+    earliest=st.integers(0, 5),
+    first=st.integers(0, 5),
+    more=st.integers(0, 5),
+    until=st.floats(0.1, 1),
+    done=st.floats(0, 0.99),
 )
 def test_a_window_only_moves_on(earliest: int, first: int, more: int, until: float, done: float) -> None:
     first += earliest

@@ -36,9 +36,7 @@ class Problem:
         return F.cross_entropy(logits, self.logits.softmax(dim=1))
 
     def gradient(self, steps: int, unroll: Unroll, loss: Loss | None = None) -> list[Tensor]:
-        return unrolled(
-            loss or self.loss, self.log_lr, self.start, self.target, steps, self.learnt, unroll
-        )[1]()
+        return unrolled(loss or self.loss, self.log_lr, self.start, self.target, steps, self.learnt, unroll)[1]()
 
 
 def images(lr: float, double: bool = True, net: nn.Module | None = None) -> Problem:

@@ -24,22 +24,29 @@ FOR: tuple[Kind, ...] = ("images",)
 
 
 def recipe(setting: Setting) -> Recipe:
-    """DATM's recipe."""
+    """DATM's recipe: MTT's with a window, a start and labels of its own.
+
+    The paper bounds the loss at 1, above which a student is farther from the target than where it started; so here.
+    Labels learn at 1 an image of a class (2 to 10 in the paper), a guess.
+    """
     base, real = mtt.recipe(setting), setting.real
     match = base.objective
     assert isinstance(match, mtt.TrajectoryMatch)
     logits, right = expert_logits(real, match.network, match.experts[:, -1])
     order = torch.randperm(len(real), generator=generator(setting.seed, "start"))
-    best = order[right[order].sort(descending=True, stable=True).indices]
-    rows = torch.cat([best[real.y[best] == label][: setting.per_class] for label in range(real.num_classes)])
+    order = order[right[order].sort(descending=True, stable=True).indices]
+    rows = torch.cat([order[real.y[order] == label][: setting.per_class] for label in range(real.num_classes)])
     return replace(
         base,
         objective=replace(match, window=window(setting.per_class), above=1.0),
-        lr={**dict(base.lr), "logits": 0.05},  # type: ignore[call-overload]
-        start=mtt.student(real.start(rows, logits[rows]), 0.03),
+        lr={**mtt.rates(setting.per_class), "logits": 1.0 * setting.per_class},
+        start=mtt.student(real.start(rows, logits[rows]), mtt.STUDENT_LR),
     )
 
 
 def window(per_class: int) -> Window:
-    """Epochs to start at."""
-    return Window(0, 4, first_latest=2) if per_class == 1 else Window(0, 6, first_latest=3)
+    """Epochs to start at: the first ones for one image a class, more and more for more.
+
+    The paper has 0 to 4, 0 to 20 and 0 to 40 of 100 epochs for 1, 10 and 50 images a class, and half of that at first.
+    """
+    return Window(0, 4) if per_class == 1 else Window(0, 10, first_latest=5)

@@ -29,6 +29,8 @@ FOR: tuple[Kind, ...] = ("images",)
 
 TRAINING = Training(epochs=12, lr=0.01, augment=Augment())
 """How experts are trained; step size and augmentation are the paper's, epochs and batches (64 for 256) for CPUs."""
+STUDENT_LR = 0.02
+"""The student's first step size; twice the experts' (a guess), for it has half their steps."""
 EXPERTS = 5
 """Networks trained on the real data; the paper has 100."""
 LOG_LR = "log_lr"
@@ -131,7 +133,12 @@ def recipe_of(setting: Setting, training: Training) -> Recipe:
         schedule=None,
         augment=Augment(),
         steps=100,
-        lr={"x": 10.0 * setting.per_class, LOG_LR: 0.1},
+        lr=rates(setting.per_class),
         cosine=True,
-        start=student(small, 0.02),
+        start=student(small, STUDENT_LR),
     )
+
+
+def rates(per_class: int) -> dict[str, float]:
+    """Step sizes of images and of the logarithm of the student's step size."""
+    return {"x": 10.0 * per_class, LOG_LR: 0.1}
