@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from graphdistill.condense.experts import expert_logits
 from graphdistill.condense.methods import datm, mtt
 from graphdistill.condense.methods.mtt import LOG_LR, TrajectoryMatch
 from tests.condense.samples import setting
+
+
+@pytest.fixture(autouse=True)
+def short_experts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mtt, "EXPERTS", 2)
 
 
 def test_it_begins_with_images_that_experts_are_right_on_and_what_they_say() -> None:

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from graphdistill.condense.experts import record_trajectories
 from graphdistill.condense.methods import ftd, mtt
 from tests.condense.samples import setting
+
+
+@pytest.fixture(autouse=True)
+def short_experts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mtt, "EXPERTS", 2)
 
 
 def test_experts_look_for_flat_places_and_the_set_is_an_average() -> None:

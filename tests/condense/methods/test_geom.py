@@ -17,6 +17,11 @@ from tests.condense.oracles_trajectories import entropy_naive
 from tests.condense.samples import pairs, setting
 
 
+@pytest.fixture(autouse=True)
+def short_experts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sfgc, "TRAINING", replace(sfgc.TRAINING, passes=1))
+
+
 def relabelled(data: NodeDataset, seed: int) -> NodeDataset:
     """Other labels for all nodes that are not for training."""
     y, rest = data.y.clone(), torch.cat([data.valid, data.test])

@@ -18,6 +18,11 @@ from tests.condense.oracles_trajectories import student_naive
 from tests.condense.samples import real, seeded, setting
 
 
+@pytest.fixture(autouse=True)
+def short_experts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mtt, "EXPERTS", 2)
+
+
 def match(steps: int = 4, **changes: object) -> TrajectoryMatch:
     with scoped(0, "weights"):
         net = FlatNetwork(ConvNet((1, 8, 8), 3, width=4))

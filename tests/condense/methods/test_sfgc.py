@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 import torch
 
 from graphdistill.condense.methods import sfgc
@@ -8,6 +11,11 @@ from graphdistill.condense.methods.mtt import LOG_LR, TrajectoryMatch
 from graphdistill.condense.nodes import LearnableNodes
 from graphdistill.condense.objective import Recipe, Step
 from tests.condense.samples import seeded, setting
+
+
+@pytest.fixture(autouse=True)
+def short_experts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sfgc, "TRAINING", replace(sfgc.TRAINING, passes=1))
 
 
 def gradients(recipe: Recipe, unroll: str) -> dict[str, torch.Tensor]:

@@ -2,10 +2,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from graphdistill.condense.methods import mtt, tesla
 from tests.condense.samples import setting
+
+
+@pytest.fixture(autouse=True)
+def short_experts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mtt, "EXPERTS", 2)
 
 
 def test_all_but_the_gradient_is_mtts() -> None:
