@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from graphdistill.condense.augment import NO_AUGMENT, Augment
+from graphdistill.condense.distill import distill
 from graphdistill.condense.experts import Window
 from graphdistill.condense.learnable import LearnableSet
 from graphdistill.condense.methods import mtt
 from graphdistill.condense.methods.mtt import LOG_LR, TrajectoryMatch, student
-from graphdistill.condense.objective import Step
+from graphdistill.condense.objective import Recipe, Step
 from graphdistill.condense.unroll import FlatNetwork, Unroll
 from graphdistill.core.convnet import ConvNet
 from graphdistill.core.randomness import scoped
+from graphdistill.core.synthetic import SyntheticSet
 from tests.condense.oracles_trajectories import student_naive
 from tests.condense.samples import real, seeded, setting
 
@@ -120,3 +126,34 @@ def test_the_recipe_learns_images_and_a_step_size() -> None:
     same, other = mtt.recipe(setting()), mtt.recipe(setting(seed=1))
     assert torch.equal(recipe.objective.experts, same.objective.experts)  # type: ignore[attr-defined]
     assert not torch.equal(recipe.objective.experts, other.objective.experts)  # type: ignore[attr-defined]
+
+
+class Cut(Exception):
+    """Somebody pulled the plug."""
+
+
+def test_a_run_that_was_cut_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    """Images, labels and the step size, with augmentations and batches."""
+
+    def run(validate: Callable[[SyntheticSet], float], resume: bool = False) -> tuple[SyntheticSet, float]:
+        small = step(2, soft=True).small
+        recipe = Recipe(
+            objective=match(batch=4), schedule=None, augment=Augment(), steps=5, lr=0.05, cosine=True, start=small
+        )
+        path = tmp_path / "checkpoint.safetensors"
+        made = distill(real(), 2, recipe, validate=validate, generator=seeded(), checkpoint=path, resume=resume)
+        return made, small.extra[LOG_LR].item()
+
+    def cut(_: SyntheticSet) -> float:
+        if not calls.pop():
+            raise Cut
+        return -len(calls)
+
+    counter, calls = itertools.count(), [0, 1, 1, 1]
+    whole, lr = run(lambda _: next(counter))
+    with pytest.raises(Cut):
+        run(cut)
+    again, same_lr = run(lambda _: next(counter), resume=True)
+    assert torch.equal(whole.data, again.data)  # type: ignore[arg-type]
+    assert torch.equal(whole.y, again.y)
+    assert lr == same_lr != pytest.approx(math.log(0.5))
