@@ -1,0 +1,34 @@
+r"""FTD, trajectory matching of experts that look for flat places, so that a student's errors add up to less.
+
+.. math:: \theta^*_{t+1} = \theta^*_t - \eta \, d(\theta^*_t)
+
+:math:`d` is the direction of :class:`~graphdistill.condense.experts.Sharpness`; the set is matched as in MTT, and a
+running average of it is judged and returned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from graphdistill.condense.experts import Sharpness
+from graphdistill.condense.methods import mtt
+from graphdistill.condense.objective import Recipe, Setting
+from graphdistill.condense.real import Kind
+
+PAPER = "Du et al., CVPR 2023, https://arxiv.org/abs/2211.11004"
+FOR: tuple[Kind, ...] = ("images",)
+
+TRAINING = replace(mtt.TRAINING, sharpness=Sharpness(rho=0.3, alpha=0.4))
+"""How experts are trained; alpha is that of the paper's script.
+
+Its rho of 0.01 changes nothing that can be seen in 12 short epochs on digits. With 0.3 students end 7 % nearer to the
+experts; as a share of the way, which is shorter, it is no gain. With 2, the code's default, experts learn too little.
+"""
+
+
+def recipe(setting: Setting) -> Recipe:
+    """MTT's recipe with other experts and a running average.
+
+    The average's decay is 0.999 in the paper, over thousands of steps; 0.95 looks back on 20 steps of 100.
+    """
+    return replace(mtt.recipe_of(setting, TRAINING), average=0.95)

@@ -1,0 +1,132 @@
+"""Some steps of SGD on a learnt set, and the gradient of where they end in everything that is learnt.
+
+The exact gradient needs no graph of all steps at once. The weights of every step are kept, and a sweep from the last
+step to the first builds the graph of one step at a time, pulls back through it what is known behind it, and drops it.
+
+Shape legend: P parameters of a network, K steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from graphdistill.core.fit import Inputs
+
+Unroll = Literal["reverse", "tesla", "full"]
+UNROLLS: tuple[Unroll, ...] = ("reverse", "tesla", "full")
+
+
+class FlatNetwork:
+    """A network as a function of one vector of all its parameters.
+
+    Args:
+        net: gives the shape; its own weights are never used. It must keep no statistics and drop nothing.
+
+    Example:
+        >>> linear = nn.Linear(2, 1)
+        >>> net = FlatNetwork(linear)
+        >>> theta, x = flat_weights(linear), torch.rand(4, 2)
+        >>> theta.shape, torch.equal(net(theta, x), linear(x))
+        (torch.Size([3]), True)
+    """
+
+    def __init__(self, net: nn.Module):
+        self.net = net
+        self.shapes = {name: value.shape for name, value in net.named_parameters()}
+
+    def __call__(self, theta: Tensor, x: Inputs) -> Tensor:
+        """Logits ``[n, C]`` with the weights ``theta`` (``[P]``)."""
+        parts = theta.split([shape.numel() for shape in self.shapes.values()])
+        weights = {name: part.view(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+        logits: Tensor = functional_call(self.net, weights, (x,))
+        return logits
+
+
+def flat_weights(net: nn.Module) -> Tensor:
+    """All parameters of a network in one vector, float ``[P]``."""
+    return torch.cat([value.detach().reshape(-1) for value in net.parameters()])
+
+
+def unrolled(
+    loss: Callable[[int, Tensor], Tensor],
+    log_lr: Tensor,
+    start: Tensor,
+    target: Tensor,
+    steps: int,
+    learnt: Sequence[Tensor],
+    unroll: Unroll = "reverse",
+) -> tuple[float, Callable[[], list[Tensor]]]:
+    r"""How far from a target K steps of SGD end, as a share of the whole way, and the gradient of that.
+
+    .. math:: \theta_{i+1} = \theta_i - \alpha \nabla_\theta \ell_i(\theta_i; S), \qquad
+        L = \frac{\|\theta_K - \theta^*\|^2}{\|\theta_0 - \theta^*\|^2}
+
+    (Cazenavette et al., CVPR 2022). With :math:`\lambda_K = \partial L / \partial \theta_K` the sweep is
+
+    .. math:: \lambda_i = \lambda_{i+1} \frac{\partial \theta_{i+1}}{\partial \theta_i}, \qquad
+        \frac{dL}{dS} = \sum_i \lambda_{i+1} \frac{\partial \theta_{i+1}}{\partial S}
+
+    and it holds K vectors of weights and the graph of one step. TESLA (Cui et al., ICML 2023) takes :math:`\lambda_i =
+    \lambda_K` throughout, which forgets that what a step learns moves all steps after it: nearly the same where
+    :math:`\alpha K` is small, and another direction where it is large.
+
+    Args:
+        loss: of step number i at weights ``[P]``. It is asked for the same step more than once, so it must draw
+            nothing, and build its graph anew from the leaves ``learnt`` every time.
+        log_lr: logarithm of the step size :math:`\alpha`, a scalar; may be among ``learnt``.
+        start: weights to begin with, ``[P]``.
+        target: weights to end at, ``[P]``.
+        steps: K.
+        learnt: leaves that the gradient is wanted in.
+        unroll: ``reverse`` (exact, one step's graph at a time), ``tesla`` (truncated), or ``full`` (exact, by the graph
+            of all steps at once, whose memory grows with K). (default: ``reverse``)
+
+    Returns:
+        The loss, and a function that gives its gradient in each of ``learnt``; not calling it saves the sweep.
+
+    Raises:
+        ValueError: ``unroll`` is unknown, or there are no steps.
+
+    Example:
+        >>> x, log_lr = torch.tensor(2.0, requires_grad=True), torch.tensor(0.0)
+        >>> one = torch.ones(1)
+        >>> value, gradient = unrolled(lambda i, theta: (x * theta).sum(), log_lr, one, 0 * one, 1, [x])
+        >>> value, gradient()
+        (1.0, [tensor(2.)])
+    """
+    if unroll not in UNROLLS:
+        raise ValueError(f"unroll {unroll!r} is unknown; choose from {', '.join(UNROLLS)}")
+    if steps < 1:
+        raise ValueError(f"steps must be 1 or more, got {steps}")
+
+    def descend(number: int, theta: Tensor, differentiable: bool) -> Tensor:
+        (slope,) = torch.autograd.grad(loss(number, theta), theta, create_graph=differentiable)
+        return theta - log_lr.exp() * slope
+
+    states = [start.detach().clone().requires_grad_()]
+    for number in range(steps):
+        after = descend(number, states[-1], unroll == "full")
+        states.append(after if unroll == "full" else after.detach().requires_grad_())
+    value = (states[-1] - target).square().sum() / (start - target).square().sum()
+
+    def gradient() -> list[Tensor]:
+        if unroll == "full":
+            return list(torch.autograd.grad(value, learnt, materialize_grads=True))
+        (pull,) = torch.autograd.grad(value, states[-1])
+        total = [torch.zeros_like(leaf) for leaf in learnt]
+        for number in reversed(range(steps)):
+            after = descend(number, states[number], True)
+            wanted = [*learnt, states[number]] if unroll == "reverse" else learnt
+            parts = torch.autograd.grad(after, wanted, pull, materialize_grads=True)
+            for whole, part in zip(total, parts[: len(total)], strict=True):
+                whole += part
+            if unroll == "reverse":
+                pull = parts[-1]
+        return total
+
+    return value.item(), gradient

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from graphdistill.condense.methods import sfgc
+from graphdistill.condense.methods.herding import herd
+from graphdistill.condense.methods.mtt import LOG_LR, TrajectoryMatch
+from graphdistill.condense.nodes import LearnableNodes
+from graphdistill.condense.objective import Recipe, Step
+from tests.condense.samples import seeded, setting
+
+
+@pytest.fixture(autouse=True)
+def short_experts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sfgc, "TRAINING", replace(sfgc.TRAINING, passes=1))
+
+
+def gradients(recipe: Recipe, unroll: str) -> dict[str, torch.Tensor]:
+    objective, asked = recipe.objective, setting(kind="nodes")
+    assert isinstance(objective, TrajectoryMatch)
+    assert recipe.start is not None
+    for value in recipe.start.parameters().values():
+        value.grad = None
+    how = type(objective)(objective.network, objective.experts, objective.window, 1, 5, unroll=unroll)  # type: ignore
+    how.accumulate(Step(recipe.start, asked.real, None, recipe.augment, seeded()))
+    return {name: value.grad for name, value in recipe.start.parameters().items() if value.grad is not None}
+
+
+def test_nodes_begin_as_herding_has_them_and_stand_alone() -> None:
+    asked = setting(3, kind="nodes")
+    small, x = sfgc.recipe(asked).start, asked.real.flat()
+    assert isinstance(small, LearnableNodes)
+    wanted = [x[rows][herd(x[rows], 3)] for rows in asked.real.members]
+    torch.testing.assert_close(small.features(), torch.cat(wanted))
+    assert small.inputs().spread is None
+    assert small.y.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_the_sweep_is_exact_on_nodes() -> None:
+    recipe = sfgc.recipe(setting(kind="nodes"))
+    one, other = gradients(recipe, "reverse"), gradients(recipe, "full")
+    assert one.keys() == {"x", LOG_LR}
+    for name, value in one.items():
+        torch.testing.assert_close(value, other[name], rtol=1e-4, atol=1e-7)
+
+
+def test_the_same_seed_gives_the_same_recipe() -> None:
+    one, same, other = (sfgc.recipe(setting(seed=seed, kind="nodes")).objective for seed in (0, 0, 1))
+    assert torch.equal(one.experts, same.experts)  # type: ignore[attr-defined]
+    assert not torch.equal(one.experts, other.experts)  # type: ignore[attr-defined]
