@@ -48,10 +48,11 @@ def recipe(setting: Setting) -> Recipe:
     """DWA's recipe.
 
     The paper: K = 12, rho = 0.015, variances 11 times, statistics weigh 0.01; all are its values. Its step size of 0.25
-    is 0.005 here, for it starts from what is good: learning makes it worse. On validation of digits, ten images a class,
-    two sets, random real images have 99 % with hard and with the teacher's soft labels; after steps of 0.02 they have
-    90 % and 91 %, with rho = 0.5 and statistics of 0.1 it is 75 % and 72 %, with 1 it is 45 % and 58 %. Validation,
-    which knows the start as well, then keeps the start.
+    on images of unit deviation is 0.005 here, for all that was tried makes the real images worse that it begins as: on
+    validation of digits, ten images a class, two sets, these have 99 % with hard and with soft labels; after 200 steps
+    of 0.005 with CDA's curriculum both have 98 %, after 200 of 0.02 90 and 91 %, and 75 and 72 % after 200 of 0.01 with
+    rho = 0.5 and statistics ten times. What comes out there is the start, which validation likes best: random real
+    images with the teacher's labels.
     """
     real, teacher = setting.real, sre2l.squeeze(setting)
     assert isinstance(real, RealImages)
