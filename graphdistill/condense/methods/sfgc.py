@@ -34,7 +34,7 @@ def recipe(setting: Setting) -> Recipe:
 
     The paper: 200 experts of 1000 epochs and more, starts that k-center chooses. Here 3 experts of 240 passes, for
     CPUs, and starts that herding chooses: on validation of Cora, ten nodes a class, a GCN has 0.79 of those and 0.70 of
-    k-center's, which are outliers.
+    k-center's, which are outliers. Matching adds little to such a start, and two to three points to a random one.
     """
     experts = record_trajectories(setting.real, TRAINING, EXPERTS, setting.seed, setting.progress)
     return recipe_of(setting, experts, setting.real.start(rows(setting)), WINDOW)
