@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from graphdistill.condense.learnable import stored_labels
 from graphdistill.condense.nodes import LearnableNodes
-from graphdistill.core.nodes import normalised
-from graphdistill.core.nodes import Nodes
+from graphdistill.core.nodes import Nodes, normalised
 from graphdistill.core.synthetic import SyntheticSet, class_weights
 
 WIDTH = 128

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphdistill.condense.experts import Curriculum, Window, expert_logits, record_trajectories
+from graphdistill.condense.experts import Curriculum, Window, record_trajectories
 from graphdistill.condense.methods import sfgc
 from graphdistill.condense.methods.mtt import network_of
 from graphdistill.condense.objective import Recipe, Setting
@@ -34,16 +34,19 @@ def recipe(setting: Setting) -> Recipe:
     """GEOM's recipe: SFGC's with a curriculum, a window that grows, and soft labels.
 
     Curriculum as in the paper on Cora: three quarters of the nodes at first, all after half of the training. Labels
-    begin as what the experts end with. On Cora, ten nodes a class, that start is what gains: validation mostly chooses
-    it over what matching makes of it.
+    begin as what the experts, on average, end with. On Cora, ten nodes a class, that start is what gains: validation
+    mostly chooses it over what matching makes of it.
     """
     real = setting.real
     plan = Curriculum(difficulty(setting.protocol.data), first=0.75, until=0.5)
     training = replace(sfgc.TRAINING, curriculum=plan)
     experts = record_trajectories(real, training, sfgc.EXPERTS, setting.seed, setting.progress)
-    logits, _ = expert_logits(real, network_of(setting), experts[:, -1])
-    rows = sfgc.rows(setting)
-    return sfgc.recipe_of(setting, experts, real.start(rows, logits[rows]), Window(2, 20, first_latest=10))
+    small, network = sfgc.begin(setting), network_of(setting)
+    with torch.no_grad():
+        logits = torch.stack([network(theta, small.inputs()) for theta in experts[:, -1]]).mean(dim=0)
+    # As in the paper, no class is above the true one.
+    small.logits = logits.scatter(1, small.y[:, None], logits.max(dim=1, keepdim=True).values).requires_grad_()
+    return sfgc.recipe_of(setting, experts, small, Window(2, 20, first_latest=10))
 
 
 def difficulty(data: NodeDataset) -> Tensor:
