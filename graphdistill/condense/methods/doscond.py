@@ -66,7 +66,7 @@ def recipe(setting: Setting) -> Recipe:
     together where the metric is ROC-AUC, and class by class elsewhere.
 
     Edges stay those of the real graphs that a set begins as: their step size is 0. On ogbg-molbace, networks trained on
-    the set know training graphs by 0.745 so (0.664 on what it began as; means of three sets), 0.716 with 0.03, and 0.682
+    the set know training graphs by 0.745 so (0.664 on what it began as; means of three sets), 0.716 with 0.03, 0.682
     with 0.2, which adds a quarter as many edges again as there were; validation, of 21 graphs in one class, says 0.566,
     0.569 and 0.546. With soft draws validation fell from 0.571 to 0.512 (0.545 class by class, 0.539 features alone).
     """
