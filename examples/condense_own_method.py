@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from graphdistill import datasets
 from graphdistill.condense.augment import Augment
-from graphdistill.condense.distill import distill, protocol_of
+from graphdistill.condense.distill import distill
+from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.condense.objective import Recipe, Step
-from graphdistill.condense.real import real_of
 from graphdistill.condense.schedule import Schedule
 from graphdistill.core.evaluate_sets import valid_score
 from graphdistill.core.randomness import generator

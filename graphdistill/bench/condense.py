@@ -17,10 +17,10 @@ import torch
 from rich.table import Table
 
 from graphdistill.condense import methods
-from graphdistill.condense.distill import CondenseConfig, distill, distill_condense, protocol_of
+from graphdistill.condense.distill import CondenseConfig, distill, distill_condense
+from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.condense.nodes import RealNodes
 from graphdistill.condense.objective import Setting
-from graphdistill.condense.real import real_of
 from graphdistill.core.data import NodeDataset
 from graphdistill.core.evaluate_nodes import NodeProtocol
 from graphdistill.core.evaluate_sets import SetProtocol, baseline_rows, break_even, train_rows
@@ -81,7 +81,13 @@ def compare(bench: Bench, name: str, per_class: int) -> None:
         if real_of(protocol).KIND not in methods.find(method).FOR:
             continue
         config = CondenseConfig(method=method, per_class=per_class)
-        sets = [distill_condense(data, config, generator=generator(seed, "condense")) for seed in range(bench.seeds)]
+        try:
+            sets = [
+                distill_condense(data, config, generator=generator(seed, "condense")) for seed in range(bench.seeds)
+            ]
+        except ValueError as error:
+            console.print(f"{name}, {per_class} a class, {method} is refused: {error}")
+            continue
         seconds = statistics.fmean(float(str(small.meta["seconds"])) for small in sets)
         rows.append(train_rows(protocol, method, sets, seconds))
         console.print(f"{name}, {per_class} a class, {method}: {told(rows[-1])}")

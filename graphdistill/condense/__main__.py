@@ -14,11 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from graphdistill.condense import methods
-from graphdistill.condense.distill import CondenseConfig, Diverged, distill_condense, protocol_of
+from graphdistill.condense.distill import CondenseConfig, Diverged, distill_condense
 from graphdistill.condense.figure import draw
 from graphdistill.condense.figure_graphs import draw_graphs
 from graphdistill.condense.figure_nodes import draw_nodes
-from graphdistill.condense.real import real_of
+from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.core import cli
 from graphdistill.core.data import Dataset
 from graphdistill.core.evaluate_graphs import GraphSetProtocol

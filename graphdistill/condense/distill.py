@@ -7,25 +7,21 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from graphdistill.condense import methods
-from graphdistill.condense.augment import Augment
 from graphdistill.condense.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from graphdistill.condense.descent import Descent
+from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.condense.learnable import LearnableSet
 from graphdistill.condense.objective import Recipe, Setting, Step
-from graphdistill.condense.real import Real, real_of
+from graphdistill.condense.real import Real
 from graphdistill.condense.schedule import Schedule, States
 from graphdistill.core import randomness
-from graphdistill.core.data import Dataset, GraphDataset, NodeDataset
-from graphdistill.core.evaluate_graphs import GraphSetProtocol
-from graphdistill.core.evaluate_images import ImageProtocol
-from graphdistill.core.evaluate_nodes import NodeProtocol
-from graphdistill.core.evaluate_sets import SetProtocol, valid_score
+from graphdistill.core.data import Dataset
+from graphdistill.core.evaluate_sets import valid_score
 from graphdistill.core.report import NO_PROGRESS, Progress
 from graphdistill.core.synthetic import SyntheticSet
 
@@ -65,15 +61,6 @@ class Diverged(ArithmeticError):
     def __init__(self, step: int, loss: float, good: SyntheticSet, good_step: int):
         super().__init__(f"the loss is {loss:g} or a value of the set is not finite at step {step}")
         self.step, self.good, self.good_step = step, good, good_step
-
-
-def protocol_of(data: Dataset, networks: int = 3, progress: Progress = NO_PROGRESS) -> SetProtocol[Any]:
-    """How sets of this kind of data are judged: images under augmentation, nodes and graphs by a GCN."""
-    if isinstance(data, NodeDataset):
-        return NodeProtocol(data, networks, progress=progress)
-    if isinstance(data, GraphDataset):
-        return GraphSetProtocol(data, networks, progress=progress)
-    return ImageProtocol(data, networks, augment=Augment().each, progress=progress)
 
 
 def distill_condense(

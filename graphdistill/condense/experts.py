@@ -109,7 +109,7 @@ def record_trajectories(
         Float32 ``[E, T + 1, P]``.
 
     Example:
-        >>> from graphdistill.condense.real import RealImages
+        >>> from graphdistill.condense.images import RealImages
         >>> real = RealImages(torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 1, 0]), 2)
         >>> record_trajectories(real, Training(epochs=3, lr=0.1), 2, seed=0).shape
         torch.Size([2, 4, 9954])

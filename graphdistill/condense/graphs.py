@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.condense.learnable import LearnableSet, stored_labels
-from graphdistill.condense.real_base import Kind, Real
+from graphdistill.condense.real import Kind, Real
 from graphdistill.core.columns import Columns, straight_through
 from graphdistill.core.convnet import Norm
 from graphdistill.core.data import Features, Graphs, pointer, ranges

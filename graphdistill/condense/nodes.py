@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.condense.learnable import LearnableSet, stored_labels
-from graphdistill.condense.real_base import Kind, Real
+from graphdistill.condense.real import Kind, Real
 from graphdistill.core.convnet import Norm
 from graphdistill.core.evaluate_nodes import NodeProtocol
 from graphdistill.core.evaluate_sets import real_set

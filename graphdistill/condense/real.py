@@ -1,82 +1,91 @@
-"""The real training data of every kind of data."""
+"""What real training data of any kind have in common: drawn from class by class, and what a method may do with it."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from graphdistill.condense.graphs import RealGraphs
-from graphdistill.condense.learnable import LearnableSet, frozen
-from graphdistill.condense.nodes import RealNodes
-from graphdistill.condense.real_base import Kind as Kind
-from graphdistill.condense.real_base import Real as Real
-from graphdistill.core.convnet import ConvNet, Norm
-from graphdistill.core.evaluate_graphs import GraphSetProtocol
-from graphdistill.core.evaluate_images import ImageProtocol
-from graphdistill.core.evaluate_nodes import NodeProtocol
-from graphdistill.core.evaluate_sets import SetProtocol
+from graphdistill.condense.learnable import LearnableSet
+from graphdistill.core.convnet import Norm
+from graphdistill.core.fit import Inputs
 from graphdistill.core.synthetic import SyntheticSet
 
+Kind = Literal["images", "nodes", "graphs"]
 
-class RealImages(Real):
-    """Training images and their classes.
+
+class Real(ABC):
+    """Training data of one kind with their classes.
 
     Args:
-        x: float ``[n, channels, height, width]`` from 0 to 1.
-        y: class of each, long ``[n]``.
+        y: class of each entry, long ``[n]``.
         num_classes: number C of classes.
 
-    Example:
-        >>> real = RealImages(torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 1, 1]), 2)
-        >>> real.counts.tolist(), real.draw(2, torch.Generator().manual_seed(0))[1].tolist()
-        ([1, 3], [0, 1, 1])
+    Raises:
+        ValueError: a class has no entry.
     """
 
-    KIND: ClassVar[Kind] = "images"
+    KIND: ClassVar[Kind]
 
-    def __init__(self, x: Tensor, y: Tensor, num_classes: int):
-        super().__init__(y, num_classes)
-        self.x = x
+    def __init__(self, y: Tensor, num_classes: int):
+        self.y, self.num_classes = y, num_classes
+        self.counts = torch.bincount(y, minlength=num_classes)
+        for label in (self.counts == 0).nonzero().view(-1).tolist():
+            raise ValueError(
+                f"class {label} of 0 to {num_classes - 1} has none of the training {self.KIND}; "
+                f"number classes from 0 without gaps"
+            )
+        self.members = [(y == label).nonzero().view(-1) for label in range(num_classes)]
 
-    @classmethod
-    def of(cls, protocol: ImageProtocol) -> RealImages:
-        """The training split."""
-        return cls(*protocol.split("train"), protocol.num_classes)
+    def __len__(self) -> int:
+        return len(self.y)
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of an image."""
-        channels, height, width = self.x.shape[1:]
-        return channels, height, width
+    def check_per_class(self, per_class: int) -> None:
+        """Refuse to take more of a class than it has."""
+        if per_class < 1:
+            raise ValueError(f"--per-class must be 1 or more, got {per_class}")
+        least = int(self.counts.argmin())
+        if per_class > int(self.counts[least]):
+            raise ValueError(
+                f"--per-class {per_class} is more than the {int(self.counts[least])} training {self.KIND} of class "
+                f"{least}; give {int(self.counts[least])} or less"
+            )
 
-    def inputs(self, rows: Tensor) -> Tensor:
-        """Images."""
-        return self.x[rows]
+    def pick(self, size: int, generator: torch.Generator, label: int | None = None) -> Tensor:
+        """Numbers of ``size`` random entries of each class (or of class ``label``), or of all that a class has.
 
+        Classes follow one another; nothing is drawn twice.
+        """
+        groups = self.members if label is None else [self.members[label]]
+        return torch.cat([group[torch.randperm(len(group), generator=generator)[:size]] for group in groups])
+
+    def draw(self, size: int, generator: torch.Generator, label: int | None = None) -> tuple[Any, Tensor]:
+        """Inputs and classes of :meth:`pick`."""
+        rows = self.pick(size, generator, label)
+        return self.inputs(rows), self.y[rows]
+
+    def begin(self, per_class: int, generator: torch.Generator) -> LearnableSet:
+        """What learning begins with: random entries of each class."""
+        return self.start(self.pick(per_class, generator))
+
+    @abstractmethod
+    def inputs(self, rows: Tensor) -> Inputs:
+        """What a network reads of the entries numbered ``rows``."""
+
+    @abstractmethod
     def flat(self) -> Tensor:
-        """Pixels."""
-        return self.x.flatten(1)
+        """A row of numbers for every entry, ``[n, d]``: what is compared where there is no network."""
 
-    def network(self, norm: Norm = "instance") -> ConvNet:
-        """A ConvNet."""
-        return ConvNet(self.shape, self.num_classes, norm=norm)
+    @abstractmethod
+    def network(self, norm: Norm = "instance") -> nn.Module:
+        """A fresh network, its weights drawn from torch's global generator; ``norm`` is for networks that have one."""
 
+    @abstractmethod
     def start(self, rows: Tensor, logits: Tensor | None = None) -> LearnableSet:
-        """Images to learn."""
-        return LearnableSet(self.x[rows], self.y[rows], logits)
+        """A set to learn, which begins as the entries numbered ``rows``; with ``logits`` labels are learnt, too."""
 
+    @abstractmethod
     def select(self, rows: Tensor) -> SyntheticSet:
-        """Images in 8 bits a pixel."""
-        return frozen(self.x[rows], self.y[rows])
-
-
-def real_of(protocol: SetProtocol[Any]) -> Real:
-    """The training data of a protocol, of whatever kind."""
-    match protocol:
-        case NodeProtocol():
-            return RealNodes(protocol)
-        case GraphSetProtocol():
-            return RealGraphs(protocol)
-    assert isinstance(protocol, ImageProtocol)
-    return RealImages.of(protocol)
+        """The entries numbered ``rows`` as a set."""

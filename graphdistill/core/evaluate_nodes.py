@@ -158,7 +158,7 @@ def dense(edge_index: Tensor, edge_weight: Tensor, count: int) -> Tensor:
     """Normalised adjacency with self-loops of a small weighted graph, ``[count, count]``.
 
     Example:
-        >>> dense(torch.tensor([[0, 1], [1, 0]]), torch.ones(2), 2).tolist()
+        >>> dense(torch.tensor([[0, 1], [1, 0]]), torch.ones(2), 2).round(decimals=4).tolist()
         [[0.5, 0.5], [0.5, 0.5]]
     """
     adjacency = torch.zeros(count, count).index_put((edge_index[1], edge_index[0]), edge_weight, accumulate=True)

@@ -71,7 +71,7 @@ def batch_of(graphs: Graphs, columns: Columns) -> GraphBatch:
         >>> from graphdistill.core.columns import Categories
         >>> pair = Data(x=torch.tensor([[0], [1]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
         >>> batch = batch_of(Graphs.from_data_list([pair]), Categories((2,)))
-        >>> batch.around(batch.x).tolist()
+        >>> batch.around(batch.x).round(decimals=4).tolist()
         [[0.5, 0.5], [0.5, 0.5]]
     """
     return GraphBatch(

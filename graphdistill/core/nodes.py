@@ -31,7 +31,7 @@ class Propagation:
 
     Example:
         >>> pair = Propagation(torch.tensor([[0, 1], [1, 0]]), 2)
-        >>> pair(torch.tensor([[1.0], [3.0]])).tolist()
+        >>> pair(torch.tensor([[1.0], [3.0]])).round(decimals=4).tolist()
         [[2.0], [2.0]]
     """
 

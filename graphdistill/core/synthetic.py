@@ -105,7 +105,7 @@ class SyntheticSet:
 
         Example:
             >>> SyntheticSet(torch.rand(2, 3), torch.tensor([0, 1]), torch.ones(2)).graph()
-            Data(x=[2, 3], edge_index=[2, 0], edge_weight=[0], y=[2], train_mask=[2])
+            Data(x=[2, 3], edge_index=[2, 0], y=[2], edge_weight=[0], train_mask=[2])
         """
         if not isinstance(self.data, Tensor):
             raise ValueError("this set holds graphs, not feature tensors; take its entries one by one")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 
 import torch
 
-from graphdistill.condense.distill import protocol_of
+from graphdistill.condense.images import RealImages
+from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.condense.objective import Setting
-from graphdistill.condense.real import Kind, Real, RealImages, real_of
+from graphdistill.condense.real import Kind, Real
 from graphdistill.core.data import ImageDataset, NodeDataset
 from graphdistill.core.evaluate_images import ImageProtocol
+from graphdistill.core.fit import FitConfig
 from graphdistill.core.synthetic import SyntheticSet
 
 
@@ -84,3 +87,9 @@ def chosen(small: SyntheticSet, whole: Real) -> list[int]:
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def shortened(protocol: type, fit: FitConfig) -> type:
+    """The protocol with short trainings."""
+    fields = [("fit", FitConfig, dataclasses.field(default_factory=lambda: fit))]
+    return dataclasses.make_dataclass("Shortened", fields, bases=(protocol,), frozen=True)

@@ -9,18 +9,18 @@ import pytest
 import torch
 
 import graphdistill.condense.__main__ as command
-import graphdistill.condense.distill as distill_module
-from graphdistill.condense import methods
-from graphdistill.condense.distill import CondenseConfig, distill, distill_condense, protocol_of
+from graphdistill.condense import kinds, methods
+from graphdistill.condense.distill import CondenseConfig, distill, distill_condense
 from graphdistill.condense.graphs import RealGraphs
+from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.condense.methods import doscond
 from graphdistill.condense.objective import Recipe
-from graphdistill.condense.real import real_of
 from graphdistill.condense.schedule import Schedule
 from graphdistill.core import cli
+from graphdistill.core.evaluate_graphs import GraphSetProtocol
 from graphdistill.core.storage import load_set
 from tests.condense.graph_samples import QUICK, chains, graph_setting, real
-from tests.condense.samples import seeded
+from tests.condense.samples import seeded, shortened
 
 
 def recipe(steps: int = 6) -> Recipe:
@@ -39,8 +39,7 @@ def payload(small) -> list[list[int]]:
 
 @pytest.fixture
 def quick(monkeypatch) -> None:
-    whole = distill_module.GraphSetProtocol
-    monkeypatch.setattr(distill_module, "GraphSetProtocol", lambda *a, **k: whole(*a, **k, fit=QUICK))
+    monkeypatch.setattr(kinds, "GraphSetProtocol", shortened(GraphSetProtocol, QUICK))
 
 
 def test_graphs_have_their_protocol_and_their_training_data() -> None:

@@ -7,26 +7,24 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch_geometric.data import Data
 
 import graphdistill.condense.__main__ as command
 import graphdistill.condense.distill as distill_module
 from graphdistill import __version__
-from graphdistill.condense import methods
+from graphdistill.condense import kinds, methods
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core import cli
-from graphdistill.core.data import GraphDataset, Graphs
 from graphdistill.core.evaluate_images import ImageProtocol
 from graphdistill.core.evaluate_nodes import NodeProtocol
 from graphdistill.core.fit import FitConfig
 from graphdistill.core.storage import load_set
-from tests.condense.samples import bars
+from tests.condense.graph_samples import chains
+from tests.condense.samples import bars, shortened
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("--per-class", 2, "--steps", 5, "--networks", 2, "--seeds", 2)
@@ -38,8 +36,8 @@ def short_trainings():
     fit = FitConfig(steps=10, eval_every=5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(distill_module, "PATIENCE", 9)  # validation has nothing to say of images that easy
-        patch.setattr(distill_module, "ImageProtocol", partial(ImageProtocol, fit=fit))
-        patch.setattr(distill_module, "NodeProtocol", partial(NodeProtocol, fit=replace(fit, batch_size=1 << 30)))
+        patch.setattr(kinds, "ImageProtocol", shortened(ImageProtocol, fit))
+        patch.setattr(kinds, "NodeProtocol", shortened(NodeProtocol, replace(fit, batch_size=1 << 30)))
         yield
 
 
@@ -84,6 +82,7 @@ def test_the_journey_from_images_to_the_report(journey):
         "distilled set",
         "random images, equal bytes",
         "all the data",
+        "RS2: as many others every step",
         "untrained network",
         "logistic regression on pixels of the same set",
         "majority class",
@@ -171,6 +170,7 @@ def test_the_journey_from_nodes_to_the_report(tmp_path, capsys):
         "means of random groups of nodes",
         "all training nodes, propagated features",
         "all the data",
+        "RS2: as many others every step",
         "untrained network",
         "logistic regression on features of the same set",
         "majority class",
@@ -185,17 +185,11 @@ def test_the_journey_from_nodes_to_the_report(tmp_path, capsys):
     assert "16 bits a feature" in " ".join(printed.split())
 
 
-def test_data_of_graphs_are_refused(tmp_path, monkeypatch, capsys):
-    edge = Data(x=torch.zeros(2, 1, dtype=torch.long), edge_index=torch.tensor([[0, 1], [1, 0]]))
-    y, part = torch.tensor([0, 1]), torch.tensor([0])
-    graphs = GraphDataset(
-        "edges", Graphs.from_data_list([edge, edge]), y, part, part, part, metric="accuracy", features="categorical"
-    )
-    monkeypatch.setattr(command, "load", lambda name, root, seed: graphs)
-    assert run("--dataset", "edges", "--output", tmp_path / "out") == 2
+def test_a_method_that_is_not_for_graphs_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "load", lambda *_, **__: chains())
+    assert run("--method", "dm", "--dataset", "chains", "--per-class", 2, "--output", tmp_path / "out") == 2
     told = capsys.readouterr().err
-    assert "--dataset edges holds graphs, which is what no method is for; choose for example digits" in told
-    assert "python -m graphdistill.mirage for graphs" in told
+    assert "--method dm is for images, but the data set holds graphs; for graphs choose from doscond, " in told
     assert not (tmp_path / "out").exists()
 
 

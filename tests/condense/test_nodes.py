@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from graphdistill.condense.descent import Descent
-from graphdistill.condense.distill import protocol_of
+from graphdistill.condense.kinds import protocol_of
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.condense.nodes import LearnableNodes, RealNodes
 from graphdistill.condense.objective import Recipe

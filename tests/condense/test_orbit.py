@@ -6,12 +6,12 @@ from functools import cache
 import pytest
 import torch
 
-from graphdistill.condense.distill import distill, protocol_of
+from graphdistill.condense.distill import distill
+from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.condense.learnable import LearnableSet
 from graphdistill.condense.methods import dm
 from graphdistill.condense.objective import Setting
 from graphdistill.condense.orbit import OrbitSet, check_closed
-from graphdistill.condense.real import real_of
 from graphdistill.core.data import ImageDataset
 from graphdistill.core.fit import FitConfig
 from graphdistill.core.orbit import KEY

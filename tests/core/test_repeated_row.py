@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import graphdistill.core.evaluate_sets as module
-from graphdistill.condense.distill import protocol_of
+from graphdistill.condense.kinds import protocol_of
 from graphdistill.condense.real import Kind
 from graphdistill.core.evaluate_sets import SetProtocol, repeated_row
 from graphdistill.core.fit import FitConfig

@@ -19,9 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from graphdistill.condense.images import RealImages
 from graphdistill.condense.learnable import LearnableSet, frozen
 from graphdistill.condense.objective import Recipe, Setting, Step
-from graphdistill.condense.real import Kind, RealImages
+from graphdistill.condense.real import Kind
 from graphdistill.core.convnet import ConvNet
 from graphdistill.core.fit import fit
 from graphdistill.core.randomness import generator, scoped

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from graphdistill.condense.distill import distill
 from graphdistill.condense.methods import gc_sntk
 from graphdistill.condense.objective import Step
 from graphdistill.condense.ridge import arc_cosine, krr_score
+from graphdistill.core.synthetic import SyntheticSet
 from tests.condense.samples import seeded, setting
 
 
@@ -56,16 +58,20 @@ def test_the_gradient_is_that_of_the_loss(name: str) -> None:
 
 
 def test_ridge_regression_learns_more_from_what_it_made() -> None:
-    here = setting(1, kind="nodes")
-    recipe = replace(gc_sntk.recipe(here), steps=20)
-    scores: list[float] = []
+    here, asked = step_of(soft=False), setting(1, kind="nodes")
+    recipe = replace(gc_sntk.recipe(asked), steps=20)
+    errors: list[float] = []
 
-    def validate(small):  # type: ignore[no-untyped-def]
-        scores.append(krr_score(here.protocol, small, "train"))
-        return float(len(scores))
+    def validate(small: SyntheticSet) -> float:
+        assert isinstance(small.data, Tensor)
+        labels = torch.nn.functional.one_hot(small.y, 3).double()
+        errors.append(error(small.data, labels, here, recipe.objective.share))  # type: ignore[attr-defined]
+        return float(len(errors))
 
-    distill(here.real, 1, recipe, validate=validate, generator=seeded())
-    assert scores[-1] > scores[0]
+    made = distill(asked.real, 1, recipe, validate=validate, generator=seeded())
+    assert all(later < sooner for sooner, later in pairwise(errors))
+    assert len(errors) == 6
+    assert krr_score(asked.protocol, made, "train") > 0.9
 
 
 def test_the_same_seed_gives_the_same_nodes() -> None:

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from graphdistill import datasets
-from graphdistill.condense.distill import protocol_of
+from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.condense.methods import el2n, random, random_kd
 from graphdistill.condense.objective import Setting
-from graphdistill.condense.real import Kind, real_of
+from graphdistill.condense.real import Kind
 from graphdistill.condense.teachers import teach
 from graphdistill.core.fit import FitConfig
 from graphdistill.core.synthetic import class_weights

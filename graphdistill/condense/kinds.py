@@ -1,0 +1,54 @@
+"""Which protocol and which real data belong to a data set: the one place that knows images, nodes and graphs apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphdistill.condense.augment import Augment
+from graphdistill.condense.graphs import RealGraphs
+from graphdistill.condense.images import RealImages
+from graphdistill.condense.nodes import RealNodes
+from graphdistill.condense.real import Real
+from graphdistill.core.data import Dataset, GraphDataset, NodeDataset
+from graphdistill.core.evaluate_graphs import GraphSetProtocol
+from graphdistill.core.evaluate_images import ImageProtocol
+from graphdistill.core.evaluate_nodes import NodeProtocol
+from graphdistill.core.evaluate_sets import SetProtocol
+from graphdistill.core.report import NO_PROGRESS, Progress
+
+
+def protocol_of(data: Dataset, networks: int = 3, progress: Progress = NO_PROGRESS) -> SetProtocol[Any]:
+    """How sets of this kind of data are judged: images under augmentation, nodes and graphs by a GCN.
+
+    Args:
+        data: the real data.
+        networks: trainings on every set. (default: 3)
+        progress: shows a bar for each row of a report.
+
+    Example:
+        >>> from graphdistill import datasets
+        >>> protocol_of(datasets.load("digits")).NETWORK
+        'ConvNet'
+    """
+    if isinstance(data, NodeDataset):
+        return NodeProtocol(data, networks, progress=progress)
+    if isinstance(data, GraphDataset):
+        return GraphSetProtocol(data, networks, progress=progress)
+    return ImageProtocol(data, networks, augment=Augment().each, progress=progress)
+
+
+def real_of(protocol: SetProtocol[Any]) -> Real:
+    """The training data of a protocol.
+
+    Example:
+        >>> from graphdistill import datasets
+        >>> real_of(protocol_of(datasets.load("digits-knn"))).KIND
+        'nodes'
+    """
+    match protocol:
+        case NodeProtocol():
+            return RealNodes(protocol)
+        case GraphSetProtocol():
+            return RealGraphs(protocol)
+    assert isinstance(protocol, ImageProtocol)
+    return RealImages.of(protocol)
