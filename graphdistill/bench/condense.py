@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,13 +15,17 @@ from typing import Any, Literal
 
 import rich.console
 import torch
+import torch.nn.functional as F
 from rich.table import Table
 
 from graphdistill.condense import methods
 from graphdistill.condense.distill import CondenseConfig, distill, distill_condense
 from graphdistill.condense.kinds import protocol_of, real_of
+from graphdistill.condense.learnable import LearnableSet
+from graphdistill.condense.methods.mtt import TrajectoryMatch
 from graphdistill.condense.nodes import RealNodes
 from graphdistill.condense.objective import Setting
+from graphdistill.condense.unroll import UNROLLS, unrolled
 from graphdistill.core.data import NodeDataset
 from graphdistill.core.evaluate_nodes import NodeProtocol
 from graphdistill.core.evaluate_sets import SetProtocol, baseline_rows, break_even, train_rows
@@ -29,7 +34,7 @@ from graphdistill.core.report import Row, peak_memory, versions
 from graphdistill.core.synthetic import SyntheticSet
 from graphdistill.datasets import load
 
-Part = Literal["methods", "units"]
+Part = Literal["methods", "units", "unroll"]
 
 SIZES = {"digits": (1, 10), "mnist5k": (1, 10)}
 """Entries of each class by data set; other data sets have 10."""
@@ -41,7 +46,7 @@ console = rich.console.Console(width=120)
 class Bench:
     """Options of the bench."""
 
-    parts: tuple[Part, ...] = ("methods", "units")
+    parts: tuple[Part, ...] = ("methods", "units", "unroll")
     """What to measure."""
     datasets: tuple[str, ...] = ("digits", "mnist5k", "planetoid-cora", "citeseer", "digits-knn", "ogbg-molbace")
     """Data sets of the methods part."""
@@ -68,6 +73,8 @@ def main(bench: Bench) -> None:
                 compare(bench, name, per_class)
     if "units" in bench.parts:
         units(bench)
+    if "unroll" in bench.parts:
+        unroll(bench)
     console.print(f"peak memory {peak_memory() / 1e9:.2f} GB")
 
 
@@ -90,7 +97,9 @@ def compare(bench: Bench, name: str, per_class: int) -> None:
             continue
         seconds = statistics.fmean(float(str(small.meta["seconds"])) for small in sets)
         rows.append(train_rows(protocol, method, sets, seconds))
-        console.print(f"{name}, {per_class} a class, {method}: {told(rows[-1])}")
+        stayed = sum(small.meta.get("chosen_step") == 0 for small in sets)
+        began = f", {stayed} of {len(sets)} sets are what they began as" if stayed else ""
+        console.print(f"{name}, {per_class} a class, {method}: {told(rows[-1])}{began}")
         if method == "random":
             rows += _baselines(protocol, sets)
     _show(f"{name}, {per_class} of each class: {bench.seeds} sets x {bench.networks} networks", rows, full)
@@ -163,3 +172,37 @@ def _last(real: RealNodes, protocol: NodeProtocol, method: str, lr: float, seed:
     recipe = methods.find(method).recipe(Setting(real, 10, protocol, seed))
     recipe = replace(recipe, lr=lr)
     return distill(real, 10, recipe, validate=lambda _: float(next(looks)), generator=generator(seed, "condense"))
+
+
+def unroll(bench: Bench) -> None:
+    """Gradients through a student's steps on digits, one image a class: the sweep, TESLA and autograd."""
+    protocol = protocol_of(load("digits", bench.root))
+    real = real_of(protocol)
+    recipe = methods.find("mtt").recipe(Setting(real, 1, protocol))
+    match, small = recipe.objective, recipe.start
+    assert isinstance(match, TrajectoryMatch)
+    assert isinstance(small, LearnableSet)
+    table = Table(title="gradient in the images of K student steps", title_justify="left")
+    for column in ("step size", "K", "sweep: relative error", "TESLA: cosine", "sweep s", "TESLA s", "unroll s"):
+        table.add_column(column, justify="right")
+    for lr, steps in ((0.005, 5), (0.005, 40), (0.02, 15), (0.02, 40), (0.05, 15), (0.05, 40)):
+        found, seconds = {}, {}
+        for how in UNROLLS:
+            start = time.perf_counter()
+            _, gradient = unrolled(
+                lambda number, theta: F.cross_entropy(match.network(theta, small.inputs()), small.labels),
+                torch.tensor(lr).log(),
+                match.experts[0, 0],
+                match.experts[0, 2],
+                steps,
+                [small.x],
+                how,
+            )
+            (found[how],) = gradient()
+            seconds[how] = time.perf_counter() - start
+        error = float((found["reverse"] - found["full"]).norm() / found["full"].norm())
+        cosine = float(F.cosine_similarity(found["tesla"].flatten(), found["full"].flatten(), dim=0))
+        spent = [f"{seconds[how]:.2f}" for how in UNROLLS]
+        table.add_row(f"{lr:g}", str(steps), f"{error:.1e}", f"{cosine:.4f}", *spent)
+        console.print(f"step {lr:g}, K {steps}: sweep off by {error:.1e}, TESLA's cosine {cosine:.4f}")
+    console.print(table)

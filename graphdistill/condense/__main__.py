@@ -111,12 +111,13 @@ def main(command: Command) -> None:
 
 
 def listed() -> Table:
-    """All methods with a line and the paper each."""
-    shown = Table(box=None, show_header=False, pad_edge=False)
-    shown.add_column(style="bold", no_wrap=True)
+    """All methods with the data they are for, a line and the paper each."""
+    shown = Table(box=None, pad_edge=False)
+    for column in ("method", "for", ""):
+        shown.add_column(column, style="bold" if column == "method" else "", no_wrap=column == "method")
     for name in methods.names():
         line, paper = methods.about(name)
-        shown.add_row(Text(name), Text(f"{line}\n{paper}"))
+        shown.add_row(Text(name), Text("\n".join(methods.find(name).FOR)), Text(f"{line}\n{paper}"))
     return shown
 
 
@@ -184,6 +185,8 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
         + (", which validation liked best." if "valid" in sets[0].meta else "."),
         protocol.data.notes,
     ]
+    if stayed := sum(small.meta.get("chosen_step") == 0 for small in sets):
+        notes.insert(1, f"In {stayed} of {len(sets)} sets validation liked what learning began with best.")
     facts = {
         "command": asdict(command),
         "raw_bytes": whole.nbytes,

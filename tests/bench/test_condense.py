@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -31,8 +33,6 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _shorter(recipe: Any, setting: Any) -> Any:
-    from dataclasses import replace
-
     return replace(recipe(setting), steps=2)
 
 
@@ -75,3 +75,15 @@ def test_units_compare_steps_of_one_size_with_those_in_deviations(capsys: pytest
     printed, _ = shown(capsys, parts=("units",))
     assert printed.count("with one size") == 12
     assert "in deviations of each column" in printed
+
+
+def test_the_sweep_is_exact_and_tesla_is_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(condense, "load", lambda name, root: bars())
+    printed, _ = shown(capsys, parts=("unroll",))
+    found = re.findall(r"sweep off by (\S+), TESLA's cosine (\S+)", printed)
+    assert len(found) == 6
+    assert all(float(error) < 1e-5 for error, _ in found)
+    cosines = [float(cosine) for _, cosine in found]
+    assert cosines[0] > 0.97 > cosines[-1]
