@@ -82,8 +82,8 @@ def main(command: Command) -> None:
     if command.resume and not any(path.is_file() for path in kept):
         raise ValueError(f"--resume: there is no checkpoint in {command.output}; leave it out to start anew")
     real = real_of(protocol_of(data))
-    real.check_per_class(command.per_class)
     methods.find(command.method, real.KIND)
+    real.check_per_class(command.per_class)
     if not command.resume:
         # Else a later --resume would go on with one set of this run and one of that.
         for path in kept:

@@ -101,7 +101,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         training nodes (what learning begins with), and all training nodes alone.
         """
         orders = [self.data.train[self._order(draw)[: len(small)]] for draw, small in enumerate(sets)]
-        each = len(sets[0]) // self.num_classes
+        each = max(1, len(sets[0]) // self.num_classes)
         draws = [generator(draw, "groups of nodes") for draw in range(len(sets))]
         return {
             "random nodes and the edges between them": [self._induced(rows) for rows in orders],

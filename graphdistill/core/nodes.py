@@ -114,7 +114,7 @@ class GCN(nn.Module):
         num_classes: number C of classes.
         width: of the hidden layers. (default: 64)
         depth: number of layers. (default: 2)
-        dropout: probability at the input of each layer while training. (default: 0)
+        dropout: probability at what each layer reads, averaged over neighbours, while training. (default: 0)
 
     Example:
         >>> net = GCN(3, 2)
