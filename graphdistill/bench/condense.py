@@ -28,7 +28,7 @@ from graphdistill.condense.objective import Setting
 from graphdistill.condense.unroll import UNROLLS, unrolled
 from graphdistill.core.data import NodeDataset
 from graphdistill.core.evaluate_nodes import NodeProtocol
-from graphdistill.core.evaluate_sets import SetProtocol, baseline_rows, break_even, train_rows
+from graphdistill.core.evaluate_sets import SetProtocol, baseline_rows, break_even, repeated_row, train_rows
 from graphdistill.core.randomness import generator
 from graphdistill.core.report import Row, peak_memory, versions
 from graphdistill.core.synthetic import SyntheticSet
@@ -108,6 +108,7 @@ def compare(bench: Bench, name: str, per_class: int) -> None:
 def _baselines(protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Iterator[Row]:
     for name, further in protocol.further_sets(sets).items():
         yield train_rows(protocol, name, further)
+    yield repeated_row(protocol, len(sets[0]))
     yield from baseline_rows(protocol, sets)
 
 

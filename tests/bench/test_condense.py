@@ -53,6 +53,7 @@ def test_methods_of_images_beside_their_baselines(capsys: pytest.CaptureFixture[
     )
     assert set(cells) == {
         "random",
+        "RS2: as many others every step",
         "untrained network",
         "logistic regression on pixels of the same set",
         "majority class",
