@@ -95,7 +95,7 @@ def check_closed(setting: Setting, group: str) -> None:
     ]
     if min(moved) < KEPT * plain:
         raise ValueError(
-            f"group {group!r} does not keep the classes of {protocol.data.name}, so --method fyi is not for it: a network "
-            f"knows {plain:.0%} of the validation images but {min(moved):.0%} of what {group} makes of them; choose a "
-            f"method without it, such as dm, or in Python the group 'identity'"
+            f"group {group!r} does not keep the classes of {protocol.data.name}, so --method fyi is not for it: "
+            f"a network knows {plain:.0%} of the validation images but {min(moved):.0%} of what {group} makes of them; "
+            f"choose a method without it, such as dm, or in Python the group 'identity'"
         )
