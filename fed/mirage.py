@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fed.mirage_client import STEPS, Message, MirageClient, pack, unpack
+from fed.mirage_client import STEPS, Message, MirageClient, bits, pack, unpack
 from graphdistill.core.data import Features
 from graphdistill.core.forest import Forest
 from graphdistill.core.grow import merge
@@ -53,6 +53,7 @@ def federated_mirage(
     features: Features,
     *,
     min_clients: int = 1,
+    slack: int = 0,
     max_itemsets: int = 100_000,
     source: str = "federation",
 ) -> SyntheticSet:
@@ -67,6 +68,9 @@ def federated_mirage(
         thresholds: least support in each class over all clients, class 0 first.
         features: what the node features mean.
         min_clients: trees that fewer clients have are dropped. (default: 1, none)
+        slack: a tree joins a set's closure if it is missed by so many of its graphs at most. Noise hides who is missed
+            by none; about three deviations of the noise on a sum over clients keep its sets from multiplying.
+            (default: 0, which is exact without noise)
         max_itemsets: give up past so many closed sets of a class. (default: 100,000)
         source: name of the data, for the card.
 
@@ -91,11 +95,10 @@ def federated_mirage(
         raise ValueError(f"--min-clients must be from 1 to the number of clients, {clients}, got {min_clients}")
     if not thresholds or min(thresholds) < 1:
         raise ValueError(f"--thresholds takes one support of 1 or more per class, got {tuple(thresholds)}")
+    if slack < 0:
+        raise ValueError(f"slack must be 0 or more, got {slack}")
     wire = Wire(ask, clients)
-    sizes = np.array([unpack(a["sizes"]) for a in wire.all("sizes")])
-    if sizes.shape[1] != len(thresholds):
-        raise ValueError(f"--thresholds has {len(thresholds)} values but clients have {sizes.shape[1]} classes")
-    sizes = sizes.clip(0)
+    sizes = _stack(wire.all("sizes"), "sizes", len(thresholds)).clip(0)
     for label in (sizes.sum(axis=0) == 0).nonzero()[0]:
         raise ValueError(f"no client has a graph of class {label}; number classes without gaps")
     # Of numbers that add up to less than the threshold none reaches it: one client has its share or more.
@@ -103,7 +106,7 @@ def federated_mirage(
     answers = wire.each("frequent", [{"least": pack(share.clip(1))} for share in shares])
     ids = np.unique(np.concatenate([a["ids"] for a in answers]), axis=0)
     answers = wire.all("present", ids=ids)
-    present = np.array([np.unpackbits(a["present"], count=len(ids), bitorder="little") for a in answers]).astype(bool)
+    present = np.concatenate([bits(a["present"][None], len(ids)) for a in answers])
     passed = present.sum(axis=0) >= min_clients
     ids, present = ids[passed], present[:, passed]
     answers = wire.all("supports", ids=ids)
@@ -117,7 +120,7 @@ def federated_mirage(
                 f"--thresholds: no tree of class {label} that {min_clients} or more clients have reaches support "
                 f"{threshold} over all of them; give less"
             )
-    found = _search(wire, ids, supports, thresholds, max_itemsets)
+    found = _search(wire, ids, supports, thresholds, slack, max_itemsets)
     itemsets = [[Itemset(_items(mask), support) for mask, support in sets.items()] for sets in found]
     patterns = one_class_each(itemsets, sizes.sum(axis=0).tolist())
     forest, label, weight = _write(wire, ids, present, nodes, patterns)
@@ -126,6 +129,7 @@ def federated_mirage(
         "source": source,
         "thresholds": list(thresholds),
         "min_clients": min_clients,
+        "slack": slack,
         "clients": clients,
         "rounds": wire.rounds,
         "bytes_up": wire.up,
@@ -163,7 +167,12 @@ class Wire:
 
 
 def _search(
-    wire: Wire, ids: NDArray[np.generic], supports: NDArray[np.int64], thresholds: Sequence[int], most: int
+    wire: Wire,
+    ids: NDArray[np.generic],
+    supports: NDArray[np.int64],
+    thresholds: Sequence[int],
+    slack: int,
+    most: int,
 ) -> list[dict[int, int]]:
     """Closed frequent sets of each class, as bits, with their supports."""
     found: list[dict[int, int]] = [{} for _ in thresholds]
@@ -187,14 +196,14 @@ def _search(
         after: dict[tuple[int, int], tuple[int, int]] = {}
         for (label, mask), (support, rest) in front.items():
             pairs = [(item, min(next(counts), support)) for item in _items(rest)]
-            closure = mask | sum(1 << item for item, count in pairs if count == support)
+            closure = mask | sum(1 << item for item, count in pairs if count >= support - slack)
             if closure in found[label]:
                 continue
             found[label][closure] = support
             known[label, support].append(closure)
             if len(found[label]) > most:
                 raise ValueError(f"--thresholds give more than {most} closed sets in class {label}; raise them")
-            pairs = [(i, count) for i, count in pairs if thresholds[label] <= count < support]
+            pairs = [(i, count) for i, count in pairs if thresholds[label] <= count < support - slack]
             mask = sum(1 << item for item, _ in pairs)
             after |= {(label, closure | 1 << i): (count, mask ^ (1 << i)) for i, count in pairs}
         # A set within a closed one of the same support has that one as its closure.
@@ -239,7 +248,9 @@ def _write(
     for pattern, size in zip(patterns, sizes.tolist(), strict=True):
         part = totals[position : position + len(pattern.trees)]
         position += len(pattern.trees)
-        items, total = zip(*sorted(zip(pattern.trees, part.tolist(), strict=True), key=lambda e: rank[e[0]]), strict=True)
+        items, total = zip(
+            *sorted(zip(pattern.trees, part.tolist(), strict=True), key=lambda e: rank[e[0]]), strict=True
+        )
         order = (pattern.label, -pattern.support, [rank[i] for i in items])
         mean = torch.tensor(float(max(size, 1))) / pattern.support
         entries.append((order, Pattern(pattern.label, tuple(row[i] for i in items), pattern.support), total, mean))
@@ -250,13 +261,18 @@ def _write(
     return written[0].by_frequency(), written[1], written[2]
 
 
-def _total(answers: Sequence[Message], name: str, length: int) -> NDArray[np.int64]:
-    """Sum over clients of one vector of counts."""
+def _stack(answers: Sequence[Message], name: str, length: int) -> NDArray[np.int64]:
+    """One vector of counts of each client, ``[clients, length]``."""
     parts = [unpack(answer[name]) for answer in answers]
     for client, part in enumerate(parts):
         if len(part) != length:
             raise ValueError(f"client {client} sent {len(part)} {name} where {length} were asked for; leave it out")
-    return np.asarray(np.sum(parts, axis=0))
+    return np.stack(parts)
+
+
+def _total(answers: Sequence[Message], name: str, length: int) -> NDArray[np.int64]:
+    """Sum over clients of one vector of counts."""
+    return np.asarray(_stack(answers, name, length).sum(axis=0))
 
 
 def _rows(masks: Sequence[int], columns: int) -> NDArray[np.uint8]:

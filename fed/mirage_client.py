@@ -49,7 +49,9 @@ class MirageClient:
         self, graphs: Graphs, y: Tensor, hops: int, classes: int, key: bytes = b"", noise: Noise | None = None
     ):
         if y.dim() != 1 or y.is_floating_point() or len(y) != len(graphs):
-            raise ValueError(f"y is {y.dtype} of shape {list(y.shape)}; give one class for each of {len(graphs)} graphs")
+            raise ValueError(
+                f"y is {y.dtype} of shape {list(y.shape)}; give one class for each of {len(graphs)} graphs"
+            )
         if len(y) and not 0 <= int(y.min()) <= int(y.max()) < classes:
             raise ValueError(f"y holds classes from {int(y.min())} to {int(y.max())} but there are {classes} classes")
         self.forest, self.y, self.classes, self.noise = grow(graphs, hops), y.numpy(), classes, noise
@@ -92,10 +94,7 @@ class MirageClient:
         """For each of ``ids`` its support in each class, and the number of nodes that have it."""
         counts, ids = self._counts(message), as_words(message["ids"])
         supports = np.stack(
-            [
-                (counts[self.y == c] > 0).sum(axis=0) + self._blur(f"support {c}", ids)
-                for c in range(self.classes)
-            ],
+            [(counts[self.y == c] > 0).sum(axis=0) + self._blur(f"support {c}", ids) for c in range(self.classes)],
             axis=1,
         )
         nodes = self._capped(counts).sum(axis=0) + self._blur("nodes", ids, nodes=True)
@@ -198,7 +197,9 @@ def tidy(trees: Trees) -> Trees:
     """
     if trees.edge_attr is None:
         return trees
-    used = torch.cat([torch.empty(0, dtype=torch.long), *(e for level in trees.levels if (e := level.edge) is not None)])
+    used = torch.cat(
+        [torch.empty(0, dtype=torch.long), *(e for level in trees.levels if (e := level.edge) is not None)]
+    )
     used = used.unique()
     row = torch.zeros(len(trees.edge_attr), dtype=torch.long)
     row[used] = torch.arange(len(used))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 from torch import Tensor
 
 from graphdistill.core.data import GraphDataset
+
+_scaffold: Callable[..., str] = MurckoScaffold.MurckoScaffoldSmiles
 
 BONDS = (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC)
 """Bond types in the order of OGB's first bond feature."""
@@ -154,7 +156,7 @@ def scaffolds_of(data: GraphDataset, index: Tensor) -> list[str]:
             molecule = _molecule(graph.x, graph.edge_index, graph.edge_attr)
         except (ValueError, RuntimeError, IndexError) as error:
             raise ValueError(f"graph {number} of {data.name} is no molecule that rdkit can read ({error})") from error
-        out.append(str(MurckoScaffold.MurckoScaffoldSmiles(mol=molecule, includeChirality=False)))
+        out.append(_scaffold(mol=molecule, includeChirality=False))
     return out
 
 

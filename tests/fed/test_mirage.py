@@ -45,7 +45,7 @@ def payload(small):
     return {name: (str(t.dtype), t.tolist()) for name, t in tensors.items()}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     graphs=graph_lists(pools=SMALL, max_graphs=9),
     seed=st.integers(0, 99),
@@ -61,10 +61,9 @@ def test_counts_of_clients_give_the_bytes_of_mining_the_union(graphs, seed, clie
     config = MirageConfig(hops=hops, thresholds=thresholds)
     try:
         expected = distill_mirage(data, config)
-    except ValueError as error:
+    except ValueError:
         with pytest.raises(ValueError, match="--thresholds: no tree of class"):
             federated(data, parts, hops, thresholds, key=key)
-        assert "no tree of class" in str(error)
     else:
         assert payload(federated(data, parts, hops, thresholds, key=key)) == payload(expected)
 
@@ -136,6 +135,14 @@ def test_noise_follows_its_secret_and_vanishes_with_large_epsilon():
     assert payload(blurred(2.0, 1)) == payload(blurred(2.0, 1)) != payload(exact)
 
 
+def test_slack_joins_trees_that_few_graphs_miss():
+    data = dataset(bags(*[[1, 2]] * 9, [1], [3]), torch.tensor([0] * 10 + [1]))
+    clients = holders(data, [torch.arange(11)], 0)
+    for slack, supports in ((0, [[10, 9], [1]]), (1, [[10], [1]])):
+        small = federated_mirage(local(clients), 1, (2, 1), "categorical", slack=slack)
+        assert small.meta["supports"] == supports
+
+
 def test_a_client_without_a_class_takes_part():
     data = dataset(bags([1], [1], [2]), torch.tensor([0, 0, 1]))
     small = federated(data, [torch.tensor([0, 1]), torch.tensor([2])], 0, (2, 1))
@@ -147,21 +154,25 @@ def test_errors_name_what_is_wrong():
     clients = holders(data, [torch.arange(2)], 0)
     with pytest.raises(ValueError, match=r"--min-clients must be from 1 to the number of clients, 1, got 2"):
         federated_mirage(local(clients), 1, (1, 1), "categorical", min_clients=2)
-    with pytest.raises(ValueError, match="--thresholds has 3 values but clients have 2 classes"):
+    with pytest.raises(ValueError, match="client 0 sent 2 sizes where 3 were asked for"):
         federated_mirage(local(clients), 1, (1, 1, 1), "categorical")
     with pytest.raises(ValueError, match="--thresholds takes one support of 1 or more"):
         federated_mirage(local(clients), 1, (0, 1), "categorical")
+    with pytest.raises(ValueError, match="slack must be 0 or more, got -1"):
+        federated_mirage(local(clients), 1, (1, 1), "categorical", slack=-1)
     with pytest.raises(ValueError, match="no client has a graph of class 1"):
         federated_mirage(local([MirageClient(data.graphs, data.y * 0, 0, 2)]), 1, (1, 1), "categorical")
+    both = dataset(bags([1], [1, 2], [3]), torch.tensor([0, 0, 1]))
     with pytest.raises(ValueError, match="more than 1 closed sets in class 0"):
-        both = dataset(bags([1], [1, 2], [3]), torch.tensor([0, 0, 1]))
         federated_mirage(local(holders(both, [torch.arange(3)], 0)), 1, (1, 1), "categorical", max_itemsets=1)
     with pytest.raises(ValueError, match="0 of 1 clients answered 'sizes'"):
         federated_mirage(lambda messages: [], 1, (1, 1), "categorical")
 
     def short(messages):
         answers = local(clients)(messages)
-        return [{**a, "nodes": a["nodes"][:1]} if int(m["step"]) == 3 else a for a, m in zip(answers, messages, strict=1)]
+        return [
+            {**a, "nodes": a["nodes"][:1]} if int(m["step"]) == 3 else a for a, m in zip(answers, messages, strict=1)
+        ]
 
     with pytest.raises(ValueError, match="client 0 sent 1 nodes where 2 were asked for"):
         federated_mirage(short, 1, (1, 1), "categorical")
