@@ -15,7 +15,8 @@ have, ids of fewer than ``min_clients`` clients are dropped, and only now suppor
 trees in final patterns, by one client each.
 
 What the server sees besides: how many clients have an id, each client's supports of tree sets (secure aggregation would
-hide these, as only sums are used), and that sets of passing trees may still come from one client.
+hide these, as only sums are used), and that sets of passing trees may still come from one client. Noise blurs counts;
+which ids a client has and what the kept trees look like is told exactly, so noise alone is no guarantee.
 """
 
 from __future__ import annotations
