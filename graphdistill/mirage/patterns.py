@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphdistill.core.data import pointer
 from graphdistill.core.forest import Forest
+from graphdistill.core.trees import Trees
 from graphdistill.mirage.mining import Itemset, closed_itemsets
 
 
@@ -64,7 +65,20 @@ def mine_patterns(forest: Forest, y: Tensor, thresholds: Sequence[int]) -> list[
                 f"--thresholds: no tree of class {label} reaches support {threshold}; its most frequent tree has "
                 f"support {most}, give that or less"
             )
-    sizes = torch.bincount(y, minlength=classes).tolist()
+    return one_class_each(found, torch.bincount(y, minlength=classes).tolist())
+
+
+def one_class_each(found: Sequence[Sequence[Itemset]], sizes: Sequence[int]) -> list[Pattern]:
+    """Frequent tree sets of each class, each kept in the class in which the larger share of graphs has it.
+
+    Args:
+        found: tree sets of each class with supports.
+        sizes: number of graphs of each class.
+
+    Example:
+        >>> one_class_each([[Itemset((1,), 2)], [Itemset((1,), 2), Itemset((2,), 1)]], [4, 2])
+        [Pattern(label=1, trees=(1,), support=2), Pattern(label=1, trees=(2,), support=1)]
+    """
     share: dict[tuple[int, ...], tuple[float, int]] = {}
     for label, itemsets in enumerate(found):
         for itemset in itemsets:
@@ -92,8 +106,8 @@ def pattern_forest(forest: Forest, y: Tensor, patterns: Sequence[Pattern]) -> tu
     Returns:
         The forest of patterns, their labels (long ``[n]``) and their weights: supports, summing to 1 per class.
     """
-    trees, counts = [], []
-    size = torch.zeros(len(forest), dtype=torch.long).index_add_(0, forest.graph, forest.count)
+    totals, mean_sizes = [], []
+    size = forest.num_nodes
     for pattern in patterns:
         items = torch.tensor(pattern.trees)
         wanted = torch.zeros(forest.trees.sizes[-1], dtype=torch.bool)
@@ -102,13 +116,33 @@ def pattern_forest(forest: Forest, y: Tensor, patterns: Sequence[Pattern]) -> tu
         hits = torch.bincount(forest.graph[pairs], minlength=len(forest))
         pairs = pairs[hits[forest.graph[pairs]] == len(items)]
         total = torch.zeros(forest.trees.sizes[-1]).index_add_(0, forest.tree[pairs], forest.count[pairs].float())
-        mean_size = size[hits == len(items)].float().mean()
-        share = total[items] / total[items].sum()
-        trees.append(items)
+        totals.append(total[items])
+        mean_sizes.append(size[hits == len(items)].float().mean())
+    return write_patterns(forest.trees, patterns, totals, mean_sizes)
+
+
+def write_patterns(
+    dictionary: Trees, patterns: Sequence[Pattern], totals: Sequence[Tensor], mean_sizes: Sequence[Tensor]
+) -> tuple[Forest, Tensor, Tensor]:
+    """Write patterns as graphs from what is known of the graphs that contain them.
+
+    Args:
+        dictionary: the trees of the patterns are rows of its deepest level.
+        patterns: what to write.
+        totals: for each pattern the nodes that its trees have in all supporting graphs, float ``[trees]``.
+        mean_sizes: for each pattern the mean number of nodes of a supporting graph, float.
+
+    Returns:
+        As :func:`pattern_forest`.
+    """
+    counts = []
+    for total, mean_size in zip(totals, mean_sizes, strict=True):
+        share = total / total.sum()
         counts.append((share * mean_size).round().clamp(min=1).long())
-    ptr = pointer(torch.tensor([len(t) for t in trees]))
-    dictionary, row = forest.trees.restrict(torch.cat(trees))
-    small = Forest(dictionary, ptr, row[torch.cat(trees)], torch.cat(counts))
+    trees = torch.cat([torch.tensor(p.trees) for p in patterns])
+    restricted, row = dictionary.restrict(trees)
+    ptr = pointer(torch.tensor([len(p.trees) for p in patterns]))
+    small = Forest(restricted, ptr, row[trees], torch.cat(counts))
     label = torch.tensor([p.label for p in patterns])
     support = torch.tensor([float(p.support) for p in patterns])
     return small, label, support / torch.zeros(int(label.max()) + 1).index_add_(0, label, support)[label]

@@ -1,0 +1,287 @@
+r"""Federated Mirage: the closed frequent tree sets of all clients' graphs together, from counts alone.
+
+A tree's id is a hash of its content, so clients count apart and the server adds. With s(P) the support of a tree set P
+over all clients, the server asks for :math:`s(P \cup \{t\})` of every tree t that may still be frequent with P; then
+
+.. math:: \mathrm{closure}(P) = P \cup \{t : s(P \cup \{t\}) = s(P)\}
+
+and every t that reaches the threshold starts the next question. Each closed set is met on the shortest of its ways, so
+there are as many rounds as its smallest generator has trees at the most. The result equals mining the union (Mirage,
+Gupta et al., ICLR 2024, https://arxiv.org/abs/2310.09486) byte for byte.
+
+Which trees are asked about: one with support :math:`\theta` in all reaches :math:`\lceil \theta n_i / n \rceil` at some
+client i (Savasere et al., VLDB 1995); all other ids stay at home. Then clients tell by one bit which of these ids they
+have, ids of fewer than ``min_clients`` clients are dropped, and only now supports are sent. Definitions are sent of
+trees in final patterns, by one client each.
+
+What the server sees besides: how many clients have an id, each client's supports of tree sets (secure aggregation would
+hide these, as only sums are used), and that sets of passing trees may still come from one client. Noise blurs counts;
+which ids a client has and what the kept trees look like is told exactly, so noise alone is no guarantee.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fed.mirage_client import STEPS, Message, MirageClient, bits, pack, unpack
+from graphdistill.core.data import Features
+from graphdistill.core.forest import Forest
+from graphdistill.core.grow import merge
+from graphdistill.core.report import versions
+from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.mirage.mining import Itemset
+from graphdistill.mirage.patterns import Pattern, one_class_each, write_patterns
+
+Ask = Callable[[Sequence[Message]], Sequence[Message]]
+"""Sends each client its message and returns the answers in the same order."""
+
+
+def local(clients: Sequence[MirageClient]) -> Ask:
+    """Clients that live in this process."""
+    return lambda messages: [client.answer(m) for client, m in zip(clients, messages, strict=True)]
+
+
+def federated_mirage(
+    ask: Ask,
+    clients: int,
+    thresholds: Sequence[int],
+    features: Features,
+    *,
+    min_clients: int = 1,
+    slack: int = 0,
+    max_itemsets: int = 100_000,
+    source: str = "federation",
+) -> SyntheticSet:
+    """Distil by thresholds what many clients hold, without seeing it.
+
+    Without minimum and noise the set is that of ``distill_mirage(union, MirageConfig(thresholds=...))``, byte for
+    byte, save for edge features that no kept tree has: those are not told.
+
+    Args:
+        ask: sends each client its message and returns the answers; see :func:`local`.
+        clients: how many there are.
+        thresholds: least support in each class over all clients, class 0 first.
+        features: what the node features mean.
+        min_clients: trees that fewer clients have are dropped. (default: 1, none)
+        slack: a tree joins a set's closure if it is missed by so many of its graphs at most. Noise hides who is missed
+            by none; about three deviations of the noise on a sum over clients keep its sets from multiplying.
+            (default: 0, which is exact without noise)
+        max_itemsets: give up past so many closed sets of a class. (default: 100,000)
+        source: name of the data, for the card.
+
+    Returns:
+        The set; ``meta`` has the bytes up and down of each client, counted as arrays, and the number of rounds.
+
+    Raises:
+        ValueError: an argument is out of range, a class is empty or no tree of it reaches its threshold, there are too
+            many closed sets, or an answer does not fit its question.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> from graphdistill.core.data import Graphs
+        >>> atoms = [Data(x=torch.tensor([[a]]), edge_index=torch.empty(2, 0).long()) for a in (6, 8)]
+        >>> client = MirageClient(Graphs.from_data_list(atoms), torch.tensor([0, 1]), hops=1, classes=2)
+        >>> small = federated_mirage(local([client, client]), 2, (2, 2), "categorical", min_clients=2)
+        >>> len(small), small.meta["supports"]
+        (2, [[2], [2]])
+    """
+    start = time.perf_counter()
+    if not 1 <= min_clients <= clients:
+        raise ValueError(f"--min-clients must be from 1 to the number of clients, {clients}, got {min_clients}")
+    if not thresholds or min(thresholds) < 1:
+        raise ValueError(f"--thresholds takes one support of 1 or more per class, got {tuple(thresholds)}")
+    if slack < 0:
+        raise ValueError(f"slack must be 0 or more, got {slack}")
+    wire = Wire(ask, clients)
+    sizes = _stack(wire.all("sizes"), "sizes", len(thresholds)).clip(0)
+    for label in (sizes.sum(axis=0) == 0).nonzero()[0]:
+        raise ValueError(f"no client has a graph of class {label}; number classes without gaps")
+    # Of numbers that add up to less than the threshold none reaches it: one client has its share or more.
+    shares = -(-np.array(thresholds) * sizes // sizes.sum(axis=0))
+    answers = wire.each("frequent", [{"least": pack(share.clip(1))} for share in shares])
+    ids = np.unique(np.concatenate([a["ids"] for a in answers]), axis=0)
+    answers = wire.all("present", ids=ids)
+    present = np.concatenate([bits(a["present"][None], len(ids)) for a in answers])
+    passed = present.sum(axis=0) >= min_clients
+    ids, present = ids[passed], present[:, passed]
+    answers = wire.all("supports", ids=ids)
+    supports = _total(answers, "supports", len(ids) * len(thresholds)).reshape(len(ids), len(thresholds))
+    nodes = _total(answers, "nodes", len(ids))
+    frequent = (supports >= np.array(thresholds)).any(axis=1)
+    ids, present, supports, nodes = ids[frequent], present[:, frequent], supports[frequent], nodes[frequent]
+    for label, threshold in enumerate(thresholds):
+        if not (supports[:, label] >= threshold).any():
+            raise ValueError(
+                f"--thresholds: no tree of class {label} that {min_clients} or more clients have reaches support "
+                f"{threshold} over all of them; give less"
+            )
+    found = _search(wire, ids, supports, thresholds, slack, max_itemsets)
+    itemsets = [[Itemset(_items(mask), support) for mask, support in sets.items()] for sets in found]
+    patterns = one_class_each(itemsets, sizes.sum(axis=0).tolist())
+    forest, label, weight = _write(wire, ids, present, nodes, patterns)
+    facts = {
+        "method": "federated mirage",
+        "source": source,
+        "thresholds": list(thresholds),
+        "min_clients": min_clients,
+        "slack": slack,
+        "clients": clients,
+        "rounds": wire.rounds,
+        "bytes_up": wire.up,
+        "bytes_down": wire.down,
+        "supports": [[p.support for p in patterns if p.label == c] for c in range(len(thresholds))],
+        "trees": list(forest.trees.sizes),
+        "seconds": time.perf_counter() - start,
+        "versions": versions(),
+    }
+    return SyntheticSet(forest, label, weight, "multiclass", features, facts)
+
+
+class Wire:
+    """Asks clients and counts rounds and bytes."""
+
+    def __init__(self, ask: Ask, clients: int):
+        self.ask, self.clients = ask, clients
+        self.up, self.down, self.rounds = [0] * clients, [0] * clients, 0
+
+    def all(self, step: str, **question: NDArray[np.generic]) -> Sequence[Message]:
+        """Ask all the same."""
+        return self.each(step, [question] * self.clients)
+
+    def each(self, step: str, questions: Sequence[Message]) -> Sequence[Message]:
+        """Ask each its own."""
+        messages = [{"step": np.array(STEPS.index(step), np.uint8), **question} for question in questions]
+        answers = self.ask(messages)
+        if len(answers) != self.clients:
+            raise ValueError(f"{len(answers)} of {self.clients} clients answered {step!r}; counts need all of them")
+        self.rounds += 1
+        for client, (message, answer) in enumerate(zip(messages, answers, strict=True)):
+            self.down[client] += sum(array.nbytes for array in message.values())
+            self.up[client] += sum(array.nbytes for array in answer.values())
+        return answers
+
+
+def _search(
+    wire: Wire,
+    ids: NDArray[np.generic],
+    supports: NDArray[np.int64],
+    thresholds: Sequence[int],
+    slack: int,
+    most: int,
+) -> list[dict[int, int]]:
+    """Closed frequent sets of each class, as bits, with their supports."""
+    found: list[dict[int, int]] = [{} for _ in thresholds]
+    known: dict[tuple[int, int], list[int]] = defaultdict(list)
+    # A question: class, set, and as values its support and the trees that may be frequent with it.
+    front: dict[tuple[int, int], tuple[int, int]] = {}
+    for label, threshold in enumerate(thresholds):
+        every = [i for i, support in enumerate(supports[:, label].tolist()) if support >= threshold]
+        mask = sum(1 << i for i in every)
+        front |= {(label, 1 << i): (int(supports[i, label]), mask ^ (1 << i)) for i in every}
+    while front:
+        more = [rest for _, rest in front.values()]
+        answers = wire.all(
+            "extend",
+            ids=ids,
+            label=np.array([label for label, _ in front], np.int16),
+            sets=_rows([mask for _, mask in front], len(ids)),
+            more=_rows(more, len(ids)),
+        )
+        counts = iter(_total(answers, "counts", sum(rest.bit_count() for rest in more)).tolist())
+        after: dict[tuple[int, int], tuple[int, int]] = {}
+        for (label, mask), (support, rest) in front.items():
+            pairs = [(item, min(next(counts), support)) for item in _items(rest)]
+            closure = mask | sum(1 << item for item, count in pairs if count >= support - slack)
+            if closure in found[label]:
+                continue
+            found[label][closure] = support
+            known[label, support].append(closure)
+            if len(found[label]) > most:
+                raise ValueError(f"--thresholds give more than {most} closed sets in class {label}; raise them")
+            pairs = [(i, count) for i, count in pairs if thresholds[label] <= count < support - slack]
+            mask = sum(1 << item for item, _ in pairs)
+            after |= {(label, closure | 1 << i): (count, mask ^ (1 << i)) for i, count in pairs}
+        # A set within a closed one of the same support has that one as its closure.
+        front = {
+            key: value
+            for key, value in after.items()
+            if not any(key[1] & closed == key[1] for closed in known[key[0], value[0]])
+        }
+    return found
+
+
+def _write(
+    wire: Wire,
+    ids: NDArray[np.generic],
+    present: NDArray[np.bool_],
+    nodes: NDArray[np.int64],
+    patterns: Sequence[Pattern],
+) -> tuple[Forest, torch.Tensor, torch.Tensor]:
+    """Ask for what patterns are made of, put trees in the order of the union, write."""
+    used = sorted({item for pattern in patterns for item in pattern.trees})
+    masks = [sum(1 << item for item in pattern.trees) for pattern in patterns]
+    sets, label = _rows(masks, len(ids)), np.array([p.label for p in patterns], np.int16)
+    owner = present.argmax(axis=0)
+    wanted = [_rows([sum(1 << i for i in used if owner[i] == c)], len(ids)) for c in range(wire.clients)]
+    answers = wire.each("describe", [{"ids": ids, "sets": sets, "label": label, "wanted": w} for w in wanted])
+    pieces, raw = [], dict[bytes, bytes]()
+    for answer in answers:
+        payload = {n.removeprefix("trees/"): torch.from_numpy(np.array(v)) for n, v in answer.items() if "/" in n}
+        piece = Forest.from_payload(payload)
+        if len(piece.tree):
+            pieces.append(piece)
+            content = piece.trees.ids()[-1].numpy()
+            raw |= {k.tobytes(): c.tobytes() for k, c in zip(answer["ids"], content, strict=True)}
+    trees = merge(pieces).trees
+    place = {row.numpy().tobytes(): number for number, row in enumerate(trees.ids()[-1])}
+    row = {item: place[raw[ids[item].tobytes()]] for item in used}
+    totals = _total(answers, "nodes", sum(len(p.trees) for p in patterns)).clip(1)
+    sizes = _total(answers, "sizes", len(patterns))
+    # As mining the union numbers trees: by falling number of nodes, then by content, as they are merged.
+    rank = {item: n for n, item in enumerate(sorted(used, key=lambda i: (-nodes[i], row[i])))}
+    entries, position = [], 0
+    for pattern, size in zip(patterns, sizes.tolist(), strict=True):
+        part = totals[position : position + len(pattern.trees)]
+        position += len(pattern.trees)
+        items, total = zip(
+            *sorted(zip(pattern.trees, part.tolist(), strict=True), key=lambda e: rank[e[0]]), strict=True
+        )
+        order = (pattern.label, -pattern.support, [rank[i] for i in items])
+        mean = torch.tensor(float(max(size, 1))) / pattern.support
+        entries.append((order, Pattern(pattern.label, tuple(row[i] for i in items), pattern.support), total, mean))
+    entries.sort(key=lambda entry: entry[0])
+    written = write_patterns(
+        trees, [e[1] for e in entries], [torch.tensor(e[2]).float() for e in entries], [e[3] for e in entries]
+    )
+    return written[0].by_frequency(), written[1], written[2]
+
+
+def _stack(answers: Sequence[Message], name: str, length: int) -> NDArray[np.int64]:
+    """One vector of counts of each client, ``[clients, length]``."""
+    parts = [unpack(answer[name]) for answer in answers]
+    for client, part in enumerate(parts):
+        if len(part) != length:
+            raise ValueError(f"client {client} sent {len(part)} {name} where {length} were asked for; leave it out")
+    return np.stack(parts)
+
+
+def _total(answers: Sequence[Message], name: str, length: int) -> NDArray[np.int64]:
+    """Sum over clients of one vector of counts."""
+    return np.asarray(_stack(answers, name, length).sum(axis=0))
+
+
+def _rows(masks: Sequence[int], columns: int) -> NDArray[np.uint8]:
+    """Sets as packed bits, ``[n, bytes]``."""
+    width = (columns + 7) // 8
+    return np.frombuffer(b"".join(m.to_bytes(width, "little") for m in masks), np.uint8).reshape(-1, width)
+
+
+def _items(mask: int) -> tuple[int, ...]:
+    """Numbers of the bits that are set, ascending."""
+    return tuple(i for i in range(mask.bit_length()) if mask >> i & 1)

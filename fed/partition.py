@@ -1,0 +1,184 @@
+"""Splits of training entries over clients: at random, by class, by scaffold, or by where they come from."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+
+import numpy as np
+import torch
+from rdkit import Chem
+from rdkit.Chem.Scaffolds import MurckoScaffold
+from torch import Tensor
+
+from graphdistill.core.data import GraphDataset
+
+_scaffold: Callable[..., str] = MurckoScaffold.MurckoScaffoldSmiles
+
+BONDS = (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC)
+"""Bond types in the order of OGB's first bond feature."""
+
+
+def iid(entries: int, clients: int, generator: torch.Generator) -> list[Tensor]:
+    """Entries at random, sizes that differ by one at most.
+
+    Args:
+        entries: how many there are.
+        clients: how many take part.
+        generator: draws the order.
+
+    Returns:
+        Ascending numbers of each client's entries, long; every entry once.
+
+    Raises:
+        ValueError: there are more clients than entries, or none.
+
+    Example:
+        >>> [len(part) for part in iid(5, 2, torch.Generator().manual_seed(0))]
+        [3, 2]
+    """
+    _check(clients, entries, "entries")
+    order = torch.randperm(entries, generator=generator)
+    return [part.sort().values for part in order.tensor_split(clients)]
+
+
+def dirichlet(label: Tensor, clients: int, alpha: float, generator: torch.Generator) -> list[Tensor]:
+    r"""Every class in its own proportions (`Hsu et al., 2019 <https://arxiv.org/abs/1909.06335>`_, as most use it).
+
+    .. math:: p_c \sim \mathrm{Dirichlet}(\alpha, \dots, \alpha)
+
+    is the share of class c that each client gets; a client left without entries gets one of the largest client's.
+
+    Args:
+        label: class of each entry, long ``[n]``.
+        clients: how many take part.
+        alpha: above 0; small means that a client sees few classes, large that all are alike.
+        generator: draws shares and order.
+
+    Returns:
+        Ascending numbers of each client's entries, long; every entry once, every client at least one.
+
+    Raises:
+        ValueError: there are more clients than entries, or none, or ``alpha`` is not above 0.
+
+    Example:
+        >>> parts = dirichlet(torch.tensor([0, 0, 0, 1, 1, 1]), 3, 0.5, torch.Generator().manual_seed(0))
+        >>> sorted(torch.cat(parts).tolist())
+        [0, 1, 2, 3, 4, 5]
+    """
+    _check(clients, len(label), "entries")
+    if not 0 < alpha < float("inf"):
+        raise ValueError(f"--alpha must be above 0 and finite, got {alpha}; 0.1 is very uneven, 100 nearly even")
+    draw = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    owner = torch.empty_like(label)
+    for value in label.unique():
+        mine = (label == value).nonzero().view(-1)
+        mine = mine[torch.randperm(len(mine), generator=generator)]
+        ends = (draw.dirichlet(np.full(clients, alpha)).cumsum() * len(mine)).round().astype(int)
+        for client, part in enumerate(mine.tensor_split(ends[:-1].tolist())):
+            owner[part] = client
+    sizes = torch.bincount(owner, minlength=clients)
+    for client in (sizes == 0).nonzero().view(-1).tolist():
+        largest = int(sizes.argmax())
+        given = (owner == largest).nonzero().view(-1)
+        owner[given[torch.randint(len(given), (), generator=generator)]] = client
+        sizes = torch.bincount(owner, minlength=clients)
+    return domain(owner)
+
+
+def scaffold(scaffolds: Sequence[Hashable], clients: int) -> list[Tensor]:
+    """Whole scaffolds, the largest first, each to the client that has the fewest entries so far.
+
+    Args:
+        scaffolds: what each entry belongs to, such as :func:`scaffolds_of` tells.
+        clients: how many take part.
+
+    Returns:
+        Ascending numbers of each client's entries, long; no scaffold at two clients.
+
+    Raises:
+        ValueError: there are more clients than scaffolds, or none.
+
+    Example:
+        >>> [part.tolist() for part in scaffold(["a", "b", "a", "c"], 2)]
+        [[0, 2], [1, 3]]
+    """
+    members: dict[Hashable, list[int]] = defaultdict(list)
+    for number, name in enumerate(scaffolds):
+        members[name].append(number)
+    _check(clients, len(members), "scaffolds")
+    parts: list[list[int]] = [[] for _ in range(clients)]
+    emptiest = [(0, client) for client in range(clients)]
+    for group in sorted(members.values(), key=lambda g: (-len(g), g[0])):
+        size, client = heapq.heappop(emptiest)
+        parts[client] += group
+        heapq.heappush(emptiest, (size + len(group), client))
+    return [torch.tensor(sorted(part)) for part in parts]
+
+
+def domain(origin: Tensor) -> list[Tensor]:
+    """Entries that come from one place to one client, in ascending order of the places.
+
+    Args:
+        origin: number of the place of each entry, long ``[n]``.
+
+    Example:
+        >>> [part.tolist() for part in domain(torch.tensor([7, 3, 7]))]
+        [[1], [0, 2]]
+    """
+    return [(origin == place).nonzero().view(-1) for place in origin.unique()]
+
+
+def scaffolds_of(data: GraphDataset, index: Tensor) -> list[str]:
+    """Bemis-Murcko scaffold of molecules that carry OGB's features, mirror images counted as one.
+
+    The molecule is built anew from its atoms and bonds, so no SMILES are needed; molecules without a ring share
+    the empty scaffold.
+
+    Args:
+        data: molecules.
+        index: which of its graphs, long ``[n]``.
+
+    Raises:
+        ValueError: the graphs are no molecules with OGB's nine atom features, or rdkit cannot read one of them.
+    """
+    attributes = data.graphs.edge_attr
+    if data.features != "ogb" or data.graphs.x.shape[1] != 9 or attributes is None:
+        raise ValueError(
+            f"--partition scaffold needs molecules with OGB's atom and bond features, which {data.name} has not; "
+            f"give --partition dirichlet or iid"
+        )
+    out = []
+    for number in index.tolist():
+        graph = data.graphs[number]
+        try:
+            molecule = _molecule(graph.x, graph.edge_index, graph.edge_attr)
+        except (ValueError, RuntimeError, IndexError) as error:
+            raise ValueError(f"graph {number} of {data.name} is no molecule that rdkit can read ({error})") from error
+        out.append(_scaffold(mol=molecule, includeChirality=False))
+    return out
+
+
+def _molecule(x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Chem.Mol:
+    """A molecule from OGB's features."""
+    out = Chem.RWMol()
+    for number, _, _, charge, hydrogens, radicals, _, aromatic, _ in x.tolist():
+        atom = Chem.Atom(number + 1)
+        atom.SetFormalCharge(charge - 5)
+        atom.SetNumExplicitHs(hydrogens)
+        atom.SetNoImplicit(True)
+        atom.SetNumRadicalElectrons(radicals)
+        atom.SetIsAromatic(bool(aromatic))
+        out.AddAtom(atom)
+    for source, target, kind in zip(*edge_index.tolist(), edge_attr[:, 0].tolist(), strict=True):
+        if source < target:
+            out.AddBond(source, target, BONDS[kind])
+    Chem.SanitizeMol(out)
+    return out.GetMol()
+
+
+def _check(clients: int, most: int, what: str) -> None:
+    """Refuse numbers of clients of which some would get nothing."""
+    if not 1 <= clients <= most:
+        raise ValueError(f"--clients must be from 1 to the number of {what}, {most}, got {clients}")
