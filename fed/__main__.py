@@ -53,7 +53,11 @@ def main(command: Command) -> None:
     from fed.grid import run_in_process
     from fed.server_app import app as server
 
-    logging.getLogger("flwr").setLevel(logging.WARNING if command.quiet else logging.INFO)
+    logging.getLogger("flwr").setLevel(logging.ERROR)
+    log = logging.getLogger("fed")
+    log.setLevel(logging.ERROR if command.quiet else logging.INFO)
+    if not log.handlers:
+        log.addHandler(logging.StreamHandler())
     config = command.config()
     names = [part.name for part in parts(config)]
     state = run_in_process(server, client, config.run_config(), config.clients)

@@ -41,7 +41,9 @@ class FedConfig:
     def __post_init__(self) -> None:
         for name, word in (("method", Method), ("partition", Partition)):
             if getattr(self, name) not in get_args(word):
-                raise ValueError(f"--{name} {getattr(self, name)!r} is unknown; choose from {', '.join(get_args(word))}")
+                raise ValueError(
+                    f"--{name} {getattr(self, name)!r} is unknown; choose from {', '.join(get_args(word))}"
+                )
         for name in ("clients", "rounds", "per_class"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")

@@ -15,7 +15,7 @@ from graphdistill.core.randomness import generator
 from graphdistill.datasets import load
 
 SIDE = 16
-"""Pixels of a side that all images are brought to: that of USPS; MNIST loses little, scikit-learn's digits gain none."""
+"""Pixels of a side of all images: that of USPS; MNIST loses little, scikit-learn's digits gain none."""
 Pairs = tuple[Tensor, Tensor]
 """Images ``[n, channels, 16, 16]`` and their classes ``[n]``."""
 
@@ -78,7 +78,9 @@ def parts(config: FedConfig) -> tuple[Part, ...]:
     splits = [{name: _resized(data, name, sets) for name in names} for data in sets]
     labels = [data.name for data in sets]
     if config.partition != "domain":
-        whole = {name: tuple(torch.cat(both) for both in zip(*[s[name] for s in splits], strict=True)) for name in names}
+        whole = {
+            name: tuple(torch.cat(both) for both in zip(*[s[name] for s in splits], strict=True)) for name in names
+        }
         splits, labels = [whole], ["+".join(labels)]  # type: ignore[list-item]
     made = []
     for number, (split, label) in enumerate(zip(splits, labels, strict=True)):

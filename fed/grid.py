@@ -15,7 +15,9 @@ from flwr.serverapp import Grid, ServerApp
 try:
     from flwr.supercore.task_identity import TaskIdentity
 except ImportError as error:  # It is private to Flower, and what a Message asks for who sends it.
-    raise ImportError("--in-process needs flwr 1.41, whose private parts it borrows; pip install flwr==1.41.0") from error
+    raise ImportError(
+        "--in-process needs flwr 1.41, whose private parts it borrows; pip install flwr==1.41.0"
+    ) from error
 
 FAILED = 0
 """Code of the error that stands for an exception in a client."""

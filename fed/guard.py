@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from flwr.app import Error, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
+LOG = logging.getLogger("fed")
 HUGE = 10.0
 """An update longer than this many times the model (and 1) is refused: honest ones are below its length."""
 REFUSED = 1000
@@ -82,6 +84,8 @@ class Guard(Grid):
                 wrong.append(why)
             refused = why and reply.has_content()
             out.append(Message(Error(REFUSED, why), reply_to=asked[node]) if refused else reply)
+        for line in wrong:
+            LOG.warning(line)
         self.refused += wrong
         if not any(reply.has_content() for reply in out):
             raise RuntimeError(f"all {len(sent)} clients failed: {'; '.join(wrong) or 'no reply came in time'}")

@@ -49,7 +49,9 @@ def report_of(config: FedConfig, names: list[str], state: RecordDict) -> Report:
         *outcome["refused"],
     ]
     if config.virtual:
-        notes.append("Virtual data alone is no guarantee of privacy: the model that is sent can still tell of real data.")
+        notes.append(
+            "Virtual data alone is no guarantee of privacy: the model that is sent can still tell of real data."
+        )
     facts = {"config": asdict(config), **outcome, "peak_memory": peak_memory()}
     title = f"{config.method} on {config.dataset}, {config.clients} clients"
     return Report(title=title, metric="accuracy", rows=tuple(rows), facts=facts, notes=tuple(notes), entries="images")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 
@@ -14,6 +15,7 @@ from fed.data import Pairs
 from fed.task import pseudo_gradient
 from graphdistill.core.convnet import ConvNet
 
+LOG = logging.getLogger("fed")
 EVERY = 5
 """Rounds between those in which clients refresh and after which the server matches (FedLGD's value)."""
 
@@ -25,21 +27,19 @@ class Federation(FedAvg):
 
     Args:
         nodes: how many clients there are.
-        tell: hears of every round: its number, loss and validation accuracy by client.
 
     Attributes:
         best: validation accuracy, number of rounds before it, and the model.
         history: a line for each round.
     """
 
-    def __init__(self, nodes: int, tell: Callable[[int, dict[int, float], float], None] | None = None):
+    def __init__(self, nodes: int):
         super().__init__(
             fraction_evaluate=0.0,
             min_train_nodes=nodes,
             min_available_nodes=nodes,
             train_metrics_aggr_fn=self._note,
         )
-        self.tell = tell
         self.round = 0
         self.sent: ArrayRecord | None = None
         self.best: tuple[float, int, ArrayRecord | None] = (-1.0, 0, None)
@@ -73,8 +73,8 @@ class Federation(FedAvg):
         assert self.sent is not None
         self.look(valid, self.sent, self.round - 1)
         self.history.append({"round": self.round, "loss": loss, "valid before": valid})
-        if self.tell is not None:
-            self.tell(self.round, valid, loss)
+        by_client = ", ".join(f"{client}: {value:.3f}" for client, value in valid.items())
+        LOG.info("round %d: loss %.3f; validation before it by client %s", self.round, loss, by_client)
         return MetricRecord({"loss": loss, "valid": sum(valid.values()) / len(valid)})
 
 
@@ -88,18 +88,11 @@ class FedLGD(Federation):
         nodes: how many clients there are.
         net: a network to hold models in.
         images: global virtual images to begin with.
-        tell: as of :class:`Federation`.
     """
 
-    def __init__(
-        self,
-        nodes: int,
-        net: Callable[[ArrayRecord], ConvNet],
-        images: Pairs,
-        tell: Callable[[int, dict[int, float], float], None] | None = None,
-    ):
-        super().__init__(nodes, tell)
-        self.net, self.images, self.matched = net, images, False
+    def __init__(self, nodes: int, net: Callable[[ArrayRecord], ConvNet], images: Pairs):
+        super().__init__(nodes)
+        self.net, self.images = net, images
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid

@@ -20,8 +20,8 @@ from graphdistill.core.randomness import generator, scoped
 
 BATCH = 32
 """Images of a step (FedLGD's value)."""
-RATE = 0.01
-"""Step size of plain SGD (FedLGD's value)."""
+RATE = 0.05
+"""Step size of plain SGD. FedLGD has 0.01; on validation of digits 0.05 is better by 12 points, for every method."""
 PROXIMAL = 0.01
 """FedProx's weight mu, from the middle of the paper's list."""
 CONTRAST = 1.0
