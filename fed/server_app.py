@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from typing import Any
 
@@ -26,6 +27,9 @@ def main(grid: Grid, context: Context) -> None:
     """Run the federation; what came of it is in ``context.state``."""
     config = FedConfig.of(context.run_config)
     outcome, images = federate(Guard(grid), config)
+    tests = ", ".join(f"{client}: {value:.3f}" for client, value in outcome["test"].items())
+    # By Flower's logger, which is what `flwr run --stream` shows.
+    logging.getLogger("flwr").info("Test accuracy by client, of round %d: %s", outcome["chosen round"], tests)
     context.state["outcome"] = ConfigRecord({"json": json.dumps(outcome)})
     if images is not None:
         context.state["global"] = ArrayRecord({"x": images[0], "y": images[1]})

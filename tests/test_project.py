@@ -2,11 +2,13 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import graphdistill
+from fed.config import FedConfig
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "graphdistill"
@@ -139,6 +141,16 @@ def test_the_changelog_tells_of_this_version():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     versions = re.findall(r"^## \[(\d[^]]*)\]", text, flags=re.MULTILINE)
     assert versions[0] == graphdistill.__version__
+
+
+def test_the_version_is_the_same_in_both_places():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["version"] == graphdistill.__version__
+
+
+def test_flowers_settings_are_the_defaults_of_fed():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["flwr"]["app"]["config"] == FedConfig().run_config()
 
 
 def test_pins_cover_what_is_depended_on():
