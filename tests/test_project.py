@@ -2,15 +2,18 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import graphdistill
+from fed.config import FedConfig
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "graphdistill"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+FED = sorted((ROOT / "fed").rglob("*.py"))
 ROOMS = sorted({p.parent.name for p in PACKAGE.glob("*/*.py")})
 METHODS = [room for room in ROOMS if room not in ("core", "datasets", "bench")]
 PYTHON = sorted(p for top in ("graphdistill", "fed", "examples", "tests") for p in (ROOT / top).rglob("*.py"))
@@ -85,16 +88,31 @@ def test_imports_run_one_way(path):
     assert forbidden(folders[0] if folders else "", names) == set()
 
 
+FLOWERLESS = ("config", "data", "task", "virtual")
+"""Modules of ``fed`` that know nothing of Flower."""
+
+
+@pytest.mark.parametrize("path", FED, ids=name)
+def test_fed_stands_on_what_it_may(path):
+    names = imported(path.read_text(encoding="utf-8"), "fed")
+    may = {"core", "datasets", "condense", "mirage"}
+    assert {n for n in names if n.startswith("graphdistill.") and n.split(".")[1] not in may} == set()
+    assert {n for n in names if n.split(".")[0] in ("tests", "examples")} == set()
+    if path.stem in FLOWERLESS:
+        assert {n for n in names if n.split(".")[0] == "flwr"} == set()
+
+
 def mirrors(path):
     """The test files that a module may have, of which one has to be there."""
-    inside = path.relative_to(PACKAGE)
+    inside = path.relative_to(PACKAGE if path.is_relative_to(PACKAGE) else ROOT)
     stems = ["command", "main"] if path.stem == "__main__" else [path.stem.strip("_")]
     return [ROOT / "tests" / inside.parent / f"test_{stem}.py" for stem in stems]
 
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in MODULES if p.stem != "__init__" and p.relative_to(PACKAGE).parts[0] in ("core", *METHODS)],
+    [p for p in MODULES if p.stem != "__init__" and p.relative_to(PACKAGE).parts[0] in ("core", *METHODS)]
+    + [p for p in FED if p.stem != "__init__"],
     ids=name,
 )
 def test_every_module_has_its_tests(path):
@@ -102,7 +120,7 @@ def test_every_module_has_its_tests(path):
     assert any(p.is_file() for p in choices), f"{name(path)} wants {' or '.join(map(name, choices))}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
+@pytest.mark.parametrize("path", MODULES + FED, ids=name)
 def test_nothing_prints_at_import(path):
     outside = [n for n in ast.parse(path.read_text(encoding="utf-8")).body if not isinstance(n, ast.FunctionDef)]
     calls = [n for top in outside for n in ast.walk(top) if isinstance(n, ast.Call)]
@@ -123,6 +141,16 @@ def test_the_changelog_tells_of_this_version():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     versions = re.findall(r"^## \[(\d[^]]*)\]", text, flags=re.MULTILINE)
     assert versions[0] == graphdistill.__version__
+
+
+def test_the_version_is_the_same_in_both_places():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["version"] == graphdistill.__version__
+
+
+def test_flowers_settings_are_the_defaults_of_fed():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["flwr"]["app"]["config"] == FedConfig().run_config()
 
 
 def test_pins_cover_what_is_depended_on():

@@ -1,0 +1,134 @@
+"""A grid that looks at what comes back: counts bytes, refuses bad replies by name, stops where every client failed."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from flwr.app import Error, Message, MessageType, RecordDict
+from flwr.serverapp import Grid
+
+LOG = logging.getLogger("fed")
+HUGE = 10.0
+"""An update longer than this many times the model (and 1) is refused: honest ones are below its length."""
+REFUSED = 1000
+"""Code of the error that stands for a refused reply."""
+
+
+class Guard(Grid):
+    """Passes messages on to another grid.
+
+    Args:
+        grid: the grid that carries messages.
+
+    Attributes:
+        up, down: bytes of all records that clients sent and got.
+        refused: what was wrong, a line each.
+    """
+
+    def __init__(self, grid: Grid):
+        self.grid = grid
+        self.up = self.down = 0
+        self.refused: list[str] = []
+
+    def set_run(self, run: Any) -> None:
+        """Pass on."""
+        self.grid.set_run(run)
+
+    @property
+    def run(self) -> Any:
+        """Of the other grid."""
+        return self.grid.run
+
+    def create_message(self, *args: Any, **kwargs: Any) -> Message:
+        """Pass on."""
+        return self.grid.create_message(*args, **kwargs)
+
+    def get_node_ids(self) -> Iterable[int]:
+        """In order, for sums to be the same in every run."""
+        return sorted(self.grid.get_node_ids())
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        """Pass on."""
+        return self.grid.push_messages(messages)
+
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        """Pass on."""
+        return self.grid.pull_messages(message_ids)
+
+    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
+        """Send, receive, check; replies come in the order of their nodes, refused ones as errors.
+
+        Raises:
+            RuntimeError: no client answered as it should; the message has the reasons.
+        """
+        sent = list(messages)
+        if not sent:
+            return []
+        self.down += sum(_bytes(message.content) for message in sent)
+        asked = {message.metadata.dst_node_id: message for message in sent}
+        replies = sorted(self.grid.send_and_receive(sent, timeout=timeout), key=lambda m: m.metadata.src_node_id)
+        out, wrong = [], []
+        for reply in replies:
+            node = reply.metadata.src_node_id
+            if reply.has_error():
+                why = f"node {node} failed: {_last_line(reply.error.reason)}"
+            else:
+                self.up += _bytes(reply.content)
+                problem = fault(asked[node].content, reply.content, reply.metadata.message_type)
+                why = f"node {node} was refused: {problem}" if problem else ""
+            if why:
+                wrong.append(why)
+            refused = why and reply.has_content()
+            out.append(Message(Error(REFUSED, why), reply_to=asked[node]) if refused else reply)
+        for line in wrong:
+            LOG.warning(line)
+        self.refused += wrong
+        if not any(reply.has_content() for reply in out):
+            raise RuntimeError(f"all {len(sent)} clients failed: {'; '.join(wrong) or 'no reply came in time'}")
+        return out
+
+
+def fault(sent: RecordDict, got: RecordDict, kind: str) -> str:
+    """What is wrong with a reply, or nothing.
+
+    Args:
+        sent: content of the message that it answers.
+        got: its content.
+        kind: type of the message.
+    """
+    numbers = [value for record in got.metric_records.values() for value in record.values()]
+    if any(isinstance(value, list) or not math.isfinite(value) for value in numbers):
+        return "a metric is NaN or infinite"
+    if len(got.metric_records) != 1:
+        return f"{len(got.metric_records)} metric records, wanted 1"
+    if kind != MessageType.TRAIN:
+        return f"{len(got.array_records)} array records, wanted none" if got.array_records else ""
+    if len(got.array_records) != 1:
+        return f"{len(got.array_records)} array records, wanted 1"
+    metrics = next(iter(got.metric_records.values()))
+    if not float(str(metrics.get("num-examples", 0))) > 0:
+        return "num-examples is absent or not above 0"
+    before = sent.array_records["arrays"].to_torch_state_dict()
+    after = next(iter(got.array_records.values())).to_torch_state_dict()
+    if before.keys() != after.keys():
+        return f"arrays are {', '.join(after)}, wanted {', '.join(before)}"
+    for name, value in after.items():
+        if value.shape != before[name].shape:
+            return f"{name} has shape {tuple(value.shape)}, wanted {tuple(before[name].shape)}"
+        if not bool(torch.isfinite(value).all()):
+            return f"{name} holds NaN or infinite values"
+    length = math.hypot(*[float((after[name] - before[name]).norm()) for name in before])
+    limit = HUGE * max(1.0, math.hypot(*[float(value.norm()) for value in before.values()]))
+    return f"the update's length {length:.3g} is above {limit:.3g}" if length > limit else ""
+
+
+def _bytes(content: RecordDict) -> int:
+    return sum(record.count_bytes() for record in content.values())
+
+
+def _last_line(reason: str | None) -> str:
+    return (reason or "no reason given").strip().splitlines()[-1]

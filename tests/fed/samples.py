@@ -1,0 +1,29 @@
+"""Small federations: random images of few classes in place of data sets."""
+
+import torch
+
+from fed import client_app, data, virtual
+from fed.config import FedConfig
+
+
+def part(seed, classes=(0, 1, 2), count=12, num_classes=3, name="own"):
+    """Images whose class is the place of a bright bar, with noise."""
+    draws = torch.Generator().manual_seed(seed)
+
+    def split(size):
+        y = torch.tensor(classes).repeat(size)[:size]
+        x = 0.2 * torch.rand(size, 1, 8, 8, generator=draws)
+        x[torch.arange(size), 0, 2 * y] += 0.8
+        return x, y
+
+    return data.Part(name, split(count), split(6), split(6), num_classes)
+
+
+def federation(monkeypatch, parts, **options):
+    """A config whose clients hold ``parts``, with few steps of matching."""
+    monkeypatch.setattr(client_app, "parts", lambda config: tuple(parts))
+    for name in ("WARM_UP", "REFRESH", "MATCH"):
+        monkeypatch.setattr(virtual, name, 2)
+    monkeypatch.setattr(virtual.warm_up, "__defaults__", (2,))
+    monkeypatch.setattr(virtual.match_gradient, "__defaults__", (2, 0))
+    return FedConfig(**{"clients": len(parts), "per_class": 2, "rounds": 3, **options})

@@ -1,0 +1,56 @@
+import json
+
+import pytest
+import torch
+
+from fed import client_app, grid
+from fed.grid import run_in_process
+from fed.server_app import app as server
+from tests.fed.samples import federation, part
+
+
+def runs(monkeypatch, config):
+    """State of each client after a run, and what its training was given."""
+    grids, given = [], []
+    keep, fit = grid.LocalGrid, client_app.train
+
+    class Kept(keep):
+        def __init__(self, *args):
+            super().__init__(*args)
+            grids.append(self)
+
+    monkeypatch.setattr(grid, "LocalGrid", Kept)
+    monkeypatch.setattr(client_app, "train", lambda *a: given.append(a) or fit(*a))
+    state = run_in_process(server, client_app.app, config.run_config(), config.clients)
+    return list(grids[0].contexts.values()), given, json.loads(state.config_records["outcome"]["json"])
+
+
+@pytest.mark.parametrize(("method", "count"), [("fedavg", 12), ("fedprox", 12), ("fedavg-subset", 12), ("fedlgd", 12)])
+def test_methods_take_as_many_images_as_they_should(method, count, monkeypatch):
+    _, given, _ = runs(monkeypatch, federation(monkeypatch, [part(0)], method=method))
+    assert [args[2] for args in given] == [count] * 3
+
+
+def test_virtual_images_stay_and_are_refreshed_when_told(monkeypatch):
+    config = federation(monkeypatch, [part(0)], method="fedlgd", rounds=7)
+    contexts, given, _ = runs(monkeypatch, config)
+    x = [args[1][0][:6] for args in given]
+    assert all(torch.equal(x[0], other) for other in x[1:5])
+    assert not torch.equal(x[4], x[5])
+    assert torch.equal(x[5], x[6])
+    assert torch.equal(contexts[0].state.array_records["virtual"].to_torch_state_dict()["x"], x[6])
+
+
+def test_global_images_join_once_they_were_matched(monkeypatch):
+    config = federation(monkeypatch, [part(0), part(1)], method="fedlgd", rounds=7)
+    contexts, given, _ = runs(monkeypatch, config)
+    assert [len(args[1][1]) for args in given[::2]] == [6] + [12] * 6
+    assert [args[4].contrast > 0 for args in given[::2]] == [False, True, True, True, True, False, True]
+    kept = [c.state.array_records["global"].to_torch_state_dict()["x"] for c in contexts]
+    assert torch.equal(*kept)
+
+
+def test_a_node_too_many_says_so(monkeypatch):
+    config = federation(monkeypatch, [part(0)], method="fedavg", clients=2)
+    _, _, told = runs(monkeypatch, config)
+    assert "node 2 failed: ValueError: partition-id 1 is beyond --clients 1" in told["refused"][0]

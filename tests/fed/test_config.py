@@ -1,0 +1,30 @@
+import pytest
+
+from fed.config import FedConfig
+
+
+def test_the_run_config_says_all_of_it():
+    config = FedConfig(method="fedprox", clients=4, alpha=0.1, per_class=2, root="here", seed=3)
+    assert FedConfig.of(config.run_config()) == config
+
+
+def test_what_is_not_named_has_its_default():
+    assert FedConfig.of({}) == FedConfig()
+    assert FedConfig.of({"alpha": 2, "unknown": 1}).alpha == 2.0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"method": "fedmagic"}, "--method 'fedmagic' is unknown; choose from fedavg, "),
+        ({"partition": "x"}, "--partition 'x' is unknown"),
+        ({"per_class": 0}, "--per-class must be 1 or more, got 0"),
+        ({"clients": 0}, "--clients must be"),
+        ({"rounds": 0}, "--rounds must be"),
+        ({"alpha": 0.0}, "--alpha must be above 0"),
+        ({"seed": -1}, "--seed must be 0 or more"),
+    ],
+)
+def test_what_cannot_be_is_refused(options, said):
+    with pytest.raises(ValueError, match=said):
+        FedConfig(**options)

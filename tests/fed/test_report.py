@@ -1,0 +1,18 @@
+import json
+
+from flwr.app import ConfigRecord, RecordDict
+
+from fed.config import FedConfig
+from fed.report import report_of
+
+
+def test_clients_are_columns_and_bytes_are_told():
+    seconds = {"local training": 1.0, "virtual data of clients": 2.0, "virtual data of the server": 3.0}
+    told = {"test": {"0": 0.5, "1": 1.0}, "valid": 0.7, "chosen round": 2, "refused": ["node 3 failed: why"]}
+    told |= {"bytes up": 1234, "bytes down": 5678, "seconds by phase": seconds}
+    state = RecordDict({"outcome": ConfigRecord({"json": json.dumps(told)})})
+    report = report_of(FedConfig(method="fedavg-virtual"), ["a", "b"], state)
+    assert [(row.network, row.mean, row.distill_seconds) for row in report.rows] == [("a", 0.5, 5.0), ("b", 1.0, 5.0)]
+    notes = " ".join(report.notes)
+    for words in ("1,234 up, 5,678 down", "round 2", "node 3 failed: why", "no guarantee of privacy"):
+        assert words in notes

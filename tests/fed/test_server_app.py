@@ -1,0 +1,131 @@
+import copy
+import json
+
+import pytest
+import torch
+from flwr.app import Message
+
+from fed import client_app, grid
+from fed.grid import run_in_process
+from fed.server_app import app as server
+from tests.fed.samples import federation, part
+
+METHODS = ("fedavg", "fedavg-subset", "fedavg-virtual", "fedprox", "fedlgd")
+
+
+def run(config, client=client_app.app):
+    return run_in_process(server, client, config.run_config(), config.clients)
+
+
+def outcome(state):
+    return json.loads(state.config_records["outcome"]["json"])
+
+
+def settled(told):
+    """Without seconds, and bytes, which count the digits of seconds."""
+    return {k: v for k, v in told.items() if "seconds" not in k and "bytes" not in k}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_seed_gives_the_same(method, monkeypatch):
+    config = federation(monkeypatch, [part(0), part(1)], method=method)
+    first, second = run(config), run(config)
+    assert settled(outcome(first)) == settled(outcome(second))
+    assert outcome(first)["test"].keys() == {"0", "1"}
+    assert len(outcome(first)["history"]) == 3
+    if method == "fedlgd":
+        assert torch.equal(*[s.array_records["global"].to_torch_state_dict()["x"] for s in (first, second)])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "parts",
+    [[part(0)], [part(0, classes=(0, 2)), part(1, classes=(1,), count=5), part(2, count=40)]],
+    ids=["one client", "missing classes and unequal sizes"],
+)
+def test_odd_federations_work(method, parts, monkeypatch):
+    told = outcome(run(federation(monkeypatch, parts, method=method)))
+    assert len(told["test"]) == len(parts)
+    assert told["refused"] == []
+
+
+def failing(when, how):
+    """The app, but training does what it should not at client 1 when ``when(round)``."""
+    app = copy.copy(client_app.app)
+
+    def call(message, context):
+        config = message.content.config_records.get("config", {})
+        if context.node_config["partition-id"] in how and when(config.get("server-round", 0)):
+            return how[context.node_config["partition-id"]](app(message, context))
+        return app(message, context)
+
+    return call
+
+
+def broken(reply):
+    raise OSError("out of memory")
+
+
+def nan(reply):
+    reply.content["arrays"] = type(reply.content["arrays"])(
+        {k: v * torch.nan for k, v in reply.content["arrays"].to_torch_state_dict().items()}
+    )
+    return reply
+
+
+def test_a_round_goes_on_without_those_that_fail(monkeypatch):
+    config = federation(monkeypatch, [part(0), part(1), part(2)], method="fedlgd")
+    told = outcome(run(config, failing(lambda number: number == 2, {1: broken, 2: nan})))
+    assert told["refused"][0] == "node 2 failed: OSError: out of memory"
+    assert told["refused"][1].startswith("node 3 was refused: blocks.0.0.weight holds NaN")
+    assert [len(line["valid before"]) for line in told["history"]] == [3, 1, 3]
+
+
+def test_if_all_fail_the_run_stops(monkeypatch):
+    config = federation(monkeypatch, [part(0), part(1)], method="fedavg")
+    with pytest.raises(RuntimeError, match="all 2 clients failed: node 1 failed: OSError: out of memory; node 2"):
+        run(config, failing(lambda number: number == 2, {0: broken, 1: broken}))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_message_holds_data_of_a_client(method, monkeypatch):
+    parts, seen, grids = [part(0), part(1)], [], []
+    config = federation(monkeypatch, parts, method=method)
+
+    class Wire(grid.LocalGrid):
+        def __init__(self, *args):
+            super().__init__(*args)
+            grids.append(self)
+
+        def _answer(self, message: Message):
+            reply = super()._answer(message)
+            seen.extend([message, reply])
+            return reply
+
+    monkeypatch.setattr(grid, "LocalGrid", Wire)
+    run(config)
+    images = torch.cat([getattr(p, s)[0] for p in parts for s in ("train", "valid", "test")])
+    kept = [c.state.array_records.get("virtual") for c in grids[0].contexts.values()]
+    private = torch.cat([images, *[k.to_torch_state_dict()["x"] for k in kept if k is not None]]).flatten(1)
+    assert (len(private) > len(images)) == config.virtual
+    for message in seen:
+        assert not message.has_error()
+        for name, record in message.content.array_records.items():
+            for value in record.to_torch_state_dict().values():
+                if value.numel() >= private.shape[1] and value.dim() > 1 and value[0].numel() == private.shape[1]:
+                    assert torch.cdist(value.flatten(1), private).min() > 1e-3, name
+        for name, record in message.content.metric_records.items():
+            assert name == "metrics"
+            assert all(isinstance(value, int | float) for value in record.values())
+    uploads = [m for m in seen if m.metadata.dst_node_id == 0]
+    assert {k for m in uploads for k in m.content.array_records} == {"arrays"}
+    shapes = {
+        tuple(v.shape)
+        for m in uploads
+        for r in m.content.array_records.values()
+        for v in r.to_torch_state_dict().values()
+    }
+    assert shapes == {tuple(v.shape) for v in client_app.network((1, 8, 8), 3, 0).state_dict().values()}
+    allowed = {"num-examples", "client", "loss", "valid", "accuracy", "seconds", "refresh-seconds", "kept"}
+    allowed |= {"channels", "height", "width", "classes"}
+    assert {k for m in uploads for r in m.content.metric_records.values() for k in r} <= allowed

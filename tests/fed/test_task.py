@@ -1,0 +1,79 @@
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from fed.task import Terms, accuracy, contrastive, network, pseudo_gradient, train
+from tests.fed.samples import part
+
+
+def naive(z, y, t):
+    z = [v / v.norm() for v in z]
+    losses = []
+    for i in range(len(z)):
+        mates = [p for p in range(len(z)) if p != i and y[p] == y[i]]
+        if mates:
+            below = sum(torch.exp(z[i] @ z[a] / t) for a in range(len(z)) if a != i)
+            losses.append(-sum(torch.log(torch.exp(z[i] @ z[p] / t) / below) for p in mates) / len(mates))
+    return sum(losses) / len(losses)
+
+
+def test_the_contrastive_loss_is_that_of_the_equation():
+    draws = torch.Generator().manual_seed(0)
+    z, y = torch.randn(7, 4, generator=draws), torch.tensor([0, 1, 0, 2, 1, 0, 3])
+    torch.testing.assert_close(contrastive(z, y, 0.5), naive(z, y, 0.5))
+
+
+def test_without_mates_there_is_nothing_to_contrast():
+    assert contrastive(torch.randn(2, 3), torch.tensor([0, 1])).item() == 0
+
+
+def test_training_learns():
+    own, net = part(0, count=30), network((1, 8, 8), 3, 0)
+    train(net, own.train, 600, 0, rate=0.1)
+    assert accuracy(net, own.test) == 1.0
+
+
+def test_one_step_gives_its_gradient_back():
+    own, net = part(0), network((1, 8, 8), 3, 0)
+    old = copy.deepcopy(net)
+    loss = train(net, own.train, 12, 0)
+    wanted = F.cross_entropy(old(own.train[0]), own.train[1])
+    assert loss == pytest.approx(wanted.item(), abs=1e-5)
+    for ours, theirs in zip(
+        pseudo_gradient(old, net), torch.autograd.grad(wanted, list(old.parameters())), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-3)
+
+
+def test_the_proximal_term_holds_weights_back():
+    own, moved = part(0), []
+    for weight in (0.0, 5.0):
+        net = network((1, 8, 8), 3, 0)
+        old = copy.deepcopy(net)
+        train(net, own.train, 240, 0, Terms(proximal=weight))
+        moved.append(sum(float(g.square().sum()) for g in pseudo_gradient(old, net)))
+    assert moved[1] < 0.5 * moved[0]
+
+
+def test_anchors_change_what_is_learnt_and_only_with_a_weight():
+    own, weights = part(0), []
+    for terms in (Terms(), Terms(contrast=0.0, anchors=own.valid), Terms(contrast=1.0, anchors=own.valid)):
+        net = network((1, 8, 8), 3, 0)
+        train(net, own.train, 12, 0, terms)
+        weights.append(net.head.weight.detach())
+    assert torch.equal(weights[0], weights[1])
+    blocks = network((1, 8, 8), 3, 0)
+    train(blocks, own.train, 24, 0, Terms(contrast=1.0, anchors=own.valid))
+    assert not torch.equal(blocks.head.weight, weights[0])
+
+
+def test_images_come_again_only_once_all_were_taken():
+    own, net = part(0, count=5), network((1, 8, 8), 3, 0)
+    seen = []
+    net.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    train(net, own.train, 13, 0)
+    rows = torch.cat(seen).flatten(1)
+    assert len(rows) == 13
+    assert len(rows[:5].unique(dim=0)) == len(rows[5:10].unique(dim=0)) == 5
