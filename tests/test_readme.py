@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fed import __main__ as fed
 from graphdistill.condense import __main__ as condense
 from graphdistill.core import cli
 from graphdistill.mirage import __main__ as mirage
@@ -16,11 +17,11 @@ from graphdistill.vqgraph import __main__ as vqgraph
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^python -m graphdistill\.(mirage|vqgraph|condense) (.*)$", README, flags=re.MULTILINE)
+COMMANDS = re.findall(r"^python -m (?:graphdistill\.)?(mirage|vqgraph|condense|fed) (.*)$", README, flags=re.MULTILINE)
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
-ROOMS = {"condense": condense, "mirage": mirage, "vqgraph": vqgraph}
+ROOMS = {"condense": condense, "fed": fed, "mirage": mirage, "vqgraph": vqgraph}
 STUDENT = ("card.json", "codes.safetensors", "student.safetensors")
 
 
@@ -52,6 +53,7 @@ def test_the_readme_has_commands():
     assert len([1 for method, _ in COMMANDS if method == "mirage"]) >= 5
     assert len([1 for method, _ in COMMANDS if method == "vqgraph"]) >= 4
     assert len([1 for method, _ in COMMANDS if method == "condense"]) >= 4
+    assert len([1 for method, _ in COMMANDS if method == "fed"]) >= 1
 
 
 @pytest.mark.parametrize(("method", "words"), COMMANDS)
