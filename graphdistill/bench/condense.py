@@ -140,10 +140,9 @@ def _show(title: str, rows: list[Row], full: Row) -> None:
 
 
 def units(bench: Bench) -> None:
-    """Why one step size fails on bags of words: steps of one size for all columns beside steps in their deviations.
+    """Step sizes on nodes, in deviations: those of each column beside one size for all, their root mean square.
 
-    Both begin with the same means of groups and go equally far in all (the one size is the root mean square of the
-    deviations); what came out last is judged, not what validation would have chosen.
+    Both begin with the same means of groups; what came out last is judged, not what validation would have chosen.
     """
     table = Table(title="steps of Adam, test accuracy of the last set", title_justify="left")
     for column in ("data", "method", "step size", "one size for all columns", "in deviations of each column"):

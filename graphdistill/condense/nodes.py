@@ -69,9 +69,9 @@ class LearnableNodes(LearnableSet):
 
     .. math:: x_{ij} = x^0_{ij} + \sigma_j z_{ij}
 
-    and a step is taken on z. An optimiser like Adam moves every column by the same amount. In a bag of words most
-    columns are nearly always zero, and what is a small step for a common word drowns the rare ones in noise: that is
-    why one step size works on one graph and fails on the next. A column that never changes is not learnt.
+    and a step is taken on z, so a step size means the same on every graph. Were it taken on x, Adam's 0.0001 would be
+    0.03 deviations of Cora's propagated features (root mean square over columns) and 0.07 of CiteSeer's: what serves the one
+    is too far on the other. A column that never changes is not learnt.
 
     Args:
         x: first features, float ``[n, F]``.

@@ -22,7 +22,7 @@ def recipe(setting: Setting) -> Recipe:
 
     The paper trains each network between matches; here it is fresh in every step, as in DM, and all training nodes are
     in each step (a graph has few labels). 100 steps of Adam by a hundredth of each feature's deviation: on validation
-    of cora and citeseer as good as three hundredths, where a tenth loses. The means of groups that it begins with match
+    of cora and citeseer as good as three hundredths; a tenth loses. The means of groups that it begins with match
     the class means of features already, so there is little for it to gain on them.
     """
     return Recipe(objective=MomentMatch(1 << 30), schedule=Schedule(), steps=100, lr=0.01, optimizer="adam")
