@@ -70,8 +70,8 @@ class LearnableNodes(LearnableSet):
     .. math:: x_{ij} = x^0_{ij} + \sigma_j z_{ij}
 
     and a step is taken on z, so a step size means the same on every graph. Were it taken on x, Adam's 0.0001 would be
-    0.03 deviations of Cora's propagated features (root mean square over columns) and 0.07 of CiteSeer's: what serves the one
-    is too far on the other. A column that never changes is not learnt.
+    0.03 deviations of Cora's propagated features (root mean square over columns) and 0.07 of CiteSeer's: what serves
+    the one is too far on the other. A column that never changes is not learnt.
 
     Args:
         x: first features, float ``[n, F]``.
