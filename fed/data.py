@@ -89,7 +89,7 @@ def parts(config: FedConfig) -> tuple[Part, ...]:
             continue
         rows = {}
         for name in names:
-            draws = generator(config.seed, "parts", label, "test" if name == "test" else name)
+            draws = generator(config.seed, "parts", label, name)
             shares = None
             if config.partition == "dirichlet":
                 # The same shares in all three splits: a client is tested on what it holds.

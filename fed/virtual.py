@@ -22,14 +22,12 @@ from graphdistill.condense.augment import Augment
 from graphdistill.condense.descent import Descent
 from graphdistill.condense.images import RealImages
 from graphdistill.condense.learnable import LearnableSet
-from graphdistill.condense.methods.dm import MomentMatch
+from graphdistill.condense.methods.dm import RATE, MomentMatch
 from graphdistill.condense.objective import Objective, Recipe, Step, gradient, row_distance
 from graphdistill.core.randomness import generator, scoped
 
 WARM_UP, REFRESH, MATCH = 100, 20, 40
 """Steps: the paper's code has 10000, 100 and 500; these keep a client's first round below half a minute on one core."""
-RATE = 0.1
-"""Step size of DM for one image a class; it grows with them, as in :func:`graphdistill.condense.methods.dm.recipe`."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ def match_means(real: Pairs, virtual: Pairs, networks: Callable[[int], Any], ste
     return small.x.detach(), virtual[1]
 
 
-def match_gradient(net: nn.Module, wanted: list[Tensor], virtual: Pairs, steps: int = MATCH, seed: int = 0) -> Pairs:
+def match_gradient(net: nn.Module, wanted: list[Tensor], virtual: Pairs, steps: int = MATCH) -> Pairs:
     """The server's virtual images after gradient matching; the network is only read.
 
     Args:
@@ -107,10 +105,10 @@ def match_gradient(net: nn.Module, wanted: list[Tensor], virtual: Pairs, steps: 
         wanted: pseudo-gradient of the round in each of its parameters; those of one dimension do not count.
         virtual: images and classes to begin with.
         steps: how many.
-        seed: of the draws, of which there are none today.
     """
     small = LearnableSet(*virtual)
-    _learn(small, None, GradientTarget(wanted), lambda step: net, steps, len(virtual[1]) / 100, seed, Augment(()))
+    # Nothing is drawn, so any seed does.
+    _learn(small, None, GradientTarget(wanted), lambda step: net, steps, len(virtual[1]) / 100, 0, Augment(()))
     return small.x.detach(), virtual[1]
 
 

@@ -83,9 +83,9 @@ def compare(bench: Bench, name: str, per_class: int) -> None:
     data: Any = load(name, bench.root)
     protocol = protocol_of(data, bench.networks)
     full = train_rows(protocol, "all the data", [protocol.full()])
-    rows: list[Row] = []
+    rows, kind = list[Row](), real_of(protocol).KIND
     for method in bench.methods or methods.names():
-        if real_of(protocol).KIND not in methods.find(method).FOR:
+        if kind not in methods.find(method).FOR:
             continue
         config = CondenseConfig(method=method, per_class=per_class)
         try:

@@ -196,7 +196,8 @@ def distill(
             loss = recipe.objective.accumulate(Step(small, real, net, recipe.augment, draws, done, step))
             descent.step(done)
             small.clip()
-            descent.settle()
+            if recipe.average:
+                descent.settle()
             if not (math.isfinite(loss) and all(bool(p.isfinite().all()) for p in small.parameters().values())):
                 if checkpoint is not None:
                     write_checkpoint(checkpoint, state.slower())

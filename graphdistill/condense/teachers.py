@@ -23,8 +23,7 @@ def teach(setting: Setting, count: int = 1, share: float = 1.0) -> list[nn.Modul
 
     Example:
         >>> from graphdistill import datasets
-        >>> from graphdistill.condense.kinds import protocol_of
-        >>> from graphdistill.condense.kinds import real_of
+        >>> from graphdistill.condense.kinds import protocol_of, real_of
         >>> protocol = protocol_of(datasets.load("digits"))
         >>> (net,) = teach(Setting(real_of(protocol), 1, protocol), share=0.1)
         >>> protocol.score(net, "valid") > 0.5

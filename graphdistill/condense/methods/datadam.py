@@ -10,24 +10,25 @@ r"""DataDAM, attention matching: where random networks look, layer by layer, and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from graphdistill.condense.augment import Augment
-from graphdistill.condense.objective import Recipe, Setting, Step
+from graphdistill.condense.methods.dm import MomentMatch
+from graphdistill.condense.objective import Recipe, Setting
 from graphdistill.condense.real import Kind
 from graphdistill.condense.schedule import Schedule
-from graphdistill.core.fit import chunks
-from graphdistill.core.scatter import class_moments
+from graphdistill.core.fit import Inputs
 
 PAPER = "Sajedi et al., ICCV 2023, https://arxiv.org/abs/2310.00093"
 FOR: tuple[Kind, ...] = ("images",)
 
 
 @dataclass(frozen=True)
-class AttentionMatch:
+class AttentionMatch(MomentMatch):
     """Squared distance of class means of attention maps and of embeddings.
 
     Attributes:
@@ -36,24 +37,12 @@ class AttentionMatch:
         embeddings: weight of the embeddings' distance.
     """
 
-    batch: int = 64
     power: float = 1.0
     embeddings: float = 0.01
 
-    def accumulate(self, step: Step) -> float:
-        """One forward pass of real images, one pass to and fro of the set, for all classes at once."""
-        view, classes = step.view(), step.real.num_classes
-        x, y = step.real.draw(self.batch, step.generator)
-        with torch.no_grad():
-            parts = [self._compared(step.net.features(part)) for part in chunks(view(x))]
-            wanted = class_moments(torch.cat(parts), y, classes).mean
-        ours = self._compared(step.net.features(view(step.small.inputs())))
-        loss = (class_moments(ours, step.small.y, classes).mean - wanted).square().sum()
-        return step.small.backward(loss)
-
-    def _compared(self, features: list[Tensor]) -> Tensor:
+    def compared(self, net: Any, x: Inputs) -> Tensor:
         """Attention maps and weighted embedding side by side: distances of rows are the sum of both terms."""
-        *layers, last = features
+        *layers, last = net.features(x)
         maps = [attention(layer, self.power) for layer in layers]
         return torch.cat([*maps, self.embeddings**0.5 * last.flatten(1)], dim=1)
 

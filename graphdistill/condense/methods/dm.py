@@ -9,18 +9,23 @@ r"""DM, distribution matching: class means of embeddings by random networks, no 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from graphdistill.condense.augment import Augment
 from graphdistill.condense.objective import Recipe, Setting, Step
 from graphdistill.condense.real import Kind
 from graphdistill.condense.schedule import Schedule
-from graphdistill.core.fit import chunks
+from graphdistill.core.fit import Inputs, chunks
 from graphdistill.core.scatter import class_moments
 
 PAPER = "Zhao and Bilen, WACV 2023, https://arxiv.org/abs/2110.04181"
 FOR: tuple[Kind, ...] = ("images",)
+
+RATE = 0.1
+"""Step size for one image a class; it grows with them, since each gets that share of their mean's gradient."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,16 @@ class MomentMatch:
         view, classes = step.view(), step.real.num_classes
         x, y = step.real.draw(self.batch, step.generator)
         with torch.no_grad():
-            theirs = torch.cat([step.net.embed(part) for part in chunks(view(x))])
+            theirs = torch.cat([self.compared(step.net, part) for part in chunks(view(x))])
             wanted = class_moments(theirs, y, classes).mean
-        ours = class_moments(step.net.embed(view(step.small.inputs())), step.small.y, classes).mean
+        ours = class_moments(self.compared(step.net, view(step.small.inputs())), step.small.y, classes).mean
         loss = (ours - wanted).square().sum()
         return step.small.backward(loss)
+
+    def compared(self, net: Any, x: Inputs) -> Tensor:
+        """What of a network's view of the inputs is averaged, a row for each."""
+        rows: Tensor = net.embed(x)
+        return rows
 
 
 def recipe(setting: Setting) -> Recipe:
@@ -54,5 +64,5 @@ def recipe(setting: Setting) -> Recipe:
     class, since each gets that share of their mean's gradient.
     """
     return Recipe(
-        objective=MomentMatch(), schedule=Schedule(), augment=Augment(), steps=200, lr=0.1 * setting.per_class
+        objective=MomentMatch(), schedule=Schedule(), augment=Augment(), steps=200, lr=RATE * setting.per_class
     )

@@ -24,8 +24,9 @@ FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")
 def select(setting: Setting) -> SyntheticSet:
     """So many entries of each class, classes one after another; k-means starts by the seed."""
     real, chosen, draws = setting.real, [], generator(setting.seed, "select")
+    everything = real.flat()
     for rows in real.members:
-        x = real.flat()[rows]
+        x = everything[rows]
         seed = int(torch.randint(2**31 - 1, (), generator=draws))
         means = KMeans(setting.per_class, n_init=3, random_state=seed).fit(x.numpy()).cluster_centers_
         chosen.append(rows[nearest(x, torch.from_numpy(means).to(x.dtype))])

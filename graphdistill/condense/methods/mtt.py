@@ -127,7 +127,7 @@ def recipe_of(setting: Setting, training: Training) -> Recipe:
     """The recipe with experts that are trained in a way of their own."""
     real = setting.real
     experts = record_trajectories(real, training, EXPERTS, setting.seed, setting.progress)
-    small = real.start(real.pick(setting.per_class, generator(setting.seed, "start")))
+    small = real.begin(setting.per_class, generator(setting.seed, "start"))
     return Recipe(
         objective=TrajectoryMatch(network_of(setting), experts, Window(0, 10), span=2, steps=15),
         schedule=None,
