@@ -4,24 +4,30 @@ Example::
 
     python -m fed --dataset digits-domains --clients 3 --method fedlgd --in-process --rounds 5
 
-With ``--in-process`` all clients run one after the other in this process. On a SuperLink the same apps run by
-``flwr run .``.
+On a SuperLink of its own, clients in processes of Ray; with ``--in-process`` all clients run one after the other in
+this process. ``flwr run .`` runs the same apps.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich.console
 
 from fed.config import FedConfig
-from fed.report import report_of, write
+from fed.report import kept, report_of, write
+from fed.superlink import MARK, run_on_superlink
 from graphdistill.core import cli
 from graphdistill.core.output import check_writable
 from graphdistill.core.report import table
+
+if TYPE_CHECKING:
+    from flwr.app import RecordDict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +50,23 @@ class Command(FedConfig):
 
 def main(command: Command) -> None:
     """Load, federate, report."""
-    if not command.in_process:
-        raise ValueError("give --in-process to run here; on a SuperLink the same apps run by: flwr run .")
     check_writable(command.output)
-    # Flower takes a while to import; --help should not wait for it.
-    from fed.client_app import app as client
+    # Torch takes a while to import; --help should not wait for it.
     from fed.data import parts
+
+    config = command.config()
+    names = [part.name for part in parts(config)]
+    state = (_in_process if command.in_process else _on_superlink)(command, config)
+    report = report_of(config, names, state)
+    written = write(report, state, command.output)
+    if not command.quiet:
+        console = rich.console.Console()
+        console.print(table(report))
+        console.print(f"written to {command.output}: {', '.join(written)}")
+
+
+def _in_process(command: Command, config: FedConfig) -> RecordDict:
+    from fed.client_app import app as client
     from fed.grid import run_in_process
     from fed.server_app import app as server
 
@@ -58,15 +75,17 @@ def main(command: Command) -> None:
     log.setLevel(logging.ERROR if command.quiet else logging.INFO)
     if not log.handlers:
         log.addHandler(logging.StreamHandler())
-    config = command.config()
-    names = [part.name for part in parts(config)]
-    state = run_in_process(server, client, config.run_config(), config.clients)
-    report = report_of(config, names, state)
-    written = write(report, state, command.output)
-    if not command.quiet:
-        console = rich.console.Console()
-        console.print(table(report))
-        console.print(f"written to {command.output}: {', '.join(written)}")
+    return run_in_process(server, client, config.run_config(), config.clients)
+
+
+def _on_superlink(command: Command, config: FedConfig) -> RecordDict:
+    def tell(line: str) -> None:
+        if command.debug or (line.startswith(MARK) and not command.quiet):
+            sys.stderr.write(line.removeprefix(MARK) + "\n")
+
+    with tempfile.TemporaryDirectory(prefix="fed-") as folder:
+        run_on_superlink({**config.run_config(), "output": folder}, config.clients, tell)
+        return kept(Path(folder))
 
 
 if __name__ == "__main__":

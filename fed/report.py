@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from safetensors.torch import load_file, save_file
+
 from fed.config import FedConfig
 from graphdistill.condense.figure import draw
 from graphdistill.condense.learnable import frozen
@@ -55,6 +57,24 @@ def report_of(config: FedConfig, names: list[str], state: RecordDict) -> Report:
     facts = {"config": asdict(config), **outcome, "peak_memory": peak_memory()}
     title = f"{config.method} on {config.dataset}, {config.clients} clients"
     return Report(title=title, metric="accuracy", rows=tuple(rows), facts=facts, notes=tuple(notes), entries="images")
+
+
+def keep(state: RecordDict, folder: Path) -> None:
+    """Write what the server keeps, for another process to read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if "global" in state:
+        save_file(state.array_records["global"].to_torch_state_dict(), folder / "global.safetensors")
+    (folder / "outcome.json").write_text(str(state.config_records["outcome"]["json"]), encoding="utf-8")
+
+
+def kept(folder: Path) -> RecordDict:
+    """What the server kept in another process."""
+    from flwr.app import ArrayRecord, ConfigRecord, RecordDict
+
+    state = RecordDict({"outcome": ConfigRecord({"json": (folder / "outcome.json").read_text(encoding="utf-8")})})
+    if (folder / "global.safetensors").is_file():
+        state["global"] = ArrayRecord(load_file(folder / "global.safetensors"))
+    return state
 
 
 def write(report: Report, state: RecordDict, folder: Path) -> list[str]:

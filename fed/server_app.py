@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,25 +17,47 @@ from flwr.serverapp import Grid, ServerApp
 from fed.config import FedConfig
 from fed.data import Pairs
 from fed.guard import Guard
+from fed.report import keep
 from fed.strategy import Federation, FedLGD
+from fed.superlink import MARK
 from fed.task import network
 from graphdistill.core.convnet import ConvNet
 from graphdistill.core.randomness import generator
 
+LOG = logging.getLogger("fed")
 app = ServerApp()
 
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Run the federation; what came of it is in ``context.state``."""
+    """Run the federation; what came of it is in ``context.state``, and in the folder ``output`` where one is named."""
     config = FedConfig.of(context.run_config)
-    outcome, images = federate(Guard(grid), config)
-    tests = ", ".join(f"{client}: {value:.3f}" for client, value in outcome["test"].items())
-    # By Flower's logger, which is what `flwr run --stream` shows.
-    logging.getLogger("flwr").info("Test accuracy by client, of round %d: %s", outcome["chosen round"], tests)
+    with _heard():
+        outcome, images = federate(Guard(grid), config)
+        tests = ", ".join(f"{client}: {value:.3f}" for client, value in outcome["test"].items())
+        LOG.info("test accuracy by client, of round %d: %s", outcome["chosen round"], tests)
     context.state["outcome"] = ConfigRecord({"json": json.dumps(outcome)})
     if images is not None:
         context.state["global"] = ArrayRecord({"x": images[0], "y": images[1]})
+    if folder := context.run_config.get("output"):
+        keep(context.state, Path(str(folder)))
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[None]:
+    """Where nobody listens to the log, as in a process that Flower starts, it goes to stderr, which Flower streams."""
+    if LOG.handlers:
+        yield
+        return
+    listener, level = logging.StreamHandler(), LOG.level
+    listener.setFormatter(logging.Formatter(MARK + "%(message)s"))
+    LOG.addHandler(listener)
+    LOG.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LOG.removeHandler(listener)
+        LOG.setLevel(level)
 
 
 def federate(guard: Guard, config: FedConfig) -> tuple[dict[str, Any], Pairs | None]:
@@ -76,7 +101,8 @@ def federate(guard: Guard, config: FedConfig) -> tuple[dict[str, Any], Pairs | N
     assert arrays is not None
     tests = _judged(guard, arrays, "test", nodes)
     outcome = {
-        "test": {str(int(n["client"])): float(n["accuracy"]) for n in tests},
+        # Flower draws the numbers of nodes, so replies come in any order of clients.
+        "test": {str(int(n["client"])): float(n["accuracy"]) for n in sorted(tests, key=lambda n: n["client"])},
         "valid": valid,
         "chosen round": rounds,
         "history": strategy.history,

@@ -29,7 +29,6 @@ def test_from_the_command_to_a_report(method, tmp_path, capsys, monkeypatch):
     [
         (["--method", "fedmagic"], "--method takes NAME"),
         (["--per-class", "0", "--in-process"], "--per-class must be 1 or more"),
-        (["--dataset", "digits"], "give --in-process"),
         (["--dataset", "digits", "--in-process", "--clients", "2000", "--partition", "iid"], "fewer clients"),
         (["--dataset", "nothing", "--in-process"], "not a known data set"),
     ],

@@ -1,9 +1,11 @@
 import json
 
-from flwr.app import ConfigRecord, RecordDict
+import pytest
+import torch
+from flwr.app import ArrayRecord, ConfigRecord, RecordDict
 
 from fed.config import FedConfig
-from fed.report import report_of
+from fed.report import keep, kept, report_of
 
 
 def test_clients_are_columns_and_bytes_are_told():
@@ -16,3 +18,17 @@ def test_clients_are_columns_and_bytes_are_told():
     notes = " ".join(report.notes)
     for words in ("1,234 up, 5,678 down", "round 2", "node 3 failed: why", "no guarantee of privacy"):
         assert words in notes
+
+
+@pytest.mark.parametrize("images", [True, False])
+def test_another_process_reads_what_the_server_kept(images, tmp_path):
+    state = RecordDict({"outcome": ConfigRecord({"json": '{"valid": 0.5}'})})
+    if images:
+        state["global"] = ArrayRecord({"x": torch.rand(4, 1, 2, 2), "y": torch.arange(4)})
+    keep(state, tmp_path / "out")
+    read = kept(tmp_path / "out")
+    assert read.config_records["outcome"] == state.config_records["outcome"]
+    assert ("global" in read) == images
+    if images:
+        pairs = [record.array_records["global"].to_torch_state_dict() for record in (state, read)]
+        assert all(torch.equal(pairs[0][name], pairs[1][name]) for name in ("x", "y"))
