@@ -219,20 +219,43 @@ def run_on_superlink(
             link = family.start(["flower-superlink", *words], env=around, stdout=file, stderr=subprocess.STDOUT)
         _await(link, port, log)
         nodes = f"num-supernodes={clients} client-resources-num-cpus=1 init-args-num-cpus={ACTORS}"
-        run = family.start(
-            ["flwr", "run", str(app), "own", "--stream", "--federation-config", nodes],
-            env=around,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        assert run.stdout is not None
-        assert run.stderr is not None
-        for line in run.stdout:
-            family.look()
-            tell(line.rstrip())
-        if run.wait():
-            raise RuntimeError(f"the run could not be started or followed: {_plain(run.stderr.read())}")
-        _judge(around)
+        follow(family, around, ["flwr", "run", str(app), "--stream", "--federation-config", nodes], tell)
+
+
+def follow(
+    family: Family, around: Mapping[str, str], command: Sequence[str], tell: Callable[[str], object]
+) -> dict[str, Any]:
+    """Start a run on the SuperLink that a home has as default, follow it to its end and return Flower's record of it.
+
+    Args:
+        family: to start processes in.
+        around: their environment, with the home.
+        command: ``flwr run`` with its words, ``--stream`` among them.
+        tell: is called with every line of the run's log as it comes.
+
+    Raises:
+        RuntimeError: the run was not taken, or failed.
+    """
+    run = family.start(command, env=around, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert run.stdout is not None
+    assert run.stderr is not None
+    for line in run.stdout:
+        family.look()
+        tell(line.rstrip())
+    if run.wait():
+        raise RuntimeError(f"the run could not be started or followed: {plain(run.stderr.read())}")
+    # flwr run ends well when the run failed, and its log may end a moment before the run.
+    while True:
+        command = ["flwr", "list", "--format", "json"]
+        listed = subprocess.run(command, env=around, capture_output=True, text=True, check=False)
+        if listed.returncode:
+            raise RuntimeError(f"the SuperLink does not tell of the run: {plain(listed.stdout + listed.stderr)}")
+        record: dict[str, Any] = json.loads(listed.stdout)["runs"][0]
+        if record["status"] == "finished:completed":
+            return record
+        if record["status"].startswith("finished"):
+            raise RuntimeError(f"the run {record['status'].partition(':')[2]}: {record['status-details']}")
+        time.sleep(0.5)
 
 
 def _await(link: subprocess.Popen[str], port: int, log: Path) -> None:
@@ -245,25 +268,14 @@ def _await(link: subprocess.Popen[str], port: int, log: Path) -> None:
             return
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError(f"the SuperLink did not come up on port {port}: {_plain(log.read_text(encoding='utf-8'))}")
+    raise RuntimeError(f"the SuperLink did not come up on port {port}: {plain(log.read_text(encoding='utf-8'))}")
 
 
-def _plain(text: str) -> str:
-    """The end of what Flower said, without colours and boxes, in a line."""
+def plain(text: str) -> str:
+    r"""The end of what Flower said, without colours and boxes, in a line.
+
+    Example:
+        >>> plain("INFO :  up\n\x1b[91m╭─ Error ─╮\n│ port in use │\x1b[0m")
+        'INFO : up Error port in use'
+    """
     return " ".join(re.sub(r"\x1b\[[0-9;]*m|[\u2500-\u257f]", " ", text).split())[-500:]
-
-
-def _judge(around: dict[str, str]) -> None:
-    """Wait for the run to be over, which its log may be a moment before, and raise if it failed."""
-    while True:
-        listed = subprocess.run(
-            ["flwr", "list", "own", "--format", "json"], env=around, capture_output=True, text=True, check=False
-        )
-        if listed.returncode:
-            raise RuntimeError(f"the SuperLink does not tell of the run: {_plain(listed.stdout + listed.stderr)}")
-        (run,) = json.loads(listed.stdout)["runs"]
-        if run["status"].startswith("finished"):
-            break
-        time.sleep(0.5)
-    if run["status"] != "finished:completed":
-        raise RuntimeError(f"the run {run['status'].partition(':')[2]}: {run['status-details']}")
