@@ -11,25 +11,24 @@ With ``--in-process`` all clients run one after the other in this process. On a 
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import rich.console
 
 from fed.config import FedConfig
-from fed.report import report_of, write
 from graphdistill.core import cli
 from graphdistill.core.output import check_writable
-from graphdistill.core.report import table
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command(FedConfig):
     """Options of the command."""
 
-    output: Path = Path("runs/fed")
-    """Folder for results.json, results.csv and, of fedlgd, global.png."""
+    output: str = "runs/fed"
+    """Folder for the report, the model, figures, the checkpoint of every round, and clients' own files."""
     in_process: bool = False
     """Run all clients in this process, without a SuperLink."""
     quiet: bool = False
@@ -46,27 +45,26 @@ def main(command: Command) -> None:
     """Load, federate, report."""
     if not command.in_process:
         raise ValueError("give --in-process to run here; on a SuperLink the same apps run by: flwr run .")
-    check_writable(command.output)
+    folder = Path(command.output).resolve()
+    check_writable(folder)
+    config = replace(command.config(), output=str(folder))
     # Flower takes a while to import; --help should not wait for it.
+    from fed import data, memory, report
     from fed.client_app import app as client
-    from fed.data import parts
     from fed.grid import run_in_process
     from fed.server_app import app as server
 
+    os.environ.setdefault(memory.HOME, str(folder / "clients"))
     logging.getLogger("flwr").setLevel(logging.ERROR)
     log = logging.getLogger("fed")
     log.setLevel(logging.ERROR if command.quiet else logging.INFO)
     if not log.handlers:
         log.addHandler(logging.StreamHandler())
-    config = command.config()
-    names = [part.name for part in parts(config)]
-    state = run_in_process(server, client, config.run_config(), config.clients)
-    report = report_of(config, names, state)
-    written = write(report, state, command.output)
+    # What clients cannot hold is told before anything begins.
+    data.parts(config)
+    run_in_process(server, client, config.run_config(), config.clients)
     if not command.quiet:
-        console = rich.console.Console()
-        console.print(table(report))
-        console.print(f"written to {command.output}: {', '.join(written)}")
+        report.show(report.read(folder), folder, rich.console.Console())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
@@ -10,31 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fed.config import FedConfig
+from fed.part import Pairs, Part
 from graphdistill.core.data import ImageDataset
 from graphdistill.core.randomness import generator
 from graphdistill.datasets import load
 
 SIDE = 16
 """Pixels of a side of all images: that of USPS; MNIST loses little, scikit-learn's digits gain none."""
-Pairs = tuple[Tensor, Tensor]
-"""Images ``[n, channels, 16, 16]`` and their classes ``[n]``."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """What a client holds; classes may be missing.
-
-    Attributes:
-        name: its domain.
-        train, valid, test: images and classes of each split.
-        num_classes: of the whole federation.
-    """
-
-    name: str
-    train: Pairs
-    valid: Pairs
-    test: Pairs
-    num_classes: int
 
 
 def domains(config: FedConfig) -> list[ImageDataset]:
