@@ -58,11 +58,14 @@ def main(command: Command) -> None:
     logging.getLogger("flwr").setLevel(logging.ERROR)
     log = logging.getLogger("fed")
     log.setLevel(logging.ERROR if command.quiet else logging.INFO)
-    if not log.handlers:
-        log.addHandler(logging.StreamHandler())
-    # What clients cannot hold is told before anything begins.
-    data.parts(config)
-    run_in_process(server, client, config.run_config(), config.clients)
+    handler = logging.StreamHandler()
+    log.addHandler(handler)
+    try:
+        # What clients cannot hold is told before anything begins.
+        data.parts(config)
+        run_in_process(server, client, config.run_config(), config.clients)
+    finally:
+        log.removeHandler(handler)
     if not command.quiet:
         report.show(report.read(folder), folder, rich.console.Console())
 

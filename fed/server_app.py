@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import time
@@ -27,7 +28,7 @@ app = ServerApp()
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Run the federation and write its report into the folder ``output`` of the run's config, if it names one."""
+    """Run the federation; what came of it is in ``context.state`` and, if the config names one, in a folder."""
     if not LOG.handlers:
         # `flwr run --stream` shows what Flower's logger says.
         LOG.parent = logging.getLogger("flwr")
@@ -36,6 +37,10 @@ def main(grid: Grid, context: Context) -> None:
     outcome = federate(Guard(grid), config)
     if config.output:
         report.write(config, outcome)
+    tensors = {name: outcome.pop(name) for name in ("model", "shared")}
+    context.state["outcome"] = ConfigRecord({"json": json.dumps(outcome)})
+    for name, held in tensors.items():
+        context.state[name] = ArrayRecord(held)
 
 
 def federate(guard: Guard, config: FedConfig) -> dict[str, Any]:
