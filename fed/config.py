@@ -102,6 +102,10 @@ class FedConfig:
         """As Flower's run config."""
         return {name.replace("_", "-"): value for name, value in asdict(self).items()}
 
+    def settings(self) -> dict[str, Any]:
+        """What results depend on: all but folders, and how far the run goes."""
+        return {k: v for k, v in asdict(self).items() if k not in ("root", "output", "rounds", "resume")}
+
     @property
     def algorithm(self) -> str:
         """The method, whatever it is trained on: the module of :mod:`fed.methods` that it is."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 from torch import Tensor
@@ -18,7 +17,7 @@ from graphdistill.datasets import cache_folder
 
 HOME = "GRAPHDISTILL_FED"
 """Environment variable that names the folder for clients' files; the user's cache without it."""
-IRRELEVANT = ("root", "output", "rounds", "resume", "clients", "weights", "dataset", "dp_noise", "dp_clip", "dp_side")
+IRRELEVANT = ("clients", "weights", "dataset", "dp_noise", "dp_clip", "dp_side")
 """Settings that a client's virtual data do not depend on, once its data are known."""
 
 
@@ -37,7 +36,7 @@ class Memory:
     """
 
     def __init__(self, config: FedConfig, client: int, part: Part, run: str):
-        settings = {k: v for k, v in asdict(config).items() if k not in IRRELEVANT}
+        settings = {k: v for k, v in config.settings().items() if k not in IRRELEVANT}
         key = hashlib.sha256(json.dumps([part.digest, settings, client, __version__], sort_keys=True).encode())
         home = os.environ.get(HOME)
         base = Path(home) if home else cache_folder("fed")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ from graphdistill.core.cards import read_carded, write_carded
 
 FILE = "checkpoint.safetensors"
 """In the folder of results."""
-MAY_DIFFER = ("root", "output", "rounds", "resume")
-"""Settings that may be others when a run is taken up."""
 TENSORS = ("arrays", "sent", "best", "shared")
 
 
@@ -75,7 +72,7 @@ class Progress:
         """Write all of it into a folder, whole or not at all."""
         tensors = {f"{part}.{name}": value for part in TENSORS for name, value in getattr(self, part).items()}
         card = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in TENSORS}
-        write_carded(folder / FILE, tensors, {"config": asdict(config), **card})
+        write_carded(folder / FILE, tensors, {"config": config.settings(), **card})
 
     @classmethod
     def read(cls, folder: Path, config: FedConfig) -> Progress:
@@ -98,8 +95,8 @@ class Progress:
             made = cls(**{**card, **parts})
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"--resume: {error}; start anew without --resume") from error
-        for name, value in json.loads(json.dumps(asdict(config))).items():
-            if name not in MAY_DIFFER and before.get(name) != value:
+        for name, value in config.settings().items():
+            if before.get(name) != value:
                 raise ValueError(
                     f"--resume: the run in {folder} had --{name.replace('_', '-')} {before.get(name)!r}, now it is "
                     f"{value!r}; give the same, or start anew without --resume"

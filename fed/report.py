@@ -94,7 +94,7 @@ def write(config: FedConfig, outcome: dict[str, Any]) -> None:
     folder = Path(config.output)
     with publish(folder) as draft:
         write_report(report_of(config, outcome), draft)
-        card = {"config": asdict(config), "rounds": outcome["chosen round"]}
+        card = {"config": config.settings(), "rounds": outcome["chosen round"]}
         write_carded(draft / "model.safetensors", outcome["model"], card)
         draw_rounds(outcome, draft / "rounds.png")
         draw_clients(config, outcome, draft / "clients.png")
