@@ -88,7 +88,7 @@ def test_imports_run_one_way(path):
     assert forbidden(folders[0] if folders else "", names) == set()
 
 
-FLOWERLESS = ("config", "data", "mirage", "mirage_client", "noise", "partition", "task", "virtual")
+FLOWERLESS = ("config", "corruptions", "data", "mirage", "mirage_client", "noise", "partition", "task", "virtual")
 """Modules of ``fed`` that know nothing of Flower."""
 
 

@@ -20,7 +20,7 @@ def test_from_the_command_to_a_report(method, tmp_path, capsys, monkeypatch):
     assert "average" in said
     told = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [row["network"] for row in told["rows"]] == ["digits 0", "digits 1"]
-    assert told["facts"]["bytes up"] > 2 * 2 * 4 * 20_000
+    assert told["facts"]["bytes up"] > 2 * 2 * 4 * 10_000
     assert (tmp_path / "out" / "global.png").is_file() == (method == "fedlgd")
 
 
