@@ -80,7 +80,8 @@ def parts(config: FedConfig) -> tuple[Part, ...]:
     By domain, clients take the image sets in turn, and those that share one split it at random. Else all sets together
     are split, at random or by class with shares from a Dirichlet distribution, the same in all three splits: a client
     is tested on what it holds. No two clients hold the same image. All images get the lower median of the sides of the
-    sets: that of USPS among the digit domains, where MNIST loses little and scikit-learn's digits gain none.
+    sets, which is cheap; at 28 pixels instead of 16 the digit domains take two to three times as long and gain about 8
+    points (validation, ten rounds on equal-step real subsets).
 
     Raises:
         ValueError: there are more clients than images in some split, or images cannot be split so.

@@ -8,6 +8,14 @@ from fed.data import SEVERITY, domains, parts
 from graphdistill.core.data import ImageDataset
 
 
+@pytest.fixture(autouse=True)
+def _fresh():
+    """No parts of another test, and none left for one."""
+    parts.cache_clear()
+    yield
+    parts.cache_clear()
+
+
 @pytest.mark.parametrize("partition", ["iid", "dirichlet", "domain"])
 def test_every_image_is_with_one_client(partition):
     held = parts(FedConfig(dataset="digits", clients=3, partition=partition, alpha=2.0))
@@ -18,14 +26,15 @@ def test_every_image_is_with_one_client(partition):
     assert {part.num_classes for part in held} == {10}
 
 
-def made(monkeypatch, **sizes):
+def made(monkeypatch, labels=None, **sizes):
     """Image sets of these sides and channels in place of those that are loaded."""
 
     def load(name, root, seed):
         side, channels = sizes[name]
+        x = torch.rand(20, channels, side, side, generator=torch.Generator().manual_seed(0))
         every = torch.arange(20)
-        rows = every[:10], every[10:15], every[15:]
-        return ImageDataset(name, torch.rand(20, channels, side, side), every % 2, *rows)
+        y = every % 2 if labels is None else labels
+        return ImageDataset(name, x, y, every[:10], every[10:15], every[15:])
 
     monkeypatch.setattr("fed.data.load", load)
     parts.cache_clear()
@@ -82,13 +91,23 @@ def test_every_client_holds_one_corruption_in_all_splits(root, partition):
         assert torch.equal(held[client].test[0], corrupt(clean[client].test[0], kind, SEVERITY, torch.Generator()))
 
 
-def test_corruption_knows_no_classes_and_the_seed_decides(root):
+def test_the_same_seed_corrupts_the_same(root):
     config = FedConfig(dataset="cifar10-corrupted", root=root, clients=3)
     first = parts(config)
     parts.cache_clear()
     assert all(torch.equal(a.train[0], b.train[0]) for a, b in zip(first, parts(config), strict=True))
     other = parts(FedConfig(dataset="cifar10-corrupted", root=root, clients=3, seed=1))
     assert not torch.equal(first[0].train[0], other[0].train[0])
+
+
+def test_corruption_knows_no_classes(monkeypatch):
+    held = []
+    for labels in (torch.arange(20) % 2, torch.arange(20) // 10):
+        made(monkeypatch, labels, cifar10_subset=(16, 3))
+        held.append(parts(FedConfig(dataset="cifar10-corrupted", clients=5)))
+    for one, other in zip(*held, strict=True):
+        assert torch.equal(one.test[0], other.test[0])
+    assert not all(torch.equal(one.test[1], other.test[1]) for one, other in zip(*held, strict=True))
 
 
 def test_corrupted_images_need_their_file(tmp_path, monkeypatch):
