@@ -48,14 +48,14 @@ def test_other_sizes_and_black_and_white_images_will_do(kind, size):
     assert bad.isfinite().all()
 
 
-DRAWN = {kind for kind in KINDS if "noise" in kind} | {"glass blur", "motion blur", "snow", "frost", "fog", "spatter"}
+CERTAIN = ("defocus blur", "zoom blur", "gaussian blur", "brightness", "contrast", "saturate", "pixelate")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_drawn_is_drawn_for_each_image_by_the_generator(kind, photographs):
     twice = photographs[:1].repeat(2, 1, 1, 1)
     bad = corrupt(twice, kind, 3, seeded())
-    drawn = kind in DRAWN | {"elastic transform"}
+    drawn = kind not in (*CERTAIN, "jpeg compression")
     assert torch.equal(bad[0], bad[1]) != drawn
     assert torch.equal(bad, corrupt(twice, kind, 3, seeded(1))) != drawn
 

@@ -91,13 +91,19 @@ def test_every_client_holds_one_corruption_in_all_splits(root, partition):
         assert torch.equal(held[client].test[0], corrupt(clean[client].test[0], kind, SEVERITY, torch.Generator()))
 
 
-def test_the_same_seed_corrupts_the_same(root):
-    config = FedConfig(dataset="cifar10-corrupted", root=root, clients=3)
-    first = parts(config)
-    parts.cache_clear()
-    assert all(torch.equal(a.train[0], b.train[0]) for a, b in zip(first, parts(config), strict=True))
-    other = parts(FedConfig(dataset="cifar10-corrupted", root=root, clients=3, seed=1))
-    assert not torch.equal(first[0].train[0], other[0].train[0])
+def test_the_seed_and_the_client_decide_what_is_drawn(monkeypatch):
+    every = torch.arange(80)
+    grey = ImageDataset("grey", torch.full((80, 3, 8, 8), 0.5), every % 2, every[:40], every[40:60], every[60:])
+    monkeypatch.setattr("fed.data.load", lambda name, root, seed: grey)
+
+    def noise(seed):
+        parts.cache_clear()
+        held = parts(FedConfig(dataset="cifar10-corrupted", clients=20, seed=seed))
+        return torch.stack([x[0] for part in (held[0], held[19]) for x in (part.train[0], part.test[0])])
+
+    first, again, other = noise(0), noise(0), noise(1)
+    assert torch.equal(first, again)
+    assert len(torch.cat([first, other]).flatten(1).unique(dim=0)) == 8
 
 
 def test_corruption_knows_no_classes(monkeypatch):
