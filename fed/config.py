@@ -22,7 +22,7 @@ class FedConfig:
     """
 
     dataset: str = "digits-domains"
-    """digits-domains, or image sets joined by commas, such as digits/mnist,digits/usps,digits."""
+    """digits-domains, cifar10-corrupted, or image sets joined by commas, such as digits/mnist,digits/usps,digits."""
     root: str = ""
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: str = ""
