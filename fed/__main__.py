@@ -11,31 +11,25 @@ this process. ``flwr run .`` runs the same apps.
 from __future__ import annotations
 
 import logging
+import os
 import sys
-import tempfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import rich.console
 
 from fed.config import FedConfig
-from fed.report import kept, report_of, write
 from fed.superlink import MARK, run_on_superlink
 from graphdistill.core import cli
 from graphdistill.core.output import check_writable
-from graphdistill.core.report import table
-
-if TYPE_CHECKING:
-    from flwr.app import RecordDict
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command(FedConfig):
     """Options of the command."""
 
-    output: Path = Path("runs/fed")
-    """Folder for results.json, results.csv and, of fedlgd, global.png."""
+    output: str = "runs/fed"
+    """Folder for the report, the model, figures, the checkpoint of every round, and clients' own files."""
     in_process: bool = False
     """Run all clients in this process, without a SuperLink."""
     quiet: bool = False
@@ -50,22 +44,27 @@ class Command(FedConfig):
 
 def main(command: Command) -> None:
     """Load, federate, report."""
-    check_writable(command.output)
-    # Torch takes a while to import; --help should not wait for it.
-    from fed.data import parts
-
+    folder = Path(command.output).resolve()
+    check_writable(folder)
     config = command.config()
-    names = [part.name for part in parts(config)]
-    state = (_in_process if command.in_process else _on_superlink)(command, config)
-    report = report_of(config, names, state)
-    written = write(report, state, command.output)
+    # Processes of Flower and Ray may run elsewhere.
+    root = str(Path(config.root).resolve()) if config.root else ""
+    config = replace(config, output=str(folder), root=root)
+    # Torch takes a while to import; --help should not wait for it.
+    from fed import data, memory, report
+
+    os.environ.setdefault(memory.HOME, str(folder / "clients"))
+    # What clients cannot hold is told before anything begins.
+    data.parts(config)
+    if command.in_process:
+        _in_process(command, config)
+    else:
+        _on_superlink(command, config)
     if not command.quiet:
-        console = rich.console.Console()
-        console.print(table(report))
-        console.print(f"written to {command.output}: {', '.join(written)}")
+        report.show(report.read(folder), folder, rich.console.Console())
 
 
-def _in_process(command: Command, config: FedConfig) -> RecordDict:
+def _in_process(command: Command, config: FedConfig) -> None:
     from fed.client_app import app as client
     from fed.grid import run_in_process
     from fed.server_app import app as server
@@ -73,19 +72,20 @@ def _in_process(command: Command, config: FedConfig) -> RecordDict:
     logging.getLogger("flwr").setLevel(logging.ERROR)
     log = logging.getLogger("fed")
     log.setLevel(logging.ERROR if command.quiet else logging.INFO)
-    if not log.handlers:
-        log.addHandler(logging.StreamHandler())
-    return run_in_process(server, client, config.run_config(), config.clients)
+    handler = logging.StreamHandler()
+    log.addHandler(handler)
+    try:
+        run_in_process(server, client, config.run_config(), config.clients)
+    finally:
+        log.removeHandler(handler)
 
 
-def _on_superlink(command: Command, config: FedConfig) -> RecordDict:
+def _on_superlink(command: Command, config: FedConfig) -> None:
     def tell(line: str) -> None:
         if command.debug or (line.startswith(MARK) and not command.quiet):
             sys.stderr.write(line.removeprefix(MARK) + "\n")
 
-    with tempfile.TemporaryDirectory(prefix="fed-") as folder:
-        run_on_superlink({**config.run_config(), "output": folder}, config.clients, tell)
-        return kept(Path(folder))
+    run_on_superlink(config.run_config(), config.clients, tell)
 
 
 if __name__ == "__main__":

@@ -1,85 +1,102 @@
-"""The client's side of Flower: thin handlers around :mod:`fed.task` and :mod:`fed.virtual`.
+"""The client's side of Flower: thin handlers around the method's round.
 
-What a client sends is the model, and numbers: how many images it trained on, its loss, its validation accuracy and
-seconds. Real images and its own virtual images stay in its memory and in ``context.state``.
+What a client sends is the model, and numbers: its number, how much its model counts for, its loss, its validation score
+and seconds; and the name of its domain. Real data and virtual data of its own stay in its memory and in its files.
 """
 
 from __future__ import annotations
 
 import time
 
-import torch
-from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
+from torch import Tensor, nn
 
-from fed import virtual
 from fed.config import FedConfig
-from fed.data import Pairs, Part, parts
-from fed.task import CONTRAST, PROXIMAL, Terms, accuracy, network, train
-from graphdistill.core.convnet import ConvNet
-from graphdistill.core.randomness import generator
+from fed.data import parts
+from fed.memory import Memory
+from fed.methods import method_of
+from fed.part import Part, network
+from fed.privacy import clipped
+from fed.turn import Turn
 
 app = ClientApp()
 
 
 @app.query("hello")
 def hello(message: Message, context: Context) -> Message:
-    """Shape of images, number of classes, number of the client."""
-    _, _, part = _mine(context)
-    channels, height, width = part.train[0].shape[1:]
-    facts = {"channels": channels, "height": height, "width": width, "classes": part.num_classes}
-    return _reply(message, {**facts, "client": int(context.node_config["partition-id"])})
+    """Number and name of the client, and what networks are made from."""
+    _, client, part = _mine(context)
+    return _reply(message, {**part.facts, "client": client}, name=part.name)
+
+
+@app.query("statistics")
+def statistics(message: Message, context: Context) -> Message:
+    """Mean and deviation of the images of each class."""
+    return _reply(message, _mine(context)[2].statistics)
 
 
 @app.query("sync")
 def sync(message: Message, context: Context) -> Message:
-    """Keep the global virtual images."""
-    context.state["global"] = message.content.array_records["global"]
+    """Keep what the server sends to all."""
+    context.state["shared"] = message.content.array_records["shared"]
     return _reply(message, {"kept": 1})
 
 
-@app.train()
+@app.train(mods=[clipped])
 def fit(message: Message, context: Context) -> Message:
-    """One round: judge the global model, refresh virtual images where told to, train."""
+    """One round: judge the global model, then do as the method does."""
     config, client, part = _mine(context)
+    method = method_of(config.algorithm)
     told = message.content.config_records["config"]
-    number = int(str(told["server-round"]))
-    net = _model(message, part)
-    valid = accuracy(net, part.valid)
-    seed = _seed(config, client, number)
+    rounds = int(str(told["server-round"]))
+    files = Memory(config, client, part, str(told["run"]))
+    kept = _tensors(context, "memory") if "memory" in context.state else files.load(rounds)
+    net, beside = _model(message, part)
+    net = method.personalise(net, kept, rounds - 1)
+    valid = part.score(net, "valid")
+    turn = Turn(
+        config=config,
+        client=client,
+        round=rounds,
+        part=part,
+        net=net,
+        rate=float(str(told["rate"])),
+        memory=dict(kept),
+        shared=_tensors(context, "shared"),
+        beside=beside,
+        share=float(str(told["share"])),
+        save=files.save,
+    )
     begun = time.perf_counter()
-    own = _virtual(context, config, client, part) if config.virtual else None
-    if own is not None and told["refresh"] and number > 1 and config.method == "fedlgd":
-        own = virtual.match_means(part.train, own, lambda step: net, virtual.REFRESH, seed)
-        context.state["virtual"] = _record(own)
-    refreshed = time.perf_counter() - begun
-    budget = 2 * config.per_class * part.num_classes
-    shared = _pairs(context, "global") if config.method == "fedlgd" else None
-    data, count, terms = own or part.train, budget, Terms()
-    match config.method:
-        case "fedavg" | "fedprox":
-            count = len(data[1])
-            terms = Terms(proximal=PROXIMAL if config.method == "fedprox" else 0.0)
-        case "fedavg-subset":
-            rows = torch.randperm(len(data[1]), generator=generator(seed, "subset"))[:budget]
-            data = data[0][rows], data[1][rows]
-        case "fedlgd" if shared is not None and own is not None:
-            data = torch.cat([own[0], shared[0]]), torch.cat([own[1], shared[1]])
-            # Where the server will match gradients next, they are to be of cross-entropy alone.
-            terms = Terms(contrast=0.0 if told["refresh"] else CONTRAST, anchors=shared)
-    loss = train(net, data, count, seed, terms)
-    seconds = {"seconds": time.perf_counter() - begun - refreshed, "refresh-seconds": refreshed}
-    numbers = {"num-examples": count, "client": client, "loss": loss, "valid": valid, **seconds}
-    return _reply(message, numbers, ArrayRecord(net.state_dict()))
+    loss = method.fit(turn)
+    seconds = time.perf_counter() - begun
+    if any(turn.memory[name] is not kept.get(name) for name in turn.memory):
+        files.save(rounds, turn.memory)
+    context.state["memory"] = ArrayRecord(turn.memory)
+    numbers = {
+        "num-examples": 1 if config.weights == "uniform" else len(part.train[1]),
+        "client": client,
+        "loss": loss,
+        "valid": valid,
+        "seconds": seconds - turn.virtual_seconds,
+        "virtual-seconds": turn.virtual_seconds,
+    }
+    # In the order in which they came, since those who clip go by it.
+    back = {**net.state_dict(), **turn.beside}
+    arrays = ArrayRecord({name: Array(back[name]) for name in message.content.array_records["arrays"]})
+    return _reply(message, numbers, arrays)
 
 
 @app.evaluate()
 def judge(message: Message, context: Context) -> Message:
-    """Accuracy of the model on the split that the server names; ``test`` is asked for once, at the end."""
-    _, client, part = _mine(context)
-    split: Pairs = getattr(part, str(message.content.config_records["config"]["split"]))
-    net = _model(message, part)
-    return _reply(message, {"client": client, "num-examples": len(split[1]), "accuracy": accuracy(net, split)})
+    """Score of a model of some round on the split that the server names; ``test`` is asked for once, at the end."""
+    config, client, part = _mine(context)
+    told = message.content.config_records["config"]
+    method, rounds = method_of(config.algorithm), int(str(told["rounds"]))
+    net = method.personalise(_model(message, part)[0], _tensors(context, "memory"), rounds)
+    split = str(told["split"])
+    return _reply(message, {"client": client, "score": part.score(net, split), "trivial": part.trivial(split)})
 
 
 def _mine(context: Context) -> tuple[FedConfig, int, Part]:
@@ -90,39 +107,24 @@ def _mine(context: Context) -> tuple[FedConfig, int, Part]:
     return config, client, held[client]
 
 
-def _seed(config: FedConfig, *purpose: object) -> int:
-    return int(torch.randint(2**62, (), generator=generator(config.seed, "client", *purpose)))
+def _model(message: Message, part: Part) -> tuple[nn.Module, dict[str, Tensor]]:
+    """The global model, and what came beside it."""
+    arrays = dict(message.content.array_records["arrays"].to_torch_state_dict())
+    net = network(part.facts, 0)
+    net.load_state_dict({name: arrays.pop(name) for name in net.state_dict()})
+    return net, arrays
 
 
-def _model(message: Message, part: Part) -> ConvNet:
-    channels, height, width = part.train[0].shape[1:]
-    net = network((channels, height, width), part.num_classes, 0)
-    net.load_state_dict(message.content.array_records["arrays"].to_torch_state_dict())
-    return net
+def _tensors(context: Context, name: str) -> dict[str, Tensor]:
+    return dict(context.state.array_records[name].to_torch_state_dict()) if name in context.state else {}
 
 
-def _virtual(context: Context, config: FedConfig, client: int, part: Part) -> Pairs:
-    """The client's virtual images, made the first time that they are asked for."""
-    kept = _pairs(context, "virtual")
-    if kept is None:
-        kept = virtual.warm_up(part.train, config.per_class, _seed(config, client, "warm-up"))
-        context.state["virtual"] = _record(kept)
-    return kept
-
-
-def _record(pairs: Pairs) -> ArrayRecord:
-    return ArrayRecord({"x": pairs[0], "y": pairs[1]})
-
-
-def _pairs(context: Context, name: str) -> Pairs | None:
-    if name not in context.state:
-        return None
-    kept = context.state.array_records[name].to_torch_state_dict()
-    return kept["x"], kept["y"]
-
-
-def _reply(message: Message, numbers: dict[str, int | float], arrays: ArrayRecord | None = None) -> Message:
-    records: dict[str, ArrayRecord | MetricRecord | ConfigRecord] = {"metrics": MetricRecord(dict(numbers))}
+def _reply(
+    message: Message, numbers: dict[str, int] | dict[str, float], arrays: ArrayRecord | None = None, name: str = ""
+) -> Message:
+    content = RecordDict({"metrics": MetricRecord(dict(numbers))})
     if arrays is not None:
-        records["arrays"] = arrays
-    return Message(RecordDict(records), reply_to=message)
+        content["arrays"] = arrays
+    if name:
+        content["facts"] = ConfigRecord({"name": name})
+    return Message(content, reply_to=message)

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args, get_type_hints
 
-Method = Literal["fedavg", "fedavg-subset", "fedavg-virtual", "fedprox", "fedlgd"]
-Partition = Literal["domain", "iid", "dirichlet"]
+from fed.methods import METHODS
+
+Partition = Literal["domain", "iid", "dirichlet", "scaffold"]
+Weights = Literal["uniform", "size"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,35 +22,71 @@ class FedConfig:
     """
 
     dataset: str = "digits-domains"
-    """digits-domains, or image sets joined by commas, such as digits/mnist,digits/usps,digits."""
+    """digits-domains, cifar10-corrupted, or image sets joined by commas, such as digits/mnist,digits/usps,digits."""
     root: str = ""
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
-    method: Method = "fedlgd"
-    """Who trains on what: all real data, an equal-step random part, virtual data."""
+    output: str = ""
+    """Folder for the report and for the checkpoint of every round (default: none is written)."""
+    method: str = "fedlgd"
+    """fedavg, fedprox, scaffold, moon, fedbn or vhl, on all real data or, as in fedavg-subset and fedavg-virtual, on an
+    equal-step random part or on virtual data; or fedlgd."""
     clients: int = 3
     """Number of clients."""
     rounds: int = 20
     """Rounds of training."""
     partition: Partition = "domain"
-    """By data set, at random, or with shares of every class drawn from a Dirichlet distribution."""
+    """By data set, at random, with shares of every class drawn from a Dirichlet distribution, by scaffold."""
     alpha: float = 0.5
     """Of the Dirichlet distribution; the smaller, the more clients differ."""
     per_class: int = 10
-    """Virtual images of each class, at a client and at the server."""
+    """Virtual entries of each class, at a client and at the server."""
+    rate: float = 0.0
+    """Step size of SGD at the clients (default: the method's own)."""
+    weights: Weights = "uniform"
+    """What a client's model counts for: each the same, or by the size of its real training data."""
+    participation: float = 1.0
+    """Share of clients that are drawn in each round."""
+    statistics: bool = False
+    """Clients tell mean and deviation of their classes' images, which the server's virtual images begin with."""
+    dp_noise: float = 0.0
+    """Differential privacy: deviation of the noise on the sum of updates over the clipping norm (default: none)."""
+    dp_clip: float = 0.0
+    """Differential privacy: an update is cut to this length (default: not at all)."""
+    dp_side: Literal["server", "client"] = "server"
+    """Who cuts updates."""
+    resume: bool = False
+    """Go on from the checkpoint in --output."""
     seed: int = 0
-    """Of everything that is drawn."""
+    """Of everything that is drawn, save the noise of --dp-noise, which nobody shall know."""
 
     def __post_init__(self) -> None:
-        for name, word in (("method", Method), ("partition", Partition)):
+        if self.method not in METHODS:
+            raise ValueError(f"--method {self.method!r} is unknown; choose from {', '.join(METHODS)}")
+        for name, word in (("partition", Partition), ("weights", Weights), ("dp_side", Literal["server", "client"])):
             if getattr(self, name) not in get_args(word):
                 raise ValueError(
-                    f"--{name} {getattr(self, name)!r} is unknown; choose from {', '.join(get_args(word))}"
+                    f"--{name.replace('_', '-')} {getattr(self, name)!r} is unknown; "
+                    f"choose from {', '.join(get_args(word))}"
                 )
         for name in ("clients", "rounds", "per_class"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
+        for name in ("rate", "dp_noise", "dp_clip"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(self, name)}")
         if not self.alpha > 0:
             raise ValueError(f"--alpha must be above 0, got {self.alpha}")
+        if not 0 < self.participation <= 1:
+            raise ValueError(f"--participation must be above 0 and at most 1, got {self.participation}")
+        if bool(self.dp_noise) != bool(self.dp_clip):
+            raise ValueError(
+                f"--dp-noise {self.dp_noise} and --dp-clip {self.dp_clip} belong together: "
+                "noise hides updates of a known length only; give both"
+            )
+        if self.dp_noise and self.weights != "uniform":
+            raise ValueError("--weights size tells the sizes that --dp-noise shall hide; give --weights uniform")
+        if self.resume and not self.output:
+            raise ValueError("--resume needs the --output folder of the run to go on with")
         if self.seed < 0:
             raise ValueError(f"--seed must be 0 or more, got {self.seed}")
 
@@ -56,15 +94,24 @@ class FedConfig:
     def of(cls, run_config: Mapping[str, Any]) -> FedConfig:
         """From Flower's run config; what it does not name has its default."""
         hints = get_type_hints(cls)
+        kinds = {name: hint for name, hint in hints.items() if hint in (bool, int, float)}
         given = {f.name: run_config.get(f.name.replace("_", "-")) for f in fields(cls)}
-        kinds = {"clients": int, "rounds": int, "per_class": int, "seed": int, "alpha": float}
-        return cls(**{k: kinds.get(k, str)(v) for k, v in given.items() if v is not None and k in hints})
+        return cls(**{name: kinds.get(name, str)(value) for name, value in given.items() if value is not None})
 
     def run_config(self) -> dict[str, str | int | float | bool]:
         """As Flower's run config."""
         return {name.replace("_", "-"): value for name, value in asdict(self).items()}
 
+    def settings(self) -> dict[str, Any]:
+        """What results depend on: all but folders, and how far the run goes."""
+        return {k: v for k, v in asdict(self).items() if k not in ("root", "output", "rounds", "resume")}
+
     @property
-    def virtual(self) -> bool:
-        """Whether clients train on virtual images."""
-        return self.method in ("fedavg-virtual", "fedlgd")
+    def algorithm(self) -> str:
+        """The method, whatever it is trained on: the module of :mod:`fed.methods` that it is."""
+        return self.method.partition("-")[0]
+
+    @property
+    def material(self) -> str:
+        """What a method without data of its own trains on: ``real``, ``subset`` or ``virtual``."""
+        return self.method.partition("-")[2] or "real"

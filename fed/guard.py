@@ -91,6 +91,16 @@ class Guard(Grid):
             raise RuntimeError(f"all {len(sent)} clients failed: {'; '.join(wrong) or 'no reply came in time'}")
         return out
 
+    def ask(self, kind: str, content: RecordDict, nodes: list[int]) -> list[Message]:
+        """Send the same to each of some nodes; replies as of :meth:`send_and_receive`."""
+        return self.send_and_receive([Message(content, node, kind) for node in nodes])
+
+    def numbers(self, kind: str, content: RecordDict, nodes: list[int]) -> list[dict[str, float]]:
+        """Numbers that nodes reply with; of those that fail none."""
+        good = [reply.content for reply in self.ask(kind, content, nodes) if reply.has_content()]
+        records = [next(iter(content.metric_records.values())) for content in good]
+        return [{name: float(str(value)) for name, value in record.items()} for record in records]
+
 
 def fault(sent: RecordDict, got: RecordDict, kind: str) -> str:
     """What is wrong with a reply, or nothing.

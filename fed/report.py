@@ -1,89 +1,153 @@
-"""What a federation tells in the end: accuracy by client, bytes, seconds by phase, the global images."""
+"""What a federation tells in the end: scores by client, bytes, seconds by phase, figures, virtual images, the model."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import statistics
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from safetensors.torch import load_file, save_file
+import rich.box
+import rich.console
+from rich.table import Table
+from rich.text import Text
 
 from fed.config import FedConfig
+from fed.figure import draw_clients, draw_rounds
+from fed.memory import HOME
 from graphdistill.condense.figure import draw
 from graphdistill.condense.learnable import frozen
+from graphdistill.core.cards import read_carded, write_carded
 from graphdistill.core.output import publish
 from graphdistill.core.report import Report, Row, peak_memory, write_report
 
-if TYPE_CHECKING:
-    from flwr.app import RecordDict
+SHOWN = 12
+"""Clients whose scores and virtual images are shown one by one."""
 
 
-def report_of(config: FedConfig, names: list[str], state: RecordDict) -> Report:
-    """Rows by client, one column each.
+def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
+    """A row for the method and one for each baseline, at each client.
 
     Args:
         config: the federation.
-        names: of clients, by number.
-        state: what the server kept.
+        outcome: what :func:`fed.server_app.federate` returned.
     """
-    outcome: dict[str, Any] = json.loads(str(state.config_records["outcome"]["json"]))
-    seconds, budget = outcome["seconds by phase"], 2 * config.per_class
-    rows = [
-        Row(
-            name=config.method,
-            network=names[int(client)],
-            test=(value,),
-            valid=(),
-            nbytes=None,
-            graphs=None,
-            distill_seconds=seconds["virtual data of clients"] + seconds["virtual data of the server"],
-            train_seconds=seconds["local training"],
-        )
-        for client, value in outcome["test"].items()
-    ]
-    phases = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
-    kind = "all real images" if config.method in ("fedavg", "fedprox") else f"{budget} images a class"
+    seconds, scores = outcome["seconds by phase"], {config.method: outcome["test"], **outcome["baselines"]}
+    making = seconds.get("virtual data of clients", 0.0) + seconds.get("virtual data of the server", 0.0)
+    rows = []
+    for name, by_client in scores.items():
+        mine = name == config.method
+        for client, value in by_client.items():
+            rows.append(
+                Row(
+                    name=name,
+                    network=f"{client} {outcome['names'][client]}",
+                    test=(value,),
+                    valid=(),
+                    nbytes=None,
+                    graphs=None,
+                    distill_seconds=making if mine else None,
+                    train_seconds=seconds.get("local training") if mine else None,
+                )
+            )
+    facts = {name: value for name, value in outcome.items() if name not in ("model", "shared")}
+    facts = {"config": asdict(config), **facts, "peak_memory": peak_memory()}
+    return Report(
+        title=f"{config.method} on {config.dataset}, {config.clients} client{'s' if config.clients > 1 else ''}",
+        metric=outcome["metric"],
+        rows=tuple(rows),
+        facts=facts,
+        notes=tuple(_notes(config, outcome)),
+        entries="images",
+    )
+
+
+def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
+    phases = ", ".join(f"{name} {value:.1f}" for name, value in outcome["seconds by phase"].items())
     notes = [
-        f"{config.rounds} rounds, {kind} in each at a client; the model after round {outcome['chosen round']}, which "
-        f"validation liked best ({outcome['valid']:.3f}); test read once.",
+        f"Seed {config.seed}, {config.rounds} rounds. The model after round "
+        f"{outcome['chosen round']}, which validation liked best ({outcome['valid']:.3f}); test read once.",
         f"Bytes of all messages: {outcome['bytes up']:,} up, {outcome['bytes down']:,} down. Seconds: {phases}.",
-        *outcome["refused"],
+        "Other methods, all real data and equal-step real subsets over several seeds: python -m graphdistill.bench fed",
     ]
-    if config.virtual:
+    if outcome["privacy"]:
+        notes.append(
+            f"Differential privacy of clients: epsilon {outcome['privacy']['epsilon']:.3g} at delta "
+            f"{outcome['privacy']['delta']:g} after {outcome['privacy']['releases']} rounds; scores and losses that "
+            "clients tell are not covered."
+        )
+    elif config.method in ("fedlgd", "fedmirage") or config.material == "virtual":
         notes.append(
             "Virtual data alone is no guarantee of privacy: the model that is sent can still tell of real data."
         )
-    facts = {"config": asdict(config), **outcome, "peak_memory": peak_memory()}
-    title = f"{config.method} on {config.dataset}, {config.clients} clients"
-    return Report(title=title, metric="accuracy", rows=tuple(rows), facts=facts, notes=tuple(notes), entries="images")
+    return [*notes, *dict.fromkeys(outcome["refused"])]
 
 
-def keep(state: RecordDict, folder: Path) -> None:
-    """Write what the server keeps, for another process to read."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if "global" in state:
-        save_file(state.array_records["global"].to_torch_state_dict(), folder / "global.safetensors")
-    (folder / "outcome.json").write_text(str(state.config_records["outcome"]["json"]), encoding="utf-8")
+def write(config: FedConfig, outcome: dict[str, Any]) -> None:
+    """Write results.json and .csv, figures, the model, and images of the virtual data that are at hand.
 
-
-def kept(folder: Path) -> RecordDict:
-    """What the server kept in another process."""
-    from flwr.app import ArrayRecord, ConfigRecord, RecordDict
-
-    state = RecordDict({"outcome": ConfigRecord({"json": (folder / "outcome.json").read_text(encoding="utf-8")})})
-    if (folder / "global.safetensors").is_file():
-        state["global"] = ArrayRecord(load_file(folder / "global.safetensors"))
-    return state
-
-
-def write(report: Report, state: RecordDict, folder: Path) -> list[str]:
-    """Write all files of a report and return their names."""
-    written = ["results.json", "results.csv"]
+    Clients' virtual images are drawn where clients ran on this machine with their files in the folder of results.
+    """
+    folder = Path(config.output)
     with publish(folder) as draft:
-        write_report(report, draft)
-        if "global" in state:
-            kept = state.array_records["global"].to_torch_state_dict()
-            draw(frozen(kept["x"], kept["y"], {"method": "global virtual images"}), draft / "global.png")
-            written.append("global.png")
-    return written
+        write_report(report_of(config, outcome), draft)
+        card = {"config": config.settings(), "rounds": outcome["chosen round"]}
+        write_carded(draft / "model.safetensors", outcome["model"], card)
+        draw_rounds(outcome, draft / "rounds.png")
+        draw_clients(config, outcome, draft / "clients.png")
+        if "x" in outcome["shared"]:
+            held = outcome["shared"]
+            draw(frozen(held["x"], held["y"], {"method": "global virtual images"}), draft / "global.png")
+        home = Path(os.environ.get(HOME, folder / "clients"))
+        for client in list(outcome["test"])[:SHOWN] if home.parent == folder else []:
+            files = [path for path in home.glob(f"client-{client}-*/*.safetensors")]
+            kept = read_carded(max(files, key=lambda path: path.stat().st_mtime_ns))[0] if files else {}
+            if "virtual.x" in kept:
+                title = f"virtual images of client {client}, {outcome['names'][client]}"
+                draw(frozen(kept["virtual.x"], kept["virtual.y"], {"method": title}), draft / f"client-{client}.png")
+
+
+def read(folder: Path) -> Report:
+    """The report that was written into a folder."""
+    told = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    names = {f.name for f in dataclasses.fields(Row)}
+    rows = []
+    for row in told["rows"]:
+        kept = {name: value for name, value in row.items() if name in names}
+        rows.append(Row(**{**kept, "test": tuple(kept["test"]), "valid": tuple(kept["valid"])}))
+    whole = {name: told[name] for name in ("title", "metric", "facts", "entries") if name in told}
+    return Report(**whole, rows=tuple(rows), notes=tuple(told["notes"]))
+
+
+def show(report: Report, folder: Path, console: rich.console.Console) -> None:
+    """Print a line for each client, or where there are many the worst, the median and the best, and the mean."""
+    columns: dict[str, dict[str, float]] = {}
+    for row in report.rows:
+        columns.setdefault(row.name, {})[str(row.network)] = row.mean
+    first = next(iter(columns.values()))
+    shown = Table(
+        title=Text(report.title),
+        caption=Text("\n".join([f"test {report.metric}, mean ± deviation over clients", *report.notes])),
+        caption_justify="left",
+        box=rich.box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
+    shown.add_column("client")
+    for name in columns:
+        shown.add_column(name, justify="right")
+    clients = list(first)
+    if len(clients) > SHOWN:
+        ranked = sorted(clients, key=lambda client: first[client])
+        clients = [ranked[0], ranked[len(ranked) // 2], ranked[-1]]
+    for client in clients:
+        shown.add_row(Text(client), *[f"{column[client]:.3f}" for column in columns.values()])
+    means = [list(column.values()) for column in columns.values()]
+    spread = [f"{statistics.fmean(v):.3f} ±{statistics.stdev(v) if len(v) > 1 else 0:.3f}" for v in means]
+    shown.add_row(Text(f"mean of {len(first)}", style="bold"), *spread)
+    console.print(shown)
+    written = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    console.print(f"written to {folder}: {', '.join(written)}")

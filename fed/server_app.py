@@ -5,24 +5,24 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Context, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
+from fed import privacy, report
 from fed.config import FedConfig
-from fed.data import Pairs
 from fed.guard import Guard
-from fed.report import keep
-from fed.strategy import Federation, FedLGD
+from fed.part import Facts, Statistics
+from fed.progress import Progress
+from fed.strategy import Federation
 from fed.superlink import MARK
-from fed.task import network
-from graphdistill.core.convnet import ConvNet
-from graphdistill.core.randomness import generator
+from graphdistill.core.output import check_writable
 
 LOG = logging.getLogger("fed")
 app = ServerApp()
@@ -30,17 +30,16 @@ app = ServerApp()
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Run the federation; what came of it is in ``context.state``, and in the folder ``output`` where one is named."""
+    """Run the federation; what came of it is in ``context.state`` and, if the config names one, in a folder."""
     config = FedConfig.of(context.run_config)
     with _heard():
-        outcome, images = federate(Guard(grid), config)
-        tests = ", ".join(f"{client}: {value:.3f}" for client, value in outcome["test"].items())
-        LOG.info("test accuracy by client, of round %d: %s", outcome["chosen round"], tests)
+        outcome = federate(Guard(grid), config)
+    if config.output:
+        report.write(config, outcome)
+    tensors = {name: outcome.pop(name) for name in ("model", "shared")}
     context.state["outcome"] = ConfigRecord({"json": json.dumps(outcome)})
-    if images is not None:
-        context.state["global"] = ArrayRecord({"x": images[0], "y": images[1]})
-    if folder := context.run_config.get("output"):
-        keep(context.state, Path(str(folder)))
+    for name, held in tensors.items():
+        context.state[name] = ArrayRecord(held)
 
 
 @contextlib.contextmanager
@@ -60,7 +59,7 @@ def _heard() -> Iterator[None]:
         LOG.setLevel(level)
 
 
-def federate(guard: Guard, config: FedConfig) -> tuple[dict[str, Any], Pairs | None]:
+def federate(guard: Guard, config: FedConfig) -> dict[str, Any]:
     """Train and judge.
 
     Args:
@@ -68,51 +67,85 @@ def federate(guard: Guard, config: FedConfig) -> tuple[dict[str, Any], Pairs | N
         config: the federation.
 
     Returns:
-        What came of it: accuracy by client, history, bytes, seconds; and the global virtual images, if any.
+        What came of it: scores by client, history, bytes, seconds; ``model`` and ``shared`` are tensors by name.
 
     Raises:
-        RuntimeError: all clients failed, or they do not agree on the shape of images.
+        RuntimeError: all clients failed, or they do not agree on the shape of their data.
+        ValueError: the checkpoint to go on from does not fit, or no result can be written.
     """
     begun = time.perf_counter()
+    folder = Path(config.output) if config.output else None
+    if folder:
+        check_writable(folder)
     nodes = _nodes(guard, config.clients)
-    facts = _numbers(guard, "query.hello", RecordDict(), nodes)
-    shapes = {tuple(int(f[n]) for n in ("channels", "height", "width", "classes")) for f in facts}
-    if len(shapes) != 1:
-        raise RuntimeError(f"clients hold images of different shapes and classes: {sorted(shapes)}")
-    channels, height, width, classes = shapes.pop()
-    shape = channels, height, width
-
-    def holding(arrays: ArrayRecord) -> ConvNet:
-        net = network(shape, classes, config.seed)
-        net.load_state_dict(arrays.to_torch_state_dict())
-        return net
-
-    strategy = Federation(len(nodes))
-    if config.method == "fedlgd":
-        noise = generator(config.seed, "global images")
-        x = (0.5 + 0.25 * torch.randn((classes * config.per_class, *shape), generator=noise)).clamp(0, 1)
-        images = x, torch.arange(classes).repeat_interleave(config.per_class)
-        strategy = FedLGD(len(nodes), holding, images)
-    first = ArrayRecord(network(shape, classes, config.seed).state_dict())
-    result = strategy.start(guard, first, num_rounds=config.rounds)
-    final = {int(n["client"]): float(n["accuracy"]) for n in _judged(guard, result.arrays, "valid", nodes)}
-    strategy.look(final, result.arrays, config.rounds)
-    valid, rounds, arrays = strategy.best
-    assert arrays is not None
-    tests = _judged(guard, arrays, "test", nodes)
-    outcome = {
-        # Flower draws the numbers of nodes, so replies come in any order of clients.
-        "test": {str(int(n["client"])): float(n["accuracy"]) for n in sorted(tests, key=lambda n: n["client"])},
-        "valid": valid,
-        "chosen round": rounds,
-        "history": strategy.history,
+    facts, names = _hello(guard, nodes)
+    if config.resume and folder:
+        progress = Progress.read(folder, config)
+        LOG.info("going on after round %d", progress.rounds)
+    else:
+        statistics = _statistics(guard, facts, nodes) if config.statistics else None
+        progress = Progress.first(config, facts, secrets.token_hex(4), statistics)
+    guard.up, guard.down = guard.up + progress.spent[0], guard.down + progress.spent[1]
+    strategy = Federation(config, facts, nodes, progress)
+    told = _teller(guard, config, strategy, folder)
+    outer = privacy.wrapped(strategy, config)
+    arrays = ArrayRecord(progress.arrays)
+    if progress.rounds < config.rounds:
+        outer.start(guard, arrays, num_rounds=config.rounds - progress.rounds, evaluate_fn=told)
+    final = _judged(guard, progress.arrays, "valid", config.rounds, nodes)["score"]
+    progress.look(final, progress.arrays, config.rounds)
+    best = progress.best
+    tests = _judged(guard, best, "test", progress.best_rounds, nodes)
+    untrained = _judged(guard, Progress.first(config, facts, "").arrays, "test", 0, nodes)
+    return {
+        "names": names,
+        "metric": "accuracy",
+        "test": tests["score"],
+        "baselines": {"untrained network": untrained["score"], "largest class": tests["trivial"]},
+        "valid": progress.best_valid,
+        "chosen round": progress.best_rounds,
+        "history": progress.history,
         "final valid": final,
         "bytes up": guard.up,
         "bytes down": guard.down,
         "refused": guard.refused,
-        "seconds by phase": {**strategy.seconds, "all": time.perf_counter() - begun},
+        "privacy": privacy.spent(outer),
+        "seconds by phase": {**progress.seconds, "all": time.perf_counter() - begun},
+        "model": {name: best[name] for name in strategy.model(best).state_dict()},
+        "shared": progress.shared if progress.news else {},
     }
-    return outcome, strategy.images if isinstance(strategy, FedLGD) else None
+
+
+def _teller(
+    guard: Guard, config: FedConfig, strategy: Federation, folder: Path | None
+) -> Callable[[int, ArrayRecord], None]:
+    """What is done after each round: tell how it went, and write down where the federation stands."""
+    last = [time.perf_counter()]
+
+    def told(number: int, arrays: ArrayRecord) -> None:
+        if not number:
+            return
+        strategy.done(arrays)
+        progress = strategy.progress
+        now = time.perf_counter()
+        line = progress.history[-1]
+        line["seconds"], last[0] = now - last[0], now
+        progress.spent = guard.up, guard.down
+        scores = ", ".join(f"{client}: {value:.3f}" for client, value in line["valid before"].items())
+        LOG.info(
+            "round %d/%d: loss %.3f; validation before it by client %s; bytes %s up, %s down; %.1f s",
+            progress.rounds,
+            config.rounds,
+            line["loss"],
+            scores,
+            f"{guard.up:,}",
+            f"{guard.down:,}",
+            line["seconds"],
+        )
+        if folder:
+            progress.write(folder, config)
+
+    return told
 
 
 def _nodes(guard: Guard, wanted: int, patience: float = 120.0) -> list[int]:
@@ -125,12 +158,39 @@ def _nodes(guard: Guard, wanted: int, patience: float = 120.0) -> list[int]:
     return nodes
 
 
-def _judged(guard: Guard, arrays: ArrayRecord, split: str, nodes: list[int]) -> list[dict[str, float]]:
-    content = RecordDict({"arrays": arrays, "config": ConfigRecord({"split": split})})
-    return _numbers(guard, "evaluate", content, nodes)
+def _hello(guard: Guard, nodes: list[int]) -> tuple[Facts, dict[int, str]]:
+    """What networks are made from, and the clients' names by number."""
+    replies = [reply for reply in guard.ask("query.hello", RecordDict(), nodes) if reply.has_content()]
+    told = [next(iter(reply.content.metric_records.values())) for reply in replies]
+    facts = [{name: int(float(str(value))) for name, value in record.items()} for record in told]
+    told_names = [str(reply.content.config_records["facts"]["name"]) for reply in replies]
+    names = {fact.pop("client"): name for fact, name in zip(facts, told_names, strict=True)}
+    if any(fact != facts[0] for fact in facts):
+        shapes = sorted({tuple(fact.items()) for fact in facts})
+        raise RuntimeError(f"clients hold data of different shapes and classes: {shapes}")
+    return facts[0], names
 
 
-def _numbers(guard: Guard, kind: str, content: RecordDict, nodes: list[int]) -> list[dict[str, float]]:
-    replies = guard.send_and_receive([Message(content, node, kind) for node in nodes])
-    good = [next(iter(reply.content.metric_records.values())) for reply in replies if reply.has_content()]
-    return [{name: float(str(value)) for name, value in record.items()} for record in good]
+def _statistics(guard: Guard, facts: Facts, nodes: list[int]) -> Statistics:
+    """Means over clients of the means and deviations of their classes; 0.5 and 0.25 where nobody has a class."""
+    told = guard.numbers("query.statistics", RecordDict(), nodes)
+
+    def mean(kind: str, default: float) -> torch.Tensor:
+        out = torch.full((facts["classes"], facts["channels"]), default)
+        for label in range(facts["classes"]):
+            for channel in range(facts["channels"]):
+                values = [t[f"{kind}-{label}-{channel}"] for t in told if f"{kind}-{label}-{channel}" in t]
+                out[label, channel] = sum(values) / len(values) if values else default
+        return out
+
+    return mean("mean", 0.5), mean("deviation", 0.25)
+
+
+def _judged(
+    guard: Guard, arrays: dict[str, torch.Tensor], split: str, rounds: int, nodes: list[int]
+) -> dict[str, dict[int, float]]:
+    """Scores of a model of some round by client, and what it takes no model to reach."""
+    content = RecordDict({"arrays": ArrayRecord(arrays), "config": ConfigRecord({"split": split, "rounds": rounds})})
+    # Flower draws the numbers of nodes, so that replies come in any order of clients.
+    told = sorted(guard.numbers("evaluate", content, nodes), key=lambda numbers: numbers["client"])
+    return {name: {int(numbers["client"]): numbers[name] for numbers in told} for name in ("score", "trivial")}

@@ -1,108 +1,108 @@
-"""FedAvg that remembers the model that validation liked best, and FedLGD on top of it."""
+"""FedAvg that draws its clients by a seed, hands on what a method shares and remembers the best model."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
+import torch
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import FedAvg
+from torch import Tensor, nn
 
-from fed import virtual
-from fed.data import Pairs
-from fed.task import pseudo_gradient
-from graphdistill.core.convnet import ConvNet
+from fed.config import FedConfig
+from fed.methods import method_of
+from fed.part import Facts, network
+from fed.progress import Progress
+from graphdistill.core.randomness import generator
 
 LOG = logging.getLogger("fed")
-EVERY = 5
-"""Rounds between those in which clients refresh and after which the server matches (FedLGD's value)."""
 
 
 class Federation(FedAvg):
-    """Sends the model to all clients every round and keeps what they tell; averaging is FedAvg's, unchanged.
+    """FedAvg's averaging, unchanged, for what wraps it (clipping, noise, accounting) to accept it.
 
-    Replies tell how good the model is that was sent, so that no second message is needed.
+    Whatever a method does at the server it does when the next round is made up, and what it sends to all clients
+    travels in a message of its own. Every drawn client gets the whole model in every round, and what is shared goes to
+    drawn and other clients alike, so nobody trains from what is old. Replies tell how good the model is that was sent.
 
     Args:
-        nodes: how many clients there are.
-
-    Attributes:
-        best: validation accuracy, number of rounds before it, and the model.
-        history: a line for each round.
+        config: the federation.
+        facts: what networks are made from.
+        nodes: of all clients.
+        progress: where to begin.
     """
 
-    def __init__(self, nodes: int):
+    def __init__(self, config: FedConfig, facts: Facts, nodes: list[int], progress: Progress):
+        self.drawn = max(1, round(config.participation * len(nodes)))
         super().__init__(
             fraction_evaluate=0.0,
-            min_train_nodes=nodes,
-            min_available_nodes=nodes,
+            min_train_nodes=self.drawn,
+            min_available_nodes=len(nodes),
             train_metrics_aggr_fn=self._note,
         )
-        self.round = 0
-        self.sent: ArrayRecord | None = None
-        self.best: tuple[float, int, ArrayRecord | None] = (-1.0, 0, None)
-        self.history: list[dict[str, object]] = []
-        self.seconds = {"local training": 0.0, "virtual data of clients": 0.0, "virtual data of the server": 0.0}
+        self.config, self.facts, self.nodes, self.progress = config, facts, nodes, progress
+        self.method = method_of(config.algorithm)
+        self.rate = config.rate or self.method.rate
+        self.synced: set[int] = set()
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
-        """The same message to every node; nobody is left with an old model."""
-        self.round, self.sent = server_round, arrays
-        config["server-round"] = server_round
-        config["refresh"] = (server_round - 1) % EVERY == 0
-        record = RecordDict({"arrays": arrays, "config": config})
-        return self._construct_messages(record, list(grid.get_node_ids()), "train")
+        """Let the method have its turn, hand on what it shares, and send the model to those who are drawn."""
+        progress, state = self.progress, dict(arrays.to_torch_state_dict())
+        if progress.sent:
+            begun = time.perf_counter()
+            old, new = self.model(progress.sent), self.model(state)
+            shared = self.method.after(progress.rounds, old, new, progress.shared, self.rate)
+            if shared is not progress.shared:
+                progress.shared, progress.news, self.synced = shared, True, set()
+            progress.took("virtual data of the server", time.perf_counter() - begun)
+        if progress.news:
+            self._sync(grid)
+        progress.sent = state
+        order = torch.randperm(len(self.nodes), generator=generator(self.config.seed, "drawn", progress.rounds + 1))
+        nodes = sorted(self.nodes[i] for i in order[: self.drawn].tolist())
+        told: dict[str, int | float | str] = {
+            "server-round": progress.rounds + 1,
+            "run": progress.run,
+            "rate": self.rate,
+            "share": self.drawn / len(self.nodes),
+        }
+        record = RecordDict({"arrays": arrays, "config": ConfigRecord({**config, **told})})
+        return self._construct_messages(record, nodes, "train")
 
-    def look(self, valid: dict[int, float], arrays: ArrayRecord, rounds: int) -> None:
-        """Keep a model if validation likes it better, the mean over clients."""
-        mean = sum(valid.values()) / len(valid)
-        if mean > self.best[0]:
-            self.best = (mean, rounds, arrays)
+    def model(self, state: dict[str, Tensor]) -> nn.Module:
+        """A network that holds the global model of a state."""
+        net = network(self.facts, 0)
+        net.load_state_dict({name: state[name] for name in net.state_dict()})
+        return net
+
+    def done(self, arrays: ArrayRecord) -> None:
+        """A round is over."""
+        self.progress.rounds += 1
+        self.progress.arrays = dict(arrays.to_torch_state_dict())
+
+    def _sync(self, grid: Grid) -> None:
+        """Send what is shared to all that have it not yet; those who cannot be reached are asked again."""
+        missing = [node for node in self.nodes if node not in self.synced]
+        if missing:
+            record = RecordDict({"shared": ArrayRecord(self.progress.shared)})
+            replies = grid.send_and_receive(self._construct_messages(record, missing, "query.sync"))
+            self.synced |= {reply.metadata.src_node_id for reply in replies if reply.has_content()}
 
     def _note(self, replies: list[RecordDict], weighted_by: str) -> MetricRecord:
         told = [next(iter(reply.metric_records.values())) for reply in replies]
         numbers = [{name: float(str(value)) for name, value in record.items()} for record in told]
         valid = {int(n["client"]): n["valid"] for n in numbers}
-        weight = sum(n[weighted_by] for n in numbers)
-        loss = sum(n["loss"] * n[weighted_by] for n in numbers) / weight
-        self.seconds["local training"] += sum(n["seconds"] for n in numbers)
-        self.seconds["virtual data of clients"] += sum(n["refresh-seconds"] for n in numbers)
-        assert self.sent is not None
-        self.look(valid, self.sent, self.round - 1)
-        self.history.append({"round": self.round, "loss": loss, "valid before": valid})
-        by_client = ", ".join(f"{client}: {value:.3f}" for client, value in valid.items())
-        LOG.info("round %d: loss %.3f; validation before it by client %s", self.round, loss, by_client)
+        loss = sum(n["loss"] for n in numbers) / len(numbers)
+        progress = self.progress
+        progress.took("local training", sum(n["seconds"] for n in numbers))
+        progress.took("virtual data of clients", sum(n["virtual-seconds"] for n in numbers))
+        if len(valid) == len(self.nodes):
+            progress.look(valid, progress.sent, progress.rounds)
+        progress.releases += 1
+        progress.history.append({"round": progress.rounds + 1, "loss": loss, "valid before": valid})
         return MetricRecord({"loss": loss, "valid": sum(valid.values()) / len(valid)})
-
-
-class FedLGD(Federation):
-    """FedLGD (Huang et al., TMLR 2024): after chosen rounds the server matches the pseudo-gradient into global images.
-
-    It does so when the next round is made up, so that averaging stays as it is, and the images travel in a message of
-    their own, for what wraps training messages (clipping, noise) to see the model alone.
-
-    Args:
-        nodes: how many clients there are.
-        net: a network to hold models in.
-        images: global virtual images to begin with.
-    """
-
-    def __init__(self, nodes: int, net: Callable[[ArrayRecord], ConvNet], images: Pairs):
-        super().__init__(nodes)
-        self.net, self.images = net, images
-
-    def configure_train(
-        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
-    ) -> Iterable[Message]:
-        """Match first, where the last round was a chosen one."""
-        if self.sent is not None and (server_round - 2) % EVERY == 0:
-            begun = time.perf_counter()
-            old, new = self.net(self.sent), self.net(arrays)
-            self.images = virtual.match_gradient(old, pseudo_gradient(old, new), self.images)
-            self.seconds["virtual data of the server"] += time.perf_counter() - begun
-            record = RecordDict({"global": ArrayRecord({"x": self.images[0], "y": self.images[1]})})
-            list(grid.send_and_receive(self._construct_messages(record, list(grid.get_node_ids()), "query.sync")))
-        return super().configure_train(server_round, arrays, config, grid)

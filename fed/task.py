@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from fed.data import Pairs
+from fed.part import Pairs
 from graphdistill.core.convnet import ConvNet
-from graphdistill.core.fit import predict
-from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.randomness import generator
 
 BATCH = 32
 """Images of a step (FedLGD's value)."""
@@ -47,13 +46,11 @@ class Terms:
     anchors: Pairs | None = None
 
 
-def network(shape: tuple[int, int, int], num_classes: int, seed: int) -> ConvNet:
-    """The first global model."""
-    with scoped(seed, "global model"):
-        return ConvNet(shape, num_classes)
+PLAIN = Terms()
+"""Cross-entropy alone."""
 
 
-def train(net: ConvNet, data: Pairs, count: int, seed: int, terms: Terms = Terms(), rate: float = RATE) -> float:
+def train(net: nn.Module, data: Pairs, count: int, seed: int, terms: Terms = PLAIN, rate: float = RATE) -> float:
     """Train in place on ``count`` images and return the mean loss; images come again only once all were taken.
 
     Args:
@@ -83,10 +80,11 @@ def train(net: ConvNet, data: Pairs, count: int, seed: int, terms: Terms = Terms
     return total / count
 
 
-def _loss(net: ConvNet, x: Tensor, y: Tensor, terms: Terms) -> Tensor:
+def _loss(net: nn.Module, x: Tensor, y: Tensor, terms: Terms) -> Tensor:
     if terms.anchors is None or not terms.contrast:
         return F.cross_entropy(net(x), y)
     anchors, labels = terms.anchors
+    assert isinstance(net, ConvNet)
     embedded = net.embed(torch.cat([x, anchors]))
     loss = F.cross_entropy(net.head(embedded[: len(y)]), y)
     return loss + terms.contrast * contrastive(embedded, torch.cat([y, labels]))
@@ -120,12 +118,7 @@ def contrastive(z: Tensor, y: Tensor, temperature: float = TEMPERATURE) -> Tenso
     return -((logs * positive).sum(dim=1)[kept] / counts[kept]).mean()
 
 
-def accuracy(net: ConvNet, data: Pairs) -> float:
-    """Share of images whose class is right."""
-    return float((predict(net, data[0]).argmax(dim=1) == data[1]).float().mean())
-
-
-def pseudo_gradient(old: ConvNet, new: ConvNet, rate: float = RATE) -> list[Tensor]:
+def pseudo_gradient(old: nn.Module, new: nn.Module, rate: float = RATE) -> list[Tensor]:
     """What a round of training amounts to as one step of SGD: old less new weights over the step size."""
     pairs = zip(old.parameters(), new.parameters(), strict=True)
     return [((before - after) / rate).detach() for before, after in pairs]

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fed.data import Pairs
+from fed.part import Pairs
 from graphdistill.condense.augment import Augment
 from graphdistill.condense.descent import Descent
 from graphdistill.condense.images import RealImages

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
+
+from graphdistill.core.cards import read_carded, write_carded
 
 FORMAT = 2
 """Number of the layout; a file of another layout is refused."""
@@ -81,20 +79,10 @@ def write_checkpoint(path: Path, state: Checkpoint) -> None:
         3
     """
     tensors = {
-        f"{part}.{name}": value.detach().clone(memory_format=torch.contiguous_format)
-        for part in ("now", "memory", "best")
-        for name, value in getattr(state, part).items()
+        f"{part}.{name}": value for part in ("now", "memory", "best") for name, value in getattr(state, part).items()
     }
     card = {name: getattr(state, name) for name in ("step", "looks", "scale", "seconds", "facts")}
-    # One after the other as JSON, for metadata are words; sorted, for the same state to be the same bytes.
-    data = save(tensors, {"card": json.dumps({"format": FORMAT, **card}, sort_keys=True)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part_of = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part_of.write_bytes(data)
-        part_of.replace(path)
-    finally:
-        part_of.unlink(missing_ok=True)
+    write_carded(path, tensors, {"format": FORMAT, **card})
 
 
 def read_checkpoint(path: Path, facts: Mapping[str, object]) -> Checkpoint:
@@ -108,9 +96,7 @@ def read_checkpoint(path: Path, facts: Mapping[str, object]) -> Checkpoint:
         ValueError: the file is damaged, has another layout, or was written by a run that was told other things.
     """
     try:
-        with safe_open(path, "pt") as file:
-            card = json.loads(file.metadata()["card"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        tensors, card = read_carded(path)
         found = card.pop("format")
         parts: dict[str, dict[str, Tensor]] = {"now": {}, "memory": {}, "best": {}}
         for name, value in tensors.items():
@@ -118,7 +104,7 @@ def read_checkpoint(path: Path, facts: Mapping[str, object]) -> Checkpoint:
             parts[part][rest] = value
         looks = tuple((int(step), float(score)) for step, score in card.pop("looks"))
         state = Checkpoint(card.pop("step"), parts["now"], parts["memory"], parts["best"], looks=looks, **card)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: {error!r}; remove it and start anew without --resume") from error
     if found != FORMAT:
         raise ValueError(f"{path} has layout {found}, this version reads {FORMAT}; start anew without --resume")

@@ -6,3 +6,4 @@ The one door is :func:`load`; it returns a ``GraphDataset``, ``NodeDataset`` or 
 
 from graphdistill.datasets._load import load as load
 from graphdistill.datasets._load import load_graphs as load_graphs
+from graphdistill.datasets._roots import cache_folder as cache_folder

@@ -2,8 +2,11 @@
 
 import torch
 
-from fed import client_app, data, virtual
+from fed import client_app, virtual
 from fed.config import FedConfig
+from fed.part import Part
+
+FACTS = {"channels": 1, "height": 8, "width": 8, "classes": 3}
 
 
 def part(seed, classes=(0, 1, 2), count=12, num_classes=3, name="own"):
@@ -16,7 +19,7 @@ def part(seed, classes=(0, 1, 2), count=12, num_classes=3, name="own"):
         x[torch.arange(size), 0, 2 * y] += 0.8
         return x, y
 
-    return data.Part(name, split(count), split(6), split(6), num_classes)
+    return Part(name, split(count), split(6), split(6), num_classes)
 
 
 def federation(monkeypatch, parts, **options):

@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from fed import client_app, grid
+from fed import client_app, grid, turn
 from fed.grid import run_in_process
 from fed.server_app import app as server
 from tests.fed.samples import federation, part
@@ -12,7 +12,7 @@ from tests.fed.samples import federation, part
 def runs(monkeypatch, config):
     """State of each client after a run, and what its training was given."""
     grids, given = [], []
-    keep, fit = grid.LocalGrid, client_app.train
+    keep, fit = grid.LocalGrid, turn.train
 
     class Kept(keep):
         def __init__(self, *args):
@@ -20,7 +20,7 @@ def runs(monkeypatch, config):
             grids.append(self)
 
     monkeypatch.setattr(grid, "LocalGrid", Kept)
-    monkeypatch.setattr(client_app, "train", lambda *a: given.append(a) or fit(*a))
+    monkeypatch.setattr(turn, "train", lambda *a: given.append(a) or fit(*a))
     state = run_in_process(server, client_app.app, config.run_config(), config.clients)
     return list(grids[0].contexts.values()), given, json.loads(state.config_records["outcome"]["json"])
 
@@ -38,7 +38,7 @@ def test_virtual_images_stay_and_are_refreshed_when_told(monkeypatch):
     assert all(torch.equal(x[0], other) for other in x[1:5])
     assert not torch.equal(x[4], x[5])
     assert torch.equal(x[5], x[6])
-    assert torch.equal(contexts[0].state.array_records["virtual"].to_torch_state_dict()["x"], x[6])
+    assert torch.equal(contexts[0].state.array_records["memory"].to_torch_state_dict()["virtual.x"], x[6])
 
 
 def test_global_images_join_once_they_were_matched(monkeypatch):
@@ -46,7 +46,7 @@ def test_global_images_join_once_they_were_matched(monkeypatch):
     contexts, given, _ = runs(monkeypatch, config)
     assert [len(args[1][1]) for args in given[::2]] == [6] + [12] * 6
     assert [args[4].contrast > 0 for args in given[::2]] == [False, True, True, True, True, False, True]
-    kept = [c.state.array_records["global"].to_torch_state_dict()["x"] for c in contexts]
+    kept = [c.state.array_records["shared"].to_torch_state_dict()["x"] for c in contexts]
     assert torch.equal(*kept)
 
 

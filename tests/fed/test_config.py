@@ -18,6 +18,12 @@ def test_what_is_not_named_has_its_default():
     [
         ({"method": "fedmagic"}, "--method 'fedmagic' is unknown; choose from fedavg, "),
         ({"partition": "x"}, "--partition 'x' is unknown"),
+        ({"weights": "x"}, "--weights 'x' is unknown; choose from uniform, size"),
+        ({"rate": -1.0}, "--rate must be 0 or more, got -1.0"),
+        ({"participation": 1.5}, "--participation must be above 0 and at most 1, got 1.5"),
+        ({"dp_noise": 1.0}, "--dp-noise 1.0 and --dp-clip 0.0 belong together"),
+        ({"dp_noise": 1.0, "dp_clip": 1.0, "weights": "size"}, "give --weights uniform"),
+        ({"resume": True}, "--resume needs the --output folder"),
         ({"per_class": 0}, "--per-class must be 1 or more, got 0"),
         ({"clients": 0}, "--clients must be"),
         ({"rounds": 0}, "--rounds must be"),

@@ -7,8 +7,10 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import ServerApp
 from flwr.supercore.task_identity import TaskIdentity
 
+from fed.config import FedConfig
 from fed.grid import LocalGrid, identity, run_in_process
 from fed.guard import Guard
+from fed.progress import Progress
 from fed.strategy import Federation
 
 
@@ -22,7 +24,7 @@ def counting():
         client = context.node_config["partition-id"]
         if context.run_config.get("fails") == client:
             raise OSError("the disk is full")
-        numbers = dict.fromkeys(("loss", "valid", "seconds", "refresh-seconds"), 0.0)
+        numbers = dict.fromkeys(("loss", "valid", "seconds", "virtual-seconds"), 0.0)
         metrics = MetricRecord({"num-examples": 1, "client": client, "times": times, **numbers})
         return Message(RecordDict({"arrays": message.content["arrays"], "metrics": metrics}), reply_to=message)
 
@@ -65,12 +67,15 @@ def test_identity_is_given_back():
 
 def test_a_round_of_ten_clients_costs_below_a_tenth_of_a_second():
     server, took = ServerApp(), []
+    facts = {"channels": 1, "height": 8, "width": 8, "classes": 3}
+    config = FedConfig(method="fedavg", clients=10)
 
     @server.main()
     def main(grid, context):
         start = time.process_time()
-        arrays = ArrayRecord({"w": torch.ones(20_000)})
-        Federation(10).start(Guard(grid), arrays, num_rounds=5)
+        progress = Progress.first(config, facts, "run")
+        strategy = Federation(config, facts, grid.get_node_ids(), progress)
+        strategy.start(Guard(grid), ArrayRecord(progress.arrays), num_rounds=5)
         took.append((time.process_time() - start) / 5)
 
     run_in_process(server, counting(), {}, 10)

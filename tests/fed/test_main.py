@@ -3,6 +3,7 @@ import json
 import pytest
 
 from fed import __main__ as command
+from fed.memory import HOME
 from graphdistill.core import cli
 
 
@@ -13,21 +14,24 @@ def run(*words):
 @pytest.mark.parametrize("method", ["fedavg-subset", "fedlgd"])
 def test_from_the_command_to_a_report(method, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("fed.virtual.warm_up.__defaults__", (2,))
+    monkeypatch.setenv(HOME, str(tmp_path / "out" / "clients"))
     words = ["--dataset", "digits", "--partition", "iid", "--method", method, "--clients", "2", "--rounds", "2"]
     assert run(*words, "--per-class", "1", "--in-process", "--output", str(tmp_path / "out")) == 0
     said = capsys.readouterr().out
     assert "digits 0" in said
-    assert "average" in said
+    assert "mean of 2" in said
     told = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert [row["network"] for row in told["rows"]] == ["digits 0", "digits 1"]
-    assert told["facts"]["bytes up"] > 2 * 2 * 4 * 20_000
-    assert (tmp_path / "out" / "global.png").is_file() == (method == "fedlgd")
+    assert [row["network"] for row in told["rows"]] == ["0 digits 0", "1 digits 1"] * 3
+    assert told["facts"]["bytes up"] > 2 * 2 * 4 * 10_000
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert files >= {"rounds.png", "clients.png", "model.safetensors", "results.csv", "checkpoint.safetensors"}
+    assert ({"global.png", "client-0.png", "client-1.png"} <= files) == (method == "fedlgd")
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--method", "fedmagic"], "--method takes NAME"),
+        (["--method", "fedmagic"], "--method 'fedmagic' is unknown"),
         (["--per-class", "0", "--in-process"], "--per-class must be 1 or more"),
         (["--dataset", "digits", "--in-process", "--clients", "2000", "--partition", "iid"], "fewer clients"),
         (["--dataset", "nothing", "--in-process"], "not a known data set"),

@@ -1,34 +1,71 @@
-import json
+import io
 
 import pytest
+import rich.console
 import torch
-from flwr.app import ArrayRecord, ConfigRecord, RecordDict
 
+from fed import report
 from fed.config import FedConfig
-from fed.report import keep, kept, report_of
+from fed.memory import HOME
 
 
-def test_clients_are_columns_and_bytes_are_told():
-    seconds = {"local training": 1.0, "virtual data of clients": 2.0, "virtual data of the server": 3.0}
-    told = {"test": {"0": 0.5, "1": 1.0}, "valid": 0.7, "chosen round": 2, "refused": ["node 3 failed: why"]}
-    told |= {"bytes up": 1234, "bytes down": 5678, "seconds by phase": seconds}
-    state = RecordDict({"outcome": ConfigRecord({"json": json.dumps(told)})})
-    report = report_of(FedConfig(method="fedavg-virtual"), ["a", "b"], state)
-    assert [(row.network, row.mean, row.distill_seconds) for row in report.rows] == [("a", 0.5, 5.0), ("b", 1.0, 5.0)]
-    notes = " ".join(report.notes)
-    for words in ("1,234 up, 5,678 down", "round 2", "node 3 failed: why", "no guarantee of privacy"):
+def outcome(clients=2, **more):
+    scores = {client: 0.5 + 0.01 * client for client in range(clients)}
+    return {
+        "names": {client: f"domain {client}" for client in range(clients)},
+        "metric": "accuracy",
+        "test": scores,
+        "baselines": {"untrained network": dict.fromkeys(scores, 0.1)},
+        "valid": 0.7,
+        "chosen round": 1,
+        "history": [{"round": 1, "loss": 2.0, "valid before": dict.fromkeys(scores, 0.1)}],
+        "final valid": dict.fromkeys(scores, 0.7),
+        "bytes up": 1234,
+        "bytes down": 5678,
+        "refused": ["node 3 failed: why"] * 2,
+        "privacy": None,
+        "seconds by phase": {"local training": 1.0, "virtual data of clients": 2.0, "virtual data of the server": 3.0},
+        "model": {"w": torch.ones(2)},
+        "shared": {},
+        **more,
+    }
+
+
+def test_clients_are_rows_and_bytes_are_told():
+    made = report.report_of(FedConfig(method="fedavg-virtual", clients=2), outcome())
+    assert [(row.name, row.network, row.mean) for row in made.rows] == [
+        ("fedavg-virtual", "0 domain 0", 0.5),
+        ("fedavg-virtual", "1 domain 1", 0.51),
+        ("untrained network", "0 domain 0", 0.1),
+        ("untrained network", "1 domain 1", 0.1),
+    ]
+    assert made.rows[0].distill_seconds == 5.0
+    notes = " ".join(made.notes)
+    for words in ("1,234 up, 5,678 down", "round 1", "no guarantee of privacy"):
         assert words in notes
+    assert notes.count("node 3 failed: why") == 1
 
 
-@pytest.mark.parametrize("images", [True, False])
-def test_another_process_reads_what_the_server_kept(images, tmp_path):
-    state = RecordDict({"outcome": ConfigRecord({"json": '{"valid": 0.5}'})})
-    if images:
-        state["global"] = ArrayRecord({"x": torch.rand(4, 1, 2, 2), "y": torch.arange(4)})
-    keep(state, tmp_path / "out")
-    read = kept(tmp_path / "out")
-    assert read.config_records["outcome"] == state.config_records["outcome"]
-    assert ("global" in read) == images
-    if images:
-        pairs = [record.array_records["global"].to_torch_state_dict() for record in (state, read)]
-        assert all(torch.equal(pairs[0][name], pairs[1][name]) for name in ("x", "y"))
+def test_epsilon_is_told():
+    spent = {"epsilon": 12.345, "delta": 1e-5, "releases": 7}
+    made = report.report_of(FedConfig(method="fedavg"), outcome(privacy=spent))
+    assert "epsilon 12.3 at delta 1e-05 after 7 rounds" in " ".join(made.notes)
+
+
+@pytest.mark.parametrize("clients", [2, 30])
+def test_what_was_written_is_shown(clients, tmp_path, monkeypatch):
+    monkeypatch.setenv(HOME, str(tmp_path / "elsewhere"))
+    config = FedConfig(method="fedlgd", clients=clients, output=str(tmp_path / "out"))
+    x, y = torch.rand(4, 1, 8, 8), torch.tensor([0, 0, 1, 1])
+    report.write(config, outcome(clients, shared={"x": x, "y": y}))
+    again = report.read(tmp_path / "out")
+    assert again.rows == report.report_of(config, outcome(clients)).rows
+    said = io.StringIO()
+    report.show(again, tmp_path / "out", rich.console.Console(file=said, width=100))
+    text = said.getvalue()
+    assert f"mean of {clients}" in text
+    assert ("15 domain 15" in text) == (clients == 30)
+    assert "7 domain 7" not in text
+    for name in ("clients.png", "global.png", "model.safetensors", "results.csv", "results.json", "rounds.png"):
+        assert (tmp_path / "out" / name).stat().st_size > 0
+        assert name in " ".join(text.split())

@@ -15,6 +15,7 @@ from flwr.cli.config_utils import load_and_validate
 from fed import __main__ as command
 from fed import superlink
 from fed.config import FedConfig
+from fed.memory import HOME
 from fed.superlink import Family, environment, open_port, run_on_superlink, write_app
 from graphdistill.core import cli
 
@@ -195,7 +196,8 @@ def test_without_ray_there_is_another_way(monkeypatch):
         run_on_superlink({}, 2, print)
 
 
-def test_the_command_fails_when_the_run_does(flower, tmp_path, capsys):
+def test_the_command_fails_when_the_run_does(flower, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv(HOME, str(tmp_path))
     flower("finished:failed", "no client was left")
     words = ["--dataset", "digits", "--partition", "iid", "--clients", "2", "--output", str(tmp_path / "out")]
     assert cli.run(command.main, command.Command, prog="fed", description="", argv=words) == 1
@@ -205,15 +207,16 @@ def test_the_command_fails_when_the_run_does(flower, tmp_path, capsys):
 
 
 @pytest.mark.deployment
-def test_from_the_command_to_a_report_by_flowers_own_processes(tmp_path, capsys):
+def test_from_the_command_to_a_report_by_flowers_own_processes(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv(HOME, str(tmp_path / "out" / "clients"))
     before = set(psutil.pids())
     words = ["--dataset", "digits", "--partition", "iid", "--method", "fedlgd", "--clients", "2", "--rounds", "2"]
     words += ["--per-class", "1", "--output", str(tmp_path / "out")]
     assert cli.run(command.main, command.Command, prog="fed", description="", argv=words) == 0
-    assert "round 2: loss" in capsys.readouterr().err
+    assert "round 2/2: loss" in capsys.readouterr().err
     told = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert [row["network"] for row in told["rows"]] == ["digits 0", "digits 1"]
-    assert (tmp_path / "out" / "global.png").is_file()
+    assert [row["network"] for row in told["rows"]] == ["0 digits 0", "1 digits 1"] * 3
+    assert {"global.png", "client-0.png"} <= {path.name for path in (tmp_path / "out").iterdir()}
     names = ("flwr", "flower-", "ray", "gcs_server")
     left = [psutil.Process(pid) for pid in set(psutil.pids()) - before if not gone(pid)]
     assert [p.cmdline() for p in left if any(name in " ".join(p.cmdline()) for name in names)] == []

@@ -4,8 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fed.task import Terms, accuracy, contrastive, network, pseudo_gradient, train
-from tests.fed.samples import part
+from fed.part import network
+from fed.task import Terms, contrastive, pseudo_gradient, train
+from tests.fed.samples import FACTS, part
 
 
 def naive(z, y, t):
@@ -30,13 +31,13 @@ def test_without_mates_there_is_nothing_to_contrast():
 
 
 def test_training_learns():
-    own, net = part(0, count=30), network((1, 8, 8), 3, 0)
+    own, net = part(0, count=30), network(FACTS, 0)
     train(net, own.train, 600, 0, rate=0.1)
-    assert accuracy(net, own.test) == 1.0
+    assert own.score(net, "test") == 1.0
 
 
 def test_one_step_gives_its_gradient_back():
-    own, net = part(0), network((1, 8, 8), 3, 0)
+    own, net = part(0), network(FACTS, 0)
     old = copy.deepcopy(net)
     loss = train(net, own.train, 12, 0)
     wanted = F.cross_entropy(old(own.train[0]), own.train[1])
@@ -50,7 +51,7 @@ def test_one_step_gives_its_gradient_back():
 def test_the_proximal_term_holds_weights_back():
     own, moved = part(0), []
     for weight in (0.0, 5.0):
-        net = network((1, 8, 8), 3, 0)
+        net = network(FACTS, 0)
         old = copy.deepcopy(net)
         train(net, own.train, 240, 0, Terms(proximal=weight))
         moved.append(sum(float(g.square().sum()) for g in pseudo_gradient(old, net)))
@@ -60,17 +61,17 @@ def test_the_proximal_term_holds_weights_back():
 def test_anchors_change_what_is_learnt_and_only_with_a_weight():
     own, weights = part(0), []
     for terms in (Terms(), Terms(contrast=0.0, anchors=own.valid), Terms(contrast=1.0, anchors=own.valid)):
-        net = network((1, 8, 8), 3, 0)
+        net = network(FACTS, 0)
         train(net, own.train, 12, 0, terms)
         weights.append(net.head.weight.detach())
     assert torch.equal(weights[0], weights[1])
-    blocks = network((1, 8, 8), 3, 0)
+    blocks = network(FACTS, 0)
     train(blocks, own.train, 24, 0, Terms(contrast=1.0, anchors=own.valid))
     assert not torch.equal(blocks.head.weight, weights[0])
 
 
 def test_images_come_again_only_once_all_were_taken():
-    own, net = part(0, count=5), network((1, 8, 8), 3, 0)
+    own, net = part(0, count=5), network(FACTS, 0)
     seen = []
     net.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     train(net, own.train, 13, 0)

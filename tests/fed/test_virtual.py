@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from fed import virtual
-from fed.task import network, pseudo_gradient, train
+from fed.part import network
+from fed.task import pseudo_gradient, train
 from fed.virtual import match_gradient, warm_up
 from graphdistill.condense.objective import gradient, row_distance
-from tests.fed.samples import part
+from tests.fed.samples import FACTS, part
 
 
 def test_a_client_makes_images_of_the_classes_that_it_has():
@@ -22,7 +23,7 @@ def test_a_client_makes_images_of_the_classes_that_it_has():
 
 def test_matching_brings_means_of_embeddings_nearer(monkeypatch):
     monkeypatch.setattr(virtual, "RATE", 0.01)
-    own, net = part(0, count=30), network((1, 8, 8), 3, 99)
+    own, net = part(0, count=30), network(FACTS, 99)
     first = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(1)), torch.arange(3)
 
     @torch.no_grad()
@@ -36,7 +37,7 @@ def test_matching_brings_means_of_embeddings_nearer(monkeypatch):
 
 
 def test_the_server_comes_nearer_to_the_pseudo_gradient():
-    own, old = part(0), network((1, 8, 8), 3, 0)
+    own, old = part(0), network(FACTS, 0)
     new = copy.deepcopy(old)
     train(new, own.train, 24, 0)
     wanted = pseudo_gradient(old, new)
@@ -49,7 +50,7 @@ def test_the_server_comes_nearer_to_the_pseudo_gradient():
 
 
 def test_what_is_not_finite_stops_matching():
-    net = network((1, 8, 8), 3, 0)
+    net = network(FACTS, 0)
     wanted = [torch.full_like(p, torch.nan) for p in net.parameters()]
     with pytest.raises(ArithmeticError, match="diverged at step 0 of 3"):
         match_gradient(net, wanted, (torch.rand(3, 1, 8, 8), torch.arange(3)), steps=3)

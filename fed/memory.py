@@ -1,0 +1,68 @@
+"""What a client keeps from round to round, and over restarts in files of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from torch import Tensor
+
+from fed.config import FedConfig
+from fed.part import Part
+from graphdistill import __version__
+from graphdistill.core.cards import read_carded, write_carded
+from graphdistill.datasets import cache_folder
+
+HOME = "GRAPHDISTILL_FED"
+"""Environment variable that names the folder for clients' files; the user's cache without it."""
+IRRELEVANT = ("clients", "weights", "dataset", "dp_noise", "dp_clip", "dp_side")
+"""Settings that a client's virtual data do not depend on, once its data are known."""
+
+
+class Memory:
+    """Files of one client: one for what it made before the first round, one for each round that changed something.
+
+    They lie in a folder that is named by the hash of the client's data and of all settings that matter. What is found
+    again is what was kept in the same run, or before the first round, which is the same in every run. Files of a run
+    older than the last two rounds are removed.
+
+    Args:
+        config: the federation.
+        client: number of the client.
+        part: its data.
+        run: name of the run; a run that is taken up keeps its name.
+    """
+
+    def __init__(self, config: FedConfig, client: int, part: Part, run: str):
+        settings = {k: v for k, v in config.settings().items() if k not in IRRELEVANT}
+        key = hashlib.sha256(json.dumps([part.digest, settings, client, __version__], sort_keys=True).encode())
+        home = os.environ.get(HOME)
+        base = Path(home) if home else cache_folder("fed")
+        self.folder, self.run = base / f"client-{client}-{key.hexdigest()[:16]}", run
+
+    def load(self, before: int) -> dict[str, Tensor]:
+        """What was kept last before a round, by name; nothing if nothing was.
+
+        Raises:
+            ValueError: a file is damaged.
+        """
+        kept = [number for number in self._rounds() if number < before]
+        paths = [self._path(max(kept))] if kept else []
+        for path in [*paths, self._path(0)]:
+            if path.is_file():
+                return read_carded(path)[0]
+        return {}
+
+    def save(self, rounds: int, tensors: dict[str, Tensor]) -> None:
+        """Keep ``tensors`` as they are after a round; 0 stands for before the first."""
+        write_carded(self._path(rounds), tensors, {"round": rounds})
+        for number in sorted(self._rounds())[:-2]:
+            self._path(number).unlink(missing_ok=True)
+
+    def _rounds(self) -> list[int]:
+        return [int(path.stem.rpartition("-")[2]) for path in self.folder.glob(f"{self.run}-*.safetensors")]
+
+    def _path(self, rounds: int) -> Path:
+        return self.folder / (f"{self.run}-{rounds}.safetensors" if rounds else "start.safetensors")

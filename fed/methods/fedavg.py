@@ -1,0 +1,19 @@
+"""Federated averaging: clients train from the global model, the server averages what they reach."""
+
+from __future__ import annotations
+
+from fed.methods._method import Algorithm
+from fed.turn import Turn
+
+
+class Method(Algorithm):
+    r"""Federated averaging.
+
+    .. math:: \theta \leftarrow \sum_i w_i \theta_i
+    """
+
+    paper = "McMahan et al., AISTATS 2017, https://arxiv.org/abs/1602.05629"
+
+    def fit(self, turn: Turn) -> float:
+        """SGD on cross-entropy."""
+        return turn.train(*turn.data())

@@ -1,0 +1,66 @@
+"""FedLGD: clients train on local and global virtual images, which a contrastive term brings together."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from fed import virtual
+from fed.config import FedConfig
+from fed.methods._method import Algorithm
+from fed.part import Facts, Statistics
+from fed.task import CONTRAST, Terms, pseudo_gradient
+from fed.turn import Turn
+from graphdistill.core.randomness import generator
+
+EVERY = 5
+"""Rounds between those in which clients refresh and after which the server matches (FedLGD's value)."""
+
+
+class Method(Algorithm):
+    r"""Federated learning on local and global virtual data.
+
+    .. math:: L = CE(B) + \lambda\, SupCon(f(B), f(G)), \qquad
+        G \leftarrow \arg\min_X D\big(\nabla_\theta CE(X; \theta_{old}), (\theta_{old} - \theta_{new}) / \eta\big)
+
+    B are batches of a client's own and of the global virtual images G. In rounds 1, 6, 11, ... clients match their
+    images to the real ones on the global model, train by cross-entropy alone, and after it the server matches G.
+    """
+
+    paper = "Huang et al., TMLR 2024, https://arxiv.org/abs/2303.02278"
+    kinds = ("images",)
+
+    def fit(self, turn: Turn) -> float:
+        """Refresh where it is time, then train."""
+        chosen = (turn.round - 1) % EVERY == 0
+        own = turn.virtual()
+        if chosen and turn.round > 1:
+            seed = turn.seed(turn.round)
+            turn.keep(lambda: virtual.match_means(turn.part.train, own, lambda step: turn.net, virtual.REFRESH, seed))
+            own = turn.virtual()
+        terms = Terms()
+        if turn.shared:
+            shared = turn.shared["x"], turn.shared["y"]
+            own = torch.cat([own[0], shared[0]]), torch.cat([own[1], shared[1]])
+            # Where the server will match gradients next, they are to be of cross-entropy alone.
+            terms = Terms(contrast=0.0 if chosen else CONTRAST, anchors=shared)
+        return turn.train(own, turn.budget, terms)
+
+    def begin(self, config: FedConfig, facts: Facts, statistics: Statistics | None) -> dict[str, Tensor]:
+        """Noise, with the means and deviations that clients told, if they did."""
+        draws = generator(config.seed, "global images")
+        classes = torch.arange(facts["classes"]).repeat_interleave(config.per_class)
+        noise = torch.randn((len(classes), facts["channels"], facts["height"], facts["width"]), generator=draws)
+        if statistics is None:
+            return {"x": (0.5 + 0.25 * noise).clamp(0, 1), "y": classes}
+        mean, deviation = (value[classes][:, :, None, None] for value in statistics)
+        return {"x": (mean + deviation * noise).clamp(0, 1), "y": classes}
+
+    def after(
+        self, rounds: int, old: nn.Module, new: nn.Module, shared: dict[str, Tensor], rate: float
+    ) -> dict[str, Tensor]:
+        """After the chosen rounds, images that ask for what the clients learnt."""
+        if (rounds - 1) % EVERY:
+            return shared
+        x, y = virtual.match_gradient(old, pseudo_gradient(old, new, rate), (shared["x"], shared["y"]))
+        return {"x": x, "y": y}

@@ -1,0 +1,88 @@
+"""A client's round as a method sees it, without a word of Flower."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from fed import virtual
+from fed.config import FedConfig
+from fed.part import Pairs, Part
+from fed.task import PLAIN, Terms, train
+from graphdistill.core.randomness import generator
+
+
+@dataclass
+class Turn:
+    """All that a client has in a round.
+
+    Attributes:
+        config: the federation.
+        client: number of the client.
+        round: number of the round, from 1.
+        part: its data.
+        net: the global model, to be trained in place.
+        rate: step size of SGD.
+        memory: what it keeps from round to round, by name; a method may add to it.
+        shared: what the server has sent to all clients.
+        beside: what came beside the model; what goes back beside it, once it is replaced.
+        share: of the clients that take part in the round.
+        save: writes down what is kept, by the number of the round; 0 for what was made before the first.
+        virtual_seconds: spent on virtual data.
+    """
+
+    config: FedConfig
+    client: int
+    round: int
+    part: Part
+    net: nn.Module
+    rate: float
+    memory: dict[str, Tensor] = field(default_factory=dict)
+    shared: dict[str, Tensor] = field(default_factory=dict)
+    beside: dict[str, Tensor] = field(default_factory=dict)
+    share: float = 1.0
+    save: Callable[[int, dict[str, Tensor]], None] = lambda rounds, tensors: None
+    virtual_seconds: float = 0.0
+
+    def seed(self, *purpose: object) -> int:
+        """A seed of this client's own for a purpose."""
+        draws = generator(self.config.seed, "client", self.client, *purpose)
+        return int(torch.randint(2**62, (), generator=draws))
+
+    @property
+    def budget(self) -> int:
+        """Entries of a round of methods that see a part of the data only: twice the size of the virtual data."""
+        return 2 * self.config.per_class * self.part.num_classes
+
+    def data(self) -> tuple[Pairs, int]:
+        """What the method's name says that it is trained on, and how many entries a round takes."""
+        x, y = self.part.train
+        if self.config.material == "virtual":
+            return self.virtual(), self.budget
+        if self.config.material == "subset":
+            draws = generator(self.seed(self.round), "subset")
+            rows = torch.randperm(len(y), generator=draws)[: self.budget]
+            return (x[rows], y[rows]), self.budget
+        return self.part.train, len(y)
+
+    def virtual(self) -> Pairs:
+        """The client's virtual data, made the first time that they are asked for."""
+        if "virtual.x" not in self.memory:
+            seed = self.seed("warm-up")
+            self.keep(lambda: virtual.warm_up(self.part.train, self.config.per_class, seed))
+            self.save(0, self.memory)
+        return self.memory["virtual.x"], self.memory["virtual.y"]
+
+    def keep(self, make: Callable[[], Pairs]) -> None:
+        """Make virtual data, which takes a time of its own, and remember them."""
+        begun = time.perf_counter()
+        self.memory["virtual.x"], self.memory["virtual.y"] = make()
+        self.virtual_seconds += time.perf_counter() - begun
+
+    def train(self, data: Pairs, count: int, terms: Terms = PLAIN) -> float:
+        """Train the network on ``count`` entries of ``data`` and return the mean loss."""
+        return train(self.net, data, count, self.seed(self.round), terms, self.rate)

@@ -1,0 +1,9 @@
+import pytest
+
+from fed.memory import HOME
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory, monkeypatch):
+    """Clients' files go to a folder of the test's own."""
+    monkeypatch.setenv(HOME, str(tmp_path_factory.mktemp("home") / "clients"))

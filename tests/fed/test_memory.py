@@ -1,0 +1,57 @@
+import pytest
+import torch
+
+from fed.config import FedConfig
+from fed.memory import HOME, Memory
+from tests.fed.samples import part
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv(HOME, str(tmp_path))
+
+
+def value(memory, before):
+    return {name: v.item() for name, v in memory.load(before).items()}
+
+
+def test_the_last_round_before_is_what_comes_back():
+    memory = Memory(FedConfig(), 0, part(0), "run")
+    assert memory.load(1) == {}
+    for rounds in (0, 1, 4, 6):
+        memory.save(rounds, {"x": torch.tensor(rounds)})
+    assert [value(memory, before)["x"] for before in (1, 5, 6, 7, 99)] == [0, 4, 4, 6, 6]
+    # Of the run's files the last two are left: a server that was killed asks for the last round again at the most.
+    assert sorted(p.name for p in memory.folder.iterdir()) == [
+        "run-4.safetensors",
+        "run-6.safetensors",
+        "start.safetensors",
+    ]
+
+
+def test_another_run_begins_at_the_start():
+    first, second = (Memory(FedConfig(), 0, part(0), run) for run in ("one", "two"))
+    first.save(0, {"x": torch.tensor(0)})
+    first.save(3, {"x": torch.tensor(3)})
+    assert value(second, 9) == {"x": 0}
+    assert value(first, 9) == {"x": 3}
+
+
+def test_files_are_found_by_what_matters():
+    same = [Memory(FedConfig(rounds=n, output=f"{n}"), 0, part(0), "run").folder for n in (1, 2)]
+    assert same[0] == same[1]
+    others = [
+        Memory(FedConfig(seed=1), 0, part(0), "run"),
+        Memory(FedConfig(), 1, part(0), "run"),
+        Memory(FedConfig(), 0, part(1), "run"),
+        Memory(FedConfig(per_class=3), 0, part(0), "run"),
+    ]
+    assert len({same[0], *[memory.folder for memory in others]}) == 5
+
+
+def test_a_damaged_file_is_named():
+    memory = Memory(FedConfig(), 0, part(0), "run")
+    memory.save(0, {"x": torch.ones(3)})
+    (memory.folder / "start.safetensors").write_bytes(b"no")
+    with pytest.raises(ValueError, match=r"start\.safetensors is damaged"):
+        memory.load(1)

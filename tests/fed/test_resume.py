@@ -1,0 +1,79 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fed import client_app, virtual
+from fed.config import FedConfig
+from fed.grid import run_in_process
+from fed.memory import HOME
+from fed.progress import FILE
+from fed.server_app import app as server
+from graphdistill.core.cards import read_carded
+
+# Few steps of matching, and after a round a while in which the process can be killed.
+SCRIPT = """
+import sys, time
+from fed import __main__ as command, virtual
+from fed.progress import Progress
+from graphdistill.core import cli
+virtual.warm_up.__defaults__, virtual.REFRESH, virtual.match_gradient.__defaults__ = (2,), 2, (2,)
+write = Progress.write
+def slow(self, *args):
+    write(self, *args)
+    if self.rounds == {wait_after}:
+        time.sleep(60)
+Progress.write = slow
+sys.exit(cli.run(command.main, command.Command, prog="fed", description="", argv=sys.argv[1:]))
+"""
+WORDS = ["--dataset", "digits", "--partition", "iid", "--method", "fedlgd", "--clients", "2", "--per-class", "1"]
+
+
+def start(folder, *more, wait_after=None):
+    command = [sys.executable, "-c", SCRIPT.format(wait_after=wait_after), *WORDS, "--rounds", "8", "--in-process"]
+    return subprocess.Popen([*command, "--output", str(folder), *more], stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
+    monkeypatch.delenv(HOME)
+    with start(tmp_path / "cut", wait_after=6) as killed:
+        for line in killed.stderr:
+            if line.startswith("round 6/8"):
+                break
+        until = time.monotonic() + 60
+        while read_carded(tmp_path / "cut" / FILE)[1]["rounds"] < 6 and time.monotonic() < until:
+            time.sleep(0.05)
+        killed.send_signal(signal.SIGKILL)
+    assert not (tmp_path / "cut" / "model.safetensors").exists()
+    with start(tmp_path / "cut", "--resume") as again:
+        _, said = again.communicate(timeout=120)
+    assert again.returncode == 0, said
+    assert "going on after round 6" in said
+    assert "round 5/8" not in said
+    # The same without a break, in this process, with files elsewhere.
+    monkeypatch.setenv(HOME, str(tmp_path / "elsewhere"))
+    monkeypatch.setattr(virtual.warm_up, "__defaults__", (2,))
+    monkeypatch.setattr(virtual.match_gradient, "__defaults__", (2,))
+    monkeypatch.setattr(virtual, "REFRESH", 2)
+    names = {"dataset": "digits", "partition": "iid", "method": "fedlgd", "clients": 2, "per_class": 1, "rounds": 8}
+    config = FedConfig(**names, output=str(tmp_path / "whole"))
+    run_in_process(server, client_app.app, config.run_config(), 2)
+    for name in ("model.safetensors", "global.png"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    files = [
+        sorted((p.name.partition("-")[2] or p.name, p.read_bytes()) for p in folder.rglob("*.safetensors"))
+        for folder in (tmp_path / "cut" / "clients", tmp_path / "elsewhere")
+    ]
+    assert files[0] == files[1]
+
+
+def test_there_must_be_something_to_go_on_with(tmp_path):
+    with start(tmp_path / "none", "--resume") as none:
+        _, said = none.communicate(timeout=60)
+    assert none.returncode == 2
+    assert said.startswith("fed: error: --resume: there is no checkpoint.safetensors in ")
+    assert not (tmp_path / "none").exists()
