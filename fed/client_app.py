@@ -7,6 +7,7 @@ and seconds; and the name of its domain. Real data and virtual data of its own s
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
@@ -101,6 +102,11 @@ def judge(message: Message, context: Context) -> Message:
 
 def _mine(context: Context) -> tuple[FedConfig, int, Part]:
     config, client = FedConfig.of(context.run_config), int(context.node_config["partition-id"])
+    own = context.node_config.get("dataset")
+    if own is not None:
+        # A client of a deployment that holds data of its own, all of it.
+        given = {"dataset": str(own), "root": str(context.node_config.get("root", "")), "partition": "domain"}
+        return config, client, parts(replace(config, **given, clients=1))[0]
     held = parts(config)
     if client >= len(held):
         raise ValueError(f"partition-id {client} is beyond --clients {len(held)}; give the federation as many nodes")

@@ -56,7 +56,12 @@ class Turn:
     @property
     def budget(self) -> int:
         """Entries of a round of methods that see a part of the data only: twice the size of the virtual data."""
-        return 2 * self.config.per_class * self.part.num_classes
+        return 2 * self.once
+
+    @property
+    def once(self) -> int:
+        """Virtual data of a client that has all classes."""
+        return self.config.per_class * self.part.num_classes
 
     def data(self) -> tuple[Pairs, int]:
         """What the method's name says that it is trained on, and how many entries a round takes."""
