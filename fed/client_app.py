@@ -105,8 +105,8 @@ def _mine(context: Context) -> tuple[FedConfig, int, Part]:
     own = context.node_config.get("dataset")
     if own is not None:
         # A client of a deployment that holds data of its own, all of it.
-        given = {"dataset": str(own), "root": str(context.node_config.get("root", "")), "partition": "domain"}
-        return config, client, parts(replace(config, **given, clients=1))[0]
+        root = str(context.node_config.get("root", config.root))
+        return config, client, parts(replace(config, dataset=str(own), root=root, partition="domain", clients=1))[0]
     held = parts(config)
     if client >= len(held):
         raise ValueError(f"partition-id {client} is beyond --clients {len(held)}; give the federation as many nodes")
