@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from fed.guard import Guard
 from fed.part import Facts, Statistics
 from fed.progress import Progress
 from fed.strategy import Federation
+from fed.superlink import MARK
 from graphdistill.core.output import check_writable
 
 LOG = logging.getLogger("fed")
@@ -31,19 +33,32 @@ app = ServerApp()
 @app.main()
 def main(grid: Grid, context: Context) -> None:
     """Run the federation; what came of it is in ``context.state`` and, if the config names one, in a folder."""
-    if not LOG.hasHandlers():
-        # `flwr run --stream` shows what Flower's logger says.
-        LOG.parent = logging.getLogger("flwr")
-    if LOG.level == logging.NOTSET:
-        LOG.setLevel(logging.INFO)
     config = FedConfig.of(context.run_config)
-    outcome = federate(Guard(grid), config)
+    with _heard():
+        outcome = federate(Guard(grid), config)
     if config.output:
         report.write(config, outcome)
     tensors = {name: outcome.pop(name) for name in ("model", "shared")}
     context.state["outcome"] = ConfigRecord({"json": json.dumps(outcome)})
     for name, held in tensors.items():
         context.state[name] = ArrayRecord(held)
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[None]:
+    """Where nobody listens to the log, as in a process that Flower starts, it goes to stderr, which Flower streams."""
+    if LOG.handlers:
+        yield
+        return
+    listener, level = logging.StreamHandler(), LOG.level
+    listener.setFormatter(logging.Formatter(MARK + "%(message)s"))
+    LOG.addHandler(listener)
+    LOG.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LOG.removeHandler(listener)
+        LOG.setLevel(level)
 
 
 def federate(guard: Guard, config: FedConfig) -> dict[str, Any]:
@@ -185,5 +200,6 @@ def _judged(
 ) -> dict[str, dict[int, float]]:
     """Scores of a model of some round by client, and what it takes no model to reach."""
     content = RecordDict({"arrays": ArrayRecord(arrays), "config": ConfigRecord({"split": split, "rounds": rounds})})
-    told = guard.numbers("evaluate", content, nodes)
+    # Flower draws the numbers of nodes, so that replies come in any order of clients.
+    told = sorted(guard.numbers("evaluate", content, nodes), key=lambda numbers: numbers["client"])
     return {name: {int(numbers["client"]): numbers[name] for numbers in told} for name in ("score", "trivial")}

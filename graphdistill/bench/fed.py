@@ -81,7 +81,8 @@ def main(bench: Bench) -> None:
     """Run the parts that were asked for."""
     console.print({**versions(), "threads": torch.get_num_threads()})
     logging.getLogger("flwr").setLevel(logging.ERROR)
-    logging.getLogger("fed").setLevel(logging.ERROR)
+    # Somebody listens, so that the server's lines go nowhere else.
+    logging.getLogger("fed").addHandler(logging.NullHandler())
     with tempfile.TemporaryDirectory() as home, mock.patch.dict(os.environ, {memory.HOME: home}):
         for name in bench.datasets:
             chosen: dict[str, float] = {}

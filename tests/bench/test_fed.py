@@ -23,10 +23,10 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for function in (virtual.warm_up, virtual.match_gradient):
         monkeypatch.setattr(function, "__defaults__", (2,))
     monkeypatch.setattr(bench, "console", rich.console.Console(width=200))
-    levels = {name: logging.getLogger(name).level for name in ("flwr", "fed")}
+    level = logging.getLogger("flwr").level
     yield
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    logging.getLogger("flwr").setLevel(level)
+    logging.getLogger("fed").handlers.clear()
 
 
 def shown(capsys: pytest.CaptureFixture[str], **options: Any) -> tuple[str, list[list[str]]]:

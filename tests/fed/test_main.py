@@ -45,7 +45,6 @@ def test_the_quickstart_runs(tmp_path, monkeypatch, capsys):
     [
         (["--method", "fedmagic"], "--method 'fedmagic' is unknown"),
         (["--per-class", "0", "--in-process"], "--per-class must be 1 or more"),
-        (["--dataset", "digits"], "give --in-process"),
         (["--dataset", "digits", "--in-process", "--clients", "2000", "--partition", "iid"], "fewer clients"),
         (["--dataset", "nothing", "--in-process"], "not a known data set"),
     ],

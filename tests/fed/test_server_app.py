@@ -1,5 +1,6 @@
 import copy
 import json
+import logging
 
 import pytest
 import torch
@@ -160,3 +161,15 @@ def test_no_message_holds_data_of_a_client(method, monkeypatch):
     allowed = {"num-examples", "client", "loss", "valid", "score", "trivial", "seconds", "virtual-seconds", "kept"}
     allowed |= {"channels", "height", "width", "classes"}
     assert {k for m in uploads for r in m.content.metric_records.values() for k in r} <= allowed
+
+
+def test_progress_is_told_where_nobody_listens(monkeypatch, tmp_path, capsys):
+    config = federation(monkeypatch, [part(0)], method="fedavg", rounds=1)
+    log = logging.getLogger("fed")
+    monkeypatch.setattr(log, "handlers", [])
+    settings = {**config.run_config(), "output": str(tmp_path / "out")}
+    run_in_process(server, client_app.app, settings, 1)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("fed: ")]
+    assert [line.split(":")[1] for line in lines] == [" round 1/1"]
+    assert log.handlers == []
+    assert (tmp_path / "out" / "results.json").is_file()
