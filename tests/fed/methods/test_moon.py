@@ -43,10 +43,11 @@ def test_a_step_goes_down_the_equations_gradient():
 
 
 def test_the_first_round_is_fedavgs_and_the_second_is_not():
-    own = part(0)
-    first, second = (by_hand(method, [own], network(own.facts, 0), 2)[1] for method in ("moon", "fedavg"))
-    assert torch.equal(first[0][0].net.head.weight, second[0][0].net.head.weight)
-    assert not torch.equal(first[1][0].net.blocks[0][0].weight, second[1][0].net.blocks[0][0].weight)
+    parts, net = [part(0), part(1)], network(part(0).facts, 0)
+    ours, fedavgs = (by_hand(method, parts, net, 2)[1] for method in ("moon", "fedavg"))
+    for client in (0, 1):
+        assert torch.equal(ours[0][client].net.head.weight, fedavgs[0][client].net.head.weight)
+        assert not torch.equal(ours[1][client].net.blocks[0][0].weight, fedavgs[1][client].net.blocks[0][0].weight)
 
 
 def test_models_that_clients_remember_are_their_own(monkeypatch, tmp_path):

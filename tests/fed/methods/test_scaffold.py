@@ -34,8 +34,10 @@ def naive(parts, net, rounds, rate):
             order = torch.randperm(80, generator=generator(seed, "order"))
             for rows in (order[:32], order[32:64], order[64:]):
                 steps = gradient(*mine, x[rows], y[rows])
-                mine = [p - rate * (g - own + c) for p, g, own, c in zip(mine, steps, controls[client], control)]  # noqa: B905
-            new = [own - c + (p - q) / (3 * rate) for own, c, p, q in zip(controls[client], control, model, mine)]  # noqa: B905
+                both = zip(mine, steps, controls[client], control, strict=True)
+                mine = [p - rate * (g - own + c) for p, g, own, c in both]
+            both = zip(controls[client], control, model, mine, strict=True)
+            new = [own - c + (p - q) / (3 * rate) for own, c, p, q in both]
             changes.append([a - b for a, b in zip(new, controls[client], strict=True)])
             models.append(mine)
             controls[client] = new
@@ -56,10 +58,10 @@ def test_three_rounds_are_those_of_the_paper():
 
 
 def test_corrections_are_nought_in_sum():
-    parts, given = [points(0), points(1)], []
-    _, turns = by_hand("scaffold", parts, nn.Linear(4, 3).double(), 2)
+    arrays, turns = by_hand("scaffold", [points(0), points(1)], nn.Linear(4, 3).double(), 2)
+    given = []
     for mine in turns[-1]:
-        mine.beside = {name: sum(other.memory[name] for other in turns[-1]) / 2 for name in mine.beside}
+        mine.beside = {name: arrays[name] for name in mine.beside}
         mine.train = lambda data, count, terms: given.append(terms.correction) or 0.0
         Method().fit(mine)
     for first, second in zip(*given, strict=True):
