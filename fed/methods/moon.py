@@ -46,7 +46,7 @@ class Method(Algorithm):
             def extra(x: Tensor, z: Tensor) -> Tensor:
                 with torch.no_grad():
                     others = near.embed(x), far.embed(x)
-                return WEIGHT * contrastive(z, *others)
+                return WEIGHT * model_contrast(z, *others)
 
             terms = Terms(extra=extra)
         loss = turn.train(data, count, terms)
@@ -55,7 +55,7 @@ class Method(Algorithm):
         return loss
 
 
-def contrastive(z: Tensor, near: Tensor, far: Tensor, temperature: float = TEMPERATURE) -> Tensor:
+def model_contrast(z: Tensor, near: Tensor, far: Tensor, temperature: float = TEMPERATURE) -> Tensor:
     """Mean of the term of the equation above, without its weight.
 
     Args:
@@ -66,7 +66,7 @@ def contrastive(z: Tensor, near: Tensor, far: Tensor, temperature: float = TEMPE
 
     Example:
         >>> z = torch.eye(2)
-        >>> contrastive(z, z, -z) < contrastive(z, -z, z)
+        >>> model_contrast(z, z, -z) < model_contrast(z, -z, z)
         tensor(True)
     """
     return F.softplus((F.cosine_similarity(z, far) - F.cosine_similarity(z, near)) / temperature).mean()

@@ -23,8 +23,8 @@ def naive(z, near, far, t):
 
 def test_the_term_is_that_of_the_equation():
     z, near, far = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(moon.contrastive(z, near, far, 0.7), naive(z, near, far, 0.7))
-    torch.testing.assert_close(moon.contrastive(z, near, near), torch.tensor(math.log(2)))
+    torch.testing.assert_close(moon.model_contrast(z, near, far, 0.7), naive(z, near, far, 0.7))
+    torch.testing.assert_close(moon.model_contrast(z, near, near), torch.tensor(math.log(2)))
 
 
 def test_a_step_goes_down_the_equations_gradient():
