@@ -53,7 +53,7 @@ def fit(message: Message, context: Context) -> Message:
     rounds = int(str(told["server-round"]))
     files = Memory(config, client, part, str(told["run"]))
     kept = _tensors(context, "memory") if "memory" in context.state else files.load(rounds)
-    net, beside = _model(message, part)
+    net, received, beside = _model(message, part)
     net = method.personalise(net, kept, rounds - 1)
     valid = part.score(net, "valid")
     turn = Turn(
@@ -65,6 +65,7 @@ def fit(message: Message, context: Context) -> Message:
         rate=float(str(told["rate"])),
         memory=dict(kept),
         shared=_tensors(context, "shared"),
+        received=received,
         beside=beside,
         share=float(str(told["share"])),
         save=files.save,
@@ -113,12 +114,13 @@ def _mine(context: Context) -> tuple[FedConfig, int, Part]:
     return config, client, held[client]
 
 
-def _model(message: Message, part: Part) -> tuple[nn.Module, dict[str, Tensor]]:
-    """The global model, and what came beside it."""
-    arrays = dict(message.content.array_records["arrays"].to_torch_state_dict())
+def _model(message: Message, part: Part) -> tuple[nn.Module, dict[str, Tensor], dict[str, Tensor]]:
+    """The global model, the arrays that it was made from, and those that came beside it."""
+    beside = dict(message.content.array_records["arrays"].to_torch_state_dict())
     net = network(part.facts, 0)
-    net.load_state_dict({name: arrays.pop(name) for name in net.state_dict()})
-    return net, arrays
+    received = {name: beside.pop(name) for name in net.state_dict()}
+    net.load_state_dict(received)
+    return net, received, beside
 
 
 def _tensors(context: Context, name: str) -> dict[str, Tensor]:

@@ -29,7 +29,8 @@ class Turn:
         rate: step size of SGD.
         memory: what it keeps from round to round, by name; a method may add to it.
         shared: what the server has sent to all clients.
-        beside: what came beside the model; what goes back beside it, once it is replaced.
+        received: the global model as it came, by name; ``net`` has what is the client's own in place of some of it.
+        beside: what came beside the model; what goes back beside it, or in place of some of it, once it is replaced.
         share: of the clients that take part in the round.
         save: writes down what is kept, by the number of the round; 0 for what was made before the first.
         virtual_seconds: spent on virtual data.
@@ -43,6 +44,7 @@ class Turn:
     rate: float
     memory: dict[str, Tensor] = field(default_factory=dict)
     shared: dict[str, Tensor] = field(default_factory=dict)
+    received: dict[str, Tensor] = field(default_factory=dict)
     beside: dict[str, Tensor] = field(default_factory=dict)
     share: float = 1.0
     save: Callable[[int, dict[str, Tensor]], None] = lambda rounds, tensors: None
