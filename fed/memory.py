@@ -17,16 +17,14 @@ from graphdistill.datasets import cache_folder
 
 HOME = "GRAPHDISTILL_FED"
 """Environment variable that names the folder for clients' files; the user's cache without it."""
-IRRELEVANT = ("clients", "weights", "dataset", "dp_noise", "dp_clip", "dp_side")
-"""Settings that a client's virtual data do not depend on, once its data are known."""
 
 
 class Memory:
     """Files of one client: one for what it made before the first round, one for each round that changed something.
 
-    They lie in a folder that is named by the hash of the client's data and of all settings that matter. What is found
-    again is what was kept in the same run, or before the first round, which is the same in every run. Files of a run
-    older than the last two rounds are removed.
+    They lie in a folder that is named by the hash of the client's data and of the settings that its first virtual data
+    depend on. What is found again is what was kept in the same run, or before the first round, which is the same in
+    every run whatever its method. Files of a run older than the last two rounds are removed.
 
     Args:
         config: the federation.
@@ -36,8 +34,8 @@ class Memory:
     """
 
     def __init__(self, config: FedConfig, client: int, part: Part, run: str):
-        settings = {k: v for k, v in config.settings().items() if k not in IRRELEVANT}
-        key = hashlib.sha256(json.dumps([part.digest, settings, client, __version__], sort_keys=True).encode())
+        what = [part.digest, config.per_class, config.seed, client, __version__]
+        key = hashlib.sha256(json.dumps(what).encode())
         home = os.environ.get(HOME)
         base = Path(home) if home else cache_folder("fed")
         self.folder, self.run = base / f"client-{client}-{key.hexdigest()[:16]}", run

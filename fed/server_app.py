@@ -25,6 +25,8 @@ from fed.superlink import MARK
 from graphdistill.core.output import check_writable
 
 LOG = logging.getLogger("fed")
+SHOWN = 10
+"""Clients whose scores a line of progress has one by one."""
 app = ServerApp()
 
 
@@ -131,13 +133,12 @@ def _teller(
         line = progress.history[-1]
         line["seconds"], last[0] = now - last[0], now
         progress.spent = guard.up, guard.down
-        scores = ", ".join(f"{client}: {value:.3f}" for client, value in line["valid before"].items())
         LOG.info(
-            "round %d/%d: loss %.3f; validation before it by client %s; bytes %s up, %s down; %.1f s",
+            "round %d/%d: loss %.3f; validation before it %s; bytes %s up, %s down; %.1f s",
             progress.rounds,
             config.rounds,
             line["loss"],
-            scores,
+            _scores(line["valid before"]),
             f"{guard.up:,}",
             f"{guard.down:,}",
             line["seconds"],
@@ -146,6 +147,14 @@ def _teller(
             progress.write(folder, config)
 
     return told
+
+
+def _scores(by_client: dict[int, float]) -> str:
+    """Of every client, or where they are many of the worst and the best."""
+    if len(by_client) > SHOWN:
+        values = by_client.values()
+        return f"{min(values):.3f} to {max(values):.3f} at {len(values)} clients"
+    return "by client " + ", ".join(f"{client}: {value:.3f}" for client, value in by_client.items())
 
 
 def _nodes(guard: Guard, wanted: int, patience: float = 120.0) -> list[int]:
