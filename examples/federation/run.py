@@ -7,7 +7,8 @@ another authority than the SuperLink's. Keys and certificates are made anew in a
 an error or Ctrl-C, all processes are stopped and the folder is deleted.
 
 Over several machines the same commands run, the SuperLink's with a host that the nodes can reach and its name in the
-certificate, a SuperNode's at every client with that name in place of 127.0.0.1 and with a private key of its own.
+certificate, a SuperNode's at every client with that name in place of 127.0.0.1, with a private key of its own, and with
+the client's own data in --node-config: "partition-id=0 dataset='digits/mnist' root='/data'".
 """
 
 import re

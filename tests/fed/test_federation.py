@@ -64,14 +64,12 @@ def test_keys_of_nodes_are_what_flower_takes(script, tmp_path):
 @pytest.mark.deployment
 def test_three_rounds_over_tls_without_those_who_are_refused():
     around = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[2])}
-    process = psutil.Popen([sys.executable, str(SCRIPT)], stdout=subprocess.PIPE, text=True, env=around)
-    kin = {}
-    lines = []
-    for line in process.stdout:
-        kin |= {child.pid: child for child in process.children(recursive=True)}
-        lines.append(line)
-    assert process.wait() == 0
-    said = "".join(lines)
+    kin, said = set(), ""
+    with psutil.Popen([sys.executable, str(SCRIPT)], stdout=subprocess.PIPE, text=True, env=around) as process:
+        for line in process.stdout:
+            kin |= set(process.children(recursive=True))
+            said += line
+    assert process.returncode == 0
     for why, reason in (
         ("its key is not registered", "Failed to activate SuperNode"),
         ("it speaks plain text", "Server disconnected"),
@@ -82,4 +80,4 @@ def test_three_rounds_over_tls_without_those_who_are_refused():
     traffic = re.search(r"finished:completed; by Flower's counters ([\d,]+) bytes in, ([\d,]+) out", said)
     assert all(int(number.replace(",", "")) > 3 * 3 * 4 * 10_000 for number in traffic.groups())
     assert said.splitlines()[-1].endswith("all processes are gone")
-    assert [p for p in kin.values() if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
+    assert [p for p in kin if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
