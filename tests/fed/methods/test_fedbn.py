@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -32,6 +34,20 @@ def test_norms_differ_by_client_and_stay_at_the_server(monkeypatch, tmp_path):
         kept = [torch.stack([memory[f"norm.{number}.{name}"] for number in (1, 2, 3)]) for memory in memories]
         assert len(torch.cat(kept).unique(dim=0)) == 6, name
     assert not torch.equal(progress.arrays["head.weight"], first.head.weight)
+
+
+def test_a_run_that_is_taken_up_after_its_last_round_is_judged_with_the_clients_norms(monkeypatch, tmp_path):
+    judged, score = [], Part.score
+    monkeypatch.setattr(
+        Part, "score", lambda self, net, split: judged.append(net.state_dict()) or score(self, net, split)
+    )
+    config = federation(monkeypatch, [part(0), part(1)], method="fedbn", output=str(tmp_path))
+    federate(monkeypatch, tmp_path, config)
+    first = judged[-6:]
+    federate(monkeypatch, tmp_path, replace(config, resume=True))
+    assert len(judged) == 18
+    for once, again in zip(first, judged[-6:], strict=True):
+        assert all(torch.equal(value, again[name]) for name, value in once.items())
 
 
 def test_clients_go_on_from_their_own_norms_and_are_judged_with_those_of_the_chosen_round(monkeypatch, tmp_path):
