@@ -30,6 +30,7 @@ class Method(Algorithm):
     """
 
     paper = "Li et al., CVPR 2021, https://arxiv.org/abs/2103.16257"
+    rate = 0.2
     kinds = ("images",)
 
     def fit(self, turn: Turn) -> float:
