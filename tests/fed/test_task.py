@@ -53,7 +53,7 @@ def test_the_proximal_term_holds_weights_back():
     for weight in (0.0, 5.0):
         net = network((1, 8, 8), 3, 0)
         old = copy.deepcopy(net)
-        train(net, own.train, 240, 0, Terms(proximal=weight))
+        train(net, own.train, 240, 0, Terms(proximal=weight), rate=0.05)
         moved.append(sum(float(g.square().sum()) for g in pseudo_gradient(old, net)))
     assert moved[1] < 0.5 * moved[0]
 
