@@ -34,7 +34,7 @@ class Memory:
     """
 
     def __init__(self, config: FedConfig, client: int, part: Part, run: str):
-        what = [part.digest, config.per_class, config.seed, client, __version__]
+        what = [part.digest, config.per_class, config.seed, client, config.material, __version__]
         key = hashlib.sha256(json.dumps(what).encode())
         home = os.environ.get(HOME)
         base = Path(home) if home else cache_folder("fed")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -76,18 +77,24 @@ class Turn:
             return (x[rows], y[rows]), self.budget
         return self.part.train, len(y)
 
-    def virtual(self) -> Pairs:
-        """The client's virtual data, made the first time that they are asked for."""
+    def virtual(self, *, groups: bool = False) -> Pairs:
+        """The client's virtual data, made the first time that they are asked for.
+
+        Args:
+            groups: as of :func:`fed.virtual.warm_up`.
+        """
         if "virtual.x" not in self.memory:
-            seed = self.seed("warm-up")
-            self.keep(lambda: virtual.warm_up(self.part.train, self.config.per_class, seed))
+            with self.making():
+                made = virtual.warm_up(self.part.train, self.config.per_class, self.seed("warm-up"), groups=groups)
+            self.memory["virtual.x"], self.memory["virtual.y"] = made
             self.save(0, self.memory)
         return self.memory["virtual.x"], self.memory["virtual.y"]
 
-    def keep(self, make: Callable[[], Pairs]) -> None:
-        """Make virtual data, which takes a time of its own, and remember them."""
+    @contextlib.contextmanager
+    def making(self) -> Iterator[None]:
+        """Count the time of what is done within as that of virtual data."""
         begun = time.perf_counter()
-        self.memory["virtual.x"], self.memory["virtual.y"] = make()
+        yield
         self.virtual_seconds += time.perf_counter() - begun
 
     def train(self, data: Pairs, count: int, terms: Terms = PLAIN) -> float:
