@@ -101,9 +101,7 @@ def train(net: nn.Module, data: Pairs, count: int, seed: int, terms: Terms = PLA
     return total / count
 
 
-def _loss(
-    net: nn.Module, x: Tensor, y: Tensor, logits: Tensor | None, terms: Terms, draws: torch.Generator
-) -> Tensor:
+def _loss(net: nn.Module, x: Tensor, y: Tensor, logits: Tensor | None, terms: Terms, draws: torch.Generator) -> Tensor:
     if terms.contrast or terms.extra:
         assert isinstance(net, ConvNet)
         anchors, labels = terms.anchors or (x[:0], y[:0])
