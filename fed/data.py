@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fed import molecules
 from fed.config import FedConfig
 from fed.part import Pairs, Part
 from graphdistill.core.data import ImageDataset
@@ -53,6 +54,8 @@ def parts(config: FedConfig) -> tuple[Part, ...]:
     Raises:
         ValueError: there are more clients than images, or a client would be left without one in some split.
     """
+    if molecules.are_molecules(config.dataset):
+        return molecules.parts(config)
     sets = domains(config)
     classes = max(int(data.y.max()) for data in sets) + 1
     names = ("train", "valid", "test")
