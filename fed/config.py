@@ -22,8 +22,8 @@ class FedConfig:
     """
 
     dataset: str = "digits-domains"
-    """digits-domains, or image sets joined by commas, such as digits/mnist,digits/usps,digits; or one set of molecules:
-    ogbg-molbace, ogbg-molhiv, pains, a .csv."""
+    """digits-domains, cifar10-corrupted, or image sets joined by commas, such as digits/mnist,digits/usps,digits; or
+    one set of molecules: ogbg-molbace, ogbg-molhiv, pains, a .csv."""
     root: str = ""
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: str = ""

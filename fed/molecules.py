@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fed.config import FedConfig
 from fed.part import UNKNOWN, Entries, Facts, Part
-from fed.partition import dirichlet, iid, scaffold, scaffolds_of
+from fed.partition import by_shares, dirichlet_shares, iid, scaffold, scaffolds_of
 from graphdistill.core.data import GraphDataset, Graphs
 from graphdistill.core.evaluate import trivial
 from graphdistill.core.grow import grow
@@ -146,12 +146,13 @@ def _divide(config: FedConfig, data: GraphDataset, index: Tensor) -> list[Tensor
     """Numbers of each client's graphs among those of a split."""
     if config.clients > len(index):
         raise ValueError(f"--clients {config.clients} are more than the {len(index)} graphs of a split; give fewer")
-    draws = generator(config.seed, "molecules of clients")
+    draws = generator(config.seed, "parts", data.name)
     if config.partition == "scaffold":
-        shares = scaffold(scaffolds_of(data, index), config.clients)
+        held = scaffold(scaffolds_of(data, index), config.clients)
     elif config.partition == "dirichlet":
-        # Of the same beginning in every split, so that the shares of a class are the same in all.
-        shares = dirichlet(data.y[index], config.clients, config.alpha, draws)
+        # Of one purpose whatever the split, so that the shares are the same in all.
+        shares = dirichlet_shares(2, config.clients, config.alpha, generator(config.seed, "shares"))
+        held = by_shares(data.y[index], shares, draws)
     else:
-        shares = iid(len(index), config.clients, draws)
-    return [index[rows] for rows in shares]
+        held = iid(len(index), config.clients, draws)
+    return [index[rows] for rows in held]

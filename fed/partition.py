@@ -43,46 +43,74 @@ def iid(entries: int, clients: int, generator: torch.Generator) -> list[Tensor]:
     return [part.sort().values for part in order.tensor_split(clients)]
 
 
-def dirichlet(label: Tensor, clients: int, alpha: float, generator: torch.Generator) -> list[Tensor]:
-    r"""Every class in its own proportions (`Hsu et al., 2019 <https://arxiv.org/abs/1909.06335>`_, as most use it).
+def dirichlet_shares(classes: int, clients: int, alpha: float, generator: torch.Generator) -> Tensor:
+    r"""Shares of every class for every client (`Hsu et al., 2019 <https://arxiv.org/abs/1909.06335>`_, as most use it).
 
     .. math:: p_c \sim \mathrm{Dirichlet}(\alpha, \dots, \alpha)
 
-    is the share of class c that each client gets; a client left without entries gets one of the largest client's.
+    Args:
+        classes: how many there are.
+        clients: how many take part.
+        alpha: above 0; small means that a client sees few classes, large that all are alike.
+        generator: draws the shares.
+
+    Returns:
+        Double ``[classes, clients]`` for :func:`by_shares`; each row sums to 1.
+
+    Raises:
+        ValueError: ``alpha`` is not above 0, or there are no clients.
+
+    Example:
+        >>> dirichlet_shares(10, 3, 0.5, torch.Generator().manual_seed(0)).shape
+        torch.Size([10, 3])
+    """
+    if not 0 < alpha < float("inf"):
+        raise ValueError(f"--alpha must be above 0 and finite, got {alpha}; 0.1 is very uneven, 100 nearly even")
+    if clients < 1:
+        raise ValueError(f"--clients must be 1 or more, got {clients}")
+    # Torch's own sampler underflows where alpha is small.
+    draw = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    return torch.from_numpy(draw.dirichlet(np.full(clients, alpha), classes))
+
+
+def by_shares(label: Tensor, shares: Tensor, generator: torch.Generator) -> list[Tensor]:
+    """Of every class the share that each client is to get, as near as whole entries allow.
+
+    Splits that are divided by the same shares give a client the same mixture of classes in each. A client that would
+    be left without entries gets one of the class that it has the largest share of, from the largest client that can
+    spare one.
 
     Args:
         label: class of each entry, long ``[n]``.
-        clients: how many take part.
-        alpha: above 0; small means that a client sees few classes, large that all are alike.
-        generator: draws shares and order.
+        shares: floating ``[classes, clients]``, rows that sum to 1, such as :func:`dirichlet_shares` draws.
+        generator: draws who gets which.
 
     Returns:
         Ascending numbers of each client's entries, long; every entry once, every client at least one.
 
     Raises:
-        ValueError: there are more clients than entries, or none, or ``alpha`` is not above 0.
+        ValueError: there are more clients than entries, or none.
 
     Example:
-        >>> parts = dirichlet(torch.tensor([0, 0, 0, 1, 1, 1]), 3, 0.5, torch.Generator().manual_seed(0))
-        >>> sorted(torch.cat(parts).tolist())
-        [0, 1, 2, 3, 4, 5]
+        >>> shares = torch.tensor([[1.0, 0.0], [0.5, 0.5]])
+        >>> parts = by_shares(torch.tensor([0, 0, 1, 1]), shares, torch.Generator().manual_seed(0))
+        >>> [len(part) for part in parts]
+        [3, 1]
     """
+    clients = shares.shape[1]
     _check(clients, len(label), "entries")
-    if not 0 < alpha < float("inf"):
-        raise ValueError(f"--alpha must be above 0 and finite, got {alpha}; 0.1 is very uneven, 100 nearly even")
-    draw = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     owner = torch.empty_like(label)
     for value in label.unique():
         mine = (label == value).nonzero().view(-1)
         mine = mine[torch.randperm(len(mine), generator=generator)]
-        ends = (draw.dirichlet(np.full(clients, alpha)).cumsum() * len(mine)).round().astype(int)
+        ends = (shares[value].cumsum(0) * len(mine)).round().long()
         for client, part in enumerate(mine.tensor_split(ends[:-1].tolist())):
             owner[part] = client
     sizes = torch.bincount(owner, minlength=clients)
     for client in (sizes == 0).nonzero().view(-1).tolist():
-        largest = int(sizes.argmax())
-        given = (owner == largest).nonzero().view(-1)
-        owner[given[torch.randint(len(given), (), generator=generator)]] = client
+        wish = shares[label, client].masked_fill(sizes[owner] == 1, -1)
+        near = (wish == wish.max()).nonzero().view(-1)
+        owner[near[sizes[owner[near]].argmax()]] = client
         sizes = torch.bincount(owner, minlength=clients)
     return domain(owner)
 

@@ -6,7 +6,7 @@ from ogb.utils.mol import smiles2graph
 from rdkit.Chem.Scaffolds import MurckoScaffold
 from torch_geometric.data import Data
 
-from fed.partition import dirichlet, domain, iid, scaffold, scaffolds_of
+from fed.partition import by_shares, dirichlet_shares, domain, iid, scaffold, scaffolds_of
 from graphdistill.core.data import GraphDataset, Graphs
 
 SMILES = (
@@ -55,22 +55,41 @@ def test_iid_gives_every_entry_once_in_even_parts_by_its_generator(entries, clie
     st.floats(0.001, 1000),
     st.integers(0, 99),
 )
-def test_dirichlet_gives_every_entry_once_and_every_client_one(label, clients, alpha, seed):
+def test_shares_give_every_entry_once_and_every_client_one(label, clients, alpha, seed):
     label, clients = torch.tensor(label), min(clients, len(label))
-    parts = dirichlet(label, clients, alpha, seeded(seed))
+    shares = dirichlet_shares(5, clients, alpha, seeded(seed))
+    parts = by_shares(label, shares, seeded(seed))
     assert len(parts) == clients
     assert each_once(parts, len(label))
-    assert [p.tolist() for p in parts] == [p.tolist() for p in dirichlet(label, clients, alpha, seeded(seed))]
+    assert [p.tolist() for p in parts] == [p.tolist() for p in by_shares(label, shares, seeded(seed))]
 
 
-def test_dirichlet_shares_are_even_for_large_alpha_and_those_of_the_law_else():
-    label = torch.arange(4).repeat(500)
-    shares = torch.stack([torch.bincount(label[p], minlength=4) for p in dirichlet(label, 5, 1e5, seeded(0))]) / 500
-    assert (shares - 0.2).abs().max() < 0.01
-    first = torch.tensor([len(dirichlet(label[:400] * 0, 5, 0.5, seeded(s))[0]) for s in range(400)]) / 400
-    # The share of one client is Beta(0.5, 2): mean 0.2, variance 0.16 / 3.5.
-    assert abs(float(first.mean()) - 0.2) < 0.03
-    assert abs(float(first.var()) - 0.16 / 3.5) < 0.015
+def test_shares_are_even_for_large_alpha_and_those_of_the_law_else():
+    assert torch.allclose(dirichlet_shares(4, 5, 1e7, seeded(0)), torch.tensor(0.2).double(), atol=1e-3)
+    for alpha in (0.5, 0.01):
+        shares = dirichlet_shares(4000, 5, alpha, seeded(0))
+        assert torch.allclose(shares.sum(dim=1), torch.ones(4000).double())
+        # The share of one client is Beta(alpha, 4 alpha).
+        assert abs(float(shares[:, 3].mean()) - 0.2) < 0.02
+        assert abs(float(shares[:, 3].var()) - 0.16 / (5 * alpha + 1)) < 0.01
+
+
+def test_clients_get_their_shares_of_every_class():
+    label = torch.arange(3).repeat(200)
+    shares = torch.tensor([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0], [0.1, 0.2, 0.7]])
+    parts = by_shares(label, shares, seeded(0))
+    counts = torch.stack([torch.bincount(label[part], minlength=3) for part in parts], dim=1)
+    assert torch.equal(counts, (200 * shares).round().long())
+    assert not torch.equal(parts[0], by_shares(label, shares, seeded(1))[0])
+
+
+def test_who_would_get_nothing_gets_one_of_the_class_that_it_has_most_of():
+    label = torch.tensor([0, 0, 0, 1, 1, 1, 1, 2, 2])
+    shares = torch.tensor([[0.9, 0.1, 0.0, 0.0], [0.0, 0.9, 0.0, 0.1], [0.5, 0.5, 0.0, 0.0]])
+    parts = by_shares(label, shares, seeded(0))
+    assert [label[part].tolist() for part in (parts[0], parts[3])] == [[0, 0, 0, 2], [1]]
+    # The third has no share of anything; the largest client gives.
+    assert [len(part) for part in parts] == [4, 3, 1, 1]
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=60), st.integers(1, 8))
@@ -101,12 +120,16 @@ def test_errors_name_the_option_and_the_way_out():
     with pytest.raises(ValueError, match="--clients must be from 1 to the number of entries, 3, got 4"):
         iid(3, 4, seeded(0))
     with pytest.raises(ValueError, match="--clients must be from 1 to the number of entries, 2, got 0"):
-        dirichlet(torch.tensor([0, 1]), 0, 1.0, seeded(0))
+        by_shares(torch.tensor([0, 1]), torch.ones(2, 0), seeded(0))
+    with pytest.raises(ValueError, match="--clients must be from 1 to the number of entries, 2, got 3"):
+        by_shares(torch.tensor([0, 1]), torch.full((2, 3), 1 / 3), seeded(0))
+    with pytest.raises(ValueError, match="--clients must be 1 or more, got 0"):
+        dirichlet_shares(2, 0, 1.0, seeded(0))
     with pytest.raises(ValueError, match="--clients must be from 1 to the number of scaffolds, 1, got 2"):
         scaffold(["a", "a"], 2)
     for alpha in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="--alpha must be above 0"):
-            dirichlet(torch.tensor([0, 1]), 2, alpha, seeded(0))
+            dirichlet_shares(2, 2, alpha, seeded(0))
     data = molecules(["CCO", "CC"])
     plain = GraphDataset("plain", data.graphs, data.y, *[data.train] * 3, "rocauc", "categorical")
     with pytest.raises(ValueError, match=r"--partition scaffold needs molecules .* which plain has not"):
