@@ -24,6 +24,8 @@ from graphdistill.core.synthetic import SyntheticSet, class_weights
 from graphdistill.datasets import load
 from graphdistill.mirage.patterns import mine_patterns, pattern_forest
 
+RATE = 0.03
+"""Step size of SGD where the user names none; on validation of pains 0.1 makes training on merged sets unsteady."""
 SPLITS: tuple[Literal["train", "valid", "test"], ...] = ("train", "valid", "test")
 HOPS = 2
 """Depth of computation trees, which is the number of layers of networks: Mirage's."""

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from fed.config import FedConfig
 from fed.methods import method_of
-from fed.part import UNKNOWN, Facts, network
+from fed.molecules import RATE
+from fed.part import UNKNOWN, Facts, kind_of, network
 from fed.progress import Progress
 from graphdistill.core.randomness import generator
 
@@ -45,7 +46,7 @@ class Federation(FedAvg):
         )
         self.config, self.facts, self.nodes, self.progress = config, facts, nodes, progress
         self.method = method_of(config.algorithm)
-        self.rate = config.rate or self.method.rate
+        self.rate = config.rate or (RATE if kind_of(facts) == "molecules" else self.method.rate)
         self.synced: set[int] = set()
 
     def configure_train(

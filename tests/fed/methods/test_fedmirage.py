@@ -1,0 +1,51 @@
+import json
+
+import torch
+
+from fed import client_app
+from fed import turn as turns
+from fed.grid import run_in_process
+from fed.server_app import app as server
+from tests.fed.samples import molecular
+
+
+def run(config):
+    state = run_in_process(server, client_app.app, config.run_config(), config.clients)
+    return state, json.loads(state.config_records["outcome"]["json"])
+
+
+def spied(monkeypatch):
+    given, train = [], turns.train
+    monkeypatch.setattr(turns, "train", lambda *a: given.append(a) or train(*a))
+    return given
+
+
+def test_at_the_server_no_client_trains(monkeypatch):
+    given = spied(monkeypatch)
+    config, _ = molecular(monkeypatch, method="fedmirage", support=0.15, per_class=5)
+    _, told = run(config)
+    assert given == []
+    assert told["metric"] == "rocauc"
+    assert set(told["baselines"]) == {"untrained network", "number of nodes"}
+    assert len(told["federated mirage"]["raw_bytes"]) == len(told["history"]) + 1 == 3
+
+
+def test_at_the_clients_all_train_on_what_was_merged_each_in_its_own_order(monkeypatch):
+    given = spied(monkeypatch)
+    config, held = molecular(monkeypatch, method="fedmirage-fedavg", support=0.15, per_class=5)
+    state, told = run(config)
+    assert [args[2] for args in given] == [20] * 6
+    shared = held[0].entries(dict(state.array_records["shared"].to_torch_state_dict()))
+    for args in given:
+        assert torch.equal(args[1][1], shared[1])
+        assert torch.equal(args[1][2], shared[2])
+        assert args[1][0].nbytes == shared[0].nbytes
+    assert len({args[3] for args in given}) == 6
+    assert told["refused"] == []
+
+
+def test_the_same_seed_gives_the_same(monkeypatch):
+    for method in ("fedmirage", "fedavg-virtual", "fedavg-subset"):
+        config, _ = molecular(monkeypatch, clients=2, method=method, support=0.15, per_class=5, rounds=1)
+        first, second = (run(config)[0].array_records["model"].to_torch_state_dict() for _ in range(2))
+        assert all(torch.equal(first[name], second[name]) for name in first), method
