@@ -113,14 +113,16 @@ def test_the_server_trains_and_clients_judge(monkeypatch):
     config, held = molecular(monkeypatch, method="fedmirage", support=0.15, per_class=5, rate=0.01)
     wire = Wire(config)
     shared = merged(config, wire).payload()
-    states = []
-    for _ in range(2):
+
+    def trained():
         progress = Progress.first(config, held[0].facts, "run")
         progress.shared = dict(shared)
         strategy = Federation(config, held[0].facts, [1, 2, 3], progress)
         judged = iter([{0: 0.4}, {0: 0.9}])
-        train_here(strategy, lambda arrays, judged=judged: next(judged), lambda number, arrays: strategy.done(arrays))
+        train_here(strategy, lambda arrays: next(judged), lambda number, arrays: strategy.done(arrays))
         assert (progress.rounds, progress.best_rounds, progress.best_valid) == (2, 1, 0.9)
         assert progress.history[0]["loss"] > progress.history[1]["loss"]
-        states.append(progress.arrays)
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+        return progress.arrays
+
+    first, second = trained(), trained()
+    assert all(torch.equal(first[name], second[name]) for name in first)

@@ -1,12 +1,13 @@
 import json
 
+import pytest
 import torch
 
 from fed import client_app
 from fed import turn as turns
 from fed.grid import run_in_process
 from fed.server_app import app as server
-from tests.fed.samples import molecular
+from tests.fed.samples import federation, molecular, part
 
 
 def run(config):
@@ -49,3 +50,21 @@ def test_the_same_seed_gives_the_same(monkeypatch):
         config, _ = molecular(monkeypatch, clients=2, method=method, support=0.15, per_class=5, rounds=1)
         first, second = (run(config)[0].array_records["model"].to_torch_state_dict() for _ in range(2))
         assert all(torch.equal(first[name], second[name]) for name in first), method
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"method": "fedlgd"}, "--method fedlgd is not for molecules; choose from fedavg, .*fedmirage-fedavg"),
+        ({"method": "fedavg", "statistics": True}, "--statistics are means of pixels, which molecules have not"),
+        ({"method": "fedmirage", "dp_noise": 1.0, "dp_clip": 1.0}, "fedmirage has none; give --support-epsilon"),
+    ],
+)
+def test_what_molecules_do_not_allow_is_refused(options, error, monkeypatch):
+    with pytest.raises(ValueError, match=error):
+        run(molecular(monkeypatch, clients=1, **options)[0])
+
+
+def test_images_are_refused(monkeypatch):
+    with pytest.raises(ValueError, match=r"--method fedmirage is not for images; choose from fedavg, .*fedlgd"):
+        run(federation(monkeypatch, [part(0)], method="fedmirage"))
