@@ -13,7 +13,7 @@ from flwr.app import Array, ArrayRecord, Message, RecordDict
 
 from fed.config import FedConfig
 from fed.guard import COUNTS, Guard
-from fed.mirage import federated_mirage
+from fed.mirage import AnswerError, federated_mirage
 from fed.mirage_client import Message as Arrays
 from fed.molecules import unpacked
 from fed.strategy import Federation
@@ -81,8 +81,12 @@ def merge(guard: Guard, config: FedConfig, classes: int, nodes: Sequence[int]) -
         except _LostError as lost:
             heard = [node for node in heard if node not in lost.nodes]
             LOG.warning("federated Mirage begins anew without nodes %s", ", ".join(map(str, sorted(lost.nodes))))
+        except AnswerError as error:
+            node = heard.pop(error.client)
+            guard.refused.append(f"node {node} was refused in federated Mirage, which begins anew without it: {error}")
+            LOG.warning(guard.refused[-1])
         except ValueError as error:
-            raise ValueError(f"--support {config.support}: {error}") from error
+            raise ValueError(str(error).replace("--thresholds", f"--support {config.support}")) from error
         else:
             return replace(small, meta={**small.meta, "raw_bytes": [raw[node] for node in heard]})
 

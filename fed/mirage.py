@@ -113,9 +113,9 @@ def federated_mirage(
     # Of numbers that add up to less than the threshold none reaches it: one client has its share or more.
     shares = -(-np.array(least) * sizes // sizes.sum(axis=0))
     answers = wire.each("frequent", [{"least": pack(share.clip(1))} for share in shares])
-    ids = np.unique(np.concatenate([a["ids"] for a in answers]), axis=0)
+    ids = np.unique(np.concatenate(_shaped(answers, "ids", (None, 2))), axis=0)
     answers = wire.all("present", ids=ids)
-    present = np.concatenate([bits(a["present"][None], len(ids)) for a in answers])
+    present = np.stack([bits(part[None], len(ids))[0] for part in _shaped(answers, "present", ((len(ids) + 7) // 8,))])
     passed = present.sum(axis=0) >= min_clients
     ids, present = ids[passed], present[:, passed]
     answers = wire.all("supports", ids=ids)
@@ -153,6 +153,18 @@ def federated_mirage(
         "versions": versions(),
     }
     return SyntheticSet(forest, label, weight, "multiclass", features, facts)
+
+
+class AnswerError(ValueError):
+    """An answer that does not fit its question.
+
+    Attributes:
+        client: place of the client that gave it.
+    """
+
+    def __init__(self, client: int, why: str):
+        super().__init__(f"client {client} sent {why}; leave it out")
+        self.client = client
 
 
 class Wire:
@@ -243,13 +255,16 @@ def _write(
     wanted = [_rows([sum(1 << i for i in used if owner[i] == c)], len(ids)) for c in range(wire.clients)]
     answers = wire.each("describe", [{"ids": ids, "sets": sets, "label": label, "wanted": w} for w in wanted])
     pieces, raw = [], dict[bytes, bytes]()
-    for answer in answers:
+    for client, answer in enumerate(answers):
         payload = {n.removeprefix("trees/"): torch.from_numpy(np.array(v)) for n, v in answer.items() if "/" in n}
-        piece = Forest.from_payload(payload)
-        if len(piece.tree):
-            pieces.append(piece)
+        try:
+            piece = Forest.from_payload(payload)
             content = piece.trees.ids()[-1].numpy()
             raw |= {k.tobytes(): c.tobytes() for k, c in zip(answer["ids"], content, strict=True)}
+        except (KeyError, ValueError, IndexError, RuntimeError) as error:
+            raise AnswerError(client, f"trees that cannot be read ({error!r})") from error
+        if len(piece.tree):
+            pieces.append(piece)
     trees = merge(pieces).trees
     place = {row.numpy().tobytes(): number for number, row in enumerate(trees.ids()[-1])}
     row = {item: place[raw[ids[item].tobytes()]] for item in used}
@@ -276,11 +291,20 @@ def _write(
 
 def _stack(answers: Sequence[Message], name: str, length: int) -> NDArray[np.int64]:
     """One vector of counts of each client, ``[clients, length]``."""
-    parts = [unpack(answer[name]) for answer in answers]
+    parts = [unpack(part) for part in _shaped(answers, name, (None,))]
     for client, part in enumerate(parts):
         if len(part) != length:
-            raise ValueError(f"client {client} sent {len(part)} {name} where {length} were asked for; leave it out")
+            raise AnswerError(client, f"{len(part)} {name} where {length} were asked for")
     return np.stack(parts)
+
+
+def _shaped(answers: Sequence[Message], name: str, shape: tuple[int | None, ...]) -> list[NDArray[np.generic]]:
+    """One array of each answer; ``None`` stands for any length."""
+    for client, answer in enumerate(answers):
+        found = answer[name].shape if name in answer else ()
+        if len(found) != len(shape) or any(want not in (None, have) for want, have in zip(shape, found, strict=True)):
+            raise AnswerError(client, f"{name} of shape {list(found)}")
+    return [answer[name] for answer in answers]
 
 
 def _total(answers: Sequence[Message], name: str, length: int) -> NDArray[np.int64]:

@@ -16,16 +16,16 @@ from tests.fed.test_mirage import payload
 
 
 class Wire(LocalGrid):
-    """Keeps what is sent up; node 3 may do as it should not."""
+    """Keeps what is sent; nodes may do as they should not."""
 
-    def __init__(self, config, wrong=None):
+    def __init__(self, config, wrong=()):
         super().__init__(client_app.app, config.run_config(), config.clients)
         self.sent, self.wrong = [], wrong
 
     def _answer(self, message: Message):
         reply = super()._answer(message)
-        if self.wrong and message.metadata.dst_node_id == 3:
-            self.wrong(reply)
+        if message.metadata.dst_node_id in self.wrong:
+            self.wrong[message.metadata.dst_node_id](reply)
         self.sent.append((message, reply))
         return reply
 
@@ -55,16 +55,31 @@ def test_what_is_merged_is_what_mining_all_molecules_gives(monkeypatch):
     assert len(wire.sent) == 3 * small.meta["rounds"]
 
 
-def test_a_client_that_fails_is_left_out(monkeypatch):
+@pytest.mark.parametrize(
+    ("node", "name", "change", "said"),
+    [
+        (3, "counts", lambda v: v.astype("float32"), "node 3 was refused: counts is float32, wanted integers"),
+        (3, "counts", lambda v: v[:-1], "without it: client 2 sent "),
+        (3, "present", lambda v: v[:-1], "without it: client 2 sent present of shape"),
+        (3, "ids", lambda v: v.ravel(), "without it: client 2 sent ids of shape"),
+        (1, "trees/x", lambda v: v[:0], "without it: client 0 sent trees that cannot be read"),
+    ],
+)
+def test_a_client_that_fails_is_left_out(node, name, change, said, monkeypatch):
     def wrong(reply):
-        if "arrays" in reply.content and "counts" in reply.content["arrays"]:
-            counts = reply.content["arrays"]["counts"].numpy()
-            reply.content["arrays"] = ArrayRecord({"counts": Array(counts.astype("float32"))})
+        if name in reply.content["arrays"]:
+            arrays = {n: array.numpy() for n, array in reply.content["arrays"].items()}
+            reply.content["arrays"] = ArrayRecord(
+                {n: Array(v) for n, v in {**arrays, name: change(arrays[name])}.items()}
+            )
 
     config, held = molecular(monkeypatch, support=0.15, per_class=10**6, min_clients=1)
-    wire = Wire(config, wrong)
-    small = merged(config, wire)
-    assert payload(small) == payload(mined(held[:2], 0.15))
+    with identity():
+        guard = Guard(Wire(config, {node: wrong}))
+        small = merge(guard, config, 2, [1, 2, 3])
+    assert len(guard.refused) == 1
+    assert said in guard.refused[0]
+    assert payload(small) == payload(mined([part for number, part in enumerate(held, 1) if number != node], 0.15))
     assert len(small.meta["raw_bytes"]) == 2
 
 
@@ -105,7 +120,7 @@ def test_noise_is_the_clients_own_and_stays(monkeypatch):
 
 def test_too_much_support_is_said_in_the_words_of_the_command(monkeypatch):
     config, _ = molecular(monkeypatch, support=0.95)
-    with pytest.raises(ValueError, match=r"--support 0.95: --thresholds: no tree of class"):
+    with pytest.raises(ValueError, match=r"--support 0.95: no tree of class"):
         merged(config, Wire(config))
 
 
