@@ -4,8 +4,8 @@ Example::
 
     python -m fed --dataset digits-domains --clients 3 --method fedlgd --in-process --rounds 5
 
-With ``--in-process`` all clients run one after the other in this process. On a SuperLink the same apps run by
-``flwr run .``.
+On a SuperLink of its own, clients in processes of Ray; with ``--in-process`` all clients run one after the other in
+this process. ``flwr run .`` runs the same apps.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 import rich.console
 
 from fed.config import FedConfig
+from fed.superlink import MARK, run_on_superlink
 from graphdistill.core import cli
 from graphdistill.core.output import check_writable
 
@@ -43,31 +44,48 @@ class Command(FedConfig):
 
 def main(command: Command) -> None:
     """Load, federate, report."""
-    if not command.in_process:
-        raise ValueError("give --in-process to run here; on a SuperLink the same apps run by: flwr run .")
     folder = Path(command.output).resolve()
     check_writable(folder)
-    config = replace(command.config(), output=str(folder))
-    # Flower takes a while to import; --help should not wait for it.
+    config = command.config()
+    # Processes of Flower and Ray may run elsewhere.
+    root = str(Path(config.root).resolve()) if config.root else ""
+    config = replace(config, output=str(folder), root=root)
+    # Torch takes a while to import; --help should not wait for it.
     from fed import data, memory, report
+
+    os.environ.setdefault(memory.HOME, str(folder / "clients"))
+    # What clients cannot hold is told before anything begins.
+    data.parts(config)
+    if command.in_process:
+        _in_process(command, config)
+    else:
+        _on_superlink(command, config)
+    if not command.quiet:
+        report.show(report.read(folder), folder, rich.console.Console())
+
+
+def _in_process(command: Command, config: FedConfig) -> None:
     from fed.client_app import app as client
     from fed.grid import run_in_process
     from fed.server_app import app as server
 
-    os.environ.setdefault(memory.HOME, str(folder / "clients"))
     logging.getLogger("flwr").setLevel(logging.ERROR)
     log = logging.getLogger("fed")
     log.setLevel(logging.ERROR if command.quiet else logging.INFO)
     handler = logging.StreamHandler()
     log.addHandler(handler)
     try:
-        # What clients cannot hold is told before anything begins.
-        data.parts(config)
         run_in_process(server, client, config.run_config(), config.clients)
     finally:
         log.removeHandler(handler)
-    if not command.quiet:
-        report.show(report.read(folder), folder, rich.console.Console())
+
+
+def _on_superlink(command: Command, config: FedConfig) -> None:
+    def tell(line: str) -> None:
+        if command.debug or (line.startswith(MARK) and not command.quiet):
+            sys.stderr.write(line.removeprefix(MARK) + "\n")
+
+    run_on_superlink(config.run_config(), config.clients, tell)
 
 
 if __name__ == "__main__":

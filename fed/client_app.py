@@ -7,6 +7,7 @@ and seconds; and the name of its domain. Real data and virtual data of its own s
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
@@ -68,7 +69,7 @@ def fit(message: Message, context: Context) -> Message:
     rounds = int(str(told["server-round"]))
     files = Memory(config, client, part, str(told["run"]))
     kept = _tensors(context, "memory") if "memory" in context.state else files.load(rounds)
-    net, beside = _model(message, part)
+    net, received, beside = _model(message, part)
     net = method.personalise(net, kept, rounds - 1)
     valid = part.score(net, "valid")
     turn = Turn(
@@ -80,6 +81,7 @@ def fit(message: Message, context: Context) -> Message:
         rate=float(str(told["rate"])),
         memory=dict(kept),
         shared=_tensors(context, "shared"),
+        received=received,
         beside=beside,
         share=float(str(told["share"])),
         save=files.save,
@@ -117,18 +119,24 @@ def judge(message: Message, context: Context) -> Message:
 
 def _mine(context: Context) -> tuple[FedConfig, int, Part]:
     config, client = FedConfig.of(context.run_config), int(context.node_config["partition-id"])
+    own = context.node_config.get("dataset")
+    if own is not None:
+        # A client of a deployment that holds data of its own, all of it.
+        root = str(context.node_config.get("root", config.root))
+        return config, client, parts(replace(config, dataset=str(own), root=root, partition="domain", clients=1))[0]
     held = parts(config)
     if client >= len(held):
         raise ValueError(f"partition-id {client} is beyond --clients {len(held)}; give the federation as many nodes")
     return config, client, held[client]
 
 
-def _model(message: Message, part: Part) -> tuple[nn.Module, dict[str, Tensor]]:
-    """The global model, and what came beside it."""
-    arrays = dict(message.content.array_records["arrays"].to_torch_state_dict())
+def _model(message: Message, part: Part) -> tuple[nn.Module, dict[str, Tensor], dict[str, Tensor]]:
+    """The global model, the arrays that it was made from, and those that came beside it."""
+    beside = dict(message.content.array_records["arrays"].to_torch_state_dict())
     net = network(part.facts, 0)
-    net.load_state_dict({name: arrays.pop(name) for name in net.state_dict()})
-    return net, arrays
+    received = {name: beside.pop(name) for name in net.state_dict()}
+    net.load_state_dict(received)
+    return net, received, beside
 
 
 def _tensors(context: Context, name: str) -> dict[str, Tensor]:

@@ -40,6 +40,8 @@ class FedConfig:
     """By data set, at random, with shares of every class drawn from a Dirichlet distribution, by scaffold."""
     alpha: float = 0.5
     """Of the Dirichlet distribution; the smaller, the more clients differ."""
+    side: int = 0
+    """Pixels of a side of all images (default: of the largest set)."""
     per_class: int = 10
     """Virtual entries of each class, at a client and at the server; molecules may yield fewer."""
     support: float = 0.1
@@ -79,6 +81,8 @@ class FedConfig:
         for name in ("clients", "rounds", "per_class"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
+        if self.side and self.side < 8:
+            raise ValueError(f"--side must be 8 or more, got {self.side}")
         for name in ("rate", "dp_noise", "dp_clip", "support_epsilon"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(self, name)}")

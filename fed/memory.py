@@ -18,8 +18,6 @@ from graphdistill.datasets import cache_folder
 
 HOME = "GRAPHDISTILL_FED"
 """Environment variable that names the folder for clients' files; the user's cache without it."""
-IRRELEVANT = ("clients", "weights", "dataset", "dp_noise", "dp_clip", "dp_side", "min_clients", "support_epsilon")
-"""Settings that a client's virtual data do not depend on, once its data are known."""
 
 
 def home() -> Path:
@@ -54,9 +52,9 @@ def shared_key() -> bytes:
 class Memory:
     """Files of one client: one for what it made before the first round, one for each round that changed something.
 
-    They lie in a folder that is named by the hash of the client's data and of all settings that matter. What is found
-    again is what was kept in the same run, or before the first round, which is the same in every run. Files of a run
-    older than the last two rounds are removed.
+    They lie in a folder that is named by the hash of the client's data and of the settings that its first virtual data
+    depend on. What is found again is what was kept in the same run, or before the first round, which is the same in
+    every run whatever its method. Files of a run older than the last two rounds are removed.
 
     Args:
         config: the federation.
@@ -66,8 +64,8 @@ class Memory:
     """
 
     def __init__(self, config: FedConfig, client: int, part: Part, run: str):
-        settings = {k: v for k, v in config.settings().items() if k not in IRRELEVANT}
-        key = hashlib.sha256(json.dumps([part.digest, settings, client, __version__], sort_keys=True).encode())
+        what = [part.digest, config.per_class, config.support, config.seed, client, __version__]
+        key = hashlib.sha256(json.dumps(what).encode())
         self.folder, self.run = home() / f"client-{client}-{key.hexdigest()[:16]}", run
 
     def load(self, before: int) -> dict[str, Tensor]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +23,44 @@ from fed.methods import METHODS, method_of
 from fed.part import METRICS, UNKNOWN, Facts, Statistics, kind_of
 from fed.progress import Progress
 from fed.strategy import Federation
+from fed.superlink import MARK
 from graphdistill.core.output import check_writable
 
 LOG = logging.getLogger("fed")
+SHOWN = 10
+"""Clients whose scores a line of progress has one by one."""
 app = ServerApp()
 
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
     """Run the federation; what came of it is in ``context.state`` and, if the config names one, in a folder."""
-    if not LOG.handlers:
-        # `flwr run --stream` shows what Flower's logger says.
-        LOG.parent = logging.getLogger("flwr")
-        LOG.setLevel(logging.INFO)
     config = FedConfig.of(context.run_config)
-    outcome = federate(Guard(grid), config)
+    with _heard():
+        outcome = federate(Guard(grid), config)
     if config.output:
         report.write(config, outcome)
     tensors = {name: outcome.pop(name) for name in ("model", "shared")}
     context.state["outcome"] = ConfigRecord({"json": json.dumps(outcome)})
     for name, held in tensors.items():
         context.state[name] = ArrayRecord(held)
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[None]:
+    """Where nobody listens to the log, as in a process that Flower starts, it goes to stderr, which Flower streams."""
+    if LOG.handlers:
+        yield
+        return
+    listener, level = logging.StreamHandler(), LOG.level
+    listener.setFormatter(logging.Formatter(MARK + "%(message)s"))
+    LOG.addHandler(listener)
+    LOG.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LOG.removeHandler(listener)
+        LOG.setLevel(level)
 
 
 def federate(guard: Guard, config: FedConfig) -> dict[str, Any]:
@@ -128,13 +146,12 @@ def _teller(
         line = progress.history[-1]
         line["seconds"], last[0] = now - last[0], now
         progress.spent = guard.up, guard.down
-        scores = ", ".join(f"{client}: {value:.3f}" for client, value in line["valid before"].items())
         LOG.info(
-            "round %d/%d: loss %.3f; validation before it by client %s; bytes %s up, %s down; %.1f s",
+            "round %d/%d: loss %.3f; validation before it %s; bytes %s up, %s down; %.1f s",
             progress.rounds,
             config.rounds,
             line["loss"],
-            scores,
+            _scores(line["valid before"]),
             f"{guard.up:,}",
             f"{guard.down:,}",
             line["seconds"],
@@ -143,6 +160,14 @@ def _teller(
             progress.write(folder, config)
 
     return told
+
+
+def _scores(by_client: dict[int, float]) -> str:
+    """Of every client, or where they are many of the worst and the best."""
+    if len(by_client) > SHOWN:
+        values = by_client.values()
+        return f"{min(values):.3f} to {max(values):.3f} at {len(values)} clients"
+    return "by client " + ", ".join(f"{client}: {value:.3f}" for client, value in by_client.items())
 
 
 def _nodes(guard: Guard, wanted: int, patience: float = 120.0) -> list[int]:
@@ -199,6 +224,7 @@ def _judged(
 ) -> dict[str, dict[int, float]]:
     """Scores of a model of some round by client, and what it takes no model to reach."""
     content = RecordDict({"arrays": ArrayRecord(arrays), "config": ConfigRecord({"split": split, "rounds": rounds})})
-    told = guard.numbers("evaluate", content, nodes)
+    # Flower draws the numbers of nodes, so that replies come in any order of clients.
+    told = sorted(guard.numbers("evaluate", content, nodes), key=lambda numbers: numbers["client"])
     known = [numbers for numbers in told if numbers["score"] != UNKNOWN]
     return {name: {int(numbers["client"]): numbers[name] for numbers in known} for name in ("score", "trivial")}

@@ -7,6 +7,7 @@ r"""A client's training, without a word of Flower: cross-entropy, FedProx's term
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,12 +40,16 @@ class Terms:
     Attributes:
         proximal: weight of the squared distance to the weights that training began with.
         contrast: weight of the contrastive term.
-        anchors: the images that it is taken against, with their classes.
+        anchors: images that are embedded with every batch, for the other terms to be taken against, and their classes.
+        extra: what is added besides, from a batch and the embeddings of its images and, after them, of the anchors.
+        correction: what is added to the gradient of each parameter.
     """
 
     proximal: float = 0.0
     contrast: float = 0.0
     anchors: Pairs | None = None
+    extra: Callable[[Tensor, Tensor], Tensor] | None = None
+    correction: Sequence[Tensor] = ()
 
 
 PLAIN = Terms()
@@ -77,6 +82,9 @@ def train(net: nn.Module, data: Entries, count: int, seed: int, terms: Terms = P
             loss = loss + terms.proximal / 2 * sum((p - q).square().sum() for p, q in pairs)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        for p, more in zip(net.parameters(), terms.correction, strict=False):
+            assert p.grad is not None
+            p.grad += more
         optimizer.step()
         total += loss.item() * len(rows)
     return total / count
@@ -87,13 +95,15 @@ def _weighted(net: nn.Module, x: Any, y: Tensor, weight: Tensor) -> Tensor:
 
 
 def _loss(net: nn.Module, x: Tensor, y: Tensor, terms: Terms) -> Tensor:
-    if terms.anchors is None or not terms.contrast:
+    if not terms.contrast and terms.extra is None:
         return F.cross_entropy(net(x), y)
-    anchors, labels = terms.anchors
+    anchors, labels = terms.anchors or (x[:0], y[:0])
     assert isinstance(net, ConvNet)
     embedded = net.embed(torch.cat([x, anchors]))
     loss = F.cross_entropy(net.head(embedded[: len(y)]), y)
-    return loss + terms.contrast * contrastive(embedded, torch.cat([y, labels]))
+    if terms.contrast:
+        loss = loss + terms.contrast * contrastive(embedded, torch.cat([y, labels]))
+    return loss + terms.extra(x, embedded) if terms.extra else loss
 
 
 def contrastive(z: Tensor, y: Tensor, temperature: float = TEMPERATURE) -> Tensor:

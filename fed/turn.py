@@ -33,7 +33,8 @@ class Turn:
         rate: step size of SGD.
         memory: what it keeps from round to round, by name; a method may add to it.
         shared: what the server has sent to all clients.
-        beside: what came beside the model; what goes back beside it, once it is replaced.
+        received: the global model as it came, by name; ``net`` has what is the client's own in place of some of it.
+        beside: what came beside the model; what goes back beside it, or in place of some of it, once it is replaced.
         share: of the clients that take part in the round.
         save: writes down what is kept, by the number of the round; 0 for what was made before the first.
         virtual_seconds: spent on virtual data.
@@ -47,6 +48,7 @@ class Turn:
     rate: float
     memory: dict[str, Tensor] = field(default_factory=dict)
     shared: dict[str, Tensor] = field(default_factory=dict)
+    received: dict[str, Tensor] = field(default_factory=dict)
     beside: dict[str, Tensor] = field(default_factory=dict)
     share: float = 1.0
     save: Callable[[int, dict[str, Tensor]], None] = lambda rounds, tensors: None
@@ -60,7 +62,12 @@ class Turn:
     @property
     def budget(self) -> int:
         """Entries of a round of methods that see a part of the data only: twice the size of the virtual data."""
-        return 2 * self.config.per_class * self.part.num_classes
+        return 2 * self.once
+
+    @property
+    def once(self) -> int:
+        """Virtual data of a client that has all classes."""
+        return self.config.per_class * self.part.num_classes
 
     def data(self) -> tuple[Entries, int]:
         """What the method's name says that it is trained on, and how many entries a round takes."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fed.methods._method import Algorithm
 
-ON_ANYTHING = ("fedavg", "fedprox")
+ON_ANYTHING = ("fedavg", "fedprox", "scaffold", "moon", "fedbn", "vhl")
 """Those that train on what they are given."""
 METHODS = (
     *(name + data for name in ON_ANYTHING for data in ("", "-subset", "-virtual")),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from graphdistill.bench import condense, mirage, scatter, vqgraph
+from graphdistill.bench import condense, fed, mirage, scatter, vqgraph
 from graphdistill.core import cli
 
-BENCHES = {"condense": condense, "mirage": mirage, "scatter": scatter, "vqgraph": vqgraph}
+BENCHES = {"condense": condense, "fed": fed, "mirage": mirage, "scatter": scatter, "vqgraph": vqgraph}
 
 if __name__ == "__main__":
     name = sys.argv[1] if len(sys.argv) > 1 else ""

@@ -2,8 +2,10 @@ import json
 
 import pytest
 import torch
+from flwr.app import Context, RecordDict
 
 from fed import client_app, grid, turn
+from fed.config import FedConfig
 from fed.grid import run_in_process
 from fed.server_app import app as server
 from tests.fed.samples import federation, part
@@ -48,6 +50,15 @@ def test_global_images_join_once_they_were_matched(monkeypatch):
     assert [args[4].contrast > 0 for args in given[::2]] == [False, True, True, True, True, False, True]
     kept = [c.state.array_records["shared"].to_torch_state_dict()["x"] for c in contexts]
     assert torch.equal(*kept)
+
+
+def test_a_node_may_hold_data_of_its_own(tmp_path):
+    config = FedConfig(method="fedavg", clients=2, side=12)
+    context = Context(1, 1, {"partition-id": 1, "dataset": "digits"}, RecordDict(), config.run_config())
+    _, client, own = client_app._mine(context)
+    assert (client, own.name) == (1, "digits")
+    assert own.train[0].shape[1:] == (1, 12, 12)
+    assert sum(len(y) for _, y in (own.train, own.valid, own.test)) == 1797
 
 
 def test_a_node_too_many_says_so(monkeypatch):

@@ -1,4 +1,7 @@
 import json
+import runpy
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,12 +31,20 @@ def test_from_the_command_to_a_report(method, tmp_path, capsys, monkeypatch):
     assert ({"global.png", "client-0.png", "client-1.png"} <= files) == (method == "fedlgd")
 
 
+def test_the_quickstart_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("fed.virtual.warm_up.__defaults__", (2,))
+    monkeypatch.setattr(sys, "argv", ["fed_quickstart.py", str(tmp_path / "out")])
+    runpy.run_path(str(Path(__file__).parents[2] / "examples" / "fed_quickstart.py"))
+    said = capsys.readouterr().out
+    assert "torch.Size([1, 10])" in said
+    assert "'global.png', 'model.safetensors'" in said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--method", "fedmagic"], "--method 'fedmagic' is unknown"),
         (["--per-class", "0", "--in-process"], "--per-class must be 1 or more"),
-        (["--dataset", "digits"], "give --in-process"),
         (["--dataset", "digits", "--in-process", "--clients", "2000", "--partition", "iid"], "fewer clients"),
         (["--dataset", "nothing", "--in-process"], "not a known data set"),
     ],

@@ -38,7 +38,10 @@ def test_another_run_begins_at_the_start():
 
 
 def test_files_are_found_by_what_matters():
-    same = [Memory(FedConfig(rounds=n, output=f"{n}"), 0, part(0), "run").folder for n in (1, 2)]
+    same = [
+        Memory(FedConfig(rounds=n, method=method), 0, part(0), "run").folder
+        for n, method in ((1, "fedlgd"), (2, "fedavg-virtual"))
+    ]
     assert same[0] == same[1]
     others = [
         Memory(FedConfig(seed=1), 0, part(0), "run"),

@@ -1,5 +1,6 @@
 import copy
 import json
+import logging
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from flwr.app import Message
 from fed import client_app, grid
 from fed.grid import run_in_process
 from fed.methods import METHODS as ALL
-from fed.methods import method_of
+from fed.methods import fedlgd, method_of
 from fed.server_app import app as server
 from tests.fed.samples import federation, part
 
@@ -84,6 +85,37 @@ def test_a_round_goes_on_without_those_that_fail(monkeypatch):
     assert [len(line["valid before"]) for line in told["history"]] == [3, 1, 3]
 
 
+@pytest.mark.parametrize("method", ["fedavg", "fedlgd"])
+def test_some_clients_are_drawn_and_all_are_judged(method, monkeypatch):
+    parts = [part(seed) for seed in range(4)]
+    config = federation(monkeypatch, parts, method=method, participation=0.5, rounds=8)
+    told = outcome(run(config))
+    assert {len(line["valid before"]) for line in told["history"]} == {2}
+    assert {client for line in told["history"] for client in line["valid before"]} == {"0", "1", "2", "3"}
+    assert told["test"].keys() == told["final valid"].keys() == {"0", "1", "2", "3"}
+    # Rounds in which not all could judge are no candidates.
+    assert told["chosen round"] == 8
+
+
+def test_global_images_may_begin_with_what_clients_tell(monkeypatch):
+    seen = []
+    begin = fedlgd.Method.begin
+    monkeypatch.setattr(fedlgd.Method, "begin", lambda self, *args: seen.append(args[2]) or begin(self, *args))
+    parts = [part(0, classes=(0, 1)), part(1, classes=(0,))]
+    run(federation(monkeypatch, parts, method="fedlgd", statistics=True))
+    mean, deviation = seen[0]
+    x = [[p.train[0][p.train[1] == c] for p in parts] for c in (0, 1)]
+    wanted = [(x[0][0].mean() + x[0][1].mean()) / 2, x[1][0].mean(), torch.tensor(0.5)]
+    torch.testing.assert_close(mean[:, 0], torch.stack(wanted))
+    assert deviation[2].item() == 0.25
+
+
+def test_shapes_that_differ_stop_the_run(monkeypatch):
+    config = federation(monkeypatch, [part(0), part(1, num_classes=4)], method="fedavg")
+    with pytest.raises(RuntimeError, match=r"different shapes and classes: .*\('classes', 3\).*\('classes', 4\)"):
+        run(config)
+
+
 def test_if_all_fail_the_run_stops(monkeypatch):
     config = federation(monkeypatch, [part(0), part(1)], method="fedavg")
     with pytest.raises(RuntimeError, match="all 2 clients failed: node 1 failed: OSError: out of memory; node 2"):
@@ -132,3 +164,15 @@ def test_no_message_holds_data_of_a_client(method, monkeypatch):
     allowed = {"num-examples", "client", "loss", "valid", "score", "trivial", "seconds", "virtual-seconds", "kept"}
     allowed |= {"channels", "height", "width", "classes"}
     assert {k for m in uploads for r in m.content.metric_records.values() for k in r} <= allowed
+
+
+def test_progress_is_told_where_nobody_listens(monkeypatch, tmp_path, capsys):
+    config = federation(monkeypatch, [part(0)], method="fedavg", rounds=1)
+    log = logging.getLogger("fed")
+    monkeypatch.setattr(log, "handlers", [])
+    settings = {**config.run_config(), "output": str(tmp_path / "out")}
+    run_in_process(server, client_app.app, settings, 1)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("fed: ")]
+    assert [line.split(":")[1] for line in lines] == [" round 1/1"]
+    assert log.handlers == []
+    assert (tmp_path / "out" / "results.json").is_file()

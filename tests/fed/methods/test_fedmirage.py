@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -68,3 +69,18 @@ def test_what_molecules_do_not_allow_is_refused(options, error, monkeypatch):
 def test_images_are_refused(monkeypatch):
     with pytest.raises(ValueError, match=r"--method fedmirage is not for images; choose from fedavg, .*fedlgd"):
         run(federation(monkeypatch, [part(0)], method="fedmirage"))
+
+
+@pytest.mark.parametrize("method", ["fedavg", "fedprox", "scaffold", "fedbn"])
+def test_methods_on_molecules_work_where_a_client_lacks_a_class(method, monkeypatch):
+    config, held = molecular(monkeypatch, clients=2, method=method, rounds=1)
+    splits = {}
+    for split in ("train", "valid", "test"):
+        x, y, weight = getattr(held[1], split)
+        rows = (y == 0).nonzero().view(-1)
+        splits[split] = x.subset(rows), y[rows], weight[rows]
+    monkeypatch.setattr(client_app, "parts", lambda config: (held[0], replace(held[1], **splits)))
+    _, told = run(config)
+    assert told["refused"] == []
+    assert set(told["test"]) == set(told["history"][0]["valid before"]) == set(told["final valid"]) == {"0"}
+    assert told["valid"] == max(told["history"][0]["valid before"]["0"], told["final valid"]["0"])

@@ -1,0 +1,180 @@
+"""A federation over TLS whose nodes prove who they are, all on this machine: ``python examples/federation/run.py``.
+
+A SuperLink and three SuperNodes run as processes of their own, each with a home of its own, as they would on four
+machines. The nodes are registered by their public keys, and three rounds of FedLGD run. Before that three more nodes
+try to come in and are refused: one whose key is not registered, one that speaks plain text, and one that trusts
+another authority than the SuperLink's. Keys and certificates are made anew in a temporary folder. In the end, and at
+an error or Ctrl-C, all processes are stopped and the folder is deleted.
+
+Over several machines the same commands run, the SuperLink's with a host that the nodes can reach and its name in the
+certificate, a SuperNode's at every client with that name in place of 127.0.0.1 and with a private key of its own.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import serialization as text
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from fed.config import FedConfig
+from fed.superlink import HOST, MARK, PATIENCE, Family, environment, follow, open_port, plain, write_app
+
+CONFIG = FedConfig(dataset="digits", partition="iid", method="fedlgd", clients=3, rounds=3, per_class=2)
+BEGUN = time.monotonic()
+
+
+def tell(line):
+    """Print a line with the seconds since the start."""
+    print(f"{time.monotonic() - BEGUN:6.1f} s  {line}", flush=True)
+
+
+def new_key(path, form):
+    """Write a new private key and return it; Flower takes the curves of NIST only."""
+    key = ec.generate_private_key(ec.SECP384R1())
+    path.touch(mode=0o600)
+    path.write_bytes(key.private_bytes(text.Encoding.PEM, form, text.NoEncryption()))
+    return key
+
+
+def node_key(path):
+    """Write a node's private key and, beside it, the public one."""
+    public = new_key(path, text.PrivateFormat.OpenSSH).public_key()
+    path.with_suffix(".pub").write_bytes(public.public_bytes(text.Encoding.OpenSSH, text.PublicFormat.OpenSSH))
+
+
+def certificates(folder):
+    """Write the certificate of a new authority, and a server's key and certificate that are signed by it."""
+    folder.mkdir()
+    names = {who: x509.Name.from_rfc4514_string(f"CN={who}") for who in ("authority", "server")}
+    keys = {who: new_key(folder / f"{who}.key", text.PrivateFormat.PKCS8) for who in names}
+    addresses = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address(HOST))])
+    now = datetime.now(UTC)
+    for who, extension in (("authority", x509.BasicConstraints(ca=True, path_length=0)), ("server", addresses)):
+        draft = x509.CertificateBuilder(
+            issuer_name=names["authority"],
+            subject_name=names[who],
+            public_key=keys[who].public_key(),
+            serial_number=x509.random_serial_number(),
+            not_valid_before=now - timedelta(minutes=5),
+            not_valid_after=now + timedelta(days=1),
+        ).add_extension(extension, critical=who == "authority")
+        signed = draft.sign(keys["authority"], hashes.SHA256())
+        (folder / f"{who}.crt").write_bytes(signed.public_bytes(text.Encoding.PEM))
+
+
+class Machines:
+    """Homes and processes of all roles.
+
+    Args:
+        family: to start processes in.
+        folder: for homes, keys and logs.
+    """
+
+    def __init__(self, family, folder):
+        self.family, self.folder, self.port = family, folder, open_port()
+
+    def around(self, role):
+        """The environment of a role."""
+        home = self.folder / role
+        home.mkdir(exist_ok=True)
+        return environment(home)
+
+    def start(self, role, *words):
+        """Start a process; what it says is kept in a file."""
+        with (self.folder / f"{role}.log").open("w") as log:
+            return self.family.start(words, env=self.around(role), stdout=log, stderr=subprocess.STDOUT)
+
+    def said(self, role):
+        """The end of what a role's process has said."""
+        return plain((self.folder / f"{role}.log").read_text())
+
+    def superlink(self):
+        """Start the SuperLink, wait until it listens, and tell the command line where."""
+        own = self.folder / "own"
+        tls = ["--ssl-certfile", own / "server.crt", "--ssl-keyfile", own / "server.key"]
+        tls += ["--ssl-ca-certfile", own / "authority.crt", "--enable-supernode-auth"]
+        link = self.start("superlink", "flower-superlink", "--host", HOST, "--port", str(self.port), *map(str, tls))
+        until = time.monotonic() + PATIENCE
+        while socket.socket().connect_ex((HOST, self.port)):
+            if link.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"the SuperLink did not come up: {self.said('superlink')}")
+            time.sleep(0.2)
+        home = Path(self.around("person")["FLWR_HOME"])
+        lines = ["[superlink]", 'default = "own"', "[superlink.own]", f'address = "{HOST}:{self.port}"']
+        (home / "config.toml").write_text("\n".join([*lines, f'root-certificates = "{own / "authority.crt"}"']))
+
+    def register(self, role):
+        """Make a key for a node and have the SuperLink know it."""
+        node_key(self.folder / f"{role}.key")
+        public = str(self.folder / f"{role}.pub")
+        words = ["flwr", "supernode", "register", public, "own"]
+        done = subprocess.run(words, env=self.around("person"), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{role} could not be registered: {plain(done.stdout + done.stderr)}")
+
+    def supernode(self, role, *words):
+        """Start a SuperNode."""
+        ports = ["--superlink", f"{HOST}:{self.port}", "--host", HOST, "--port", str(open_port())]
+        return self.start(role, "flower-supernode", *ports, *words)
+
+    def proof(self, role, authority="own"):
+        """Words by which a SuperNode knows the SuperLink and proves itself."""
+        trusted = str(self.folder / authority / "authority.crt")
+        return "--root-certificates", trusted, "--auth-supernode-private-key", str(self.folder / f"{role}.key")
+
+
+def main():
+    """Bring all up, show who is refused, run, and take all down."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, Family() as family:
+        machines = Machines(family, Path(name))
+        for authority in ("own", "other"):
+            certificates(machines.folder / authority)
+        machines.superlink()
+        tell(f"SuperLink on port {machines.port}, with TLS")
+        for number in range(CONFIG.clients):
+            machines.register(f"node{number}")
+            place = f"partition-id={number} num-partitions={CONFIG.clients}"
+            machines.supernode(f"node{number}", *machines.proof(f"node{number}"), "--node-config", place)
+        tell(f"{CONFIG.clients} SuperNodes, registered by their public keys")
+
+        node_key(machines.folder / "stranger.key")
+        machines.register("misled")
+        tries = {
+            "stranger": ("its key is not registered", machines.proof("stranger")),
+            "plain": ("it speaks plain text", ("--insecure",)),
+            "misled": ("it trusts another authority", machines.proof("misled", "other")),
+        }
+        for role, (why, words) in tries.items():
+            code = machines.supernode(role, *words, "--max-retries", "1").wait(timeout=PATIENCE)
+            tell(f"refused, for {why}: exit code {code}; {machines.said(role)}")
+
+        output = machines.folder / "outcome"
+        app = write_app(machines.folder / "app", {**CONFIG.run_config(), "output": str(output)})
+        command = ["flwr", "run", str(app), "--stream"]
+        record = follow(
+            family,
+            machines.around("person"),
+            command,
+            lambda line: tell(line.removeprefix(MARK)) if line.startswith(MARK) else None,
+        )
+        outcome = json.loads((output / "outcome.json").read_text())
+        bytes_in, bytes_out = (record["network-traffic"][f"{way}bound-bytes"] for way in ("in", "out"))
+        tell(f"{record['status']}; by Flower's counters {bytes_in:,} bytes in, {bytes_out:,} out")
+        tell(f"test accuracy by client: {outcome['test']}")
+    tell("all processes are gone")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (RuntimeError, ValueError, KeyboardInterrupt) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
