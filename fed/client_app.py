@@ -112,7 +112,9 @@ def judge(message: Message, context: Context) -> Message:
     config, client, part = _mine(context)
     told = message.content.config_records["config"]
     method, rounds = method_of(config.algorithm), int(str(told["rounds"]))
-    net = method.personalise(_model(message, part)[0], _tensors(context, "memory"), rounds)
+    # After a run that was taken up with no round left, only the files know what this client keeps.
+    kept = _tensors(context, "memory") or Memory(config, client, part, str(told["run"])).load(config.rounds + 1)
+    net = method.personalise(_model(message, part)[0], kept, rounds)
     split = str(told["split"])
     return _reply(message, {"client": client, "score": part.score(net, split), "trivial": part.trivial(split)})
 

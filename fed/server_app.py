@@ -105,11 +105,11 @@ def federate(guard: Guard, config: FedConfig) -> dict[str, Any]:
         train_here(strategy, lambda arrays: _judged(guard, arrays, "valid", progress.rounds, nodes)["score"], told)
     elif progress.rounds < config.rounds:
         outer.start(guard, arrays, num_rounds=config.rounds - progress.rounds, evaluate_fn=told)
-    final = _judged(guard, progress.arrays, "valid", config.rounds, nodes)["score"]
+    final = _judged(guard, progress.arrays, "valid", config.rounds, nodes, progress.run)["score"]
     progress.look(final, progress.arrays, config.rounds)
     best = progress.best
-    tests = _judged(guard, best, "test", progress.best_rounds, nodes)
-    untrained = _judged(guard, Progress.first(config, facts, "").arrays, "test", 0, nodes)
+    tests = _judged(guard, best, "test", progress.best_rounds, nodes, progress.run)
+    untrained = _judged(guard, Progress.first(config, facts, "").arrays, "test", 0, nodes, progress.run)
     return {
         "names": names,
         "kind": kind,
@@ -220,10 +220,11 @@ def _statistics(guard: Guard, facts: Facts, nodes: list[int]) -> Statistics:
 
 
 def _judged(
-    guard: Guard, arrays: dict[str, torch.Tensor], split: str, rounds: int, nodes: list[int]
+    guard: Guard, arrays: dict[str, torch.Tensor], split: str, rounds: int, nodes: list[int], run: str
 ) -> dict[str, dict[int, float]]:
     """Scores of a model of some round by client, and what it takes no model to reach."""
-    content = RecordDict({"arrays": ArrayRecord(arrays), "config": ConfigRecord({"split": split, "rounds": rounds})})
+    asked = ConfigRecord({"split": split, "rounds": rounds, "run": run})
+    content = RecordDict({"arrays": ArrayRecord(arrays), "config": asked})
     # Flower draws the numbers of nodes, so that replies come in any order of clients.
     told = sorted(guard.numbers("evaluate", content, nodes), key=lambda numbers: numbers["client"])
     known = [numbers for numbers in told if numbers["score"] != UNKNOWN]

@@ -278,4 +278,4 @@ def plain(text: str) -> str:
         >>> plain("INFO :  up\n\x1b[91m╭─ Error ─╮\n│ port in use │\x1b[0m")
         'INFO : up Error port in use'
     """
-    return " ".join(re.sub(r"\x1b\[[0-9;]*m|[\u2500-\u257f]", " ", text).split())[-500:]
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m|[\u2500-\u257f]", " ", text).split())[-1000:]

@@ -7,24 +7,28 @@ another authority than the SuperLink's. Keys and certificates are made anew in a
 an error or Ctrl-C, all processes are stopped and the folder is deleted.
 
 Over several machines the same commands run, the SuperLink's with a host that the nodes can reach and its name in the
-certificate, a SuperNode's at every client with that name in place of 127.0.0.1 and with a private key of its own.
+certificate, a SuperNode's at every client with that name in place of 127.0.0.1, with a private key of its own, and with
+the client's own data in --node-config: "partition-id=0 dataset='digits/mnist' root='/data'".
 """
 
-import json
+import re
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+import rich.console
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization as text
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from fed import memory, report
 from fed.config import FedConfig
 from fed.superlink import HOST, MARK, PATIENCE, Family, environment, follow, open_port, plain, write_app
 
@@ -35,6 +39,12 @@ BEGUN = time.monotonic()
 def tell(line):
     """Print a line with the seconds since the start."""
     print(f"{time.monotonic() - BEGUN:6.1f} s  {line}", flush=True)
+
+
+def tell_own(line):
+    """Of a run's log, print the lines of this package."""
+    if line.startswith(MARK):
+        tell(line.removeprefix(MARK))
 
 
 def new_key(path, form):
@@ -83,10 +93,10 @@ class Machines:
         self.family, self.folder, self.port = family, folder, open_port()
 
     def around(self, role):
-        """The environment of a role."""
+        """The environment of a role, which keeps all its files in a home of its own."""
         home = self.folder / role
         home.mkdir(exist_ok=True)
-        return environment(home)
+        return {**environment(home), memory.HOME: str(home)}
 
     def start(self, role, *words):
         """Start a process; what it says is kept in a file."""
@@ -155,21 +165,16 @@ def main():
         }
         for role, (why, words) in tries.items():
             code = machines.supernode(role, *words, "--max-retries", "1").wait(timeout=PATIENCE)
-            tell(f"refused, for {why}: exit code {code}; {machines.said(role)}")
+            reason = re.search(r"Exit Code: .*?(?=The SuperNode could|$)", machines.said(role))
+            tell(f"refused, for {why}: process ended with {code}; {reason[0] if reason else machines.said(role)}")
 
-        output = machines.folder / "outcome"
-        app = write_app(machines.folder / "app", {**CONFIG.run_config(), "output": str(output)})
+        output = machines.folder / "report"
+        app = write_app(machines.folder / "app", replace(CONFIG, output=str(output)).run_config())
         command = ["flwr", "run", str(app), "--stream"]
-        record = follow(
-            family,
-            machines.around("person"),
-            command,
-            lambda line: tell(line.removeprefix(MARK)) if line.startswith(MARK) else None,
-        )
-        outcome = json.loads((output / "outcome.json").read_text())
+        record = follow(family, machines.around("person"), command, tell_own)
         bytes_in, bytes_out = (record["network-traffic"][f"{way}bound-bytes"] for way in ("in", "out"))
         tell(f"{record['status']}; by Flower's counters {bytes_in:,} bytes in, {bytes_out:,} out")
-        tell(f"test accuracy by client: {outcome['test']}")
+        report.show(report.read(output), output, rich.console.Console())
     tell("all processes are gone")
 
 

@@ -18,7 +18,7 @@ class Algorithm(ABC):
 
     Attributes:
         paper: authors, venue, year, address.
-        rate: step size of SGD where the user names none.
+        rate: step size of SGD where the user names none, by validation on digit domains.
         kinds: what it works on.
         merges: whether federated Mirage comes first, and what it finds is shared.
     """

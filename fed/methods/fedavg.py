@@ -13,6 +13,7 @@ class Method(Algorithm):
     """
 
     paper = "McMahan et al., AISTATS 2017, https://arxiv.org/abs/1602.05629"
+    rate = 0.2
 
     def fit(self, turn: Turn) -> float:
         """SGD on cross-entropy."""

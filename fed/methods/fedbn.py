@@ -24,6 +24,7 @@ class Method(Algorithm):
     """
 
     paper = "Li et al., ICLR 2021, https://arxiv.org/abs/2102.07623"
+    rate = 0.2
 
     def fit(self, turn: Turn) -> float:
         """SGD on cross-entropy, then remember the norms and send back those that came."""

@@ -35,6 +35,7 @@ class Method(Algorithm):
     """
 
     paper = "Tang et al., ICML 2022, https://arxiv.org/abs/2206.02465"
+    rate = 0.2
     kinds = ("images",)
 
     def fit(self, turn: Turn) -> float:

@@ -15,7 +15,7 @@ def model(config):
 def test_a_round_is_the_mean_of_what_clients_reach(monkeypatch):
     parts = [part(0), part(1, count=30)]
     for weights, shares in (("uniform", (1, 1)), ("size", (12, 30))):
-        config = federation(monkeypatch, parts, method="fedavg", rounds=1, weights=weights)
+        config = federation(monkeypatch, parts, method="fedavg", rounds=1, rate=0.1, weights=weights)
         reached = []
         for client, own in enumerate(parts):
             net = network(FACTS, 0)

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import pytest
 import torch
 from torch import nn
 
@@ -34,18 +37,34 @@ def test_norms_differ_by_client_and_stay_at_the_server(monkeypatch, tmp_path):
     assert not torch.equal(progress.arrays["head.weight"], first.head.weight)
 
 
-def test_clients_go_on_from_their_own_norms_and_are_judged_with_those_of_the_chosen_round(monkeypatch, tmp_path):
-    judged, score = [], Part.score
+@pytest.fixture
+def judged(monkeypatch):
+    """Splits and weights that scores were asked for."""
+    seen, score = [], Part.score
 
-    def seen(self, net, split):
-        judged.append((split, {name: value.clone() for name, value in net.state_dict().items()}))
+    def noted(self, net, split):
+        seen.append((split, {name: value.clone() for name, value in net.state_dict().items()}))
         return score(self, net, split)
 
+    monkeypatch.setattr(Part, "score", noted)
+    return seen
+
+
+def test_a_run_that_is_taken_up_after_its_last_round_is_judged_with_the_clients_norms(judged, monkeypatch, tmp_path):
+    config = federation(monkeypatch, [part(0), part(1)], method="fedbn", output=str(tmp_path))
+    federate(monkeypatch, tmp_path, config)
+    first = judged[-6:]
+    federate(monkeypatch, tmp_path, replace(config, resume=True))
+    assert len(judged) == 18
+    for (_, once), (_, again) in zip(first, judged[-6:], strict=True):
+        assert all(torch.equal(value, again[name]) for name, value in once.items())
+
+
+def test_clients_are_judged_with_their_own_norms_of_the_chosen_round(judged, monkeypatch, tmp_path):
     def look(self, valid, arrays, rounds):
         if rounds == 1:
             self.best, self.best_rounds, self.best_valid = arrays, rounds, 0.5
 
-    monkeypatch.setattr(Part, "score", seen)
     monkeypatch.setattr(Progress, "look", look)
     config = federation(monkeypatch, [part(0), part(1)], method="fedbn", output=str(tmp_path))
     progress, memories = federate(monkeypatch, tmp_path, config)
