@@ -43,7 +43,8 @@ class FedConfig:
     side: int = 0
     """Pixels of a side of all images (default: of the largest set)."""
     per_class: int = 10
-    """Virtual entries of each class, at a client and at the server; molecules may yield fewer."""
+    """Virtual entries of each class, at a client and at the server; molecules may yield fewer.
+    A round of all but real data takes twice as many entries."""
     support: float = 0.1
     """Molecules: sets of trees that this share of the graphs of a class have become virtual molecules."""
     min_clients: int = 0
@@ -51,7 +52,7 @@ class FedConfig:
     support_epsilon: float = 0.0
     """Federated Mirage: epsilon of the noise on each count that a client tells (default: no noise)."""
     rate: float = 0.0
-    """Step size of SGD at the clients (default: the method's own)."""
+    """Step size of SGD at the clients (default: the method's own, 0.03 for molecules)."""
     weights: Weights = "uniform"
     """What a client's model counts for: each the same, or by the size of its real training data."""
     participation: float = 1.0

@@ -102,7 +102,7 @@ def federate(guard: Guard, config: FedConfig) -> dict[str, Any]:
     outer = privacy.wrapped(strategy, config)
     arrays = ArrayRecord(progress.arrays)
     if config.at_server:
-        train_here(strategy, lambda arrays: _judged(guard, arrays, "valid", progress.rounds, nodes)["score"], told)
+        train_here(strategy, lambda a: _judged(guard, a, "valid", progress.rounds, nodes, progress.run)["score"], told)
     elif progress.rounds < config.rounds:
         outer.start(guard, arrays, num_rounds=config.rounds - progress.rounds, evaluate_fn=told)
     final = _judged(guard, progress.arrays, "valid", config.rounds, nodes, progress.run)["score"]
