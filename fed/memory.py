@@ -64,7 +64,7 @@ class Memory:
     """
 
     def __init__(self, config: FedConfig, client: int, part: Part, run: str):
-        what = [part.digest, config.per_class, config.support, config.seed, client, __version__]
+        what = [part.digest, config.per_class, config.support, config.seed, client, config.material, __version__]
         key = hashlib.sha256(json.dumps(what).encode())
         self.folder, self.run = home() / f"client-{client}-{key.hexdigest()[:16]}", run
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -80,22 +81,29 @@ class Turn:
             return pick(self.part.train, rows), self.budget
         return self.part.train, count
 
-    def virtual(self) -> Entries:
-        """The client's virtual data, made the first time that they are asked for."""
+    def virtual(self, *, groups: bool = False) -> Entries:
+        """The client's virtual data, made the first time that they are asked for.
+
+        Args:
+            groups: as of :func:`fed.virtual.warm_up`.
+        """
         if "virtual.y" not in self.memory:
-            part, config, seed = self.part, self.config, self.seed("warm-up")
-            if isinstance(part, Molecules):
-                self.keep(lambda: part.mined(config.support, config.per_class))
-            else:
-                self.keep(lambda: virtual.warm_up(part.train, config.per_class, seed))
+            part, config = self.part, self.config
+            with self.making():
+                if isinstance(part, Molecules):
+                    made = part.mined(config.support, config.per_class)
+                else:
+                    made = virtual.warm_up(part.train, config.per_class, self.seed("warm-up"), groups=groups)
+            self.memory |= {VIRTUAL + name: value for name, value in part.tensors(made).items()}
             self.save(0, self.memory)
         kept = {name.removeprefix(VIRTUAL): value for name, value in self.memory.items() if name.startswith(VIRTUAL)}
         return self.part.entries(kept)
 
-    def keep(self, make: Callable[[], Entries]) -> None:
-        """Make virtual data, which takes a time of its own, and remember them."""
+    @contextlib.contextmanager
+    def making(self) -> Iterator[None]:
+        """Count the time of what is done within as that of virtual data."""
         begun = time.perf_counter()
-        self.memory |= {VIRTUAL + name: value for name, value in self.part.tensors(make()).items()}
+        yield
         self.virtual_seconds += time.perf_counter() - begun
 
     def train(self, data: Entries, count: int, terms: Terms = PLAIN) -> float:

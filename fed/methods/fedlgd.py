@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from fed import virtual
 from fed.config import FedConfig
 from fed.methods._method import Algorithm
-from fed.part import Facts, Statistics
-from fed.task import CONTRAST, Terms, pseudo_gradient
+from fed.part import Facts, Statistics, network
+from fed.task import ANCHORS, CONTRAST, Terms, pseudo_gradient, teach
 from fed.turn import Turn
+from graphdistill.core.fit import predict
 from graphdistill.core.randomness import generator
 
 EVERY = 5
@@ -33,18 +34,18 @@ class Method(Algorithm):
     def fit(self, turn: Turn) -> float:
         """Refresh where it is time, then train."""
         chosen = (turn.round - 1) % EVERY == 0
-        own = turn.virtual()
+        own, teacher = turn.virtual(groups=True), _teacher(turn)
         if chosen and turn.round > 1:
-            seed = turn.seed(turn.round)
-            turn.keep(lambda: virtual.match_means(turn.part.train, own, lambda step: turn.net, virtual.REFRESH, seed))
-            own = turn.virtual()
-        terms = Terms()
-        if turn.shared:
-            shared = turn.shared["x"], turn.shared["y"]
-            own = torch.cat([own[0], shared[0]]), torch.cat([own[1], shared[1]])
-            # Where the server will match gradients next, they are to be of cross-entropy alone.
-            terms = Terms(contrast=0.0 if chosen else CONTRAST, anchors=shared)
-        return turn.train(own, turn.budget, terms)
+            with turn.making():
+                seed = turn.seed(turn.round)
+                own = virtual.match_means(turn.part.train, own, lambda step: turn.net, virtual.REFRESH, seed)
+            turn.memory["virtual.x"] = own[0]
+        logits = predict(teacher, own[0])
+        # Where the server will match gradients next, they are to be of what clients learn of their images alone.
+        if chosen or not turn.shared:
+            return turn.train(own, turn.budget, Terms(logits=logits))
+        shared = turn.shared["x"], turn.shared["y"]
+        return turn.train(own, turn.budget, Terms(logits=logits, contrast=CONTRAST, anchors=shared, drawn=ANCHORS))
 
     def begin(self, config: FedConfig, facts: Facts, statistics: Statistics | None) -> dict[str, Tensor]:
         """Noise, with the means and deviations that clients told, if they did."""
@@ -64,3 +65,16 @@ class Method(Algorithm):
             return shared
         x, y = virtual.match_gradient(old, pseudo_gradient(old, new, rate), (shared["x"], shared["y"]))
         return {"x": x, "y": y}
+
+
+def _teacher(turn: Turn) -> nn.Module:
+    """The client's teacher, trained the first time that it is asked for; it never leaves."""
+    net = network(turn.part.facts, 0)
+    names = {f"teacher.{name}": name for name in net.state_dict()}
+    if not names.keys() <= turn.memory.keys():
+        with turn.making():
+            taught = teach(turn.part, turn.seed("teacher")).state_dict()
+        turn.memory |= {kept: taught[name] for kept, name in names.items()}
+        turn.save(0, turn.memory)
+    net.load_state_dict({name: turn.memory[kept] for kept, name in names.items()})
+    return net

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 
 from fed import task
 from fed.part import network
-from fed.task import Terms, contrastive, pseudo_gradient, train
+from fed.task import Terms, contrastive, distillation, pseudo_gradient, teach, train
+from graphdistill.core.fit import predict
 from tests.fed.samples import FACTS, molecular, part
 
 
@@ -54,7 +55,7 @@ def test_the_proximal_term_holds_weights_back():
     for weight in (0.0, 5.0):
         net = network(FACTS, 0)
         old = copy.deepcopy(net)
-        train(net, own.train, 240, 0, Terms(proximal=weight))
+        train(net, own.train, 240, 0, Terms(proximal=weight), rate=0.05)
         moved.append(sum(float(g.square().sum()) for g in pseudo_gradient(old, net)))
     assert moved[1] < 0.5 * moved[0]
 
@@ -71,10 +72,51 @@ def test_anchors_change_what_is_learnt_and_only_with_a_weight():
     assert not torch.equal(blocks.head.weight, weights[0])
 
 
+def test_a_step_is_contrasted_with_some_anchors_only():
+    own, net, seen = part(0, count=30), network(FACTS, 0), []
+    net.blocks[0].register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    anchors = tuple(torch.cat([values] * 10) for values in own.valid)
+    train(net, own.train, 20, 0, Terms(contrast=1.0, anchors=anchors, drawn=16))
+    assert seen == [20 + 16]
+
+
+def test_distillation_is_that_of_the_equation():
+    draws = torch.Generator().manual_seed(0)
+    ours, theirs = torch.randn(4, 3, generator=draws), torch.randn(4, 3, generator=draws)
+    p, q = (theirs / 2).softmax(dim=1), (ours / 2).softmax(dim=1)
+    wanted = 4 * sum(float(p[i, c] * torch.log(p[i, c] / q[i, c])) for i in range(4) for c in range(3)) / 4
+    assert distillation(ours, theirs).item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_what_the_teacher_says_is_learnt_and_not_the_class():
+    own, net = part(0, count=30), network(FACTS, 0)
+    said = 8 * F.one_hot((own.train[1] + 1) % 3, 3).float()
+    train(net, own.train, 600, 0, Terms(logits=said), rate=0.1)
+    assert torch.equal(predict(net, own.test[0]).argmax(dim=1), (own.test[1] + 1) % 3)
+
+
+def test_logits_follow_their_images():
+    own, losses = part(0, count=30), []
+    for order in (torch.arange(30), torch.arange(30).flip(0)):
+        net = network(FACTS, 0)
+        said = predict(network(FACTS, 1), own.train[0])
+        losses.append(
+            train(net, (own.train[0][order], own.train[1][order]), 30, 0, Terms(logits=said[order]), rate=0.0)
+        )
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_a_teacher_knows_its_images():
+    own = part(0, count=30)
+    said = predict(teach(own, 0, steps=40), own.test[0])
+    assert torch.equal(said.argmax(dim=1), own.test[1])
+    assert torch.equal(said, predict(teach(own, 0, steps=40), own.test[0]))
+
+
 def test_images_come_again_only_once_all_were_taken():
     own, net = part(0, count=5), network(FACTS, 0)
     seen = []
-    net.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    net.blocks[0].register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     train(net, own.train, 13, 0)
     rows = torch.cat(seen).flatten(1)
     assert len(rows) == 13

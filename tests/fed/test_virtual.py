@@ -6,7 +6,7 @@ import torch
 from fed import virtual
 from fed.part import network
 from fed.task import pseudo_gradient, train
-from fed.virtual import match_gradient, warm_up
+from fed.virtual import MEMBERS, grouped, match_gradient, warm_up
 from graphdistill.condense.objective import gradient, row_distance
 from tests.fed.samples import FACTS, part
 
@@ -19,6 +19,40 @@ def test_a_client_makes_images_of_the_classes_that_it_has():
     again, _ = warm_up(own.train, 2, 0, steps=2)
     assert torch.equal(x, again)
     assert not torch.equal(x, warm_up(own.train, 2, 1, steps=2)[0])
+
+
+def test_groups_are_of_one_class_and_of_alike_images():
+    draws = torch.Generator().manual_seed(0)
+    kind = torch.arange(4).repeat(10)  # classes 0 and 2, two kinds of each
+    x = (kind.view(-1, 1, 1, 1) % 2) + 0.1 * torch.rand(40, 1, 4, 4, generator=draws)
+    group = grouped((x, kind // 2 * 2), 2, 0)
+    assert len(group.unique()) == 4
+    for number in range(4):
+        assert len(group[kind == number].unique()) == 1
+
+
+def test_no_group_is_small():
+    draws = torch.Generator().manual_seed(0)
+    x = torch.rand(40, 1, 4, 4, generator=draws)
+    x[0] += 9  # alone, wherever the means are
+    y = torch.tensor([0] * 25 + [1] * 12 + [2] * 3)  # of class 2 there are too few for any group
+    group = grouped((x, y), 10, 0)
+    sizes = torch.bincount(group)
+    assert sizes[group[y < 2]].min() >= MEMBERS
+    assert len(group[y == 2].unique()) == 1
+    assert all(len(y[group == number].unique()) == 1 for number in group.unique())
+
+
+def test_images_of_groups_differ_where_groups_do():
+    draws = torch.Generator().manual_seed(0)
+    kind = torch.arange(2).repeat(20)
+    x = 0.2 + 0.6 * kind.view(-1, 1, 1, 1) + 0.05 * torch.rand(40, 1, 8, 8, generator=draws)
+    pair = torch.zeros(40, dtype=torch.long)
+    (means, classes), (plain, _) = (warm_up((x, pair), 4, 0, 0, groups=groups) for groups in (True, False))
+    assert classes.tolist() == [0] * 4
+    low, high = means.mean(dim=(1, 2, 3)).view(2, 2).sort(dim=1).values.mean(dim=0)
+    assert high - low > 0.4
+    assert plain.mean(dim=(1, 2, 3)).std() < 0.1
 
 
 def test_matching_brings_means_of_embeddings_nearer(monkeypatch):
