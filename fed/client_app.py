@@ -15,8 +15,11 @@ from torch import Tensor, nn
 
 from fed.config import FedConfig
 from fed.data import parts
-from fed.memory import Memory
+from fed.memory import Memory, secret, shared_key
 from fed.methods import method_of
+from fed.mirage_client import MirageClient
+from fed.molecules import HOPS, Molecules
+from fed.noise import Noise
 from fed.part import Part, network
 from fed.privacy import clipped
 from fed.turn import Turn
@@ -42,6 +45,19 @@ def sync(message: Message, context: Context) -> Message:
     """Keep what the server sends to all."""
     context.state["shared"] = message.content.array_records["shared"]
     return _reply(message, {"kept": 1})
+
+
+@app.query("mirage")
+def mirage(message: Message, context: Context) -> Message:
+    """Answer one question of federated Mirage by counts; what blurs them and hides ids is the client's own."""
+    config, client, part = _mine(context)
+    if not isinstance(part, Molecules):
+        raise ValueError(f"{part.name} holds no molecules, which federated Mirage counts trees of")
+    noise = Noise(config.support_epsilon, secret(client)) if config.support_epsilon else None
+    holder = MirageClient(*part.data.split("train"), HOPS, part.num_classes, shared_key(), noise)
+    question = {name: array.numpy() for name, array in message.content.array_records["question"].items()}
+    answer = ArrayRecord({name: Array(value) for name, value in holder.answer(question).items()})
+    return _reply(message, {"client": client, "raw-bytes": part.raw_bytes}, answer)
 
 
 @app.train(mods=[clipped])

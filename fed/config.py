@@ -22,14 +22,16 @@ class FedConfig:
     """
 
     dataset: str = "digits-domains"
-    """digits-domains, cifar10-corrupted, or image sets joined by commas, such as digits/mnist,digits/usps,digits."""
+    """digits-domains, cifar10-corrupted, or image sets joined by commas, such as digits/mnist,digits/usps,digits; or
+    one set of molecules: ogbg-molbace, ogbg-molhiv, pains, a .csv."""
     root: str = ""
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: str = ""
     """Folder for the report and for the checkpoint of every round (default: none is written)."""
     method: str = "fedlgd"
     """fedavg, fedprox, scaffold, moon, fedbn or vhl, on all real data or, as in fedavg-subset and fedavg-virtual, on an
-    equal-step random part or on virtual data; or fedlgd."""
+    equal-step random part or on virtual data; or fedlgd. On molecules fedmirage trains at the server on what all
+    clients have in common, fedmirage-fedavg at the clients."""
     clients: int = 3
     """Number of clients."""
     rounds: int = 20
@@ -41,9 +43,16 @@ class FedConfig:
     side: int = 0
     """Pixels of a side of all images (default: of the largest set)."""
     per_class: int = 10
-    """Virtual entries of each class, at a client and at the server."""
+    """Virtual entries of each class, at a client and at the server; molecules may yield fewer.
+    A round of all but real data takes twice as many entries."""
+    support: float = 0.1
+    """Molecules: sets of trees that this share of the graphs of a class have become virtual molecules."""
+    min_clients: int = 0
+    """Federated Mirage: trees that fewer clients have are left out (default: 2 from three clients on, else 1)."""
+    support_epsilon: float = 0.0
+    """Federated Mirage: epsilon of the noise on each count that a client tells (default: no noise)."""
     rate: float = 0.0
-    """Step size of SGD at the clients (default: the method's own)."""
+    """Step size of SGD at the clients (default: the method's own, 0.03 for molecules)."""
     weights: Weights = "uniform"
     """What a client's model counts for: each the same, or by the size of its real training data."""
     participation: float = 1.0
@@ -75,11 +84,15 @@ class FedConfig:
                 raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
         if self.side and self.side < 8:
             raise ValueError(f"--side must be 8 or more, got {self.side}")
-        for name in ("rate", "dp_noise", "dp_clip"):
+        for name in ("rate", "dp_noise", "dp_clip", "support_epsilon"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(self, name)}")
         if not self.alpha > 0:
             raise ValueError(f"--alpha must be above 0, got {self.alpha}")
+        if not 0 < self.support < 1:
+            raise ValueError(f"--support must be above 0 and below 1, got {self.support}; 0.1 is a tenth of a class")
+        if not 0 <= self.min_clients <= self.clients:
+            raise ValueError(f"--min-clients must be from 1 to --clients {self.clients}, got {self.min_clients}")
         if not 0 < self.participation <= 1:
             raise ValueError(f"--participation must be above 0 and at most 1, got {self.participation}")
         if bool(self.dp_noise) != bool(self.dp_clip):
@@ -114,6 +127,11 @@ class FedConfig:
     def algorithm(self) -> str:
         """The method, whatever it is trained on: the module of :mod:`fed.methods` that it is."""
         return self.method.partition("-")[0]
+
+    @property
+    def at_server(self) -> bool:
+        """Whether clients only count and judge."""
+        return self.method == "fedmirage"
 
     @property
     def material(self) -> str:

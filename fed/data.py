@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fed import molecules
 from fed.config import FedConfig
 from fed.corruptions import KINDS, corrupt
 from fed.part import Pairs, Part
@@ -67,6 +68,8 @@ def parts(config: FedConfig) -> tuple[Part, ...]:
     Raises:
         ValueError: there are more clients than images in some split, or images cannot be split so.
     """
+    if molecules.are_molecules(config.dataset):
+        return molecules.parts(config)
     if config.partition not in ("domain", "iid", "dirichlet"):
         raise ValueError(f"--partition {config.partition} is not for images; choose domain, iid or dirichlet")
     sets = domains(config)

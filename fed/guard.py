@@ -14,6 +14,10 @@ from flwr.serverapp import Grid
 LOG = logging.getLogger("fed")
 HUGE = 10.0
 """An update longer than this many times the model (and 1) is refused: honest ones are below its length."""
+COUNTS = "query.mirage"
+"""Type of the messages whose answers are arrays of counts."""
+MOST_BYTES = 2**28
+"""An array of an answer may have as many: more than the counts of a million tree sets."""
 REFUSED = 1000
 """Code of the error that stands for a refused reply."""
 
@@ -115,6 +119,8 @@ def fault(sent: RecordDict, got: RecordDict, kind: str) -> str:
         return "a metric is NaN or infinite"
     if len(got.metric_records) != 1:
         return f"{len(got.metric_records)} metric records, wanted 1"
+    if kind == COUNTS:
+        return _no_counts(got)
     if kind != MessageType.TRAIN:
         return f"{len(got.array_records)} array records, wanted none" if got.array_records else ""
     if len(got.array_records) != 1:
@@ -134,6 +140,22 @@ def fault(sent: RecordDict, got: RecordDict, kind: str) -> str:
     length = math.hypot(*[float((after[name] - before[name]).norm()) for name in before])
     limit = HUGE * max(1.0, math.hypot(*[float(value.norm()) for value in before.values()]))
     return f"the update's length {length:.3g} is above {limit:.3g}" if length > limit else ""
+
+
+def _no_counts(got: RecordDict) -> str:
+    """What is wrong with an answer of federated Mirage, or nothing: it holds integers, and not too many."""
+    if len(got.array_records) != 1:
+        return f"{len(got.array_records)} array records, wanted 1"
+    for name, array in next(iter(got.array_records.values())).items():
+        try:
+            values = array.numpy()
+        except (ValueError, EOFError, TypeError) as error:
+            return f"{name} cannot be read: {error}"
+        if values.dtype.kind not in "ui":
+            return f"{name} is {values.dtype}, wanted integers"
+        if values.nbytes > MOST_BYTES:
+            return f"{name} has {values.nbytes:,} bytes, more than {MOST_BYTES:,}"
+    return ""
 
 
 def _bytes(content: RecordDict) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from pathlib import Path
 
 from torch import Tensor
@@ -17,6 +18,35 @@ from graphdistill.datasets import cache_folder
 
 HOME = "GRAPHDISTILL_FED"
 """Environment variable that names the folder for clients' files; the user's cache without it."""
+
+
+def home() -> Path:
+    """The folder for clients' files."""
+    named = os.environ.get(HOME)
+    return Path(named) if named else cache_folder("fed")
+
+
+def secret(client: int) -> bytes:
+    """What a client's noise follows from: 32 bytes that are drawn once, kept in ``client-i.secret``, and never sent."""
+    path = home() / f"client-{client}.secret"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_bytes(secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def shared_key() -> bytes:
+    """The secret that clients have in common and the server has not, if somebody laid it down as ``mirage.key``.
+
+    Raises:
+        ValueError: it is longer than 64 bytes.
+    """
+    path = home() / "mirage.key"
+    key = path.read_bytes() if path.is_file() else b""
+    if len(key) > 64:
+        raise ValueError(f"{path} has {len(key)} bytes; give all clients the same 64 or fewer")
+    return key
 
 
 class Memory:
@@ -34,11 +64,9 @@ class Memory:
     """
 
     def __init__(self, config: FedConfig, client: int, part: Part, run: str):
-        what = [part.digest, config.per_class, config.seed, client, config.material, __version__]
+        what = [part.digest, config.per_class, config.support, config.seed, client, config.material, __version__]
         key = hashlib.sha256(json.dumps(what).encode())
-        home = os.environ.get(HOME)
-        base = Path(home) if home else cache_folder("fed")
-        self.folder, self.run = base / f"client-{client}-{key.hexdigest()[:16]}", run
+        self.folder, self.run = home() / f"client-{client}-{key.hexdigest()[:16]}", run
 
     def load(self, before: int) -> dict[str, Tensor]:
         """What was kept last before a round, by name; nothing if nothing was.

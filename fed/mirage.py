@@ -21,6 +21,7 @@ which ids a client has and what the kept trees look like is told exactly, so noi
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -50,9 +51,10 @@ def local(clients: Sequence[MirageClient]) -> Ask:
 def federated_mirage(
     ask: Ask,
     clients: int,
-    thresholds: Sequence[int],
+    thresholds: Sequence[float],
     features: Features,
     *,
+    per_class: int | None = None,
     min_clients: int = 1,
     slack: int = 0,
     max_itemsets: int = 100_000,
@@ -66,8 +68,10 @@ def federated_mirage(
     Args:
         ask: sends each client its message and returns the answers; see :func:`local`.
         clients: how many there are.
-        thresholds: least support in each class over all clients, class 0 first.
+        thresholds: least support in each class over all clients, class 0 first; below 1 it is a share of the class,
+            of two graphs at the least.
         features: what the node features mean.
+        per_class: patterns of each class at the most, those with most support. (default: all)
         min_clients: trees that fewer clients have are dropped. (default: 1, none)
         slack: a tree joins a set's closure if it is missed by so many of its graphs at most. Noise hides who is missed
             by none; about three deviations of the noise on a sum over clients keep its sets from multiplying.
@@ -94,53 +98,73 @@ def federated_mirage(
     start = time.perf_counter()
     if not 1 <= min_clients <= clients:
         raise ValueError(f"--min-clients must be from 1 to the number of clients, {clients}, got {min_clients}")
-    if not thresholds or min(thresholds) < 1:
-        raise ValueError(f"--thresholds takes one support of 1 or more per class, got {tuple(thresholds)}")
+    if not thresholds or any(t <= 0 or (t > 1 and t % 1) for t in thresholds):
+        raise ValueError(
+            f"--thresholds takes one support of 1 or more, or share below 1, per class, got {tuple(thresholds)}"
+        )
     if slack < 0:
         raise ValueError(f"slack must be 0 or more, got {slack}")
     wire = Wire(ask, clients)
     sizes = _stack(wire.all("sizes"), "sizes", len(thresholds)).clip(0)
     for label in (sizes.sum(axis=0) == 0).nonzero()[0]:
         raise ValueError(f"no client has a graph of class {label}; number classes without gaps")
+    totals = sizes.sum(axis=0).tolist()
+    least = [int(t) if t >= 1 else max(2, math.ceil(t * n)) for t, n in zip(thresholds, totals, strict=True)]
     # Of numbers that add up to less than the threshold none reaches it: one client has its share or more.
-    shares = -(-np.array(thresholds) * sizes // sizes.sum(axis=0))
+    shares = -(-np.array(least) * sizes // sizes.sum(axis=0))
     answers = wire.each("frequent", [{"least": pack(share.clip(1))} for share in shares])
-    ids = np.unique(np.concatenate([a["ids"] for a in answers]), axis=0)
+    ids = np.unique(np.concatenate(_shaped(answers, "ids", (None, 2))), axis=0)
     answers = wire.all("present", ids=ids)
-    present = np.concatenate([bits(a["present"][None], len(ids)) for a in answers])
+    present = np.stack([bits(part[None], len(ids))[0] for part in _shaped(answers, "present", ((len(ids) + 7) // 8,))])
     passed = present.sum(axis=0) >= min_clients
     ids, present = ids[passed], present[:, passed]
     answers = wire.all("supports", ids=ids)
-    supports = _total(answers, "supports", len(ids) * len(thresholds)).reshape(len(ids), len(thresholds))
+    supports = _total(answers, "supports", len(ids) * len(least)).reshape(len(ids), len(least))
     nodes = _total(answers, "nodes", len(ids))
-    frequent = (supports >= np.array(thresholds)).any(axis=1)
+    frequent = (supports >= np.array(least)).any(axis=1)
     ids, present, supports, nodes = ids[frequent], present[:, frequent], supports[frequent], nodes[frequent]
-    for label, threshold in enumerate(thresholds):
+    for label, threshold in enumerate(least):
         if not (supports[:, label] >= threshold).any():
             raise ValueError(
                 f"--thresholds: no tree of class {label} that {min_clients} or more clients have reaches support "
                 f"{threshold} over all of them; give less"
             )
-    found = _search(wire, ids, supports, thresholds, slack, max_itemsets)
+    found = _search(wire, ids, supports, least, slack, max_itemsets)
     itemsets = [[Itemset(_items(mask), support) for mask, support in sets.items()] for sets in found]
-    patterns = one_class_each(itemsets, sizes.sum(axis=0).tolist())
+    patterns = one_class_each(itemsets, totals)
+    if per_class is not None:
+        # Ties by content, which is the same whatever the order of the clients.
+        patterns.sort(key=lambda p: (p.label, -p.support, [ids[i].tobytes() for i in p.trees]))
+        patterns = [p for c in range(len(least)) for p in [q for q in patterns if q.label == c][:per_class]]
     forest, label, weight = _write(wire, ids, present, nodes, patterns)
     facts = {
         "method": "federated mirage",
         "source": source,
-        "thresholds": list(thresholds),
+        "thresholds": least,
         "min_clients": min_clients,
         "slack": slack,
         "clients": clients,
         "rounds": wire.rounds,
         "bytes_up": wire.up,
         "bytes_down": wire.down,
-        "supports": [[p.support for p in patterns if p.label == c] for c in range(len(thresholds))],
+        "supports": [[p.support for p in patterns if p.label == c] for c in range(len(least))],
         "trees": list(forest.trees.sizes),
         "seconds": time.perf_counter() - start,
         "versions": versions(),
     }
     return SyntheticSet(forest, label, weight, "multiclass", features, facts)
+
+
+class AnswerError(ValueError):
+    """An answer that does not fit its question.
+
+    Attributes:
+        client: place of the client that gave it.
+    """
+
+    def __init__(self, client: int, why: str):
+        super().__init__(f"client {client} sent {why}; leave it out")
+        self.client = client
 
 
 class Wire:
@@ -231,13 +255,16 @@ def _write(
     wanted = [_rows([sum(1 << i for i in used if owner[i] == c)], len(ids)) for c in range(wire.clients)]
     answers = wire.each("describe", [{"ids": ids, "sets": sets, "label": label, "wanted": w} for w in wanted])
     pieces, raw = [], dict[bytes, bytes]()
-    for answer in answers:
+    for client, answer in enumerate(answers):
         payload = {n.removeprefix("trees/"): torch.from_numpy(np.array(v)) for n, v in answer.items() if "/" in n}
-        piece = Forest.from_payload(payload)
-        if len(piece.tree):
-            pieces.append(piece)
+        try:
+            piece = Forest.from_payload(payload)
             content = piece.trees.ids()[-1].numpy()
             raw |= {k.tobytes(): c.tobytes() for k, c in zip(answer["ids"], content, strict=True)}
+        except (KeyError, ValueError, IndexError, RuntimeError) as error:
+            raise AnswerError(client, f"trees that cannot be read ({error!r})") from error
+        if len(piece.tree):
+            pieces.append(piece)
     trees = merge(pieces).trees
     place = {row.numpy().tobytes(): number for number, row in enumerate(trees.ids()[-1])}
     row = {item: place[raw[ids[item].tobytes()]] for item in used}
@@ -264,11 +291,20 @@ def _write(
 
 def _stack(answers: Sequence[Message], name: str, length: int) -> NDArray[np.int64]:
     """One vector of counts of each client, ``[clients, length]``."""
-    parts = [unpack(answer[name]) for answer in answers]
+    parts = [unpack(part) for part in _shaped(answers, name, (None,))]
     for client, part in enumerate(parts):
         if len(part) != length:
-            raise ValueError(f"client {client} sent {len(part)} {name} where {length} were asked for; leave it out")
+            raise AnswerError(client, f"{len(part)} {name} where {length} were asked for")
     return np.stack(parts)
+
+
+def _shaped(answers: Sequence[Message], name: str, shape: tuple[int | None, ...]) -> list[NDArray[np.generic]]:
+    """One array of each answer; ``None`` stands for any length."""
+    for client, answer in enumerate(answers):
+        found = answer[name].shape if name in answer else ()
+        if len(found) != len(shape) or any(want not in (None, have) for want, have in zip(shape, found, strict=True)):
+            raise AnswerError(client, f"{name} of shape {list(found)}")
+    return [answer[name] for answer in answers]
 
 
 def _total(answers: Sequence[Message], name: str, length: int) -> NDArray[np.int64]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,15 +14,26 @@ from torch import Tensor, nn
 from graphdistill.core.convnet import ConvNet
 from graphdistill.core.data import Metric
 from graphdistill.core.fit import predict
+from graphdistill.core.forest import Forest
 from graphdistill.core.metrics import score
+from graphdistill.core.networks import GNN
 from graphdistill.core.randomness import scoped
 
 Pairs = tuple[Tensor, Tensor]
 """Images ``[n, channels, height, width]`` and their classes ``[n]``."""
+Entries = tuple[Any, ...]
+""":data:`Pairs`; or molecules as a forest, their classes, and what each counts for, float ``[n]``."""
 Facts = dict[str, int]
 """What a network is made from, in numbers: all that a server need know of what clients hold."""
 Statistics = tuple[Tensor, Tensor]
 """Mean and deviation of the images of each class by channel, float ``[C, channels]`` each."""
+UNKNOWN = -1.0
+"""Stands in messages for a score that a split without some class cannot give; they hold finite numbers only."""
+METRICS: dict[str, tuple[Metric, str]] = {
+    "images": ("accuracy", "largest class"),
+    "molecules": ("rocauc", "number of nodes"),
+}
+"""Of each kind of data, the metric and what it is reached by without a model."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +44,13 @@ class Part:
         name: its domain.
         train, valid, test: images and classes of each split.
         num_classes: of the whole federation.
+        metric: what it is judged by.
     """
 
     name: str
-    train: Pairs
-    valid: Pairs
-    test: Pairs
+    train: Entries
+    valid: Entries
+    test: Entries
     num_classes: int
     metric: Metric = "accuracy"
 
@@ -67,17 +82,45 @@ class Part:
         return made.hexdigest()
 
     def score(self, net: nn.Module, split: str) -> float:
-        """Metric of a network on a split."""
-        x, y = getattr(self, split)
-        return score(predict(net, x), y, self.metric)
+        """Metric of a network on a split; :data:`UNKNOWN` where that lacks what the metric needs."""
+        x, y, *_ = getattr(self, split)
+        value = score(predict(net, x), y, self.metric)
+        return UNKNOWN if math.isnan(value) else value
 
     def trivial(self, split: str) -> float:
         """Share of a split that the largest class of the training data makes up."""
         largest = torch.bincount(self.train[1], minlength=self.num_classes).argmax()
         return float((getattr(self, split)[1] == largest).float().mean())
 
+    def tensors(self, entries: Entries) -> dict[str, Tensor]:
+        """Entries as they are kept and sent, by name."""
+        return dict(zip("xy", entries, strict=True))
 
-def network(facts: Facts, seed: int) -> ConvNet:
+    def entries(self, tensors: Mapping[str, Tensor]) -> Entries:
+        """Undo :meth:`tensors`."""
+        return tensors["x"], tensors["y"]
+
+
+def pick(entries: Entries, rows: Tensor) -> Entries:
+    """Those numbered ``rows``.
+
+    Example:
+        >>> pick((torch.tensor([5, 6, 7]), torch.tensor([0, 1, 0])), torch.tensor([2]))
+        (tensor([7]), tensor([0]))
+    """
+    return tuple(column.subset(rows) if isinstance(column, Forest) else column[rows] for column in entries)
+
+
+def kind_of(facts: Facts) -> str:
+    """``images`` or ``molecules``."""
+    return "images" if "height" in facts else "molecules"
+
+
+def network(facts: Facts, seed: int) -> nn.Module:
     """A fresh network; its weights depend on facts and seed alone."""
     with scoped(seed, "global model"):
+        if kind_of(facts) == "molecules":
+            # Encoders of OGB's features know their columns; what they are shown counts for nothing.
+            blank = torch.zeros(1, 9, dtype=torch.long), torch.zeros(1, 3, dtype=torch.long)
+            return GNN("GIN", blank, "ogb", facts["classes"], num_layers=facts["layers"], norm="layer")
         return ConvNet((facts["channels"], facts["height"], facts["width"]), facts["classes"])

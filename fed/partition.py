@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 import torch
-from rdkit import Chem
+from rdkit import Chem, rdBase
 from rdkit.Chem.Scaffolds import MurckoScaffold
 from torch import Tensor
 
@@ -162,7 +162,7 @@ def scaffolds_of(data: GraphDataset, index: Tensor) -> list[str]:
     """Bemis-Murcko scaffold of molecules that carry OGB's features, mirror images counted as one.
 
     The molecule is built anew from its atoms and bonds, so no SMILES are needed; molecules without a ring share
-    the empty scaffold.
+    the empty scaffold. One with valences that rdkit holds impossible, as seven of ogbg-molhiv have, is its own.
 
     Args:
         data: molecules.
@@ -181,7 +181,11 @@ def scaffolds_of(data: GraphDataset, index: Tensor) -> list[str]:
     for number in index.tolist():
         graph = data.graphs[number]
         try:
-            molecule = _molecule(graph.x, graph.edge_index, graph.edge_attr)
+            with rdBase.BlockLogs():
+                molecule = _molecule(graph.x, graph.edge_index, graph.edge_attr)
+        except Chem.AtomValenceException:
+            out.append(f"graph {number}")
+            continue
         except (ValueError, RuntimeError, IndexError) as error:
             raise ValueError(f"graph {number} of {data.name} is no molecule that rdkit can read ({error})") from error
         out.append(_scaffold(mol=molecule, includeChirality=False))

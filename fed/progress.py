@@ -35,6 +35,7 @@ class Progress:
         seconds: spent, by phase.
         releases: rounds in which a mean over clients was taken.
         spent: bytes up and down before it was taken up.
+        merged: of federated Mirage, what it cost.
     """
 
     run: str
@@ -50,6 +51,7 @@ class Progress:
     seconds: dict[str, float] = field(default_factory=dict)
     releases: int = 0
     spent: tuple[int, int] = (0, 0)
+    merged: dict[str, Any] = field(default_factory=dict)
 
     def look(self, valid: dict[int, float], arrays: dict[str, Tensor], rounds: int) -> None:
         """Keep a model if validation likes it better, the mean over clients."""

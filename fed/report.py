@@ -18,11 +18,14 @@ from rich.text import Text
 from fed.config import FedConfig
 from fed.figure import draw_clients, draw_rounds
 from fed.memory import HOME
+from fed.molecules import unpacked
 from graphdistill.condense.figure import draw
 from graphdistill.condense.learnable import frozen
 from graphdistill.core.cards import read_carded, write_carded
 from graphdistill.core.output import publish
 from graphdistill.core.report import Report, Row, peak_memory, write_report
+from graphdistill.core.storage import save_set
+from graphdistill.core.synthetic import SyntheticSet
 
 SHOWN = 12
 """Clients whose scores and virtual images are shown one by one."""
@@ -61,7 +64,7 @@ def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
         rows=tuple(rows),
         facts=facts,
         notes=tuple(_notes(config, outcome)),
-        entries="images",
+        entries=outcome["kind"],
     )
 
 
@@ -73,6 +76,14 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
         f"Bytes of all messages: {outcome['bytes up']:,} up, {outcome['bytes down']:,} down. Seconds: {phases}.",
         "Other methods, all real data and equal-step real subsets over several seeds: python -m graphdistill.bench fed",
     ]
+    if merged := outcome["federated mirage"]:
+        costs = zip(merged["bytes_up"], merged["bytes_down"], merged["raw_bytes"], strict=True)
+        told = "; ".join(f"{up:,}, {down:,}, {raw:,}" for up, down, raw in costs)
+        notes.append(
+            f"Federated Mirage, {merged['rounds']} messages to a client: "
+            f"{' and '.join(str(len(sets)) for sets in merged['supports'])} graphs of the classes. Bytes of each "
+            f"client up, down, and of its training graphs: {told}."
+        )
     if outcome["privacy"]:
         notes.append(
             f"Differential privacy of clients: epsilon {outcome['privacy']['epsilon']:.3g} at delta "
@@ -98,6 +109,11 @@ def write(config: FedConfig, outcome: dict[str, Any]) -> None:
         write_carded(draft / "model.safetensors", outcome["model"], card)
         draw_rounds(outcome, draft / "rounds.png")
         draw_clients(config, outcome, draft / "clients.png")
+        if outcome["kind"] == "molecules":
+            if merged := outcome["federated mirage"]:
+                x, y, weight = unpacked(outcome["shared"])
+                save_set(SyntheticSet(x, y, weight, features="ogb", meta=merged), draft)
+            return
         if "x" in outcome["shared"]:
             held = outcome["shared"]
             draw(frozen(held["x"], held["y"], {"method": "global virtual images"}), draft / "global.png")

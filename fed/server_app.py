@@ -18,7 +18,9 @@ from flwr.serverapp import Grid, ServerApp
 from fed import privacy, report
 from fed.config import FedConfig
 from fed.guard import Guard
-from fed.part import Facts, Statistics
+from fed.merge import merge, train_here
+from fed.methods import METHODS, method_of
+from fed.part import METRICS, UNKNOWN, Facts, Statistics, kind_of
 from fed.progress import Progress
 from fed.strategy import Federation
 from fed.superlink import MARK
@@ -79,8 +81,11 @@ def federate(guard: Guard, config: FedConfig) -> dict[str, Any]:
     folder = Path(config.output) if config.output else None
     if folder:
         check_writable(folder)
+    method = method_of(config.algorithm)
     nodes = _nodes(guard, config.clients)
     facts, names = _hello(guard, nodes)
+    kind = kind_of(facts)
+    _check(config, kind)
     if config.resume and folder:
         progress = Progress.read(folder, config)
         LOG.info("going on after round %d", progress.rounds)
@@ -88,11 +93,17 @@ def federate(guard: Guard, config: FedConfig) -> dict[str, Any]:
         statistics = _statistics(guard, facts, nodes) if config.statistics else None
         progress = Progress.first(config, facts, secrets.token_hex(4), statistics)
     guard.up, guard.down = guard.up + progress.spent[0], guard.down + progress.spent[1]
+    if method.merges and not progress.shared:
+        small = merge(guard, config, facts["classes"], nodes)
+        progress.merged, progress.shared, progress.news = dict(small.meta), small.payload(), True
+        progress.took("federated Mirage", float(str(small.meta["seconds"])))
     strategy = Federation(config, facts, nodes, progress)
     told = _teller(guard, config, strategy, folder)
     outer = privacy.wrapped(strategy, config)
     arrays = ArrayRecord(progress.arrays)
-    if progress.rounds < config.rounds:
+    if config.at_server:
+        train_here(strategy, lambda a: _judged(guard, a, "valid", progress.rounds, nodes, progress.run)["score"], told)
+    elif progress.rounds < config.rounds:
         outer.start(guard, arrays, num_rounds=config.rounds - progress.rounds, evaluate_fn=told)
     final = _judged(guard, progress.arrays, "valid", config.rounds, nodes, progress.run)["score"]
     progress.look(final, progress.arrays, config.rounds)
@@ -101,15 +112,17 @@ def federate(guard: Guard, config: FedConfig) -> dict[str, Any]:
     untrained = _judged(guard, Progress.first(config, facts, "").arrays, "test", 0, nodes, progress.run)
     return {
         "names": names,
-        "metric": "accuracy",
+        "kind": kind,
+        "metric": METRICS[kind][0],
         "test": tests["score"],
-        "baselines": {"untrained network": untrained["score"], "largest class": tests["trivial"]},
+        "baselines": {"untrained network": untrained["score"], METRICS[kind][1]: tests["trivial"]},
         "valid": progress.best_valid,
         "chosen round": progress.best_rounds,
         "history": progress.history,
         "final valid": final,
         "bytes up": guard.up,
         "bytes down": guard.down,
+        "federated mirage": progress.merged,
         "refused": guard.refused,
         "privacy": privacy.spent(outer),
         "seconds by phase": {**progress.seconds, "all": time.perf_counter() - begun},
@@ -180,6 +193,17 @@ def _hello(guard: Guard, nodes: list[int]) -> tuple[Facts, dict[int, str]]:
     return facts[0], names
 
 
+def _check(config: FedConfig, kind: str) -> None:
+    """Refuse what the clients' kind of data does not allow."""
+    if kind not in method_of(config.algorithm).kinds:
+        fit = [name for name in METHODS if kind in method_of(name.partition("-")[0]).kinds]
+        raise ValueError(f"--method {config.method} is not for {kind}; choose from {', '.join(fit)}")
+    if config.statistics and kind == "molecules":
+        raise ValueError("--statistics are means of pixels, which molecules have not; leave it out")
+    if config.dp_noise and config.at_server:
+        raise ValueError("--dp-noise hides updates, of which fedmirage has none; give --support-epsilon")
+
+
 def _statistics(guard: Guard, facts: Facts, nodes: list[int]) -> Statistics:
     """Means over clients of the means and deviations of their classes; 0.5 and 0.25 where nobody has a class."""
     told = guard.numbers("query.statistics", RecordDict(), nodes)
@@ -203,4 +227,5 @@ def _judged(
     content = RecordDict({"arrays": ArrayRecord(arrays), "config": asked})
     # Flower draws the numbers of nodes, so that replies come in any order of clients.
     told = sorted(guard.numbers("evaluate", content, nodes), key=lambda numbers: numbers["client"])
-    return {name: {int(numbers["client"]): numbers[name] for numbers in told} for name in ("score", "trivial")}
+    known = [numbers for numbers in told if numbers["score"] != UNKNOWN]
+    return {name: {int(numbers["client"]): numbers[name] for numbers in known} for name in ("score", "trivial")}

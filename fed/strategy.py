@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from fed.config import FedConfig
 from fed.methods import method_of
-from fed.part import Facts, network
+from fed.molecules import RATE
+from fed.part import UNKNOWN, Facts, kind_of, network
 from fed.progress import Progress
 from graphdistill.core.randomness import generator
 
@@ -45,7 +46,7 @@ class Federation(FedAvg):
         )
         self.config, self.facts, self.nodes, self.progress = config, facts, nodes, progress
         self.method = method_of(config.algorithm)
-        self.rate = config.rate or self.method.rate
+        self.rate = config.rate or (RATE if kind_of(facts) == "molecules" else self.method.rate)
         self.synced: set[int] = set()
 
     def configure_train(
@@ -96,13 +97,13 @@ class Federation(FedAvg):
     def _note(self, replies: list[RecordDict], weighted_by: str) -> MetricRecord:
         told = [next(iter(reply.metric_records.values())) for reply in replies]
         numbers = [{name: float(str(value)) for name, value in record.items()} for record in told]
-        valid = {int(n["client"]): n["valid"] for n in numbers}
+        valid = {int(n["client"]): n["valid"] for n in numbers if n["valid"] != UNKNOWN}
         loss = sum(n["loss"] for n in numbers) / len(numbers)
         progress = self.progress
         progress.took("local training", sum(n["seconds"] for n in numbers))
         progress.took("virtual data of clients", sum(n["virtual-seconds"] for n in numbers))
-        if len(valid) == len(self.nodes):
+        if len(numbers) == len(self.nodes):
             progress.look(valid, progress.sent, progress.rounds)
         progress.releases += 1
         progress.history.append({"round": progress.rounds + 1, "loss": loss, "valid before": valid})
-        return MetricRecord({"loss": loss, "valid": sum(valid.values()) / len(valid)})
+        return MetricRecord({"loss": loss, "valid": sum(valid.values()) / max(1, len(valid))})

@@ -15,14 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fed.part import Pairs, Part, network
+from fed.part import Entries, Pairs, Part, network, pick
 from graphdistill.condense.augment import Augment
 from graphdistill.core.convnet import ConvNet
 from graphdistill.core.fit import FitConfig, fit
 from graphdistill.core.randomness import generator
 
 BATCH = 32
-"""Images of a step (FedLGD's value)."""
+"""Entries of a step (FedLGD's value)."""
 RATE = 0.4
 """Step size of plain SGD. FedLGD has 0.01; on validation of digits 0.2 to 0.8 are alike within a point, 0.4 the best of
 0.05 to 0.8 for real images, for virtual ones and for FedLGD alike, and 0.05 takes 7 points of it."""
@@ -68,26 +68,30 @@ PLAIN = Terms()
 """Cross-entropy alone."""
 
 
-def train(net: nn.Module, data: Pairs, count: int, seed: int, terms: Terms = PLAIN, rate: float = RATE) -> float:
-    """Train in place on ``count`` images and return the mean loss; images come again only once all were taken.
+def train(net: nn.Module, data: Entries, count: int, seed: int, terms: Terms = PLAIN, rate: float = RATE) -> float:
+    """Train in place on ``count`` entries and return the mean loss; entries come again only once all were taken.
 
     Args:
         net: the network.
-        data: images and classes.
-        count: images to take in all, in batches of 32.
+        data: inputs, classes, and where they do not all count the same, weights of any scale.
+        count: entries to take in all, in batches of 32.
         seed: of their order.
         terms: what is added to cross-entropy.
         rate: step size of SGD.
     """
-    x, y = data
+    y = data[1]
     draws = generator(seed, "order")
     order = torch.cat([torch.randperm(len(y), generator=draws) for _ in range(-(-count // len(y)))])[:count]
     first = [p.detach().clone() for p in net.parameters()]
     optimizer = torch.optim.SGD(net.parameters(), lr=rate)
-    total = 0.0
+    total, mean = 0.0, data[2].mean() if len(data) > 2 else 1.0
     net.train()
     for rows in order.split(BATCH):
-        loss = _loss(net, x[rows], y[rows], None if terms.logits is None else terms.logits[rows], terms, draws)
+        x, y, *weight = pick(data, rows)
+        if weight:
+            loss = (F.cross_entropy(net(x), y, reduction="none") * weight[0]).mean() / mean
+        else:
+            loss = _loss(net, x, y, None if terms.logits is None else terms.logits[rows], terms, draws)
         if terms.proximal:
             pairs = zip(net.parameters(), first, strict=True)
             loss = loss + terms.proximal / 2 * sum((p - q).square().sum() for p, q in pairs)

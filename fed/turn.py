@@ -12,9 +12,13 @@ from torch import Tensor, nn
 
 from fed import virtual
 from fed.config import FedConfig
-from fed.part import Pairs, Part
+from fed.molecules import Molecules
+from fed.part import Entries, Part, pick
 from fed.task import PLAIN, Terms, train
 from graphdistill.core.randomness import generator
+
+VIRTUAL = "virtual."
+"""What names of virtual data in a client's memory begin with."""
 
 
 @dataclass
@@ -66,29 +70,34 @@ class Turn:
         """Virtual data of a client that has all classes."""
         return self.config.per_class * self.part.num_classes
 
-    def data(self) -> tuple[Pairs, int]:
+    def data(self) -> tuple[Entries, int]:
         """What the method's name says that it is trained on, and how many entries a round takes."""
-        x, y = self.part.train
+        count = len(self.part.train[1])
         if self.config.material == "virtual":
             return self.virtual(), self.budget
         if self.config.material == "subset":
             draws = generator(self.seed(self.round), "subset")
-            rows = torch.randperm(len(y), generator=draws)[: self.budget]
-            return (x[rows], y[rows]), self.budget
-        return self.part.train, len(y)
+            rows = torch.randperm(count, generator=draws)[: self.budget]
+            return pick(self.part.train, rows), self.budget
+        return self.part.train, count
 
-    def virtual(self, *, groups: bool = False) -> Pairs:
+    def virtual(self, *, groups: bool = False) -> Entries:
         """The client's virtual data, made the first time that they are asked for.
 
         Args:
             groups: as of :func:`fed.virtual.warm_up`.
         """
-        if "virtual.x" not in self.memory:
+        if "virtual.y" not in self.memory:
+            part, config = self.part, self.config
             with self.making():
-                made = virtual.warm_up(self.part.train, self.config.per_class, self.seed("warm-up"), groups=groups)
-            self.memory["virtual.x"], self.memory["virtual.y"] = made
+                if isinstance(part, Molecules):
+                    made = part.mined(config.support, config.per_class)
+                else:
+                    made = virtual.warm_up(part.train, config.per_class, self.seed("warm-up"), groups=groups)
+            self.memory |= {VIRTUAL + name: value for name, value in part.tensors(made).items()}
             self.save(0, self.memory)
-        return self.memory["virtual.x"], self.memory["virtual.y"]
+        kept = {name.removeprefix(VIRTUAL): value for name, value in self.memory.items() if name.startswith(VIRTUAL)}
+        return self.part.entries(kept)
 
     @contextlib.contextmanager
     def making(self) -> Iterator[None]:
@@ -97,6 +106,6 @@ class Turn:
         yield
         self.virtual_seconds += time.perf_counter() - begun
 
-    def train(self, data: Pairs, count: int, terms: Terms = PLAIN) -> float:
+    def train(self, data: Entries, count: int, terms: Terms = PLAIN) -> float:
         """Train the network on ``count`` entries of ``data`` and return the mean loss."""
         return train(self.net, data, count, self.seed(self.round), terms, self.rate)

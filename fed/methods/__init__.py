@@ -10,7 +10,12 @@ if TYPE_CHECKING:
 
 ON_ANYTHING = ("fedavg", "fedprox", "scaffold", "moon", "fedbn", "vhl")
 """Those that train on what they are given."""
-METHODS = (*(name + data for name in ON_ANYTHING for data in ("", "-subset", "-virtual")), "fedlgd")
+METHODS = (
+    *(name + data for name in ON_ANYTHING for data in ("", "-subset", "-virtual")),
+    "fedlgd",
+    "fedmirage",
+    "fedmirage-fedavg",
+)
 """All that ``--method`` takes."""
 
 

@@ -20,11 +20,13 @@ class Algorithm(ABC):
         paper: authors, venue, year, address.
         rate: step size of SGD where the user names none, by validation on digit domains.
         kinds: what it works on.
+        merges: whether federated Mirage comes first, and what it finds is shared.
     """
 
     paper: ClassVar[str]
     rate: ClassVar[float] = 0.1
     kinds: ClassVar[tuple[str, ...]] = ("images", "molecules")
+    merges: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, turn: Turn) -> float:

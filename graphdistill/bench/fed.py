@@ -29,7 +29,7 @@ from fed.client_app import app as client
 from fed.config import FedConfig
 from fed.data import parts
 from fed.grid import run_in_process
-from fed.methods import METHODS, fedlgd
+from fed.methods import ON_ANYTHING, fedlgd
 from fed.part import network
 from fed.server_app import app as server
 from fed.turn import Turn
@@ -52,17 +52,22 @@ class Bench:
     """What to measure."""
     datasets: tuple[str, ...] = ("digits-domains",)
     """Data sets, each as --dataset of python -m fed takes it."""
-    methods: tuple[str, ...] = tuple(
-        name for name in METHODS if name.endswith(("fedavg", "fedavg-subset", "-virtual", "lgd"))
+    methods: tuple[str, ...] = (
+        "fedavg",
+        "fedavg-subset",
+        *(f"{name}-virtual" for name in ON_ANYTHING),
+        "fedlgd",
     )
     """Methods of the methods part."""
     clients: int = 3
     """Clients of all parts but the last."""
     rounds: int = 20
     """Rounds of training."""
+    side: int = 16
+    """Pixels of a side of all images; 0 is that of the largest set, 28 of the digits."""
     per_class: int = 10
     """Virtual images of each class, at a client and at the server."""
-    rates: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4)
+    rates: tuple[float, ...] = (0.1, 0.2, 0.4)
     """Step sizes; the one that validation likes best with the first seed is used with all (one: no choice)."""
     root: str = ""
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
@@ -74,6 +79,7 @@ class Bench:
     def config(self, dataset: str, method: str, **more: Any) -> FedConfig:
         """A federation of this bench."""
         given = {"clients": self.clients, "rounds": self.rounds, "per_class": self.per_class, "root": self.root}
+        given |= {"side": self.side}
         return FedConfig(**{**given, "dataset": dataset, "method": method, **more})
 
 
@@ -127,7 +133,8 @@ def methods(bench: Bench, name: str, chosen: dict[str, float]) -> None:
         more = [run(bench.config(name, method, rate=chosen[method], seed=seed)) for seed in range(1, bench.seeds)]
         rows.append((method, chosen[method], [first, *more]))
         console.print(_line(name, *rows[-1]), highlight=False)
-    _show(f"{name}: {bench.clients} clients, {bench.rounds} rounds, {bench.per_class} images a class", rows)
+    sizes = f"{bench.clients} clients, {bench.rounds} rounds, {bench.per_class} images a class, side {bench.side}"
+    _show(f"{name}: {sizes}", rows)
 
 
 def ablations(bench: Bench, name: str, chosen: dict[str, float]) -> None:

@@ -3,8 +3,10 @@
 import torch
 
 from fed import client_app, task, virtual
+from fed import molecules as fed_molecules
 from fed.config import FedConfig
 from fed.part import Part
+from tests.fed.test_partition import SMILES, molecules
 
 FACTS = {"channels": 1, "height": 8, "width": 8, "classes": 3}
 
@@ -34,3 +36,18 @@ def federation(monkeypatch, parts, **options):
     monkeypatch.setattr(client_app, "parts", lambda config: tuple(parts))
     quick(monkeypatch)
     return FedConfig(**{"clients": len(parts), "per_class": 2, "rounds": 3, **options})
+
+
+def toy():
+    """Sixty molecules of ten kinds, of which every other one is of class 1."""
+    data = molecules(SMILES * 6)
+    return data.with_splits(torch.arange(40), torch.arange(40, 50), torch.arange(50, 60))
+
+
+def molecular(monkeypatch, clients=3, **options):
+    """A config whose clients hold toy molecules, and what they hold."""
+    config = FedConfig(**{"dataset": "pains", "clients": clients, "partition": "iid", "rounds": 2, **options})
+    monkeypatch.setattr(fed_molecules, "load", lambda *a, **k: toy())
+    held = fed_molecules.parts(config)
+    monkeypatch.setattr(client_app, "parts", lambda config: held)
+    return config, held

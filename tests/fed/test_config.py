@@ -29,6 +29,9 @@ def test_what_is_not_named_has_its_default():
         ({"rounds": 0}, "--rounds must be"),
         ({"alpha": 0.0}, "--alpha must be above 0"),
         ({"seed": -1}, "--seed must be 0 or more"),
+        ({"support": 1.0}, "--support must be above 0 and below 1, got 1.0"),
+        ({"min_clients": 4}, "--min-clients must be from 1 to --clients 3, got 4"),
+        ({"support_epsilon": -1.0}, "--support-epsilon must be 0 or more, got -1.0"),
     ],
 )
 def test_what_cannot_be_is_refused(options, said):

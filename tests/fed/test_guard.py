@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 import torch
-from flwr.app import ArrayRecord, ConfigRecord, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 
-from fed.guard import fault
+from fed import guard
+from fed.guard import COUNTS, fault
 
 SENT = RecordDict({"arrays": ArrayRecord({"w": torch.ones(2, 2)}), "config": ConfigRecord()})
 
@@ -40,3 +42,26 @@ def test_a_bad_one_is_named(got, said):
 
 def test_only_training_sends_a_model():
     assert fault(SENT, reply(), "evaluate") == "1 array records, wanted none"
+
+
+def counts(*arrays):
+    record = ArrayRecord(
+        {f"a{n}": array if isinstance(array, Array) else Array(array) for n, array in enumerate(arrays)}
+    )
+    return RecordDict({"arrays": record, "metrics": MetricRecord({"client": 0})})
+
+
+@pytest.mark.parametrize(
+    ("got", "said"),
+    [
+        (counts(np.arange(3, dtype=np.uint8), np.zeros((0, 2), np.uint64)), ""),
+        (counts(np.ones(2, np.float32)), "a0 is float32, wanted integers"),
+        (counts(np.ones(1, np.uint8), np.ones(2, bool)), "a1 is bool, wanted integers"),
+        (counts(np.ones(65, np.uint8)), "a0 has 65 bytes, more than 64"),
+        (counts(Array("uint8", (1,), "numpy.ndarray", b"none")), "a0 cannot be read: "),
+        (RecordDict({"metrics": MetricRecord({"client": 0})}), "0 array records, wanted 1"),
+    ],
+)
+def test_answers_to_federated_mirage_are_integers_and_not_too_many(got, said, monkeypatch):
+    monkeypatch.setattr(guard, "MOST_BYTES", 64)
+    assert fault(RecordDict(), got, COUNTS)[: len(said) or None] == said

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from fed.config import FedConfig
-from fed.memory import HOME, Memory
+from fed.memory import HOME, Memory, secret, shared_key
 from tests.fed.samples import part
 
 
@@ -59,3 +59,20 @@ def test_a_damaged_file_is_named():
     (memory.folder / "start.safetensors").write_bytes(b"no")
     with pytest.raises(ValueError, match=r"start\.safetensors is damaged"):
         memory.load(1)
+
+
+def test_secrets_are_drawn_once_and_are_the_clients_own(tmp_path):
+    first, second = secret(0), secret(1)
+    assert len(first) == len(second) == 32
+    assert first != second
+    assert secret(0) == first
+    assert (tmp_path / "client-0.secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_key_is_what_somebody_laid_down(tmp_path):
+    assert shared_key() == b""
+    (tmp_path / "mirage.key").write_bytes(b"k" * 64)
+    assert shared_key() == b"k" * 64
+    (tmp_path / "mirage.key").write_bytes(b"k" * 65)
+    with pytest.raises(ValueError, match="has 65 bytes; give all clients the same 64 or fewer"):
+        shared_key()

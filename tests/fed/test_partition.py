@@ -137,3 +137,9 @@ def test_errors_name_the_option_and_the_way_out():
     data.graphs.edge_attr[0, 0] = 4
     with pytest.raises(ValueError, match="graph 0 of toy is no molecule that rdkit can read"):
         scaffolds_of(data, data.train)
+
+
+def test_a_molecule_of_impossible_valence_is_its_own_scaffold():
+    data = molecules(["CCO", "c1ccccc1", "Cc1ccccc1"])
+    data.graphs.x[0, 4] = 7
+    assert scaffolds_of(data, data.train) == ["graph 0", "c1ccccc1", "c1ccccc1"]

@@ -5,6 +5,7 @@ from flwr.serverapp.strategy import FedAvg
 
 from fed.config import FedConfig
 from fed.grid import identity
+from fed.part import UNKNOWN
 from fed.progress import Progress
 from fed.strategy import Federation
 from tests.fed.samples import FACTS
@@ -81,3 +82,12 @@ def test_what_is_shared_reaches_all_clients_drawn_or_not(participation, monkeypa
     # None before the first round; the deaf one again; all again with what is new.
     assert grid.asked == [[1, 2, 3, 4], [3], [1, 2, 3, 4]]
     assert strategy.progress.shared["x"].item() == 1
+
+
+def test_clients_that_cannot_judge_are_left_to_the_others():
+    strategy = federation((1, 2))
+    for number, scores in enumerate([(0.5, UNKNOWN), (0.8, UNKNOWN)]):
+        strategy.progress.rounds, strategy.progress.sent = number, {}
+        metrics = strategy._note([told(client, valid) for client, valid in enumerate(scores)], "num-examples")
+    assert metrics["valid"] == strategy.progress.best_valid == 0.8
+    assert strategy.progress.history[1]["valid before"] == {0: 0.8}

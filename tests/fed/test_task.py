@@ -4,10 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from fed import task
 from fed.part import network
 from fed.task import Terms, contrastive, distillation, pseudo_gradient, teach, train
 from graphdistill.core.fit import predict
-from tests.fed.samples import FACTS, part
+from tests.fed.samples import FACTS, molecular, part
 
 
 def naive(z, y, t):
@@ -120,3 +121,27 @@ def test_images_come_again_only_once_all_were_taken():
     rows = torch.cat(seen).flatten(1)
     assert len(rows) == 13
     assert len(rows[:5].unique(dim=0)) == len(rows[5:10].unique(dim=0)) == 5
+
+
+def test_weights_are_how_often_an_entry_counts():
+    x, y = part(0, count=6).train
+    weight = torch.tensor([3.0, 1, 1, 1, 1, 1])
+    first, second = network(FACTS, 0), network(FACTS, 0)
+    train(first, (x, y, weight * 7), 6, 0, rate=0.1)
+    loss = (F.cross_entropy(second(x), y, reduction="none") * weight).sum() / weight.sum()
+    loss.backward()
+    for p, q in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(p, q - 0.1 * q.grad, atol=1e-6, rtol=1e-4)
+
+
+def test_molecules_are_trained_on_alike_in_whatever_numbering(monkeypatch):
+    own = molecular(monkeypatch, clients=1)[1][0]
+    one, two = network(own.facts, 0), network(own.facts, 0)
+    rows = torch.arange(len(own.train[1])).flip(0)
+    forest, y, weight = own.train
+    # All at once, so that the order says nothing.
+    monkeypatch.setattr(task, "BATCH", len(rows))
+    train(one, own.train, len(rows), 0, rate=0.1)
+    train(two, (forest.subset(rows), y[rows], weight[rows]), len(rows), 0, rate=0.1)
+    for p, q in zip(one.parameters(), two.parameters(), strict=True):
+        torch.testing.assert_close(p, q, atol=1e-5, rtol=1e-3)
