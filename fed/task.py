@@ -23,7 +23,7 @@ from graphdistill.core.randomness import generator, scoped
 BATCH = 32
 """Images of a step (FedLGD's value)."""
 RATE = 0.4
-"""Step size of plain SGD. FedLGD has 0.01; on validation of digits, over three seeds, 0.4 is the best of 0.2, 0.4 and 0.8
+"""Step size of plain SGD. FedLGD has 0.01; on validation of digits, over three seeds, 0.4 is the best of 0.2, 0.4, 0.8
 for FedLGD, for as many real images and for plain virtual ones alike."""
 PROXIMAL = 0.01
 """FedProx's weight mu, from the middle of the paper's list."""
@@ -33,7 +33,7 @@ that validation likes best, 0, 0.1 and 0.3 are within half a point of each other
 TEMPERATURE = 0.07
 """Of the contrastive term (FedLGD's value)."""
 SOFTNESS = 2.0
-"""Temperature of labels that a teacher gives; on validation of digits (one seed) 1 and 4 are half a point to one worse."""
+"""Temperature of labels that a teacher gives; on validation of digits 1 and 4 are half a point to one worse."""
 ANCHORS = 16
 """Global virtual images that a step is contrasted with: half as many as its own, so it takes half as long again."""
 LESSONS = 1000
