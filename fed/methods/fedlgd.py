@@ -40,7 +40,7 @@ class Method(Algorithm):
             with turn.making():
                 seed = turn.seed(turn.round)
                 own = virtual.match_means(turn.part.train, own, lambda step: turn.net, virtual.REFRESH, seed)
-            turn.keep(own)
+            turn.memory["virtual.x"] = own[0]
         logits = predict(teacher, own[0])
         # Where the server will match gradients next, they are to be of what clients learn of their images alone.
         if chosen or not turn.shared:
