@@ -30,6 +30,7 @@ class Method(Algorithm):
 
     paper = "Huang et al., TMLR 2024, https://arxiv.org/abs/2303.02278"
     kinds = ("images",)
+    rate = 0.4
 
     def fit(self, turn: Turn) -> float:
         """Refresh where it is time, then train."""

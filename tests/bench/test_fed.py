@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import rich.console
 
-from fed import client_app, virtual
+from fed import client_app
 from fed.part import Part
 from graphdistill.bench import fed as bench
-from tests.fed.samples import part
+from tests.fed.samples import part, quick
 
 
 @pytest.fixture(autouse=True)
@@ -19,9 +19,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     held: tuple[Part, ...] = part(0), part(1)
     for module in (client_app, bench):
         monkeypatch.setattr(module, "parts", lambda config: held * (config.clients // 2))
-    monkeypatch.setattr(virtual, "REFRESH", 2)
-    for function in (virtual.warm_up, virtual.match_gradient):
-        monkeypatch.setattr(function, "__defaults__", (2,))
+    quick(monkeypatch)
     monkeypatch.setattr(bench, "console", rich.console.Console(width=200))
     level = logging.getLogger("flwr").level
     yield

@@ -2,7 +2,7 @@
 
 import torch
 
-from fed import client_app, virtual
+from fed import client_app, task, virtual
 from fed import molecules as fed_molecules
 from fed.config import FedConfig
 from fed.part import Part
@@ -24,13 +24,17 @@ def part(seed, classes=(0, 1, 2), count=12, num_classes=3, name="own"):
     return Part(name, split(count), split(6), split(6), num_classes)
 
 
+def quick(monkeypatch):
+    """Two steps of all that takes many."""
+    monkeypatch.setattr(virtual, "REFRESH", 2)
+    for function in (virtual.warm_up, virtual.match_gradient, task.teach):
+        monkeypatch.setattr(function, "__defaults__", (2,))
+
+
 def federation(monkeypatch, parts, **options):
     """A config whose clients hold ``parts``, with few steps of matching."""
     monkeypatch.setattr(client_app, "parts", lambda config: tuple(parts))
-    for name in ("WARM_UP", "REFRESH", "MATCH"):
-        monkeypatch.setattr(virtual, name, 2)
-    monkeypatch.setattr(virtual.warm_up, "__defaults__", (2,))
-    monkeypatch.setattr(virtual.match_gradient, "__defaults__", (2, 0))
+    quick(monkeypatch)
     return FedConfig(**{"clients": len(parts), "per_class": 2, "rounds": 3, **options})
 
 

@@ -8,6 +8,7 @@ import pytest
 from fed import __main__ as command
 from fed.memory import HOME
 from graphdistill.core import cli
+from tests.fed.samples import quick
 
 
 def run(*words):
@@ -16,7 +17,7 @@ def run(*words):
 
 @pytest.mark.parametrize("method", ["fedavg-subset", "fedlgd"])
 def test_from_the_command_to_a_report(method, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("fed.virtual.warm_up.__defaults__", (2,))
+    quick(monkeypatch)
     monkeypatch.setenv(HOME, str(tmp_path / "out" / "clients"))
     words = ["--dataset", "digits", "--partition", "iid", "--method", method, "--clients", "2", "--rounds", "2"]
     assert run(*words, "--per-class", "1", "--in-process", "--output", str(tmp_path / "out")) == 0
@@ -32,7 +33,7 @@ def test_from_the_command_to_a_report(method, tmp_path, capsys, monkeypatch):
 
 
 def test_the_quickstart_runs(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("fed.virtual.warm_up.__defaults__", (2,))
+    quick(monkeypatch)
     monkeypatch.setattr(sys, "argv", ["fed_quickstart.py", str(tmp_path / "out")])
     runpy.run_path(str(Path(__file__).parents[2] / "examples" / "fed_quickstart.py"))
     said = capsys.readouterr().out

@@ -40,7 +40,7 @@ def test_another_run_begins_at_the_start():
 def test_files_are_found_by_what_matters():
     same = [
         Memory(FedConfig(rounds=n, method=method), 0, part(0), "run").folder
-        for n, method in ((1, "fedlgd"), (2, "fedavg-virtual"))
+        for n, method in ((1, "scaffold-virtual"), (2, "fedavg-virtual"))
     ]
     assert same[0] == same[1]
     others = [
@@ -48,8 +48,9 @@ def test_files_are_found_by_what_matters():
         Memory(FedConfig(), 1, part(0), "run"),
         Memory(FedConfig(), 0, part(1), "run"),
         Memory(FedConfig(per_class=3), 0, part(0), "run"),
+        Memory(FedConfig(), 0, part(0), "run"),
     ]
-    assert len({same[0], *[memory.folder for memory in others]}) == 5
+    assert len({same[0], *[memory.folder for memory in others]}) == 6
 
 
 def test_a_damaged_file_is_named():

@@ -6,21 +6,24 @@ import time
 
 import pytest
 
-from fed import client_app, virtual
+from fed import client_app
 from fed.config import FedConfig
 from fed.grid import run_in_process
 from fed.memory import HOME
 from fed.progress import FILE
 from fed.server_app import app as server
 from graphdistill.core.cards import read_carded
+from tests.fed.samples import quick
 
 # Few steps of matching, and after a round a while in which the process can be killed.
 SCRIPT = """
 import sys, time
-from fed import __main__ as command, virtual
+from fed import __main__ as command, task, virtual
 from fed.progress import Progress
 from graphdistill.core import cli
-virtual.warm_up.__defaults__, virtual.REFRESH, virtual.match_gradient.__defaults__ = (2,), 2, (2,)
+virtual.REFRESH = 2
+for function in (virtual.warm_up, virtual.match_gradient, task.teach):
+    function.__defaults__ = (2,)
 write = Progress.write
 def slow(self, *args):
     write(self, *args)
@@ -56,9 +59,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
     assert "round 5/8" not in said
     # The same without a break, in this process, with files elsewhere.
     monkeypatch.setenv(HOME, str(tmp_path / "elsewhere"))
-    monkeypatch.setattr(virtual.warm_up, "__defaults__", (2,))
-    monkeypatch.setattr(virtual.match_gradient, "__defaults__", (2,))
-    monkeypatch.setattr(virtual, "REFRESH", 2)
+    quick(monkeypatch)
     names = {"dataset": "digits", "partition": "iid", "method": "fedlgd", "clients": 2, "per_class": 1, "rounds": 8}
     config = FedConfig(**names, output=str(tmp_path / "whole"))
     run_in_process(server, client_app.app, config.run_config(), 2)

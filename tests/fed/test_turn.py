@@ -1,11 +1,10 @@
 import pytest
 import torch
 
-from fed import virtual
 from fed.config import FedConfig
 from fed.part import network
 from fed.turn import Turn
-from tests.fed.samples import FACTS, part
+from tests.fed.samples import FACTS, part, quick
 
 
 def turn(method, rounds=1, **more):
@@ -26,7 +25,7 @@ def test_real_data_and_parts_of_them(method, held, count):
 
 
 def test_virtual_data_are_made_once_and_kept(monkeypatch):
-    monkeypatch.setattr(virtual.warm_up, "__defaults__", (2,))
+    quick(monkeypatch)
     saved = []
     one = turn("fedavg-virtual", save=lambda rounds, tensors: saved.append((rounds, dict(tensors))))
     (x, y), count = one.data()

@@ -3,12 +3,16 @@ import copy
 import pytest
 import torch
 
+from fed import turn as turn_module
 from fed import virtual
 from fed.config import FedConfig
+from fed.methods import fedlgd
 from fed.methods.fedlgd import EVERY, Method
 from fed.part import network
 from fed.task import pseudo_gradient, train
-from tests.fed.samples import FACTS, part
+from fed.turn import Turn
+from graphdistill.core.fit import predict
+from tests.fed.samples import FACTS, part, quick
 
 CONFIG = FedConfig(method="fedlgd", per_class=2)
 
@@ -36,3 +40,31 @@ def test_it_matches_after_the_chosen_rounds(rounds, matched, monkeypatch):
         wanted = virtual.match_gradient(old, pseudo_gradient(old, new, 0.1), (shared["x"], shared["y"]))
         assert torch.equal(after["x"], wanted[0])
         assert torch.equal(after["y"], shared["y"])
+
+
+def test_the_teacher_is_trained_once_stays_at_home_and_labels_what_was_refreshed(monkeypatch):
+    quick(monkeypatch)
+    saved, given = [], []
+    keep = turn_module.train
+    monkeypatch.setattr(turn_module, "train", lambda *a: given.append(a) or keep(*a))
+    taught = []
+    teach = fedlgd.teach
+    monkeypatch.setattr(fedlgd, "teach", lambda *a: taught.append(a) or teach(*a))
+    memory = {}
+    for rounds in (1, 2, EVERY + 1):
+        net = network(FACTS, rounds)
+        turn = Turn(
+            CONFIG, 0, rounds, part(0, count=30), net, 0.1, memory, save=lambda n, t: saved.append((n, dict(t)))
+        )
+        Method().fit(turn)
+        memory = turn.memory
+        assert turn.beside == {}
+    assert len(taught) == 1
+    assert {number for number, _ in saved} == {0}
+    assert saved[-1][1].keys() == memory.keys()
+    teacher = network(FACTS, 0)
+    teacher.load_state_dict({n.removeprefix("teacher."): v for n, v in memory.items() if n.startswith("teacher.")})
+    for args in given:
+        assert torch.equal(args[4].logits, predict(teacher, args[1][0]))
+    assert torch.equal(given[0][1][0], given[1][1][0])
+    assert not torch.equal(given[1][1][0], given[2][1][0])
