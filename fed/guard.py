@@ -31,12 +31,14 @@ class Guard(Grid):
     Attributes:
         up, down: bytes of all records that clients sent and got.
         refused: what was wrong, a line each.
+        order: place of each node; replies come in this order, for sums to be the same in every run.
     """
 
     def __init__(self, grid: Grid):
         self.grid = grid
         self.up = self.down = 0
         self.refused: list[str] = []
+        self.order: dict[int, int] = {}
 
     def set_run(self, run: Any) -> None:
         """Pass on."""
@@ -52,8 +54,8 @@ class Guard(Grid):
         return self.grid.create_message(*args, **kwargs)
 
     def get_node_ids(self) -> Iterable[int]:
-        """In order, for sums to be the same in every run."""
-        return sorted(self.grid.get_node_ids())
+        """In order."""
+        return sorted(self.grid.get_node_ids(), key=self._place)
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         """Pass on."""
@@ -64,7 +66,7 @@ class Guard(Grid):
         return self.grid.pull_messages(message_ids)
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
-        """Send, receive, check; replies come in the order of their nodes, refused ones as errors.
+        """Send, receive, check; refused replies come as errors.
 
         Raises:
             RuntimeError: no client answered as it should; the message has the reasons.
@@ -74,7 +76,8 @@ class Guard(Grid):
             return []
         self.down += sum(_bytes(message.content) for message in sent)
         asked = {message.metadata.dst_node_id: message for message in sent}
-        replies = sorted(self.grid.send_and_receive(sent, timeout=timeout), key=lambda m: m.metadata.src_node_id)
+        got = self.grid.send_and_receive(sent, timeout=timeout)
+        replies = sorted(got, key=lambda reply: self._place(reply.metadata.src_node_id))
         out, wrong = [], []
         for reply in replies:
             node = reply.metadata.src_node_id
@@ -94,6 +97,9 @@ class Guard(Grid):
         if not any(reply.has_content() for reply in out):
             raise RuntimeError(f"all {len(sent)} clients failed: {'; '.join(wrong) or 'no reply came in time'}")
         return out
+
+    def _place(self, node: int) -> tuple[int, int]:
+        return self.order.get(node, 0), node
 
     def ask(self, kind: str, content: RecordDict, nodes: list[int]) -> list[Message]:
         """Send the same to each of some nodes; replies as of :meth:`send_and_receive`."""

@@ -84,6 +84,7 @@ def federate(guard: Guard, config: FedConfig) -> dict[str, Any]:
     method = method_of(config.algorithm)
     nodes = _nodes(guard, config.clients)
     facts, names = _hello(guard, nodes)
+    nodes = list(guard.get_node_ids())
     kind = kind_of(facts)
     _check(config, kind)
     if config.resume and folder:
@@ -181,12 +182,16 @@ def _nodes(guard: Guard, wanted: int, patience: float = 120.0) -> list[int]:
 
 
 def _hello(guard: Guard, nodes: list[int]) -> tuple[Facts, dict[int, str]]:
-    """What networks are made from, and the clients' names by number."""
+    """What networks are made from, and the clients' names by number; from then on clients come in their order.
+
+    Flower draws the numbers of nodes, so without this no two runs would add up in the same order.
+    """
     replies = [reply for reply in guard.ask("query.hello", RecordDict(), nodes) if reply.has_content()]
     told = [next(iter(reply.content.metric_records.values())) for reply in replies]
     facts = [{name: int(float(str(value))) for name, value in record.items()} for record in told]
     told_names = [str(reply.content.config_records["facts"]["name"]) for reply in replies]
     names = {fact.pop("client"): name for fact, name in zip(facts, told_names, strict=True)}
+    guard.order = {reply.metadata.src_node_id: client for reply, client in zip(replies, names, strict=True)}
     if any(fact != facts[0] for fact in facts):
         shapes = sorted({tuple(fact.items()) for fact in facts})
         raise RuntimeError(f"clients hold data of different shapes and classes: {shapes}")
@@ -225,7 +230,6 @@ def _judged(
     """Scores of a model of some round by client, and what it takes no model to reach."""
     asked = ConfigRecord({"split": split, "rounds": rounds, "run": run})
     content = RecordDict({"arrays": ArrayRecord(arrays), "config": asked})
-    # Flower draws the numbers of nodes, so that replies come in any order of clients.
-    told = sorted(guard.numbers("evaluate", content, nodes), key=lambda numbers: numbers["client"])
+    told = guard.numbers("evaluate", content, nodes)
     known = [numbers for numbers in told if numbers["score"] != UNKNOWN]
     return {name: {int(numbers["client"]): numbers[name] for numbers in known} for name in ("score", "trivial")}

@@ -1,4 +1,4 @@
-"""FedLGD: clients train on local and global virtual images, which a contrastive term brings together."""
+"""FedLGD: clients train on virtual images of their own, contrasted with global ones that the server matches."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ EVERY = 5
 
 
 class Method(Algorithm):
-    r"""Federated learning on local and global virtual data.
+    r"""Federated learning on local and global virtual data, with soft labels and virtual images of groups.
 
-    .. math:: L = CE(B) + \lambda\, SupCon(f(B), f(G)), \qquad
+    .. math:: L = KD(B; T) + \lambda\, SupCon(f(B), f(G)), \qquad
         G \leftarrow \arg\min_X D\big(\nabla_\theta CE(X; \theta_{old}), (\theta_{old} - \theta_{new}) / \eta\big)
 
-    B are batches of a client's own and of the global virtual images G. In rounds 1, 6, 11, ... clients match their
-    images to the real ones on the global model, train by cross-entropy alone, and after it the server matches G.
+    B are batches of a client's own virtual images, G some of the global ones. In rounds 1, 6, 11, ... clients match
+    their images to the real ones on the global model and train without the contrastive term, and after it the server
+    matches G. What differs from the paper, each since validation asked for it: every virtual image is matched with a
+    group of alike real images and not with all of its class; a teacher T, which the client trains on its real images
+    and keeps at home, labels them; clients do not train on G, which fits gradients and looks like noise.
     """
 
     paper = "Huang et al., TMLR 2024, https://arxiv.org/abs/2303.02278"
