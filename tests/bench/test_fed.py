@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import rich.console
 from fed import client_app
 from fed.part import Part
 from graphdistill.bench import fed as bench
-from tests.fed.samples import part, quick
+from tests.fed.samples import molecular, part, quick
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +70,19 @@ def test_many_clients(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     _, rows = shown(capsys, parts=("clients",))
     assert [row[0] for row in rows] == ["2", "4"]
     assert float(rows[0][1]) > float(rows[0][2]) > 0
+
+
+def test_molecules(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    molecular(monkeypatch, clients=4)
+    small = bench._molecular
+    monkeypatch.setattr(bench, "_molecular", lambda *args: replace(small(*args), rounds=1, per_class=3))
+    _, rows = shown(capsys, parts=("molecules",), molecules=("toy",))
+    assert [row[0] for row in rows] == [
+        "fedavg",
+        "fedavg-virtual",
+        "fedmirage",
+        "fedmirage-fedavg",
+        "untrained network",
+        "number of nodes",
+    ]
+    assert [row[6] != "" for row in rows[:4]] == [False, False, True, True]
