@@ -27,7 +27,7 @@ class FedConfig:
     root: str = ""
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: str = ""
-    """Folder for the report and for the checkpoint of every round (default: none is written)."""
+    """Folder for the report and for the checkpoint of every round; without it nothing is written."""
     method: str = "fedlgd"
     """fedavg, fedprox, scaffold, moon, fedbn or vhl, on all real data or, as in fedavg-subset and fedavg-virtual, on an
     equal-step random part or on virtual data; or fedlgd. On molecules fedmirage trains at the server on what all
@@ -41,18 +41,18 @@ class FedConfig:
     alpha: float = 0.5
     """Of the Dirichlet distribution; the smaller, the more clients differ."""
     side: int = 0
-    """Pixels of a side of all images (default: of the largest set)."""
+    """Pixels of a side of all images; 0 takes that of the largest set."""
     per_class: int = 10
     """Virtual entries of each class, at a client and at the server; molecules may yield fewer.
     A round of all but real data takes twice as many entries."""
-    support: float = 0.1
+    support: float = 0.05
     """Molecules: sets of trees that this share of the graphs of a class have become virtual molecules."""
     min_clients: int = 0
-    """Federated Mirage: trees that fewer clients have are left out (default: 2 from three clients on, else 1)."""
+    """Federated Mirage: trees that fewer clients have are left out; 0 is 2 from three clients on, else 1."""
     support_epsilon: float = 0.0
-    """Federated Mirage: epsilon of the noise on each count that a client tells (default: no noise)."""
+    """Federated Mirage: epsilon of the noise on each count that a client tells; 0 is none."""
     rate: float = 0.0
-    """Step size of SGD at the clients (default: the method's own, 0.03 for molecules)."""
+    """Step size of SGD at the clients; 0 is the method's own, 0.03 for molecules."""
     weights: Weights = "uniform"
     """What a client's model counts for: each the same, or by the size of its real training data."""
     participation: float = 1.0
@@ -60,9 +60,9 @@ class FedConfig:
     statistics: bool = False
     """Clients tell mean and deviation of their classes' images, which the server's virtual images begin with."""
     dp_noise: float = 0.0
-    """Differential privacy: deviation of the noise on the sum of updates over the clipping norm (default: none)."""
+    """Differential privacy: deviation of the noise on the sum of updates over the clipping norm; 0 is none."""
     dp_clip: float = 0.0
-    """Differential privacy: an update is cut to this length (default: not at all)."""
+    """Differential privacy: an update is cut to this length; 0 leaves it."""
     dp_side: Literal["server", "client"] = "server"
     """Who cuts updates."""
     resume: bool = False

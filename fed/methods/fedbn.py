@@ -29,20 +29,35 @@ class Method(Algorithm):
     def fit(self, turn: Turn) -> float:
         """SGD on cross-entropy, then remember the norms and send back those that came."""
         loss = turn.train(*turn.data())
-        state = turn.net.state_dict()
-        for name in norms(turn.net):
-            turn.memory[f"norm.{turn.round}.{name}"] = state[name].clone()
-            turn.beside[name] = turn.received[name]
+        remember(turn)
+        turn.beside |= {name: turn.received[name] for name in norms(turn.net)}
         return loss
 
     def personalise(self, net: nn.Module, memory: Mapping[str, Tensor], rounds: int) -> nn.Module:
-        """With the norms that the client had after ``rounds`` rounds, those of the last in which it took part."""
-        kept = {int(name.split(".")[1]) for name in memory if name.startswith("norm.")}
-        done = [number for number in kept if number <= rounds]
-        if done:
-            own = {name: memory[f"norm.{max(done)}.{name}"] for name in norms(net)}
-            net.load_state_dict({**net.state_dict(), **own})
-        return net
+        """With the client's own norms."""
+        return with_own(net, memory, rounds)
+
+
+def remember(turn: Turn) -> None:
+    """Keep the norms of a trained network as those of the round."""
+    state = turn.net.state_dict()
+    turn.memory |= {f"norm.{turn.round}.{name}": state[name].clone() for name in norms(turn.net)}
+
+
+def with_own(net: nn.Module, memory: Mapping[str, Tensor], rounds: int) -> nn.Module:
+    """A network with the norms that the client had after ``rounds`` rounds, those of the last in which it took part.
+
+    Args:
+        net: a global model, changed in place.
+        memory: what :func:`remember` added to; without norms of that time the network stays as it is.
+        rounds: how many rounds led to the model.
+    """
+    kept = {int(name.split(".")[1]) for name in memory if name.startswith("norm.")}
+    done = [number for number in kept if number <= rounds]
+    if done:
+        own = {name: memory[f"norm.{max(done)}.{name}"] for name in norms(net)}
+        net.load_state_dict({**net.state_dict(), **own})
+    return net
 
 
 def norms(net: nn.Module) -> list[str]:

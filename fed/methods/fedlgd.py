@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
 from fed import virtual
 from fed.config import FedConfig
 from fed.methods._method import Algorithm
+from fed.methods.fedbn import remember, with_own
 from fed.part import Facts, Statistics, network
 from fed.task import ANCHORS, CONTRAST, Terms, pseudo_gradient, teach
 from fed.turn import Turn
@@ -28,7 +32,8 @@ class Method(Algorithm):
     their images to the real ones on the global model and train without the contrastive term, and after it the server
     matches G. What differs from the paper, each since validation asked for it: every virtual image is matched with a
     group of alike real images and not with all of its class; a teacher T, which the client trains on its real images
-    and keeps at home, labels them; clients do not train on G, which fits gradients and looks like noise.
+    and keeps at home, labels them; clients do not train on G, which fits gradients and looks like noise; and a client
+    goes on with norm layers of its own, as in FedBN, while the server has the mean of all.
     """
 
     paper = "Huang et al., TMLR 2024, https://arxiv.org/abs/2303.02278"
@@ -44,12 +49,18 @@ class Method(Algorithm):
                 seed = turn.seed(turn.round)
                 own = virtual.match_means(turn.part.train, own, lambda step: turn.net, virtual.REFRESH, seed)
             turn.memory["virtual.x"] = own[0]
-        logits = predict(teacher, own[0])
+        terms = Terms(logits=predict(teacher, own[0]))
         # Where the server will match gradients next, they are to be of what clients learn of their images alone.
-        if chosen or not turn.shared:
-            return turn.train(own, turn.budget, Terms(logits=logits))
-        shared = turn.shared["x"], turn.shared["y"]
-        return turn.train(own, turn.budget, Terms(logits=logits, contrast=CONTRAST, anchors=shared, drawn=ANCHORS))
+        if turn.shared and not chosen:
+            shared = turn.shared["x"], turn.shared["y"]
+            terms = replace(terms, contrast=CONTRAST, anchors=shared, drawn=ANCHORS)
+        loss = turn.train(own, turn.budget, terms)
+        remember(turn)
+        return loss
+
+    def personalise(self, net: nn.Module, memory: Mapping[str, Tensor], rounds: int) -> nn.Module:
+        """With the client's own norms."""
+        return with_own(net, memory, rounds)
 
     def begin(self, config: FedConfig, facts: Facts, statistics: Statistics | None) -> dict[str, Tensor]:
         """Noise, with the means and deviations that clients told, if they did."""

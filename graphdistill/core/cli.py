@@ -125,7 +125,7 @@ def _options(config_type: type) -> list[tuple[str, Any, Any]]:
         shown = [f"one of {', '.join(choices)}"] if choices else []
         if f.default is MISSING:
             shown.append("required")
-        elif f.default is not None and not isinstance(f.default, bool):
+        elif f.default not in (None, "") and not isinstance(f.default, bool):
             words = f.default if isinstance(f.default, tuple) else (f.default,)
             shown.append(f"default: {' '.join(map(str, words))}")
         hint = f"({'; '.join(shown)})" if shown else ""

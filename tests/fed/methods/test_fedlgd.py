@@ -1,18 +1,23 @@
 import copy
+import json
 
 import pytest
 import torch
 
+from fed import client_app, virtual
 from fed import turn as turn_module
-from fed import virtual
 from fed.config import FedConfig
+from fed.grid import run_in_process
+from fed.memory import Memory
 from fed.methods import fedlgd
 from fed.methods.fedlgd import EVERY, Method
 from fed.part import network
+from fed.server_app import app as server
 from fed.task import pseudo_gradient, train
 from fed.turn import Turn
+from graphdistill.core.cards import read_carded
 from graphdistill.core.fit import predict
-from tests.fed.samples import FACTS, part, quick
+from tests.fed.samples import FACTS, federation, part, quick
 
 CONFIG = FedConfig(method="fedlgd", per_class=2)
 
@@ -61,10 +66,26 @@ def test_the_teacher_is_trained_once_stays_at_home_and_labels_what_was_refreshed
         assert turn.beside == {}
     assert len(taught) == 1
     assert {number for number, _ in saved} == {0}
-    assert saved[-1][1].keys() == memory.keys()
+    assert saved[-1][1].keys() == {name for name in memory if not name.startswith("norm.")}
     teacher = network(FACTS, 0)
     teacher.load_state_dict({n.removeprefix("teacher."): v for n, v in memory.items() if n.startswith("teacher.")})
     for args in given:
         assert torch.equal(args[4].logits, predict(teacher, args[1][0]))
     assert torch.equal(given[0][1][0], given[1][1][0])
     assert not torch.equal(given[1][1][0], given[2][1][0])
+
+
+def test_clients_go_on_with_norms_of_their_own_and_the_server_has_their_mean(monkeypatch):
+    parts = [part(0), part(1)]
+    config = federation(monkeypatch, parts, method="fedlgd", rounds=1)
+    state = run_in_process(server, client_app.app, config.run_config(), 2)
+    kept = [Memory(config, client, own, "").folder for client, own in enumerate(parts)]
+    files = [next(path for path in folder.glob("*-1.safetensors")) for folder in kept]
+    own = [read_carded(path)[0]["norm.1.blocks.0.1.weight"] for path in files]
+    assert not torch.equal(*own)
+    after = json.loads(str(state.config_records["outcome"]["json"]))
+    model = state.array_records["model"].to_torch_state_dict()["blocks.0.1.weight"]
+    wanted = sum(own) / 2 if after["chosen round"] else torch.ones_like(model)
+    torch.testing.assert_close(model, wanted)
+    net = Method().personalise(network(FACTS, 0), {**read_carded(files[0])[0]}, 1)
+    assert torch.equal(net.blocks[0][1].weight, own[0])
