@@ -6,12 +6,14 @@ import time
 
 import pytest
 
+from fed import __main__ as command
 from fed import client_app
 from fed.config import FedConfig
 from fed.grid import run_in_process
 from fed.memory import HOME
 from fed.progress import FILE
 from fed.server_app import app as server
+from graphdistill.core import cli
 from graphdistill.core.cards import read_carded
 from tests.fed.samples import quick
 
@@ -72,9 +74,8 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
     assert files[0] == files[1]
 
 
-def test_there_must_be_something_to_go_on_with(tmp_path):
-    with start(tmp_path / "none", "--resume") as none:
-        _, said = none.communicate(timeout=60)
-    assert none.returncode == 2
-    assert said.startswith("fed: error: --resume: there is no checkpoint.safetensors in ")
+def test_there_must_be_something_to_go_on_with(tmp_path, capsys):
+    words = [*WORDS, "--in-process", "--resume", "--output", str(tmp_path / "none")]
+    assert cli.run(command.main, command.Command, prog="fed", description="", argv=words) == 2
+    assert capsys.readouterr().err.startswith("fed: error: --resume: there is no checkpoint.safetensors in ")
     assert not (tmp_path / "none").exists()
