@@ -45,7 +45,7 @@ class FedConfig:
     per_class: int = 10
     """Virtual entries of each class, at a client and at the server; molecules may yield fewer.
     A round of all but real data takes twice as many entries."""
-    support: float = 0.05
+    support: float = 0.1
     """Molecules: sets of trees that this share of the graphs of a class have become virtual molecules."""
     min_clients: int = 0
     """Federated Mirage: trees that fewer clients have are left out; 0 is 2 from three clients on, else 1."""

@@ -76,13 +76,14 @@ def test_molecules(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     molecular(monkeypatch, clients=4)
     small = bench._molecular
     monkeypatch.setattr(bench, "_molecular", lambda *args: replace(small(*args), rounds=1, per_class=3))
-    _, rows = shown(capsys, parts=("molecules",), molecules=("toy",))
+    _, rows = shown(capsys, parts=("molecules",), molecules=("toy",), supports=(0.1, 0.05))
     assert [row[0] for row in rows] == [
         "fedavg",
         "fedavg-virtual",
-        "fedmirage",
         "fedmirage-fedavg",
+        "fedmirage",
+        "fedmirage",
         "untrained network",
         "number of nodes",
     ]
-    assert [row[6] != "" for row in rows[:4]] == [False, False, True, True]
+    assert [row[7] != "" for row in rows[:5]] == [False, False, True, True, True]
