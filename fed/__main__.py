@@ -91,7 +91,11 @@ def _on_superlink(command: Command, config: FedConfig) -> None:
         if command.debug or (line.startswith(MARK) and not command.quiet):
             sys.stderr.write(line.removeprefix(MARK) + "\n")
 
-    run_on_superlink(config.run_config(), config.clients, tell)
+    record = run_on_superlink(config.run_config(), config.clients, tell)
+    traffic = record.get("network-traffic", {})
+    counted = ", ".join(f"{way} {traffic[f'{way}bound-bytes']:,}" for way in ("in", "out") if traffic)
+    if counted and not command.quiet:
+        sys.stderr.write(f"bytes by Flower's own counters: {counted}\n")
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ def run_on_superlink(
     clients: int,
     tell: Callable[[str], object],
     port: int | None = None,
-) -> None:
+) -> dict[str, Any]:
     """Run the two apps of this package to their end on a SuperLink that is started for it and stopped after it.
 
     Args:
@@ -194,6 +194,9 @@ def run_on_superlink(
         clients: how many to simulate.
         tell: is called with every line of the run's log as it comes.
         port: of the SuperLink (default: a free one).
+
+    Returns:
+        Flower's record of the run, with the bytes that it counted.
 
     Raises:
         ValueError: the port is in use, or Ray, which simulates, is not installed.
@@ -219,7 +222,7 @@ def run_on_superlink(
             link = family.start(["flower-superlink", *words], env=around, stdout=file, stderr=subprocess.STDOUT)
         _await(link, port, log)
         nodes = f"num-supernodes={clients} client-resources-num-cpus=1 init-args-num-cpus={ACTORS}"
-        follow(family, around, ["flwr", "run", str(app), "--stream", "--federation-config", nodes], tell)
+        return follow(family, around, ["flwr", "run", str(app), "--stream", "--federation-config", nodes], tell)
 
 
 def follow(
