@@ -157,7 +157,7 @@ def ablations(bench: Bench, name: str, chosen: dict[str, float]) -> None:
         with contextlib.ExitStack() as stack:
             for owner, what, value in changes:
                 stack.enter_context(mock.patch.object(owner, what, value))
-            rate = chosen.get(method) or best_rate(bench, name, method)[0]
+            rate = chosen[method] if method in chosen else best_rate(bench, name, method)[0]
             outcomes = [run(bench.config(name, method, rate=rate, seed=seed)) for seed in range(bench.seeds)]
         rows.append((title, rate, outcomes))
         console.print(_line(name, *rows[-1]), highlight=False)
@@ -171,7 +171,9 @@ def privacy(bench: Bench, name: str, chosen: dict[str, float]) -> None:
     table.add_column("AUC of the attack (0.5 is chance) by client", justify="right")
     rows: list[tuple[str, float]] = [("fedavg", 0), ("fedavg-virtual", 0), ("fedlgd", 0)]
     for method, noise in [*rows, *((method, noise) for noise in (0.03, 1.0) for method in ("fedavg", "fedlgd"))]:
-        rate = chosen.get(method) or best_rate(bench, name, method)[0]
+        if method not in chosen:
+            chosen[method] = best_rate(bench, name, method)[0]
+        rate = chosen[method]
         config = bench.config(name, method, rate=rate, dp_noise=noise, dp_clip=0.5 if noise else 0.0)
         outcome = run(config)
         attacks = [f"{auc:.3f} ± {error:.3f}" for auc, error in _attacks(config, outcome)]
