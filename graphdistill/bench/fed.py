@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import math
 import os
 import statistics
 import tempfile
@@ -222,7 +221,7 @@ def molecules(bench: Bench, name: str) -> None:
             "" if method == "fedavg" else f"{support:g}",
             f"{rate:g}",
             f"{statistics.fmean(outcome['valid'] for outcome in found):.3f}",
-            f"{statistics.fmean(tests):.3f} ± {_std(tests):.3f}",
+            _mean(tests),
             " ".join(f"{value:.3f}" for value in tests),
             f"{statistics.fmean(outcome['seconds by phase']['all'] for outcome in found):.0f}",
             *[f"{statistics.fmean(mined[key]) / 1e3:.0f}" if mined else "" for key in ("bytes_up", "raw_bytes")],
@@ -280,7 +279,7 @@ def _line(name: str, title: str, rate: float, outcomes: list[Outcome]) -> str:
     clients = " ".join(f"{value:.3f}" for value in by_client)
     return (
         f"{name}, {title}: step {rate:g}, validation {valid:.3f}, "
-        f"test {statistics.fmean(tests):.3f} ± {_std(tests):.3f} (clients {clients}), "
+        f"test {_mean(tests)} (clients {clients}), "
         f"{_seconds(outcomes):.2f} s a round"
     )
 
@@ -296,7 +295,7 @@ def _show(title: str, rows: list[tuple[str, float, list[Outcome]]]) -> None:
             name,
             f"{rate:g}",
             f"{statistics.fmean(outcome['valid'] for outcome in outcomes):.3f}",
-            f"{statistics.fmean(tests):.3f} ± {_std(tests):.3f}",
+            _mean(tests),
             " ".join(f"{value:.3f}" for value in tests),
             f"{_seconds(outcomes):.2f}",
             f"{statistics.fmean(made):.1f}",
@@ -312,5 +311,6 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _std(values: list[float]) -> float:
-    return statistics.stdev(values) if len(values) > 1 else math.nan
+def _mean(values: list[float]) -> str:
+    spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.3f}{spread}"
