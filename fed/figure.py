@@ -57,4 +57,4 @@ def draw_clients(config: FedConfig, outcome: dict[str, Any], path: Path) -> None
 
 
 def _last(outcome: dict[str, Any]) -> tuple[int, dict[int, float]]:
-    return len(outcome["history"]), outcome["final valid"]
+    return max((line["round"] for line in outcome["history"]), default=0), outcome["final valid"]

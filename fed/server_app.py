@@ -144,7 +144,10 @@ def _teller(
         strategy.done(arrays)
         progress = strategy.progress
         now = time.perf_counter()
-        line = progress.history[-1]
+        line: dict[str, Any] = progress.history[-1] if progress.history else {"round": 0}
+        if line["round"] != progress.rounds:
+            LOG.warning("round %d is lost: a client failed, and noise is for all that are drawn", progress.rounds)
+            return
         line["seconds"], last[0] = now - last[0], now
         progress.spent = guard.up, guard.down
         LOG.info(

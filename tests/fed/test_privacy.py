@@ -49,6 +49,23 @@ def test_noise_changes_what_is_learnt(monkeypatch):
     assert not torch.equal(models[0]["head.weight"], models[1]["head.weight"])
 
 
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_round_in_which_a_client_fails_is_lost_and_costs_nothing(lost, monkeypatch):
+    config = federation(monkeypatch, [part(0), part(1)], method="fedavg", dp_noise=1.0, dp_clip=0.5)
+
+    def app(message, context):
+        told = message.content.config_records.get("config", {})
+        if context.node_config["partition-id"] == 1 and told.get("server-round") == lost:
+            raise OSError("gone")
+        return client_app.app(message, context)
+
+    state = run_in_process(server, app, config.run_config(), 2)
+    told = json.loads(state.config_records["outcome"]["json"])
+    assert [line["round"] for line in told["history"]] == [number for number in (1, 2, 3) if number != lost]
+    assert told["privacy"]["releases"] == 2
+    assert told["refused"] == ["node 2 failed: OSError: gone"]
+
+
 def test_what_was_spent_before_counts():
     config = FedConfig(method="fedavg", dp_noise=1.0, dp_clip=1.0, clients=2)
     epsilons = []
