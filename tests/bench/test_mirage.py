@@ -36,7 +36,7 @@ def test_without_parts_it_only_says_what_it_runs_on(capsys):
     assert len(printed.splitlines()) <= 10
 
 
-ERROR = "python -m graphdistill.bench: error: NAME must be one of condense, mirage, scatter, vqgraph, got {!r}\n"
+ERROR = "python -m graphdistill.bench: error: NAME must be one of condense, fed, mirage, scatter, vqgraph, got {!r}\n"
 
 
 def test_an_unknown_name_is_one_line_and_exit_code_two():
