@@ -9,8 +9,7 @@ ARGS ?=
 WORKERS ?= 2
 
 BIN := .venv/bin
-# What is imported is compiled then; compiling all of torch and ray ahead takes most of a minute.
-PIP := $(BIN)/python -m pip install --no-compile -c constraints.txt
+PIP := $(BIN)/python -m pip install -c constraints.txt
 TORCH := $(shell grep -m1 '^torch==' constraints.txt)
 
 export MPLBACKEND ?= Agg
