@@ -13,7 +13,7 @@ from fed import molecules
 from fed.config import FedConfig
 from fed.corruptions import KINDS, corrupt
 from fed.part import Pairs, Part
-from fed.partition import by_shares, dirichlet_shares, iid
+from fed.partition import iid_or_dirichlet
 from graphdistill.core.data import ImageDataset
 from graphdistill.core.randomness import generator
 from graphdistill.datasets import load
@@ -116,8 +116,4 @@ def _divided(config: FedConfig, y: Tensor, classes: int, count: int, what: str) 
         raise ValueError(f"--clients {config.clients}: {count} would share {len(y)} {what}; give fewer clients")
     if not count:
         return []
-    draws = generator(config.seed, "parts", what)
-    if config.partition != "dirichlet":
-        return iid(len(y), count, draws)
-    # Of one purpose whatever the split, so that the shares are the same in all.
-    return by_shares(y, dirichlet_shares(classes, count, config.alpha, generator(config.seed, "shares")), draws)
+    return iid_or_dirichlet(config, y, classes, count, generator(config.seed, "parts", what))

@@ -107,9 +107,12 @@ class Guard(Grid):
 
     def numbers(self, kind: str, content: RecordDict, nodes: list[int]) -> list[dict[str, float]]:
         """Numbers that nodes reply with; of those that fail none."""
-        good = [reply.content for reply in self.ask(kind, content, nodes) if reply.has_content()]
-        records = [next(iter(content.metric_records.values())) for content in good]
-        return [{name: float(str(value)) for name, value in record.items()} for record in records]
+        return [numbers_of(reply.content) for reply in self.ask(kind, content, nodes) if reply.has_content()]
+
+
+def numbers_of(content: RecordDict) -> dict[str, float]:
+    """The numbers of a reply, by name."""
+    return {name: float(str(value)) for name, value in next(iter(content.metric_records.values())).items()}
 
 
 def fault(sent: RecordDict, got: RecordDict, kind: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from fed.config import FedConfig
 from fed.part import UNKNOWN, Entries, Facts, Part
-from fed.partition import by_shares, dirichlet_shares, iid, scaffold, scaffolds_of
+from fed.partition import iid_or_dirichlet, scaffold, scaffolds_of
 from graphdistill.core.data import GraphDataset, Graphs
 from graphdistill.core.evaluate import trivial
 from graphdistill.core.grow import grow
@@ -50,14 +49,6 @@ class Molecules(Part):
     def raw_bytes(self) -> int:
         """What the training graphs take as they are."""
         return int(raw_bytes(self.data.split("train")[0]).sum())
-
-    @property
-    def digest(self) -> str:
-        """Hash of its training data."""
-        made = hashlib.sha256(repr(self.facts).encode())
-        for value in self.tensors(self.train).values():
-            made.update(value.contiguous().numpy().tobytes())
-        return made.hexdigest()
 
     def trivial(self, split: str) -> float:
         """What the number of nodes as a score reaches on a split."""
@@ -151,10 +142,6 @@ def _divide(config: FedConfig, data: GraphDataset, index: Tensor) -> list[Tensor
     draws = generator(config.seed, "parts", data.name)
     if config.partition == "scaffold":
         held = scaffold(scaffolds_of(data, index), config.clients)
-    elif config.partition == "dirichlet":
-        # Of one purpose whatever the split, so that the shares are the same in all.
-        shares = dirichlet_shares(2, config.clients, config.alpha, generator(config.seed, "shares"))
-        held = by_shares(data.y[index], shares, draws)
     else:
-        held = iid(len(index), config.clients, draws)
+        held = iid_or_dirichlet(config, data.y[index], 2, config.clients, draws)
     return [index[rows] for rows in held]

@@ -77,7 +77,7 @@ class Part:
     def digest(self) -> str:
         """Hash of its training data."""
         made = hashlib.sha256(repr(self.facts).encode())
-        for value in self.train:
+        for value in self.tensors(self.train).values():
             made.update(value.contiguous().numpy().tobytes())
         return made.hexdigest()
 

@@ -12,7 +12,9 @@ from rdkit import Chem, rdBase
 from rdkit.Chem.Scaffolds import MurckoScaffold
 from torch import Tensor
 
+from fed.config import FedConfig
 from graphdistill.core.data import GraphDataset
+from graphdistill.core.randomness import generator as seeded
 
 _scaffold: Callable[..., str] = MurckoScaffold.MurckoScaffoldSmiles
 
@@ -113,6 +115,26 @@ def by_shares(label: Tensor, shares: Tensor, generator: torch.Generator) -> list
         owner[near[sizes[owner[near]].argmax()]] = client
         sizes = torch.bincount(owner, minlength=clients)
     return domain(owner)
+
+
+def iid_or_dirichlet(
+    config: FedConfig, label: Tensor, classes: int, clients: int, generator: torch.Generator
+) -> list[Tensor]:
+    """Entries of a split by :func:`by_shares` if the config says Dirichlet, else by :func:`iid`.
+
+    Args:
+        config: the federation; its shares are the same in all splits.
+        label: class of each entry, long ``[n]``.
+        classes: number of classes.
+        clients: how many take part.
+        generator: draws the order.
+
+    Returns:
+        Ascending numbers of each client's entries, long; every entry once.
+    """
+    if config.partition != "dirichlet":
+        return iid(len(label), clients, generator)
+    return by_shares(label, dirichlet_shares(classes, clients, config.alpha, seeded(config.seed, "shares")), generator)
 
 
 def scaffold(scaffolds: Sequence[Hashable], clients: int) -> list[Tensor]:

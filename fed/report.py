@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import statistics
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import rich.box
 import rich.console
-from rich.table import Table
 from rich.text import Text
 
 from fed.config import FedConfig
 from fed.figure import draw_clients, draw_rounds
-from fed.memory import HOME
+from fed.memory import home
 from fed.molecules import unpacked
 from graphdistill.condense.figure import draw
 from graphdistill.condense.learnable import frozen
 from graphdistill.core.cards import read_carded, write_carded
 from graphdistill.core.output import publish
-from graphdistill.core.report import Report, Row, peak_memory, write_report
+from graphdistill.core.report import Report, Row, frame, peak_memory, write_report
 from graphdistill.core.storage import save_set
 from graphdistill.core.synthetic import SyntheticSet
 
@@ -117,9 +114,8 @@ def write(config: FedConfig, outcome: dict[str, Any]) -> None:
         if "x" in outcome["shared"]:
             held = outcome["shared"]
             draw(frozen(held["x"], held["y"], {"method": "global virtual images"}), draft / "global.png")
-        home = Path(os.environ.get(HOME, folder / "clients"))
-        for client in list(outcome["test"])[:SHOWN] if home.parent == folder else []:
-            files = [path for path in home.glob(f"client-{client}-*/*.safetensors")]
+        for client in list(outcome["test"])[:SHOWN] if home().parent == folder else []:
+            files = list(home().glob(f"client-{client}-*/*.safetensors"))
             kept = read_carded(max(files, key=lambda path: path.stat().st_mtime_ns))[0] if files else {}
             if "virtual.x" in kept:
                 title = f"virtual images of client {client}, {outcome['names'][client]}"
@@ -144,14 +140,7 @@ def show(report: Report, folder: Path, console: rich.console.Console) -> None:
     for row in report.rows:
         columns.setdefault(row.name, {})[str(row.network)] = row.mean
     first = next(iter(columns.values()))
-    shown = Table(
-        title=Text(report.title),
-        caption=Text("\n".join([f"test {report.metric}, mean ± deviation over clients", *report.notes])),
-        caption_justify="left",
-        box=rich.box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-    )
+    shown = frame(report, over="clients")
     shown.add_column("client")
     for name in columns:
         shown.add_column(name, justify="right")

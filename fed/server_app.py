@@ -17,7 +17,7 @@ from flwr.serverapp import Grid, ServerApp
 
 from fed import privacy, report
 from fed.config import FedConfig
-from fed.guard import Guard
+from fed.guard import Guard, numbers_of
 from fed.merge import merge, train_here
 from fed.methods import METHODS, method_of
 from fed.part import METRICS, UNKNOWN, Facts, Statistics, kind_of
@@ -190,8 +190,7 @@ def _hello(guard: Guard, nodes: list[int]) -> tuple[Facts, dict[int, str]]:
     Flower draws the numbers of nodes, so without this no two runs would add up in the same order.
     """
     replies = [reply for reply in guard.ask("query.hello", RecordDict(), nodes) if reply.has_content()]
-    told = [next(iter(reply.content.metric_records.values())) for reply in replies]
-    facts = [{name: int(float(str(value))) for name, value in record.items()} for record in told]
+    facts = [{name: int(value) for name, value in numbers_of(reply.content).items()} for reply in replies]
     told_names = [str(reply.content.config_records["facts"]["name"]) for reply in replies]
     names = {fact.pop("client"): name for fact, name in zip(facts, told_names, strict=True)}
     guard.order = {reply.metadata.src_node_id: client for reply, client in zip(replies, names, strict=True)}

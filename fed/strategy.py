@@ -13,6 +13,7 @@ from flwr.serverapp.strategy import FedAvg
 from torch import Tensor, nn
 
 from fed.config import FedConfig
+from fed.guard import numbers_of
 from fed.methods import method_of
 from fed.molecules import RATE
 from fed.part import UNKNOWN, Facts, kind_of, network
@@ -95,8 +96,7 @@ class Federation(FedAvg):
             self.synced |= {reply.metadata.src_node_id for reply in replies if reply.has_content()}
 
     def _note(self, replies: list[RecordDict], weighted_by: str) -> MetricRecord:
-        told = [next(iter(reply.metric_records.values())) for reply in replies]
-        numbers = [{name: float(str(value)) for name, value in record.items()} for record in told]
+        numbers = [numbers_of(reply) for reply in replies]
         valid = {int(n["client"]): n["valid"] for n in numbers if n["valid"] != UNKNOWN}
         loss = sum(n["loss"] for n in numbers) / len(numbers)
         progress = self.progress

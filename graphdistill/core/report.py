@@ -146,7 +146,7 @@ def table(report: Report) -> Table:
     return shown
 
 
-def frame(report: Report, unit: str = "") -> Table:
+def frame(report: Report, unit: str = "", over: str = "") -> Table:
     """An empty table under the report's title, what its numbers are and its notes below.
 
     Example:
@@ -155,7 +155,7 @@ def frame(report: Report, unit: str = "") -> Table:
         'test accuracy in %, mean ± standard deviation over 1 seed'
     """
     what = f"test {report.metric} {unit}".strip()
-    caption = [f"{what}, mean ± standard deviation over {_seeds(report.rows)}", *report.notes]
+    caption = [f"{what}, mean ± standard deviation over {over or _seeds(report.rows)}", *report.notes]
     return Table(
         title=Text(report.title),
         caption=Text("\n".join(caption)),
