@@ -137,20 +137,25 @@ def sort_by_naive(keys: Sequence[int], size: int) -> tuple[list[int], list[int]]
     return order, [sum(key < bound for key in keys) for bound in range(size + 1)]
 
 
-def class_moments_naive(x: Tensor, y: Tensor, num_classes: int) -> tuple[list[int], Tensor, Tensor]:
-    """Count, mean and mean square of every class, row by row."""
+def class_moments_naive(x: Tensor, y: Tensor, num_classes: int) -> tuple[list[int], Tensor, Tensor, Tensor]:
+    """Count, mean, mean square and mean square distance from the mean of every class, row by row."""
     count = [0] * num_classes
     first = [torch.zeros(x.shape[1:], dtype=x.dtype)] * num_classes
     second = list(first)
     for row, label in zip(x, y.tolist(), strict=True):
         count[label], first[label], second[label] = count[label] + 1, first[label] + row, second[label] + row * row
-    means = (torch.stack([v / max(n, 1) for v, n in zip(total, count, strict=True)]) for total in (first, second))
-    return count, *means  # type: ignore[return-value]
+    mean, square = (
+        torch.stack([v / max(n, 1) for v, n in zip(total, count, strict=True)]) for total in (first, second)
+    )
+    apart = [torch.zeros(x.shape[1:], dtype=x.dtype)] * num_classes
+    for row, label in zip(x, y.tolist(), strict=True):
+        apart[label] = apart[label] + (row - mean[label]) ** 2 / count[label]
+    return count, mean, square, torch.stack(apart)
 
 
 def codebook_stats_naive(x: Tensor, code: Tensor, num_codes: int) -> tuple[list[int], Tensor]:
     """Number and sum of the rows of every code, row by row."""
-    count, mean, _ = class_moments_naive(x, code, num_codes)
+    count, mean, *_ = class_moments_naive(x, code, num_codes)
     return count, mean * torch.tensor(count, dtype=x.dtype)[:, None]
 
 

@@ -115,8 +115,8 @@ def pattern_forest(forest: Forest, y: Tensor, patterns: Sequence[Pattern]) -> tu
         pairs = (wanted[forest.tree] & (y[forest.graph] == pattern.label)).nonzero().view(-1)
         hits = torch.bincount(forest.graph[pairs], minlength=len(forest))
         pairs = pairs[hits[forest.graph[pairs]] == len(items)]
-        total = torch.zeros(forest.trees.sizes[-1]).index_add_(0, forest.tree[pairs], forest.count[pairs].float())
-        totals.append(total[items])
+        total = torch.zeros(len(wanted), dtype=torch.long).index_add_(0, forest.tree[pairs], forest.count[pairs].long())
+        totals.append(total[items].float())
         mean_sizes.append(size[hits == len(items)].float().mean())
     return write_patterns(forest.trees, patterns, totals, mean_sizes)
 

@@ -59,28 +59,30 @@ def integers(name: str, value: Tensor, below: int | None = None) -> None:
         raise ValueError(f"{name} must be {limit}, got {bad}")
 
 
-def pointer(ptr: Tensor, length: int, what: str) -> None:
-    """Fail unless ``ptr`` runs from 0 to ``length`` without a step down."""
+def pointer(ptr: Tensor, length: int, what: str) -> int:
+    """Fail unless ``ptr`` runs from 0 to ``length`` without a step down; return its longest step."""
     if ptr.dtype != torch.long or ptr.dim() != 1 or not len(ptr):
         raise ValueError(f"ptr must be long [S + 1], got {ptr.dtype} {list(ptr.shape)}")
     first, last = int(ptr[0]), int(ptr[-1])
     if first != 0:
         raise ValueError(f"ptr must start at 0, got {first}")
     step = ptr.diff()
-    if len(step) and int(step.min()) < 0:
+    low, high = (int(v) for v in step.aminmax()) if len(step) else (0, 0)
+    if low < 0:
         at = int(step.argmin())
         raise ValueError(
             f"ptr must not decrease, got {int(ptr[at])} before {int(ptr[at + 1])}; sort the entries with sort_by"
         )
     if last != length:
         raise ValueError(f"ptr must end at {length}, the length of {what}, got {last}")
+    return high
 
 
-def segments(ptr: Tensor, index: Tensor, num_rows: int) -> None:
-    """Fail unless ``ptr`` bounds segments of ``index``, which numbers rows below ``num_rows``."""
+def segments(ptr: Tensor, index: Tensor, num_rows: int) -> int:
+    """Fail unless ``ptr`` bounds segments of ``index``, which numbers rows below ``num_rows``; return the longest."""
     alike("ptr", ptr, "index", index, dtype=False)
     integers("index", index, num_rows)
-    pointer(ptr, len(index), "index")
+    return pointer(ptr, len(index), "index")
 
 
 def finite(name: str, value: Tensor) -> None:

@@ -12,21 +12,23 @@ Metric = Literal["euclidean", "cosine"]
 
 
 class Moments(NamedTuple):
-    """Count (long ``[C]``), mean and second moment (``[C, F]``) of each class."""
+    """Count (long ``[C]``), mean, second moment and variance (``[C, F]``) of each class."""
 
     count: Tensor  # type: ignore[assignment]  # hides tuple.count, which nobody wants of three tensors
     mean: Tensor
     second: Tensor
+    variance: Tensor
 
 
 def class_moments(x: Tensor, y: Tensor, num_classes: int) -> Moments:
-    r"""Count, mean and second moment of the rows of each class.
+    r"""Count, mean, second moment and variance of the rows of each class.
 
     .. math:: n_c = |\{i : y_i = c\}|, \quad m_c = \frac{1}{n_c} \sum_{y_i = c} x_i, \quad
-        v_c = \frac{1}{n_c} \sum_{y_i = c} x_i^2
+        s_c = \frac{1}{n_c} \sum_{y_i = c} x_i^2, \quad v_c = \frac{1}{n_c} \sum_{y_i = c} (x_i - m_c)^2
 
-    What distribution matching compares and what prototypes are; the variance is ``second - mean ** 2``. A class
-    without rows has zeros. Differentiable in ``x``, twice too.
+    What distribution matching compares and what prototypes are. The variance, never negative, keeps its digits far
+    from zero, where ``second - mean ** 2`` has none left. A class without rows has zeros. Differentiable in ``x``,
+    twice too.
 
     Args:
         x: rows, floating ``[N]`` or ``[N, F]``.
@@ -34,7 +36,7 @@ def class_moments(x: Tensor, y: Tensor, num_classes: int) -> Moments:
         num_classes: number C of classes.
 
     Returns:
-        ``(count, mean, second)``: long ``[C]`` and two of ``[C]`` or ``[C, F]``.
+        ``(count, mean, second, variance)``: long ``[C]`` and three of ``[C]`` or ``[C, F]``.
 
     Raises:
         ValueError: a class is out of range; lengths, dtypes or devices do not fit.
@@ -42,8 +44,8 @@ def class_moments(x: Tensor, y: Tensor, num_classes: int) -> Moments:
     Example:
         >>> import torch
         >>> moments = class_moments(torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([1, 1, 0]), 2)
-        >>> moments.count.tolist(), moments.mean.tolist(), moments.second.tolist()
-        ([1, 2], [[5.0], [2.0]], [[25.0], [5.0]])
+        >>> moments.count.tolist(), moments.mean.tolist(), moments.second.tolist(), moments.variance.tolist()
+        ([1, 2], [[5.0], [2.0]], [[25.0], [5.0]], [[0.0], [1.0]])
     """
     _check.rows("x", x)
     _check.per_row("y", y, "x", x)
@@ -51,8 +53,8 @@ def class_moments(x: Tensor, y: Tensor, num_classes: int) -> Moments:
     _check.alike("y", y, "x", x, dtype=False)
     order, ptr = _ops.sort_by(y, num_classes, "y")
     count = ptr.diff()
-    mean, second = _ops.class_moments(x if x.dim() == 2 else x[:, None], y, order, ptr)
-    return Moments(count, mean, second) if x.dim() == 2 else Moments(count, mean.squeeze(1), second.squeeze(1))
+    parts = _ops.class_moments(x if x.dim() == 2 else x[:, None], y, order, ptr)
+    return Moments(count, *(part if x.dim() == 2 else part.squeeze(1) for part in parts))
 
 
 def nearest_code(

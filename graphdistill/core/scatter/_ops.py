@@ -43,9 +43,8 @@ def kernels(x: Tensor) -> Any:
 def segment_reduce(x: Tensor, ptr: Tensor, reduce: str, trusted: bool = False) -> Tensor:
     """Sum, mean or maximum of the rows of each segment: ``[E, F]`` to ``[S, F]``."""
     _check.alike("ptr", ptr, "x", x, dtype=False)
-    if not trusted:
-        _check.pointer(ptr, len(x), "x")
-    out: Tensor = kernels(x).segment_reduce(x, ptr, reduce)
+    short = not trusted and _check.pointer(ptr, len(x), "x") <= _reference.LIMIT
+    out: Tensor = kernels(x).segment_reduce(x, ptr, reduce, short)
     return out
 
 
@@ -70,17 +69,19 @@ def gather_segment(
     twin_index: Tensor | None = None,
     twin_order: Tensor | None = None,
     trusted: bool = False,
+    short: bool = False,
 ) -> Tensor:
     """Sum or mean of weighted gathered rows over each segment: ``[N, F]`` to ``[S, F]``.
 
     The twin is what :func:`transpose` gives, for the backward pass; without it that pass sorts ``index`` itself.
+    ``short`` tells of trusted segments that none is long, which saves looking for a long one.
     """
     _check.alike("index", index, "x", x, dtype=False)
     if weight is not None:
         _check.alike("weight", weight, "x", x)
     if not trusted:
-        _check.segments(ptr, index, len(x))
-    out: Tensor = kernels(x).gather_segment(x, ptr, index, weight, reduce)
+        short = _check.segments(ptr, index, len(x)) <= _reference.LIMIT
+    out: Tensor = kernels(x).gather_segment(x, ptr, index, weight, reduce, short)
     return out
 
 
@@ -105,9 +106,9 @@ def sort_by(keys: Tensor, size: int, name: str = "keys") -> tuple[Tensor, Tensor
 
 
 @torch.library.custom_op("graphdistill::class_moments", mutates_args=())
-def class_moments(x: Tensor, y: Tensor, order: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and second moment ``[C, F]`` of the rows of each class, sorted by :func:`sort_by`."""
-    out: tuple[Tensor, Tensor] = kernels(x).class_moments(x, order, ptr)
+def class_moments(x: Tensor, y: Tensor, order: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, second moment and variance ``[C, F]`` of the rows of each class, sorted by :func:`sort_by`."""
+    out: tuple[Tensor, Tensor, Tensor] = kernels(x).class_moments(x, y, order, ptr)
     return out
 
 
@@ -176,6 +177,7 @@ def _(
     twin_index: _Maybe = None,
     twin_order: _Maybe = None,
     trusted: bool = False,
+    short: bool = False,
 ) -> Tensor:
     return x.new_empty(ptr.shape[0] - 1, x.shape[1])
 
@@ -196,9 +198,9 @@ def _(keys: Tensor, size: int, name: str = "keys") -> tuple[Tensor, Tensor]:
 
 
 @class_moments.register_fake
-def _(x: Tensor, y: Tensor, order: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
+def _(x: Tensor, y: Tensor, order: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     shape = ptr.shape[0] - 1, x.shape[1]
-    return x.new_empty(shape), x.new_empty(shape)
+    return x.new_empty(shape), x.new_empty(shape), x.new_empty(shape)
 
 
 @nearest_code.register_fake
@@ -246,7 +248,7 @@ segment_repeat.register_autograd(_differentiate_repeat, setup_context=_keep_repe
 
 
 def _keep_gather(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, ptr, index, weight, ctx.reduce, *twin, _ = inputs
+    x, ptr, index, weight, ctx.reduce, *twin, _, _ = inputs
     ctx.num_rows = x.shape[0]
     ctx.save_for_backward(x if weight is not None and weight.requires_grad else None, ptr, index, weight, *twin)
 
@@ -261,7 +263,7 @@ def _differentiate_gather(ctx: Any, gradient: Tensor) -> tuple[_Maybe, ...]:
         to_x = _gather_back(gradient, ptr, index, weight, ctx.num_rows, twin)
     if ctx.needs_input_grad[3]:
         to_weight = gather_dot(gradient, x, ptr, index)
-    return to_x, None, None, to_weight, None, None, None, None, None
+    return to_x, None, None, to_weight, *[None] * 6
 
 
 def _gather_back(
@@ -290,17 +292,21 @@ def _differentiate_dot(ctx: Any, gradient: Tensor) -> tuple[_Maybe, ...]:
 gather_dot.register_autograd(_differentiate_dot, setup_context=_keep_dot)
 
 
-def _keep_moments(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+def _keep_moments(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
     x, y, _, ptr = inputs
-    ctx.save_for_backward(x, y, ptr)
+    ctx.save_for_backward(x, y, ptr, output[0])
 
 
-def _differentiate_moments(ctx: Any, to_mean: Tensor, to_second: Tensor) -> tuple[_Maybe, ...]:
-    x, y, ptr = ctx.saved_tensors
+def _differentiate_moments(ctx: Any, *to_each: Tensor) -> tuple[_Maybe, ...]:
+    x, y, ptr, mean = ctx.saved_tensors
     each = torch.arange(y.shape[0] + 1, device=y.device)
-    shares = (g / _reference.counts(ptr) for g in (to_mean, to_second))
-    mean, second = (gather_segment(share, each, y, None, "sum", trusted=True) for share in shares)
-    return mean + 2 * x * second, None, None, None
+
+    def spread(rows: Tensor) -> Tensor:
+        out: Tensor = gather_segment(rows, each, y, None, "sum", trusted=True, short=True)
+        return out
+
+    to_mean, to_second, to_variance = (spread(g / _reference.counts(ptr)) for g in to_each)
+    return to_mean + 2 * x * to_second + 2 * (x - spread(mean)) * to_variance, None, None, None
 
 
 class_moments.register_autograd(_differentiate_moments, setup_context=_keep_moments)

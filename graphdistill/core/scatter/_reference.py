@@ -17,6 +17,13 @@ from graphdistill.core.words import mix, word
 
 LABEL = word(7)
 
+LIMIT = 256
+"""Entries of the longest segment that is summed in one run."""
+PIECE = 64
+"""Entries of the pieces of longer ones, added in float64: runs in float32 lose digits with every entry."""
+BLOCK = 1 << 17
+"""Numbers that the moments take to float64 at a time, so that they stay in the cache."""
+
 
 def owners(ptr: Tensor, length: int) -> Tensor:
     """Segment of each of ``length`` entries, long ``[E]``."""
@@ -28,10 +35,27 @@ def counts(ptr: Tensor) -> Tensor:
     return ptr.diff().clamp(min=1)[:, None]
 
 
-def segment_reduce(x: Tensor, ptr: Tensor, reduce: str) -> Tensor:
+def is_short(ptr: Tensor, limit: int = LIMIT) -> bool:
+    """Whether no segment has more than ``limit`` entries."""
+    return len(ptr) < 2 or int(ptr.diff().max()) <= limit
+
+
+def pieces(ptr: Tensor, limit: int = LIMIT, size: int = PIECE) -> tuple[Tensor, Tensor]:
+    """Bounds of the pieces of ``size`` entries of segments of more than ``limit``, and the pieces of each segment.
+
+    Where a segment is cut depends on its length alone, never on the number of threads.
+    """
+    length = ptr.diff()
+    twin = _pointer(torch.where(length > limit, (length + size - 1) // size, 1))
+    owner = owners(twin, int(twin[-1]))
+    start = ptr[owner] + (torch.arange(len(owner), device=ptr.device) - twin[owner]) * size
+    return torch.cat([start, ptr[-1:]]), twin
+
+
+def segment_reduce(x: Tensor, ptr: Tensor, reduce: str, short: bool = False) -> Tensor:
     """Sum, mean or maximum of the rows of each segment."""
     if reduce != "max":
-        return gather_segment(x, ptr, torch.arange(len(x), device=x.device), None, reduce)
+        return gather_segment(x, ptr, torch.arange(len(x), device=x.device), None, reduce, short)
     # Expanded, this index takes torch's own path for sorted rows, which nothing else in torch comes near.
     index = owners(ptr, len(x))[:, None].expand_as(x)
     out = x.new_empty(len(ptr) - 1, x.shape[1]).scatter_reduce_(0, index, x, "amax", include_self=False)
@@ -43,8 +67,10 @@ def segment_repeat(x: Tensor, ptr: Tensor, length: int) -> Tensor:
     return x.index_select(0, owners(ptr, length))
 
 
-def gather_segment(x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None, reduce: str) -> Tensor:
-    """Sum or mean of weighted gathered rows over each segment."""
+def gather_segment(
+    x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None, reduce: str, short: bool = False
+) -> Tensor:
+    """Sum or mean of weighted gathered rows over each segment; ``short`` saves looking for a long one."""
     if x.dtype == torch.float64:
         # Bags of doubles have no fast kernel, sparse products have.
         values = x.new_ones(len(index)) if weight is None else weight
@@ -55,8 +81,31 @@ def gather_segment(x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None,
     if reduce == "mean":
         # Divided before it is rounded, so that long segments of halves do not overflow.
         weight = None if weight is None else weight.float()
-        return gather_segment(x.float(), ptr, index, weight, "sum").div_(counts(ptr)).to(x.dtype)
+        return gather_segment(x.float(), ptr, index, weight, "sum", short).div_(counts(ptr)).to(x.dtype)
+    if short or is_short(ptr):
+        return _bags(x, ptr, index, weight)
+    length = ptr.diff()
+    rows = (length > LIMIT).nonzero().view(-1)
+    first, length = ptr[rows], length[rows]
+    many = int(length.sum())
+    if 8 * len(ptr) < many:
+        # Few segments: summing pieces of them all costs less than summing the long ones twice.
+        return _long(x, ptr, index, weight)
+    bounds = _pointer(length)
+    entry = torch.repeat_interleave(first - bounds[:-1], length) + torch.arange(many, device=x.device)
+    out = _bags(x, ptr, index, weight)
+    out[rows] = _long(x, bounds, index[entry], None if weight is None else weight[entry])
+    return out
+
+
+def _bags(x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None) -> Tensor:
     return F.embedding_bag(index, x, ptr, mode="sum", per_sample_weights=weight, include_last_offset=True)
+
+
+def _long(x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None) -> Tensor:
+    bounds, twin = pieces(ptr)
+    parts = _bags(x.float(), bounds, index, None if weight is None else weight.float()).double()
+    return segment_reduce(parts, twin, "sum").to(x.dtype)
 
 
 def gather_dot(rows: Tensor, x: Tensor, ptr: Tensor, index: Tensor) -> Tensor:
@@ -89,11 +138,35 @@ def sort_by(keys: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return keys.sort(stable=True).indices, torch.cat([total.new_zeros(1), total])
 
 
-def class_moments(x: Tensor, order: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and second moment of the rows of each class."""
-    wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    mean, second = (gather_segment(v, ptr, order, None, "mean").to(x.dtype) for v in (wide, wide.square()))
-    return mean, second
+def class_moments(x: Tensor, y: Tensor, order: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, second moment and variance of the rows of each class, the last two by way of float64."""
+    mean = gather_segment(x.to(torch.promote_types(x.dtype, torch.float32)), ptr, order, None, "mean").to(x.dtype)
+    origin = origins(x, order, ptr)
+    one, two = torch.zeros_like(origin), torch.zeros_like(origin)
+    owner, size = y.index_select(0, order), max(1, BLOCK // max(1, x.shape[1]))
+    for first in range(0, len(order), size):
+        rows, own = order[first : first + size], owner[first : first + size]
+        low, high = int(own[0]), int(own[-1]) + 1
+        apart = x.index_select(0, rows).double().sub_(origin.index_select(0, own))
+        part = (ptr[low : high + 1] - first).clamp_(0, len(rows))
+        one[low:high] += segment_reduce(apart, part, "sum")
+        two[low:high] += segment_reduce(apart.square_(), part, "sum")
+    return mean, *around_zero(one, two, origin, ptr, x.dtype)
+
+
+def origins(x: Tensor, order: Tensor, ptr: Tensor) -> Tensor:
+    """A row of each class in float64, zeros if it has none: seen from there, the others keep all their digits."""
+    some = ptr.diff() > 0
+    out = x.new_zeros(len(some), x.shape[1], dtype=torch.double)
+    out[some] = x.index_select(0, order[ptr[:-1][some]]).double()
+    return out
+
+
+def around_zero(one: Tensor, two: Tensor, origin: Tensor, ptr: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Second moment and variance of each class, from sums of its rows and their squares as seen from the origin."""
+    one, two = one / counts(ptr), two / counts(ptr)
+    second = two + 2 * origin * one + origin.square()
+    return second.to(dtype), (two - one.square()).clamp(min=0).to(dtype)
 
 
 def nearest(x: Tensor, codebook: Tensor, offset: Tensor) -> Tensor:
@@ -110,6 +183,10 @@ def tree_hash_step(label: Tensor, child: Tensor, ptr: Tensor, index: Tensor, fac
     # Differences of running sums are exact: arithmetic modulo 2^64 forgets nothing.
     out = total.cumsum_(0).index_select(0, ptr).diff(dim=0)
     return mix(out.add_(label, alpha=LABEL))
+
+
+def _pointer(lengths: Tensor) -> Tensor:
+    return F.pad(lengths.cumsum(0), (1, 0))
 
 
 def csr(ptr: Tensor, index: Tensor, weight: Tensor, shape: tuple[int, int]) -> Tensor:

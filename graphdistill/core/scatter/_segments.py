@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.scatter import _check, _ops
+from graphdistill.core.scatter._reference import LIMIT
 
 Reduce = Literal["sum", "mean"]
 
@@ -45,7 +46,8 @@ def segment_sum(x: Tensor, ptr: Tensor) -> Tensor:
 
     .. math:: \mathrm{out}_s = \sum_{e = \mathrm{ptr}_s}^{\mathrm{ptr}_{s+1} - 1} x_e
 
-    Sums run in a fixed order, halves are summed in float32, and an empty segment gives 0. Differentiable, twice too.
+    Sums run in a fixed order, halves are summed in float32, and an empty segment gives 0. Long segments of float32 keep
+    their digits: more than 256 entries are summed in pieces, which are added in float64. Differentiable, twice too.
 
     Args:
         x: entries sorted by segment, floating ``[E]`` or ``[E, F]``.
@@ -182,7 +184,7 @@ class Segments:
     """
 
     def __init__(self, ptr: Tensor, index: Tensor, num_rows: int, weight: Tensor | None = None):
-        _check.segments(ptr, index, num_rows)
+        self._short = _check.segments(ptr, index, num_rows) <= LIMIT
         _check.weights(weight, index)
         self.ptr, self.index, self.num_rows, self.weight = ptr, index, num_rows, weight
         self._twin: tuple[Tensor, Tensor, Tensor] | None = None
@@ -252,7 +254,9 @@ class Segments:
             raise ValueError(f"x must have the {self.num_rows} rows that these segments gather from, got {len(x)}")
         if weight is None and self.weight is not None:
             weight = self.weight.to(x.dtype)
-        out: Tensor = _ops.gather_segment(_columns(x), self.ptr, self.index, weight, reduce, *self.twin, True)
+        out: Tensor = _ops.gather_segment(
+            _columns(x), self.ptr, self.index, weight, reduce, *self.twin, True, self._short
+        )
         return out if x.dim() == 2 else out.squeeze(1)
 
 

@@ -15,11 +15,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from graphdistill.core.scatter._reference import LABEL, owners
+from graphdistill.core.scatter._reference import LABEL, LIMIT, around_zero, counts, is_short, origins, owners, pieces
 from graphdistill.core.words import FACTORS, signed
-
-LIMIT = 256
-"""Entries that one program reduces."""
 
 _TL = {torch.float64: tl.float64}
 
@@ -183,17 +180,13 @@ def hash_kernel(
     tl.store(out + tree * 2 + lane, total, here)
 
 
-def _chunks(ptr: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+def _chunks(ptr: Tensor, short: bool = False) -> tuple[Tensor, Tensor, Tensor | None]:
     """First and last entry of each piece to reduce, and the pieces of each segment if any is long."""
     ptr = ptr.contiguous()
-    length = ptr.diff()
-    if not len(length) or int(length.max()) <= LIMIT:
+    if short or is_short(ptr, LIMIT):
         return ptr[:-1], ptr[1:], None
-    pieces = (length + LIMIT - 1) // LIMIT
-    twin = torch.cat([ptr.new_zeros(1), pieces.cumsum(0)])
-    owner = owners(twin, int(twin[-1]))
-    start = ptr[owner] + (torch.arange(len(owner), device=ptr.device) - twin[owner]) * LIMIT
-    return start, torch.minimum(start + LIMIT, ptr[owner + 1]), twin
+    bounds, twin = pieces(ptr, LIMIT, LIMIT)
+    return bounds[:-1], bounds[1:], twin
 
 
 def _reduce(
@@ -205,11 +198,12 @@ def _reduce(
     out_dtype: torch.dtype,
     *,
     squares: bool = False,
+    short: bool = False,
 ) -> tuple[Tensor, Tensor]:
     x = x.contiguous()
     features = x.shape[1]
     wide = torch.promote_types(x.dtype, torch.float32)
-    start, stop, twin = _chunks(ptr)
+    start, stop, twin = _chunks(ptr, short)
     last = twin is None
     out = x.new_empty(len(start), features, dtype=out_dtype if last else wide)
     second = torch.empty_like(out) if squares else out
@@ -236,7 +230,7 @@ def _reduce(
         )
     if twin is None:
         return out, second
-    count = ptr.diff().clamp(min=1)[:, None]
+    count = counts(ptr)
     tops = []
     for part in (out, second) if squares else (out,):
         top = _reduce(part, twin, None, None, "max" if reduce == "max" else "sum", wide)[0]
@@ -256,21 +250,27 @@ def _there(launch: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_there
-def segment_reduce(x: Tensor, ptr: Tensor, reduce: str) -> Tensor:
+def segment_reduce(x: Tensor, ptr: Tensor, reduce: str, short: bool = False) -> Tensor:
     """Sum, mean or maximum of the rows of each segment."""
-    return _reduce(x, ptr, None, None, reduce, x.dtype)[0]
+    return _reduce(x, ptr, None, None, reduce, x.dtype, short=short)[0]
 
 
 @_there
-def gather_segment(x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None, reduce: str) -> Tensor:
+def gather_segment(
+    x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None, reduce: str, short: bool = False
+) -> Tensor:
     """Sum or mean of weighted gathered rows over each segment."""
-    return _reduce(x, ptr, index, weight, reduce, x.dtype)[0]
+    return _reduce(x, ptr, index, weight, reduce, x.dtype, short=short)[0]
 
 
 @_there
-def class_moments(x: Tensor, order: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and second moment of the rows of each class, in one pass."""
-    return _reduce(x, ptr, order, None, "mean", x.dtype, squares=True)
+def class_moments(x: Tensor, y: Tensor, order: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, second moment and variance of the rows of each class, the last two by way of float64."""
+    mean = _reduce(x, ptr, order, None, "mean", x.dtype)[0]
+    origin = origins(x, order, ptr)
+    apart = x.double() - origin.index_select(0, y)
+    one, two = _reduce(apart, ptr, order, None, "sum", torch.double, squares=True)
+    return mean, *around_zero(one, two, origin, ptr, x.dtype)
 
 
 @_there

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -30,12 +31,12 @@ def test_moments_and_stats_are_those_of_a_loop(
     width: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> None:
     x, y = rows(count, width).to(dtype), classes(count, 3)
-    number, mean, second = class_moments_naive(x.double(), y, 5)  # two classes have no rows
+    number, *wanted = class_moments_naive(x.double(), y, 5)  # two classes have no rows
     got = class_moments(x.to(device), y.to(device), 5)
     assert got.count.tolist() == number
     assert got.count.dtype == torch.long
-    close(got.mean, mean.to(dtype))
-    close(got.second, second.to(dtype))
+    for moment, naive in zip(got[1:], wanted, strict=True):
+        close(moment, naive.to(dtype))
     stats, total = codebook_stats(x.to(device), y.to(device), 5)
     assert stats.tolist() == number
     assert stats.dtype == torch.long
@@ -54,13 +55,44 @@ def test_moments_of_many_halves_do_not_overflow(device: torch.device) -> None:
     assert (moments.mean.tolist(), moments.second.tolist()) == ([[100, 100]], [[10000, 10000]])
 
 
-@pytest.mark.parametrize("output", ["mean", "second", "both", "stats"])
+@pytest.mark.parametrize("far", [0, 1e4, 1e6, -3e7])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("count", [40, 9000])
+def test_the_variance_keeps_its_digits_far_from_zero(
+    count: int, dtype: torch.dtype, far: float, device: torch.device
+) -> None:
+    x, y = (rows(count, 3) * torch.tensor([1.0, 100.0, 0.0]) + far).to(dtype), classes(count, 3)
+    x[0, 1] += 1e5  # whatever row comes first
+    got = class_moments(x.to(device), y.to(device), 4)
+    for c in range(3):
+        mine = x[y == c].double().numpy()
+        np.testing.assert_allclose(got.variance[c].cpu(), mine.var(axis=0), rtol=1e-5, atol=0)
+        np.testing.assert_allclose(got.mean[c].cpu(), mine.mean(axis=0), rtol=2e-6, atol=1e-3)
+    assert not got.variance[3].any()
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-(2.0**60), 2.0**60, width=32), min_size=1, max_size=20), st.integers(1, 20))
+def test_the_variance_is_never_negative_and_that_of_equal_rows_is_zero(values: list[float], times: int) -> None:
+    x, y = torch.tensor(values * times), torch.zeros(len(values) * times, dtype=torch.long)
+    assert class_moments(x, y, 1).variance >= 0
+    assert class_moments(x[:1].expand(300), torch.zeros(300, dtype=torch.long), 1).variance == 0
+
+
+def test_long_classes_and_codes_keep_their_digits(device: torch.device) -> None:
+    x, y = torch.full((1_000_000, 1), 0.1, device=device), torch.zeros(1_000_000, dtype=torch.long, device=device)
+    assert class_moments(x, y, 1).mean.item() == pytest.approx(0.1, rel=1e-6)
+    assert codebook_stats(x, y, 1)[1].item() == pytest.approx(1e5, rel=1e-6)
+
+
+@pytest.mark.parametrize("output", ["mean", "second", "variance", "all", "stats"])
 def test_first_and_second_derivatives(output: str, device: torch.device) -> None:
     y = torch.tensor([0, 2, 2, 0, 4], device=device)
     functions: dict[str, Callable[[Tensor], object]] = {
         "mean": lambda x: class_moments(x, y, 5).mean,
         "second": lambda x: class_moments(x, y, 5).second,
-        "both": lambda x: class_moments(x, y, 5)[1:],
+        "variance": lambda x: class_moments(x, y, 5).variance,
+        "all": lambda x: class_moments(x, y, 5)[1:],
         "stats": lambda x: codebook_stats(x, y, 5)[1],
     }
     (x,) = leaves(rows(5, 2).to(device))
@@ -156,7 +188,7 @@ def test_the_same_bits_twice_and_on_any_number_of_threads(dtype: torch.dtype, de
     def results() -> list[Tensor]:
         (x,) = leaves(values)
         moments, (count, total) = class_moments(x, y, 8), codebook_stats(x, y, 8)
-        (moments.mean.sum() + (moments.second**2).sum() + (total**3).sum()).backward()
+        (moments.mean.sum() + (moments.second**2 + moments.variance**2).sum() + (total**3).sum()).backward()
         return [
             *moments,
             count,

@@ -149,6 +149,51 @@ def test_maxima_may_be_negative_or_infinite(device: torch.device) -> None:
     assert segment_max(x, torch.tensor([0, 2, 3, 4, 4], device=device)).tolist() == [-2.0, -torch.inf, torch.inf, 0.0]
 
 
+@pytest.mark.parametrize("lengths", [[0, 3000, 2, 257, 256], [1] * 500 + [3000, 7]], ids=["few", "among many"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_long_segments_are_those_of_a_loop_and_short_ones_beside_them_unchanged(
+    lengths: list[int], dtype: torch.dtype, device: torch.device
+) -> None:
+    sample = draw(lengths, 3, dtype)
+    x, ptr, index, weight = (v.to(device) for v in sample)
+    short = (ptr.diff() <= 256).nonzero().view(-1)
+    for reduce in ("sum", "mean"):
+        for w, naive in ((None, None), (weight, sample.weight.double())):
+            got = gather_segment(x, ptr, index, w, reduce)
+            want = gather_segment_naive(sample.x.double(), sample.ptr, sample.index, naive, reduce)
+            close(got, want.to(dtype), 2)
+            for s in short[: 0 if dtype in HALVES else 3].tolist():
+                first, last = int(ptr[s]), int(ptr[s + 1])
+                alone = torch.tensor([0, last - first], device=device)
+                part = gather_segment(x, alone, index[first:last], None if w is None else w[first:last], reduce)
+                assert torch.equal(got[s], part[0])
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.floats(2.0**-10, 2.0**10, width=32), st.integers(262, 200_000))
+def test_means_of_equal_numbers_are_that_number(value: float, count: int) -> None:
+    x, ptr = torch.full((count,), value), torch.tensor([0, 5, count])
+    assert segment_mean(x, ptr).tolist() == pytest.approx([x[0].item()] * 2, rel=1e-6)
+    held = Segments(ptr, torch.zeros(count, dtype=torch.long), 1, x)
+    assert held.mean(torch.ones(1)).tolist() == pytest.approx([x[0].item()] * 2, rel=1e-6)
+
+
+def test_long_sums_and_gradients_keep_their_digits(device: torch.device) -> None:
+    many = 20_000_000
+    ptr = torch.tensor([0, many], device=device)
+    assert segment_sum(torch.ones(many, device=device), ptr).item() == many
+    assert segment_mean(torch.full((many // 2,), 0.1, device=device), ptr // 2).item() == pytest.approx(0.1, rel=1e-6)
+    index = torch.zeros(many // 20, dtype=torch.long, device=device)
+    x = torch.ones(1, device=device, requires_grad=True)
+    gather_segment(
+        x, torch.arange(many // 20 + 1, device=device), index, torch.full_like(index, 0.1, dtype=torch.float)
+    ).sum().backward()
+    assert x.grad.item() == pytest.approx(many // 20 * 0.1, rel=1e-6)
+    repeated = torch.ones(1, device=device, requires_grad=True)
+    (segment_repeat(repeated, ptr // 20, many // 20) * 0.1).sum().backward()
+    assert repeated.grad.item() == pytest.approx(many // 20 * 0.1, rel=1e-6)
+
+
 @pytest.mark.parametrize("dtype", HALVES)
 def test_halves_are_summed_in_float32(dtype: torch.dtype, device: torch.device) -> None:
     x, ptr, index, weight = draw([3000, 40], 5, dtype, device)

@@ -83,6 +83,22 @@ def test_values_of_long_segments_are_those_of_the_specification(
     agree(kernels, [2, length, 0], 2, dtype)
 
 
+def test_long_sums_keep_their_digits(kernels: ModuleType) -> None:
+    x, ptr = torch.full((20_000, 1), 0.7), torch.tensor([0, 3, 20_000])
+    for reduce, want in (("sum", [2.1, 0.7 * 19_997]), ("mean", [0.7, 0.7])):
+        assert kernels.segment_reduce(x, ptr, reduce).view(-1).tolist() == pytest.approx(want, rel=1e-6)
+    half, _ = kernels.segment_reduce(x.half() + 1, ptr, "mean").view(-1).tolist()
+    assert half == pytest.approx(1.7, rel=1e-3)
+
+
+@pytest.mark.parametrize("far", [0, 1e4, 1e6])
+def test_variances_keep_their_digits_far_from_zero(far: float, kernels: ModuleType) -> None:
+    x, y = draw([], 2, torch.float32, rows=200).x + far, torch.arange(200) % 3
+    got = scatter.class_moments(x, y, 3).variance
+    want = torch.stack([x[y == c].double().var(dim=0, correction=0) for c in range(3)])
+    torch.testing.assert_close(got.double(), want, rtol=1e-5, atol=0)
+
+
 def test_strides_do_not_matter(kernels: ModuleType) -> None:
     sample = draw([3, 0, 2, 70], 5)
     x, ptr, index, weight = (torch.stack([v, v + 1], -1)[..., 0] for v in sample)
@@ -111,7 +127,11 @@ def test_means_of_long_segments_of_halves_do_not_overflow(kernels: ModuleType) -
     index, ten = torch.arange(700), torch.full((700,), 10, dtype=torch.float16)
     assert kernels.segment_reduce(x, ptr, "mean").tolist() == [[100, 100]]
     assert kernels.gather_segment(x, ptr, index, ten, "mean").tolist() == [[1000, 1000]]
-    assert [part.tolist() for part in scatter.class_moments(x, index * 0, 1)[1:]] == [[[100, 100]], [[10000, 10000]]]
+    assert [part.tolist() for part in scatter.class_moments(x, index * 0, 1)[1:]] == [
+        [[100, 100]],
+        [[10000, 10000]],
+        [[0, 0]],
+    ]
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
