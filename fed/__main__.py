@@ -19,7 +19,6 @@ from pathlib import Path
 import rich.console
 
 from fed.config import FedConfig
-from fed.superlink import MARK, run_on_superlink
 from graphdistill.core import cli
 from graphdistill.core.output import check_writable
 
@@ -87,6 +86,8 @@ def _in_process(command: Command, config: FedConfig) -> None:
 
 
 def _on_superlink(command: Command, config: FedConfig) -> None:
+    from fed.superlink import MARK, run_on_superlink
+
     def tell(line: str) -> None:
         if command.debug or (line.startswith(MARK) and not command.quiet):
             sys.stderr.write(line.removeprefix(MARK) + "\n")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from fed import __main__ as fed
-from graphdistill.condense import __main__ as condense
+from graphdistill.condense import config as condense
 from graphdistill.core import cli
-from graphdistill.mirage import __main__ as mirage
-from graphdistill.vqgraph import __main__ as vqgraph
+from graphdistill.mirage import config as mirage
+from graphdistill.vqgraph import config as vqgraph
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from graphdistill.core import methods
 
 if TYPE_CHECKING:
     from fed.methods._method import Algorithm
 
-ON_ANYTHING = ("fedavg", "fedprox", "scaffold", "moon", "fedbn", "vhl")
+_FOLDER = Path(__file__).parent
+
+
+def _variants(name: str) -> tuple[str, ...]:
+    """What a method declares as its variants, without importing it."""
+    declared = methods.constants(_FOLDER / "_method.py", "Algorithm")
+    declared |= methods.constants(_FOLDER / f"{name}.py", "Method")
+    variants: tuple[str, ...] = declared["variants"]
+    return variants
+
+
+_VARIANTS = {name: _variants(name) for name in methods.names(_FOLDER)}
+ON_ANYTHING = tuple(name for name, variants in _VARIANTS.items() if "virtual" in variants)
 """Those that train on what they are given."""
-METHODS = (
-    *(name + data for name in ON_ANYTHING for data in ("", "-subset", "-virtual")),
-    "fedlgd",
-    "fedmirage",
-    "fedmirage-fedavg",
-)
+METHODS = tuple("-".join((name, *more)) for name in _VARIANTS for more in ((), *((v,) for v in _VARIANTS[name])))
 """All that ``--method`` takes."""
 
 

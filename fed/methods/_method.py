@@ -20,12 +20,14 @@ class Algorithm(ABC):
         paper: authors, venue, year, address.
         rate: step size of SGD where the user names none, by validation on digit domains.
         kinds: what it works on.
+        variants: what ``--method`` takes after the method's name and a hyphen: other data to train on, or who trains.
         merges: whether federated Mirage comes first, and what it finds is shared.
     """
 
     paper: ClassVar[str]
     rate: ClassVar[float] = 0.1
     kinds: ClassVar[tuple[str, ...]] = ("images", "molecules")
+    variants: ClassVar[tuple[str, ...]] = ("subset", "virtual")
     merges: ClassVar[bool] = False
 
     @abstractmethod

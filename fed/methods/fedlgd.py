@@ -38,6 +38,7 @@ class Method(Algorithm):
 
     paper = "Huang et al., TMLR 2024, https://arxiv.org/abs/2303.02278"
     kinds = ("images",)
+    variants = ()
     rate = 0.4
 
     def fit(self, turn: Turn) -> float:

@@ -15,6 +15,7 @@ class Method(Algorithm):
 
     paper = "Gupta et al., ICLR 2024, https://arxiv.org/abs/2310.09486"
     kinds = ("molecules",)
+    variants = ("fedavg",)
     merges = True
 
     def fit(self, turn: Turn) -> float:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from pathlib import Path
+from typing import Any
 
-from graphdistill.bench import condense, fed, mirage, scatter, vqgraph
-from graphdistill.core import cli
+from graphdistill.bench import options
+from graphdistill.core import cli, methods
 
-BENCHES = {"condense": condense, "fed": fed, "mirage": mirage, "scatter": scatter, "vqgraph": vqgraph}
+BENCHES = {
+    "condense": options.CondenseBench,
+    "fed": options.FedBench,
+    "mirage": options.MirageBench,
+    "scatter": options.ScatterBench,
+    "vqgraph": options.VQGraphBench,
+}
+
+
+def main(bench: Any) -> None:
+    """Import the bench of these options, which takes seconds, and run it."""
+    (name,) = (name for name, options in BENCHES.items() if isinstance(bench, options))
+    importlib.import_module(f"graphdistill.bench.{name}").main(bench)
+
 
 if __name__ == "__main__":
     name = sys.argv[1] if len(sys.argv) > 1 else ""
@@ -16,13 +32,12 @@ if __name__ == "__main__":
             f"python -m graphdistill.bench: error: NAME must be one of {', '.join(BENCHES)}, got {name!r}\n"
         )
         sys.exit(2)
-    bench = BENCHES[name]
     sys.exit(
         cli.run(
-            bench.main,
-            bench.Bench,
+            main,
+            BENCHES[name],
             prog=f"python -m graphdistill.bench {name}",
-            description=(bench.__doc__ or "").partition("\n")[0],
+            description=methods.summary(Path(__file__).with_name(f"{name}.py")),
             argv=sys.argv[2:],
         )
     )

@@ -9,17 +9,18 @@ import math
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import rich.console
 import torch
 import torch.nn.functional as F
 from rich.table import Table
 
+from graphdistill.bench.options import CondenseBench as Bench
 from graphdistill.condense import methods
-from graphdistill.condense.distill import CondenseConfig, distill, distill_condense
+from graphdistill.condense.config import CondenseConfig
+from graphdistill.condense.distill import distill, distill_condense
 from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.condense.learnable import LearnableSet
 from graphdistill.condense.methods.mtt import TrajectoryMatch
@@ -34,34 +35,10 @@ from graphdistill.core.report import Row, peak_memory, versions
 from graphdistill.core.synthetic import SyntheticSet
 from graphdistill.datasets import load
 
-Part = Literal["methods", "units", "unroll"]
-
 SIZES = {"digits": (1, 10), "mnist5k": (1, 10)}
 """Entries of each class by data set; other data sets have 10."""
 
 console = rich.console.Console(width=120)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """Options of the bench."""
-
-    parts: tuple[Part, ...] = ("methods", "units", "unroll")
-    """What to measure."""
-    datasets: tuple[str, ...] = ("digits", "mnist5k", "planetoid-cora", "citeseer", "digits-knn", "ogbg-molbace")
-    """Data sets of the methods part."""
-    methods: tuple[str, ...] = ()
-    """Methods (default: all that are for the data)."""
-    per_class: tuple[int, ...] = ()
-    """Entries of each class (default: 1 and 10 of images, 10 of all else)."""
-    root: Path | None = None
-    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
-    seeds: int = 3
-    """Sets of each method."""
-    networks: int = 3
-    """Networks that are trained on every set."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
 
 def main(bench: Bench) -> None:

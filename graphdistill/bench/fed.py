@@ -13,8 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from unittest import mock
 
 import rich.console
@@ -25,67 +24,22 @@ from rich.table import Table
 from fed import memory, virtual
 from fed.attack import membership_auc
 from fed.client_app import app as client
-from fed.config import FedConfig, Partition
+from fed.config import FedConfig
 from fed.data import parts
 from fed.grid import run_in_process
-from fed.methods import ON_ANYTHING, fedlgd
+from fed.methods import fedlgd
 from fed.part import network
 from fed.server_app import app as server
 from fed.turn import Turn
+from graphdistill.bench.options import FedBench as Bench
 from graphdistill.core.fit import predict
 from graphdistill.core.report import peak_memory, versions
 
-Part = Literal["methods", "rows", "privacy", "molecules", "clients"]
 Outcome = dict[str, Any]
 CROWDS = (10, 100)
 """Clients of the last part."""
 
 console = rich.console.Console(width=140)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """Options of the bench."""
-
-    parts: tuple[Part, ...] = ("methods", "rows", "privacy", "molecules", "clients")
-    """What to measure."""
-    datasets: tuple[str, ...] = ("digits-domains",)
-    """Data sets of all parts but the last two, each as --dataset of python -m fed takes it."""
-    partition: Partition = "domain"
-    """How their images are divided."""
-    molecules: tuple[str, ...] = ("pains", "ogbg-molbace")
-    """Data sets of the molecules part; four clients share each by scaffold."""
-    methods: tuple[str, ...] = (
-        "fedavg",
-        "fedavg-subset",
-        *(f"{name}-virtual" for name in ON_ANYTHING),
-        "fedlgd",
-    )
-    """Methods of the methods part."""
-    clients: int = 3
-    """Clients of all parts but the last."""
-    supports: tuple[float, ...] = (0.05, 0.1, 0.03)
-    """Shares of a class that molecules are mined at: the first by all methods, the others by federated Mirage."""
-    rounds: int = 20
-    """Rounds of training."""
-    side: int = 16
-    """Pixels of a side of all images; 0 is that of the largest set, 28 of the digits."""
-    per_class: int = 10
-    """Virtual images of each class, at a client and at the server."""
-    rates: tuple[float, ...] = (0.1, 0.2, 0.4)
-    """Step sizes; the one that validation likes best with the first seed is used with all (one: no choice)."""
-    root: str = ""
-    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
-    seeds: int = 3
-    """Federations of each method."""
-    debug: bool = False
-    """Show the traceback of an error."""
-
-    def config(self, dataset: str, method: str, **more: Any) -> FedConfig:
-        """A federation of this bench."""
-        given = {"clients": self.clients, "rounds": self.rounds, "per_class": self.per_class, "root": self.root}
-        given |= {"side": self.side, "partition": self.partition}
-        return FedConfig(**{**given, "dataset": dataset, "method": method, **more})
 
 
 def main(bench: Bench) -> None:

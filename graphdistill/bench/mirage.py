@@ -8,9 +8,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Literal, TypeVar
 
 import rich.console
@@ -19,6 +17,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch_geometric.nn import GATConv, GCNConv, GINEConv, SAGEConv, global_mean_pool
 
+from graphdistill.bench.options import MirageBench as Bench
 from graphdistill.core.data import GraphDataset, Graphs
 from graphdistill.core.evaluate import Protocol, baseline_rows, full_set, random_sets, train_rows
 from graphdistill.core.forest import Forest
@@ -37,24 +36,6 @@ T = TypeVar("T")
 BUDGETS = (0.001, 0.01, 0.05)
 
 console = rich.console.Console(width=110)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """Options of the bench."""
-
-    parts: tuple[Literal["cost", "lossless", "accuracy"], ...] = ("cost", "lossless", "accuracy")
-    """What to measure."""
-    datasets: tuple[str, ...] = ("ogbg-molhiv", "ogbg-molbace", "NCI1", "pains")
-    """Data sets of the accuracy part; cost and lossless take the first."""
-    root: Path | None = None
-    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
-    hops: int = 2
-    """Depth of trees and networks of the accuracy part."""
-    seeds: int = 5
-    """Trainings of each network, each on a draw of its own (distilled or random)."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
 
 def main(bench: Bench) -> None:

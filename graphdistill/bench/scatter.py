@@ -9,10 +9,8 @@ import importlib.util
 import multiprocessing
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import rich.console
 import torch
@@ -21,6 +19,7 @@ import torch_geometric.utils
 from rich.table import Table
 from torch import Tensor
 
+from graphdistill.bench.options import ScatterBench as Bench
 from graphdistill.core.data import pointer
 from graphdistill.core.randomness import generator
 from graphdistill.core.report import versions
@@ -39,22 +38,6 @@ from graphdistill.core.scatter._reference import csr
 Call = Callable[[], object]
 
 console = rich.console.Console(width=110)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """Options of the bench."""
-
-    parts: tuple[Literal["segments", "gather", "moments", "codes"], ...] = ("segments", "gather", "moments", "codes")
-    """What to measure."""
-    scale: float = 1.0
-    """Share of the full numbers of entries and rows."""
-    rounds: int = 10
-    """Rounds of which the least time counts."""
-    seed: int = 0
-    """Seed of the random input."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
 
 def main(bench: Bench) -> None:

@@ -6,20 +6,20 @@ Every part prints as it goes and can run alone.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal
+from dataclasses import replace
 
 import rich.console
 import torch
 from rich.table import Table
 from torch import Tensor
 
+from graphdistill.bench.options import VQGraphBench as Bench
 from graphdistill.core.data import NodeDataset
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.report import peak_memory, versions
 from graphdistill.datasets import load
-from graphdistill.vqgraph.distill import VQGraphConfig, distill_vqgraph
+from graphdistill.vqgraph.config import VQGraphConfig
+from graphdistill.vqgraph.distill import distill_vqgraph
 from graphdistill.vqgraph.evaluate import (
     CHOSEN_ON_TEST,
     NAMES,
@@ -35,8 +35,6 @@ from graphdistill.vqgraph.paper import PUBLISHED, score_published
 from graphdistill.vqgraph.settings import Setting, observe
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
 
-Part = Literal["accuracy", "paper", "cost", "latency", "large"]
-
 DEFAULT = VQGraphConfig()
 VARIANTS = {
     "without codes": replace(DEFAULT, code_weight=0.0),
@@ -47,26 +45,6 @@ VARIANTS = {
 """What is left of the default when parts are taken out."""
 
 console = rich.console.Console(width=120)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """Options of the bench."""
-
-    parts: tuple[Part, ...] = ("accuracy", "paper", "cost", "latency", "large")
-    """What to measure."""
-    datasets: tuple[str, ...] = ("cora", "citeseer")
-    """Data sets of accuracy and paper; cost and latency take the first."""
-    settings: tuple[Setting, ...] = ("transductive", "inductive")
-    """Settings of the accuracy part."""
-    root: Path | None = None
-    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
-    seeds: int = 10
-    """Splits, teachers and students."""
-    nodes: int = 1_000_000
-    """Nodes of the large synthetic graph; it has five times as many edges."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
 
 def main(bench: Bench) -> None:

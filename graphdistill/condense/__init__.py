@@ -1,5 +1,21 @@
 """Dataset distillation by matching: a few images that a network trains on as on many."""
 
-from graphdistill.condense.distill import CondenseConfig as CondenseConfig
-from graphdistill.condense.distill import distill_condense as distill_condense
-from graphdistill.core.sampler import RepeatedRandomSampler as RepeatedRandomSampler
+from typing import TYPE_CHECKING
+
+from graphdistill.core.exports import on_first_use
+
+if TYPE_CHECKING:
+    from graphdistill.condense.config import CondenseConfig as CondenseConfig
+    from graphdistill.condense.distill import distill_condense as distill_condense
+    from graphdistill.core.sampler import RepeatedRandomSampler as RepeatedRandomSampler
+else:
+    __getattr__ = on_first_use(
+        __name__,
+        {
+            "CondenseConfig": "graphdistill.condense.config",
+            "distill_condense": "graphdistill.condense.distill",
+            "RepeatedRandomSampler": "graphdistill.core.sampler",
+        },
+    )
+
+__all__ = ["CondenseConfig", "RepeatedRandomSampler", "distill_condense"]

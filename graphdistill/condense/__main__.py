@@ -2,112 +2,25 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 import sys
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 import rich.console
 from rich.table import Table
 from rich.text import Text
 
 from graphdistill.condense import methods
-from graphdistill.condense.distill import CondenseConfig, Diverged, distill_condense
-from graphdistill.condense.figure import draw
-from graphdistill.condense.figure_graphs import draw_graphs
-from graphdistill.condense.figure_nodes import draw_nodes
-from graphdistill.condense.kinds import protocol_of, real_of
+from graphdistill.condense.config import Command
 from graphdistill.core import cli
-from graphdistill.core.data import Dataset
-from graphdistill.core.evaluate_graphs import GraphSetProtocol
-from graphdistill.core.evaluate_nodes import NodeProtocol
-from graphdistill.core.evaluate_sets import SetProtocol, baseline_rows, break_even, repeated_row, train_rows
-from graphdistill.core.output import check_writable, publish
-from graphdistill.core.randomness import generator
-from graphdistill.core.report import Progress, Report, Row, peak_memory, progress, table, versions, write_report
-from graphdistill.core.storage import save_set
-from graphdistill.core.synthetic import SyntheticSet
-from graphdistill.datasets import load
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command(CondenseConfig):
-    """Options of the command."""
-
-    dataset: str = "digits"
-    """digits, mnist5k (no download), a name under images/ of the root, an .npz file, cora, NCI1, ogbg-molbace, ..."""
-    root: Path | None = None
-    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
-    output: Path = Path("runs/condense")
-    """Folder for the set, results.json, results.csv and set.png."""
-    networks: int = 3
-    """Networks that are trained on every set."""
-    seeds: int = 3
-    """Sets to make, each from other random data."""
-    seed: int = 0
-    """Seed of the first set and of the data split."""
-    resume: bool = False
-    """Go on where a run with the same options was cut."""
-    quiet: bool = False
-    """No progress bars, no table."""
-    debug: bool = False
-    """Show the traceback of an error."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for option, value in (("--networks", self.networks), ("--seeds", self.seeds)):
-            if value < 1:
-                raise ValueError(f"{option} must be 1 or more, got {value}")
-        if self.seed < 0:
-            raise ValueError(f"--seed must be 0 or more, got {self.seed}")
-        if self.method != "list":
-            methods.find(self.method)
-
-    def checkpoint(self, seed: int) -> Path:
-        """File that the state of one draw is kept in while the command runs."""
-        return self.output / f"checkpoint-{seed}.safetensors"
 
 
 def main(command: Command) -> None:
-    """Load, condense, train, report."""
+    """List the methods, or condense."""
     if command.method == "list":
         rich.console.Console().print(listed())
-        return
-    check_writable(command.output)
-    data = load(command.dataset, command.root, seed=command.seed)
-    seeds = range(command.seed, command.seed + command.seeds)
-    kept = [command.checkpoint(seed) for seed in seeds]
-    if command.resume and not any(path.is_file() for path in kept):
-        raise ValueError(f"--resume: there is no checkpoint in {command.output}; leave it out to start anew")
-    real = real_of(protocol_of(data))
-    methods.find(command.method, real.KIND)
-    real.check_per_class(command.per_class)
-    if not command.resume:
-        # Else a later --resume would go on with one set of this run and one of that.
-        for path in kept:
-            path.unlink(missing_ok=True)
-    with progress(command.quiet) as bars:
-        try:
-            sets = [_condense(command, data, seed, bars) for seed in seeds]
-            protocol = protocol_of(data, command.networks, bars)
-            report = _report(command, protocol, sets)
-        except KeyboardInterrupt as error:
-            if not any(path.is_file() for path in kept):
-                raise
-            raise KeyboardInterrupt("no results were written; --resume goes on at the last look") from error
-    best = sets[_liked(sets)]
-    with publish(command.output) as draft:
-        save_set(best, draft)
-        write_report(report, draft)
-        picture(protocol, best, draft / "set.png")
-    for path in kept:
-        path.unlink(missing_ok=True)
-    if not command.quiet:
-        console = rich.console.Console()
-        console.print(table(report))
-        console.print(f"written to {command.output}: set.safetensors, card.json, results.json, results.csv, set.png")
+    else:
+        from graphdistill.condense import command as work
+
+        work.main(command)
 
 
 def listed() -> Table:
@@ -117,94 +30,8 @@ def listed() -> Table:
         shown.add_column(column, style="bold" if column == "method" else "", no_wrap=column == "method")
     for name in methods.names():
         line, paper = methods.about(name)
-        shown.add_row(Text(name), Text("\n".join(methods.find(name).FOR)), Text(f"{line}\n{paper}"))
+        shown.add_row(Text(name), Text("\n".join(methods.kinds(name))), Text(f"{line}\n{paper}"))
     return shown
-
-
-def picture(protocol: SetProtocol[Any], small: SyntheticSet, path: Path) -> None:
-    """Images in a grid, nodes on a map, or graphs beside real ones."""
-    if isinstance(protocol, GraphSetProtocol):
-        (real,) = protocol.further_sets([small]).values()
-        draw_graphs(small, real[0], path)
-    elif isinstance(protocol, NodeProtocol):
-        draw_nodes(small, protocol, path)
-    else:
-        draw(small, path)
-
-
-def _condense(command: Command, data: Dataset, seed: int, bars: Progress) -> SyntheticSet:
-    """One draw; where it diverges, the last good set is saved and the way on is told."""
-    path = command.checkpoint(seed)
-    config = CondenseConfig(method=command.method, per_class=command.per_class, steps=command.steps)
-    draws = generator(seed, "condense")
-    try:
-        return distill_condense(data, config, generator=draws, progress=bars, checkpoint=path, resume=command.resume)
-    except Diverged as error:
-        good = command.output / "last-good"
-        save_set(error.good, good)
-        raise ArithmeticError(
-            f"{error} of the set of seed {seed}; the last good set (of step {error.good_step}) is in {good}; "
-            f"run again with --resume to go on from the last look with half the step size"
-        ) from error
-
-
-def _liked(sets: list[SyntheticSet]) -> int:
-    """Number of the set that validation liked best; the first one of selections, which do not ask it."""
-    return max(range(len(sets)), key=lambda i: float(str(sets[i].meta.get("valid", 0))))
-
-
-def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Report:
-    """All rows of an honest report."""
-    seconds = statistics.fmean(float(str(small.meta["seconds"])) for small in sets)
-    distilled = train_rows(protocol, "distilled set", sets, seconds)
-    budget = max(small.nbytes for small in sets)
-    rows: list[Row] = [
-        distilled,
-        train_rows(protocol, f"random {protocol.ENTRIES}, equal bytes", protocol.random_sets(budget, command.seeds)),
-        *(train_rows(protocol, name, further) for name, further in protocol.further_sets(sets).items()),
-    ]
-    whole = protocol.full()
-    full = train_rows(protocol, "all the data", [whole])
-    rows += [full, repeated_row(protocol, len(sets[0])), *baseline_rows(protocol, sets)]
-    trainings = break_even(distilled, full)
-    pays = (
-        f"Distilling pays for itself after {math.ceil(trainings):,} trainings."
-        if math.isfinite(trainings)
-        else "Distilling never pays for itself: a training on the set takes as long as one on all the data."
-    )
-    precision = {
-        "images": "8 bits a pixel",
-        "nodes": "16 bits a feature, of all the data its non-zeros",
-        "graphs": "nodes' features and edges in as few bytes as tell them",
-    }[protocol.ENTRIES]
-    notes = [
-        f"{command.seeds} sets x {command.networks} networks, checkpoints by validation, test read once; all rows "
-        f"with the same steps and augmentation. Bytes count labels and {precision}. {pays}",
-        f"RS2 takes as many steps on as many {protocol.ENTRIES}, but others every time: it has to store all the data.",
-        f"Saved: the set of seed {command.seed + _liked(sets)}"
-        + (", which validation liked best." if "valid" in sets[0].meta else "."),
-        protocol.data.notes,
-    ]
-    if stayed := sum(small.meta.get("chosen_step") == 0 for small in sets):
-        notes.insert(1, f"In {stayed} of {len(sets)} sets validation liked what learning began with best.")
-    facts = {
-        "command": asdict(command),
-        "raw_bytes": whole.nbytes,
-        "fit": asdict(protocol.fit),
-        "sets": [dict(small.meta) for small in sets],
-        "break_even_trainings": trainings,
-        "paper": methods.about(command.method)[1],
-        "peak_memory": peak_memory(),
-        "versions": versions(),
-    }
-    return Report(
-        title=f"{command.method} on {protocol.data.name}, {command.per_class} of each class",
-        metric=protocol.metric,
-        rows=tuple(rows),
-        facts=facts,
-        notes=tuple(filter(None, notes)),
-        entries=protocol.ENTRIES,
-    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from graphdistill.condense import methods
 from graphdistill.condense.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.descent import Descent
 from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.condense.learnable import LearnableSet
@@ -29,24 +30,6 @@ LOOKS = 5
 """Looks at validation after the one at the start; each trains a network, so they are few."""
 PATIENCE = 3
 """Looks without improvement before a run stops."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CondenseConfig:
-    """What distilling may be told."""
-
-    method: str = "dm"
-    """Name of the method; list prints them all."""
-    per_class: int = 10
-    """Images, nodes or graphs of each class in the set."""
-    steps: int | None = None
-    """Steps of a method that learns (default: the method's own)."""
-
-    def __post_init__(self) -> None:
-        if self.per_class < 1:
-            raise ValueError(f"--per-class must be 1 or more, got {self.per_class}")
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"--steps must be 1 or more, got {self.steps}")
 
 
 class Diverged(ArithmeticError):

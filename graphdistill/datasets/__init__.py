@@ -4,6 +4,22 @@ The one door is :func:`load`; it returns a ``GraphDataset``, ``NodeDataset`` or 
 :func:`load_graphs` is the same door for those who need graphs and nothing else.
 """
 
-from graphdistill.datasets._load import load as load
-from graphdistill.datasets._load import load_graphs as load_graphs
-from graphdistill.datasets._roots import cache_folder as cache_folder
+from typing import TYPE_CHECKING
+
+from graphdistill.core.exports import on_first_use
+
+if TYPE_CHECKING:
+    from graphdistill.datasets._load import load as load
+    from graphdistill.datasets._load import load_graphs as load_graphs
+    from graphdistill.datasets._roots import cache_folder as cache_folder
+else:
+    __getattr__ = on_first_use(
+        __name__,
+        {
+            "cache_folder": "graphdistill.datasets._roots",
+            "load": "graphdistill.datasets._load",
+            "load_graphs": "graphdistill.datasets._load",
+        },
+    )
+
+__all__ = ["cache_folder", "load", "load_graphs"]

@@ -1,4 +1,16 @@
 """Mirage: graph condensation by computation-tree mining."""
 
-from graphdistill.mirage.config import MirageConfig as MirageConfig
-from graphdistill.mirage.distill import distill_mirage as distill_mirage
+from typing import TYPE_CHECKING
+
+from graphdistill.core.exports import on_first_use
+
+if TYPE_CHECKING:
+    from graphdistill.mirage.config import MirageConfig as MirageConfig
+    from graphdistill.mirage.distill import distill_mirage as distill_mirage
+else:
+    __getattr__ = on_first_use(
+        __name__,
+        {"MirageConfig": "graphdistill.mirage.config", "distill_mirage": "graphdistill.mirage.distill"},
+    )
+
+__all__ = ["MirageConfig", "distill_mirage"]

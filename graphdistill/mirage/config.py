@@ -1,9 +1,11 @@
-"""The settings of Mirage, in the words of the command line."""
+"""The settings of Mirage, and the options of its command."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,3 +49,47 @@ class MirageConfig:
             raise ValueError(f"--bytes must be 1 or more, got {self.bytes}")
         if self.fraction is not None and not (math.isfinite(self.fraction) and self.fraction > 0):
             raise ValueError(f"--fraction must be above 0, got {self.fraction}; 0.01 is one percent of the raw bytes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(MirageConfig):
+    """Options of the command."""
+
+    dataset: str = "pains"
+    """ogbg-NAME, a TUDataset name, pains, or a CSV file with SMILES."""
+    root: Path | None = None
+    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
+    output: Path = Path("runs/mirage")
+    """Folder for the set, results.json, results.csv and figure.png."""
+    protocol: Literal["honest", "paper"] = "honest"
+    """How it is judged: on equal terms with baselines, or as published."""
+    networks: tuple[Literal["GCN", "GraphSAGE", "GAT", "GIN"], ...] = ("GCN", "GAT", "GIN")
+    """Networks that are trained on every set."""
+    seeds: int = 5
+    """Trainings of each network on each set."""
+    seed: int = 0
+    """Seed of distilling and of the data split."""
+    smiles_column: str = "smiles"
+    """Column of a CSV file that holds SMILES."""
+    label_column: str = "y"
+    """Column or columns (a,b,c) of a CSV file that hold labels."""
+    quiet: bool = False
+    """No progress bars, no table."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.hops < 1:
+            raise ValueError(f"--hops must be 1 or more to train networks, got {self.hops}")
+        if self.seeds < 1:
+            raise ValueError(f"--seeds must be 1 or more, got {self.seeds}")
+        if self.seed < 0:
+            raise ValueError(f"--seed must be 0 or more, got {self.seed}")
+        if not self.networks:
+            raise ValueError("--networks is empty; give one or more of GCN, GraphSAGE, GAT, GIN")
+
+    @property
+    def distilling(self) -> MirageConfig:
+        """The part that distilling needs."""
+        return MirageConfig(**{f.name: getattr(self, f.name) for f in fields(MirageConfig)})

@@ -20,7 +20,8 @@ from graphdistill.core.metrics import score
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.report import Progress, progress
 from graphdistill.datasets import load
-from graphdistill.vqgraph.codebook import Health, Metric
+from graphdistill.vqgraph.codebook import Health
+from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.sampling import batches
 from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.targets import spread
@@ -32,74 +33,6 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 LOOK, LOOKS = 4, 5
 """Epochs between looks at validation, and how many looks are averaged: one look at 200 nodes is noise."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class VQGraphConfig:
-    """What distilling may be told; the defaults were chosen on validation, over cora and citeseer together."""
-
-    num_codes: int = 64
-    """Codes of the tokenizer."""
-    hidden: int = 128
-    """Width of the student's hidden layers."""
-    num_layers: int = 2
-    """Linear layers of the student."""
-    dropout: float = 0.5
-    """Dropout after each hidden layer."""
-    input_dropout: float = 0.5
-    """Dropout of the features."""
-    epochs: int = 200
-    """Passes over the nodes."""
-    lr: float = 0.01
-    """Step size of Adam."""
-    weight_decay: float = 1e-4
-    """Weight decay of Adam."""
-    batch_size: int | None = None
-    """Nodes in a step (default: all at once)."""
-    hard_weight: float = 0.0
-    """Weight of the hard labels of the training nodes, beside soft labels of weight one."""
-    code_weight: float = 0.1
-    """Weight of the code assignments; 0 leaves the tokenizer out."""
-    code_temperature: float = 0.05
-    """Temperature of the tokenizer's assignments; the student's linear head learns the scale that fits it."""
-    metric: Metric = "cosine"
-    """How rows and codes are compared: cosine or euclidean."""
-    spread_steps: int = 10
-    """Rounds of spreading the teacher's soft labels; 0 takes them as they are, as GLNN does."""
-    restart: float = 0.2
-    """Share of the teacher's own answer in each round."""
-    feature_neighbours: int = 5
-    """Nodes nearest in features that labels are spread to, beside the graph's neighbours."""
-    feature_weight: float = 0.3
-    """Weight of their edges."""
-    sharpen: float = 3.0
-    """Exponent that makes spread labels sharp again."""
-
-    def __post_init__(self) -> None:
-        # Written so that NaN fails.
-        for name in ("num_codes", "hidden", "num_layers", "epochs"):
-            if not getattr(self, name) >= 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        for name in ("dropout", "input_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")
-        for name in (
-            "weight_decay",
-            "hard_weight",
-            "code_weight",
-            "spread_steps",
-            "feature_neighbours",
-            "feature_weight",
-        ):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
-        for name in ("lr", "code_temperature", "sharpen"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        if not 0 <= self.restart <= 1:
-            raise ValueError(f"restart must be from 0 to 1, got {self.restart}")
-        if self.batch_size is not None and not self.batch_size >= 1:
-            raise ValueError(f"batch_size must be 1 or more, got {self.batch_size}")
 
 
 @dataclass(frozen=True)

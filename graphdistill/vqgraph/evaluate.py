@@ -20,10 +20,10 @@ from graphdistill.core.metrics import score
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.report import Progress, Row
 from graphdistill.vqgraph.baselines import neighbour_loss, relation_loss, reliability
+from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.distill import (
     Distilled,
     Loss,
-    VQGraphConfig,
     build_student,
     distill_vqgraph,
     fit_student,

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from graphdistill.core.randomness import scoped
 from graphdistill.vqgraph.codebook import Health
+from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.distill import (
-    VQGraphConfig,
     build_student,
     code_loss,
     distill_vqgraph,

@@ -9,7 +9,8 @@ import pytest
 import rich.console
 
 from graphdistill.bench import condense
-from graphdistill.condense.distill import CondenseConfig, distill, distill_condense
+from graphdistill.condense.config import CondenseConfig
+from graphdistill.condense.distill import distill, distill_condense
 from graphdistill.condense.methods import gcdm, gcondx
 from tests.condense.samples import bars, pairs
 

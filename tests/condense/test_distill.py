@@ -12,7 +12,8 @@ import torch
 from graphdistill.condense import methods
 from graphdistill.condense.augment import NO_AUGMENT
 from graphdistill.condense.checkpoint import read_checkpoint
-from graphdistill.condense.distill import CondenseConfig, Diverged, distill, distill_condense
+from graphdistill.condense.config import CondenseConfig
+from graphdistill.condense.distill import Diverged, distill, distill_condense
 from graphdistill.condense.learnable import LearnableSet
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.condense.nodes import LearnableNodes

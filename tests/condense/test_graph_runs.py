@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-import graphdistill.condense.__main__ as command
+import graphdistill.condense.command as command
 from graphdistill.condense import kinds, methods
-from graphdistill.condense.distill import CondenseConfig, distill, distill_condense
+from graphdistill.condense.config import CondenseConfig
+from graphdistill.condense.distill import distill, distill_condense
 from graphdistill.condense.graphs import RealGraphs
 from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.condense.methods import doscond

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from graphdistill.vqgraph.codes import CodeHead, Meanings, describe, find_meanings
-from graphdistill.vqgraph.distill import VQGraphConfig, distill_vqgraph
+from graphdistill.vqgraph.config import VQGraphConfig
+from graphdistill.vqgraph.distill import distill_vqgraph
 from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.teachers import build_teacher, fit_teacher, teach
 from tests.vqgraph.samples import rows, small

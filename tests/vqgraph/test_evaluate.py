@@ -15,7 +15,8 @@ from torch import Tensor
 
 from graphdistill.core.randomness import generator
 from graphdistill.vqgraph import distill, evaluate
-from graphdistill.vqgraph.distill import VQGraphConfig, distill_vqgraph
+from graphdistill.vqgraph.config import VQGraphConfig
+from graphdistill.vqgraph.distill import distill_vqgraph
 from graphdistill.vqgraph.evaluate import (
     CHOSEN_ON_TEST,
     METHODS,

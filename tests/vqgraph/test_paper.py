@@ -10,7 +10,7 @@ import torch
 
 from graphdistill.core.randomness import generator
 from graphdistill.vqgraph import distill, evaluate, paper
-from graphdistill.vqgraph.distill import VQGraphConfig
+from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.evaluate import CHOSEN_ON_TEST, NAMES, Scores, Taught, normalised, train_teacher
 from graphdistill.vqgraph.paper import PUBLISHED, score_published
 from graphdistill.vqgraph.settings import observe

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import pkgutil
+from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from graphdistill.condense.real import Kind
+from graphdistill.core import methods
+
+if TYPE_CHECKING:
+    from graphdistill.condense.real import Kind
+
+_FOLDER = Path(__file__).parent
 
 
 def names() -> list[str]:
@@ -17,7 +23,7 @@ def names() -> list[str]:
         >>> "dm" in names()
         True
     """
-    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+    return [name.replace("_", "-") for name in methods.names(_FOLDER)]
 
 
 def find(name: str, kind: Kind | None = None) -> ModuleType:
@@ -33,20 +39,38 @@ def find(name: str, kind: Kind | None = None) -> ModuleType:
     Raises:
         ValueError: there is no method of this name, or it is for other data.
     """
+    check(name, kind)
+    return importlib.import_module(f"{__name__}.{_path(name).stem}")
+
+
+def check(name: str, kind: Kind | None = None) -> None:
+    """Refuse what :func:`find` refuses, without importing the method."""
     if name not in names():
         near = difflib.get_close_matches(name, names(), n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise ValueError(f"--method {name!r} is unknown.{hint} Choices: {', '.join(names())}; list prints them all")
-    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
-    if kind is not None and kind not in module.FOR:
+    if kind is not None and kind not in kinds(name):
         raise ValueError(
-            f"--method {name} is for {' and '.join(module.FOR)}, but the data set holds {kind}; "
-            f"for {kind} choose from {', '.join(n for n in names() if kind in find(n).FOR)}"
+            f"--method {name} is for {' and '.join(kinds(name))}, but the data set holds {kind}; "
+            f"for {kind} choose from {', '.join(n for n in names() if kind in kinds(n))}"
         )
-    return module
 
 
 def about(name: str) -> tuple[str, str]:
-    """A line on a method, and its paper."""
-    module = find(name)
-    return (module.__doc__ or "").partition("\n")[0], module.PAPER
+    """A line on a method, and its paper; the method is not imported."""
+    return methods.summary(_path(name)), methods.constants(_path(name))["PAPER"]
+
+
+def kinds(name: str) -> tuple[Kind, ...]:
+    """The kinds of data that a method is for; the method is not imported.
+
+    Example:
+        >>> kinds("dq")
+        ('images', 'nodes')
+    """
+    found: tuple[Kind, ...] = methods.constants(_path(name))["FOR"]
+    return found
+
+
+def _path(name: str) -> Path:
+    return _FOLDER / f"{name.replace('-', '_')}.py"

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from graphdistill.condense.distill import CondenseConfig, distill_condense
+from graphdistill.condense.config import CondenseConfig
+from graphdistill.condense.distill import distill_condense
 from graphdistill.condense.methods import gcond, gcondx
 from graphdistill.condense.structure import LinkedNodes
 from tests.condense.methods.test_gcondx import step

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 import torch
 
-import graphdistill.vqgraph.__main__ as command
+import graphdistill.vqgraph.command as command
 from graphdistill import __version__
 from graphdistill.core import cli
 from graphdistill.datasets import load
 from graphdistill.vqgraph import evaluate, load_student, paper
-from graphdistill.vqgraph.distill import VQGraphConfig
+from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.evaluate import METHODS, NAMES
 from graphdistill.vqgraph.storage import load_codes
 from graphdistill.vqgraph.teachers import fit_teacher

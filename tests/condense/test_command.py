@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-import graphdistill.condense.__main__ as command
+import graphdistill.condense.command as command
 import graphdistill.condense.distill as distill_module
 from graphdistill import __version__
+from graphdistill.condense import __main__ as front
 from graphdistill.condense import kinds, methods
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core import cli
@@ -232,7 +233,7 @@ def test_the_set_that_validation_liked_best_is_saved(images, tmp_path, monkeypat
 
 def test_list_prints_all_methods_with_their_papers(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    assert run("--method", "list") == 0
+    assert cli.run(front.main, front.Command, prog="condense", description="", argv=["--method", "list"]) == 0
     printed = capsys.readouterr().out
     for name in methods.names():
         line, paper = methods.about(name)

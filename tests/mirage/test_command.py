@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch_geometric.data import Batch
 
-import graphdistill.mirage.__main__ as command
+import graphdistill.mirage.command as command
 from graphdistill import __version__
 from graphdistill.core import cli
 from graphdistill.core.evaluate import Protocol

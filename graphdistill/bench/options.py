@@ -1,0 +1,143 @@
+"""Options of the benches, in a module that imports nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from fed.config import FedConfig, Partition
+from fed.methods import ON_ANYTHING
+
+
+@dataclass(frozen=True, kw_only=True)
+class CondenseBench:
+    """Options of ``python -m graphdistill.bench condense``."""
+
+    parts: tuple[Literal["methods", "units", "unroll"], ...] = ("methods", "units", "unroll")
+    """What to measure."""
+    datasets: tuple[str, ...] = ("digits", "mnist5k", "planetoid-cora", "citeseer", "digits-knn", "ogbg-molbace")
+    """Data sets of the methods part."""
+    methods: tuple[str, ...] = ()
+    """Methods (default: all that are for the data)."""
+    per_class: tuple[int, ...] = ()
+    """Entries of each class (default: 1 and 10 of images, 10 of all else)."""
+    root: Path | None = None
+    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
+    seeds: int = 3
+    """Sets of each method."""
+    networks: int = 3
+    """Networks that are trained on every set."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FedBench:
+    """Options of ``python -m graphdistill.bench fed``."""
+
+    parts: tuple[Literal["methods", "rows", "privacy", "molecules", "clients"], ...] = (
+        "methods",
+        "rows",
+        "privacy",
+        "molecules",
+        "clients",
+    )
+    """What to measure."""
+    datasets: tuple[str, ...] = ("digits-domains",)
+    """Data sets of all parts but the last two, each as --dataset of python -m fed takes it."""
+    partition: Partition = "domain"
+    """How their images are divided."""
+    molecules: tuple[str, ...] = ("pains", "ogbg-molbace")
+    """Data sets of the molecules part; four clients share each by scaffold."""
+    methods: tuple[str, ...] = (
+        "fedavg",
+        "fedavg-subset",
+        *(f"{name}-virtual" for name in ON_ANYTHING),
+        "fedlgd",
+    )
+    """Methods of the methods part."""
+    clients: int = 3
+    """Clients of all parts but the last."""
+    supports: tuple[float, ...] = (0.05, 0.1, 0.03)
+    """Shares of a class that molecules are mined at: the first by all methods, the others by federated Mirage."""
+    rounds: int = 20
+    """Rounds of training."""
+    side: int = 16
+    """Pixels of a side of all images; 0 is that of the largest set, 28 of the digits."""
+    per_class: int = 10
+    """Virtual images of each class, at a client and at the server."""
+    rates: tuple[float, ...] = (0.1, 0.2, 0.4)
+    """Step sizes; the one that validation likes best with the first seed is used with all (one: no choice)."""
+    root: str = ""
+    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
+    seeds: int = 3
+    """Federations of each method."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+    def config(self, dataset: str, method: str, **more: Any) -> FedConfig:
+        """A federation of this bench."""
+        given = {"clients": self.clients, "rounds": self.rounds, "per_class": self.per_class, "root": self.root}
+        given |= {"side": self.side, "partition": self.partition}
+        return FedConfig(**{**given, "dataset": dataset, "method": method, **more})
+
+
+@dataclass(frozen=True, kw_only=True)
+class MirageBench:
+    """Options of ``python -m graphdistill.bench mirage``."""
+
+    parts: tuple[Literal["cost", "lossless", "accuracy"], ...] = ("cost", "lossless", "accuracy")
+    """What to measure."""
+    datasets: tuple[str, ...] = ("ogbg-molhiv", "ogbg-molbace", "NCI1", "pains")
+    """Data sets of the accuracy part; cost and lossless take the first."""
+    root: Path | None = None
+    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
+    hops: int = 2
+    """Depth of trees and networks of the accuracy part."""
+    seeds: int = 5
+    """Trainings of each network, each on a draw of its own (distilled or random)."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScatterBench:
+    """Options of ``python -m graphdistill.bench scatter``."""
+
+    parts: tuple[Literal["segments", "gather", "moments", "codes"], ...] = ("segments", "gather", "moments", "codes")
+    """What to measure."""
+    scale: float = 1.0
+    """Share of the full numbers of entries and rows."""
+    rounds: int = 10
+    """Rounds of which the least time counts."""
+    seed: int = 0
+    """Seed of the random input."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VQGraphBench:
+    """Options of ``python -m graphdistill.bench vqgraph``."""
+
+    parts: tuple[Literal["accuracy", "paper", "cost", "latency", "large"], ...] = (
+        "accuracy",
+        "paper",
+        "cost",
+        "latency",
+        "large",
+    )
+    """What to measure."""
+    datasets: tuple[str, ...] = ("cora", "citeseer")
+    """Data sets of accuracy and paper; cost and latency take the first."""
+    settings: tuple[Literal["transductive", "inductive"], ...] = ("transductive", "inductive")
+    """Settings of the accuracy part."""
+    root: Path | None = None
+    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
+    seeds: int = 10
+    """Splits, teachers and students."""
+    nodes: int = 1_000_000
+    """Nodes of the large synthetic graph; it has five times as many edges."""
+    debug: bool = False
+    """Show the traceback of an error."""

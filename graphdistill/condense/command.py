@@ -1,0 +1,152 @@
+"""What ``python -m graphdistill.condense`` does: condense images, nodes or graphs, train on them, report."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import rich.console
+
+from graphdistill.condense import methods
+from graphdistill.condense.config import Command, CondenseConfig
+from graphdistill.condense.distill import Diverged, distill_condense
+from graphdistill.condense.figure import draw
+from graphdistill.condense.figure_graphs import draw_graphs
+from graphdistill.condense.figure_nodes import draw_nodes
+from graphdistill.condense.kinds import protocol_of, real_of
+from graphdistill.core.data import Dataset
+from graphdistill.core.evaluate_graphs import GraphSetProtocol
+from graphdistill.core.evaluate_nodes import NodeProtocol
+from graphdistill.core.evaluate_sets import SetProtocol, baseline_rows, break_even, repeated_row, train_rows
+from graphdistill.core.output import check_writable, publish
+from graphdistill.core.randomness import generator
+from graphdistill.core.report import Progress, Report, Row, peak_memory, progress, table, versions, write_report
+from graphdistill.core.storage import save_set
+from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.datasets import load
+
+
+def main(command: Command) -> None:
+    """Load, condense, train, report."""
+    check_writable(command.output)
+    data = load(command.dataset, command.root, seed=command.seed)
+    seeds = range(command.seed, command.seed + command.seeds)
+    kept = [command.checkpoint(seed) for seed in seeds]
+    if command.resume and not any(path.is_file() for path in kept):
+        raise ValueError(f"--resume: there is no checkpoint in {command.output}; leave it out to start anew")
+    real = real_of(protocol_of(data))
+    methods.find(command.method, real.KIND)
+    real.check_per_class(command.per_class)
+    if not command.resume:
+        # Else a later --resume would go on with one set of this run and one of that.
+        for path in kept:
+            path.unlink(missing_ok=True)
+    with progress(command.quiet) as bars:
+        try:
+            sets = [_condense(command, data, seed, bars) for seed in seeds]
+            protocol = protocol_of(data, command.networks, bars)
+            report = _report(command, protocol, sets)
+        except KeyboardInterrupt as error:
+            if not any(path.is_file() for path in kept):
+                raise
+            raise KeyboardInterrupt("no results were written; --resume goes on at the last look") from error
+    best = sets[_liked(sets)]
+    with publish(command.output) as draft:
+        save_set(best, draft)
+        write_report(report, draft)
+        picture(protocol, best, draft / "set.png")
+    for path in kept:
+        path.unlink(missing_ok=True)
+    if not command.quiet:
+        console = rich.console.Console()
+        console.print(table(report))
+        console.print(f"written to {command.output}: set.safetensors, card.json, results.json, results.csv, set.png")
+
+
+def picture(protocol: SetProtocol[Any], small: SyntheticSet, path: Path) -> None:
+    """Images in a grid, nodes on a map, or graphs beside real ones."""
+    if isinstance(protocol, GraphSetProtocol):
+        (real,) = protocol.further_sets([small]).values()
+        draw_graphs(small, real[0], path)
+    elif isinstance(protocol, NodeProtocol):
+        draw_nodes(small, protocol, path)
+    else:
+        draw(small, path)
+
+
+def _condense(command: Command, data: Dataset, seed: int, bars: Progress) -> SyntheticSet:
+    """One draw; where it diverges, the last good set is saved and the way on is told."""
+    path = command.checkpoint(seed)
+    config = CondenseConfig(method=command.method, per_class=command.per_class, steps=command.steps)
+    draws = generator(seed, "condense")
+    try:
+        return distill_condense(data, config, generator=draws, progress=bars, checkpoint=path, resume=command.resume)
+    except Diverged as error:
+        good = command.output / "last-good"
+        save_set(error.good, good)
+        raise ArithmeticError(
+            f"{error} of the set of seed {seed}; the last good set (of step {error.good_step}) is in {good}; "
+            f"run again with --resume to go on from the last look with half the step size"
+        ) from error
+
+
+def _liked(sets: list[SyntheticSet]) -> int:
+    """Number of the set that validation liked best; the first one of selections, which do not ask it."""
+    return max(range(len(sets)), key=lambda i: float(str(sets[i].meta.get("valid", 0))))
+
+
+def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Report:
+    """All rows of an honest report."""
+    seconds = statistics.fmean(float(str(small.meta["seconds"])) for small in sets)
+    distilled = train_rows(protocol, "distilled set", sets, seconds)
+    budget = max(small.nbytes for small in sets)
+    rows: list[Row] = [
+        distilled,
+        train_rows(protocol, f"random {protocol.ENTRIES}, equal bytes", protocol.random_sets(budget, command.seeds)),
+        *(train_rows(protocol, name, further) for name, further in protocol.further_sets(sets).items()),
+    ]
+    whole = protocol.full()
+    full = train_rows(protocol, "all the data", [whole])
+    rows += [full, repeated_row(protocol, len(sets[0])), *baseline_rows(protocol, sets)]
+    trainings = break_even(distilled, full)
+    pays = (
+        f"Distilling pays for itself after {math.ceil(trainings):,} trainings."
+        if math.isfinite(trainings)
+        else "Distilling never pays for itself: a training on the set takes as long as one on all the data."
+    )
+    precision = {
+        "images": "8 bits a pixel",
+        "nodes": "16 bits a feature, of all the data its non-zeros",
+        "graphs": "nodes' features and edges in as few bytes as tell them",
+    }[protocol.ENTRIES]
+    notes = [
+        f"{command.seeds} sets x {command.networks} networks, checkpoints by validation, test read once; all rows "
+        f"with the same steps and augmentation. Bytes count labels and {precision}. {pays}",
+        f"RS2 takes as many steps on as many {protocol.ENTRIES}, but others every time: it has to store all the data.",
+        f"Saved: the set of seed {command.seed + _liked(sets)}"
+        + (", which validation liked best." if "valid" in sets[0].meta else "."),
+        protocol.data.notes,
+    ]
+    if stayed := sum(small.meta.get("chosen_step") == 0 for small in sets):
+        notes.insert(1, f"In {stayed} of {len(sets)} sets validation liked what learning began with best.")
+    facts = {
+        "command": asdict(command),
+        "raw_bytes": whole.nbytes,
+        "fit": asdict(protocol.fit),
+        "sets": [dict(small.meta) for small in sets],
+        "break_even_trainings": trainings,
+        "paper": methods.about(command.method)[1],
+        "peak_memory": peak_memory(),
+        "versions": versions(),
+    }
+    return Report(
+        title=f"{command.method} on {protocol.data.name}, {command.per_class} of each class",
+        metric=protocol.metric,
+        rows=tuple(rows),
+        facts=facts,
+        notes=tuple(filter(None, notes)),
+        entries=protocol.ENTRIES,
+    )

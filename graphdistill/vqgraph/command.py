@@ -1,0 +1,153 @@
+"""What ``python -m graphdistill.vqgraph`` does: distil a graph network into an MLP, report its accuracy and cost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import rich.console
+from rich.table import Table
+from rich.text import Text
+
+from graphdistill.core.data import NodeDataset
+from graphdistill.core.output import check_writable, publish
+from graphdistill.core.report import Progress, Report, Row, frame, peak_memory, progress, versions, write_report
+from graphdistill.datasets import load
+from graphdistill.vqgraph import paper
+from graphdistill.vqgraph.codebook import Health
+from graphdistill.vqgraph.codes import describe
+from graphdistill.vqgraph.config import Command, VQGraphConfig
+from graphdistill.vqgraph.distill import Distilled
+from graphdistill.vqgraph.evaluate import METHODS, Scores, Taught, latency, over_glnn, rows, score_seed
+from graphdistill.vqgraph.figure import draw
+from graphdistill.vqgraph.storage import save_student
+
+LARGE = 200_000
+"""Nodes up to which a graph is taken whole."""
+
+
+def main(command: Command) -> None:
+    """Load, teach, distil, report."""
+    check_writable(command.output)
+    first = nodes_of(command, command.seed)
+    with progress(command.quiet) as bars:
+        scores, taught, distilled, notes = _score(command, first, bars)
+    times = latency(taught, distilled.student)
+    report = _report(command, first, scores, distilled, times, notes)
+    with publish(command.output) as draft:
+        facts = {
+            "dataset": first.name,
+            "features": "rows scaled to length 1: torch.nn.functional.normalize(x, dim=1)",
+            "teacher": command.teacher,
+            "seed": command.seed,
+            "valid": distilled.valid,
+        }
+        codes = describe(distilled, taught.teacher, taught.view.data, layer=taught.layer)
+        save_student(distilled.student, draft, codes=codes, card=facts)
+        write_report(report, draft)
+        draw(taught, distilled, report.rows, times, draft / "figure.png")
+    if not command.quiet:
+        console = rich.console.Console()
+        console.print(table(report, scores))
+        console.print(f"written to {command.output}: the student, results.json, results.csv, figure.png")
+
+
+def config_of(command: Command, nodes: int) -> VQGraphConfig:
+    """The config of distilling; large graphs go in batches."""
+    if nodes <= LARGE:
+        return VQGraphConfig(num_codes=command.num_codes, hidden=command.hidden)
+    # Neighbours in features take time that is quadratic in nodes.
+    return VQGraphConfig(
+        num_codes=command.num_codes, hidden=command.hidden, batch_size=8192, feature_neighbours=0, sharpen=1.0
+    )
+
+
+def nodes_of(command: Command, seed: int) -> NodeDataset:
+    """The data set, which has to be the nodes of one graph."""
+    data = load(command.dataset, command.root, seed=seed)
+    if not isinstance(data, NodeDataset):
+        raise ValueError(
+            f"--dataset {command.dataset} does not hold the nodes of one graph; "
+            "choose for example digits-knn, cora, planetoid-cora or ogbn-arxiv"
+        )
+    return data
+
+
+def _score(
+    command: Command, first: NodeDataset, bars: Progress
+) -> tuple[dict[str, Scores], Taught, Distilled, list[str]]:
+    """Everything on every seed; what the first seed gave is kept, with what is to be said of it."""
+    scores: dict[str, Scores] = {}
+    notes: list[str] = []
+    kept: tuple[Taught, Distilled] | None = None
+    published = command.protocol == "paper"
+    methods = ("teacher", "vqgraph", "glnn", "mlp") if published else METHODS
+    for seed in bars.track(range(command.seed, command.seed + command.seeds), "seeds"):
+        data = first if seed == command.seed else nodes_of(command, seed)
+        config, teacher = config_of(command, len(data.y)), command.teacher
+        taught, distilled = score_seed(
+            data, teacher, command.setting, config, scores, seed=seed, layer=command.layer, methods=methods, bars=bars
+        )
+        if published:
+            health = paper.score_published(taught, config, teacher, scores, seed)
+            notes = notes or [f"In the teacher's path: {_told(health)}.", *paper.notes(data.name)]
+        assert distilled is not None
+        kept = kept or (taught, distilled)
+    assert kept is not None
+    return scores, *kept, notes
+
+
+def _told(health: Health) -> str:
+    return f"{health.live} of {health.codes} codes live, perplexity {health.perplexity:.1f}, {health.revivals} revivals"
+
+
+def _report(
+    command: Command,
+    data: NodeDataset,
+    scores: dict[str, Scores],
+    distilled: Distilled,
+    times: dict[str, float],
+    notes: list[str],
+) -> Report:
+    health = distilled.health
+    assert health is not None
+    notes = [
+        f"Codebook: {_told(health)}.",
+        *notes,
+        f"One node: teacher {times['teacher']:.2f} ms with its neighbourhood, student {times['student']:.3f} ms "
+        f"({times['teacher'] / times['student']:.0f}x), in a full batch {1000 * times['student, full batch']:.1f} µs "
+        f"({times['teacher'] / times['student, full batch']:.0f}x).",
+        data.notes,
+    ]
+    facts = {
+        "command": asdict(command),
+        "config": asdict(config_of(command, len(data.y))),
+        "health": asdict(health),
+        "milliseconds": times,
+        "peak_memory": peak_memory(),
+        "versions": versions(),
+    }
+    title = f"VQGraph on {data.name}, {command.setting}" + (", the published protocol" * (command.protocol == "paper"))
+    found: list[Row] = rows(scores, command.teacher)
+    return Report(title=title, metric="accuracy", rows=tuple(found), facts=facts, notes=tuple(filter(None, notes)))
+
+
+def table(report: Report, scores: dict[str, Scores]) -> Table:
+    """One line per model: its accuracy in every column, and the paired gain over GLNN in the last."""
+    columns = list(dict.fromkeys(row.network for row in report.rows))
+    seeds = len(report.rows[0].test)
+    shown = frame(report, "in %")
+    shown.add_column("model")
+    for column in columns:
+        shown.add_column(str(column), justify="right")
+    shown.add_column("over GLNN", justify="right")
+    shown.add_column("train s", justify="right")
+    by_name = {(row.name, row.network): row for row in report.rows}
+    for method, name in zip(scores, dict.fromkeys(row.name for row in report.rows), strict=True):
+        cells = [by_name[name, column] for column in columns]
+        shown.add_row(
+            Text(name),
+            *[f"{100 * row.mean:.1f}" + (f" ± {100 * row.std:.1f}" if seeds > 1 else "") for row in cells],
+            "" if method == "teacher" else over_glnn(scores, method),
+            f"{cells[0].train_seconds or 0:.1f}",
+        )
+    return shown
