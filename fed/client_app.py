@@ -13,7 +13,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricR
 from flwr.clientapp import ClientApp
 from torch import Tensor, nn
 
-from fed.config import FedConfig
+from fed.config import CLIENTS, FedConfig
 from fed.data import parts
 from fed.memory import Memory, secret, shared_key
 from fed.methods import method_of
@@ -29,9 +29,11 @@ app = ClientApp()
 
 @app.query("hello")
 def hello(message: Message, context: Context) -> Message:
-    """Number and name of the client, and what networks are made from."""
-    _, client, part = _mine(context)
-    return _reply(message, {**part.facts, "client": client}, name=part.name)
+    """What the client is registered as: see :class:`fed.replies.Registration`."""
+    config, client, part = _mine(context)
+    nodes = int(context.node_config.get("num-partitions", config.clients))
+    numbers = {**part.facts, "client": client, "nodes": nodes, "num-examples": _examples(config, part)}
+    return _reply(message, numbers, facts={"name": part.name, "data": part.keyed_digest(secret(client))})
 
 
 @app.query("statistics")
@@ -93,7 +95,7 @@ def fit(message: Message, context: Context) -> Message:
         files.save(rounds, turn.memory)
     context.state["memory"] = ArrayRecord(turn.memory)
     numbers = {
-        "num-examples": 1 if config.weights == "uniform" else len(part.train[1]),
+        "num-examples": _examples(config, part),
         "client": client,
         "loss": loss,
         "valid": valid,
@@ -119,8 +121,16 @@ def judge(message: Message, context: Context) -> Message:
     return _reply(message, {"client": client, "score": part.score(net, split), "trivial": part.trivial(split)})
 
 
+def _examples(config: FedConfig, part: Part) -> int:
+    """What the client's model counts for."""
+    return 1 if config.weights == "uniform" else len(part.train[1])
+
+
 def _mine(context: Context) -> tuple[FedConfig, int, Part]:
     config, client = FedConfig.of(context.run_config), int(context.node_config["partition-id"])
+    # Where another number of clients than the default is asked for, the server refuses what does not fit.
+    if "num-partitions" in context.node_config and config.clients == CLIENTS:
+        config = config.on_nodes(int(context.node_config["num-partitions"]))
     own = context.node_config.get("dataset")
     if own is not None:
         # A client of a deployment that holds data of its own, all of it.
@@ -146,11 +156,14 @@ def _tensors(context: Context, name: str) -> dict[str, Tensor]:
 
 
 def _reply(
-    message: Message, numbers: dict[str, int] | dict[str, float], arrays: ArrayRecord | None = None, name: str = ""
+    message: Message,
+    numbers: dict[str, int] | dict[str, float],
+    arrays: ArrayRecord | None = None,
+    facts: dict[str, str] | None = None,
 ) -> Message:
     content = RecordDict({"metrics": MetricRecord(dict(numbers))})
     if arrays is not None:
         content["arrays"] = arrays
-    if name:
-        content["facts"] = ConfigRecord({"name": name})
+    if facts is not None:
+        content["facts"] = ConfigRecord(dict(facts))
     return Message(content, reply_to=message)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
 from fed.methods import METHODS
 
 Partition = Literal["domain", "iid", "dirichlet", "scaffold"]
 Weights = Literal["uniform", "size"]
+CLIENTS = 3
+"""Clients where nobody says how many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +34,8 @@ class FedConfig:
     """fedavg, fedprox, scaffold, moon, fedbn or vhl, on all real data or, as in fedavg-subset and fedavg-virtual, on an
     equal-step random part or on virtual data; or fedlgd. On molecules fedmirage trains at the server on what all
     clients have in common, fedmirage-fedavg at the clients."""
-    clients: int = 3
-    """Number of clients."""
+    clients: int = CLIENTS
+    """Number of clients; with flwr run the default gives way to the number of nodes that Flower simulates."""
     rounds: int = 20
     """Rounds of training."""
     partition: Partition = "domain"
@@ -65,6 +67,8 @@ class FedConfig:
     """Differential privacy: an update is cut to this length; 0 leaves it."""
     dp_side: Literal["server", "client"] = "server"
     """Who cuts updates."""
+    timeout: float = 1800.0
+    """Seconds that the server waits for the next answer of a client; one that does not answer is left out."""
     resume: bool = False
     """Go on from the checkpoint in --output."""
     seed: int = 0
@@ -87,6 +91,8 @@ class FedConfig:
         for name in ("rate", "dp_noise", "dp_clip", "support_epsilon"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(self, name)}")
+        if not 0 < self.timeout < float("inf"):
+            raise ValueError(f"--timeout must be above 0 and finite, got {self.timeout}; 1800 is half an hour")
         if not self.alpha > 0:
             raise ValueError(f"--alpha must be above 0, got {self.alpha}")
         if not 0 < self.support < 1:
@@ -120,8 +126,25 @@ class FedConfig:
         return {name.replace("_", "-"): value for name, value in asdict(self).items()}
 
     def settings(self) -> dict[str, Any]:
-        """What results depend on: all but folders, and how far the run goes."""
-        return {k: v for k, v in asdict(self).items() if k not in ("root", "output", "rounds", "resume")}
+        """What results depend on: all but folders, time limits and how far the run goes."""
+        return {k: v for k, v in asdict(self).items() if k not in ("root", "output", "rounds", "resume", "timeout")}
+
+    def on_nodes(self, count: int) -> FedConfig:
+        """For a simulation of so many nodes: the default number of clients gives way, another one must be the same.
+
+        Raises:
+            ValueError: the config has another number of clients than the default, and the simulation another than that.
+
+        Example:
+            >>> FedConfig().on_nodes(2).clients
+            2
+        """
+        if self.clients not in (count, CLIENTS):
+            raise ValueError(
+                f"--clients is {self.clients}, but Flower simulates {count} nodes; give flwr run "
+                f"--federation-config 'num-supernodes={self.clients}', or --run-config 'clients={count}'"
+            )
+        return replace(self, clients=count)
 
     @property
     def algorithm(self) -> str:

@@ -24,7 +24,7 @@ def draw_rounds(outcome: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     for client, points in sorted(lines.items()):
-        label = f"{client} {outcome['names'][client]}" if len(lines) <= NAMED else None
+        label = title(outcome, client) if len(lines) <= NAMED else None
         axes.plot(*zip(*points, strict=True), linewidth=1, alpha=0.7, label=label)
     by_round: dict[int, list[float]] = {}
     for number, value in (point for points in lines.values() for point in points):
@@ -49,11 +49,21 @@ def draw_clients(config: FedConfig, outcome: dict[str, Any], path: Path) -> None
         spots = [number + (place - (len(scores) - 1) / 2) * width for number in range(len(clients))]
         axes.bar(spots, [by_client.get(client, 0) for client in clients], width, label=name)
     axes.set_xticks(
-        range(len(clients)), [f"{c} {outcome['names'][c]}" for c in clients], rotation=30, ha="right", fontsize="small"
+        range(len(clients)), [title(outcome, c) for c in clients], rotation=30, ha="right", fontsize="small"
     )
     axes.set(ylabel=f"test {outcome['metric']}")
     axes.legend(fontsize="small", loc="lower right")
     figure.savefig(path, dpi=150)
+
+
+def title(outcome: dict[str, Any], client: int) -> str:
+    """Number and name of a client; one that takes part no more since the run was resumed has no name.
+
+    Example:
+        >>> title({"names": {0: "digits"}}, 0), title({"names": {}}, 1)
+        ('0 digits', '1')
+    """
+    return f"{client} {outcome['names'].get(client, '')}".strip()
 
 
 def _last(outcome: dict[str, Any]) -> tuple[int, dict[int, float]]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import signal
+import threading
+import time
 import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -11,6 +14,8 @@ from typing import Any
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
+
+from fed.config import FedConfig
 
 try:
     from flwr.supercore.task_identity import TaskIdentity
@@ -21,6 +26,40 @@ except ImportError as error:  # It is private to Flower, and what a Message asks
 
 FAILED = 0
 """Code of the error that stands for an exception in a client."""
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raise ``TimeoutError`` in what runs too long; only the main thread of a Unix process can be interrupted so.
+
+    Args:
+        seconds: that it may take.
+
+    Example:
+        >>> import time
+        >>> with within(0.01):
+        ...     time.sleep(60)
+        Traceback (most recent call last):
+        TimeoutError: no answer within 0.01 s; --timeout sets how long it may take
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise TimeoutError(f"no answer within {seconds:g} s; --timeout sets how long it may take")
+
+    handler = signal.signal(signal.SIGALRM, stop)
+    outer = signal.setitimer(signal.ITIMER_REAL, seconds)
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if outer[0]:
+            # Somebody else's alarm goes off when it would have, or at once if that time has gone by.
+            signal.setitimer(signal.ITIMER_REAL, max(1e-3, outer[0] - (time.monotonic() - started)), outer[1])
 
 
 class LocalGrid(Grid):
@@ -37,6 +76,7 @@ class LocalGrid(Grid):
 
     def __init__(self, app: ClientApp, run_config: dict[str, Any], clients: int):
         self.app = app
+        self.timeout = FedConfig.of(run_config).timeout
         self.contexts = {
             node: Context(
                 run_id=1,
@@ -89,11 +129,16 @@ class LocalGrid(Grid):
         return self.pull_messages(self.push_messages(messages))
 
     def _answer(self, message: Message) -> Message:
-        """An exception of a client is its failure alone."""
+        """An exception of a client is its failure alone, and so is an answer that is none or does not come in time."""
+        node = message.metadata.dst_node_id
         try:
-            return self.app(message, self.contexts[message.metadata.dst_node_id])
-        except Exception:
+            with within(self.timeout):
+                reply = self.app(message, self.contexts[node])
+        except (Exception, SystemExit):
             return Message(Error(FAILED, traceback.format_exc()), reply_to=message)
+        if not isinstance(reply, Message) or reply.metadata.reply_to_message_id != message.metadata.message_id:
+            return Message(Error(FAILED, f"the client returned no reply but {type(reply).__name__}"), reply_to=message)
+        return reply
 
 
 @contextlib.contextmanager

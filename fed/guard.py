@@ -1,25 +1,23 @@
-"""A grid that looks at what comes back: counts bytes, refuses bad replies by name, stops where every client failed."""
+"""A grid that believes nothing: counts bytes, waits no longer than it may, leaves out bad replies and names them."""
 
 from __future__ import annotations
 
 import logging
-import math
+import time
 from collections.abc import Iterable
 from typing import Any
 
-import torch
-from flwr.app import Error, Message, MessageType, RecordDict
+from flwr.app import Error, Message, RecordDict
 from flwr.serverapp import Grid
 
+from fed.config import FedConfig
+from fed.replies import Registration, fault, short
+
 LOG = logging.getLogger("fed")
-HUGE = 10.0
-"""An update longer than this many times the model (and 1) is refused: honest ones are below its length."""
-COUNTS = "query.mirage"
-"""Type of the messages whose answers are arrays of counts."""
-MOST_BYTES = 2**28
-"""An array of an answer may have as many: more than the counts of a million tree sets."""
 REFUSED = 1000
-"""Code of the error that stands for a refused reply."""
+"""Code of the error that stands for a refused reply, or one that did not come."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
+"""Seconds between two questions for replies."""
 
 
 class Guard(Grid):
@@ -27,18 +25,24 @@ class Guard(Grid):
 
     Args:
         grid: the grid that carries messages.
+        config: the federation, which says what replies may hold and how long the server waits.
+            (default: all defaults)
 
     Attributes:
         up, down: bytes of all records that clients sent and got.
         refused: what was wrong, a line each.
-        order: place of each node; replies come in this order, for sums to be the same in every run.
+        registered: clients by node, once they are known; replies come in the order of their numbers, for sums to be
+            the same in every run, and are held to what their client is registered as.
+        silent: nodes that have not answered in time, with the message that they owe; until they answer it they are
+            sent nothing else.
     """
 
-    def __init__(self, grid: Grid):
-        self.grid = grid
+    def __init__(self, grid: Grid, config: FedConfig | None = None):
+        self.grid, self.config = grid, config or FedConfig()
         self.up = self.down = 0
         self.refused: list[str] = []
-        self.order: dict[int, int] = {}
+        self.registered: dict[int, Registration] = {}
+        self.silent: dict[int, str] = {}
 
     def set_run(self, run: Any) -> None:
         """Pass on."""
@@ -66,110 +70,113 @@ class Guard(Grid):
         return self.grid.pull_messages(message_ids)
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
-        """Send, receive, check; refused replies come as errors.
+        """Send, receive, check; refused and missing replies come as errors.
+
+        Args:
+            messages: one for a node at the most.
+            timeout: seconds to wait after the last reply for the next. (default: the config's)
 
         Raises:
             RuntimeError: no client answered as it should; the message has the reasons.
         """
-        sent = list(messages)
+        sent = sorted(messages, key=lambda message: self._place(message.metadata.dst_node_id))
         if not sent:
             return []
-        self.down += sum(_bytes(message.content) for message in sent)
-        asked = {message.metadata.dst_node_id: message for message in sent}
-        got = self.grid.send_and_receive(sent, timeout=timeout)
-        replies = sorted(got, key=lambda reply: self._place(reply.metadata.src_node_id))
+        limit = self.config.timeout if timeout is None else timeout
+        self._readmit()
+        ready = [message for message in sent if message.metadata.dst_node_id not in self.silent]
+        self.down += sum(_bytes(message.content) for message in ready)
+        replies = self._exchange(ready, limit) if ready else {}
         out, wrong = [], []
-        for reply in replies:
-            node = reply.metadata.src_node_id
-            if reply.has_error():
-                why = f"node {node} failed: {_last_line(reply.error.reason)}"
+        for message in sent:
+            node = message.metadata.dst_node_id
+            reply, why = replies.get(node), ""
+            if reply is None:
+                owes = "" if message in ready else "an earlier message "
+                why = f"node {node} did not answer {owes}within {limit:g} s; --timeout sets how long it may take"
+            elif not reply.has_content():
+                why = f"node {node} failed: {_last_line(reply)}"
             else:
-                self.up += _bytes(reply.content)
-                problem = fault(asked[node].content, reply.content, reply.metadata.message_type)
+                problem = self._problem(message, reply)
                 why = f"node {node} was refused: {problem}" if problem else ""
             if why:
                 wrong.append(why)
-            refused = why and reply.has_content()
-            out.append(Message(Error(REFUSED, why), reply_to=asked[node]) if refused else reply)
+            out.append(Message(Error(REFUSED, why), reply_to=message) if why or reply is None else reply)
         for line in wrong:
             LOG.warning(line)
         self.refused += wrong
         if not any(reply.has_content() for reply in out):
-            raise RuntimeError(f"all {len(sent)} clients failed: {'; '.join(wrong) or 'no reply came in time'}")
+            raise RuntimeError(f"all {len(sent)} clients failed: {'; '.join(wrong)}")
         return out
 
-    def _place(self, node: int) -> tuple[int, int]:
-        return self.order.get(node, 0), node
+    def leave_out(self, node: int, why: str) -> None:
+        """Name a client that is refused for what it holds or sent, and ask it for nothing more of the kind."""
+        self.refused.append(f"node {node} was refused: {short(why)}")
+        LOG.warning(self.refused[-1])
 
-    def ask(self, kind: str, content: RecordDict, nodes: list[int]) -> list[Message]:
+    def ask(self, kind: str, content: RecordDict, nodes: Iterable[int]) -> list[Message]:
         """Send the same to each of some nodes; replies as of :meth:`send_and_receive`."""
         return self.send_and_receive([Message(content, node, kind) for node in nodes])
 
-    def numbers(self, kind: str, content: RecordDict, nodes: list[int]) -> list[dict[str, float]]:
+    def numbers(self, kind: str, content: RecordDict, nodes: Iterable[int]) -> list[dict[str, float]]:
         """Numbers that nodes reply with; of those that fail none."""
         return [numbers_of(reply.content) for reply in self.ask(kind, content, nodes) if reply.has_content()]
 
+    def _exchange(self, messages: list[Message], limit: float) -> dict[int, Message]:
+        """Replies by node, of those that answer before the grid is quiet for ``limit`` seconds."""
+        accepted = {name for name in self.grid.push_messages(messages) if name}
+        waiting = {m.metadata.message_id: m.metadata.dst_node_id for m in messages if m.metadata.message_id in accepted}
+        replies: dict[int, Message] = {}
+        until, pause = time.monotonic() + limit, FIRST_PAUSE
+        while waiting:
+            came = list(self.grid.pull_messages(list(waiting)))
+            for reply in came:
+                node = waiting.pop(reply.metadata.reply_to_message_id, None)
+                if node is not None:
+                    replies[node] = reply
+            if came:
+                until, pause = time.monotonic() + limit, FIRST_PAUSE
+            elif time.monotonic() >= until:
+                break
+            elif waiting:
+                time.sleep(pause)
+                pause = min(LONGEST_PAUSE, 1.5 * pause)
+        self.silent |= {node: name for name, node in waiting.items()}
+        return replies
+
+    def _readmit(self) -> None:
+        """Nodes that have answered late may be asked again; what they answered is out of date."""
+        if self.silent:
+            late = {reply.metadata.reply_to_message_id for reply in self.grid.pull_messages(list(self.silent.values()))}
+            for node in [node for node, name in self.silent.items() if name in late]:
+                del self.silent[node]
+                LOG.info("node %d has answered, late; it is asked again", node)
+
+    def _problem(self, message: Message, reply: Message) -> str:
+        """What is wrong with a reply that has content, or nothing."""
+        node = message.metadata.dst_node_id
+        if reply.metadata.src_node_id != node:
+            return f"it answers as node {reply.metadata.src_node_id}"
+        problem = fault(
+            message.content, reply.content, message.metadata.message_type, self.config, self.registered.get(node)
+        )
+        if not problem:
+            self.up += _bytes(reply.content)
+        return problem
+
+    def _place(self, node: int) -> tuple[int, int]:
+        return self.registered[node].client if node in self.registered else -1, node
+
 
 def numbers_of(content: RecordDict) -> dict[str, float]:
-    """The numbers of a reply, by name."""
-    return {name: float(str(value)) for name, value in next(iter(content.metric_records.values())).items()}
-
-
-def fault(sent: RecordDict, got: RecordDict, kind: str) -> str:
-    """What is wrong with a reply, or nothing.
-
-    Args:
-        sent: content of the message that it answers.
-        got: its content.
-        kind: type of the message.
-    """
-    numbers = [value for record in got.metric_records.values() for value in record.values()]
-    if any(isinstance(value, list) or not math.isfinite(value) for value in numbers):
-        return "a metric is NaN or infinite"
-    if len(got.metric_records) != 1:
-        return f"{len(got.metric_records)} metric records, wanted 1"
-    if kind == COUNTS:
-        return _no_counts(got)
-    if kind != MessageType.TRAIN:
-        return f"{len(got.array_records)} array records, wanted none" if got.array_records else ""
-    if len(got.array_records) != 1:
-        return f"{len(got.array_records)} array records, wanted 1"
-    metrics = next(iter(got.metric_records.values()))
-    if not float(str(metrics.get("num-examples", 0))) > 0:
-        return "num-examples is absent or not above 0"
-    before = sent.array_records["arrays"].to_torch_state_dict()
-    after = next(iter(got.array_records.values())).to_torch_state_dict()
-    if before.keys() != after.keys():
-        return f"arrays are {', '.join(after)}, wanted {', '.join(before)}"
-    for name, value in after.items():
-        if value.shape != before[name].shape:
-            return f"{name} has shape {tuple(value.shape)}, wanted {tuple(before[name].shape)}"
-        if not bool(torch.isfinite(value).all()):
-            return f"{name} holds NaN or infinite values"
-    length = math.hypot(*[float((after[name] - before[name]).norm()) for name in before])
-    limit = HUGE * max(1.0, math.hypot(*[float(value.norm()) for value in before.values()]))
-    return f"the update's length {length:.3g} is above {limit:.3g}" if length > limit else ""
-
-
-def _no_counts(got: RecordDict) -> str:
-    """What is wrong with an answer of federated Mirage, or nothing: it holds integers, and not too many."""
-    if len(got.array_records) != 1:
-        return f"{len(got.array_records)} array records, wanted 1"
-    for name, array in next(iter(got.array_records.values())).items():
-        try:
-            values = array.numpy()
-        except (ValueError, EOFError, TypeError) as error:
-            return f"{name} cannot be read: {error}"
-        if values.dtype.kind not in "ui":
-            return f"{name} is {values.dtype}, wanted integers"
-        if values.nbytes > MOST_BYTES:
-            return f"{name} has {values.nbytes:,} bytes, more than {MOST_BYTES:,}"
-    return ""
+    """The numbers of a reply that was checked, by name."""
+    return {name: float(str(value)) for name, value in content.metric_records["metrics"].items()}
 
 
 def _bytes(content: RecordDict) -> int:
     return sum(record.count_bytes() for record in content.values())
 
 
-def _last_line(reason: str | None) -> str:
-    return (reason or "no reason given").strip().splitlines()[-1]
+def _last_line(reply: Message) -> str:
+    reason = reply.error.reason if reply.has_error() else None
+    return short((str(reason or "").strip() or "no reason given").splitlines()[-1])

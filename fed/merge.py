@@ -12,10 +12,11 @@ import torch
 from flwr.app import Array, ArrayRecord, Message, RecordDict
 
 from fed.config import FedConfig
-from fed.guard import COUNTS, Guard
+from fed.guard import Guard
 from fed.mirage import AnswerError, federated_mirage
 from fed.mirage_client import Message as Arrays
 from fed.molecules import unpacked
+from fed.replies import COUNTS
 from fed.strategy import Federation
 from fed.task import train
 from graphdistill.core.randomness import generator
@@ -76,6 +77,7 @@ def merge(guard: Guard, config: FedConfig, classes: int, nodes: Sequence[int]) -
                 per_class=config.per_class,
                 min_clients=config.min_clients or (2 if config.clients > 2 else 1),
                 slack=math.ceil(3 * spread),
+                exact=not config.support_epsilon,
                 source=config.dataset,
             )
         except _LostError as lost:
@@ -83,8 +85,9 @@ def merge(guard: Guard, config: FedConfig, classes: int, nodes: Sequence[int]) -
             LOG.warning("federated Mirage begins anew without nodes %s", ", ".join(map(str, sorted(lost.nodes))))
         except AnswerError as error:
             node = heard.pop(error.client)
-            guard.refused.append(f"node {node} was refused in federated Mirage, which begins anew without it: {error}")
-            LOG.warning(guard.refused[-1])
+            guard.leave_out(node, f"in federated Mirage, which starts anew without it: {error}")
+            if not heard:
+                raise RuntimeError(f"all clients failed: {'; '.join(guard.refused)}") from error
         except ValueError as error:
             raise ValueError(str(error).replace("--thresholds", f"--support {config.support}")) from error
         else:

@@ -39,6 +39,8 @@ from graphdistill.core.synthetic import SyntheticSet
 from graphdistill.mirage.mining import Itemset
 from graphdistill.mirage.patterns import Pattern, one_class_each, write_patterns
 
+MAX_COUNT = 2**40
+"""Greatest count that is believed; sums of many clients' are far below what an integer holds."""
 Ask = Callable[[Sequence[Message]], Sequence[Message]]
 """Sends each client its message and returns the answers in the same order."""
 
@@ -57,6 +59,7 @@ def federated_mirage(
     per_class: int | None = None,
     min_clients: int = 1,
     slack: int = 0,
+    exact: bool = False,
     max_itemsets: int = 100_000,
     source: str = "federation",
 ) -> SyntheticSet:
@@ -76,6 +79,8 @@ def federated_mirage(
         slack: a tree joins a set's closure if it is missed by so many of its graphs at most. Noise hides who is missed
             by none; about three deviations of the noise on a sum over clients keep its sets from multiplying.
             (default: 0, which is exact without noise)
+        exact: whether counts have no noise, so that one below 0 or above the number of a client's graphs is refused.
+            (default: they may have)
         max_itemsets: give up past so many closed sets of a class. (default: 100,000)
         source: name of the data, for the card.
 
@@ -112,14 +117,18 @@ def federated_mirage(
     least = [int(t) if t >= 1 else max(2, math.ceil(t * n)) for t, n in zip(thresholds, totals, strict=True)]
     # Of numbers that add up to less than the threshold none reaches it: one client has its share or more.
     shares = -(-np.array(least) * sizes // sizes.sum(axis=0))
+    limits = sizes if exact else None
     answers = wire.each("frequent", [{"least": pack(share.clip(1))} for share in shares])
-    ids = np.unique(np.concatenate(_shaped(answers, "ids", (None, 2))), axis=0)
+    ids = np.unique(np.concatenate(_shaped(answers, "ids", (None, 2), np.uint64)), axis=0)
     answers = wire.all("present", ids=ids)
-    present = np.stack([bits(part[None], len(ids))[0] for part in _shaped(answers, "present", ((len(ids) + 7) // 8,))])
+    present = np.stack(
+        [bits(part[None], len(ids))[0] for part in _shaped(answers, "present", ((len(ids) + 7) // 8,), np.uint8)]
+    )
     passed = present.sum(axis=0) >= min_clients
     ids, present = ids[passed], present[:, passed]
     answers = wire.all("supports", ids=ids)
-    supports = _total(answers, "supports", len(ids) * len(least)).reshape(len(ids), len(least))
+    most = None if limits is None else np.tile(limits, len(ids))
+    supports = _total(answers, "supports", len(ids) * len(least), most).reshape(len(ids), len(least))
     nodes = _total(answers, "nodes", len(ids))
     frequent = (supports >= np.array(least)).any(axis=1)
     ids, present, supports, nodes = ids[frequent], present[:, frequent], supports[frequent], nodes[frequent]
@@ -129,7 +138,7 @@ def federated_mirage(
                 f"--thresholds: no tree of class {label} that {min_clients} or more clients have reaches support "
                 f"{threshold} over all of them; give less"
             )
-    found = _search(wire, ids, supports, least, slack, max_itemsets)
+    found = _search(wire, ids, supports, least, slack, max_itemsets, limits)
     itemsets = [[Itemset(_items(mask), support) for mask, support in sets.items()] for sets in found]
     patterns = one_class_each(itemsets, totals)
     if per_class is not None:
@@ -197,9 +206,10 @@ def _search(
     supports: NDArray[np.int64],
     thresholds: Sequence[int],
     slack: int,
-    most: int,
+    max_itemsets: int,
+    limits: NDArray[np.int64] | None,
 ) -> list[dict[int, int]]:
-    """Closed frequent sets of each class, as bits, with their supports."""
+    """Closed frequent sets of each class, as bits, with their supports; ``limits`` are the graphs of each client."""
     found: list[dict[int, int]] = [{} for _ in thresholds]
     known: dict[tuple[int, int], list[int]] = defaultdict(list)
     # A question: class, set, and as values its support and the trees that may be frequent with it.
@@ -217,7 +227,9 @@ def _search(
             sets=_rows([mask for _, mask in front], len(ids)),
             more=_rows(more, len(ids)),
         )
-        counts = iter(_total(answers, "counts", sum(rest.bit_count() for rest in more)).tolist())
+        sizes = [rest.bit_count() for rest in more]
+        most = None if limits is None else np.repeat(limits[:, [label for label, _ in front]], sizes, axis=1)
+        counts = iter(_total(answers, "counts", sum(sizes), most).tolist())
         after: dict[tuple[int, int], tuple[int, int]] = {}
         for (label, mask), (support, rest) in front.items():
             pairs = [(item, min(next(counts), support)) for item in _items(rest)]
@@ -226,8 +238,8 @@ def _search(
                 continue
             found[label][closure] = support
             known[label, support].append(closure)
-            if len(found[label]) > most:
-                raise ValueError(f"--thresholds give more than {most} closed sets in class {label}; raise them")
+            if len(found[label]) > max_itemsets:
+                raise ValueError(f"--thresholds give more than {max_itemsets} closed sets in class {label}; raise them")
             pairs = [(i, count) for i, count in pairs if thresholds[label] <= count < support - slack]
             mask = sum(1 << item for item, _ in pairs)
             after |= {(label, closure | 1 << i): (count, mask ^ (1 << i)) for i, count in pairs}
@@ -255,12 +267,16 @@ def _write(
     wanted = [_rows([sum(1 << i for i in used if owner[i] == c)], len(ids)) for c in range(wire.clients)]
     answers = wire.each("describe", [{"ids": ids, "sets": sets, "label": label, "wanted": w} for w in wanted])
     pieces, raw = [], dict[bytes, bytes]()
+    shared_ids = _shaped(answers, "ids", (None, 2), np.uint64)
     for client, answer in enumerate(answers):
         payload = {n.removeprefix("trees/"): torch.from_numpy(np.array(v)) for n, v in answer.items() if "/" in n}
         try:
             piece = Forest.from_payload(payload)
             content = piece.trees.ids()[-1].numpy()
-            raw |= {k.tobytes(): c.tobytes() for k, c in zip(answer["ids"], content, strict=True)}
+            mine = {k.tobytes(): c.tobytes() for k, c in zip(shared_ids[client], content, strict=True)}
+            if mine.keys() != {ids[i].tobytes() for i in used if owner[i] == client}:
+                raise ValueError("they are not those that were asked for")
+            raw |= mine
         except (KeyError, ValueError, IndexError, RuntimeError) as error:
             raise AnswerError(client, f"trees that cannot be read ({error!r})") from error
         if len(piece.tree):
@@ -291,25 +307,43 @@ def _write(
 
 def _stack(answers: Sequence[Message], name: str, length: int) -> NDArray[np.int64]:
     """One vector of counts of each client, ``[clients, length]``."""
-    parts = [unpack(part) for part in _shaped(answers, name, (None,))]
-    for client, part in enumerate(parts):
+    parts = []
+    for client, stream in enumerate(_shaped(answers, name, (None,), np.uint8)):
+        try:
+            part = unpack(stream)
+        except ValueError as error:
+            raise AnswerError(client, f"{name} that cannot be read ({error})") from error
         if len(part) != length:
             raise AnswerError(client, f"{len(part)} {name} where {length} were asked for")
+        # Noise may make a count negative, but not its size beyond all data.
+        if len(part) and max(-int(part.min()), int(part.max())) > MAX_COUNT:
+            raise AnswerError(client, f"{name} from {part.min()} to {part.max()}, beyond {MAX_COUNT}")
+        parts.append(part)
     return np.stack(parts)
 
 
-def _shaped(answers: Sequence[Message], name: str, shape: tuple[int | None, ...]) -> list[NDArray[np.generic]]:
+def _shaped(
+    answers: Sequence[Message], name: str, shape: tuple[int | None, ...], dtype: type[np.generic]
+) -> list[NDArray[np.generic]]:
     """One array of each answer; ``None`` stands for any length."""
     for client, answer in enumerate(answers):
         found = answer[name].shape if name in answer else ()
         if len(found) != len(shape) or any(want not in (None, have) for want, have in zip(shape, found, strict=True)):
             raise AnswerError(client, f"{name} of shape {list(found)}")
+        if answer[name].dtype != dtype:
+            raise AnswerError(client, f"{name} of {answer[name].dtype}, wanted {np.dtype(dtype)}")
     return [answer[name] for answer in answers]
 
 
-def _total(answers: Sequence[Message], name: str, length: int) -> NDArray[np.int64]:
-    """Sum over clients of one vector of counts."""
-    return np.asarray(_stack(answers, name, length).sum(axis=0))
+def _total(
+    answers: Sequence[Message], name: str, length: int, most: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """Sum over clients of one vector of counts, none below 0 or above ``most`` of the client, if that is given."""
+    counts = _stack(answers, name, length)
+    if most is not None:
+        for client in np.flatnonzero(((counts < 0) | (counts > most)).any(axis=1)).tolist():
+            raise AnswerError(client, f"{name} that are not from 0 to the number of its graphs")
+    return np.asarray(counts.sum(axis=0))
 
 
 def _rows(masks: Sequence[int], columns: int) -> NDArray[np.uint8]:

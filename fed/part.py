@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,8 +78,14 @@ class Part:
     def digest(self) -> str:
         """Hash of its training data."""
         made = hashlib.sha256(repr(self.facts).encode())
-        for value in self.tensors(self.train).values():
-            made.update(value.contiguous().numpy().tobytes())
+        _add(made, self.tensors(self.train))
+        return made.hexdigest()
+
+    def keyed_digest(self, key: bytes) -> str:
+        """Hash of all its data, which only holders of the key can compare with that of data that they guess."""
+        made = hmac.new(key, repr(self.facts).encode(), "sha256")
+        for entries in (self.train, self.valid, self.test):
+            _add(made, self.tensors(entries))
         return made.hexdigest()
 
     def score(self, net: nn.Module, split: str) -> float:
@@ -99,6 +106,13 @@ class Part:
     def entries(self, tensors: Mapping[str, Tensor]) -> Entries:
         """Undo :meth:`tensors`."""
         return tensors["x"], tensors["y"]
+
+
+def _add(made: hashlib._Hash | hmac.HMAC, tensors: Mapping[str, Tensor]) -> None:
+    """Add tensors to a hash, each with its name, dtype and shape, so that no two contents run into one another."""
+    for name, value in tensors.items():
+        made.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+        made.update(value.contiguous().numpy().tobytes())
 
 
 def pick(entries: Entries, rows: Tensor) -> Entries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ class Progress:
         releases: rounds in which a mean over clients was taken.
         spent: bytes up and down before it was taken up.
         merged: of federated Mirage, what it cost.
+        data: keyed digest of each client's data.
     """
 
     run: str
@@ -52,9 +54,12 @@ class Progress:
     releases: int = 0
     spent: tuple[int, int] = (0, 0)
     merged: dict[str, Any] = field(default_factory=dict)
+    data: dict[int, str] = field(default_factory=dict)
 
     def look(self, valid: dict[int, float], arrays: dict[str, Tensor], rounds: int) -> None:
         """Keep a model if validation likes it better, the mean over clients."""
+        if not valid:
+            return
         mean = sum(valid.values()) / len(valid)
         if mean > self.best_valid:
             self.best_valid, self.best_rounds, self.best = mean, rounds, arrays
@@ -77,11 +82,16 @@ class Progress:
         write_carded(folder / FILE, tensors, {"config": config.settings(), **card})
 
     @classmethod
-    def read(cls, folder: Path, config: FedConfig) -> Progress:
+    def read(cls, folder: Path, config: FedConfig, data: Mapping[int, str] | None = None) -> Progress:
         """Read what :meth:`write` wrote.
 
+        Args:
+            folder: where it was written.
+            config: the federation that goes on.
+            data: keyed digest of the data of each client that takes part. (default: not compared)
+
         Raises:
-            ValueError: the file is absent or damaged, or its run was told other things.
+            ValueError: the file is absent or damaged, or its run had another config or other data.
         """
         if not (folder / FILE).is_file():
             raise ValueError(f"--resume: there is no {FILE} in {folder}; give the --output of a run that was cut")
@@ -94,6 +104,7 @@ class Progress:
                 parts[part][rest] = value
             for line in card["history"]:
                 line["valid before"] = {int(client): value for client, value in line["valid before"].items()}
+            card["data"] = {int(client): digest for client, digest in card["data"].items()}
             made = cls(**{**card, **parts})
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"--resume: {error}; start anew without --resume") from error
@@ -103,6 +114,13 @@ class Progress:
                     f"--resume: the run in {folder} had --{name.replace('_', '-')} {before.get(name)!r}, now it is "
                     f"{value!r}; give the same, or start anew without --resume"
                 )
+        if others := [
+            str(client) for client, digest in (data or {}).items() if made.data.get(client, digest) != digest
+        ]:
+            raise ValueError(
+                f"--resume: client{'s' if len(others) > 1 else ''} {', '.join(others)} had other data (or another "
+                f"secret file) in the run in {folder}; give the same, or start anew without --resume"
+            )
         if made.rounds > config.rounds:
             raise ValueError(f"--resume: {made.rounds} rounds are done, but --rounds is {config.rounds}; give more")
         return made

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import statistics
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import rich.console
 from rich.text import Text
 
 from fed.config import FedConfig
-from fed.figure import draw_clients, draw_rounds
+from fed.figure import draw_clients, draw_rounds, title
 from fed.memory import home
 from fed.molecules import unpacked
 from graphdistill.condense.figure import draw
@@ -44,7 +46,7 @@ def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
             rows.append(
                 Row(
                     name=name,
-                    network=f"{client} {outcome['names'][client]}",
+                    network=title(outcome, client),
                     test=(value,),
                     valid=(),
                     nbytes=None,
@@ -67,9 +69,13 @@ def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
 
 def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
     phases = ", ".join(f"{name} {value:.1f}" for name, value in outcome["seconds by phase"].items())
+    choice = "the last one, for none was validated by all clients"
+    if outcome["valid"] >= 0:
+        choice = f"best on validation ({outcome['valid']:.3f})"
     notes = [
+        *(f"Missing: {what}" for what in outcome["missing"]),
         f"Seed {config.seed}, {config.rounds} rounds. The model after round "
-        f"{outcome['chosen round']}, which validation liked best ({outcome['valid']:.3f}); test read once.",
+        f"{outcome['chosen round']}, {choice}; test read once.",
         f"Bytes of all messages: {outcome['bytes up']:,} up, {outcome['bytes down']:,} down. Seconds: {phases}.",
         "Other methods, all real data and equal-step real subsets over several seeds: python -m graphdistill.bench fed",
     ]
@@ -85,7 +91,7 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
         notes.append(
             f"Differential privacy of clients: epsilon {outcome['privacy']['epsilon']:.3g} at delta "
             f"{outcome['privacy']['delta']:g} after {outcome['privacy']['releases']} rounds; scores and losses that "
-            "clients tell are not covered."
+            "clients send are not covered."
         )
     elif config.method in ("fedlgd", "fedmirage") or config.material == "virtual":
         notes.append(
@@ -97,29 +103,50 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
 def write(config: FedConfig, outcome: dict[str, Any]) -> None:
     """Write results.json and .csv, figures, the model, and images of the virtual data that are at hand.
 
-    Clients' virtual images are drawn where clients ran on this machine with their files in the folder of results.
+    Clients' virtual images are drawn where clients ran on this machine with their files in the folder of results. A
+    figure that fails is named in the report, in ``outcome["missing"]`` and costs nothing else.
     """
-    folder = Path(config.output)
+    folder, missing = Path(config.output), outcome["missing"]
     with publish(folder) as draft:
-        write_report(report_of(config, outcome), draft)
         card = {"config": config.settings(), "rounds": outcome["chosen round"]}
         write_carded(draft / "model.safetensors", outcome["model"], card)
-        draw_rounds(outcome, draft / "rounds.png")
-        draw_clients(config, outcome, draft / "clients.png")
+        with _spare(draft, "rounds.png", missing):
+            draw_rounds(outcome, draft / "rounds.png")
+        with _spare(draft, "clients.png", missing):
+            draw_clients(config, outcome, draft / "clients.png")
         if outcome["kind"] == "molecules":
             if merged := outcome["federated mirage"]:
                 x, y, weight = unpacked(outcome["shared"])
                 save_set(SyntheticSet(x, y, weight, features="ogb", meta=merged), draft)
-            return
-        if "x" in outcome["shared"]:
+        else:
+            _draw_images(config, outcome, draft)
+        write_report(report_of(config, outcome), draft)
+
+
+def _draw_images(config: FedConfig, outcome: dict[str, Any], draft: Path) -> None:
+    """Grids of the global virtual images, and of those of some clients."""
+    missing = outcome["missing"]
+    if "x" in outcome["shared"]:
+        with _spare(draft, "global.png", missing):
             held = outcome["shared"]
             draw(frozen(held["x"], held["y"], {"method": "global virtual images"}), draft / "global.png")
-        for client in list(outcome["test"])[:SHOWN] if home().parent == folder else []:
+    for client in list(outcome["test"])[:SHOWN] if home().parent == Path(config.output) else []:
+        with _spare(draft, f"client-{client}.png", missing):
             files = list(home().glob(f"client-{client}-*/*.safetensors"))
             kept = read_carded(max(files, key=lambda path: path.stat().st_mtime_ns))[0] if files else {}
             if "virtual.x" in kept:
-                title = f"virtual images of client {client}, {outcome['names'][client]}"
-                draw(frozen(kept["virtual.x"], kept["virtual.y"], {"method": title}), draft / f"client-{client}.png")
+                name = f"virtual images of client {client}, {outcome['names'].get(client, '')}"
+                draw(frozen(kept["virtual.x"], kept["virtual.y"], {"method": name}), draft / f"client-{client}.png")
+
+
+@contextlib.contextmanager
+def _spare(draft: Path, name: str, missing: list[str]) -> Iterator[None]:
+    """Go on without a file whose making fails, and name it."""
+    try:
+        yield
+    except Exception as error:  # Hours of training are worth more than any figure.
+        missing.append(f"{name}: {type(error).__name__}: {error}")
+        (draft / name).unlink(missing_ok=True)
 
 
 def read(folder: Path) -> Report:
@@ -139,7 +166,7 @@ def show(report: Report, folder: Path, console: rich.console.Console) -> None:
     columns: dict[str, dict[str, float]] = {}
     for row in report.rows:
         columns.setdefault(row.name, {})[str(row.network)] = row.mean
-    first = next(iter(columns.values()))
+    first = next(iter(columns.values()), {})
     shown = frame(report, over="clients")
     shown.add_column("client")
     for name in columns:
@@ -149,10 +176,13 @@ def show(report: Report, folder: Path, console: rich.console.Console) -> None:
         ranked = sorted(clients, key=lambda client: first[client])
         clients = [ranked[0], ranked[len(ranked) // 2], ranked[-1]]
     for client in clients:
-        shown.add_row(Text(client), *[f"{column[client]:.3f}" for column in columns.values()])
+        shown.add_row(
+            Text(client), *[f"{column[client]:.3f}" if client in column else "" for column in columns.values()]
+        )
     means = [list(column.values()) for column in columns.values()]
     spread = [f"{statistics.fmean(v):.3f} ±{statistics.stdev(v) if len(v) > 1 else 0:.3f}" for v in means]
-    shown.add_row(Text(f"mean of {len(first)}", style="bold"), *spread)
+    everyone = f"mean of {len(first)}" if first else "no client was tested"
+    shown.add_row(Text(everyone, style="bold"), *spread)
     console.print(shown)
     written = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     console.print(f"written to {folder}: {', '.join(written)}")

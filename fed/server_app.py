@@ -17,11 +17,13 @@ from flwr.serverapp import Grid, ServerApp
 
 from fed import privacy, report
 from fed.config import FedConfig
-from fed.guard import Guard, numbers_of
+from fed.guard import Guard
 from fed.merge import merge, train_here
 from fed.methods import METHODS, method_of
 from fed.part import METRICS, UNKNOWN, Facts, Statistics, kind_of
 from fed.progress import Progress
+from fed.registration import register
+from fed.replies import EVALUATE, STATISTICS
 from fed.strategy import Federation
 from fed.superlink import MARK
 from graphdistill.core.output import check_writable
@@ -37,9 +39,11 @@ def main(grid: Grid, context: Context) -> None:
     """Run the federation; what came of it is in ``context.state`` and, if the config names one, in a folder."""
     config = FedConfig.of(context.run_config)
     with _heard():
-        outcome = federate(Guard(grid), config)
-    if config.output:
-        report.write(config, outcome)
+        config, outcome = federate(Guard(grid, config), config)
+        if config.output:
+            report.write(config, outcome)
+        for line in outcome["missing"]:
+            LOG.warning(line)
     tensors = {name: outcome.pop(name) for name in ("model", "shared")}
     context.state["outcome"] = ConfigRecord({"json": json.dumps(outcome)})
     for name, held in tensors.items():
@@ -63,36 +67,39 @@ def _heard() -> Iterator[None]:
         LOG.setLevel(level)
 
 
-def federate(guard: Guard, config: FedConfig) -> dict[str, Any]:
-    """Train and judge.
+def federate(guard: Guard, config: FedConfig) -> tuple[FedConfig, dict[str, Any]]:
+    """Train and evaluate.
 
     Args:
         guard: the grid.
         config: the federation.
 
     Returns:
-        What came of it: scores by client, history, bytes, seconds; ``model`` and ``shared`` are tensors by name.
+        The config, with the number of clients that there are; and what came of it: scores by client, history, bytes,
+        seconds, and what is missing; ``model`` and ``shared`` are tensors by name.
 
     Raises:
-        RuntimeError: all clients failed, or they do not agree on the shape of their data.
+        RuntimeError: all clients failed before the last round was done, all rounds were lost, or clients do not agree
+            on the shape of their data.
         ValueError: the checkpoint to go on from does not fit, or no result can be written.
     """
-    begun = time.perf_counter()
+    started = time.perf_counter()
     folder = Path(config.output) if config.output else None
     if folder:
         check_writable(folder)
     method = method_of(config.algorithm)
-    nodes = _nodes(guard, config.clients)
-    facts, names = _hello(guard, nodes)
-    nodes = list(guard.get_node_ids())
+    config, facts = register(guard, config)
+    nodes = list(guard.registered)
     kind = kind_of(facts)
     _check(config, kind)
+    data = {one.client: one.data for one in guard.registered.values()}
     if config.resume and folder:
-        progress = Progress.read(folder, config)
+        progress = Progress.read(folder, config, data)
         LOG.info("going on after round %d", progress.rounds)
     else:
         statistics = _statistics(guard, facts, nodes) if config.statistics else None
         progress = Progress.first(config, facts, secrets.token_hex(4), statistics)
+    progress.data |= data
     guard.up, guard.down = guard.up + progress.spent[0], guard.down + progress.spent[1]
     if method.merges and not progress.shared:
         small = merge(guard, config, facts["classes"], nodes)
@@ -105,28 +112,55 @@ def federate(guard: Guard, config: FedConfig) -> dict[str, Any]:
     if config.at_server:
         train_here(strategy, lambda a: _judged(guard, a, "valid", progress.rounds, nodes, progress.run)["score"], told)
     elif progress.rounds < config.rounds:
-        outer.start(guard, arrays, num_rounds=config.rounds - progress.rounds, evaluate_fn=told)
-    final = _judged(guard, progress.arrays, "valid", config.rounds, nodes, progress.run)["score"]
-    progress.look(final, progress.arrays, config.rounds)
-    best = progress.best
-    tests = _judged(guard, best, "test", progress.best_rounds, nodes, progress.run)
-    untrained = _judged(guard, Progress.first(config, facts, "").arrays, "test", 0, nodes, progress.run)
+        outer.start(guard, arrays, num_rounds=config.rounds - progress.rounds, timeout=config.timeout, evaluate_fn=told)
+    if not progress.history:
+        raise RuntimeError(f"all {config.rounds} rounds were lost: {'; '.join(dict.fromkeys(guard.refused))}")
+    outcome = {**_final(guard, strategy), "privacy": privacy.spent(outer)}
+    seconds = {**progress.seconds, "all": time.perf_counter() - started}
+    return config, {**outcome, "seconds by phase": seconds}
+
+
+def _final(guard: Guard, strategy: Federation) -> dict[str, Any]:
+    """Scores of the model that is chosen, with all that there is besides; what is missing by now costs nothing else."""
+    config, facts, nodes, progress = strategy.config, strategy.facts, strategy.nodes, strategy.progress
+    kind, missing = kind_of(facts), []
+
+    def scores(arrays: dict[str, torch.Tensor], split: str, rounds: int, what: str) -> dict[str, dict[int, float]]:
+        try:
+            found = _judged(guard, arrays, split, rounds, nodes, progress.run)
+        except RuntimeError as error:
+            missing.append(f"{what}: {error}")
+            return {"score": {}, "trivial": {}}
+        absent = [str(one.client) for one in guard.registered.values() if one.client not in found["answered"]]
+        if absent:
+            missing.append(f"{what}: no reply of client{'s' if len(absent) > 1 else ''} {', '.join(absent)}")
+        return found
+
+    final = scores(progress.arrays, "valid", progress.rounds, "validation of the last model")["score"]
+    progress.look(final, progress.arrays, progress.rounds)
+    best = progress.best or progress.arrays
+    chosen = progress.best_rounds if progress.best else progress.rounds
+    tests = scores(best, "test", chosen, "test")
+    untrained = scores(Progress.first(config, facts, "").arrays, "test", 0, "test of the untrained network")
+    lost = config.rounds - len({line["round"] for line in progress.history})
+    if lost:
+        missing.append(f"{lost} of {config.rounds} rounds were lost, for all clients failed or were refused")
     return {
-        "names": names,
+        "names": {one.client: one.name for one in guard.registered.values()},
+        "nodes": {one.client: node for node, one in guard.registered.items()},
         "kind": kind,
         "metric": METRICS[kind][0],
         "test": tests["score"],
         "baselines": {"untrained network": untrained["score"], METRICS[kind][1]: tests["trivial"]},
         "valid": progress.best_valid,
-        "chosen round": progress.best_rounds,
+        "chosen round": chosen,
         "history": progress.history,
         "final valid": final,
         "bytes up": guard.up,
         "bytes down": guard.down,
         "federated mirage": progress.merged,
         "refused": guard.refused,
-        "privacy": privacy.spent(outer),
-        "seconds by phase": {**progress.seconds, "all": time.perf_counter() - begun},
+        "missing": missing,
         "model": {name: best[name] for name in strategy.model(best).state_dict()},
         "shared": progress.shared if progress.news else {},
     }
@@ -146,7 +180,7 @@ def _teller(
         now = time.perf_counter()
         line: dict[str, Any] = progress.history[-1] if progress.history else {"round": 0}
         if line["round"] != progress.rounds:
-            LOG.warning("round %d is lost: a client failed, and noise is for all that are drawn", progress.rounds)
+            LOG.warning("round %d is lost", progress.rounds)
             return
         line["seconds"], last[0] = now - last[0], now
         progress.spent = guard.up, guard.down
@@ -174,32 +208,6 @@ def _scores(by_client: dict[int, float]) -> str:
     return "by client " + ", ".join(f"{client}: {value:.3f}" for client, value in by_client.items())
 
 
-def _nodes(guard: Guard, wanted: int, patience: float = 120.0) -> list[int]:
-    """Nodes of all clients, once they have come."""
-    until = time.monotonic() + patience
-    while len(nodes := list(guard.get_node_ids())) < wanted:
-        if time.monotonic() > until:
-            raise RuntimeError(f"{len(nodes)} of {wanted} clients have come after {patience:.0f} s; start the others")
-        time.sleep(0.5)
-    return nodes
-
-
-def _hello(guard: Guard, nodes: list[int]) -> tuple[Facts, dict[int, str]]:
-    """What networks are made from, and the clients' names by number; from then on clients come in their order.
-
-    Flower draws the numbers of nodes, so without this no two runs would add up in the same order.
-    """
-    replies = [reply for reply in guard.ask("query.hello", RecordDict(), nodes) if reply.has_content()]
-    facts = [{name: int(value) for name, value in numbers_of(reply.content).items()} for reply in replies]
-    told_names = [str(reply.content.config_records["facts"]["name"]) for reply in replies]
-    names = {fact.pop("client"): name for fact, name in zip(facts, told_names, strict=True)}
-    guard.order = {reply.metadata.src_node_id: client for reply, client in zip(replies, names, strict=True)}
-    if any(fact != facts[0] for fact in facts):
-        shapes = sorted({tuple(fact.items()) for fact in facts})
-        raise RuntimeError(f"clients hold data of different shapes and classes: {shapes}")
-    return facts[0], names
-
-
 def _check(config: FedConfig, kind: str) -> None:
     """Refuse what the clients' kind of data does not allow."""
     if kind not in method_of(config.algorithm).kinds:
@@ -213,13 +221,14 @@ def _check(config: FedConfig, kind: str) -> None:
 
 def _statistics(guard: Guard, facts: Facts, nodes: list[int]) -> Statistics:
     """Means over clients of the means and deviations of their classes; 0.5 and 0.25 where nobody has a class."""
-    told = guard.numbers("query.statistics", RecordDict(), nodes)
+    replies = guard.numbers(STATISTICS, RecordDict(), nodes)
 
     def mean(kind: str, default: float) -> torch.Tensor:
         out = torch.full((facts["classes"], facts["channels"]), default)
         for label in range(facts["classes"]):
             for channel in range(facts["channels"]):
-                values = [t[f"{kind}-{label}-{channel}"] for t in told if f"{kind}-{label}-{channel}" in t]
+                name = f"{kind}-{label}-{channel}"
+                values = [numbers[name] for numbers in replies if name in numbers]
                 out[label, channel] = sum(values) / len(values) if values else default
         return out
 
@@ -229,9 +238,10 @@ def _statistics(guard: Guard, facts: Facts, nodes: list[int]) -> Statistics:
 def _judged(
     guard: Guard, arrays: dict[str, torch.Tensor], split: str, rounds: int, nodes: list[int], run: str
 ) -> dict[str, dict[int, float]]:
-    """Scores of a model of some round by client, and what it takes no model to reach."""
+    """Scores of a model of some round by client, what it takes no model to reach, and who answered at all."""
     asked = ConfigRecord({"split": split, "rounds": rounds, "run": run})
     content = RecordDict({"arrays": ArrayRecord(arrays), "config": asked})
-    told = guard.numbers("evaluate", content, nodes)
-    known = [numbers for numbers in told if numbers["score"] != UNKNOWN]
-    return {name: {int(numbers["client"]): numbers[name] for numbers in known} for name in ("score", "trivial")}
+    by_client = {int(numbers["client"]): numbers for numbers in guard.numbers(EVALUATE, content, nodes)}
+    known = {client: numbers for client, numbers in by_client.items() if numbers["score"] != UNKNOWN}
+    scores = {name: {client: numbers[name] for client, numbers in known.items()} for name in ("score", "trivial")}
+    return {**scores, "answered": dict.fromkeys(by_client, 1.0)}

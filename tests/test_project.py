@@ -91,7 +91,18 @@ def test_imports_run_one_way(path):
     assert forbidden(folders[0] if folders else "", names) == set()
 
 
-FLOWER = ("__main__", "client_app", "grid", "guard", "merge", "privacy", "server_app", "strategy")
+FLOWER = (
+    "__main__",
+    "client_app",
+    "grid",
+    "guard",
+    "merge",
+    "privacy",
+    "registration",
+    "replies",
+    "server_app",
+    "strategy",
+)
 """Modules of ``fed`` that know of Flower."""
 
 

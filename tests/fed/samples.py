@@ -51,3 +51,16 @@ def molecular(monkeypatch, clients=3, **options):
     held = fed_molecules.parts(config)
     monkeypatch.setattr(client_app, "parts", lambda config: held)
     return config, held
+
+
+def hostile(kind, client, spoil, when=lambda config: True):
+    """The client's app, but one client spoils its replies to messages of a kind."""
+
+    def app(message, context):
+        reply = client_app.app(message, context)
+        asked = message.content.config_records.get("config", {})
+        if message.metadata.message_type == kind and context.node_config["partition-id"] == client and when(asked):
+            return spoil(reply) or reply
+        return reply
+
+    return app

@@ -25,7 +25,7 @@ def counting():
         if context.run_config.get("fails") == client:
             raise OSError("the disk is full")
         numbers = dict.fromkeys(("loss", "valid", "seconds", "virtual-seconds"), 0.0)
-        metrics = MetricRecord({"num-examples": 1, "client": client, "times": times, **numbers})
+        metrics = MetricRecord({"num-examples": 1, "client": client, **numbers})
         return Message(RecordDict({"arrays": message.content["arrays"], "metrics": metrics}), reply_to=message)
 
     return app
@@ -43,13 +43,13 @@ def test_a_client_keeps_its_state_and_fails_alone():
     assert [m.has_error() for m in first] == [False, True, False]
     assert "the disk is full" in first[1].error.reason
     assert [m.metadata.src_node_id for m in second] == [3, 1]
-    assert [m.content["metrics"]["times"] for m in second] == [2, 2]
+    assert [grid.contexts[node].state["times"]["n"] for node in (1, 2, 3)] == [2, 1, 2]
     assert second[0].metadata.reply_to_message_id == "4"
 
 
 def test_the_guard_counts_names_and_stops():
     with identity():
-        guard = Guard(LocalGrid(counting(), {"fails": 1}, 3))
+        guard = Guard(LocalGrid(counting(), {"fails": 1}, 3), FedConfig())
         replies = ask(guard, [3, 2, 1])
         assert [m.metadata.src_node_id for m in replies] == [1, 2, 3]
         assert guard.refused == ["node 2 failed: OSError: the disk is full"]
@@ -75,7 +75,7 @@ def test_a_round_of_ten_clients_costs_below_a_tenth_of_a_second():
         start = time.process_time()
         progress = Progress.first(config, facts, "run")
         strategy = Federation(config, facts, grid.get_node_ids(), progress)
-        strategy.start(Guard(grid), ArrayRecord(progress.arrays), num_rounds=5)
+        strategy.start(Guard(grid, config), ArrayRecord(progress.arrays), num_rounds=5)
         took.append((time.process_time() - start) / 5)
 
     run_in_process(server, counting(), {}, 10)

@@ -6,7 +6,7 @@ from fed import client_app
 from fed.grid import LocalGrid, identity
 from fed.guard import Guard
 from fed.merge import merge, train_here
-from fed.mirage_client import STEPS
+from fed.mirage_client import STEPS, pack, unpack
 from fed.progress import Progress
 from fed.strategy import Federation
 from graphdistill.core.data import GraphDataset, Graphs
@@ -63,11 +63,18 @@ def test_what_is_merged_is_what_mining_all_molecules_gives(monkeypatch):
         (3, "present", lambda v: v[:-1], "without it: client 2 sent present of shape"),
         (3, "ids", lambda v: v.ravel(), "without it: client 2 sent ids of shape"),
         (1, "trees/x", lambda v: v[:0], "without it: client 0 sent trees that cannot be read"),
+        (3, "ids", lambda v: v.astype("int64"), "without it: client 2 sent ids of int64, wanted uint64"),
+        (3, "present", lambda v: v.astype("int32"), "without it: client 2 sent present of int32, wanted uint8"),
+        (3, "sizes", lambda v: pack(unpack(v) + 2**41), "without it: client 2 sent sizes from 2199023255"),
+        (3, "sizes", lambda v: v | 128, "without it: client 2 sent sizes that cannot be read (the byte stream ends"),
+        (3, "supports", lambda v: pack(unpack(v) - 9), "without it: client 2 sent supports that are not from 0 to"),
+        (3, "counts", lambda v: pack(unpack(v) + 99), "without it: client 2 sent counts that are not from 0 to"),
+        (1, "ids", lambda v: v ^ 1, "client 0 sent trees that cannot be read (ValueError('they are not those"),
     ],
 )
 def test_a_client_that_fails_is_left_out(node, name, change, said, monkeypatch):
     def wrong(reply):
-        if name in reply.content["arrays"]:
+        if name in reply.content["arrays"] and (node != 1 or "trees/x" in reply.content["arrays"]):
             arrays = {n: array.numpy() for n, array in reply.content["arrays"].items()}
             reply.content["arrays"] = ArrayRecord(
                 {n: Array(v) for n, v in {**arrays, name: change(arrays[name])}.items()}

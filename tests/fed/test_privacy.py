@@ -1,8 +1,10 @@
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
+from flwr.app import ArrayRecord
 
 from fed import client_app, privacy
 from fed.config import FedConfig
@@ -49,21 +51,46 @@ def test_noise_changes_what_is_learnt(monkeypatch):
     assert not torch.equal(models[0]["head.weight"], models[1]["head.weight"])
 
 
-@pytest.mark.parametrize("lost", [1, 2])
-def test_a_round_in_which_a_client_fails_is_lost_and_costs_nothing(lost, monkeypatch):
-    config = federation(monkeypatch, [part(0), part(1)], method="fedavg", dp_noise=1.0, dp_clip=0.5)
+@pytest.mark.parametrize("side", ["server", "client"])
+def test_a_round_goes_on_without_a_client_that_fails(side, monkeypatch):
+    noise = {"dp_noise": 1.0, "dp_clip": 0.5, "dp_side": side}
+    config = federation(monkeypatch, [part(0), part(1)], method="fedavg", **noise)
+    deviations = []
+    noisy = privacy.noisy
+    monkeypatch.setattr(privacy, "noisy", lambda arrays, d: deviations.append(d) or noisy(arrays, d))
 
     def app(message, context):
-        told = message.content.config_records.get("config", {})
-        if context.node_config["partition-id"] == 1 and told.get("server-round") == lost:
+        asked = message.content.config_records.get("config", {})
+        if context.node_config["partition-id"] == 1 and asked.get("server-round") == 2:
             raise OSError("gone")
         return client_app.app(message, context)
 
     state = run_in_process(server, app, config.run_config(), 2)
-    told = json.loads(state.config_records["outcome"]["json"])
-    assert [line["round"] for line in told["history"]] == [number for number in (1, 2, 3) if number != lost]
-    assert told["privacy"]["releases"] == 2
-    assert told["refused"] == ["node 2 failed: OSError: gone"]
+    outcome = json.loads(state.config_records["outcome"]["json"])
+    assert [len(line["valid before"]) for line in outcome["history"]] == [2, 1, 2]
+    # The noise on the sum is the same in all rounds, so on the mean of one client it is twice that on the mean of two.
+    assert deviations == [0.25, 0.5, 0.25]
+    assert outcome["privacy"]["releases"] == 3
+    assert outcome["refused"] == ["node 2 failed: OSError: gone"]
+
+
+def test_noise_repeats_with_no_seed_and_has_its_deviation():
+    zeros = ArrayRecord({"w": torch.zeros(100_000), "b": torch.zeros(2)})
+    before = np.random.get_state()
+    drawn = []
+    for _ in range(2):
+        np.random.seed(0)
+        torch.manual_seed(0)
+        drawn.append(privacy.noisy(zeros, 2.0)["w"].numpy())
+    np.random.set_state(before)
+    assert drawn[0].dtype == np.float32
+    assert abs(np.corrcoef(*drawn)[0, 1]) < 0.02
+    assert abs(drawn[0].std() - 2.0) < 0.02
+
+
+def test_an_update_of_no_length_is_no_failure():
+    sent = ArrayRecord({"w": torch.ones(3)})
+    assert privacy.cut(sent, sent, 0.5)["w"].numpy().tolist() == [1, 1, 1]
 
 
 def test_what_was_spent_before_counts():

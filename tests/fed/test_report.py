@@ -24,6 +24,7 @@ def outcome(clients=2, **more):
         "final valid": dict.fromkeys(scores, 0.7),
         "bytes up": 1234,
         "bytes down": 5678,
+        "missing": [],
         "refused": ["node 3 failed: why"] * 2,
         "privacy": None,
         "seconds by phase": {"local training": 1.0, "virtual data of clients": 2.0, "virtual data of the server": 3.0},

@@ -1,12 +1,15 @@
 import copy
+import dataclasses
+import io
 import json
 import logging
 
 import pytest
+import rich.console
 import torch
 from flwr.app import Message
 
-from fed import client_app, grid
+from fed import client_app, grid, report
 from fed.grid import run_in_process
 from fed.methods import METHODS as ALL
 from fed.methods import fedlgd, method_of
@@ -122,6 +125,76 @@ def test_if_all_fail_the_run_stops(monkeypatch):
         run(config, failing(lambda number: number == 2, {0: broken, 1: broken}))
 
 
+@pytest.mark.parametrize("clients", [(1,), (0, 1)])
+def test_what_fails_after_training_costs_only_itself(clients, monkeypatch, tmp_path):
+    config = federation(monkeypatch, [part(0), part(1)], method="fedavg", output=str(tmp_path / "out"))
+
+    def app(message, context):
+        asked = message.content.config_records.get("config", {})
+        if asked.get("split") == "test" and context.node_config["partition-id"] in clients:
+            raise OSError("the disk is gone")
+        return client_app.app(message, context)
+
+    left = {"0", "1"} - set(map(str, clients))
+    found = outcome(run(config, app))
+    assert found["test"].keys() == left
+    assert found["final valid"].keys() == {"0", "1"}
+    assert len(found["history"]) == 3
+    written = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert {row["network"][0] for row in written["rows"]} == left
+    wanted = "no reply of client 1" if left else "all 2 clients failed: node 1 failed: OSError: the disk is gone; node"
+    assert written["notes"][0].startswith(f"Missing: test: {wanted}")
+    assert written["notes"][1].startswith(f"Missing: test of the untrained network: {wanted}")
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+    shown = io.StringIO()
+    report.show(report.read(tmp_path / "out"), tmp_path / "out", rich.console.Console(file=shown, width=200))
+    assert ("no client was tested" in shown.getvalue()) == (not left)
+
+
+def test_a_figure_that_fails_is_named(monkeypatch, tmp_path):
+    def no_font(*args):
+        raise RuntimeError("no font")
+
+    monkeypatch.setattr(report, "draw_clients", no_font)
+    config = federation(monkeypatch, [part(0)], method="fedavg", rounds=1, output=str(tmp_path / "out"))
+    assert outcome(run(config))["missing"] == ["clients.png: RuntimeError: no font"]
+    assert "Missing: clients.png: RuntimeError: no font" in (tmp_path / "out" / "results.json").read_text()
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "checkpoint.safetensors",
+        "model.safetensors",
+        "results.csv",
+        "results.json",
+        "rounds.png",
+    }
+
+
+def test_a_client_that_is_gone_after_a_break_has_no_name_and_no_score(monkeypatch, tmp_path):
+    whole = federation(monkeypatch, [part(0), part(1)], method="fedavg", rounds=1, output=str(tmp_path / "out"))
+    run(whole)
+
+    def app(message, context):
+        if context.node_config["partition-id"] == 1:
+            raise OSError("gone")
+        return client_app.app(message, context)
+
+    found = outcome(run(dataclasses.replace(whole, rounds=2, resume=True), app))
+    assert found["missing"] == []
+    assert found["test"].keys() == {"0"}
+    assert [line["valid before"].keys() for line in found["history"]] == [{"0", "1"}, {"0"}]
+
+
+def test_a_run_is_resumed_with_the_same_data_only(monkeypatch, tmp_path):
+    config = federation(monkeypatch, [part(0), part(1)], method="fedavg", rounds=1, output=str(tmp_path / "out"))
+    run(config)
+    more = dataclasses.replace(config, rounds=2, resume=True)
+    for parts, clients in (([part(0), part(2)], " 1 had"), ([part(3), part(0)], "s 0, 1 had")):
+        federation(monkeypatch, parts)
+        with pytest.raises(ValueError, match=f"--resume: client{clients} other data .* in the run in .*/out; give"):
+            run(more)
+    federation(monkeypatch, [part(0), part(1)])
+    assert len(outcome(run(more))["history"]) == 2
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_no_message_holds_data_of_a_client(method, monkeypatch):
     parts, seen, grids = [part(0), part(1)], [], []
@@ -162,7 +235,7 @@ def test_no_message_holds_data_of_a_client(method, monkeypatch):
     }
     assert shapes == {tuple(v.shape) for v in client_app.network(parts[0].facts, 0).state_dict().values()}
     allowed = {"num-examples", "client", "loss", "valid", "score", "trivial", "seconds", "virtual-seconds", "kept"}
-    allowed |= {"channels", "height", "width", "classes"}
+    allowed |= {"channels", "height", "width", "classes", "nodes"}
     assert {k for m in uploads for r in m.content.metric_records.values() for k in r} <= allowed
 
 

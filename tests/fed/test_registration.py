@@ -1,0 +1,73 @@
+import pytest
+
+from fed import client_app, registration
+from fed.config import FedConfig
+from fed.grid import LocalGrid, identity
+from fed.guard import Guard
+from fed.registration import register
+from fed.replies import HELLO
+from tests.fed.samples import FACTS, federation, hostile, part
+
+
+def registered(config, nodes=None, app=client_app.app):
+    with identity():
+        guard = Guard(LocalGrid(app, config.run_config(), nodes or config.clients), config)
+        config, facts = register(guard, config)
+    return guard, config, facts
+
+
+def test_clients_come_in_the_order_of_their_numbers(monkeypatch):
+    config = federation(monkeypatch, [part(0), part(1, name="other")], method="fedavg")
+    guard, again, facts = registered(config)
+    assert again == config
+    assert facts == FACTS
+    assert [(node, one.client, one.name) for node, one in guard.registered.items()] == [(1, 0, "own"), (2, 1, "other")]
+    assert len({one.data for one in guard.registered.values()}) == 2
+
+
+def test_data_unlike_those_of_most_are_left_out(monkeypatch):
+    config = federation(monkeypatch, [part(0, num_classes=4), part(1), part(2)], method="fedavg")
+    guard, _, facts = registered(config)
+    assert facts == FACTS
+    assert list(guard.registered) == [2, 3]
+    assert guard.refused[0].startswith("node 1 was refused: its data have {'channels': 1,")
+
+
+def test_where_no_shape_is_that_of_most_nobody_starts(monkeypatch):
+    config = federation(monkeypatch, [part(0), part(1, num_classes=4)], method="fedavg")
+    with pytest.raises(RuntimeError, match=r"different shapes and classes: \[\(\('channels'"):
+        registered(config)
+
+
+def test_a_number_is_one_clients(monkeypatch):
+    def claims(reply):
+        reply.content["metrics"]["client"] = 0
+
+    config = federation(monkeypatch, [part(0), part(1), part(2)], method="fedavg")
+    guard, _, _ = registered(config, app=hostile(HELLO, 1, claims))
+    assert {node: one.client for node, one in guard.registered.items()} == {1: 0, 3: 2}
+    assert guard.refused == ["node 2 was refused: node 1 has partition-id 0 already; give it one of its own"]
+
+
+def test_the_default_number_of_clients_gives_way_to_a_simulations(monkeypatch):
+    parts = [part(0), part(1)]
+    for clients, nodes in ((3, 2), (3, 1), (3, 3)):
+        config = federation(monkeypatch, parts[:1] * nodes, method="fedavg", clients=clients)
+        guard, config, _ = registered(config, nodes)
+        assert config.clients == len(guard.registered) == guard.config.clients == nodes
+    config = federation(monkeypatch, parts, method="fedavg", clients=5)
+    with pytest.raises(ValueError, match="--federation-config 'num-supernodes=5', or --run-config 'clients=2'"):
+        registered(config, 2)
+
+
+def test_clients_that_do_not_connect_are_counted(monkeypatch):
+    monkeypatch.setattr(registration, "PATIENCE", 0.1)
+
+    class Few(LocalGrid):
+        def get_node_ids(self):
+            return [1]
+
+    federation(monkeypatch, [part(0)], method="fedavg")
+    config = FedConfig(method="fedavg", clients=2)
+    with identity(), pytest.raises(RuntimeError, match=r"1 of 2 clients have connected after 0 s; start the others"):
+        register(Guard(Few(client_app.app, config.run_config(), 2), config), config)
