@@ -24,9 +24,10 @@ from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow, unshared
 from graphdistill.core.metrics import loss_per_graph
 from graphdistill.core.networks import GNN, Network
+from graphdistill.core.progress import progress
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.raw_bytes import raw_bytes
-from graphdistill.core.report import Report, Row, peak_memory, progress, table, versions
+from graphdistill.core.report import Report, Row, peak_memory, table, versions
 from graphdistill.core.wl import group, tree_ids
 from graphdistill.datasets import load_graphs
 from graphdistill.mirage import MirageConfig, distill_mirage

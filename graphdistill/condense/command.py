@@ -22,8 +22,9 @@ from graphdistill.core.evaluate_graphs import GraphSetProtocol
 from graphdistill.core.evaluate_nodes import NodeProtocol
 from graphdistill.core.evaluate_sets import SetProtocol, baseline_rows, break_even, repeated_row, train_rows
 from graphdistill.core.output import check_writable, publish
+from graphdistill.core.progress import Progress, progress
 from graphdistill.core.randomness import generator
-from graphdistill.core.report import Progress, Report, Row, peak_memory, progress, table, versions, write_report
+from graphdistill.core.report import Report, Row, peak_memory, table, versions, write_report
 from graphdistill.core.storage import save_set
 from graphdistill.core.synthetic import SyntheticSet
 from graphdistill.datasets import load
@@ -32,7 +33,8 @@ from graphdistill.datasets import load
 def main(command: Command) -> None:
     """Load, condense, train, report."""
     check_writable(command.output)
-    data = load(command.dataset, command.root, seed=command.seed)
+    with progress(command.quiet).step(f"loading {command.dataset}"):
+        data = load(command.dataset, command.root, seed=command.seed)
     seeds = range(command.seed, command.seed + command.seeds)
     kept = [command.checkpoint(seed) for seed in seeds]
     if command.resume and not any(path.is_file() for path in kept):

@@ -23,7 +23,7 @@ from graphdistill.condense.schedule import Schedule, States
 from graphdistill.core import randomness
 from graphdistill.core.data import Dataset
 from graphdistill.core.evaluate_sets import valid_score
-from graphdistill.core.report import NO_PROGRESS, Progress
+from graphdistill.core.progress import NO_PROGRESS, Progress
 from graphdistill.core.synthetic import SyntheticSet
 
 LOOKS = 5

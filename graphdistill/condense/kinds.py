@@ -14,7 +14,7 @@ from graphdistill.core.evaluate_graphs import GraphSetProtocol
 from graphdistill.core.evaluate_images import ImageProtocol
 from graphdistill.core.evaluate_nodes import NodeProtocol
 from graphdistill.core.evaluate_sets import SetProtocol
-from graphdistill.core.report import NO_PROGRESS, Progress
+from graphdistill.core.progress import NO_PROGRESS, Progress
 
 
 def protocol_of(data: Dataset, networks: int = 3, progress: Progress = NO_PROGRESS) -> SetProtocol[Any]:

@@ -19,7 +19,7 @@ from graphdistill.condense.real import Real
 from graphdistill.condense.schedule import Schedule
 from graphdistill.core.evaluate_sets import SetProtocol
 from graphdistill.core.fit import Inputs
-from graphdistill.core.report import NO_PROGRESS, Progress
+from graphdistill.core.progress import NO_PROGRESS, Progress
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import tyro
 
 from graphdistill import __version__
+from graphdistill.core.progress import progress
 
 Config = TypeVar("Config")
 
@@ -36,7 +37,7 @@ def run(
 
     Every field of the config is an option: ``smiles_column`` is ``--smiles-column``, a bool is a flag, and
     the docstring under the field is its help. ``--help`` and ``--version`` come by themselves; a config with
-    a bool field ``debug`` lets its user see the traceback of an error.
+    a bool field ``debug`` lets its user see the traceback of an error, and with ``quiet`` no progress is shown.
 
     Args:
         main: does the work; a ``ValueError`` that it raises is the user's to mend.
@@ -67,7 +68,8 @@ def run(
     try:
         config = _parse(config_type, words, prog, description)
         if config is not None:
-            main(config)
+            with progress(quiet=getattr(config, "quiet", False)):
+                main(config)
         return 0
     except KeyboardInterrupt as error:
         return _fail("--debug" in words, f"{prog}: interrupted; {str(error) or 'nothing was written'}", 1)

@@ -21,9 +21,10 @@ from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow
 from graphdistill.core.metrics import score
 from graphdistill.core.networks import GNN, Network
+from graphdistill.core.progress import NO_PROGRESS, Progress
 from graphdistill.core.randomness import generator, in_turn, scoped
 from graphdistill.core.raw_bytes import raw_bytes
-from graphdistill.core.report import NO_PROGRESS, Progress, Row
+from graphdistill.core.report import Row
 from graphdistill.core.synthetic import SyntheticSet, class_weights
 from graphdistill.core.tree_counts import TreeCountRegression
 

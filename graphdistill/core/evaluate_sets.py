@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from graphdistill.core.data import GraphDataset, ImageDataset, Metric, NodeDataset, Task
 from graphdistill.core.fit import FitConfig, Fitted, Inputs, fit, predict
 from graphdistill.core.metrics import score
-from graphdistill.core.report import NO_PROGRESS, Progress, Row
+from graphdistill.core.progress import NO_PROGRESS, Progress
+from graphdistill.core.report import Row
 from graphdistill.core.synthetic import SyntheticSet, class_weights
 
 CHOOSER = 1 << 40

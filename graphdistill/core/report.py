@@ -1,8 +1,7 @@
-"""What a command tells: rows in a table, in results.json and in results.csv, and progress on the way."""
+"""What a command reports: rows in a table, in results.json and in results.csv."""
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 import io
@@ -11,16 +10,15 @@ import math
 import platform
 import statistics
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 import rich.box
 import rich.console
-import rich.progress
 from rich.table import Table
 from rich.text import Text
 
@@ -28,8 +26,6 @@ from graphdistill import __version__
 from graphdistill.core.output import check_writable as check_writable
 from graphdistill.core.output import publish as publish
 from graphdistill.core.output import write_text
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -301,95 +297,3 @@ def peak_memory() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-class Advance(Protocol):
-    """Moves a bar on, and says a word about how things stand."""
-
-    def __call__(self, amount: float, note: str = "") -> None:
-        """``amount`` was done since the last call."""
-
-
-class Progress:
-    """Progress bars on stderr while it is entered as a context manager; silent when quiet.
-
-    Args:
-        quiet: show nothing.
-
-    Example:
-        >>> with Progress(quiet=True) as progress:
-        ...     [n for n in progress.track(range(3), "counting")]
-        [0, 1, 2]
-    """
-
-    def __init__(self, quiet: bool) -> None:
-        self._bars = rich.progress.Progress(
-            rich.progress.TextColumn("{task.description}"),
-            rich.progress.BarColumn(),
-            rich.progress.TaskProgressColumn(),
-            rich.progress.TimeElapsedColumn(),
-            rich.progress.TextColumn("left"),
-            rich.progress.TimeRemainingColumn(),
-            rich.progress.TextColumn("{task.fields[note]}"),
-            console=rich.console.Console(stderr=True),
-            transient=True,
-            refresh_per_second=4,
-            disable=quiet,
-        )
-
-    def __enter__(self) -> Progress:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bars.stop()
-
-    @contextlib.contextmanager
-    def step(self, description: str, total: float | None = None) -> Iterator[Advance]:
-        """Show one step and give the function that advances its bar.
-
-        Args:
-            description: what is being done, in a word or two.
-            total: what the advances sum up to (default: not known; the bar only shows that work goes on).
-
-        Yields:
-            A function of the amount that was done since its last call, and of a word on how things stand.
-        """
-        task = self._bars.add_task(description, total=total, note="")
-
-        def advance(amount: float, note: str = "") -> None:
-            self._bars.update(task, advance=amount, note=note)
-
-        try:
-            yield advance
-        finally:
-            self._bars.remove_task(task)
-
-    def track(self, items: Iterable[Item], description: str, total: float | None = None) -> Iterator[Item]:
-        """Yield ``items`` and advance a bar with each.
-
-        Args:
-            items: what to go through.
-            description: what is being done, in a word or two.
-            total: how many there are (default: ``len(items)`` where it has one).
-        """
-        if total is None and isinstance(items, Sized):
-            total = len(items)
-        with self.step(description, total) as advance:
-            for item in items:
-                yield item
-                advance(1)
-
-
-def progress(quiet: bool = False) -> Progress:
-    """Progress bars on stderr, silent when ``quiet`` (default: no) or when stderr is no terminal.
-
-    Example:
-        >>> with progress() as bars:
-        ...     total = sum(bars.track([1, 2, 3], "adding"))
-    """
-    return Progress(quiet or not sys.stderr.isatty())
-
-
-NO_PROGRESS = Progress(quiet=True)
-"""Shows nothing: the default wherever a progress is taken."""

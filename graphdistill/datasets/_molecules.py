@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import ogb
@@ -17,17 +15,16 @@ from ogb.utils.mol import smiles2graph
 from rdkit import Chem, RDConfig, rdBase
 from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 from rdkit.Chem.Scaffolds import MurckoScaffold
-from rich.console import Console
-from rich.progress import track
 
 from graphdistill.core.data import GraphDataset, pointer
+from graphdistill.core.progress import progress
 from graphdistill.datasets._cache import Tensors, cached, joined, pack, unpack
 from graphdistill.datasets._splits import by_scaffold
 
 _scaffold: Callable[..., str] = MurckoScaffold.MurckoScaffoldSmiles
 
 _SLOW = 2000
-"""Molecules that take about a second, from where on a terminal shows progress."""
+"""Molecules that take about a second, from where on progress is shown."""
 
 
 def load_pains() -> GraphDataset:
@@ -97,6 +94,5 @@ def key_of(path: Path, *more: str) -> str:
     return "/".join((digest, rdkit.__version__, ogb.__version__, *more))
 
 
-def _progress(items: Sequence[str], what: str) -> Any:
-    hidden = len(items) < _SLOW or not sys.stderr.isatty()
-    return track(items, what, console=Console(stderr=True), transient=True, disable=hidden)
+def _progress(items: Sequence[str], what: str) -> Iterable[str]:
+    return items if len(items) < _SLOW else progress().track(items, what)

@@ -10,8 +10,9 @@ import rich.console
 from graphdistill.core.data import GraphDataset
 from graphdistill.core.evaluate import Protocol, baseline_rows, full_set, random_sets, train_rows
 from graphdistill.core.output import check_writable, publish
+from graphdistill.core.progress import Progress, progress
 from graphdistill.core.randomness import generator
-from graphdistill.core.report import Progress, Report, Row, peak_memory, progress, table, versions, write_report
+from graphdistill.core.report import Report, Row, peak_memory, table, versions, write_report
 from graphdistill.core.storage import save_set
 from graphdistill.core.synthetic import SyntheticSet
 from graphdistill.datasets import load_graphs
@@ -27,13 +28,14 @@ CURVE = (0.001, 0.003, 0.01, 0.03, 0.1)
 def main(command: Command) -> None:
     """Load, distil, train, report."""
     check_writable(command.output)
-    data = load_graphs(
-        command.dataset,
-        command.root,
-        seed=command.seed,
-        smiles_column=command.smiles_column,
-        label_column=command.label_column,
-    )
+    with progress(command.quiet).step(f"loading {command.dataset}"):
+        data = load_graphs(
+            command.dataset,
+            command.root,
+            seed=command.seed,
+            smiles_column=command.smiles_column,
+            label_column=command.label_column,
+        )
     with progress(command.quiet) as bars:
         run = _paper if command.protocol == "paper" else _honest
         small, report, protocol = run(command, data, bars)

@@ -12,11 +12,12 @@ from torch import Tensor
 from graphdistill.core.data import GraphDataset, Graphs, strata
 from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow
+from graphdistill.core.progress import NO_PROGRESS, Progress
 from graphdistill.core.randomness import generator as seeded
 from graphdistill.core.randomness import in_turn
 from graphdistill.core.raw_bytes import raw_bytes
 from graphdistill.core.raw_forest import raw_forest
-from graphdistill.core.report import NO_PROGRESS, Progress, versions
+from graphdistill.core.report import versions
 from graphdistill.core.synthetic import SyntheticSet, class_weights, soft_labels
 from graphdistill.core.tree_counts import TreeCountRegression
 from graphdistill.core.wl import group

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from graphdistill.core.data import NodeDataset
 from graphdistill.core.output import check_writable, publish
-from graphdistill.core.report import Progress, Report, Row, frame, peak_memory, progress, versions, write_report
+from graphdistill.core.progress import Progress, progress
+from graphdistill.core.report import Report, Row, frame, peak_memory, versions, write_report
 from graphdistill.datasets import load
 from graphdistill.vqgraph import paper
 from graphdistill.vqgraph.codebook import Health
@@ -63,7 +64,8 @@ def config_of(command: Command, nodes: int) -> VQGraphConfig:
 
 def nodes_of(command: Command, seed: int) -> NodeDataset:
     """The data set, which has to be the nodes of one graph."""
-    data = load(command.dataset, command.root, seed=seed)
+    with progress(command.quiet).step(f"loading {command.dataset}"):
+        data = load(command.dataset, command.root, seed=seed)
     if not isinstance(data, NodeDataset):
         raise ValueError(
             f"--dataset {command.dataset} does not hold the nodes of one graph; "

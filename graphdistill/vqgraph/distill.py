@@ -17,8 +17,8 @@ from torch_geometric.utils import coalesce
 from graphdistill.core.data import NodeDataset
 from graphdistill.core.features import Features
 from graphdistill.core.metrics import score
+from graphdistill.core.progress import Progress, progress
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.core.report import Progress, progress
 from graphdistill.datasets import load
 from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.config import VQGraphConfig

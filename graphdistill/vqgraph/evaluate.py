@@ -17,8 +17,9 @@ from torch_geometric.utils import k_hop_subgraph
 from graphdistill.core.data import NodeDataset
 from graphdistill.core.features import Features
 from graphdistill.core.metrics import score
+from graphdistill.core.progress import Progress
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.core.report import Progress, Row
+from graphdistill.core.report import Row
 from graphdistill.vqgraph.baselines import neighbour_loss, relation_loss, reliability
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.distill import (

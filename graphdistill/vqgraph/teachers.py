@@ -15,8 +15,8 @@ from torch_geometric import nn as pyg
 
 from graphdistill.core.data import NodeDataset
 from graphdistill.core.metrics import score
+from graphdistill.core.progress import Progress, progress
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.core.report import Progress, progress
 from graphdistill.vqgraph.sampling import Neighbours, batches
 
 TeacherName = Literal["GCN", "GraphSAGE", "GAT", "APPNP"]

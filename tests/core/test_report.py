@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from graphdistill.core import report
-from graphdistill.core.report import NO_PROGRESS, Progress, Report, Row, table, write_report
+from graphdistill.core.report import Report, Row, table, write_report
 
 NETS = ("GCN", "SAGE", "GAT", "GIN")
 
@@ -219,49 +219,6 @@ def test_peak_memory_is_in_bytes(monkeypatch, system, unit):
     monkeypatch.setattr(sys, "platform", system)
     monkeypatch.setattr("resource.getrusage", lambda who: SimpleNamespace(ru_maxrss=1000))
     assert report.peak_memory() == 1000 * unit
-
-
-def test_progress_is_silent_by_default_and_when_stderr_is_no_terminal(capsys):
-    assert list(NO_PROGRESS.track("abc", "letters")) == ["a", "b", "c"]
-    with report.progress() as bars, bars.step("loading") as advance:
-        assert list(bars.track(iter([1, 2]), "counting", total=2)) == [1, 2]
-        advance(1)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_progress_shows_on_a_terminal(monkeypatch):
-    screen = io.StringIO()
-    screen.isatty = lambda: True
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("TERM", "xterm")
-    with report.progress(quiet=True) as bars:
-        list(bars.track(range(3), "mining"))
-    assert screen.getvalue() == ""
-    with report.progress() as bars:
-        for _ in bars.track(range(3), "mining"):
-            bars._bars.refresh()
-    assert "mining" in screen.getvalue()
-    assert "33%" in screen.getvalue()
-
-
-def test_a_step_that_fails_takes_its_bar_away():
-    bars = Progress(quiet=False)
-    with pytest.raises(KeyError), bars.step("failing"):
-        raise KeyError
-    assert bars._bars.tasks == []
-
-
-def test_a_step_says_how_things_stand_and_what_time_is_left(monkeypatch):
-    screen = io.StringIO()
-    screen.isatty = lambda: True
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "120")
-    with report.progress() as bars, bars.step("matching", 4) as advance:
-        advance(1, "loss 0.25")
-        bars._bars.refresh()
-    assert "loss 0.25" in screen.getvalue()
-    assert "left" in screen.getvalue()
 
 
 def test_the_heading_of_the_number_of_entries_can_be_told():
