@@ -21,6 +21,7 @@ import rich.console
 from fed.config import FedConfig
 from graphdistill.core import cli
 from graphdistill.core.output import check_writable
+from graphdistill.core.progress import Progress, progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,8 @@ def main(command: Command) -> None:
 
     os.environ.setdefault(memory.HOME, str(folder / "clients"))
     # What clients cannot hold is told before anything begins.
-    data.parts(config)
+    with progress(command.quiet).step(f"loading {config.dataset}"):
+        data.parts(config)
     try:
         if command.in_process:
             _in_process(command, config)
@@ -77,7 +79,7 @@ def _in_process(command: Command, config: FedConfig) -> None:
     logging.getLogger("flwr").setLevel(logging.ERROR)
     log = logging.getLogger("fed")
     log.setLevel(logging.ERROR if command.quiet else logging.INFO)
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler() if command.quiet else _Log(progress())
     log.addHandler(handler)
     try:
         run_in_process(server, client, config.run_config(), config.clients)
@@ -85,12 +87,26 @@ def _in_process(command: Command, config: FedConfig) -> None:
         log.removeHandler(handler)
 
 
+class _Log(logging.Handler):
+    """Writes records as lines beside the progress."""
+
+    def __init__(self, bars: Progress) -> None:
+        super().__init__()
+        self.bars = bars
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        self.bars.write(self.format(record))
+
+
 def _on_superlink(command: Command, config: FedConfig) -> None:
     from fed.superlink import MARK, run_on_superlink
 
+    write = (lambda line: sys.stderr.write(line + "\n")) if command.quiet else progress().write
+
     def tell(line: str) -> None:
         if command.debug or (line.startswith(MARK) and not command.quiet):
-            sys.stderr.write(line.removeprefix(MARK) + "\n")
+            write(line.removeprefix(MARK))
 
     record = run_on_superlink(config.run_config(), config.clients, tell)
     traffic = record.get("network-traffic", {})
