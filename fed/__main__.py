@@ -52,21 +52,23 @@ def main(command: Command) -> None:
     config = replace(config, output=str(folder), root=root)
     # Torch takes a while to import; --help should not wait for it.
     from fed import data, memory, report
+    from fed.lock import locked
     from fed.progress import FILE
 
     os.environ.setdefault(memory.HOME, str(folder / "clients"))
-    # What clients cannot hold is told before anything begins.
-    with progress(command.quiet).step(f"loading {config.dataset}"):
-        data.parts(config)
-    try:
-        if command.in_process:
-            _in_process(command, config)
-        else:
-            _on_superlink(command, config)
-    except KeyboardInterrupt as stop:
-        if (folder / FILE).is_file():
-            raise KeyboardInterrupt(f"--resume goes on after the last whole round in {folder}") from stop
-        raise
+    with locked(folder):
+        # What clients cannot hold is refused before anything starts.
+        with progress(command.quiet).step(f"loading {config.dataset}"):
+            data.parts(config)
+        try:
+            if command.in_process:
+                _in_process(command, config)
+            else:
+                _on_superlink(command, config)
+        except KeyboardInterrupt as stop:
+            if (folder / FILE).is_file():
+                raise KeyboardInterrupt(f"--resume goes on after the last whole round in {folder}") from stop
+            raise
     if not command.quiet:
         report.show(report.read(folder), folder, rich.console.Console())
 

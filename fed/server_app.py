@@ -18,6 +18,7 @@ from flwr.serverapp import Grid, ServerApp
 from fed import privacy, report
 from fed.config import FedConfig
 from fed.guard import Guard
+from fed.lock import locked
 from fed.merge import merge, train_here
 from fed.methods import METHODS, method_of
 from fed.part import METRICS, UNKNOWN, Facts, Statistics, kind_of
@@ -38,7 +39,7 @@ app = ServerApp()
 def main(grid: Grid, context: Context) -> None:
     """Run the federation; what came of it is in ``context.state`` and, if the config names one, in a folder."""
     config = FedConfig.of(context.run_config)
-    with _heard():
+    with _heard(), locked(Path(config.output)) if config.output else contextlib.nullcontext():
         config, outcome = federate(Guard(grid, config), config)
         if config.output:
             report.write(config, outcome)

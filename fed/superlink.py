@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,6 +26,8 @@ from typing import Any
 
 import psutil
 
+from fed import warden
+
 HOST = "127.0.0.1"
 ACTORS = 2
 """Clients that are simulated at the same time, each in a process of some 400 MB."""
@@ -32,6 +35,8 @@ PATIENCE = 120.0
 """Seconds that a SuperLink has to come up."""
 GRACE = 10.0
 """Seconds that processes have to leave by themselves."""
+LINUX = Path("/proc/self/exe")
+"""The Python that runs, where there is a Linux to name it."""
 MARK = "fed: "
 """What the server's own lines begin with, among Flower's and Ray's."""
 APP = """[project]
@@ -78,11 +83,26 @@ class Family:
     def start(self, command: Sequence[str], **options: Any) -> subprocess.Popen[str]:
         """Start a process out of reach of the terminal's Ctrl-C, which is this block's to act upon.
 
+        On Linux it ends with this process even where that is killed; see :mod:`fed.warden`.
+
         Args:
             command: words of the command.
-            options: of ``subprocess.Popen``.
+            options: of ``subprocess.Popen``, but for the standard input.
+
+        Raises:
+            ValueError: there is no such command.
         """
-        child = subprocess.Popen(command, text=True, start_new_session=True, **options)
+        around = options.get("env") or os.environ
+        if shutil.which(command[0], path=around.get("PATH")) is None:
+            raise ValueError(
+                f"{command[0]} is not installed in {Path(sys.executable).parent}; "
+                "pip install 'flwr[simulation]', or give --in-process"
+            )
+        words = list(command)
+        if LINUX.is_file():
+            # Isolated, since it needs nothing but Python itself, whatever sits in the folder that it starts in.
+            words = [str(LINUX.resolve()), "-I", "-S", warden.__file__, *words]
+        child = subprocess.Popen(words, text=True, start_new_session=True, stdin=subprocess.PIPE, **options)
         self._started.append(child)
         return child
 

@@ -2,8 +2,10 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import textwrap
+import time
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -204,6 +206,39 @@ def test_the_command_fails_when_the_run_does(flower, tmp_path, capsys, monkeypat
     told = capsys.readouterr().err.splitlines()
     assert told == ["round 1", "fed: RuntimeError: the run failed: no client was left (--debug shows where)"]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["flower-superlink", "flwr"])
+def test_a_missing_command_is_named_with_the_way_out(name, flower, tmp_path, monkeypatch):
+    flower("finished:completed")
+    (tmp_path / "bin" / name).unlink()
+    monkeypatch.setenv("PATH", os.defpath)
+    with pytest.raises(ValueError, match=rf"{name} is not installed in .*; pip install 'flwr\[simulation\]', or give"):
+        run_on_superlink({}, 2, print)
+
+
+@pytest.mark.deployment
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone has subreapers")
+def test_a_command_that_is_killed_leaves_nothing(tmp_path):
+    words = ["--dataset", "digits", "--partition", "iid", "--method", "fedavg", "--clients", "2", "--rounds", "500"]
+    around = {**os.environ, "PYTHONPATH": str(Path(superlink.__file__).parents[1])}
+    command = [sys.executable, "-m", "fed", *words, "--output", str(tmp_path / "out")]
+    with psutil.Popen(command, stderr=subprocess.PIPE, text=True, env=around) as process:
+        for line in process.stderr:
+            if line.startswith("round 2/500"):
+                break
+        kin = process.children(recursive=True)
+        # The kernel keeps fifteen characters of a name.
+        assert {"flower-superlin", "raylet"} <= {p.name()[:15] for p in kin}
+        process.kill()
+    until = time.monotonic() + 10
+    while not all(gone(p.pid) for p in kin) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert [p for p in kin if not gone(p.pid)] == []
+    # Nobody writes on.
+    before = (tmp_path / "out" / "checkpoint.safetensors").stat().st_mtime_ns
+    time.sleep(1)
+    assert (tmp_path / "out" / "checkpoint.safetensors").stat().st_mtime_ns == before
 
 
 @pytest.mark.deployment
