@@ -21,6 +21,7 @@ run: .venv/installed
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default $(BIN)/python -m pytest -n $(WORKERS) -m bits tests
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

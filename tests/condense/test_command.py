@@ -111,6 +111,7 @@ def test_the_same_seed_gives_the_same_files(journey, images, tmp_path):
     assert [row["test"] for row in tests[0]] == [row["test"] for row in tests[1]]
 
 
+@pytest.mark.bits
 def test_ctrl_c_and_resume_end_in_the_same_set(journey, images, tmp_path, monkeypatch, capsys):
     output, accumulate, calls = tmp_path / "out", MomentMatch.accumulate, []
 

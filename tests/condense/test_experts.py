@@ -105,6 +105,7 @@ def test_a_curriculum_never_forgets(first: float, until: float, done: float, mor
     assert sorted(plan.rows(until).tolist()) == list(range(20))
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("augment", [Augment(()), Augment()])
 def test_the_same_seed_gives_the_same_bytes_and_leaves_the_global_generator(augment: Augment) -> None:
     before = torch.get_rng_state()

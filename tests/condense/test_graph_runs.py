@@ -58,6 +58,7 @@ def test_every_method_for_graphs_gives_graphs_of_each_class(name: str) -> None:
     assert payload(small) == payload(method.select(graph_setting(3)))
 
 
+@pytest.mark.bits
 def test_a_run_that_was_cut_ends_in_the_same_bytes(tmp_path: Path) -> None:
     scores = iter(range(99))
     whole = distill(real(), 2, recipe(), validate=lambda _: next(scores), generator=seeded())
@@ -80,6 +81,7 @@ def test_a_run_that_was_cut_ends_in_the_same_bytes(tmp_path: Path) -> None:
     assert payload(whole) != payload(real().begin(2, seeded()).freeze())
 
 
+@pytest.mark.bits
 @pytest.mark.usefixtures("quick")
 def test_the_same_seed_gives_the_same_set() -> None:
     config = CondenseConfig(method="doscond", per_class=2, steps=4)

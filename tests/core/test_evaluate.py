@@ -133,6 +133,7 @@ def test_each_seed_trains_on_its_own_draw(toy, monkeypatch):
     assert row.distill_seconds is None
 
 
+@pytest.mark.bits
 def test_the_same_seeds_give_the_same_rows(toy):
     budget, found = int(toy.raw.sum()) // 4, []
     for _ in range(2):

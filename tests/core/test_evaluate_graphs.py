@@ -84,6 +84,7 @@ def test_the_whole_split_is_read_as_it_is() -> None:
     torch.testing.assert_close(net(whole.inputs), net(HERE.inputs(HERE.chosen(torch.arange(16)))))
 
 
+@pytest.mark.bits
 def test_rows_train_and_say_the_same_twice() -> None:
     sets = HERE.random_sets(80, 2)
     row = train_rows(HERE, "random", sets)

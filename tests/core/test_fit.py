@@ -60,6 +60,7 @@ def same(one: GNN, other: GNN) -> bool:
     return all(torch.equal(a, other.state_dict()[name]) for name, a in one.state_dict().items())
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("batch_size", [512, 16])
 def test_the_same_seed_gives_the_same_network_bit_for_bit(batch_size: int) -> None:
     config = FitConfig(steps=12, eval_every=3, batch_size=batch_size)

@@ -37,6 +37,7 @@ def test_streams_are_not_shifted_copies() -> None:
     assert not set(one.tolist()) & set(other[:50].tolist())
 
 
+@pytest.mark.bits
 def test_another_process_draws_the_same() -> None:
     code = "from graphdistill.core.randomness import generator; import torch; "
     code += "print(torch.randint(2**40, (8,), generator=generator(5, 'batches', 2)).tolist())"

@@ -77,6 +77,7 @@ ids = tree_ids(graphs, 3, degrees=True).tolist()
 """
 
 
+@pytest.mark.bits
 def test_ids_are_the_same_in_another_process() -> None:
     here: dict[str, list[list[int]]] = {}
     exec(PROGRAM, here)

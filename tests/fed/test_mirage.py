@@ -178,6 +178,7 @@ def test_errors_name_what_is_wrong():
         federated_mirage(short, 1, (1, 1), "categorical")
 
 
+@pytest.mark.bits
 def test_the_same_federation_gives_the_same_bytes():
     data = dataset(bags([1, 2], [1], [3]), torch.tensor([0, 0, 1]))
     digests = {

@@ -42,6 +42,7 @@ def start(folder, *more, wait_after=None):
     return subprocess.Popen([*command, "--output", str(folder), *more], stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.bits
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.delenv(HOME)

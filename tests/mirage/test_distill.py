@@ -60,6 +60,7 @@ def test_budgets_are_kept_on_real_molecules(molbace, fraction):
     assert small.meta["graphs"] == len(small)
 
 
+@pytest.mark.bits
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(molbace):
     config = MirageConfig(fraction=0.01)
     one, two = (distill_mirage(molbace, config, generator=generator(3, "mirage")) for _ in range(2))

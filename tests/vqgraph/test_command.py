@@ -120,6 +120,7 @@ def test_the_student_and_its_codes_are_those_of_the_first_seed(journey: tuple[Pa
     assert "torch.nn.functional.normalize" in card["facts"]["features"]
 
 
+@pytest.mark.bits
 def test_the_same_seed_gives_the_same_files(journey: tuple[Path, str], tmp_path: Path) -> None:
     before = torch.get_rng_state()
     assert printed_by("--output", tmp_path / "again", *QUICK, "--quiet") == ""

@@ -103,6 +103,7 @@ def test_a_teacher_of_ones_own_is_not_touched_and_neither_is_the_global_generato
     assert found.tokenizer.project.in_features == 12
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("batch_size", [None, 16])
 def test_the_same_seed_gives_the_same_bytes(batch_size: int | None) -> None:
     teacher, _ = trained()

@@ -116,6 +116,7 @@ def test_a_hundred_thousand_nodes_need_no_matrix_of_pairs() -> None:
     assert 0 < float(value) < 1
 
 
+@pytest.mark.bits
 def test_the_same_bits_twice_and_close_on_more_threads(cora: NodeDataset) -> None:
     values, code = assigned(cora, "random")
     threads, outs = torch.get_num_threads(), []

@@ -134,6 +134,7 @@ def test_rows_chosen_on_test_have_no_validation() -> None:
     assert made["teacher GAT, reads the graph"].valid == (0.9,)
 
 
+@pytest.mark.bits
 def test_the_same_seed_scores_the_same_and_leaves_the_global_generator_alone() -> None:
     before = torch.get_rng_state()
     first = scored("inductive")

@@ -110,6 +110,7 @@ def test_what_is_taught_is_the_layer_before_its_codes() -> None:
     assert not list(whole.teacher.get_submodule("convs.0")._forward_hooks)
 
 
+@pytest.mark.bits
 def test_the_same_seed_gives_the_same_teacher() -> None:
     states = []
     for seed in (0, 0, 1):

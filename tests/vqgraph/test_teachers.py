@@ -180,6 +180,7 @@ def test_a_penalty_is_part_of_the_loss() -> None:
     assert sizes[1] < 0.6 * sizes[0]
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("batch_size", [None, 8])
 @pytest.mark.parametrize("name", [*NAMES, "Mine"])
 def test_the_same_seed_gives_the_same_weights_whatever_the_global_state(name: str, batch_size: int | None) -> None:

@@ -116,6 +116,7 @@ def test_the_part_that_is_weighed_is_learnt(part: str) -> None:
     assert scores[part][part] < scores[other][part]
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("batch_size", [None, 16, 60, 1000])
 def test_the_same_seed_gives_the_same_bits_whatever_the_global_state(batch_size: int | None) -> None:
     ones, codes = [], []

@@ -67,6 +67,7 @@ def test_both_sides_see_the_same_augmentation() -> None:
         assert frepo.FeatureRidge(share=1e-9).accumulate(replace(here, real=real)) == pytest.approx(0, abs=1e-3)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_the_same_seed_gives_the_same_set(kind: Kind) -> None:
     here = setting(1, kind=kind)

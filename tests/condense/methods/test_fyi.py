@@ -61,6 +61,7 @@ def test_shapes_whose_way_is_their_class_are_refused() -> None:
         fyi.recipe(asked(arrows(closed=False)))
 
 
+@pytest.mark.bits
 def test_a_cut_run_ends_in_the_same_set(tmp_path: Path) -> None:
     here, path = asked(bars()), tmp_path / "state"
     recipe = replace(fyi.recipe(here), steps=6)

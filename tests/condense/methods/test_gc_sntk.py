@@ -74,6 +74,7 @@ def test_ridge_regression_learns_more_from_what_it_made() -> None:
     assert krr_score(asked.protocol, made, "train") > 0.9
 
 
+@pytest.mark.bits
 def test_the_same_seed_gives_the_same_nodes() -> None:
     here = setting(1, kind="nodes")
     recipe = replace(gc_sntk.recipe(here), steps=4)

@@ -132,6 +132,7 @@ class Cut(Exception):
     """Somebody pulled the plug."""
 
 
+@pytest.mark.bits
 def test_a_run_that_was_cut_ends_in_the_same_bytes(tmp_path: Path) -> None:
     """Images, labels and the step size, with augmentations and batches."""
 

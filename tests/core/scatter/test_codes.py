@@ -180,6 +180,7 @@ def test_codes_are_not_differentiated(device: torch.device) -> None:
     assert not nearest_code(x, codebook)[1].requires_grad
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_the_same_bits_twice_and_on_any_number_of_threads(dtype: torch.dtype, device: torch.device) -> None:
     values, y = rows(5000, 33).to(device, dtype), classes(5000, 7).to(device)

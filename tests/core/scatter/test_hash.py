@@ -55,6 +55,7 @@ def test_strides_do_not_matter_and_inputs_stay_as_they_were(device: torch.device
     assert all(torch.equal(v, was) for v, was in zip(strided, before, strict=True))
 
 
+@pytest.mark.bits
 def test_the_same_bits_on_any_number_of_threads(device: torch.device) -> None:
     sample, threads = [v.to(device) for v in trees([9] * 3000 + [5000])], torch.get_num_threads()
     try:

@@ -299,6 +299,7 @@ def test_first_and_second_derivatives(name: str, of: str, device: torch.device) 
         assert torch.autograd.gradgradcheck(function, inputs)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_same_bits_twice_and_on_any_number_of_threads(dtype: torch.dtype, device: torch.device) -> None:
     sample = draw([7, 0, 5000] + [9] * 300, 33, dtype, device, rows=50)

@@ -62,6 +62,7 @@ def test_a_run_that_was_cut_goes_on_with_what_was_merged(monkeypatch, tmp_path):
     assert after - before < before / 2
 
 
+@pytest.mark.bits
 def test_the_same_seed_gives_the_same(monkeypatch):
     for method in ("fedavg-virtual", "fedavg-subset"):
         config, _ = molecular(monkeypatch, clients=2, method=method, support=0.15, per_class=5, rounds=1)

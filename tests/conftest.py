@@ -1,0 +1,13 @@
+"""What holds for all tests."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+# torch's compiler finds the programs that it keeps without asking which vector instructions they are for, and those for
+# one kind of processor do not compile for another.
+if capability := os.environ.get("ATEN_CPU_CAPABILITY"):
+    folder = Path(tempfile.gettempdir(), f"torchinductor-{os.getuid()}-{capability}")
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
