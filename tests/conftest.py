@@ -11,3 +11,6 @@ from pathlib import Path
 if capability := os.environ.get("ATEN_CPU_CAPABILITY"):
     folder = Path(tempfile.gettempdir(), f"torchinductor-{os.getuid()}-{capability}")
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
+
+# Commands take a process for each core by default; tests run side by side themselves.
+os.environ["LOKY_MAX_CPU_COUNT"] = "1"
