@@ -8,4 +8,8 @@ The shortest way in is a command, ``python -m graphdistill.mirage``; the same wo
     small = mirage.distill_mirage(data, mirage.MirageConfig(fraction=0.01))
 """
 
+from graphdistill.core.offline import quieten
+
 __version__ = "0.1.0"
+
+quieten()
