@@ -12,8 +12,10 @@ from torch import Tensor
 
 from graphdistill.core.cards import read_carded, write_carded
 
-FORMAT = 2
+FORMAT = 3
 """Number of the layout; a file of another layout is refused."""
+DIGESTS = {"data_digest": "other data", "recipe_digest": "another recipe"}
+"""Facts that identify content, and what a file with another digest is of."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,15 @@ def read_checkpoint(path: Path, facts: Mapping[str, object]) -> Checkpoint:
     if found != FORMAT:
         raise ValueError(f"{path} has layout {found}, this version reads {FORMAT}; start anew without --resume")
     for name, value in json.loads(json.dumps(facts)).items():
-        if state.facts.get(name) != value:
+        before = state.facts.get(name)
+        if before != value and name in DIGESTS:
             raise ValueError(
-                f"{path} was written with {name} {state.facts.get(name)!r}, but now it is {value!r}; "
+                f"{path} is of {DIGESTS[name]}, of digest {before}, but now the digest is {value}; "
+                f"give the same, or start anew without --resume"
+            )
+        if before != value:
+            raise ValueError(
+                f"{path} was written with {name} {before!r}, but now it is {value!r}; "
                 f"give the same, or start anew without --resume"
             )
     return state

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from graphdistill import __version__
 from graphdistill.condense import methods
 from graphdistill.condense.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from graphdistill.condense.config import CondenseConfig
@@ -22,6 +23,7 @@ from graphdistill.condense.real import Real
 from graphdistill.condense.schedule import Schedule, States
 from graphdistill.core import randomness
 from graphdistill.core.data import Dataset
+from graphdistill.core.digest import digest
 from graphdistill.core.evaluate_sets import valid_score
 from graphdistill.core.progress import NO_PROGRESS, Progress
 from graphdistill.core.synthetic import SyntheticSet
@@ -84,7 +86,12 @@ def distill_condense(
     real = real_of(protocol)
     method = methods.find(config.method, real.KIND)
     real.check_per_class(config.per_class)
-    facts = {"method": config.method, "dataset": data.name, "per_class": config.per_class}
+    facts = {
+        "method": config.method,
+        "dataset": data.name,
+        "data_digest": data.digest,
+        "per_class": config.per_class,
+    }
     start = time.perf_counter()
     seed = int(torch.randint(2**62, (), generator=generator))
     setting = Setting(real, config.per_class, protocol, seed, progress)
@@ -133,14 +140,15 @@ def distill(
         recipe: objective, networks, augmentation, steps.
         validate: score of a set on validation, larger is better; asked at the start and 5 times on the way.
         generator: one number is drawn from it, the seed of all else.
-        facts: what to write into ``meta``, and to compare where a run is taken up again. (default: nothing)
+        facts: what to write into ``meta``, and, but for the name ``dataset``, to compare where a run is taken up
+            again, with the content of the data, the recipe and the versions. (default: nothing)
         progress: shows a bar with the loss.
         checkpoint: file to write the state to at every look. (default: none is written)
         resume: whether to go on from that file, where it is there. (default: no)
         spent: seconds that went into it before. (default: 0)
 
     Raises:
-        ValueError: the checkpoint does not belong to this run.
+        ValueError: the checkpoint is of other data, another recipe or another version.
         Diverged: as in :func:`distill_condense`.
     """
     begun = time.perf_counter() - spent
@@ -151,9 +159,10 @@ def distill(
     states = States(schedule, real, seed)
     # Looks are where a fresh network comes, so that a checkpoint need not hold one.
     every = math.ceil(recipe.steps / LOOKS / schedule.outer) * schedule.outer
-    state = Checkpoint.start(small.parameters(), facts)
+    identity = {} if checkpoint is None else _identity(real, recipe, facts)
+    state = Checkpoint.start(small.parameters(), identity)
     if resume and checkpoint is not None and checkpoint.is_file():
-        state = read_checkpoint(checkpoint, facts)
+        state = read_checkpoint(checkpoint, identity)
         _load(small, state.now)
         begun -= state.seconds
     descent, step = Descent(recipe, small.parameters(), state.scale), state.step
@@ -196,6 +205,21 @@ def distill(
     rates = dict(recipe.lr) if isinstance(recipe.lr, Mapping) else recipe.lr
     settings = {"lr": rates, "optimizer": recipe.optimizer, "schedule": asdict(schedule)}
     return small.freeze({**facts, **settings, **told, "seconds": time.perf_counter() - begun})
+
+
+def _identity(real: Real, recipe: Recipe, facts: Mapping[str, object]) -> dict[str, object]:
+    """What a checkpoint is of: the content of data and recipe, never a name or a path."""
+    parts = {f.name: getattr(recipe, f.name) for f in fields(recipe) if f.name not in ("objective", "start")}
+    parts["objective"] = type(recipe.objective).__qualname__
+    if isinstance(recipe.start, LearnableSet):
+        parts["start"] = recipe.start.parameters()
+    return {
+        "data_digest": facts.get("data_digest") or digest((real.y, real.flat())),
+        "recipe_digest": digest(parts),
+        "graphdistill": __version__,
+        "torch": str(torch.__version__),
+        **{name: value for name, value in facts.items() if name != "dataset"},
+    }
 
 
 def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

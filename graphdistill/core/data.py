@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphdistill.core.digest import Identified
+
 T = TypeVar("T")
 Task = Literal["multiclass", "multilabel"]
 Metric = Literal["rocauc", "accuracy"]
@@ -267,7 +269,7 @@ def kind_of(values: Tensor | None) -> str:
 
 
 @dataclass(frozen=True)
-class GraphDataset:
+class GraphDataset(Identified):
     """Labelled graphs with a train, validation and test split, the task and its metric.
 
     Attributes:
@@ -322,7 +324,7 @@ class GraphDataset:
 
 
 @dataclass(frozen=True)
-class NodeDataset:
+class NodeDataset(Identified):
     """One graph with labelled nodes and a split of the nodes.
 
     Attributes:
@@ -345,7 +347,7 @@ class NodeDataset:
 
 
 @dataclass(frozen=True)
-class ImageDataset:
+class ImageDataset(Identified):
     """Labelled images with a split.
 
     Attributes:

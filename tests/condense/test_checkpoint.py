@@ -75,6 +75,12 @@ def test_other_words_are_refused(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "c", {"method": "dc"})
 
 
+def test_other_data_is_refused(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "c", Checkpoint.start(X, {"data_digest": "aa"}).look(0.5, X))
+    with pytest.raises(ValueError, match="is of other data, of digest aa, but now the digest is bb; give the same"):
+        read_checkpoint(tmp_path / "c", {"data_digest": "bb"})
+
+
 @pytest.mark.parametrize("damage", [lambda b: b[:-5], lambda b: b"", lambda b: b.replace(b'"card"', b'"cord"')])
 def test_damage_is_told(tmp_path: Path, damage) -> None:
     path = tmp_path / "c"
@@ -86,6 +92,6 @@ def test_damage_is_told(tmp_path: Path, damage) -> None:
 
 def test_another_layout_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_checkpoint(tmp_path / "c", looked())
-    monkeypatch.setattr("graphdistill.condense.checkpoint.FORMAT", 3)
-    with pytest.raises(ValueError, match="has layout 2, this version reads 3"):
+    monkeypatch.setattr("graphdistill.condense.checkpoint.FORMAT", 4)
+    with pytest.raises(ValueError, match="has layout 3, this version reads 4"):
         read_checkpoint(tmp_path / "c", {})

@@ -258,6 +258,33 @@ def test_another_seed_may_not_take_it_up(tmp_path: Path) -> None:
         run(recipe(ToGrey()), seed=1, checkpoint=tmp_path / "c", resume=True)
 
 
+def test_data_is_known_by_its_content_and_not_by_its_name(tmp_path: Path) -> None:
+    config, path = CondenseConfig(method="dm", per_class=1, steps=2), tmp_path / "c"
+    whole = distill_condense(bars(), config, checkpoint=path)
+    assert whole.meta["data_digest"] == bars().digest
+    renamed = replace(bars(), name="another name", notes="moved")
+    again = distill_condense(renamed, config, checkpoint=path, resume=True)
+    assert same(whole, again)
+    turned = bars().images.flip(0)
+    for other in (replace(bars(), images=turned), replace(bars(), valid=bars().valid[:-1])):
+        with pytest.raises(ValueError, match=f"of other data, of digest {bars().digest}, but now the digest is"):
+            distill_condense(other, config, checkpoint=path, resume=True)
+
+
+def test_a_recipe_of_other_settings_may_not_take_it_up(tmp_path: Path) -> None:
+    run(recipe(ToGrey()), checkpoint=tmp_path / "c")
+    for other in (recipe(ToGrey(), lr=0.06), recipe(ToGrey(), schedule=Schedule(outer=2)), recipe()):
+        with pytest.raises(ValueError, match="is of another recipe, of digest"):
+            run(other, checkpoint=tmp_path / "c", resume=True)
+
+
+def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(recipe(ToGrey()), checkpoint=tmp_path / "c")
+    monkeypatch.setattr("graphdistill.condense.distill.__version__", "9.9")
+    with pytest.raises(ValueError, match=r"was written with graphdistill '.*', but now it is '9\.9'; give the same"):
+        run(recipe(ToGrey()), checkpoint=tmp_path / "c", resume=True)
+
+
 def test_a_loss_that_is_no_number_stops_with_the_step_and_leaves_a_way_on(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
     with pytest.raises(Diverged, match="the loss is nan or a value of the set is not finite at step 5") as caught:
