@@ -6,10 +6,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-
 from fed.config import FedConfig
+from graphdistill.core.drawing import Figure, MaxNLocator
 
 NAMED = 8
 """Clients that the legend names."""

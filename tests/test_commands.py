@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from graphdistill import __version__
+
 ROOT = Path(__file__).parent.parent
-COMMANDS = {
-    **{f"graphdistill.{name}": () for name in ("condense", "mirage", "vqgraph")},
-    "fed": (),
-    **{f"graphdistill.bench {name}": (name,) for name in ("condense", "fed", "mirage", "scatter", "vqgraph")},
-}
+COMMANDS = [
+    *(f"graphdistill.{name}" for name in ("condense", "mirage", "vqgraph")),
+    "fed",
+    *(f"graphdistill.bench {name}" for name in ("condense", "fed", "mirage", "scatter", "vqgraph")),
+]
 LIGHT = {"graphdistill", "fed", "rich", "tyro"}
 """Packages beside the standard library that may be imported before the arguments are read."""
 SCRIPT = """
@@ -32,7 +34,7 @@ HEAVY = {"torch", "torch_geometric", "numpy", "scipy", "sklearn", "matplotlib", 
 
 def ran(command, *words):
     """Exit code, output, errors, and the top-level packages that were imported by the end."""
-    module, own = command.split()[0], COMMANDS[command]
+    module, *own = command.split()
     argv = [sys.executable, "-c", SCRIPT, module, *own, *words]
     done = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, check=False)
     out, _, packages = done.stdout.rpartition("\n")
@@ -62,6 +64,15 @@ def test_values_are_checked_and_methods_are_listed_without_torch():
         found, out, err, packages = ran(command, *words)
         assert (found, packages & HEAVY) == (code, set()), err
         assert message in out + err
+
+
+def test_the_benches_are_listed():
+    code, out, _, packages = ran("graphdistill.bench", "--help")
+    assert (code, packages & HEAVY) == (0, set())
+    benches = [command.split()[1] for command in COMMANDS if " " in command]
+    assert [line.split()[0] for line in out.splitlines() if line.startswith("  ")] == benches
+    assert "Measure Mirage" in out
+    assert ran("graphdistill.bench", "--version")[:2] == (0, f"graphdistill {__version__}\n")
 
 
 def top_level(body):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +26,24 @@ def main(bench: Any) -> None:
     importlib.import_module(f"graphdistill.bench.{name}").main(bench)
 
 
-if __name__ == "__main__":
-    name = sys.argv[1] if len(sys.argv) > 1 else ""
+def run(argv: Sequence[str]) -> int:
+    """Read the name of a bench, then its options; the exit code is that of ``cli.run``."""
+    name, prog = argv[0] if argv else "", "python -m graphdistill.bench"
     if name not in BENCHES:
-        sys.stderr.write(
-            f"python -m graphdistill.bench: error: NAME must be one of {', '.join(BENCHES)}, got {name!r}\n"
-        )
-        sys.exit(2)
-    sys.exit(
-        cli.run(
-            main,
-            BENCHES[name],
-            prog=f"python -m graphdistill.bench {name}",
-            description=methods.summary(Path(__file__).with_name(f"{name}.py")),
-            argv=sys.argv[2:],
-        )
-    )
+        if name in ("-h", "--help"):
+            benches = "".join(f"\n  {bench:<10}{_summary(bench)}" for bench in BENCHES)
+            sys.stdout.write(f"usage: {prog} NAME [OPTIONS]\n{benches}\n\n{prog} NAME --help lists the options.\n")
+            return 0
+        if name == "--version":
+            return cli.version()
+        sys.stderr.write(f"{prog}: error: NAME must be one of {', '.join(BENCHES)}, got {name!r}\n")
+        return 2
+    return cli.run(main, BENCHES[name], prog=f"{prog} {name}", description=_summary(name), argv=argv[1:])
+
+
+def _summary(name: str) -> str:
+    return methods.summary(Path(__file__).with_name(f"{name}.py"))
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

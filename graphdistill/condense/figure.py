@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib.figure
 import torch
 from torch import Tensor
 
+from graphdistill.core.drawing import Figure
 from graphdistill.core.synthetic import SyntheticSet
 
 MOST = 20
@@ -26,7 +26,7 @@ def draw(small: SyntheticSet, path: Path) -> None:
     classes = label.unique().tolist()
     rows = [small.data[label == value][:MOST] for value in classes]
     columns = max(map(len, rows))
-    figure = matplotlib.figure.Figure(figsize=(0.6 + 0.6 * columns, 0.3 + 0.6 * len(rows)), dpi=150)
+    figure = Figure(figsize=(0.6 + 0.6 * columns, 0.3 + 0.6 * len(rows)), dpi=150)
     axes = figure.subplots(1, 1)
     height = small.data.shape[2]
     axes.imshow(grid(rows, columns).squeeze(2).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")

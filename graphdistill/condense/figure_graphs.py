@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
-import matplotlib.figure
 import networkx as nx
-from matplotlib.axes import Axes
 from torch import Tensor
 
 from graphdistill.core.data import Graphs
+from graphdistill.core.drawing import Axes, Figure, colormaps
 from graphdistill.core.raw_forest import RawForest
 from graphdistill.core.synthetic import SyntheticSet
 
@@ -31,7 +29,7 @@ def draw_graphs(small: SyntheticSet, real: SyntheticSet, path: Path) -> None:
         path: the PNG file.
     """
     classes = small.y.unique().tolist()[:CLASSES]
-    figure = matplotlib.figure.Figure(figsize=(2.4 * MOST, 0.4 + 1.3 * len(classes)), dpi=150)
+    figure = Figure(figsize=(2.4 * MOST, 0.4 + 1.3 * len(classes)), dpi=150)
     axes = figure.subplots(len(classes), 2 * MOST, squeeze=False)
     for line, label in zip(axes, classes, strict=True):
         line[0].set_ylabel(f"class {label}")
@@ -74,5 +72,5 @@ def colours(x: Tensor) -> list[tuple[float, ...]]:
         (True, False)
     """
     if x.is_floating_point():
-        return [matplotlib.colormaps["viridis"](value) for value in (x / 4 + 0.5).clamp(0, 1).tolist()]
-    return [matplotlib.colormaps["tab20"](value % 20) for value in x.tolist()]
+        return [colormaps["viridis"](value) for value in (x / 4 + 0.5).clamp(0, 1).tolist()]
+    return [colormaps["tab20"](value % 20) for value in x.tolist()]

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
-import matplotlib.figure
 import numpy as np
 import torch
 import torch.nn.functional as F
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor
 
+from graphdistill.core.drawing import Axes, Figure, LineCollection, colormaps
 from graphdistill.core.evaluate_nodes import NodeProtocol
 from graphdistill.core.synthetic import SyntheticSet
 
@@ -46,7 +43,7 @@ def draw_nodes(small: SyntheticSet, protocol: NodeProtocol, path: Path) -> None:
         np.column_stack([tell.transform(parts), parts[:, :1]])[:, :2]
         for parts in map(axes_of.transform, (real[shown], F.normalize(protocol.flat(small)).numpy()))
     )
-    figure = matplotlib.figure.Figure(figsize=(9, 4.6), dpi=150, layout="constrained")
+    figure = Figure(figsize=(9, 4.6), dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     _edges(left, before, data.edge_index, torch.ones(data.edge_index.shape[1]))
     _dots(left, before, y[shown], size=4, alpha=0.5)
@@ -74,7 +71,7 @@ def draw_nodes(small: SyntheticSet, protocol: NodeProtocol, path: Path) -> None:
 
 
 def _dots(axes: Axes, places: np.ndarray, y: np.ndarray, *, size: float, alpha: float) -> None:
-    colors = matplotlib.colormaps["tab10" if y.max() < 10 else "tab20"](y % 20)
+    colors = colormaps["tab10" if y.max() < 10 else "tab20"](y % 20)
     edge = "black" if alpha == 1 else "none"
     axes.scatter(places[:, 0], places[:, 1], s=size, c=colors, alpha=alpha, linewidths=0.4, edgecolors=edge, zorder=2)
 

@@ -21,6 +21,7 @@ import tyro
 
 from graphdistill import __version__
 from graphdistill.core.progress import progress
+from graphdistill.core.streams import replace_unknown
 
 Config = TypeVar("Config")
 
@@ -61,10 +62,10 @@ def run(
         hops: 3
         0
     """
+    replace_unknown()
     words = list(sys.argv[1:] if argv is None else argv)
     if "--version" in words:
-        sys.stdout.write(f"graphdistill {__version__}\n")
-        return 0
+        return version()
     try:
         config = _parse(config_type, words, prog, description)
         if config is not None:
@@ -78,6 +79,17 @@ def run(
     except Exception as error:
         hint = "" if "--debug" in words else " (--debug shows where)"
         return _fail("--debug" in words, f"{prog}: {type(error).__name__}: {_one_line(error)}{hint}", 1)
+
+
+def version() -> int:
+    """Print the version and return the exit code of success.
+
+    Example:
+        >>> code = version()  # doctest: +ELLIPSIS
+        graphdistill ...
+    """
+    sys.stdout.write(f"graphdistill {__version__}\n")
+    return 0
 
 
 def _fail(debug: bool, line: str, code: int) -> int:

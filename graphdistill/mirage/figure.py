@@ -7,14 +7,21 @@ import statistics
 import warnings
 from pathlib import Path
 
-import matplotlib
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patheffects import AbstractPathEffect, withStroke
-from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator, PercentFormatter
 from torch import Tensor
 
+from graphdistill.core.drawing import (
+    AbstractPathEffect,
+    Axes,
+    EngFormatter,
+    Figure,
+    FuncFormatter,
+    LogLocator,
+    NullLocator,
+    PercentFormatter,
+    rc_context,
+    withStroke,
+)
 from graphdistill.core.forest import Forest
 from graphdistill.core.output import publish
 from graphdistill.core.report import Report
@@ -72,7 +79,7 @@ def draw(train: Forest, small: SyntheticSet, report: Report, path: Path, *, top:
         raise ValueError(f"the set's trees have depth {depth} but train has {train.trees.depth}; grow it as deep")
     train = train.cut(depth) if train.trees.depth > depth else train
     rows = math.ceil(min(top, small.forest.trees.sizes[-1]) / PER_ROW)
-    with matplotlib.rc_context(STYLE), warnings.catch_warnings(), publish(path.parent) as draft:
+    with rc_context(STYLE), warnings.catch_warnings(), publish(path.parent) as draft:
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a title in letters that the font lacks
         height = 5.25 + 2.05 * rows
         figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")

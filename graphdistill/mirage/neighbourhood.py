@@ -6,12 +6,10 @@ import math
 from itertools import combinations
 
 import networkx as nx
-from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
-from matplotlib.patches import Circle
 from rdkit.Chem import GetPeriodicTable
 
 from graphdistill.core.data import Features
+from graphdistill.core.drawing import Axes, Circle, to_rgb
 from graphdistill.core.trees import Trees
 
 INK, OURS = "#24323f", "#c2185b"

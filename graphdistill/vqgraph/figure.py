@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib.figure
 import numpy as np
 import torch
 from sklearn.manifold import TSNE
 
+from graphdistill.core.drawing import Axes, Figure
 from graphdistill.core.report import Row
 from graphdistill.vqgraph.distill import Distilled
 from graphdistill.vqgraph.evaluate import NAMES, Taught
@@ -25,7 +25,7 @@ def draw(taught: Taught, distilled: Distilled, rows: Sequence[Row], times: dict[
         times: milliseconds for one node, from :func:`~graphdistill.vqgraph.evaluate.latency`.
         path: the PNG file.
     """
-    figure = matplotlib.figure.Figure(figsize=(12, 3.8), dpi=150, layout="constrained")
+    figure = Figure(figsize=(12, 3.8), dpi=150, layout="constrained")
     usage, map_, cost = figure.subplots(1, 3)
     assert distilled.code is not None
     assert distilled.tokenizer is not None
@@ -43,7 +43,7 @@ def draw(taught: Taught, distilled: Distilled, rows: Sequence[Row], times: dict[
     figure.savefig(path)
 
 
-def _map(axes: matplotlib.axes.Axes, taught: Taught, distilled: Distilled, count: torch.Tensor) -> None:
+def _map(axes: Axes, taught: Taught, distilled: Distilled, count: torch.Tensor) -> None:
     """t-SNE of the codes in use; colour is the class that the teacher gives most of their nodes, size their number."""
     assert distilled.code is not None
     assert distilled.tokenizer is not None
@@ -69,7 +69,7 @@ def _map(axes: matplotlib.axes.Axes, taught: Taught, distilled: Distilled, count
     )
 
 
-def _cost(axes: matplotlib.axes.Axes, taught: Taught, rows: Sequence[Row], times: dict[str, float]) -> None:
+def _cost(axes: Axes, taught: Taught, rows: Sequence[Row], times: dict[str, float]) -> None:
     """Accuracy against milliseconds for one node."""
     column = str(rows[-1].network)
     reading = NAMES["teacher"].partition(" ")[0]

@@ -1,0 +1,52 @@
+"""Matplotlib without a window: the one module that imports it, so that no backend is ever asked for.
+
+Notebooks set ``MPLBACKEND`` for every process that they start. Matplotlib cannot be imported where the variable names a
+backend that is not installed, though files are drawn by Agg whatever it says. Figures are made by :class:`Figure`, not
+by pyplot, which would ask for the backend.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def no_backend() -> Iterator[None]:
+    """Hide ``MPLBACKEND`` while matplotlib is imported, which gets its value afterwards if it can be used.
+
+    Example:
+        >>> with no_backend():
+        ...     "MPLBACKEND" in os.environ
+        False
+    """
+    first, wanted = "matplotlib" not in sys.modules, os.environ.pop("MPLBACKEND", None)
+    try:
+        yield
+    finally:
+        if wanted is not None:
+            os.environ["MPLBACKEND"] = wanted
+            if first and (matplotlib := sys.modules.get("matplotlib")):
+                # Whoever goes on to draw by pyplot gets the backend that was asked for.
+                with contextlib.suppress(ValueError):
+                    matplotlib.rcParams["backend"] = wanted
+
+
+with no_backend():
+    from matplotlib import colormaps as colormaps
+    from matplotlib import rc_context as rc_context
+    from matplotlib.axes import Axes as Axes
+    from matplotlib.collections import LineCollection as LineCollection
+    from matplotlib.colors import to_rgb as to_rgb
+    from matplotlib.figure import Figure as Figure
+    from matplotlib.patches import Circle as Circle
+    from matplotlib.patheffects import AbstractPathEffect as AbstractPathEffect
+    from matplotlib.patheffects import withStroke as withStroke
+    from matplotlib.ticker import EngFormatter as EngFormatter
+    from matplotlib.ticker import FuncFormatter as FuncFormatter
+    from matplotlib.ticker import LogLocator as LogLocator
+    from matplotlib.ticker import MaxNLocator as MaxNLocator
+    from matplotlib.ticker import NullLocator as NullLocator
+    from matplotlib.ticker import PercentFormatter as PercentFormatter
