@@ -6,6 +6,7 @@ and seconds; and the name of its domain. Real data and virtual data of its own s
 
 from __future__ import annotations
 
+import hmac
 import time
 from dataclasses import replace
 
@@ -33,7 +34,11 @@ def hello(message: Message, context: Context) -> Message:
     config, client, part = _mine(context)
     nodes = int(context.node_config.get("num-partitions", config.clients))
     numbers = {**part.facts, "client": client, "nodes": nodes, "num-examples": _examples(config, part)}
-    return _reply(message, numbers, facts={"name": part.name, "data": part.keyed_digest(secret(client))})
+    facts = {"name": part.name, "data": part.keyed_digest(secret(client))}
+    if method_of(config.algorithm).merges:
+        # It tells the server whether keys are the same, and nothing of what they are.
+        facts["key"] = hmac.new(_mirage_key(context), b"federated mirage", "sha256").hexdigest()
+    return _reply(message, numbers, facts=facts)
 
 
 @app.query("statistics")
@@ -56,7 +61,7 @@ def mirage(message: Message, context: Context) -> Message:
     if not isinstance(part, Molecules):
         raise ValueError(f"{part.name} holds no molecules, which federated Mirage counts trees of")
     noise = Noise(config.support_epsilon, secret(client)) if config.support_epsilon else None
-    holder = MirageClient(*part.data.split("train"), HOPS, part.num_classes, shared_key(), noise)
+    holder = MirageClient(*part.data.split("train"), HOPS, part.num_classes, _mirage_key(context), noise)
     question = {name: array.numpy() for name, array in message.content.array_records["question"].items()}
     answer = ArrayRecord({name: Array(value) for name, value in holder.answer(question).items()})
     return _reply(message, {"client": client, "raw-bytes": part.raw_bytes}, answer)
@@ -119,6 +124,10 @@ def judge(message: Message, context: Context) -> Message:
     net = method.personalise(_model(message, part)[0], kept, rounds)
     split = str(told["split"])
     return _reply(message, {"client": client, "score": part.score(net, split), "trivial": part.trivial(split)})
+
+
+def _mirage_key(context: Context) -> bytes:
+    return shared_key(str(context.node_config.get("mirage-key", "")))
 
 
 def _examples(config: FedConfig, part: Part) -> int:

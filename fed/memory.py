@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from pathlib import Path
 
 from torch import Tensor
 
 from fed.config import FedConfig
 from fed.part import Part
+from fed.private import checked_name, private_folder, secret_file
 from graphdistill import __version__
 from graphdistill.core.cards import read_carded, write_carded
 from graphdistill.datasets import cache_folder
@@ -27,26 +27,30 @@ def home() -> Path:
 
 
 def secret(client: int) -> bytes:
-    """What a client's noise follows from: 32 bytes that are drawn once, kept in ``client-i.secret``, and never sent."""
-    path = home() / f"client-{client}.secret"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(32))
-    return path.read_bytes()
-
-
-def shared_key() -> bytes:
-    """The secret that clients have in common and the server has not, if somebody laid it down as ``mirage.key``.
+    """What a client's noise follows from: 32 bytes that are drawn once, kept in ``client-i.secret``, and never sent.
 
     Raises:
-        ValueError: it is longer than 64 bytes.
+        ValueError: others may read the file, or it is too short; see :func:`fed.private.secret_file`.
     """
-    path = home() / "mirage.key"
-    key = path.read_bytes() if path.is_file() else b""
-    if len(key) > 64:
-        raise ValueError(f"{path} has {len(key)} bytes; give all clients the same 64 or fewer")
-    return key
+    return secret_file(home() / f"client-{client}.secret")
+
+
+def shared_key(path: str = "") -> bytes:
+    """The secret of federated Mirage that all clients have and the server has not.
+
+    Clients that run on one machine share the file ``mirage.key`` in :func:`home`, which the first of them makes. On
+    several machines each needs a copy of one file, there or wherever ``mirage-key`` of its ``--node-config`` says;
+    the server refuses clients whose keys differ.
+
+    Args:
+        path: of the file. (default: ``mirage.key`` in :func:`home`)
+
+    Raises:
+        ValueError: others may read the file, or it is too short or too long; or ``path`` is absent.
+    """
+    if path and not Path(path).is_file():
+        raise ValueError(f"mirage-key {path} is no file; copy the one that the other clients have there")
+    return secret_file(Path(path) if path else home() / "mirage.key")
 
 
 class Memory:
@@ -61,12 +65,16 @@ class Memory:
         client: number of the client.
         part: its data.
         run: name of the run; a run that is taken up keeps its name.
+
+    Raises:
+        ValueError: the name of the run, which the server gives, could lead out of the folder.
     """
 
     def __init__(self, config: FedConfig, client: int, part: Part, run: str):
         what = [part.digest, config.per_class, config.support, config.seed, client, config.material, __version__]
         key = hashlib.sha256(json.dumps(what).encode())
-        self.folder, self.run = home() / f"client-{client}-{key.hexdigest()[:16]}", run
+        self.folder = home() / f"client-{client}-{key.hexdigest()[:16]}"
+        self.run = checked_name(run, "run")
 
     def load(self, before: int) -> dict[str, Tensor]:
         """What was kept last before a round, by name; nothing if nothing was.
@@ -83,12 +91,15 @@ class Memory:
 
     def save(self, rounds: int, tensors: dict[str, Tensor]) -> None:
         """Keep ``tensors`` as they are after a round; 0 stands for before the first."""
+        private_folder(self.folder)
         write_carded(self._path(rounds), tensors, {"round": rounds})
+        self._path(rounds).chmod(0o600)
         for number in sorted(self._rounds())[:-2]:
             self._path(number).unlink(missing_ok=True)
 
     def _rounds(self) -> list[int]:
-        return [int(path.stem.rpartition("-")[2]) for path in self.folder.glob(f"{self.run}-*.safetensors")]
+        numbers = [path.stem.rpartition("-")[2] for path in self.folder.glob(f"{self.run}-*.safetensors")]
+        return [int(number) for number in numbers if number.isdecimal()]
 
     def _path(self, rounds: int) -> Path:
         return self.folder / (f"{self.run}-{rounds}.safetensors" if rounds else "start.safetensors")

@@ -12,7 +12,7 @@ Gupta et al., ICLR 2024, https://arxiv.org/abs/2310.09486) byte for byte.
 Which trees are asked about: one with support :math:`\theta` in all reaches :math:`\lceil \theta n_i / n \rceil` at some
 client i (Savasere et al., VLDB 1995); all other ids stay at home. Then clients tell by one bit which of these ids they
 have, ids of fewer than ``min_clients`` clients are dropped, and only now supports are sent. Definitions are sent of
-trees in final patterns, by one client each.
+trees in final patterns, and of those in patterns with as much support as the last that is kept, by one client each.
 
 What the server sees besides: how many clients have an id, each client's supports of tree sets (secure aggregation would
 hide these, as only sums are used), and that sets of passing trees may still come from one client. Noise blurs counts;
@@ -142,9 +142,11 @@ def federated_mirage(
     itemsets = [[Itemset(_items(mask), support) for mask, support in sets.items()] for sets in found]
     patterns = one_class_each(itemsets, totals)
     if per_class is not None:
-        # Ties by content, which is the same whatever the order of the clients.
-        patterns.sort(key=lambda p: (p.label, -p.support, [ids[i].tobytes() for i in p.trees]))
-        patterns = [p for c in range(len(least)) for p in [q for q in patterns if q.label == c][:per_class]]
+        patterns = [
+            p
+            for c in range(len(least))
+            for p in _most_supported(wire, ids, present, [q for q in patterns if q.label == c], per_class)
+        ]
     forest, label, weight = _write(wire, ids, present, nodes, patterns)
     facts = {
         "method": "federated mirage",
@@ -252,6 +254,54 @@ def _search(
     return found
 
 
+def _most_supported(
+    wire: Wire, ids: NDArray[np.generic], present: NDArray[np.bool_], patterns: Sequence[Pattern], count: int
+) -> list[Pattern]:
+    """So many patterns of a class; of those with the least support that is kept, the first by content.
+
+    Content is the same whatever the key and the order of the clients. It is asked for where there is a choice, so some
+    more trees than those of the set are told of.
+    """
+    ranked = sorted(patterns, key=lambda p: -p.support)
+    if len(ranked) <= count:
+        return ranked
+    least = ranked[count - 1].support
+    sure, tied = [p for p in ranked if p.support > least], [p for p in ranked if p.support == least]
+    if len(sure) + len(tied) > count:
+        _, raw, _ = _describe(wire, ids, present, tied)
+        words = {item: tuple(np.frombuffer(content, np.uint64).tolist()) for item, content in raw.items()}
+        tied.sort(key=lambda p: [raw[i] for i in sorted(p.trees, key=lambda i: words[i])])
+    return [*sure, *tied][:count]
+
+
+def _describe(
+    wire: Wire, ids: NDArray[np.generic], present: NDArray[np.bool_], patterns: Sequence[Pattern]
+) -> tuple[list[Forest], dict[int, bytes], Sequence[Message]]:
+    """Trees of patterns from one client each, their contents by their place among ``ids``, and the whole answers."""
+    used = sorted({item for pattern in patterns for item in pattern.trees})
+    masks = [sum(1 << item for item in pattern.trees) for pattern in patterns]
+    sets, label = _rows(masks, len(ids)), np.array([p.label for p in patterns], np.int16)
+    owner = present.argmax(axis=0)
+    wanted = [_rows([sum(1 << i for i in used if owner[i] == c)], len(ids)) for c in range(wire.clients)]
+    answers = wire.each("describe", [{"ids": ids, "sets": sets, "label": label, "wanted": w} for w in wanted])
+    pieces, raw = [], dict[int, bytes]()
+    for client, (answer, keyed) in enumerate(zip(answers, _shaped(answers, "ids", (None, 2), np.uint64), strict=True)):
+        payload = {n.removeprefix("trees/"): torch.from_numpy(np.array(v)) for n, v in answer.items() if "/" in n}
+        try:
+            piece = Forest.from_payload(payload)
+            content = piece.trees.ids()[-1].numpy()
+            mine = {k.tobytes(): c.tobytes() for k, c in zip(keyed, content, strict=True)}
+            items = [item for item in used if owner[item] == client]
+            if mine.keys() != {ids[item].tobytes() for item in items}:
+                raise ValueError("they are not those that were asked for")
+            raw |= {item: mine[ids[item].tobytes()] for item in items}
+        except (KeyError, ValueError, IndexError, RuntimeError) as error:
+            raise AnswerError(client, f"trees that cannot be read ({error!r})") from error
+        if len(piece.tree):
+            pieces.append(piece)
+    return pieces, raw, answers
+
+
 def _write(
     wire: Wire,
     ids: NDArray[np.generic],
@@ -260,30 +310,11 @@ def _write(
     patterns: Sequence[Pattern],
 ) -> tuple[Forest, torch.Tensor, torch.Tensor]:
     """Ask for what patterns are made of, put trees in the order of the union, write."""
-    used = sorted({item for pattern in patterns for item in pattern.trees})
-    masks = [sum(1 << item for item in pattern.trees) for pattern in patterns]
-    sets, label = _rows(masks, len(ids)), np.array([p.label for p in patterns], np.int16)
-    owner = present.argmax(axis=0)
-    wanted = [_rows([sum(1 << i for i in used if owner[i] == c)], len(ids)) for c in range(wire.clients)]
-    answers = wire.each("describe", [{"ids": ids, "sets": sets, "label": label, "wanted": w} for w in wanted])
-    pieces, raw = [], dict[bytes, bytes]()
-    shared_ids = _shaped(answers, "ids", (None, 2), np.uint64)
-    for client, answer in enumerate(answers):
-        payload = {n.removeprefix("trees/"): torch.from_numpy(np.array(v)) for n, v in answer.items() if "/" in n}
-        try:
-            piece = Forest.from_payload(payload)
-            content = piece.trees.ids()[-1].numpy()
-            mine = {k.tobytes(): c.tobytes() for k, c in zip(shared_ids[client], content, strict=True)}
-            if mine.keys() != {ids[i].tobytes() for i in used if owner[i] == client}:
-                raise ValueError("they are not those that were asked for")
-            raw |= mine
-        except (KeyError, ValueError, IndexError, RuntimeError) as error:
-            raise AnswerError(client, f"trees that cannot be read ({error!r})") from error
-        if len(piece.tree):
-            pieces.append(piece)
+    pieces, raw, answers = _describe(wire, ids, present, patterns)
+    used = sorted(raw)
     trees = merge(pieces).trees
     place = {row.numpy().tobytes(): number for number, row in enumerate(trees.ids()[-1])}
-    row = {item: place[raw[ids[item].tobytes()]] for item in used}
+    row = {item: place[content] for item, content in raw.items()}
     totals = _total(answers, "nodes", sum(len(p.trees) for p in patterns)).clip(1)
     sizes = _total(answers, "sizes", len(patterns))
     # As mining the union numbers trees: by falling number of nodes, then by content, as they are merged.

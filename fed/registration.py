@@ -57,7 +57,8 @@ def register(guard: Guard, config: FedConfig) -> tuple[FedConfig, Facts]:
     registered = {node: one for node, one in known.items() if one is not None}
     if not registered:
         raise RuntimeError(f"all {len(nodes)} clients failed: {'; '.join(guard.refused)}")
-    guard.registered = _distinct(guard, _alike(guard, registered), config)
+    registered = _same_key(guard, _alike(guard, registered))
+    guard.registered = _distinct(guard, registered, config)
     return config, next(iter(guard.registered.values())).facts
 
 
@@ -74,8 +75,8 @@ def _ask(guard: Guard, nodes: list[int]) -> dict[int, Registration]:
             numbers = {name: int(value) for name, value in numbers_of(reply.content).items()}
             facts = reply.content.config_records["facts"]
             client, examples, count = (numbers.pop(name) for name in ("client", "num-examples", "nodes"))
-            name, data = str(facts["name"]), str(facts["data"])
-            found[reply.metadata.src_node_id] = Registration(client, name, examples, numbers, count, data)
+            name, data, key = (str(facts.get(what, "")) for what in ("name", "data", "key"))
+            found[reply.metadata.src_node_id] = Registration(client, name, examples, numbers, count, data, key)
     return found
 
 
@@ -92,6 +93,19 @@ def _alike(guard: Guard, known: dict[int, Registration]) -> dict[int, Registrati
         if one.facts != dict(usual):
             guard.leave_out(node, f"its data have {one.facts}, those of most clients {dict(usual)}")
     return {node: one for node, one in known.items() if one.facts == dict(usual)}
+
+
+def _same_key(guard: Guard, known: dict[int, Registration]) -> dict[int, Registration]:
+    """Those whose key for federated Mirage is that of most."""
+    keys = Counter(one.key for one in known.values())
+    usual, count = keys.most_common(1)[0]
+    advice = "copy the mirage.key of one client to all others, or name it by mirage-key in their --node-config"
+    if len(keys) > 1 and 2 * count <= len(known):
+        raise RuntimeError(f"clients have {len(keys)} different keys for federated Mirage; {advice}")
+    for node, one in known.items():
+        if one.key != usual:
+            guard.leave_out(node, f"its key for federated Mirage is not that of most clients; {advice}")
+    return {node: one for node, one in known.items() if one.key == usual}
 
 
 def _distinct(guard: Guard, known: dict[int, Registration], config: FedConfig) -> dict[int, Registration]:

@@ -14,6 +14,7 @@ from flwr.supercore.differential_privacy import KEY_CLIPPING_NORM
 from numpy.typing import NDArray
 
 from fed.config import FedConfig
+from fed.methods import method_of
 from fed.molecules import HOPS
 from fed.part import UNKNOWN, Facts
 
@@ -38,6 +39,7 @@ class Registration:
         facts: what networks are made from.
         nodes: nodes that the federation has, as far as this one knows.
         data: keyed digest of its data, which tells the same data from others and nothing more.
+        key: digest of its key for federated Mirage, where there is one.
     """
 
     client: int
@@ -46,6 +48,7 @@ class Registration:
     facts: Facts
     nodes: int
     data: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def _fault(asked: RecordDict, got: RecordDict, kind: str, config: FedConfig, kno
     if problem := _metrics(metrics, kind, config, known):
         return problem
     if kind == HELLO:
-        return _facts(got)
+        return _facts(got, {"name", "data"} | ({"key"} if method_of(config.algorithm).merges else set()))
     if kind == COUNTS:
         return _counts(got.array_records["arrays"])
     return _model(asked, got.array_records["arrays"]) if kind == TRAIN else ""
@@ -171,15 +174,16 @@ def _statistics(got: Mapping[str, object], facts: Mapping[str, int]) -> str:
     return _named(got, {f"{kind}-{a}-{b}": Number(0, 1) for a, b in pairs for kind in ("mean", "deviation")})
 
 
-def _facts(got: RecordDict) -> str:
+def _facts(got: RecordDict, wanted: set[str]) -> str:
     facts = got.config_records["facts"]
-    if facts.keys() != {"name", "data"}:
-        return f"the facts record holds {', '.join(sorted(facts)) or 'nothing'}, wanted data, name"
-    name, data = facts["name"], facts["data"]
+    if facts.keys() != wanted:
+        return f"the facts record holds {', '.join(sorted(facts)) or 'nothing'}, wanted {', '.join(sorted(wanted))}"
+    name = facts["name"]
     if not isinstance(name, str) or not 0 < len(name) <= MAX_TEXT or not name.isprintable():
         return f"its name is {short(repr(name), 40)}, wanted printable text of 1 to {MAX_TEXT} characters"
-    if not isinstance(data, str) or not re.fullmatch("[0-9a-f]{64}", data):
-        return f"the digest of its data is {short(repr(data), 40)}, wanted 64 hexadecimal digits"
+    for what in sorted(wanted - {"name"}):
+        if not isinstance(facts[what], str) or not re.fullmatch("[0-9a-f]{64}", str(facts[what])):
+            return f"the digest of its {what} is {short(repr(facts[what]), 40)}, wanted 64 hexadecimal digits"
     return ""
 
 

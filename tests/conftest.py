@@ -13,3 +13,6 @@ import graphdistill as graphdistill  # first, so that ogb does not ask the netwo
 if capability := os.environ.get("ATEN_CPU_CAPABILITY"):
     folder = Path(tempfile.gettempdir(), f"torchinductor-{os.getuid()}-{capability}")
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
+
+# Commands take a process for each core by default; tests run side by side themselves.
+os.environ["LOKY_MAX_CPU_COUNT"] = "1"

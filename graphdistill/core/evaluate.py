@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -21,11 +22,12 @@ from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow
 from graphdistill.core.metrics import score
 from graphdistill.core.networks import GNN, Network
+from graphdistill.core.parallel import parallel_map
 from graphdistill.core.progress import NO_PROGRESS, Progress
 from graphdistill.core.randomness import generator, in_turn, scoped
-from graphdistill.core.raw_bytes import raw_bytes
 from graphdistill.core.report import Row
 from graphdistill.core.synthetic import SyntheticSet, class_weights
+from graphdistill.core.training_split import TrainingSplit
 from graphdistill.core.tree_counts import TreeCountRegression
 
 
@@ -39,7 +41,8 @@ class Protocol:
         networks: which networks are trained.
         seeds: number of trainings of each network; the seeds are 0 to ``seeds`` - 1, apart from distilling's.
         fit: how they are trained.
-        progress: shows a bar per row.
+        jobs: processes that trainings run on. (default: 1, which is this one)
+        progress: shows a bar of the trainings.
     """
 
     data: GraphDataset
@@ -47,17 +50,28 @@ class Protocol:
     networks: tuple[Network, ...] = ("GCN", "GAT", "GIN")
     seeds: int = 5
     fit: FitConfig = field(default_factory=FitConfig)
+    jobs: int = 1
     progress: Progress = NO_PROGRESS
+
+    def __getstate__(self) -> dict[str, object]:
+        """All of it, and the forests, so that other processes do not grow them again."""
+        return {**self.__dict__, "forests": self.forests}
 
     @cached_property
     def forests(self) -> dict[str, Forest]:
         """Every split, compressed without loss."""
-        return {name: grow(self.data.split(name)[0], self.depth) for name in ("train", "valid", "test")}
+        held_out = {name: grow(self.data.split(name)[0], self.depth) for name in ("valid", "test")}
+        return {"train": self.training.grown, **held_out}
 
     @cached_property
+    def training(self) -> TrainingSplit:
+        """The training split; distilling takes it, too."""
+        return TrainingSplit(self.data, self.depth)
+
+    @property
     def raw(self) -> Tensor:
         """Raw bytes of each training graph."""
-        return raw_bytes(self.data.split("train")[0])
+        return self.training.raw
 
     def labels(self, split: str) -> Tensor:
         """Labels of one split."""
@@ -72,6 +86,23 @@ class Protocol:
     def test_score(self, model: GNN, split: str = "test") -> float:
         """Metric of a network on a split."""
         return score(predict(model, self.forests[split]), self.labels(split), self.data.metric)
+
+
+@dataclass(frozen=True)
+class RowPlan:
+    """What the rows of one name are trained on.
+
+    Attributes:
+        name: name of the rows, one per network.
+        sets: one set for all seeds, or one per seed (draws of a random baseline).
+        distill_seconds: time it took to make the set. (default: none was made)
+        seeds: number of trainings of each network. (default: the protocol's)
+    """
+
+    name: str
+    sets: Sequence[SyntheticSet]
+    distill_seconds: float | None = None
+    seeds: int | None = None
 
 
 def train_rows(
@@ -93,40 +124,70 @@ def train_rows(
     Returns:
         One row per network.
     """
+    return train_plans(protocol, [RowPlan(name, sets, distill_seconds, seeds)])
+
+
+def train_plans(protocol: Protocol, plans: Sequence[RowPlan]) -> list[Row]:
+    """Train every network on the sets of all plans, all trainings side by side on the protocol's processes.
+
+    Args:
+        protocol: data, networks, seeds, number of processes.
+        plans: what to train on.
+
+    Returns:
+        One row per plan and network, in the order of the plans.
+    """
+    sets = list({id(part): part for plan in plans for part in plan.sets}.values())
+    place = {id(part): number for number, part in enumerate(sets)}
+    of_row = {
+        (plan.name, network): [
+            (place[id(plan.sets[seed % len(plan.sets)])], network, seed) for seed in range(plan.seeds or protocol.seeds)
+        ]
+        for plan in plans
+        for network in protocol.networks
+    }
+    # A training that two plans share runs once; the longest go first, so that all processes are busy to the end.
+    runs = sorted(dict.fromkeys(chain(*of_row.values())), key=lambda run: -len(sets[run[0]]))
+    results = parallel_map(_train, (protocol, sets), runs, jobs=protocol.jobs)
+    found = dict(zip(runs, protocol.progress.track(results, "training networks", len(runs)), strict=True))
     rows = []
-    jobs = [(network, seed) for network in protocol.networks for seed in range(seeds or protocol.seeds)]
-    done: dict[Network, list[tuple[float, float, float]]] = {network: [] for network in protocol.networks}
-    valid = protocol.forests["valid"], protocol.labels("valid")
-    for network, seed in protocol.progress.track(jobs, f"training on {name}"):
-        small = sets[seed % len(sets)]
-        model = protocol.network(network, seed)
-        fitted = fit(
-            model,
-            small.forest,
-            small.y,
-            valid=valid,
-            metric=protocol.data.metric,
-            task=small.task,
-            weight=small.weight,
-            config=protocol.fit,
-            seed=seed,
-        )
-        done[network].append((protocol.test_score(model), fitted.valid, fitted.seconds))
-    for network, results in done.items():
-        test, valid_scores, seconds = zip(*results, strict=True)
-        rows.append(
-            Row(
-                name=name,
-                network=network,
-                test=test,
-                valid=valid_scores,
-                nbytes=round(statistics.fmean(s.nbytes for s in sets)),
-                graphs=round(statistics.fmean(len(s) for s in sets)),
-                distill_seconds=distill_seconds,
-                train_seconds=statistics.fmean(seconds),
+    for plan in plans:
+        for network in protocol.networks:
+            test, valid, seconds = zip(*(found[run] for run in of_row[plan.name, network]), strict=True)
+            rows.append(
+                Row(
+                    name=plan.name,
+                    network=network,
+                    test=test,
+                    valid=valid,
+                    nbytes=round(statistics.fmean(s.nbytes for s in plan.sets)),
+                    graphs=round(statistics.fmean(len(s) for s in plan.sets)),
+                    distill_seconds=plan.distill_seconds,
+                    train_seconds=statistics.fmean(seconds),
+                )
             )
-        )
     return rows
+
+
+def _train(
+    context: tuple[Protocol, Sequence[SyntheticSet]], run: tuple[int, Network, int]
+) -> tuple[float, float, float]:
+    """One training: its test score, its validation score and its seconds."""
+    protocol, sets = context
+    number, network, seed = run
+    part, model = sets[number], protocol.network(network, seed)
+    fitted = fit(
+        model,
+        part.forest,
+        part.y,
+        valid=(protocol.forests["valid"], protocol.labels("valid")),
+        metric=protocol.data.metric,
+        task=part.task,
+        weight=part.weight,
+        config=protocol.fit,
+        seed=seed,
+    )
+    return protocol.test_score(model), fitted.valid, fitted.seconds
 
 
 def random_sets(protocol: Protocol, budget: int, *, packed: bool) -> list[SyntheticSet]:
@@ -143,16 +204,19 @@ def random_sets(protocol: Protocol, budget: int, *, packed: bool) -> list[Synthe
     Returns:
         One set per seed, of one graph per class at the least, even where that is over the budget.
     """
+    draws = parallel_map(_random_set, (protocol, budget, packed), range(protocol.seeds), jobs=protocol.jobs)
+    return list(protocol.progress.track(draws, "drawing random graphs", protocol.seeds))
+
+
+def _random_set(context: tuple[Protocol, int, bool], seed: int) -> SyntheticSet:
+    """One draw."""
+    protocol, budget, packed = context
     label = strata(protocol.labels("train"))
-    least = len(label.unique())
-    out = []
-    for seed in range(protocol.seeds):
-        order = in_turn(label, generator(seed, "random graphs"))
-        count = max(least, int((protocol.raw[order].cumsum(0) <= budget).sum()))
-        if packed:
-            count = largest(least, len(order), partial(_packed_fits, protocol, order, budget))
-        out.append(_labelled(protocol, order[:count], packed=packed))
-    return out
+    least, order = len(label.unique()), in_turn(label, generator(seed, "random graphs"))
+    count = max(least, int((protocol.raw[order].cumsum(0) <= budget).sum()))
+    if packed:
+        count = largest(least, len(order), partial(_packed_fits, protocol, order, budget))
+    return _labelled(protocol, order[:count], packed=packed)
 
 
 def _packed_fits(protocol: Protocol, order: Tensor, budget: int, count: int) -> bool:

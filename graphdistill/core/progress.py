@@ -226,6 +226,10 @@ class Progress:
         self._display = None if quiet else display or (Bars() if sys.stderr.isatty() else Lines())
         self._entered = 0
 
+    def __reduce__(self) -> tuple[type[Progress], tuple[bool]]:
+        # What a terminal shows belongs to one process; in another one it is silent.
+        return Progress, (True,)
+
     def __enter__(self) -> Progress:
         self._entered += 1
         if self._entered == 1:

@@ -153,7 +153,7 @@ class SyntheticSet:
 
     def __reduce__(self) -> tuple[object, ...]:
         # A mapping proxy in meta would not pickle.
-        return SyntheticSet, (self.data, self.y, self.weight, self.task, self.features, dict(self.meta), self.edges)
+        return type(self), (self.data, self.y, self.weight, self.task, self.features, dict(self.meta), self.edges)
 
 
 def eight_bits(x: Tensor) -> Tensor:

@@ -8,13 +8,15 @@ from dataclasses import asdict
 import rich.console
 
 from graphdistill.core.data import GraphDataset
-from graphdistill.core.evaluate import Protocol, baseline_rows, full_set, random_sets, train_rows
+from graphdistill.core.evaluate import Protocol, RowPlan, baseline_rows, full_set, random_sets, train_plans
 from graphdistill.core.output import check_writable, publish
+from graphdistill.core.parallel import default_jobs, parallel_map
 from graphdistill.core.progress import Progress, progress
 from graphdistill.core.randomness import generator
 from graphdistill.core.report import Report, Row, peak_memory, table, versions, write_report
 from graphdistill.core.storage import save_set
 from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.training_split import TrainingSplit
 from graphdistill.datasets import load_graphs
 from graphdistill.mirage import paper
 from graphdistill.mirage.config import Command, MirageConfig
@@ -51,16 +53,22 @@ def main(command: Command) -> None:
 
 def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[SyntheticSet, Report, Protocol]:
     """The set that was asked for, judged beside all baselines, and the curve over budgets."""
-    small = distill_mirage(data, command.distilling, generator=generator(command.seed, "mirage"), progress=bars)
-    protocol = Protocol(data, command.hops, command.networks, command.seeds, progress=bars)
+    jobs = command.jobs or default_jobs()
+    protocol = Protocol(data, command.hops, command.networks, command.seeds, jobs=jobs, progress=bars)
+    split = TrainingSplit(data, command.hops, verify=True) if command.verify else protocol.training
+    draws = generator(command.seed, "mirage")
+    small = distill_mirage(data, command.distilling, generator=draws, progress=bars, split=split)
     seconds = small.meta["seconds"]
     assert isinstance(seconds, float)
-    rows = train_rows(protocol, "distilled set", [small], seconds)
-    rows += train_rows(protocol, "random graphs, equal bytes", random_sets(protocol, small.nbytes, packed=False))
-    rows += train_rows(protocol, "random graphs, packed alike", random_sets(protocol, small.nbytes, packed=True))
-    rows += train_rows(protocol, "all the data", [full_set(protocol)])
-    rows += baseline_rows(protocol)
-    rows += curve_rows(protocol, command.seed)
+    plans = [
+        RowPlan("distilled set", [small], seconds),
+        RowPlan("random graphs, equal bytes", random_sets(protocol, small.nbytes, packed=False)),
+        RowPlan("random graphs, packed alike", random_sets(protocol, small.nbytes, packed=True)),
+        RowPlan("all the data", [full_set(protocol)]),
+    ]
+    rows = train_plans(protocol, [*plans, *curve(protocol, small, command.seed)])
+    before = len(plans) * len(protocol.networks)
+    rows = rows[:before] + baseline_rows(protocol) + rows[before:]
     made = f"{len(small)} graphs over {small.forest.trees.sizes[-1]} trees of depth {command.hops}"
     if "threshold" in small.meta:
         made += f", each in {small.meta['threshold']} or more training graphs"
@@ -87,7 +95,8 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
             f"give one support for each"
         )
     start = time.perf_counter()
-    protocol = Protocol(data, paper.HOPS, command.networks, paper.RESTARTS, progress=bars)
+    jobs = command.jobs or default_jobs()
+    protocol = Protocol(data, paper.HOPS, command.networks, paper.RESTARTS, jobs=jobs, progress=bars)
     forest, y = protocol.forests["train"], protocol.labels("train")
     patterns = paper.paper_patterns(forest, y, thresholds)
     small = paper.paper_set(forest, patterns, protocol)
@@ -104,20 +113,39 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
     return small, _report(command, data, rows, small, protocol, notes), protocol
 
 
-def curve_rows(protocol: Protocol, seed: int) -> list[Row]:
-    """Distilled sets from the smallest budget of the curve to lossless, one training per network."""
+def curve(protocol: Protocol, small: SyntheticSet, seed: int) -> list[RowPlan]:
+    """Distilled sets from the smallest budget of the curve to lossless, one training per network.
+
+    Args:
+        protocol: data, depth, processes.
+        small: the distilled set, which stands for the budget that it was made with.
+        seed: of distilling.
+    """
     total, hops = int(protocol.raw.sum()), protocol.depth
-    lossless = distill_mirage(protocol.data, MirageConfig(hops=hops, lossless=True))
-    rows: list[Row] = []
-    for share in CURVE:
-        config = MirageConfig(hops=hops, bytes=max(1, int(share * total)))
-        try:
-            small = distill_mirage(protocol.data, config, generator=generator(seed, "mirage"))
-        except ValueError:
-            continue  # below the smallest set
-        if small.nbytes < lossless.nbytes:
-            rows += train_rows(protocol, f"curve {100 * share:g} %", [small], seeds=1)
-    return rows + train_rows(protocol, "curve lossless", [lossless], seeds=1)
+    budgets = {share: max(1, int(share * total)) for share in CURVE}
+    made: dict[object, SyntheticSet | None] = {small.meta["budget"]: small}
+    missing = [None, *(budget for budget in budgets.values() if budget not in made)]
+    configs = [MirageConfig(hops=hops, bytes=budget, lossless=budget is None) for budget in missing]
+    assert len(protocol.training.teacher)  # fitted here, not once more in every process
+    points = parallel_map(_point, (protocol.training, seed), configs, jobs=protocol.jobs)
+    made |= zip(missing, protocol.progress.track(points, "distilling the curve", len(configs)), strict=True)
+    lossless = made[None]
+    assert lossless is not None
+    plans = [
+        RowPlan(f"curve {100 * share:g} %", [point], seeds=1)
+        for share, budget in budgets.items()
+        if (point := made[budget]) is not None and point.nbytes < lossless.nbytes
+    ]
+    return [*plans, RowPlan("curve lossless", [lossless], seeds=1)]
+
+
+def _point(context: tuple[TrainingSplit, int], config: MirageConfig) -> SyntheticSet | None:
+    """One set of the curve; ``None`` where the budget is below the smallest set."""
+    split, seed = context
+    try:
+        return distill_mirage(split.data, config, generator=generator(seed, "mirage"), split=split)
+    except ValueError:
+        return None
 
 
 def _report(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+from graphdistill.core.parallel import check_jobs
+
 
 @dataclass(frozen=True, kw_only=True)
 class MirageConfig:
@@ -73,6 +75,8 @@ class Command(MirageConfig):
     """Column of a CSV file that holds SMILES."""
     label_column: str = "y"
     """Column or columns (a,b,c) of a CSV file that hold labels."""
+    jobs: int | None = None
+    """Processes of one thread each that work side by side (default: one for each core that may be used)."""
     quiet: bool = False
     """No progress bars, no table."""
     debug: bool = False
@@ -86,6 +90,7 @@ class Command(MirageConfig):
             raise ValueError(f"--seeds must be 1 or more, got {self.seeds}")
         if self.seed < 0:
             raise ValueError(f"--seed must be 0 or more, got {self.seed}")
+        check_jobs(self.jobs, "--jobs")
         if not self.networks:
             raise ValueError("--networks is empty; give one or more of GCN, GraphSAGE, GAT, GIN")
 

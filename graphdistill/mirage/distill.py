@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import asdict
 
@@ -11,15 +10,13 @@ from torch import Tensor
 
 from graphdistill.core.data import GraphDataset, Graphs, strata
 from graphdistill.core.forest import Forest
-from graphdistill.core.grow import grow
 from graphdistill.core.progress import NO_PROGRESS, Progress
 from graphdistill.core.randomness import generator as seeded
 from graphdistill.core.randomness import in_turn
-from graphdistill.core.raw_bytes import raw_bytes
 from graphdistill.core.raw_forest import raw_forest
 from graphdistill.core.report import versions
 from graphdistill.core.synthetic import SyntheticSet, class_weights, soft_labels
-from graphdistill.core.tree_counts import TreeCountRegression
+from graphdistill.core.training_split import TrainingSplit
 from graphdistill.core.wl import group
 from graphdistill.mirage.compress import compress, raw_prefix
 from graphdistill.mirage.config import MirageConfig
@@ -33,6 +30,7 @@ def distill_mirage(
     *,
     generator: torch.Generator | None = None,
     progress: Progress = NO_PROGRESS,
+    split: TrainingSplit | None = None,
 ) -> SyntheticSet:
     r"""Distil the training split of a graph data set (Mirage, Gupta et al., ICLR 2024, arXiv:2310.09486).
 
@@ -47,13 +45,15 @@ def distill_mirage(
         config: what is kept. (default: one percent of the raw bytes at two hops)
         generator: draws which graphs a budget keeps. (default: seed 0)
         progress: shows bars. (default: silent)
+        split: the training split of ``data`` with trees of ``hops``, where several sets are made of it. (default: made
+            here)
 
     Returns:
         The set; ``meta`` says how it was made, at what cost, and what the program chose.
 
     Raises:
-        ValueError: a class of the training split is empty, the budget is below the smallest set, or the
-            thresholds do not fit the classes.
+        ValueError: a class of the training split is empty, the budget is below the smallest set, the thresholds do
+            not fit the classes, or ``split`` is of other data.
 
     Example:
         >>> from graphdistill.datasets import load
@@ -64,21 +64,27 @@ def distill_mirage(
         >>> len(small) >= 2, small.nbytes <= 60
         (True, True)
     """
-    start = time.perf_counter()
     config = MirageConfig() if config is None else config
     generator = seeded(0, "mirage") if generator is None else generator
-    graphs, y = data.split("train")
+    split = TrainingSplit(data, config.hops, config.verify) if split is None else split
+    if split.data is not data or (split.depth, split.verify) != (config.hops, config.verify):
+        raise ValueError(
+            f"split is of {split.data.name} with trees of depth {split.depth}, not of this {data.name} with "
+            f"{config.hops}; make it by TrainingSplit(data, config.hops, config.verify)"
+        )
+    graphs, y = split.graphs, split.y
     if not config.lossless:  # a shard may lack a class
         _check_classes(data, y)
     if config.thresholds is not None and data.task == "multilabel":
         raise ValueError(f"--thresholds need one label per graph, but {data.name} has many tasks; give --fraction")
     with progress.step("growing computation trees", 1) as advance:
-        forest = grow(graphs, config.hops, verify=config.verify).by_frequency()
+        forest = split.forest
         advance(1)
-    raw = int(raw_bytes(graphs).sum())
+    raw = int(split.raw.sum())
     budget = config.bytes
     if budget is None and config.thresholds is None and not config.lossless:
         budget = int(raw * (0.01 if config.fraction is None else config.fraction))
+    start, parts = time.perf_counter(), ["grown", "forest", "raw"]
     chosen: dict[str, object] = {}
     if config.thresholds is not None:
         with progress.step("mining closed tree sets", 1) as advance:
@@ -95,7 +101,9 @@ def distill_mirage(
             out = (best, y, whole.weight)
         else:
             with progress.step("fitting the budget", 1) as advance:
-                out = _fit_budget(forest, graphs, data, budget, trees_hardly_repeat, generator)
+                teacher, start = split.teacher, time.perf_counter()
+                parts.append("teacher")
+                out = _fit_budget(forest, graphs, data, teacher, budget, trees_hardly_repeat, generator)
                 advance(1)
             chosen["threshold"] = _least_support(forest, out[0])
     small, label, weight = out
@@ -105,13 +113,13 @@ def distill_mirage(
         "seed": generator.initial_seed(),
         "versions": versions(),
         "source": data.name,
-        "source_sha256": _fingerprint(forest, y),
+        "source_sha256": split.sha256,
         "budget": budget,
         "trees": list(small.trees.sizes),
         "graphs": len(small),
         "graphs_in_training_split": len(forest),
         "raw_bytes": raw,
-        "seconds": time.perf_counter() - start,
+        "seconds": sum(split.seconds[part] for part in parts) + time.perf_counter() - start,
         **chosen,
     }
     return SyntheticSet(small, label, weight, data.task, data.features, facts)
@@ -121,6 +129,7 @@ def _fit_budget(
     forest: Forest,
     graphs: Graphs,
     data: GraphDataset,
+    logits: Tensor,
     budget: int,
     trees_hardly_repeat: bool,
     generator: torch.Generator,
@@ -129,7 +138,6 @@ def _fit_budget(
     y = data.y[data.train]
     multiclass = data.task == "multiclass"
     label = strata(y)
-    logits = TreeCountRegression().fit(forest, y, data.metric).logits(forest)
     soft = soft_labels(logits.softmax(dim=1) if multiclass else logits.sigmoid(), data.task)
     order, columns = in_turn(label, generator), logits.shape[1] - multiclass
 
@@ -152,14 +160,6 @@ def _least_support(forest: Forest, small: Forest) -> int:
     support = torch.zeros(int(row.max()) + 1, dtype=torch.long)
     support[row[len(kept) :]] = torch.bincount(forest.tree, minlength=len(row) - len(kept))
     return int(support[row[: len(kept)]].min())
-
-
-def _fingerprint(forest: Forest, y: Tensor) -> str:
-    """Digest of the training split's content, whatever the numbering of its nodes."""
-    digest = hashlib.sha256()
-    for tensor in (forest.trees.ids()[-1], forest.ptr, forest.tree, forest.count, y):
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _check_classes(data: GraphDataset, y: Tensor) -> None:

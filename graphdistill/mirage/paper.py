@@ -19,6 +19,7 @@ from graphdistill.core.evaluate import Protocol
 from graphdistill.core.forest import Forest
 from graphdistill.core.metrics import loss_per_graph
 from graphdistill.core.networks import Network
+from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import scoped
 from graphdistill.core.report import Row
 from graphdistill.core.synthetic import SyntheticSet
@@ -97,17 +98,19 @@ def paper_set(forest: Forest, patterns: Sequence[Pattern], protocol: Protocol) -
 def paper_rows(protocol: Protocol, small: SyntheticSet) -> list[Row]:
     """The published evaluation: per network the reported number, the last epochs, and untrained networks."""
     rows = []
-    jobs = [(network, seed) for network in protocol.networks for seed in range(RESTARTS)]
+    restarts = [(network, seed) for network in protocol.networks for seed in range(RESTARTS)]
     runs: dict[Network, list[list[tuple[float, float]]]] = {network: [] for network in protocol.networks}
-    for network, seed in protocol.progress.track(jobs, "training as published"):
-        runs[network].append(_restart(protocol, network, seed, small))
-    for network, restarts in runs.items():
-        best = [max(epochs, key=lambda pair: pair[0]) for epochs in restarts]
+    results = parallel_map(_restart, (protocol, small), restarts, jobs=protocol.jobs)
+    bar = protocol.progress.track(results, "training as published", len(restarts))
+    for (network, _), scores in zip(restarts, bar, strict=True):
+        runs[network].append(scores)
+    for network, found in runs.items():
+        best = [max(epochs, key=lambda pair: pair[0]) for epochs in found]
         top = sorted(best, reverse=True)[:KEPT]
-        untrained = sorted((epochs[0] for epochs in restarts), reverse=True)[:1]
+        untrained = sorted((epochs[0] for epochs in found), reverse=True)[:1]
         for name, chosen in (
             ("paper: top 5 of 10 restarts, best epoch", top),
-            ("paper: all 10 restarts, last epoch", [epochs[-1] for epochs in restarts]),
+            ("paper: all 10 restarts, last epoch", [epochs[-1] for epochs in found]),
             ("untrained, best of 10 by validation", untrained),
         ):
             valid, test = zip(*chosen, strict=True)
@@ -115,8 +118,10 @@ def paper_rows(protocol: Protocol, small: SyntheticSet) -> list[Row]:
     return rows
 
 
-def _restart(protocol: Protocol, network: Network, seed: int, small: SyntheticSet) -> list[tuple[float, float]]:
+def _restart(context: tuple[Protocol, SyntheticSet], run: tuple[Network, int]) -> list[tuple[float, float]]:
     """Validation and test score before each epoch, the first of them untrained, and after the last."""
+    protocol, small = context
+    network, seed = run
     model = protocol.network(network, seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=STEP_SIZE)
     scores = []

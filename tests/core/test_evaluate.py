@@ -12,7 +12,15 @@ from torch_geometric.data import Data
 
 from graphdistill.core import evaluate
 from graphdistill.core.data import Graphs
-from graphdistill.core.evaluate import Protocol, baseline_rows, full_set, random_sets, train_rows
+from graphdistill.core.evaluate import (
+    Protocol,
+    RowPlan,
+    baseline_rows,
+    full_set,
+    random_sets,
+    train_plans,
+    train_rows,
+)
 from graphdistill.core.fit import FitConfig, fit, predict
 from graphdistill.core.grow import grow
 from graphdistill.core.metrics import score
@@ -127,7 +135,7 @@ def test_each_seed_trains_on_its_own_draw(toy, monkeypatch):
 
     monkeypatch.setattr(evaluate, "fit", spy)
     (row,) = train_rows(toy, "random", sets)
-    assert [(forest is sets[seed].forest, seed) for forest, seed in seen] == [(True, 0), (True, 1)]
+    assert sorted((forest is sets[seed].forest, seed) for forest, seed in seen) == [(True, 0), (True, 1)]
     assert row.nbytes == round(sum(s.nbytes for s in sets) / 2)
     assert row.graphs == round(sum(len(s) for s in sets) / 2)
     assert row.distill_seconds is None
@@ -303,3 +311,33 @@ def test_labels_of_the_test_split_choose_nothing(molbace, monkeypatch):
     for (step, state), (other_step, other_state) in zip(*states, strict=True):
         assert step == other_step
         assert all(torch.equal(value, other_state[name]) for name, value in state.items())
+
+
+def scores(rows):
+    return [(row.name, row.network, row.test, row.valid, row.nbytes, row.graphs) for row in rows]
+
+
+@pytest.mark.parametrize("toy", ["binary"], indirect=True)
+def test_rows_are_the_same_in_any_number_of_processes(toy):
+    found = []
+    for jobs in (1, 2):
+        protocol = replace(toy, jobs=jobs)
+        budget = int(protocol.raw.sum()) // 4
+        plans = [
+            RowPlan("raw", random_sets(protocol, budget, packed=False)),
+            RowPlan("packed", random_sets(protocol, budget, packed=True)),
+            RowPlan("all", [full_set(protocol)], seeds=1),
+        ]
+        found.append(scores(train_plans(protocol, plans)))
+    assert found[0] == found[1]
+    assert [len(test) for _, _, test, *_ in found[0]] == [2, 2, 1]
+    assert found[0] == scores([row for p in plans for row in train_rows(toy, p.name, p.sets, seeds=p.seeds)])
+
+
+def test_a_training_that_two_rows_share_runs_once(toy, monkeypatch):
+    seen, honest = [], evaluate.fit
+    monkeypatch.setattr(evaluate, "fit", lambda *args, **options: seen.append(1) or honest(*args, **options))
+    small = full_set(toy)
+    first, again = train_plans(toy, [RowPlan("all", [small]), RowPlan("again", [small], seeds=1)])
+    assert len(seen) == 2
+    assert again.test == first.test[:1]

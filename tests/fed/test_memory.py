@@ -1,3 +1,5 @@
+import os
+
 import pytest
 import torch
 
@@ -69,10 +71,39 @@ def test_secrets_are_drawn_once_and_are_the_clients_own(tmp_path):
     assert (tmp_path / "client-0.secret").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_key_is_what_somebody_laid_down(tmp_path):
-    assert shared_key() == b""
-    (tmp_path / "mirage.key").write_bytes(b"k" * 64)
-    assert shared_key() == b"k" * 64
-    (tmp_path / "mirage.key").write_bytes(b"k" * 65)
-    with pytest.raises(ValueError, match="has 65 bytes; give all clients the same 64 or fewer"):
-        shared_key()
+def test_the_key_is_drawn_once_or_what_somebody_laid_down(tmp_path):
+    assert len(shared_key()) == 32
+    assert shared_key() == shared_key() == (tmp_path / "mirage.key").read_bytes()
+    path = tmp_path / "elsewhere"
+    with pytest.raises(ValueError, match="elsewhere is no file; copy the one that the other clients have there"):
+        shared_key(str(path))
+    path.touch(mode=0o600)
+    path.write_bytes(b"k" * 64)
+    assert shared_key(str(path)) == b"k" * 64
+    path.write_bytes(b"k" * 65)
+    with pytest.raises(ValueError, match="has 65 bytes, wanted 16 to 64"):
+        shared_key(str(path))
+
+
+@pytest.mark.parametrize("run", ["../..", "/tmp/other", "a/../..", "a\0", "r" * 65, "*", ""])
+def test_the_server_cannot_reach_out_of_the_folder_by_the_runs_name(run, tmp_path):
+    with pytest.raises(ValueError, match="the run's name is"):
+        Memory(FedConfig(), 0, part(0), run)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_nobody_else_may_read_what_a_client_keeps(tmp_path):
+    memory = Memory(FedConfig(), 0, part(0), "run")
+    memory.folder.mkdir(mode=0o755)
+    memory.save(0, {"x": torch.ones(1)})
+    memory.save(1, {"x": torch.ones(1)})
+    assert memory.folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in memory.folder.iterdir()} == {0o600}
+
+
+def test_files_of_others_in_the_folder_are_let_alone():
+    memory = Memory(FedConfig(), 0, part(0), "run")
+    memory.save(1, {"x": torch.tensor(1)})
+    (memory.folder / "run-copy.safetensors").write_bytes(b"")
+    assert value(memory, 9) == {"x": 1}

@@ -5,8 +5,9 @@ from flwr.app import Array, ArrayRecord, Message
 from fed import client_app
 from fed.grid import LocalGrid, identity
 from fed.guard import Guard
+from fed.memory import shared_key
 from fed.merge import merge, train_here
-from fed.mirage_client import STEPS, pack, unpack
+from fed.mirage_client import STEPS, keyed, pack, unpack
 from fed.progress import Progress
 from fed.strategy import Federation
 from graphdistill.core.data import GraphDataset, Graphs
@@ -104,7 +105,8 @@ def test_trees_of_one_client_never_leave_it(monkeypatch):
     assert any(alone)
     wire = Wire(config)
     small = merged(config, wire)
-    known = {row.numpy().tobytes() for row in small.forest.trees.ids()[-1]}
+    content = small.forest.trees.ids()[-1]
+    known = {row.numpy().tobytes() for row in content}
     assert known
     assert not known & set().union(*alone)
     for message, reply in wire.sent:
@@ -113,8 +115,10 @@ def test_trees_of_one_client_never_leave_it(monkeypatch):
         assert all(value.dtype.kind in "ui" for value in arrays.values())
         assert set(reply.content.metric_records["metrics"]) == {"client", "raw-bytes"}
         if step == "describe":
-            told = {row.tobytes() for row in arrays["ids"]}
-            assert told <= known
+            # Ids have a key that nobody has to ask for, and that the server lacks.
+            sent = {row.tobytes() for row in arrays["ids"]}
+            assert sent <= {row.tobytes() for row in keyed(content, shared_key())}
+            assert not sent & known
         assert (step == "describe") == any("/" in name for name in arrays)
 
 

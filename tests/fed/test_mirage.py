@@ -76,6 +76,18 @@ def test_a_set_that_is_closed_at_no_client_is_found():
     assert payload(small) == payload(distill_mirage(data, MirageConfig(hops=0, thresholds=(4, 1))))
 
 
+@pytest.mark.parametrize("per_class", [1, 2, 3])
+def test_which_patterns_are_kept_does_not_depend_on_the_key(per_class):
+    data = dataset(bags(*[[atom] for atom in range(1, 7)] * 2), torch.tensor([0, 0, 0, 0, 1, 1] * 2))
+    sets = []
+    for key in (b"", b"one", b"two"):
+        clients = holders(data, [torch.arange(6), torch.arange(6, 12)], 0, key=key)
+        small = federated_mirage(local(clients), 2, (2, 2), "categorical", per_class=per_class)
+        assert [len(supports) for supports in small.meta["supports"]] == [per_class, min(2, per_class)]
+        sets.append(payload(small))
+    assert sets[0] == sets[1] == sets[2]
+
+
 def watched(clients):
     """A federation in this process, and all that was sent up."""
     sent = []

@@ -1,3 +1,5 @@
+import hmac
+
 import pytest
 
 from fed import client_app, registration
@@ -6,7 +8,7 @@ from fed.grid import LocalGrid, identity
 from fed.guard import Guard
 from fed.registration import register
 from fed.replies import HELLO
-from tests.fed.samples import FACTS, federation, hostile, part
+from tests.fed.samples import FACTS, federation, hostile, molecular, part
 
 
 def registered(config, nodes=None, app=client_app.app):
@@ -71,3 +73,32 @@ def test_clients_that_do_not_connect_are_counted(monkeypatch):
     config = FedConfig(method="fedavg", clients=2)
     with identity(), pytest.raises(RuntimeError, match=r"1 of 2 clients have connected after 0 s; start the others"):
         register(Guard(Few(client_app.app, config.run_config(), 2), config), config)
+
+
+def test_clients_without_the_key_of_most_are_left_out(monkeypatch):
+    def own(reply):
+        reply.content["facts"]["key"] = "1" * 64
+
+    config, _ = molecular(monkeypatch, method="fedmirage", support=0.15)
+    guard, _, _ = registered(config)
+    assert len({one.key for one in guard.registered.values()}) == len(guard.registered[1].key) // 64 == 1
+    guard, _, _ = registered(config, app=hostile(HELLO, 1, own))
+    assert list(guard.registered) == [1, 3]
+    assert guard.refused[0].startswith("node 2 was refused: its key for federated Mirage is not that of most clients; ")
+    config, _ = molecular(monkeypatch, clients=2, method="fedmirage", support=0.15)
+    with pytest.raises(RuntimeError, match=r"2 different keys for federated Mirage; copy the mirage.key of one client"):
+        registered(config, app=hostile(HELLO, 1, own))
+
+
+def test_a_node_may_name_its_key(monkeypatch, tmp_path):
+    config, _ = molecular(monkeypatch, clients=1, method="fedmirage", support=0.15)
+    path = tmp_path / "key"
+    path.touch(mode=0o600)
+    path.write_bytes(b"k" * 32)
+    with identity():
+        grid = LocalGrid(client_app.app, config.run_config(), 1)
+        grid.contexts[1].node_config["mirage-key"] = str(path)
+        guard = Guard(grid, config)
+        register(guard, config)
+    wanted = hmac.new(b"k" * 32, b"federated mirage", "sha256").hexdigest()
+    assert guard.registered[1].key == wanted

@@ -15,7 +15,7 @@ from torch_geometric.data import Batch
 
 import graphdistill.mirage.command as command
 from graphdistill import __version__
-from graphdistill.core import cli
+from graphdistill.core import cli, evaluate, training_split
 from graphdistill.core.evaluate import Protocol
 from graphdistill.core.fit import FitConfig
 from graphdistill.core.metrics import score
@@ -108,6 +108,7 @@ def test_lossless_and_thresholds(molecules, tmp_path):
         (("--dataset", "nonsense"), "nonsense"),
         (("--dataset", "pains", "--hops", -1), "--hops must be 0 or more, got -1"),
         (("--seeds", 0), "--seeds must be 1 or more, got 0"),
+        (("--jobs", 0), "--jobs must be 1 or more, got 0"),
         (("--seed", -1), "--seed must be 0 or more, got -1"),
         (("--networks",), "--networks"),
         (("--networks", "GCNN"), "GCNN"),
@@ -149,10 +150,30 @@ def test_ctrl_c_leaves_nothing(molecules, tmp_path, monkeypatch, capsys):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "train_rows", interrupt)
+    monkeypatch.setattr(command, "train_plans", interrupt)
     assert run("--dataset", molecules, "--output", tmp_path / "out", *SMALL) == 1
     assert "interrupted; nothing was written" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_results_are_the_same_in_any_number_of_processes(molecules, tmp_path):
+    found = []
+    for jobs in (1, 2):
+        words = ("--dataset", molecules, "--output", tmp_path / str(jobs), "--networks", "GIN", "GCN", "--seeds", 2)
+        assert run(*words, "--bytes", 700, "--jobs", jobs, "--quiet") == 0
+        report = json.loads((tmp_path / str(jobs) / "results.json").read_text(encoding="utf-8"))
+        rows = [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in report["rows"]]
+        found.append((rows, (tmp_path / str(jobs) / "set.safetensors").read_bytes()))
+    assert found[0] == found[1]
+
+
+def test_one_run_grows_each_split_once_and_fits_one_teacher(molecules, tmp_path, monkeypatch):
+    calls = []
+    for module, name in ((training_split, "grow"), (evaluate, "grow"), (training_split, "TreeCountRegression")):
+        honest = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, f=honest, n=name, **o: calls.append(n) or f(*a, **o))
+    assert run("--dataset", molecules, "--output", tmp_path / "out", *SMALL, "--quiet") == 0
+    assert sorted(calls) == ["TreeCountRegression", "grow", "grow", "grow"]
 
 
 def test_help_fits_on_a_screen(monkeypatch, capsys):

@@ -19,6 +19,7 @@ from graphdistill.core.raw_bytes import raw_bytes
 from graphdistill.core.raw_forest import RawForest
 from graphdistill.core.storage import load_set, save_set
 from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.training_split import TrainingSplit
 from graphdistill.datasets import load, load_graphs
 from graphdistill.mirage import MirageConfig, distill_mirage
 
@@ -272,3 +273,18 @@ def test_a_budget_too_small_for_raw_graphs_falls_back_to_the_dictionary():
     small = distill_mirage(unlike(), MirageConfig(bytes=27))
     assert not isinstance(small.forest, RawForest)
     assert small.nbytes <= 27
+
+
+def test_a_split_of_other_trees_is_refused(molbace):
+    with pytest.raises(ValueError, match="with trees of depth 3, not of this ogbg-molbace with 2; make it by"):
+        distill_mirage(molbace, MirageConfig(bytes=2000), split=TrainingSplit(molbace, 3))
+
+
+def test_a_split_that_is_handed_on_gives_the_same_set(molbace):
+    split = TrainingSplit(molbace, 2)
+    for config in (MirageConfig(bytes=2000), MirageConfig(bytes=4000), MirageConfig(lossless=True)):
+        ours, alone = distill_mirage(molbace, config, split=split), distill_mirage(molbace, config)
+        assert ours.nbytes == alone.nbytes
+        assert torch.equal(ours.forest.tree, alone.forest.tree)
+        assert torch.equal(ours.y, alone.y)
+        assert ours.meta["source_sha256"] == alone.meta["source_sha256"]
