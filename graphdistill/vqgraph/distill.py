@@ -17,6 +17,7 @@ from torch_geometric.utils import coalesce
 from graphdistill.core.data import NodeDataset
 from graphdistill.core.features import Features
 from graphdistill.core.metrics import score
+from graphdistill.core.parallel import one_thread
 from graphdistill.core.progress import Progress, progress
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.datasets import load
@@ -60,6 +61,7 @@ class Distilled:
     seconds: float
 
 
+@one_thread()
 def distill_vqgraph(
     teacher: nn.Module,
     data: NodeDataset | Data,
@@ -78,6 +80,9 @@ def distill_vqgraph(
     (:func:`~graphdistill.vqgraph.targets.spread`), and its code probabilities s against those of the tokenizer,
     :math:`S = \mathrm{softmax}(\mathrm{sim}(z, e) / \tau)`, over the codes in use, node by node. The head that gives s
     is linear, learns the scale :math:`1 / \tau` itself, and is no part of the student. The teacher is not touched.
+
+    Teachers, tokenizers and students are trained on one thread: products are rounded otherwise on more, and the same
+    seed is to give the same bytes on any number of them.
 
     Args:
         teacher: any network that maps ``(x, edge_index)`` to logits, trained.
@@ -198,6 +203,7 @@ def weighted(loss: Loss, weight: float) -> Loss:
     return lambda nodes, logits, h: weight * loss(nodes, logits, h)
 
 
+@one_thread()
 def fit_student(
     student: VQGraphStudent,
     data: NodeDataset,

@@ -15,6 +15,7 @@ from torch_geometric import nn as pyg
 
 from graphdistill.core.data import NodeDataset
 from graphdistill.core.metrics import score
+from graphdistill.core.parallel import one_thread
 from graphdistill.core.progress import Progress, progress
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.vqgraph.sampling import Neighbours, batches
@@ -109,6 +110,7 @@ def replaced(teacher: nn.Module, layer: str, change: Callable[[Tensor], Tensor |
         hook.remove()
 
 
+@one_thread()
 @torch.no_grad()
 def teach(
     teacher: nn.Module,
@@ -193,6 +195,7 @@ def check(data: NodeDataset) -> None:
             )
 
 
+@one_thread()
 def fit_teacher(
     teacher: nn.Module,
     data: NodeDataset,

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from graphdistill.core.parallel import one_thread
 from graphdistill.core.progress import Progress, progress
 from graphdistill.core.randomness import generator
 from graphdistill.vqgraph.codebook import Codebook, Metric
@@ -107,6 +108,7 @@ class Tokenizer(nn.Module):
         return loss, z.detach(), code
 
 
+@one_thread()
 def fit_tokenizer(
     tokenizer: Tokenizer,
     h: Tensor,

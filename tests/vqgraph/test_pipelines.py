@@ -12,7 +12,12 @@ from torch.utils.data import DataLoader, TensorDataset
 from torch_geometric.data import Data
 from torch_geometric.nn import MLP
 
+from graphdistill.core.data import NodeDataset
+from graphdistill.core.randomness import scoped
+from graphdistill.datasets import load
+from graphdistill.vqgraph.distill import VQGraphConfig, distill_vqgraph
 from graphdistill.vqgraph.student import VQGraphStudent
+from graphdistill.vqgraph.teachers import build_teacher, fit_teacher
 from tests.vqgraph.samples import rows, small
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -140,3 +145,26 @@ def test_the_example_distils_saves_and_answers(tmp_path):
         "student.safetensors",
     }
     assert [path.name for path in tmp_path.iterdir()] == ["student"]
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("batch_size", [None, 256])
+def test_any_number_of_threads_gives_the_same_bytes(batch_size):
+    data, outs = load("digits-knn"), []
+    assert isinstance(data, NodeDataset)
+    before = torch.get_num_threads()
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        try:
+            with scoped(0, "teacher"):
+                teacher, layer = build_teacher("GCN", data.x.shape[1], 10)
+            fit_teacher(teacher, data, epochs=3, batch_size=batch_size)
+            # A tokenizer takes the most time, so one of the two is enough.
+            config = VQGraphConfig(epochs=3, batch_size=batch_size, code_weight=0.0 if batch_size else 0.1)
+            found = distill_vqgraph(teacher, data, config, layer=layer)
+            assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(before)
+        modules = [m for m in (teacher, found.student, found.tokenizer, found.head) if m is not None]
+        outs.append([value for module in modules for value in module.state_dict().values()])
+    assert all(torch.equal(a, b) for a, b in zip(*outs, strict=True))
