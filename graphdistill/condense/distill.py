@@ -132,7 +132,8 @@ def distill(
     """Learn a set by a recipe, and return it as validation liked it best.
 
     What it begins with, random real data by default, is a candidate, too: where learning does not help it is what
-    comes out. Every draw is by the number of its step, so a run that was cut and taken up again ends in the same bytes.
+    comes out. Every draw is by the number of its step, so a run that was cut and taken up again ends in the same bytes
+    on as many threads of the same kind of processor; others round products and sums otherwise.
 
     Args:
         real: the training data.

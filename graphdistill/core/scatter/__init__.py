@@ -1,8 +1,9 @@
 """Segment operations: what tree counts, message passing, class means and codebooks are made of.
 
 Every function takes entries sorted into segments (:func:`sort_by` makes them so) and is deterministic: the same input
-gives the same bits, on any number of threads. Each is an operator ``torch.ops.graphdistill.*`` with plain torch for
-the CPU and Triton for CUDA, and passes ``torch.compile(fullgraph=True)`` and ``torch.export`` as one node.
+gives the same bits, on any number of threads (of :func:`nearest_code`, but for codes that are equally near up to
+rounding). Each is an operator ``torch.ops.graphdistill.*`` with plain torch for the CPU and Triton for CUDA, and passes
+``torch.compile(fullgraph=True)`` and ``torch.export`` as one node.
 """
 
 from graphdistill.core.scatter._codes import Metric as Metric

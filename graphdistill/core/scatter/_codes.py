@@ -65,7 +65,8 @@ def nearest_code(
     .. math:: \mathrm{index}_i = \arg\min_k d(x_i, c_k), \quad d = \|x_i - c_k\|_2 \text{ or }
         1 - \frac{x_i \cdot c_k}{\|x_i\| \|c_k\|}
 
-    Of equally near codes one is taken, always the same. Nothing is differentiated: gather ``codebook[index]`` for that.
+    Of equally near codes one is taken, always the same; among codes that are equally near up to rounding, which one may
+    depend on ``max_bytes`` and the number of threads. Nothing is differentiated: gather ``codebook[index]`` for that.
 
     Args:
         x: rows, floating ``[N, F]``; halves are compared in float32.

@@ -150,12 +150,12 @@ def test_rows_without_a_direction_are_at_distance_one(device: torch.device) -> N
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("at_once", [1, 2, 7, 64])
-def test_little_memory_gives_the_same_bits(at_once: int, metric: str, device: torch.device) -> None:
+def test_little_memory_gives_the_same_codes(at_once: int, metric: str, device: torch.device) -> None:
     x, codebook = rows(100, 64).float().to(device), rows(50, 64, seed=1).float().to(device)
     index, distance = nearest_code(x, codebook, metric)
     little, near = nearest_code(x, codebook, metric, max_bytes=at_once * (50 + 3 * 64) * 4)
     assert torch.equal(index, little)
-    assert torch.equal(distance, near)
+    close(distance, near)  # of as many rows at once as there is room for
 
 
 @pytest.mark.parametrize("width", [1, 2, 16, 130])
