@@ -29,7 +29,8 @@ class FedConfig:
     root: str = ""
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: str = ""
-    """Folder for the report and for the checkpoint of every round; without it nothing is written."""
+    """Folder for the report and for the checkpoint of every round. flwr run takes runs/fed, in the folder where its
+    SuperLink was started; from Python nothing is written without it."""
     method: str = "fedlgd"
     """fedavg, fedprox, scaffold, moon, fedbn or vhl, on all real data or, as in fedavg-subset and fedavg-virtual, on an
     equal-step random part or on virtual data; or fedlgd. On molecules fedmirage trains at the server on what all

@@ -72,7 +72,10 @@ class LocalGrid(Grid):
 
     Attributes:
         contexts: by node number.
+        in_process: that all runs in this process.
     """
+
+    in_process = True
 
     def __init__(self, app: ClientApp, run_config: dict[str, Any], clients: int):
         self.app = app

@@ -53,6 +53,13 @@ def register(guard: Guard, config: FedConfig) -> tuple[FedConfig, Facts]:
             )
         time.sleep(0.5)
     if simulated:
+        LOG.info(
+            "Flower simulates %d nodes, so there are as many clients; for %d give flwr run --federation-config "
+            "'num-supernodes=%d'",
+            len(nodes),
+            config.clients,
+            config.clients,
+        )
         config = guard.config = config.on_nodes(len(nodes))
     registered = {node: one for node, one in known.items() if one is not None}
     if not registered:

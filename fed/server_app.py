@@ -8,6 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +33,24 @@ from graphdistill.core.output import check_writable
 LOG = logging.getLogger("fed")
 SHOWN = 10
 """Clients whose scores a line of progress has one by one."""
+OUTPUT = Path("runs/fed")
+"""Folder of results of ``flwr run``, from where its SuperLink was started."""
 app = ServerApp()
 
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Run the federation; what came of it is in ``context.state`` and, if the config names one, in a folder."""
+    """Run the federation; what came of it is in ``context.state`` and in a folder, if the config or Flower has one."""
     config = FedConfig.of(context.run_config)
+    if not config.output and not getattr(grid, "in_process", False):
+        # Of a run that Flower's own processes make, nothing else would be left.
+        config = replace(config, output=str(OUTPUT.resolve()))
     with _heard(), locked(Path(config.output)) if config.output else contextlib.nullcontext():
         config, outcome = federate(Guard(grid, config), config)
         if config.output:
             report.write(config, outcome)
+            if config.output != context.run_config.get("output"):
+                LOG.info("written to %s", config.output)
         for line in outcome["missing"]:
             LOG.warning(line)
     tensors = {name: outcome.pop(name) for name in ("model", "shared")}

@@ -249,3 +249,16 @@ def test_progress_is_told_where_nobody_listens(monkeypatch, tmp_path, capsys):
     assert [line.split(":")[1] for line in lines] == [" round 1/1"]
     assert log.handlers == []
     assert (tmp_path / "out" / "results.json").is_file()
+
+
+def test_what_flower_runs_is_written_even_if_nobody_says_where(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    config = federation(monkeypatch, [part(0)], method="fedavg", rounds=1)
+    run(config)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(grid.LocalGrid, "in_process", False)
+    run(config)
+    assert (
+        json.loads((tmp_path / "runs" / "fed" / "results.json").read_text())["title"]
+        == "fedavg on digits-domains, 1 client"
+    )
