@@ -53,8 +53,10 @@ def main(command: Command) -> None:
     # Torch takes a while to import; --help should not wait for it.
     from fed import data, memory, report
     from fed.lock import locked
-    from fed.progress import FILE
+    from fed.progress import FILE, require
 
+    if config.resume:
+        require(folder)
     os.environ.setdefault(memory.HOME, str(folder / "clients"))
     with locked(folder):
         # What clients cannot hold is refused before anything starts.
@@ -112,9 +114,11 @@ def _on_superlink(command: Command, config: FedConfig) -> None:
 
     record = run_on_superlink(config.run_config(), config.clients, tell)
     traffic = record.get("network-traffic", {})
-    counted = ", ".join(f"{way} {traffic[f'{way}bound-bytes']:,}" for way in ("in", "out") if traffic)
-    if counted and not command.quiet:
-        sys.stderr.write(f"bytes by Flower's own counters: {counted}\n")
+    counts = {way: traffic.get(f"{way}bound-bytes", 0) for way in ("in", "out")}
+    # Flower counts what goes over the network, which is nothing in a simulation.
+    if any(counts.values()) and not command.quiet:
+        shown = ", ".join(f"{way} {count:,}" for way, count in counts.items())
+        sys.stderr.write(f"bytes by Flower's own counters: {shown}\n")
 
 
 if __name__ == "__main__":

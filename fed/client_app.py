@@ -24,11 +24,13 @@ from fed.noise import Noise
 from fed.part import Part, network
 from fed.privacy import clipped
 from fed.turn import Turn
+from graphdistill.core.parallel import one_thread
 
 app = ClientApp()
 
 
 @app.query("hello")
+@one_thread()
 def hello(message: Message, context: Context) -> Message:
     """What the client is registered as: see :class:`fed.replies.Registration`."""
     config, client, part = _mine(context)
@@ -42,12 +44,14 @@ def hello(message: Message, context: Context) -> Message:
 
 
 @app.query("statistics")
+@one_thread()
 def statistics(message: Message, context: Context) -> Message:
     """Mean and deviation of the images of each class."""
     return _reply(message, _mine(context)[2].statistics)
 
 
 @app.query("sync")
+@one_thread()
 def sync(message: Message, context: Context) -> Message:
     """Keep what the server sends to all."""
     context.state["shared"] = message.content.array_records["shared"]
@@ -55,6 +59,7 @@ def sync(message: Message, context: Context) -> Message:
 
 
 @app.query("mirage")
+@one_thread()
 def mirage(message: Message, context: Context) -> Message:
     """Answer one question of federated Mirage by counts; what blurs them and hides ids is the client's own."""
     config, client, part = _mine(context)
@@ -68,6 +73,7 @@ def mirage(message: Message, context: Context) -> Message:
 
 
 @app.train(mods=[clipped])
+@one_thread()
 def fit(message: Message, context: Context) -> Message:
     """One round: judge the global model, then do as the method does."""
     config, client, part = _mine(context)
@@ -91,8 +97,10 @@ def fit(message: Message, context: Context) -> Message:
         received=received,
         beside=beside,
         share=float(str(told["share"])),
-        save=files.save,
+        save=lambda number, tensors: files.save(number, tensors, turn.virtual_seconds),
     )
+    # What an earlier run made for this one costs what it cost then.
+    earlier = files.claim() if kept and "memory" not in context.state else 0.0
     begun = time.perf_counter()
     loss = method.fit(turn)
     seconds = time.perf_counter() - begun
@@ -105,7 +113,7 @@ def fit(message: Message, context: Context) -> Message:
         "loss": loss,
         "valid": valid,
         "seconds": seconds - turn.virtual_seconds,
-        "virtual-seconds": turn.virtual_seconds,
+        "virtual-seconds": turn.virtual_seconds + earlier,
     }
     # In the order in which they came, since those who clip go by it.
     back = {**net.state_dict(), **turn.beside}
@@ -114,6 +122,7 @@ def fit(message: Message, context: Context) -> Message:
 
 
 @app.evaluate()
+@one_thread()
 def judge(message: Message, context: Context) -> Message:
     """Score of a model of some round on the split that the server names; ``test`` is asked for once, at the end."""
     config, client, part = _mine(context)

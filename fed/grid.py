@@ -15,6 +15,7 @@ from flwr.app import Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 
+from fed import data
 from fed.config import FedConfig
 
 try:
@@ -160,6 +161,10 @@ def identity() -> Iterator[None]:
 def run_in_process(server: ServerApp, client: ClientApp, run_config: dict[str, Any], clients: int) -> RecordDict:
     """Run the two apps to their end and return what the server keeps in its state."""
     context = Context(run_id=1, node_id=0, node_config={}, state=RecordDict(), run_config=dict(run_config))
-    with identity():
-        server(LocalGrid(client, run_config, clients), context)
+    try:
+        with identity():
+            server(LocalGrid(client, run_config, clients), context)
+    finally:
+        # Files may hold other data by the next run.
+        data.parts.cache_clear()
     return context.state

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -14,8 +16,11 @@ from fed.part import Part
 from fed.private import checked_name, private_folder, secret_file
 from graphdistill import __version__
 from graphdistill.core.cards import read_carded, write_carded
+from graphdistill.core.output import write_text
 from graphdistill.datasets import cache_folder
 
+NOTE = "start.json"
+MAX_SECONDS = 1e8
 HOME = "GRAPHDISTILL_FED"
 """Environment variable that names the folder for clients' files; the user's cache without it."""
 
@@ -58,13 +63,14 @@ class Memory:
 
     They lie in a folder that is named by the hash of the client's data and of the settings that its first virtual data
     depend on. What is found again is what was kept in the same run, or before the first round, which is the same in
-    every run whatever its method. Files of a run older than the last two rounds are removed.
+    every run whatever its method. Files of a run older than the last two rounds are removed. How long it took to make
+    what was made before the first round lies beside it, in ``start.json``.
 
     Args:
         config: the federation.
         client: number of the client.
         part: its data.
-        run: name of the run; a run that is taken up keeps its name.
+        run: name of the run; a run that is taken up keeps its name. Without one there is only the folder.
 
     Raises:
         ValueError: the name of the run, which the server gives, could lead out of the folder.
@@ -74,7 +80,7 @@ class Memory:
         what = [part.digest, config.per_class, config.support, config.seed, client, config.material, __version__]
         key = hashlib.sha256(json.dumps(what).encode())
         self.folder = home() / f"client-{client}-{key.hexdigest()[:16]}"
-        self.run = checked_name(run, "run")
+        self.run = checked_name(run, "run") if run else ""
 
     def load(self, before: int) -> dict[str, Tensor]:
         """What was kept last before a round, by name; nothing if nothing was.
@@ -89,13 +95,42 @@ class Memory:
                 return read_carded(path)[0]
         return {}
 
-    def save(self, rounds: int, tensors: dict[str, Tensor]) -> None:
-        """Keep ``tensors`` as they are after a round; 0 stands for before the first."""
+    def save(self, rounds: int, tensors: dict[str, Tensor], seconds: float = 0.0) -> None:
+        """Keep ``tensors`` as they are after a round; 0 stands for before the first.
+
+        Args:
+            rounds: number of the round.
+            tensors: by name.
+            seconds: that this object's user has taken so far for what is kept for 0; those of runs before are added.
+        """
         private_folder(self.folder)
+        if not rounds and seconds:
+            self._note(self._noted["seconds"] + seconds)
         write_carded(self._path(rounds), tensors, {"round": rounds})
         self._path(rounds).chmod(0o600)
         for number in sorted(self._rounds())[:-2]:
             self._path(number).unlink(missing_ok=True)
+
+    def claim(self) -> float:
+        """Seconds that earlier runs took for what was made before the first round; 0 once this run has asked."""
+        kept = self._noted
+        if not kept["seconds"] or kept["run"] == self.run:
+            return 0.0
+        self._note(kept["seconds"])
+        return float(kept["seconds"])
+
+    @cached_property
+    def _noted(self) -> dict[str, Any]:
+        """What lay beside the files at first, or nothing where it is absent or damaged: it is no more than a time."""
+        try:
+            kept = json.loads((self.folder / NOTE).read_text(encoding="utf-8"))
+            return {"seconds": min(max(0.0, float(kept["seconds"])), MAX_SECONDS), "run": str(kept["run"])}
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return {"seconds": 0.0, "run": ""}
+
+    def _note(self, seconds: float) -> None:
+        write_text(self.folder / NOTE, json.dumps({"seconds": seconds, "run": self.run}))
+        (self.folder / NOTE).chmod(0o600)
 
     def _rounds(self) -> list[int]:
         numbers = [path.stem.rpartition("-")[2] for path in self.folder.glob(f"{self.run}-*.safetensors")]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fed.config import FedConfig
-from fed.part import UNKNOWN, Entries, Facts, Part
+from fed.part import UNKNOWN, Entries, Facts, Part, Parts
 from fed.partition import iid_or_dirichlet, scaffold, scaffolds_of
 from graphdistill.core.data import GraphDataset, Graphs
 from graphdistill.core.evaluate import trivial
@@ -96,8 +96,8 @@ def unpacked(tensors: Mapping[str, Tensor]) -> Entries:
     return small.forest, small.y, small.weight
 
 
-def parts(config: FedConfig) -> tuple[Molecules, ...]:
-    """What every client holds, by the partition that the config names.
+def parts(config: FedConfig) -> Parts:
+    """What every client holds, by the partition that the config names; each part is made when it is asked for.
 
     All three splits of the data set are divided the same way, each apart, so that a client is judged on molecules like
     those that it has, and the split of the data set (by scaffold in OGB's) stays between training and test. A client
@@ -123,12 +123,13 @@ def parts(config: FedConfig) -> tuple[Molecules, ...]:
                 f"--clients {config.clients}: no client's {name} molecules would be of both classes, which ROC-AUC "
                 "needs; give fewer clients, a larger --alpha or --partition iid"
             )
-    made = []
-    for client, (train, valid, test) in enumerate(zip(*rows.values(), strict=True)):
-        own = data.with_splits(train, valid, test)
+
+    def make(client: int) -> Molecules:
+        own = data.with_splits(*[rows[name][client] for name in SPLITS])
         splits = {name: _entries(*own.split(name)) for name in SPLITS}
-        made.append(Molecules(f"{data.name} {client}", **splits, num_classes=2, metric=data.metric, data=own))
-    return tuple(made)
+        return Molecules(f"{data.name} {client}", **splits, num_classes=2, metric=data.metric, data=own)
+
+    return Parts(config.clients, make)
 
 
 def _entries(graphs: Graphs, y: Tensor) -> Entries:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
@@ -106,6 +106,43 @@ class Part:
     def entries(self, tensors: Mapping[str, Tensor]) -> Entries:
         """Undo :meth:`tensors`."""
         return tensors["x"], tensors["y"]
+
+
+class Parts(Sequence[Part]):
+    """What all clients hold; a part is made when it is first asked for, so a client makes its own alone.
+
+    Args:
+        count: number of clients.
+        make: the part of a client, by its number.
+
+    Example:
+        >>> made = []
+        >>> parts = Parts(3, lambda client: made.append(client) or client)
+        >>> len(parts), parts[1], parts[1], made
+        (3, 1, 1, [1])
+    """
+
+    def __init__(self, count: int, make: Callable[[int], Part]):
+        self._count, self._make = count, make
+        self._made: dict[int, Part] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, client: int) -> Part: ...
+
+    @overload
+    def __getitem__(self, client: slice) -> list[Part]: ...
+
+    def __getitem__(self, client: int | slice) -> Part | list[Part]:
+        if isinstance(client, slice):
+            return [self[place] for place in range(*client.indices(len(self)))]
+        if not 0 <= client < len(self):
+            raise IndexError(f"client {client} of {len(self)}")
+        if client not in self._made:
+            self._made[client] = self._make(client)
+        return self._made[client]
 
 
 def _add(made: hashlib._Hash | hmac.HMAC, tensors: Mapping[str, Tensor]) -> None:

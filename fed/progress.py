@@ -19,6 +19,16 @@ FILE = "checkpoint.safetensors"
 TENSORS = ("arrays", "sent", "best", "shared")
 
 
+def require(folder: Path) -> None:
+    """Refuse a folder without a checkpoint.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not (folder / FILE).is_file():
+        raise ValueError(f"--resume: there is no {FILE} in {folder}; give the --output of a run that was cut")
+
+
 @dataclass
 class Progress:
     """Where a federation stands; what it is taken up from.
@@ -93,8 +103,7 @@ class Progress:
         Raises:
             ValueError: the file is absent or damaged, or its run had another config or other data.
         """
-        if not (folder / FILE).is_file():
-            raise ValueError(f"--resume: there is no {FILE} in {folder}; give the --output of a run that was cut")
+        require(folder)
         try:
             tensors, card = read_carded(folder / FILE)
             before = card.pop("config")

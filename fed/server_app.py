@@ -23,12 +23,13 @@ from fed.lock import locked
 from fed.merge import merge, train_here
 from fed.methods import METHODS, method_of
 from fed.part import METRICS, UNKNOWN, Facts, Statistics, kind_of
-from fed.progress import Progress
+from fed.progress import Progress, require
 from fed.registration import register
 from fed.replies import EVALUATE, STATISTICS
 from fed.strategy import Federation
 from fed.superlink import MARK
 from graphdistill.core.output import check_writable
+from graphdistill.core.parallel import one_thread
 
 LOG = logging.getLogger("fed")
 SHOWN = 10
@@ -39,6 +40,7 @@ app = ServerApp()
 
 
 @app.main()
+@one_thread()
 def main(grid: Grid, context: Context) -> None:
     """Run the federation; what came of it is in ``context.state`` and in a folder, if the config or Flower has one."""
     config = FedConfig.of(context.run_config)
@@ -96,6 +98,8 @@ def federate(guard: Guard, config: FedConfig) -> tuple[FedConfig, dict[str, Any]
     folder = Path(config.output) if config.output else None
     if folder:
         check_writable(folder)
+        if config.resume:
+            require(folder)
     method = method_of(config.algorithm)
     config, facts = register(guard, config)
     nodes = list(guard.registered)

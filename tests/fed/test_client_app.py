@@ -65,3 +65,11 @@ def test_a_node_too_many_says_so(monkeypatch):
     config = federation(monkeypatch, [part(0)], method="fedavg", clients=2)
     _, _, told = runs(monkeypatch, config)
     assert "node 2 failed: ValueError: partition-id 1 is beyond --clients 1" in told["refused"][0]
+
+
+def test_virtual_data_of_an_earlier_run_cost_what_they_did(monkeypatch):
+    config = federation(monkeypatch, [part(0), part(1)], method="fedavg-virtual", rounds=2)
+    costs = [runs(monkeypatch, config)[2]["seconds by phase"]["virtual data of clients"] for _ in range(3)]
+    assert costs[0] > 0
+    assert costs[1] == pytest.approx(costs[0])
+    assert costs[2] == pytest.approx(costs[0])

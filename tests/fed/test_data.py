@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from fed import data
 from fed.config import FedConfig
 from fed.corruptions import KINDS, corrupt
 from fed.data import SEVERITY, domains, parts
@@ -56,6 +57,50 @@ def test_clients_take_domains_in_turn_and_share_them(monkeypatch):
         ("a 1", 5, 2),
     ]
     assert [part.name for part in parts(FedConfig(dataset="a,b", clients=1))] == ["a"]
+
+
+def images(path, seed, side=8):
+    """An npz file of random images of two classes."""
+    draws = np.random.default_rng(seed)
+    arrays = {}
+    for split, count in (("train", 40), ("test", 10)):
+        arrays[f"{split}_images"] = draws.integers(0, 256, (count, side, side), dtype=np.uint8)
+        arrays[f"{split}_labels"] = np.arange(count) % 2
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **arrays)
+    return str(path)
+
+
+@pytest.mark.parametrize("partition", ["domain", "iid", "dirichlet"])
+def test_files_of_one_base_name_are_two_sets(partition, tmp_path):
+    files = [images(tmp_path / folder / "x.npz", seed) for seed, folder in enumerate(("a", "b"))]
+    held = parts(FedConfig(dataset=",".join(files), clients=2, partition=partition, alpha=100.0))
+    whole = [part.train[0] for part in held]
+    assert sum(map(len, whole)) == 72
+    assert len(torch.cat(whole).flatten(1).unique(dim=0)) == 72
+    if partition == "domain":
+        assert [part.name for part in held] == ["x.npz (1)", "x.npz (2)"]
+        for part, name in zip(held, files, strict=True):
+            alone = parts(FedConfig(dataset=name, clients=1))[0]
+            assert torch.equal(alone.train[0], part.train[0])
+
+
+def test_a_set_that_is_named_twice_is_one():
+    assert [part.name for part in parts(FedConfig(dataset="digits, digits", clients=2))] == ["digits 0", "digits 1"]
+
+
+def test_a_client_makes_its_own_part_alone(monkeypatch):
+    made(monkeypatch, a=(8, 1), b=(16, 1), c=(8, 1))
+    resized, seen = data._resized, []
+    monkeypatch.setattr(
+        data, "_resized", lambda held, *rest: seen.append([d.name for d in held]) or resized(held, *rest)
+    )
+    held = parts(FedConfig(dataset="a,b,c", clients=3))
+    assert (len(held), seen) == (3, [])
+    assert held[1] is held[1]
+    assert seen == [["b"]] * 3
+    with pytest.raises(IndexError, match="client 3 of 3"):
+        held[3]
 
 
 @pytest.fixture

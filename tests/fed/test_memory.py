@@ -85,7 +85,7 @@ def test_the_key_is_drawn_once_or_what_somebody_laid_down(tmp_path):
         shared_key(str(path))
 
 
-@pytest.mark.parametrize("run", ["../..", "/tmp/other", "a/../..", "a\0", "r" * 65, "*", ""])
+@pytest.mark.parametrize("run", ["../..", "/tmp/other", "a/../..", "a\0", "r" * 65, "*"])
 def test_the_server_cannot_reach_out_of_the_folder_by_the_runs_name(run, tmp_path):
     with pytest.raises(ValueError, match="the run's name is"):
         Memory(FedConfig(), 0, part(0), run)
@@ -107,3 +107,33 @@ def test_files_of_others_in_the_folder_are_let_alone():
     memory.save(1, {"x": torch.tensor(1)})
     (memory.folder / "run-copy.safetensors").write_bytes(b"")
     assert value(memory, 9) == {"x": 1}
+
+
+def test_what_was_made_costs_each_run_what_it_took_once():
+    def memory(run):
+        return Memory(FedConfig(), 0, part(0), run)
+
+    first = memory("one")
+    assert first.claim() == 0.0
+    first.save(0, {"x": torch.tensor(0)}, 10.0)
+    first.save(0, {"x": torch.tensor(0)}, 15.0)
+    first.save(1, {"x": torch.tensor(0)}, 99.0)
+    # Each message may be another process.
+    assert memory("one").claim() == 0.0
+    second = memory("two")
+    assert second.claim() == 15.0
+    assert memory("two").claim() == 0.0
+    # What it makes besides is added for the next.
+    second.save(0, {"x": torch.tensor(0)}, 2.0)
+    assert memory("two").claim() == 0.0
+    assert memory("three").claim() == 17.0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "[" * 100_000, '{"seconds": "a"}', '{"seconds": NaN, "run": ""}', '{"run": 1}']
+)
+def test_a_damaged_time_is_none(text):
+    memory = Memory(FedConfig(), 0, part(0), "run")
+    memory.save(0, {"x": torch.tensor(0)}, 3.0)
+    (memory.folder / "start.json").write_text(text)
+    assert Memory(FedConfig(), 0, part(0), "other").claim() == 0.0

@@ -124,3 +124,14 @@ def test_other_data_are_refused(monkeypatch):
 )
 def test_names_of_molecules(name, expected):
     assert molecules.are_molecules(name) == expected
+
+
+def test_a_client_grows_its_own_trees_alone(monkeypatch):
+    grown = []
+    grow = molecules.grow
+    monkeypatch.setattr(molecules, "grow", lambda graphs, hops: grown.append(len(graphs)) or grow(graphs, hops))
+    monkeypatch.setattr(molecules, "load", lambda *a, **k: toy())
+    held = molecules.parts(FedConfig(dataset="pains", clients=3, partition="iid"))
+    assert grown == []
+    assert held[2] is held[2]
+    assert grown == [13, 3, 3]

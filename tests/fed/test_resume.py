@@ -16,6 +16,7 @@ from fed.server_app import app as server
 from graphdistill.core import cli
 from graphdistill.core.cards import read_carded
 from tests.fed.samples import quick
+from tests.fed.test_data import images
 
 # Few steps of matching, and after a round a while in which the process can be killed.
 SCRIPT = """
@@ -80,3 +81,27 @@ def test_there_must_be_something_to_go_on_with(tmp_path, capsys):
     assert cli.run(command.main, command.Command, prog="fed", description="", argv=words) == 2
     assert capsys.readouterr().err.startswith("fed: error: --resume: there is no checkpoint.safetensors in ")
     assert not (tmp_path / "none").exists()
+
+
+def test_other_data_under_the_same_name_are_refused(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv(HOME, str(tmp_path / "clients"))
+    for name, seed in (("one", 0), ("two", 1)):
+        images(tmp_path / name / "x.npz", seed)
+    link = tmp_path / "x.npz"
+    link.symlink_to(tmp_path / "one" / "x.npz")
+    words = ["--dataset", str(link), "--method", "fedavg-subset", "--clients", "2", "--output", str(tmp_path / "out")]
+    words += ["--in-process", "--quiet"]
+
+    def run(*more):
+        code = cli.run(command.main, command.Command, prog="fed", description="", argv=[*words, *more])
+        return code, capsys.readouterr().err
+
+    assert run("--rounds", "1") == (0, "")
+    link.unlink()
+    link.symlink_to(tmp_path / "two" / "x.npz")
+    code, said = run("--rounds", "2", "--resume")
+    assert code == 2
+    assert said.startswith("fed: error: --resume: clients 0, 1 had other data (or another secret file) in the run in ")
+    link.unlink()
+    link.symlink_to(tmp_path / "one" / "x.npz")
+    assert run("--rounds", "2", "--resume") == (0, "")

@@ -7,9 +7,9 @@ import logging
 import pytest
 import rich.console
 import torch
-from flwr.app import Message
+from flwr.app import ArrayRecord, Context, Message, RecordDict
 
-from fed import client_app, grid, report
+from fed import client_app, grid, report, server_app
 from fed.grid import run_in_process
 from fed.methods import METHODS as ALL
 from fed.methods import fedlgd, method_of
@@ -262,3 +262,36 @@ def test_what_flower_runs_is_written_even_if_nobody_says_where(monkeypatch, tmp_
         json.loads((tmp_path / "runs" / "fed" / "results.json").read_text())["title"]
         == "fedavg on digits-domains, 1 client"
     )
+
+
+@pytest.mark.parametrize("kind", ["client", "server"])
+def test_all_is_computed_with_one_thread(kind, monkeypatch):
+    threads, before = [], torch.get_num_threads()
+    if kind == "client":
+        monkeypatch.setattr(client_app, "_reply", lambda *args: threads.append(torch.get_num_threads()))
+    else:
+        monkeypatch.setattr(server_app, "federate", lambda *args: threads.append(torch.get_num_threads()) or 1 / 0)
+    try:
+        torch.set_num_threads(2)
+        context = Context(1, 1, {"partition-id": 0}, RecordDict(), {})
+        with grid.identity():
+            if kind == "client":
+                client_app.sync(Message(RecordDict({"shared": ArrayRecord()}), 1, "query.sync"), context)
+            else:
+                with pytest.raises(ZeroDivisionError):
+                    server(grid.LocalGrid(client_app.app, {}, 1), context)
+        assert (threads, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_any_number_of_threads_gives_the_same_model(monkeypatch):
+    models, before = [], torch.get_num_threads()
+    try:
+        for number in (1, 2):
+            torch.set_num_threads(number)
+            config = federation(monkeypatch, [part(0), part(1)], method="fedlgd", rounds=2)
+            models.append(run(config)["model"].to_torch_state_dict())
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])

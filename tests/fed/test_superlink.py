@@ -217,6 +217,23 @@ def test_a_missing_command_is_named_with_the_way_out(name, flower, tmp_path, mon
         run_on_superlink({}, 2, print)
 
 
+@pytest.mark.parametrize(
+    ("traffic", "shown"),
+    [
+        ({}, []),
+        ({"network-traffic": {"inbound-bytes": 0, "outbound-bytes": 0}}, []),
+        (
+            {"network-traffic": {"inbound-bytes": 1234, "outbound-bytes": 5}},
+            ["bytes by Flower's own counters: in 1,234, out 5"],
+        ),
+    ],
+)
+def test_flowers_counters_are_shown_where_they_counted(traffic, shown, monkeypatch, capsys):
+    monkeypatch.setattr(superlink, "run_on_superlink", lambda *args: traffic)
+    command._on_superlink(command.Command(), FedConfig())
+    assert capsys.readouterr().err.splitlines() == shown
+
+
 @pytest.mark.deployment
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone has subreapers")
 def test_a_command_that_is_killed_leaves_nothing(tmp_path):
