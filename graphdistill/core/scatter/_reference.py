@@ -147,9 +147,13 @@ def class_moments(x: Tensor, y: Tensor, order: Tensor, ptr: Tensor) -> tuple[Ten
     for first in range(0, len(order), size):
         rows, own = order[first : first + size], owner[first : first + size]
         low, high = int(own[0]), int(own[-1]) + 1
-        apart = x.index_select(0, rows).double().sub_(origin.index_select(0, own))
+        apart = x.index_select(0, rows).double()
+        if high - low == 1 and x.shape[1] > 1:  # a sum to one number would depend on the number of threads
+            one[low] += apart.sub_(origin[low]).sum(dim=0)
+            two[low] += apart.square_().sum(dim=0)
+            continue
         part = (ptr[low : high + 1] - first).clamp_(0, len(rows))
-        one[low:high] += segment_reduce(apart, part, "sum")
+        one[low:high] += segment_reduce(apart.sub_(origin.index_select(0, own)), part, "sum")
         two[low:high] += segment_reduce(apart.square_(), part, "sum")
     return mean, *around_zero(one, two, origin, ptr, x.dtype)
 

@@ -210,6 +210,19 @@ def test_the_same_bits_twice_and_on_any_number_of_threads(dtype: torch.dtype, de
         assert torch.equal(a, c)
 
 
+@pytest.mark.bits
+@pytest.mark.parametrize("width", [1, 2])
+def test_moments_of_long_classes_have_the_same_bits_on_any_number_of_threads(width: int) -> None:
+    x, y, outs, threads = rows(200_000, width), classes(200_000, 2), [], torch.get_num_threads()
+    for number in (1, 2, 3):
+        torch.set_num_threads(number)
+        try:
+            outs.append(class_moments(x, y, 2))
+        finally:
+            torch.set_num_threads(threads)
+    assert all(torch.equal(a, b) for out in outs[1:] for a, b in zip(outs[0], out, strict=True))
+
+
 two, bad = torch.ones(2, 3), torch.ones(2, 3)
 bad[1, 2] = torch.nan
 zeros = torch.zeros(2, dtype=torch.long)
