@@ -34,7 +34,7 @@ def main(command: Command) -> None:
     """Load, condense, train, report."""
     check_writable(command.output)
     with progress(command.quiet).step(f"loading {command.dataset}"):
-        data = load(command.dataset, command.root, seed=command.seed)
+        data = load(command.dataset, command.root, seed=command.seed, skip_invalid=command.skip_invalid)
     seeds = range(command.seed, command.seed + command.seeds)
     kept = [command.checkpoint(seed) for seed in seeds]
     if command.resume and not any(path.is_file() for path in kept):

@@ -44,6 +44,8 @@ class Command(CondenseConfig):
     """Seed of the first set and of the data split."""
     resume: bool = False
     """Go on where a run with the same options was cut."""
+    skip_invalid: bool = False
+    """Leave out rows of a CSV file whose SMILES or label cannot be used."""
     quiet: bool = False
     """No progress bars, no table."""
     debug: bool = False

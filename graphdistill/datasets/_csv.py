@@ -7,27 +7,47 @@ import gzip
 import math
 import warnings
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from graphdistill.core.data import GraphDataset
-from graphdistill.datasets._cache import cached, unpack
+from graphdistill.datasets._cache import Tensors, cached, unpack
 from graphdistill.datasets._molecules import key_of, read_smiles
 
+_NAMED = 10
+"""Rows that cannot be used that an error names."""
 
-def load_csv(path: Path, smiles_column: str, label_column: str) -> GraphDataset:
-    """Molecules and labels of a CSV file, split by scaffold."""
-    head, rows, where = _rows(path)
+
+def load_csv(path: Path, smiles_column: str, label_column: str, skip_invalid: bool = False) -> GraphDataset:
+    """Molecules and labels of a CSV file, split by scaffold; rows that cannot be used are named, or left out."""
+    head, rows, lines = _rows(path)
     labels = [column.strip() for column in label_column.split(",")]
     for argument, column in [("smiles_column", smiles_column), *(("label_column", c) for c in labels)]:
-        if column not in head:
-            raise ValueError(f"{argument}={column!r} is not a column of {path}; it has {', '.join(head)}")
-    values = [[_number(row[c], f"{here}, {c}") for c in labels] for row, here in zip(rows, where, strict=True)]
-    y = _many(values, labels, path) if len(labels) > 1 else _single(values, labels[0], path, where)
-    smiles = [row[smiles_column].strip() for row in rows]
-    tensors = cached(path.name.split(".")[0], key_of(path, smiles_column), lambda: read_smiles(smiles, where))
+        if head.count(column) != 1:
+            what = "is the name of two columns" if column in head else "is not a column"
+            raise ValueError(f"{argument}={column!r} {what} of {path}; it has {', '.join(head)} (its first line)")
+    values, wrong = _labels(rows, labels)
+    kept = [number for number in range(len(rows)) if not (skip_invalid and number in wrong)]
+    smiles = [rows[number][smiles_column].strip() for number in kept]
+
+    def build() -> Tensors:
+        tensors, unreadable = read_smiles(smiles)
+        found = {**wrong, **{kept[i]: why for i, why in unreadable.items()}}
+        if found and not (skip_invalid and tensors):
+            raise ValueError(_refusal(path, lines, found))
+        readable = [i for i in range(len(smiles)) if i not in unreadable]
+        return {**tensors, "readable": torch.tensor(readable)}
+
+    if wrong and not skip_invalid:
+        build()  # raises, and names the SMILES that cannot be read, too
+    key = key_of(path, smiles_column, "without", *(map(str, sorted(wrong)) if skip_invalid else ()), str(skip_invalid))
+    tensors = cached(path.name.split(".")[0], key, build)
+    used = [kept[i] for i in tensors["readable"].tolist()]
+    skipped = len(rows) - len(used)
+    y = (_many if len(labels) > 1 else _single)([values[number] for number in used], labels, path)
     data = GraphDataset(
         name=path.name,
         graphs=unpack(tensors),
@@ -37,48 +57,76 @@ def load_csv(path: Path, smiles_column: str, label_column: str) -> GraphDataset:
         test=tensors["test"],
         metric="rocauc" if y.dim() > 1 or int(y.max()) == 1 else "accuracy",
         features="ogb",
-        notes=f"{path.name}, scaffold split",
+        notes=f"{path.name}, scaffold split" + (f", {skipped} of {len(rows)} rows skipped as invalid" * bool(skipped)),
     )
     if y.dim() == 1:
         _check_split(data)
     return data
 
 
-def _rows(path: Path) -> tuple[list[str], list[dict[str, str]], list[str]]:
-    """Column names, rows, and where each row is."""
+def _rows(path: Path) -> tuple[list[str], list[dict[str, str]], list[int]]:
+    """Column names, rows, and the line of each row."""
     if not path.is_file():
         raise FileNotFoundError(f"name={str(path)!r}: there is no such file")
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restval="")
-            numbered = [(row, f"{path} line {reader.line_num}") for row in reader]
-    except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+            head = list(reader.fieldnames or [])
+            numbered = [(row, reader.line_num) for row in reader]
+    except UnicodeDecodeError as error:
+        raise OSError(f"{path} cannot be read as CSV: it is not UTF-8 text ({error}); save it as UTF-8") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error, csv.Error) as error:
         raise OSError(f"{path} cannot be read as CSV ({error})") from error
+    if not head:
+        raise ValueError(f"{path} is empty; its first line must name the columns, such as smiles,y")
     if not numbered:
-        raise ValueError(f"{path} has no rows below its header")
-    return list(reader.fieldnames or []), [row for row, _ in numbered], [here for _, here in numbered]
+        raise ValueError(f"{path} has no rows below its header, {','.join(head)}")
+    return [name.strip() for name in head], [_stripped(row) for row, _ in numbered], [line for _, line in numbered]
 
 
-def _number(cell: str, here: str) -> float:
-    try:
-        return float(cell) if cell.strip() else math.nan
-    except ValueError:
-        raise ValueError(f"{here}: {cell!r} is not a label; labels are whole numbers from 0") from None
+def _stripped(row: Mapping[str | None, str | list[str]]) -> dict[str, str]:
+    """A row by the names of its columns without spaces around; cells beyond the header are left out."""
+    return {name.strip(): cell for name, cell in row.items() if name is not None and isinstance(cell, str)}
 
 
-def _single(rows: list[list[float]], column: str, path: Path, where: list[str]) -> Tensor:
-    for (value,), here in zip(rows, where, strict=True):
-        if math.isnan(value):
-            raise ValueError(
-                f"{here}: {column} is empty; give a label or remove the row (many label columns may be empty)"
-            )
-        if value < 0 or not value.is_integer():
-            raise ValueError(f"{here}: {column} is {value:g}; classes are whole numbers from 0")
+def _labels(rows: list[dict[str, str]], columns: list[str]) -> tuple[list[list[float]], dict[int, str]]:
+    """Labels of every row, NaN where a cell is empty, and for rows whose labels cannot be used what is wrong."""
+    values: list[list[float]] = []
+    wrong: dict[int, str] = {}
+    for number, row in enumerate(rows):
+        values.append([])
+        for column in columns:
+            cell = row[column].strip()
+            try:
+                values[-1].append(float(cell) if cell else math.nan)
+            except ValueError:
+                values[-1].append(math.inf)
+            value = values[-1][-1]
+            if len(columns) > 1:
+                if value not in (0, 1) and not math.isnan(value):
+                    wrong.setdefault(number, f"{column} is {cell!r}; each of many label columns holds 0, 1 or nothing")
+            elif math.isnan(value):
+                wrong[number] = f"{column} is empty"
+            elif value < 0 or not value.is_integer():
+                wrong[number] = f"{column} is {cell!r}; classes are whole numbers from 0"
+    return values, wrong
+
+
+def _refusal(path: Path, lines: list[int], wrong: Mapping[int, str]) -> str:
+    named = "; ".join(f"line {lines[number]}: {wrong[number]}" for number in sorted(wrong)[:_NAMED])
+    more = f"; and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
+    return (
+        f"{path}: {len(wrong)} of {len(lines)} rows cannot be used. {named}{more}. "
+        f"Correct them, or leave them out with --skip-invalid (in Python skip_invalid=True)"
+    )
+
+
+def _single(rows: list[list[float]], columns: list[str], path: Path) -> Tensor:
     classes = sorted({int(value) for (value,) in rows})
     if len(classes) < 2 or classes != list(range(len(classes))):
         raise ValueError(
-            f"{path}: {column} holds the classes {str(classes[:10]).strip('[]')}; "
+            f"{path}: {columns[0]} holds the classes {str(classes[:10]).strip('[]')}; "
             f"give two or more, numbered 0, 1, 2 and so on"
         )
     return torch.tensor([int(value) for (value,) in rows])
@@ -89,7 +137,7 @@ def _many(rows: list[list[float]], columns: list[str], path: Path) -> Tensor:
         found = sorted({value for value in values if not math.isnan(value)})
         if found != [0, 1]:
             raise ValueError(
-                f"{path}: {column} holds {', '.join(f'{v:g}' for v in found[:10]) or 'nothing'}; "
+                f"{path}: {column} holds {', '.join(f'{v:g}' for v in found) or 'nothing'}; "
                 f"each of many label columns holds both 0 and 1, and empty cells"
             )
     return torch.tensor(rows)

@@ -21,6 +21,7 @@ def load(
     smiles_column: str = "smiles",
     label_column: str = "y",
     splits: Split | None = None,
+    skip_invalid: bool = False,
 ) -> Dataset:
     """Load a data set with its splits by name, from a file, or from your own PyG graphs.
 
@@ -45,6 +46,8 @@ def load(
         label_column: its column of class numbers, or several separated by commas, each with 0, 1 or an empty
             cell (default: ``y``).
         splits: train, valid and test numbers (or masks) of your own graphs (default: 80/10/10 by class).
+        skip_invalid: leave rows of a CSV file out whose SMILES or label cannot be used, and note their number in
+            ``notes`` (default: they are an error that names the first ten).
 
     Returns:
         A ``GraphDataset``, ``NodeDataset`` or ``ImageDataset``.
@@ -80,7 +83,7 @@ def load(
     if name.endswith(".npz") or name in _images.npz_names(root):
         return _images.load_npz(name, root, seed)
     if name.endswith((".csv", ".csv.gz")) or Path(name).is_file():
-        return _csv.load_csv(Path(name), smiles_column, label_column)
+        return _csv.load_csv(Path(name), smiles_column, label_column, skip_invalid)
     if name in _ogb.master("graphproppred"):
         return _ogb.load_ogbg(name, root)
     if name in _ogb.master("nodeproppred"):
@@ -102,6 +105,7 @@ def load_graphs(
     smiles_column: str = "smiles",
     label_column: str = "y",
     splits: Split | None = None,
+    skip_invalid: bool = False,
 ) -> GraphDataset:
     """Load a data set of labelled graphs; the arguments are those of :func:`load`.
 
@@ -116,7 +120,15 @@ def load_graphs(
         >>> len(data.train), len(data.valid), len(data.test), data.metric
         (16, 2, 2, 'rocauc')
     """
-    data = load(name, root, seed=seed, smiles_column=smiles_column, label_column=label_column, splits=splits)
+    data = load(
+        name,
+        root,
+        seed=seed,
+        smiles_column=smiles_column,
+        label_column=label_column,
+        splits=splits,
+        skip_invalid=skip_invalid,
+    )
     if not isinstance(data, GraphDataset):
         kind = "nodes of one graph" if isinstance(data, NodeDataset) else "images"
         raise ValueError(

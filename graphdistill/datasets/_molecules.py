@@ -40,7 +40,8 @@ def load_pains() -> GraphDataset:
         for family in ("PAINS_A", "PAINS_B", "PAINS_C"):
             parameters.AddCatalog(getattr(FilterCatalogParams.FilterCatalogs, family))
         filters = FilterCatalog(parameters)
-        tensors = read_smiles(smiles, [f"{path.name} line {n}" for n in range(1, len(smiles) + 1)])
+        tensors, wrong = read_smiles(smiles)
+        assert not wrong
         matches = [filters.HasMatch(Chem.MolFromSmiles(s)) for s in _progress(smiles, "PAINS filters")]
         return {**tensors, "y": torch.tensor(matches).long()}
 
@@ -55,28 +56,31 @@ def load_pains() -> GraphDataset:
     )
 
 
-def read_smiles(smiles: Sequence[str], where: Sequence[str]) -> Tensors:
+def read_smiles(smiles: Sequence[str]) -> tuple[Tensors, dict[int, str]]:
     """Graphs of ``smiles`` with OGB's atom and bond features, and their scaffold split, as named tensors.
 
     Args:
         smiles: one molecule each.
-        where: file and line of each, for errors.
 
-    Raises:
-        ValueError: rdkit cannot read one of them.
+    Returns:
+        The tensors of those that can be read, empty if none can, and what is wrong with each of the others.
     """
-    graphs, scaffolds = [], []
+    graphs, scaffolds, wrong = [], [], {}
     with rdBase.BlockLogs():
-        for here, text in zip(where, _progress(smiles, "molecules"), strict=True):
+        for number, text in enumerate(_progress(smiles, "molecules")):
             molecule = Chem.MolFromSmiles(text) if text else None
-            if molecule is None:
-                raise ValueError(f"{here}: {text!r} is not a SMILES that rdkit can read; correct or remove it")
+            if molecule is None or not molecule.GetNumAtoms():
+                wrong[number] = f"{text!r} is not a SMILES that rdkit can read"
+                continue
             try:
                 graphs.append(smiles2graph(text))
-            except ValueError as error:
-                raise ValueError(f"{here}: {text!r} has a bond that OGB does not know; remove it") from error
+            except ValueError:
+                wrong[number] = f"{text!r} has a bond that OGB does not know"
+                continue
             # Mirror images count as one scaffold, as in DeepChem; OGB's official splits tell them apart.
             scaffolds.append(_scaffold(mol=molecule, includeChirality=False))
+    if not graphs:
+        return {}, wrong
     nodes, edges, attrs = (
         torch.from_numpy(np.concatenate([graph[key] for graph in graphs], axis))
         for key, axis in (("node_feat", 0), ("edge_index", 1), ("edge_feat", 0))
@@ -85,7 +89,7 @@ def read_smiles(smiles: Sequence[str], where: Sequence[str]) -> Tensors:
     edge_sizes = torch.tensor([graph["edge_index"].shape[1] for graph in graphs])
     joint = joined(nodes, edges, attrs, sizes, pointer(edge_sizes))
     train, valid, test = by_scaffold(scaffolds)
-    return {**pack(joint), "train": train, "valid": valid, "test": test}
+    return {**pack(joint), "train": train, "valid": valid, "test": test}, wrong
 
 
 def key_of(path: Path, *more: str) -> str:

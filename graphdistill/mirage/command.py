@@ -37,6 +37,7 @@ def main(command: Command) -> None:
             seed=command.seed,
             smiles_column=command.smiles_column,
             label_column=command.label_column,
+            skip_invalid=command.skip_invalid,
         )
     with progress(command.quiet) as bars:
         run = _paper if command.protocol == "paper" else _honest

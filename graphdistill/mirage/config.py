@@ -77,6 +77,8 @@ class Command(MirageConfig):
     """Column or columns (a,b,c) of a CSV file that hold labels."""
     jobs: int | None = None
     """Processes of one thread each that work side by side (default: one for each core that may be used)."""
+    skip_invalid: bool = False
+    """Leave out rows of a CSV file whose SMILES or label cannot be used."""
     quiet: bool = False
     """No progress bars, no table."""
     debug: bool = False
