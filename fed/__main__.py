@@ -14,13 +14,13 @@ import logging
 import os
 import sys
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 import rich.console
 
 from fed.config import FedConfig
 from graphdistill.core import cli
 from graphdistill.core.output import check_writable
+from graphdistill.core.paths import expanded
 from graphdistill.core.progress import Progress, progress
 
 
@@ -44,11 +44,11 @@ class Command(FedConfig):
 
 def main(command: Command) -> None:
     """Load, federate, report."""
-    folder = Path(command.output).resolve()
+    folder = expanded(command.output).resolve()
     check_writable(folder)
     config = command.config()
     # Processes of Flower and Ray may run elsewhere.
-    root = str(Path(config.root).resolve()) if config.root else ""
+    root = str(expanded(config.root).resolve()) if config.root else ""
     config = replace(config, output=str(folder), root=root)
     # Torch takes a while to import; --help should not wait for it.
     from fed import data, memory, report

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
 from fed.methods import METHODS
+from graphdistill.core.paths import expanded
 
 Partition = Literal["domain", "iid", "dirichlet", "scaffold"]
 Weights = Literal["uniform", "size"]
@@ -70,6 +71,8 @@ class FedConfig:
     """Who cuts updates."""
     timeout: float = 1800.0
     """Seconds that the server waits for the next answer of a client; one that does not answer is left out."""
+    skip_invalid: bool = False
+    """Molecules of a .csv: leave out rows whose SMILES or label cannot be used."""
     resume: bool = False
     """Go on from the checkpoint in --output."""
     seed: int = 0
@@ -120,7 +123,9 @@ class FedConfig:
         hints = get_type_hints(cls)
         kinds = {name: hint for name, hint in hints.items() if hint in (bool, int, float)}
         given = {f.name: run_config.get(f.name.replace("_", "-")) for f in fields(cls)}
-        return cls(**{name: kinds.get(name, str)(value) for name, value in given.items() if value is not None})
+        found = {name: kinds.get(name, str)(value) for name, value in given.items() if value is not None}
+        # The server's folder; that of data is each client's own, and read there.
+        return cls(**{**found, "output": str(expanded(found["output"])) if found.get("output") else ""})
 
     def run_config(self) -> dict[str, str | int | float | bool]:
         """As Flower's run config."""

@@ -17,6 +17,7 @@ from fed.private import checked_name, private_folder, secret_file
 from graphdistill import __version__
 from graphdistill.core.cards import read_carded, write_carded
 from graphdistill.core.output import write_text
+from graphdistill.core.paths import expanded
 from graphdistill.datasets import cache_folder
 
 NOTE = "start.json"
@@ -28,7 +29,7 @@ HOME = "GRAPHDISTILL_FED"
 def home() -> Path:
     """The folder for clients' files."""
     named = os.environ.get(HOME)
-    return Path(named) if named else cache_folder("fed")
+    return expanded(named) if named else cache_folder("fed")
 
 
 def secret(client: int) -> bytes:
@@ -53,9 +54,9 @@ def shared_key(path: str = "") -> bytes:
     Raises:
         ValueError: others may read the file, or it is too short or too long; or ``path`` is absent.
     """
-    if path and not Path(path).is_file():
+    if path and not expanded(path).is_file():
         raise ValueError(f"mirage-key {path} is no file; copy the one that the other clients have there")
-    return secret_file(Path(path) if path else home() / "mirage.key")
+    return secret_file(expanded(path) if path else home() / "mirage.key")
 
 
 class Memory:

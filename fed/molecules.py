@@ -106,7 +106,7 @@ def parts(config: FedConfig) -> Parts:
     Raises:
         ValueError: these are no molecules of one yes-or-no task, they cannot be split so, or nobody could judge.
     """
-    data = load(config.dataset, config.root or None, seed=config.seed)
+    data = load(config.dataset, config.root or None, seed=config.seed, skip_invalid=config.skip_invalid)
     if not isinstance(data, GraphDataset) or data.features != "ogb" or data.graphs.edge_attr is None:
         raise ValueError(f"--dataset {config.dataset}: no molecules with OGB's features; choose ogbg-molbace or pains")
     if data.task != "multiclass" or data.num_outputs != 2:

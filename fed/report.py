@@ -87,6 +87,8 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
             f"{' and '.join(str(len(sets)) for sets in merged['supports'])} graphs of the classes. Bytes of each "
             f"client up, down, and of its training graphs: {told}."
         )
+    if config.skip_invalid:
+        notes.append("Clients left out rows of their files whose SMILES or label cannot be used; each knows how many.")
     if outcome["privacy"]:
         notes.append(
             f"Differential privacy of clients: epsilon {outcome['privacy']['epsilon']:.3g} at delta "

@@ -107,7 +107,7 @@ def read_checkpoint(path: Path, facts: Mapping[str, object]) -> Checkpoint:
         looks = tuple((int(step), float(score)) for step, score in card.pop("looks"))
         state = Checkpoint(card.pop("step"), parts["now"], parts["memory"], parts["best"], looks=looks, **card)
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged: {error!r}; remove it and start anew without --resume") from error
+        raise ValueError(f"{path} is damaged: {error!r}; put a copy back or start anew without --resume") from error
     if found != FORMAT:
         raise ValueError(f"{path} has layout {found}, this version reads {FORMAT}; start anew without --resume")
     for name, value in json.loads(json.dumps(facts)).items():

@@ -25,6 +25,7 @@ from graphdistill.core import randomness
 from graphdistill.core.data import Dataset
 from graphdistill.core.digest import digest
 from graphdistill.core.evaluate_sets import valid_score
+from graphdistill.core.paths import expanded
 from graphdistill.core.progress import NO_PROGRESS, Progress
 from graphdistill.core.synthetic import SyntheticSet
 
@@ -154,6 +155,7 @@ def distill(
     """
     begun = time.perf_counter() - spent
     seed = int(torch.randint(2**62, (), generator=generator))
+    checkpoint = None if checkpoint is None else expanded(checkpoint)
     facts = {**(facts or {}), "steps": recipe.steps, "seed": seed}
     small = recipe.begin(real.begin(per_class, randomness.generator(seed, "start")))
     schedule = recipe.schedule or Schedule()

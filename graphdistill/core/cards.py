@@ -13,6 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from graphdistill.core.paths import expanded
+
 
 def write_carded(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, object]) -> None:
     """Write tensors and what there is to say about them; the same input gives the same bytes.
@@ -32,6 +34,7 @@ def write_carded(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, o
         >>> read_carded(path)
         ({'x': tensor([1., 1.])}, {'step': 3})
     """
+    path = expanded(path)
     whole = {n: v.detach().clone(memory_format=torch.contiguous_format) for n, v in tensors.items()}
     # One after the other as JSON, for metadata are words; sorted, for the same state to be the same bytes.
     data = save(whole, {"card": json.dumps(card, sort_keys=True)})
@@ -51,7 +54,7 @@ def read_carded(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ValueError: the file is absent or damaged.
     """
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(expanded(path), "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["card"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged or absent: {error!r}") from error

@@ -15,11 +15,13 @@ import types
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, field, fields, make_dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
 from graphdistill import __version__
+from graphdistill.core.paths import expanded
 from graphdistill.core.progress import progress
 from graphdistill.core.streams import replace_unknown
 
@@ -123,7 +125,8 @@ def _parse(config_type: type[Config], words: list[str], prog: str, description: 
         if not stop.code:
             return None
         raise ValueError(_problem(said.getvalue(), words, config_type)) from None
-    return config_type(**{f.name: getattr(values, f.name) for f in _fields(config_type)})
+    found = {f.name: getattr(values, f.name) for f in _fields(config_type)}
+    return config_type(**{name: expanded(value) if isinstance(value, Path) else value for name, value in found.items()})
 
 
 def _fields(config_type: type) -> list[Field[Any]]:

@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from graphdistill.core.paths import expanded
+
 
 def check_writable(folder: Path) -> None:
     """Fail early where ``folder`` could not be made or written to; nothing is left behind.
@@ -19,7 +21,7 @@ def check_writable(folder: Path) -> None:
     Raises:
         ValueError: the folder or a part of its path is a file, or it may not be written.
     """
-    nearest = folder.absolute()
+    nearest = expanded(folder).absolute()
     while not (nearest.exists() or nearest.is_symlink()) and nearest != nearest.parent:
         nearest = nearest.parent
     if not nearest.is_dir():
@@ -58,7 +60,7 @@ def publish(folder: Path) -> Iterator[Path]:
         ['results.csv']
     """
     check_writable(folder)
-    folder = folder.resolve()
+    folder = expanded(folder).resolve()
     # Inside a folder that is there, else beside it: the same file system either way, so a rename is enough.
     missing = [path for path in (folder.parent, *folder.parent.parents) if not path.exists()]
     name = f".{folder.name}.{secrets.token_hex(4)}.part"

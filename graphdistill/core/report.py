@@ -26,6 +26,7 @@ from graphdistill import __version__
 from graphdistill.core.output import check_writable as check_writable
 from graphdistill.core.output import publish as publish
 from graphdistill.core.output import write_text
+from graphdistill.core.paths import expanded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,6 +249,7 @@ def write_report(report: Report, folder: Path) -> None:
         for seed, test in enumerate(row.test):
             valid = row.valid[seed] if row.valid else None
             writer.writerow([row.name, row.network, seed, valid, test, *[getattr(row, h) for h in head]])
+    folder = expanded(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "results.json", json.dumps(_plain(whole), indent=2, allow_nan=False) + "\n")
     write_text(folder / "results.csv", text.getvalue())

@@ -13,6 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from graphdistill.core.output import publish
+from graphdistill.core.paths import expanded
 from graphdistill.core.synthetic import SyntheticSet
 
 FORMAT = 1
@@ -63,7 +64,7 @@ def load_set(folder: str | Path) -> SyntheticSet:
         FileNotFoundError: one of the two files is missing.
         ValueError: a file is damaged, does not belong to the other, or has another layout.
     """
-    folder = Path(folder)
+    folder = expanded(folder)
     card = read_card(folder, FORMAT, ("task", "features", "meta", "sha256"), writer="save_set")
     tensors = read_tensors(folder / "set.safetensors", card["sha256"], writer="save_set")
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch_geometric.data import Data, InMemoryDataset
 
 from graphdistill.core.data import Dataset, GraphDataset, NodeDataset
+from graphdistill.core.paths import expanded
 from graphdistill.datasets import _csv, _images, _molecules, _nodes, _ogb, _own, _tu
 from graphdistill.datasets._splits import Split
 
@@ -70,7 +71,7 @@ def load(
         raise ValueError(
             f"splits are for your own graphs only, but name={str(name)!r} brings its split; leave them out"
         )
-    name = str(name)
+    name = str(expanded(name)) if str(name).startswith("~") else str(name)
     match name:
         case "pains":
             return _molecules.load_pains()

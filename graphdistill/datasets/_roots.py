@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from graphdistill.core.paths import expanded
+
 NO_DOWNLOAD = ("pains", "digits", "digits-knn", "mnist5k")
 
 
@@ -23,10 +25,10 @@ def cache_folder(*parts: str) -> Path:
 def roots(root: str | Path | None) -> list[Path]:
     """Folders to search, first one first; the last one is where a download goes."""
     if root is not None:
-        return [Path(root).expanduser()]
+        return [expanded(root)]
     own = os.environ.get("GRAPHDISTILL_DATA")
     # A folder set for the whole machine may be shared, so downloads go to the user's own cache.
-    return [*([Path(own).expanduser()] if own else []), _cache() / "data"]
+    return [*([expanded(own)] if own else []), _cache() / "data"]
 
 
 def find(root: str | Path | None, *choices: str) -> Path | None:
@@ -49,4 +51,4 @@ def not_found(name: str, root: str | Path | None, where: str, why: str) -> FileN
 
 def _cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "graphdistill"
+    return (expanded(base) if base else Path.home() / ".cache") / "graphdistill"

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch_geometric.nn.model_hub import PyGModelHubMixin
 
+from graphdistill.core.paths import expanded
 from graphdistill.vqgraph.storage import load_student, save_student
 from graphdistill.vqgraph.student import VQGraphStudent
 
@@ -61,7 +62,7 @@ class HubStudent(VQGraphStudent, PyGModelHubMixin):  # type: ignore[misc]  # tor
         dataset_name: str | None = None,
         **download: Any,
     ) -> HubStudent:
-        folder = Path(model_id)
+        folder = expanded(model_id)
         if not folder.is_dir():
             # PyG 2.8 hands the token on under a name that huggingface_hub has given up.
             token = use_auth_token if token is None else token

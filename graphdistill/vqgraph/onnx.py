@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from graphdistill.core.output import publish
+from graphdistill.core.paths import expanded
 from graphdistill.vqgraph.student import VQGraphStudent
 
 
@@ -33,7 +34,7 @@ def export_onnx(student: VQGraphStudent, path: str | Path) -> None:
         >>> session.run(["logits"], {"x": torch.ones(1, 4).numpy()})[0].shape
         (1, 3)
     """
-    path = Path(path)
+    path = expanded(path)
     # With an example of one row the number of rows would be taken for a constant.
     rows = torch.zeros(2, student.in_channels)
     still = copy.deepcopy(student).cpu().eval()

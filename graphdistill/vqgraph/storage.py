@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from graphdistill.core.output import publish
+from graphdistill.core.paths import expanded
 from graphdistill.core.report import versions
 from graphdistill.core.storage import read_card, read_tensors, write_card, write_tensors
 from graphdistill.vqgraph.codes import CodeHead, Meanings
@@ -69,7 +70,7 @@ def load_student(folder: str | Path) -> VQGraphStudent:
         FileNotFoundError: one of the two files is missing.
         ValueError: a file is damaged, does not belong to the other, or has another layout.
     """
-    folder = Path(folder)
+    folder = expanded(folder)
     facts = read_card(folder, FORMAT, ("config", "sha256"), writer="save_student")
     tensors = read_tensors(folder / "student.safetensors", facts["sha256"], writer="save_student")
     try:
@@ -94,7 +95,7 @@ def load_codes(folder: str | Path) -> CodeHead:
         ValueError: the student was saved without codes, a file is damaged, does not belong to the other, or has
             another layout.
     """
-    folder = Path(folder)
+    folder = expanded(folder)
     facts = read_card(folder, FORMAT, ("sha256",), writer="save_student")
     if "codes_sha256" not in facts:
         raise ValueError(f"{folder} holds a student without codes; give codes to save_student")

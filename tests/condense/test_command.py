@@ -245,7 +245,12 @@ def test_list_prints_all_methods_with_their_papers(capsys, monkeypatch):
 
 def test_the_words_are_those_agreed_on():
     words = {"method", "dataset", "root", "output", "per_class", "steps", "networks", "seeds", "seed"}
-    assert {f.name for f in command.Command.__dataclass_fields__.values()} == words | {"resume", "quiet", "debug"}
+    assert {f.name for f in command.Command.__dataclass_fields__.values()} == words | {
+        "skip_invalid",
+        "resume",
+        "quiet",
+        "debug",
+    }
 
 
 def test_it_is_a_command():

@@ -110,6 +110,16 @@ def test_equals_sign_and_underscore(run, word):
     assert run(word)[-1] == Config(smiles_column="mol")
 
 
+def test_a_home_folder_is_expanded(run, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert run("--root=~/data", "--output", "~")[-1] == Config(
+        root=Path("/home/someone/data"), output=Path("/home/someone")
+    )
+    code, _, err, _ = run("--root=~nobody-has-this-name/data")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "there is no home folder for ~nobody-has-this-name" in err
+
+
 def test_argv_of_the_process_is_the_default(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["demo", "--hops", "1"])
     code = cli.run(lambda c: sys.stdout.write(f"{c.hops}\n"), Config, prog="demo", description="Demo.")

@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 import torch
 from torch_geometric.data import Data, InMemoryDataset
 
-from graphdistill.datasets import load, load_graphs
+from graphdistill.datasets import cache_folder, load, load_graphs
 from graphdistill.datasets._roots import roots
 
 
@@ -109,3 +110,18 @@ def test_a_cache_that_cannot_be_made(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(OSError, match=r"cache folder .* cannot be made .* set XDG_CACHE_HOME"):
         load("pains")
+
+
+def test_a_home_folder_is_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GRAPHDISTILL_DATA", "~/shared")
+    monkeypatch.setenv("XDG_CACHE_HOME", "~/cache")
+    pixels, y = np.zeros((40, 2, 2), dtype=np.uint8), np.arange(40) % 2
+    for place in ("one.npz", "shared/images/two.npz", "root/images/three.npz"):
+        path = tmp_path / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, train_images=pixels, train_labels=y, test_images=pixels, test_labels=y)
+    assert load("~/one.npz").name == "one.npz"
+    assert load("two").name == "two"
+    assert load("three", "~/root").name == "three"
+    assert cache_folder("x") == tmp_path / "cache" / "graphdistill" / "x"

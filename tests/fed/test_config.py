@@ -37,3 +37,10 @@ def test_what_is_not_named_has_its_default():
 def test_what_cannot_be_is_refused(options, said):
     with pytest.raises(ValueError, match=said):
         FedConfig(**options)
+
+
+def test_the_folder_of_results_is_expanded_and_that_of_data_left_to_clients(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    config = FedConfig.of({"output": "~/runs", "root": "~/data"})
+    assert (config.output, config.root) == ("/home/someone/runs", "~/data")
+    assert FedConfig.of({}).output == ""
