@@ -1,7 +1,9 @@
 """The client's side of Flower: thin handlers around the method's round.
 
 What a client sends is the model, and numbers: its number, how much its model counts for, its loss, its validation score
-and seconds; and the name of its domain. Real data and virtual data of its own stay in its memory and in its files.
+and seconds; and at first the name of its domain, and digests of its data and of its key for federated Mirage, from
+which nobody without its secrets learns anything. Real data and virtual data of its own stay in its memory and in its
+files.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def parts(config: FedConfig) -> Parts:
     channels = max(data.images.shape[1] for data in sets)
     classes = max(int(data.y.max()) for data in sets) + 1
     names = [data.name for data in sets]
-    # Sets of one name, such as two files of one base name in two folders, are told apart by their place.
+    # Sets of one name, such as two files of one base name in two folders, are distinguished by their place.
     titles = [f"{name} ({place + 1})" if names.count(name) > 1 else name for place, name in enumerate(names)]
     groups = {title: [data] for title, data in zip(titles, sets, strict=True)}
     if config.partition != "domain":

@@ -64,8 +64,8 @@ class Memory:
 
     They lie in a folder that is named by the hash of the client's data and of the settings that its first virtual data
     depend on. What is found again is what was kept in the same run, or before the first round, which is the same in
-    every run whatever its method. Files of a run older than the last two rounds are removed. How long it took to make
-    what was made before the first round lies beside it, in ``start.json``.
+    every run whatever its method. Files of a run older than the last two rounds are removed. The seconds
+    that were needed before the first round are in ``start.json``.
 
     Args:
         config: the federation.
@@ -113,7 +113,7 @@ class Memory:
             self._path(number).unlink(missing_ok=True)
 
     def claim(self) -> float:
-        """Seconds that earlier runs took for what was made before the first round; 0 once this run has asked."""
+        """Seconds that earlier runs needed for what was made before the first round; 0 once this run has asked."""
         kept = self._noted
         if not kept["seconds"] or kept["run"] == self.run:
             return 0.0
@@ -122,7 +122,7 @@ class Memory:
 
     @cached_property
     def _noted(self) -> dict[str, Any]:
-        """What lay beside the files at first, or nothing where it is absent or damaged: it is no more than a time."""
+        """The note as it was at first, or an empty one where it is absent or damaged: it is no more than a time."""
         try:
             kept = json.loads((self.folder / NOTE).read_text(encoding="utf-8"))
             return {"seconds": min(max(0.0, float(kept["seconds"])), MAX_SECONDS), "run": str(kept["run"])}

@@ -260,7 +260,7 @@ def _most_supported(
     """So many patterns of a class; of those with the least support that is kept, the first by content.
 
     Content is the same whatever the key and the order of the clients. It is asked for where there is a choice, so some
-    more trees than those of the set are told of.
+    more definitions are sent than those of the set.
     """
     ranked = sorted(patterns, key=lambda p: -p.support)
     if len(ranked) <= count:

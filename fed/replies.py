@@ -161,8 +161,8 @@ def _named(got: Mapping[str, object], wanted: Mapping[str, Number]) -> str:
     """The metrics that are wanted, each once, no other, all in range."""
     if got.keys() != wanted.keys():
         missing, more = sorted(wanted.keys() - got.keys()), sorted(got.keys() - wanted.keys())
-        said = [f"{what} {', '.join(names)}" for what, names in (("lacks", missing), ("has also", more)) if names]
-        return f"the metrics record {' and '.join(said)}"
+        parts = [f"{what} {', '.join(names)}" for what, names in (("lacks", missing), ("has also", more)) if names]
+        return f"the metrics record {' and '.join(parts)}"
     return next((problem for name, number in wanted.items() if (problem := number.problem(name, got[name]))), "")
 
 

@@ -155,7 +155,7 @@ def test_a_client_that_does_not_answer_in_time_is_left_out(kind, monkeypatch):
 
 
 class Late(LocalGrid):
-    """Keeps the replies of one node to itself until it is told otherwise."""
+    """Keeps the replies of one node to itself while it is listed."""
 
     late = frozenset({2})
 

@@ -99,9 +99,9 @@ def test_other_data_under_the_same_name_are_refused(tmp_path, capsys, monkeypatc
     assert run("--rounds", "1") == (0, "")
     link.unlink()
     link.symlink_to(tmp_path / "two" / "x.npz")
-    code, said = run("--rounds", "2", "--resume")
+    code, error = run("--rounds", "2", "--resume")
     assert code == 2
-    assert said.startswith("fed: error: --resume: clients 0, 1 had other data (or another secret file) in the run in ")
+    assert error.startswith("fed: error: --resume: clients 0, 1 had other data (or another secret file) in the run in ")
     link.unlink()
     link.symlink_to(tmp_path / "one" / "x.npz")
     assert run("--rounds", "2", "--resume") == (0, "")

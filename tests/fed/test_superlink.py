@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from fed.memory import HOME
 from fed.superlink import Family, environment, open_port, run_on_superlink, write_app
 from graphdistill.core import cli
 
+ROOT = Path(superlink.__file__).parents[1]
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(60)"
 )
@@ -256,6 +258,28 @@ def test_a_command_that_is_killed_leaves_nothing(tmp_path):
     before = (tmp_path / "out" / "checkpoint.safetensors").stat().st_mtime_ns
     time.sleep(1)
     assert (tmp_path / "out" / "checkpoint.safetensors").stat().st_mtime_ns == before
+
+
+@pytest.mark.deployment
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone has subreapers")
+def test_flwr_run_works_in_a_fresh_folder_with_one_line(tmp_path):
+    for name in ("fed", "graphdistill"):
+        shutil.copytree(ROOT / name, tmp_path / "app" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path / "app" / name)
+    around = {**environment(tmp_path / "home"), HOME: str(tmp_path / "clients")}
+    around |= {"FLWR_LOCAL_SUPERLINK_HTTP_API_PORT": str(open_port())}
+    # Ray's sockets need a short path.
+    del around["RAY_TMPDIR"]
+    # What is added to the line makes the run short; the SuperLink that Flower leaves behind ends with the family.
+    more = ["--run-config", "method='fedavg-subset' rounds=2 side=8"]
+    with Family() as family:
+        run = family.start(["flwr", "run", ".", "--stream", *more], env=around, cwd=tmp_path / "app", stdout=-1)
+        log = run.stdout.read()
+        assert run.wait() == 0
+    assert "fed: Flower simulates 2 nodes, so there are as many clients; for 3 give flwr run" in log
+    written = json.loads((tmp_path / "app" / "runs" / "fed" / "results.json").read_text())
+    assert written["title"] == "fedavg-subset on digits-domains, 2 clients"
 
 
 @pytest.mark.deployment
