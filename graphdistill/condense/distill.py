@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Data
 
 from graphdistill import __version__
 from graphdistill.condense import methods
@@ -28,6 +29,7 @@ from graphdistill.core.evaluate_sets import valid_score
 from graphdistill.core.paths import expanded
 from graphdistill.core.progress import NO_PROGRESS, Progress
 from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.datasets import as_dataset
 
 LOOKS = 5
 """Looks at validation after the one at the start; each trains a network, so they are few."""
@@ -50,7 +52,7 @@ class Diverged(ArithmeticError):
 
 
 def distill_condense(
-    data: Dataset,
+    data: Dataset | Data | Sequence[Data],
     config: CondenseConfig = CondenseConfig(),
     *,
     generator: torch.Generator | None = None,
@@ -61,7 +63,8 @@ def distill_condense(
     """Make a few images, nodes or graphs out of many, by the method that the config names.
 
     Args:
-        data: the real data. What is for training is condensed; validation chooses among what was learnt.
+        data: the real data, of this library or PyG graphs that :func:`graphdistill.datasets.load` reads. What is for
+            training is condensed; validation chooses among what was learnt.
         config: method, entries of each class, steps.
         generator: for all that is drawn. (default: seed 0)
         progress: shows a bar with the loss.
@@ -72,8 +75,9 @@ def distill_condense(
         The set; ``meta`` has the method, the seconds and, of methods that learn, the looks at validation.
 
     Raises:
-        ValueError: an unknown method or one for other data, a class without enough entries, steps where nothing is
-            learnt, or a checkpoint that does not belong to this run.
+        ValueError: data that :func:`graphdistill.datasets.load` refuses, an unknown method or one for other data, a
+            class without enough entries, steps where nothing is learnt, or a checkpoint that does not belong to this
+            run.
         Diverged: the loss was not finite; the checkpoint stands at the last look, with half the step size.
 
     Example:
@@ -83,6 +87,7 @@ def distill_condense(
         (10, 650)
     """
     generator = randomness.generator(0, "condense") if generator is None else generator
+    data = as_dataset(data)
     protocol = protocol_of(data)
     real = real_of(protocol)
     method = methods.find(config.method, real.KIND)

@@ -32,7 +32,7 @@ def draw_nodes(small: SyntheticSet, protocol: NodeProtocol, path: Path) -> None:
         protocol: the graph.
         path: the PNG file.
     """
-    data, real = protocol.data, F.normalize(protocol.propagated).numpy()
+    data, real = protocol.data, F.normalize(protocol.rounded).numpy()
     train, y = data.train.numpy(), data.y.numpy()
     few = min(COMPONENTS, len(train) - 1, real.shape[1])
     axes_of = PCA(few, svd_solver="randomized", random_state=0).fit(real)

@@ -17,6 +17,7 @@ from graphdistill.condense.real import Kind, Real
 from graphdistill.core.convnet import Norm
 from graphdistill.core.evaluate_nodes import NodeProtocol
 from graphdistill.core.evaluate_sets import real_set
+from graphdistill.core.half import round_half
 from graphdistill.core.nodes import GCN, Nodes
 from graphdistill.core.synthetic import SyntheticSet, class_weights
 
@@ -34,7 +35,7 @@ class RealNodes(Real):
         super().__init__(protocol.labels("train"), protocol.num_classes)
         self.protocol = protocol
         self.rows = protocol.data.train
-        self.deviation = protocol.propagated.std(dim=0)
+        self.deviation = protocol.rounded.std(dim=0)
 
     def inputs(self, rows: Tensor) -> Nodes:
         """Training nodes in their graph."""
@@ -42,7 +43,7 @@ class RealNodes(Real):
 
     def flat(self) -> Tensor:
         """Propagated features."""
-        return self.protocol.propagated[self.rows]
+        return self.protocol.rounded[self.rows]
 
     def network(self, norm: Norm = "instance") -> GCN:
         """A GCN without dropout."""
@@ -107,4 +108,4 @@ class LearnableNodes(LearnableSet):
     def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
         """The nodes in 16 bits a feature."""
         y = stored_labels(self.labels)
-        return SyntheticSet(self.features().half().float(), y, class_weights(y), meta=dict(meta or {}))
+        return SyntheticSet(round_half(self.features()), y, class_weights(y), meta=dict(meta or {}))

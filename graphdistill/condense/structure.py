@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from graphdistill.condense.learnable import stored_labels
 from graphdistill.condense.nodes import LearnableNodes
+from graphdistill.core.half import round_half
 from graphdistill.core.nodes import Nodes, normalised
 from graphdistill.core.synthetic import SyntheticSet, class_weights
 
@@ -84,4 +85,4 @@ class LinkedNodes(LearnableNodes):
         y, weight = stored_labels(self.labels), self.adjacency()
         index = (weight >= KEEP).nonzero().T
         edges = index, weight[index[0], index[1]].half().float()
-        return SyntheticSet(self.features().half().float(), y, class_weights(y), meta=dict(meta or {}), edges=edges)
+        return SyntheticSet(round_half(self.features()), y, class_weights(y), meta=dict(meta or {}), edges=edges)

@@ -5,117 +5,28 @@ Shape legend: G graphs, N nodes in all, E directed edges in all, F node features
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal, TypeVar
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphdistill.core.checks import check_categories, check_classes, check_index, check_numbers
 from graphdistill.core.digest import Identified
+from graphdistill.core.tensors import largest as largest
+from graphdistill.core.tensors import narrow as narrow
+from graphdistill.core.tensors import pointer as pointer
+from graphdistill.core.tensors import ranges as ranges
+from graphdistill.core.tensors import strata as strata
+from graphdistill.core.tensors import tensor_bytes as tensor_bytes
+from graphdistill.core.tensors import to_device as to_device
 
-T = TypeVar("T")
 Task = Literal["multiclass", "multilabel"]
 Metric = Literal["rocauc", "accuracy"]
 Features = Literal["ogb", "categorical", "continuous"]
-
-
-def narrow(values: Tensor) -> Tensor:
-    """Return integer ``values`` in the narrowest integer dtype that holds them; floats are kept as they are.
-
-    Example:
-        >>> narrow(torch.tensor([0, 255])).dtype, narrow(torch.tensor([-1, 300])).dtype
-        (torch.uint8, torch.int16)
-    """
-    if values.is_floating_point():
-        return values
-    low, high = (int(values.min()), int(values.max())) if values.numel() else (0, 0)
-    for dtype in (torch.uint8, torch.int16, torch.int32):
-        info = torch.iinfo(dtype)
-        if info.min <= low and high <= info.max:
-            return values.to(dtype)
-    return values.long()
-
-
-def tensor_bytes(*tensors: Tensor | None) -> int:
-    """Sum of the payload bytes of ``tensors``; ``None`` counts nothing.
-
-    Example:
-        >>> tensor_bytes(torch.zeros(3, dtype=torch.uint8), None, torch.zeros(2))
-        11
-    """
-    return sum(t.numel() * t.element_size() for t in tensors if t is not None)
-
-
-def ranges(starts: Tensor, lengths: Tensor) -> Tensor:
-    """Concatenate the integer ranges ``starts[i] .. starts[i] + lengths[i]``.
-
-    Args:
-        starts: first value of each range, long ``[n]``.
-        lengths: number of values of each range, long ``[n]``.
-
-    Returns:
-        Long ``[sum(lengths)]``.
-
-    Example:
-        >>> ranges(torch.tensor([5, 0]), torch.tensor([2, 3])).tolist()
-        [5, 6, 0, 1, 2]
-    """
-    ends = lengths.cumsum(0)
-    shift = torch.repeat_interleave(starts - (ends - lengths), lengths)
-    return torch.arange(len(shift), device=starts.device) + shift
-
-
-def pointer(lengths: Tensor) -> Tensor:
-    """Segment boundaries ``[0, l0, l0 + l1, ...]`` of consecutive segments with the given ``lengths``.
-
-    Example:
-        >>> pointer(torch.tensor([2, 0, 3])).tolist()
-        [0, 2, 2, 5]
-    """
-    return torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-
-
-def largest(low: int, high: int, fits: Callable[[int], bool]) -> int:
-    """The largest number from ``low`` to ``high`` that fits, if fitting ones come first; ``low`` if none does.
-
-    Example:
-        >>> largest(1, 100, lambda n: n * n <= 50)
-        7
-    """
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low
-
-
-def strata(y: Tensor) -> Tensor:
-    """Classes to draw in turn: the labels, or with many tasks whether any is positive; long ``[n]``.
-
-    Example:
-        >>> strata(torch.tensor([[0.0, torch.nan], [0.0, 1.0]])).tolist()
-        [0, 1]
-    """
-    return y if y.dim() == 1 else (y.nan_to_num().sum(dim=1) > 0).long()
-
-
-def to_device(value: T, device: torch.device | str) -> T:
-    """Copy a tensor, or a dataclass or tuple that holds some, to another device; all else stays as it is.
-
-    Example:
-        >>> to_device((torch.zeros(2), "name"), "meta")[0].device.type
-        'meta'
-    """
-    moved: Any = value
-    if isinstance(value, Tensor):
-        moved = value.to(device)
-    elif isinstance(value, tuple):
-        moved = tuple(to_device(part, device) for part in value)
-    elif is_dataclass(value) and not isinstance(value, type):
-        moved = replace(value, **{f.name: to_device(getattr(value, f.name), device) for f in fields(value)})
-    out: T = moved
-    return out
 
 
 @dataclass(frozen=True)
@@ -251,8 +162,8 @@ def _columns(graph: Data, position: int) -> tuple[Tensor, Tensor, Tensor | None]
                 f"{here}.edge_attr has {len(attr)} rows but there are {index.shape[1]} edges; give each edge one row"
             )
     for name, values in (("x", x), ("edge_attr", attr)):
-        if values is not None and values.is_floating_point() and not torch.isfinite(values).all():
-            raise ValueError(f"{here}.{name} holds NaN or infinite values; replace them before distilling")
+        if values is not None:
+            check_numbers(f"{here}.{name}", values, limit=math.inf)
     return x, index, attr
 
 
@@ -268,8 +179,17 @@ def kind_of(values: Tensor | None) -> str:
     return f"{'float' if values.is_floating_point() else 'integer'} of width {values.shape[1]}"
 
 
+class _Split(Identified):
+    """What has a split and is known by its content."""
+
+    @property
+    def splits(self) -> dict[str, Tensor]:
+        """Numbers of the entries of ``train``, ``valid`` and ``test``."""
+        return {name: getattr(self, name) for name in ("train", "valid", "test")}
+
+
 @dataclass(frozen=True)
-class GraphDataset(Identified):
+class GraphDataset(_Split):
     """Labelled graphs with a train, validation and test split, the task and its metric.
 
     Attributes:
@@ -300,8 +220,17 @@ class GraphDataset(Identified):
                 raise ValueError("y is float of one dimension; give long class numbers, or [G, T] tasks")
             if int(self.y.min()) < 0:
                 raise ValueError(f"y holds {int(self.y.min())}; classes are numbered from 0")
+            check_classes(self.y, "y")
         elif not (torch.isnan(self.y) | (self.y == 0) | (self.y == 1)).all():
             raise ValueError("y with many tasks may hold 0, 1 and NaN (missing) only")
+        check_index(self.splits, len(self.graphs), "graphs")
+        for name, values, ptr in (
+            ("x", self.graphs.x, self.graphs.node_ptr),
+            ("edge_attr", self.graphs.edge_attr, self.graphs.edge_ptr),
+        ):
+            if values is not None:
+                check_numbers(name, values, ptr)
+                check_categories(name, values)
 
     @property
     def task(self) -> Task:
@@ -324,14 +253,15 @@ class GraphDataset(Identified):
 
 
 @dataclass(frozen=True)
-class NodeDataset(Identified):
+class NodeDataset(_Split):
     """One graph with labelled nodes and a split of the nodes.
 
     Attributes:
         name: the name that it was loaded by.
         x: node features, float ``[N, F]``.
-        edge_index: both directions of every edge, no self-loops, long ``[2, E]``.
-        y: class of each node, long ``[N]``.
+        edge_index: source and target of every edge, as a rule both directions; parallel edges count as often as they
+            are there, self-loops once, as in PyG's GCN. Long ``[2, E]``.
+        y: class of each node, long ``[N]``; -1 for nodes without a label, which no split holds.
         train, valid, test: node numbers of each split, long.
         notes: what a reader of a report should know of the data.
     """
@@ -345,9 +275,19 @@ class NodeDataset(Identified):
     test: Tensor
     notes: str = field(default="", repr=False)
 
+    def __post_init__(self) -> None:
+        if self.x.dim() != 2 or not self.x.is_floating_point():
+            raise ValueError(f"x must be float [N, F], a row for each node, got {self.x.dtype} {list(self.x.shape)}")
+        if self.y.shape != self.x.shape[:1] or self.y.dtype != torch.long:
+            raise ValueError(f"y must be long [{len(self.x)}], got {self.y.dtype} {list(self.y.shape)}")
+        check_index({"edge_index": self.edge_index.reshape(-1)}, len(self.x), "nodes")
+        check_index(self.splits, len(self.x), "nodes")
+        check_classes(self.y, "y")
+        check_numbers("x", self.x)
+
 
 @dataclass(frozen=True)
-class ImageDataset(Identified):
+class ImageDataset(_Split):
     """Labelled images with a split.
 
     Attributes:
@@ -365,6 +305,16 @@ class ImageDataset(Identified):
     valid: Tensor
     test: Tensor
     notes: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.images.dim() != 4 or not self.images.is_floating_point():
+            got = f"{self.images.dtype} {list(self.images.shape)}"
+            raise ValueError(f"images must be float [n, channels, height, width], got {got}")
+        if self.y.shape != self.images.shape[:1] or self.y.dtype != torch.long:
+            raise ValueError(f"y must be long [{len(self.images)}], got {self.y.dtype} {list(self.y.shape)}")
+        check_index(self.splits, len(self.images), "images")
+        check_classes(self.y, "y")
+        check_numbers("images", self.images)
 
 
 Dataset = GraphDataset | NodeDataset | ImageDataset

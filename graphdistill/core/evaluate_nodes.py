@@ -15,7 +15,8 @@ from graphdistill.core.data import NodeDataset, narrow, tensor_bytes
 from graphdistill.core.evaluate_sets import Material, SetProtocol, real_set
 from graphdistill.core.features import Features
 from graphdistill.core.fit import FitConfig
-from graphdistill.core.nodes import DEPTH, GCN, Nodes, Propagation, normalised
+from graphdistill.core.half import round_half
+from graphdistill.core.nodes import DEPTH, GCN, Nodes, Propagation, normalised, without_loops
 from graphdistill.core.randomness import generator, in_turn, scoped
 from graphdistill.core.synthetic import SyntheticSet, class_weights
 
@@ -58,8 +59,13 @@ class NodeProtocol(SetProtocol[NodeDataset]):
 
     @cached_property
     def propagated(self) -> Tensor:
-        """Features, averaged as often as the network has layers, in 16 bits: what a node that stands alone has."""
-        return self.spread(self.once.x, DEPTH - 1).half().float()
+        """Features, averaged as often as the network has layers."""
+        return self.spread(self.once.x, DEPTH - 1)
+
+    @cached_property
+    def rounded(self) -> Tensor:
+        """The same in 16 bits, whatever their unit: what a node that stands alone has."""
+        return round_half(self.propagated)
 
     def network(self, seed: int) -> GCN:
         """A fresh network; its weights depend on the seed alone."""
@@ -82,7 +88,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
     def flat(self, what: SyntheticSet | str) -> Tensor:
         """Propagated features."""
         if isinstance(what, str):
-            return self.propagated[getattr(self.data, what)]
+            return self.rounded[getattr(self.data, what)]
         nodes = self.inputs(what)
         assert isinstance(nodes.x, Tensor)
         return nodes.around(nodes.x)
@@ -90,7 +96,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
     def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
         """Random training nodes with propagated features and no edges."""
         y = self.labels("train")
-        one = real_set(self.propagated[:1], y[:1]).nbytes
+        one = real_set(self.rounded[:1], y[:1]).nbytes
         count = min(len(y), max(self.num_classes, budget // one))
         return [self._alone(self.data.train[self._order(draw)[:count]]) for draw in range(draws)]
 
@@ -119,7 +125,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         Returns:
             Float ``[n, F]`` in 16 bits, and long ``[n]``.
         """
-        x, y = self.propagated[self.data.train], self.labels("train")
+        x, y = self.rounded[self.data.train], self.labels("train")
         means, labels = [], []
         for label in range(self.num_classes):
             members = (y == label).nonzero().view(-1)
@@ -127,7 +133,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
             groups = members.tensor_split(min(per_class, len(members)))
             means += [x[group].mean(dim=0) for group in groups]
             labels += [label] * len(groups)
-        return torch.stack(means).half().float(), torch.tensor(labels)
+        return round_half(torch.stack(means)), torch.tensor(labels)
 
     def full(self) -> Material:
         """The whole graph with the labels of its training nodes; features count as what is not zero of them."""
@@ -143,15 +149,15 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         return in_turn(self.labels("train"), generator(draw, "random nodes"))
 
     def _alone(self, rows: Tensor) -> SyntheticSet:
-        return real_set(self.propagated[rows], self.data.y[rows])
+        return real_set(self.rounded[rows], self.data.y[rows])
 
     def _induced(self, rows: Tensor) -> SyntheticSet:
-        index, _ = subgraph(rows, self.data.edge_index, num_nodes=len(self.data.x))
+        index, _ = subgraph(rows, without_loops(self.data.edge_index), num_nodes=len(self.data.x))
         place = torch.full((len(self.data.x),), -1)
         place[rows] = torch.arange(len(rows))
         y = self.data.y[rows]
         edges = place[index], torch.ones(index.shape[1])
-        return SyntheticSet(self.x[rows].half().float(), y, class_weights(y), edges=edges)
+        return SyntheticSet(round_half(self.x[rows]), y, class_weights(y), edges=edges)
 
 
 def dense(edge_index: Tensor, edge_weight: Tensor, count: int) -> Tensor:

@@ -39,11 +39,16 @@ def score(logits: Tensor, y: Tensor, metric: Metric) -> float:
     Returns:
         From 0 to 1; NaN when ROC-AUC is undefined because ``y`` lacks a class in every task.
 
+    Raises:
+        ValueError: some entry has no label (-1), which would count as wrong.
+
     Example:
         >>> score(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 1]), "accuracy")
         1.0
     """
     if y.dim() == 1:
+        if len(y) and int(y.min()) < 0:
+            raise ValueError(f"y has no label at {int((y < 0).sum())} of {len(y)} entries; score those with a label")
         if metric == "accuracy":
             return float((logits.argmax(dim=1) == y).double().mean())
         if logits.shape[1] == 2:

@@ -26,7 +26,8 @@ class Propagation:
     Kipf and Welling, ICLR 2017, https://arxiv.org/abs/1609.02907. Differentiable, twice too.
 
     Args:
-        edge_index: both directions of every edge, no self-loops, long ``[2, E]``.
+        edge_index: as a rule both directions of every edge, long ``[2, E]``. Self-loops count once, there or not, and
+            parallel edges as often as they are there, as in PyG's ``GCNConv``.
         num_nodes: N.
 
     Example:
@@ -36,8 +37,7 @@ class Propagation:
     """
 
     def __init__(self, edge_index: Tensor, num_nodes: int):
-        loops = torch.arange(num_nodes)
-        source, target = torch.cat([edge_index, loops.expand(2, -1)], dim=1)
+        source, target = torch.cat([without_loops(edge_index), torch.arange(num_nodes).expand(2, -1)], dim=1)
         norm = torch.bincount(target, minlength=num_nodes).float().rsqrt()
         order, ptr = sort_by(target, num_nodes)
         self.weight = (norm[source] * norm[target])[order]
@@ -48,6 +48,16 @@ class Propagation:
         for _ in range(times):
             x = self.segments.sum(x, self.weight)
         return x
+
+
+def without_loops(edge_index: Tensor) -> Tensor:
+    """Edges that join two nodes, in their order; whoever averages over a node and its neighbours adds the node itself.
+
+    Example:
+        >>> without_loops(torch.tensor([[0, 1, 1], [1, 1, 0]])).tolist()
+        [[0, 1], [1, 0]]
+    """
+    return edge_index[:, edge_index[0] != edge_index[1]]
 
 
 @dataclass(frozen=True)
@@ -92,13 +102,14 @@ def normalised(adjacency: Tensor) -> Tensor:
     r"""Dense graphs as a GCN spreads by them: :math:`\hat D^{-1/2} (A + I) \hat D^{-1/2}`; differentiable.
 
     Args:
-        adjacency: symmetric weights, float ``[..., n, n]``.
+        adjacency: symmetric weights, float ``[..., n, n]``; a self-loop that is there keeps its weight and no other is
+            added, as in PyG's ``GCNConv``.
 
     Example:
         >>> normalised(torch.zeros(2, 2)).tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
-    full = adjacency + torch.eye(adjacency.shape[-1])
+    full = adjacency + torch.diag_embed((adjacency.diagonal(dim1=-2, dim2=-1) == 0).to(adjacency.dtype))
     norm = full.sum(dim=-1, keepdim=True).rsqrt()
     return norm * full * norm.mT
 

@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 
 from graphdistill.core.data import Features, Task, narrow, tensor_bytes, to_device
 from graphdistill.core.forest import Forest
+from graphdistill.core.half import half_exponent, round_half, scaled
 from graphdistill.core.raw_forest import RawForest
 
 
@@ -140,6 +141,8 @@ class SyntheticSet:
             data = payload["pixels"].float() / 255
         elif "features" in payload:
             data = payload["features"]
+            if "feature_exponent" in payload:
+                data = scaled(data.float(), payload["feature_exponent"].long())
         else:
             data = (RawForest if "nodes" in payload else Forest).from_payload(dict(payload))
         edges = None
@@ -167,13 +170,18 @@ def eight_bits(x: Tensor) -> Tensor:
 
 
 def _pack_features(x: Tensor) -> dict[str, Tensor]:
-    """Bytes where these give back every bit, else the tensor as it is."""
+    """Bytes where these give back every bit, or halves, with powers of two where units need them, else as it is."""
     if x.dtype == torch.float32:
         # Compared as words, since -0.0 would come back as 0.0; NaN never comes back.
         pixels = (x.nan_to_num().clamp(0, 1) * 255).round().to(torch.uint8)
         if torch.equal((pixels.float() / 255).view(torch.int32), x.contiguous().view(torch.int32)):
             return {"pixels": pixels}
-    return {"features": _shrink(x)}
+    packed = _shrink(x)
+    if x.dtype == packed.dtype == torch.float32 and x.dim() == 2 and bool(torch.isfinite(x).all()):
+        exponent = half_exponent(x)
+        if torch.equal(round_half(x), x):
+            return {"features": scaled(x, -exponent).half(), "feature_exponent": exponent.to(torch.int8)}
+    return {"features": packed}
 
 
 def _shrink(x: Tensor) -> Tensor:

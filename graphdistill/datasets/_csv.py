@@ -151,4 +151,4 @@ def _check_split(data: GraphDataset) -> None:
         if absent and part == "train":
             raise ValueError(f"{message}; give more molecules, or PyG graphs with your own splits=")
         if absent:
-            warnings.warn(f"{message}; scores on it say little", UserWarning, stacklevel=4)
+            warnings.warn(f"{message}; scores on it say little", UserWarning, stacklevel=5)

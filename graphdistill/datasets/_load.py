@@ -6,22 +6,24 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from torch_geometric.data import Data, InMemoryDataset
+from torch_geometric.data import Batch, Data, InMemoryDataset
 
-from graphdistill.core.data import Dataset, GraphDataset, NodeDataset
+from graphdistill.core.checks import check_splits
+from graphdistill.core.data import Dataset, GraphDataset, ImageDataset, NodeDataset
 from graphdistill.core.paths import expanded
 from graphdistill.datasets import _csv, _images, _molecules, _nodes, _ogb, _own, _tu
 from graphdistill.datasets._splits import Split
 
 
 def load(
-    name: str | Path | Data | Sequence[Data] | InMemoryDataset,
+    name: str | Path | Data | Sequence[Data] | InMemoryDataset | Dataset,
     root: str | Path | None = None,
     *,
     seed: int = 0,
     smiles_column: str = "smiles",
     label_column: str = "y",
     splits: Split | None = None,
+    split: int | None = None,
     skip_invalid: bool = False,
 ) -> Dataset:
     """Load a data set with its splits by name, from a file, or from your own PyG graphs.
@@ -36,9 +38,12 @@ def load(
             - ``cora``, ``citeseer`` and other files in ``node/cpf/`` of the root;
             - an image file in ``images/`` of the root, such as ``digits/usps``, or the path of an ``.npz``;
             - the path of a ``.csv`` or ``.csv.gz`` of molecules;
-            - a list of PyG ``Data`` objects or an ``InMemoryDataset``, labelled by their ``y``;
-            - one ``Data`` object, whose nodes are labelled by ``y`` and split by ``train_mask``, ``val_mask`` and
-              ``test_mask`` (the last one is the rest if absent).
+            - a list of PyG ``Data`` objects or an ``InMemoryDataset``, labelled by their ``y``; self-loops are left
+              out, as PyG's ``TUDataset`` does;
+            - one ``Data`` object, whose nodes are labelled by ``y`` (-1 or NaN where there is no label) and split by
+              ``train_mask``, ``val_mask`` and ``test_mask`` (labelled nodes of the rest if absent), each a mask, the
+              numbers of its nodes, or a column of masks ``[N, k]``;
+            - a data set of this library, which is checked and returned.
         root: folder with ``ogb/``, ``tu/``, ``node/`` and ``images/`` as the official loaders leave them
             (default: ``$GRAPHDISTILL_DATA``, then the user's cache). What is absent is downloaded to ``root``
             if given, otherwise to the cache. Files in it are only ever read.
@@ -46,7 +51,9 @@ def load(
         smiles_column: column of a CSV file that holds the SMILES (default: ``smiles``).
         label_column: its column of class numbers, or several separated by commas, each with 0, 1 or an empty
             cell (default: ``y``).
-        splits: train, valid and test numbers (or masks) of your own graphs (default: 80/10/10 by class).
+        splits: train, valid and test numbers (or masks) of your own graphs, or of the nodes of one
+            (default: 80/10/10 by class, or the masks of one graph).
+        split: which column of masks ``[N, k]`` to take (default: masks have one column).
         skip_invalid: leave rows of a CSV file out whose SMILES or label cannot be used, and note their number in
             ``notes`` (default: they are an error that names the first ten).
 
@@ -54,7 +61,8 @@ def load(
         A ``GraphDataset``, ``NodeDataset`` or ``ImageDataset``.
 
     Raises:
-        ValueError: an unknown name, or data that cannot be used as it is.
+        ValueError: an unknown name, or data that cannot be used as it is: no finite features, labels that are no
+            classes, splits that are empty or overlap, a training split without some class.
         FileNotFoundError: the files are neither there nor to be had.
         OSError: a file is damaged.
 
@@ -63,14 +71,59 @@ def load(
         >>> tuple(data.images.shape), len(data.train), len(data.valid), len(data.test)
         ((1797, 1, 8, 8), 1439, 179, 179)
     """
-    if isinstance(name, Data):
-        return _own.load_own_nodes(name)
-    if not isinstance(name, str | Path):
-        return _own.load_own(name, seed, splits)
-    if splits is not None:
-        raise ValueError(
-            f"splits are for your own graphs only, but name={str(name)!r} brings its split; leave them out"
-        )
+    published = isinstance(name, str) and name.startswith(("ogbg-", "ogbn-", "planetoid-"))
+    if isinstance(name, GraphDataset | NodeDataset | ImageDataset):
+        data: Dataset = name
+    elif isinstance(name, str | Path):
+        data = _named(name, root, seed, smiles_column, label_column, splits, split, skip_invalid)
+    elif isinstance(name, Data) and not isinstance(name, Batch):
+        data = _own.load_own_nodes(name, split, splits)
+    else:
+        data = _own.load_own(name, seed, splits, split)
+    check_splits(data.y, data.splits, _entries(data), absent="warn" if published else "error")
+    return data
+
+
+def as_dataset(data: Dataset | Data | Sequence[Data]) -> Dataset:
+    """A data set as it is, or your own PyG graphs by :func:`load`, fit to be distilled.
+
+    Args:
+        data: of this library, or what :func:`load` reads.
+
+    Raises:
+        ValueError: as :func:`load`; of a data set the test split is not read, and training may lack a class.
+
+    Example:
+        >>> as_dataset(load("digits")).name
+        'digits'
+    """
+    if not isinstance(data, GraphDataset | NodeDataset | ImageDataset):
+        return load(data)
+    check_splits(data.y, {"train": data.train, "valid": data.valid}, _entries(data), absent="ignore")
+    return data
+
+
+def _entries(data: Dataset) -> str:
+    if isinstance(data, GraphDataset):
+        return "graphs"
+    return "nodes" if isinstance(data, NodeDataset) else "images"
+
+
+def _named(
+    name: str | Path,
+    root: str | Path | None,
+    seed: int,
+    smiles_column: str,
+    label_column: str,
+    splits: Split | None,
+    split: int | None,
+    skip_invalid: bool,
+) -> Dataset:
+    for argument, value in (("splits", splits), ("split", split)):
+        if value is not None:
+            raise ValueError(
+                f"{argument} are for your own graphs only, but name={str(name)!r} brings its split; leave them out"
+            )
     name = str(expanded(name)) if str(name).startswith("~") else str(name)
     match name:
         case "pains":
@@ -99,7 +152,7 @@ def load(
 
 
 def load_graphs(
-    name: str | Path | Sequence[Data] | InMemoryDataset,
+    name: str | Path | Sequence[Data] | InMemoryDataset | Dataset,
     root: str | Path | None = None,
     *,
     seed: int = 0,
@@ -132,8 +185,9 @@ def load_graphs(
     )
     if not isinstance(data, GraphDataset):
         kind = "nodes of one graph" if isinstance(data, NodeDataset) else "images"
+        what = f"name={str(name)!r}" if isinstance(name, str | Path) else f"name, a {type(name).__name__},"
         raise ValueError(
-            f"name={str(name)!r} is a set of labelled {kind}, but labelled graphs are needed; choose "
+            f"{what} is a set of labelled {kind}, but labelled graphs are needed; choose "
             f"for example pains, ogbg-molhiv, NCI1, a .csv of molecules or your own list of PyG graphs"
         )
     return data

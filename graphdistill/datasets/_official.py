@@ -25,6 +25,7 @@ def official(
     place: str,
     needs: Sequence[str],
     loader: Callable[[Path], Tensors],
+    diagnose: Callable[[Path], str | None] = lambda folder: None,
 ) -> Tensors:
     """What an official ``loader`` makes of its files, from the cache if these have not changed.
 
@@ -36,6 +37,8 @@ def official(
         needs: files that must be there, relative to ``source``.
         loader: called with a folder whose subfolder, the last part of ``place``, holds the files or
             will after a download.
+        diagnose: called with that folder where the loader failed; says what is wrong with which line.
+            (default: nothing is known)
 
     Raises:
         FileNotFoundError: the files are missing and cannot be downloaded.
@@ -43,7 +46,7 @@ def official(
     """
     if source is not None:
         _check(name, source, needs)
-        return cached(name, fingerprint(source), lambda: _run(name, source, place, loader))
+        return cached(name, fingerprint(source), lambda: _run(name, source, place, loader, diagnose))
     home = roots(root)[-1] / place
     try:
         tensors = _download(home, loader)
@@ -56,7 +59,13 @@ def official(
     return tensors
 
 
-def _run(name: str, source: Path, place: str, loader: Callable[[Path], Tensors]) -> Tensors:
+def _run(
+    name: str,
+    source: Path,
+    place: str,
+    loader: Callable[[Path], Tensors],
+    diagnose: Callable[[Path], str | None],
+) -> Tensors:
     with tempfile.TemporaryDirectory(dir=cache_folder("scratch")) as scratch:
         stage = Path(scratch, Path(place).name)
         try:
@@ -65,9 +74,12 @@ def _run(name: str, source: Path, place: str, loader: Callable[[Path], Tensors])
                 return loader(Path(scratch))
         except Exception as error:
             culprit = _unreadable(source)
+            flaw = None if culprit else diagnose(Path(scratch))
+            if flaw is not None:
+                raise OSError(f"{name} cannot be read: {flaw}, in {source}; correct that line") from error
             raise OSError(
                 f"{name} cannot be read: {culprit or source} is damaged or not what its loader expects "
-                f"({type(error).__name__}: {error}); replace it, or remove {source} to download it again"
+                f"({type(error).__name__}: {error}); {_way_out(source)}"
             ) from error
 
 
@@ -109,16 +121,21 @@ def _check(name: str, source: Path, needs: Sequence[str]) -> None:
     """Name the first file that is missing before a loader asks questions or fails obscurely."""
     if source.is_file():
         if not zipfile.is_zipfile(source):
-            raise OSError(f"{name} cannot be read: {source} is not a zip file; replace or remove it")
+            raise OSError(f"{name} cannot be read: {source} is not a zip file; {_way_out(source)}")
         names = {Path(member).name for member in zipfile.ZipFile(source).namelist()}
         missing = [need for need in needs if Path(need).name not in names]
     else:
         missing = [need for need in needs if not (source / need).exists()]
     if missing:
         raise FileNotFoundError(
-            f"{source / missing[0]} is missing, so {name} is not complete; put the file back, "
-            f"or remove {source} to download it again"
+            f"{source / missing[0]} is missing, so {name} is not complete; {_way_out(source, 'put the file back')}"
         )
+
+
+def _way_out(source: Path, mend: str = "replace it") -> str:
+    """What to do about a damaged folder; only what a download has put into the cache can come back by one."""
+    downloaded = cache_folder("data") in source.absolute().parents
+    return f"{mend}, or remove {source} to download it again" if downloaded else mend
 
 
 def _link(source: Path, stage: Path) -> None:

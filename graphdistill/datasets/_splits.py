@@ -15,9 +15,9 @@ Split = tuple[Tensor, Tensor, Tensor]
 
 def stratified(y: Tensor, seed: int, name: str) -> Split:
     """Train, valid and test numbers, 80/10/10 of each class of ``y`` (of all, if there are many tasks)."""
-    groups = [torch.arange(len(y))] if y.dim() > 1 else [(y == c).nonzero().view(-1) for c in range(int(y.max()) + 1)]
     draw = generator(seed, "split", name)
-    groups = [group[torch.randperm(len(group), generator=draw)] for group in groups]
+    whole = [torch.arange(len(y))] if y.dim() > 1 else _members(y)
+    groups = [group[torch.randperm(len(group), generator=draw)] for group in whole]
     tenths = [round(len(group) / 10) for group in groups]
     pairs = list(zip(groups, tenths, strict=True))
     return (
@@ -30,15 +30,19 @@ def stratified(y: Tensor, seed: int, name: str) -> Split:
 def per_class(y: Tensor, seed: int, name: str, train: int = 20, valid: int = 30) -> Split:
     """``train`` and then ``valid`` random members of each class, and all others for the test."""
     draw = generator(seed, "split", name)
-    order = [
-        g[torch.randperm(len(g), generator=draw)]
-        for g in ((y == c).nonzero().view(-1) for c in range(int(y.max()) + 1))
-    ]
+    order = [g[torch.randperm(len(g), generator=draw)] for g in _members(y)]
     return (
         torch.cat([g[:train] for g in order]).sort()[0],
         torch.cat([g[train : train + valid] for g in order]).sort()[0],
         torch.cat([g[train + valid :] for g in order]).sort()[0],
     )
+
+
+def _members(y: Tensor) -> Sequence[Tensor]:
+    """Numbers of the entries of each class that there is, whatever its number."""
+    _, counts = y.unique(return_counts=True)
+    groups: Sequence[Tensor] = y.argsort(stable=True).split(counts.tolist())
+    return groups
 
 
 def by_scaffold(scaffolds: Sequence[str]) -> Split:

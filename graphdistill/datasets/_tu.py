@@ -15,6 +15,7 @@ from graphdistill.datasets._cache import Tensors, joined, pack, unpack
 from graphdistill.datasets._official import official
 from graphdistill.datasets._roots import find, roots
 from graphdistill.datasets._splits import stratified
+from graphdistill.datasets._tu_files import flaw
 
 # The classification sets of https://chrsmrrs.github.io/datasets with one label a graph, to tell a name that
 # can be downloaded from a slip of the pen; any other name works if its folder is there.
@@ -48,7 +49,15 @@ def load_tu(name: str, root: str | Path | None, seed: int) -> GraphDataset:
     """A TU data set, node labels as one integer column each, split 80/10/10 by class."""
     needs = [f"raw/{name}_{part}.txt" for part in ("A", "graph_indicator")]
     source = source_of(name, root)
-    tensors = official(name, root, source, f"tu/{name}", needs, functools.partial(_read, name))
+    tensors = official(
+        name,
+        root,
+        source,
+        f"tu/{name}",
+        needs,
+        functools.partial(_read, name),
+        lambda folder: flaw(folder / name / "raw", name),
+    )
     y = tensors.get("y")
     if y is None or y.is_floating_point() or y.dim() != 1:
         what = "no labels" if y is None else "labels that are not one class a graph"
@@ -77,6 +86,10 @@ def _read(name: str, folder: Path) -> Tensors:
         edge_attr = None  # distances between categories: PyG leaves them out by default, too
     # PyG loses the sizes of graphs without node labels when it stores them, and so their isolated nodes.
     batch = read_txt_array(str(folder / name / "raw" / f"{name}_graph_indicator.txt"), dtype=torch.long)
+    if int(batch[0]) != 1 or not bool(((batch.diff() == 0) | (batch.diff() == 1)).all()):
+        raise ValueError("the graph indicator has a gap")
+    if data.y is not None and len(data.y) != int(batch[-1]):
+        raise ValueError(f"there are {len(data.y)} labels for {int(batch[-1])} graphs")
     graphs = joined(x, data.edge_index, edge_attr, torch.bincount(batch - 1), slices["edge_index"])
     return pack(graphs) if data.y is None else {**pack(graphs), "y": data.y}
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Data
 
 from graphdistill.core.data import GraphDataset, Graphs, strata
 from graphdistill.core.forest import Forest
@@ -18,6 +20,7 @@ from graphdistill.core.report import versions
 from graphdistill.core.synthetic import SyntheticSet, class_weights, soft_labels
 from graphdistill.core.training_split import TrainingSplit
 from graphdistill.core.wl import group
+from graphdistill.datasets import load_graphs
 from graphdistill.mirage.compress import compress, raw_prefix
 from graphdistill.mirage.config import MirageConfig
 from graphdistill.mirage.draws import DRAWS, best_order, teacher_judge
@@ -25,7 +28,7 @@ from graphdistill.mirage.patterns import mine_patterns, pattern_forest
 
 
 def distill_mirage(
-    data: GraphDataset,
+    data: GraphDataset | Sequence[Data],
     config: MirageConfig | None = None,
     *,
     generator: torch.Generator | None = None,
@@ -41,7 +44,8 @@ def distill_mirage(
     logistic regression on tree counts; lossless keeps everything. No network takes part.
 
     Args:
-        data: graphs with splits; only the training split is read.
+        data: graphs with splits, or PyG graphs that :func:`graphdistill.datasets.load_graphs` reads; only the training
+            split is read.
         config: what is kept. (default: one percent of the raw bytes at two hops)
         generator: draws which graphs a budget keeps. (default: seed 0)
         progress: shows bars. (default: silent)
@@ -66,6 +70,8 @@ def distill_mirage(
     """
     config = MirageConfig() if config is None else config
     generator = seeded(0, "mirage") if generator is None else generator
+    if not isinstance(data, GraphDataset):
+        data = load_graphs(data)
     split = TrainingSplit(data, config.hops, config.verify) if split is None else split
     if split.data is not data or (split.depth, split.verify) != (config.hops, config.verify):
         raise ValueError(

@@ -20,13 +20,12 @@ from graphdistill.core.metrics import score
 from graphdistill.core.parallel import one_thread
 from graphdistill.core.progress import Progress, progress
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.datasets import load
 from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.sampling import batches
 from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.targets import spread
-from graphdistill.vqgraph.teachers import Trained, check, teach
+from graphdistill.vqgraph.teachers import Trained, as_nodes, teach
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -102,8 +101,7 @@ def distill_vqgraph(
             codes than nodes.
 
     Example:
-        >>> from graphdistill.datasets import load
-        >>> from graphdistill.vqgraph.teachers import build_teacher, fit_teacher
+        >>>         >>> from graphdistill.vqgraph.teachers import build_teacher, fit_teacher
         >>> data = load("digits-knn")
         >>> teacher, layer = build_teacher("GCN", data.x.shape[1], 10)
         >>> _ = fit_teacher(teacher, data, epochs=5)
@@ -112,7 +110,6 @@ def distill_vqgraph(
         torch.Size([1, 10])
     """
     data = as_nodes(data)
-    check(data)
     start = time.perf_counter()
     logits, hidden = teach(teacher, layer, data.x, data.edge_index, batch_size=config.batch_size, seed=seed)
     if not bool(torch.isfinite(logits).all()):
@@ -148,15 +145,6 @@ def distill_vqgraph(
         losses.append(weighted(code_loss(tokenizer, hidden, code, head, config), config.code_weight))
     fitted = fit_student(student, data, losses, config, extra=head, seed=seed, bars=bars, select=select)
     return Distilled(student, tokenizer, head, code, health, fitted.valid, fitted.epoch, time.perf_counter() - start)
-
-
-def as_nodes(data: NodeDataset | Data) -> NodeDataset:
-    """The nodes of a graph, of this library or of PyG."""
-    if isinstance(data, NodeDataset):
-        return data
-    own = load(data)
-    assert isinstance(own, NodeDataset)
-    return own
 
 
 def build_student(in_channels: int, out_channels: int, config: VQGraphConfig) -> VQGraphStudent:

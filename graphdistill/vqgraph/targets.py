@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from graphdistill.core.nodes import without_loops
 from graphdistill.core.scatter import Segments, segment_sum, sort_by
 
 ENTRIES = 1 << 24
@@ -64,7 +65,7 @@ def spread(
 
     Args:
         soft: the teacher's probabilities, ``[N, C]``.
-        edge_index: both directions of every edge, long ``[2, E]``.
+        edge_index: as a rule both directions of every edge, long ``[2, E]``; self-loops count once, there or not.
         x: features ``[N, F]``.
         steps: rounds of spreading; 0 leaves the labels where they are. (default: 10)
         restart: share :math:`\alpha` of the teacher's own answer in each round. (default: 0.2)
@@ -85,7 +86,7 @@ def spread(
     if steps:
         n, loops = len(soft), torch.arange(len(soft))
         similar = feature_neighbours(x, neighbours if weight else 0)
-        source, target = torch.cat([edge_index, loops.expand(2, -1), similar], dim=1)
+        source, target = torch.cat([without_loops(edge_index), loops.expand(2, -1), similar], dim=1)
         value = torch.ones(len(source))
         value[len(source) - similar.shape[1] :] = weight
         order, ptr = sort_by(target, n)

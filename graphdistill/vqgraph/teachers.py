@@ -12,12 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric import nn as pyg
+from torch_geometric.data import Data
 
 from graphdistill.core.data import NodeDataset
 from graphdistill.core.metrics import score
 from graphdistill.core.parallel import one_thread
 from graphdistill.core.progress import Progress, progress
 from graphdistill.core.randomness import generator, scoped
+from graphdistill.datasets import as_dataset
 from graphdistill.vqgraph.sampling import Neighbours, batches
 
 TeacherName = Literal["GCN", "GraphSAGE", "GAT", "APPNP"]
@@ -174,31 +176,25 @@ class Trained:
     epoch: int
 
 
-def check(data: NodeDataset) -> None:
-    """Fail where features, edges or the labels that training reads cannot be used; several components are no fault.
+def as_nodes(data: NodeDataset | Data) -> NodeDataset:
+    """The nodes of a graph, of this library or of PyG, fit to be distilled; several components are no fault.
 
     Raises:
-        ValueError: features hold NaN or infinity, there is no edge, a label is missing, or a split is empty.
+        ValueError: it is refused by :func:`graphdistill.datasets.load`, its labels are not those of nodes, or it has no
+            edge.
     """
-    if not data.edge_index.numel():
+    nodes = as_dataset(data)
+    if not isinstance(nodes, NodeDataset):
+        raise ValueError("data must be one graph with labelled nodes; give a NodeDataset or a PyG Data with masks")
+    if not nodes.edge_index.numel():
         raise ValueError("edge_index holds no edge, so there is no graph to distil; give edges, or train an MLP on x")
-    bad = (~torch.isfinite(data.x)).any(dim=1).nonzero().view(-1)
-    if len(bad):
-        raise ValueError(f"x holds NaN or infinity in row {int(bad[0])}; mend that row, or drop that node")
-    for name, nodes in (("train", data.train), ("valid", data.valid)):
-        if not len(nodes):
-            raise ValueError(f"{name} has no nodes; give some, labelled")
-        missing = nodes[data.y[nodes] < 0]
-        if len(missing):
-            raise ValueError(
-                f"y has no label ({int(data.y[missing[0]])}) at node {int(missing[0])} of {name}; take it out"
-            )
+    return nodes
 
 
 @one_thread()
 def fit_teacher(
     teacher: nn.Module,
-    data: NodeDataset,
+    data: NodeDataset | Data,
     *,
     epochs: int = 200,
     lr: float = 0.01,
@@ -217,7 +213,7 @@ def fit_teacher(
 
     Args:
         teacher: maps ``(x, edge_index)`` to logits.
-        data: the observed graph.
+        data: the observed graph, of this library or a PyG ``Data`` with masks.
         epochs: at most. (default: 200)
         lr: step size of Adam. (default: 0.01)
         weight_decay: of Adam. (default: 5e-3)
@@ -235,7 +231,7 @@ def fit_teacher(
     Raises:
         ValueError: features or labels cannot be used, or the loss is never a number.
     """
-    check(data)
+    data = as_nodes(data)
     optimizer = torch.optim.Adam(teacher.parameters(), lr=lr, weight_decay=weight_decay)
     neighbours = None if batch_size is None else Neighbours(data.edge_index, len(data.y))
     draws, state = generator(seed, "batches"), copy.deepcopy(teacher.state_dict())

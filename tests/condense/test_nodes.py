@@ -117,7 +117,7 @@ def test_the_real_ones_are_the_training_nodes_in_their_graph() -> None:
     assert isinstance(protocol, NodeProtocol)
     assert torch.equal(nodes.y, data.y[data.train])
     assert nodes.counts.tolist() == [8, 8, 8]
-    assert torch.equal(nodes.flat(), protocol.propagated[data.train])
+    assert torch.equal(nodes.flat(), protocol.rounded[data.train])
     net, rows = nodes.network().eval(), torch.tensor([5, 1])
     # Products of two rows and of all of them may be rounded apart.
     torch.testing.assert_close(net(nodes.inputs(rows)), net(protocol.split("train")[0])[rows], rtol=1e-5, atol=1e-6)
@@ -127,7 +127,7 @@ def test_the_real_ones_are_the_training_nodes_in_their_graph() -> None:
 def test_deviations_are_those_of_each_feature_over_all_nodes() -> None:
     protocol = protocol_of(pairs())
     assert isinstance(protocol, NodeProtocol)
-    columns = protocol.propagated.double().T.tolist()
+    columns = protocol.rounded.double().T.tolist()
     means = [sum(column) / len(column) for column in columns]
     wanted = [
         (sum((v - mean) ** 2 for v in column) / (len(column) - 1)) ** 0.5

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
-from graphdistill.core.data import GraphDataset, Graphs, narrow, pointer, ranges, tensor_bytes
+from graphdistill.core.data import GraphDataset, Graphs
 from tests.strategies import graph_lists
 
 PAIR = torch.tensor([[0, 1], [1, 0]])
@@ -122,15 +122,15 @@ def test_a_graph_without_edges_has_edge_features_of_no_rows() -> None:
         ),
         (
             pair(x=torch.tensor([[6.0], [torch.nan]])),
-            r"graphs\[1\]\.x holds NaN or infinite values; replace them before",
+            r"graphs\[1\]\.x holds nan in row 1, column 0; replace it",
         ),
         (
             pair(x=torch.tensor([[6.0], [torch.inf]])),
-            r"graphs\[1\]\.x holds NaN or infinite values; replace them before",
+            r"graphs\[1\]\.x holds inf in row 1, column 0; replace it",
         ),
         (
             pair(edge_attr=torch.tensor([[0.5], [torch.nan]])),
-            r"graphs\[1\]\.edge_attr holds NaN or infinite values; replace them before distilling",
+            r"graphs\[1\]\.edge_attr holds nan in row 1, column 0; replace it",
         ),
     ],
     ids=["empty", "past", "negative", "type", "width", "edges", "nan", "inf", "nan edges"],
@@ -196,35 +196,3 @@ def test_splits() -> None:
     other = data.with_splits(torch.tensor([2, 0]), data.valid, data.test)
     assert other.split("train")[1].tolist() == [1, 0]
     assert (other.name, data.train.tolist()) == ("d", [0])
-
-
-@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-300, 300), max_size=5))
-@example([255])
-@example([256])
-@example([-1, 2**15 - 1])
-@example([-1, 2**15])
-@example([2**31 - 1])
-@example([2**31])
-def test_narrow_keeps_values_in_the_fewest_bytes(values: list[int]) -> None:
-    out = narrow(torch.tensor(values, dtype=torch.long))
-    assert out.tolist() == values
-    bounds = [(1, 0, 2**8), (2, -(2**15), 2**15), (4, -(2**31), 2**31), (8, -(2**63), 2**63)]
-    want = next(size for size, low, high in bounds if all(low <= v < high for v in values))
-    assert out.element_size() == want
-
-
-def test_narrow_leaves_floats() -> None:
-    values = torch.tensor([1.0, 2.0], dtype=torch.double)
-    assert narrow(values) is values
-
-
-def test_bytes_of_tensors() -> None:
-    assert tensor_bytes() == 0
-    assert tensor_bytes(None, torch.zeros(3, 2), torch.zeros(5, dtype=torch.int16), torch.zeros(0)) == 34
-
-
-@given(st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 4)), max_size=8))
-def test_ranges_and_pointers(parts: list[tuple[int, int]]) -> None:
-    starts, lengths = torch.tensor(parts, dtype=torch.long).view(-1, 2).unbind(1)
-    assert ranges(starts, lengths).tolist() == [v for start, n in parts for v in range(start, start + n)]
-    assert pointer(lengths).tolist() == [sum(n for _, n in parts[:i]) for i in range(len(parts) + 1)]

@@ -98,3 +98,8 @@ def test_many_tasks_lose_over_the_known_labels_of_each_graph() -> None:
     loss.sum().backward()
     assert logits.grad is not None
     assert torch.equal(logits.grad != 0, ~y.isnan())
+
+
+def test_entries_without_a_label_are_not_scored() -> None:
+    with pytest.raises(ValueError, match=r"^y has no label at 1 of 2 entries; score those with a label$"):
+        score(torch.zeros(2, 3), torch.tensor([0, -1]), "accuracy")

@@ -77,13 +77,21 @@ def test_npz_that_lacks_arrays(tmp_path):
         load(npz(tmp_path / "mine.npz", test_labels=None))
 
 
-def test_npz_of_floats(tmp_path):
-    with pytest.raises(ValueError, match=r"train_images are float64 \(20, 4, 4\); they must be uint8"):
-        load(npz(tmp_path / "mine.npz", train_images=np.zeros((20, 4, 4))))
+def test_npz_of_floats_from_0_to_1(tmp_path):
+    data = load(npz(tmp_path / "mine.npz", train_images=np.full((20, 4, 4), 0.25)))
+    assert (data.images.dtype, data.images[data.train].unique().tolist()) == (torch.float32, [0.25])
+
+
+@pytest.mark.parametrize("top", [2, 255.0, -0.5, np.nan])
+def test_npz_of_numbers_in_another_range(tmp_path, top):
+    images = np.zeros((20, 4, 4), dtype=np.asarray(top).dtype)
+    images[3, 2, 1] = top
+    with pytest.raises(ValueError, match=r"train_images are \w+ \[20, 4, 4\], from .*; they must be uint8, or floats"):
+        load(npz(tmp_path / "mine.npz", train_images=images))
 
 
 def test_npz_with_too_few_labels(tmp_path):
-    with pytest.raises(ValueError, match="train_labels must be 20 whole numbers from 0"):
+    with pytest.raises(ValueError, match=r"train_labels are \[19\] but train_images \[20, 4, 4\]"):
         load(npz(tmp_path / "mine.npz", train_labels=np.zeros(19, dtype=int)))
 
 

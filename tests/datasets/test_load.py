@@ -59,9 +59,9 @@ def test_own_graphs_that_cannot_be_used(graphs, message):
 
 def test_own_splits_that_cannot_be_used():
     graphs, n = [graph([i % 2]) for i in range(4)], torch.tensor
-    with pytest.raises(ValueError, match=r"splits\[2\] must hold graph numbers from 0 to 3"):
+    with pytest.raises(ValueError, match=r"splits\[2\] must be a mask, bool \[4\], or hold distinct numbers from 0"):
         load(graphs, splits=(n([0]), n([1]), n([4])))
-    with pytest.raises(ValueError, match="in more than one part"):
+    with pytest.raises(ValueError, match="valid and test share 1 of the graphs, the first is 1"):
         load(graphs, splits=(n([0]), n([1]), n([1, 2])))
     with pytest.raises(ValueError, match="splits are for your own graphs only"):
         load("digits", splits=(n([0]), n([1]), n([2])))

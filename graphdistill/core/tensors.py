@@ -1,0 +1,109 @@
+"""Small helpers on tensors that everything is made with: narrow integers, ranges, pointers, devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+def narrow(values: Tensor) -> Tensor:
+    """Return integer ``values`` in the narrowest integer dtype that holds them; floats are kept as they are.
+
+    Example:
+        >>> narrow(torch.tensor([0, 255])).dtype, narrow(torch.tensor([-1, 300])).dtype
+        (torch.uint8, torch.int16)
+    """
+    if values.is_floating_point():
+        return values
+    low, high = (int(values.min()), int(values.max())) if values.numel() else (0, 0)
+    for dtype in (torch.uint8, torch.int16, torch.int32):
+        info = torch.iinfo(dtype)
+        if info.min <= low and high <= info.max:
+            return values.to(dtype)
+    return values.long()
+
+
+def tensor_bytes(*tensors: Tensor | None) -> int:
+    """Sum of the payload bytes of ``tensors``; ``None`` counts nothing.
+
+    Example:
+        >>> tensor_bytes(torch.zeros(3, dtype=torch.uint8), None, torch.zeros(2))
+        11
+    """
+    return sum(t.numel() * t.element_size() for t in tensors if t is not None)
+
+
+def ranges(starts: Tensor, lengths: Tensor) -> Tensor:
+    """Concatenate the integer ranges ``starts[i] .. starts[i] + lengths[i]``.
+
+    Args:
+        starts: first value of each range, long ``[n]``.
+        lengths: number of values of each range, long ``[n]``.
+
+    Returns:
+        Long ``[sum(lengths)]``.
+
+    Example:
+        >>> ranges(torch.tensor([5, 0]), torch.tensor([2, 3])).tolist()
+        [5, 6, 0, 1, 2]
+    """
+    ends = lengths.cumsum(0)
+    shift = torch.repeat_interleave(starts - (ends - lengths), lengths)
+    return torch.arange(len(shift), device=starts.device) + shift
+
+
+def pointer(lengths: Tensor) -> Tensor:
+    """Segment boundaries ``[0, l0, l0 + l1, ...]`` of consecutive segments with the given ``lengths``.
+
+    Example:
+        >>> pointer(torch.tensor([2, 0, 3])).tolist()
+        [0, 2, 2, 5]
+    """
+    return torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+
+
+def largest(low: int, high: int, fits: Callable[[int], bool]) -> int:
+    """The largest number from ``low`` to ``high`` that fits, if fitting ones come first; ``low`` if none does.
+
+    Example:
+        >>> largest(1, 100, lambda n: n * n <= 50)
+        7
+    """
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def strata(y: Tensor) -> Tensor:
+    """Classes to draw in turn: the labels, or with many tasks whether any is positive; long ``[n]``.
+
+    Example:
+        >>> strata(torch.tensor([[0.0, torch.nan], [0.0, 1.0]])).tolist()
+        [0, 1]
+    """
+    return y if y.dim() == 1 else (y.nan_to_num().sum(dim=1) > 0).long()
+
+
+def to_device(value: T, device: torch.device | str) -> T:
+    """Copy a tensor, or a dataclass or tuple that holds some, to another device; all else stays as it is.
+
+    Example:
+        >>> to_device((torch.zeros(2), "name"), "meta")[0].device.type
+        'meta'
+    """
+    moved: Any = value
+    if isinstance(value, Tensor):
+        moved = value.to(device)
+    elif isinstance(value, tuple):
+        moved = tuple(to_device(part, device) for part in value)
+    elif is_dataclass(value) and not isinstance(value, type):
+        moved = replace(value, **{f.name: to_device(getattr(value, f.name), device) for f in fields(value)})
+    out: T = moved
+    return out

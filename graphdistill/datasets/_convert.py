@@ -1,0 +1,237 @@
+"""PyG's many forms of one thing made one: features, edges, masks and labels of the user's own graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+from torch_geometric.data.data import BaseData
+
+from graphdistill.core.checks import as_numbers, class_labels, one_hot
+
+MASKS = {"train": "train_mask", "valid": "val_mask", "test": "test_mask"}
+"""PyG's name of each split."""
+LABELLED = "set each graph's label, such as y=torch.tensor([1])"
+
+
+def graph_items(data: Any) -> list[Data]:
+    """The graphs of a list, a data set or whatever else yields them one by one.
+
+    Raises:
+        ValueError: it yields something else, batches among them; the message says which call is right.
+    """
+    kind = type(data).__name__
+    if isinstance(data, Batch):
+        raise ValueError("name is a Batch, which has joined its graphs; give datasets.load(batch.to_data_list())")
+    if hasattr(data, "batch_size") and hasattr(data, "dataset"):
+        raise ValueError(f"name is a {kind}, which yields batches; give its data set: datasets.load(loader.dataset)")
+    if isinstance(data, BaseData):
+        way = "data.to_homogeneous()" if hasattr(data, "to_homogeneous") else "a torch_geometric Data object"
+        raise ValueError(f"name is a {kind}; only graphs with one kind of nodes and edges can be loaded: give {way}")
+    try:
+        items = None if isinstance(data, dict | Tensor | np.ndarray) else iter(data)
+    except TypeError:
+        items = None
+    if items is None:
+        raise ValueError(
+            f"name is a {kind}; give the name of a data set, a path, a list of torch_geometric Data objects "
+            f"or one Data object with masks"
+        )
+    graphs = list(items)
+    for position, graph in enumerate(graphs):
+        if isinstance(graph, Batch):
+            raise ValueError(f"name[{position}] is a Batch; give its graphs: batch.to_data_list()")
+        if not isinstance(graph, Data):
+            raise ValueError(f"name[{position}] is a {type(graph).__name__}; give torch_geometric Data objects")
+    return graphs
+
+
+def own_graph(graph: Data, here: str) -> Data:
+    """One graph with ``x``, ``edge_index`` and ``edge_attr`` as plain tensors.
+
+    Raises:
+        ValueError: they cannot be read, or something would be left out without a word.
+    """
+    x = features(graph.x, f"{here}.x")
+    if x is None and graph.get("pos") is not None:
+        raise ValueError(
+            f"{here} has pos but no x; positions are no features of their own: set x=pos to have them read so"
+        )
+    attr = features(graph.edge_attr, f"{here}.edge_attr")
+    edge_index, weight = edges(graph, here)
+    check_weight(weight, here)
+    if x is not None:
+        check_count(graph, len(x), here)
+    return Data(x=x, edge_index=edge_index, edge_attr=attr, num_nodes=graph.num_nodes if x is None else len(x))
+
+
+def check_count(graph: Data, count: int, here: str) -> None:
+    """Refuse a number of nodes that is not that of the rows of features.
+
+    Raises:
+        ValueError: ``num_nodes`` was set and differs.
+    """
+    if "num_nodes" in graph and graph.num_nodes != count:
+        raise ValueError(f"{here}.x has {count} rows but num_nodes is {graph.num_nodes}; give each node one row")
+
+
+def features(values: Any, what: str) -> Tensor | None:
+    """A matrix of features: sparse, numpy or a plain column made dense; integers long, halves single.
+
+    Raises:
+        ValueError: it has more than two dimensions, no column, or complex numbers.
+    """
+    if values is None:
+        return None
+    for method in ("to_dense", "toarray"):  # torch's and torch_sparse's tensors; scipy's matrices
+        if hasattr(values, method) and not (isinstance(values, Tensor) and values.layout == torch.strided):
+            values = getattr(values, method)()
+            break
+    matrix = as_numbers(values, what)
+    if matrix.dtype in (torch.half, torch.bfloat16):
+        matrix = matrix.float()
+    matrix = matrix[:, None] if matrix.dim() == 1 else matrix
+    if matrix.dim() != 2 or not matrix.shape[1]:
+        raise ValueError(f"{what} is {list(matrix.shape)}; give one row of features each, such as by x.flatten(1)")
+    return matrix
+
+
+def edges(graph: Data, here: str) -> tuple[Tensor, Tensor | None]:
+    """Edges, from ``adj_t`` where there is no ``edge_index``, and their weights if any.
+
+    Raises:
+        ValueError: they are not ``[2, E]`` whole numbers.
+    """
+    weight = graph.get("edge_weight")
+    index = graph.edge_index
+    if index is None and graph.get("adj_t") is not None:
+        adj = graph.adj_t
+        if hasattr(adj, "coo"):  # torch_sparse's
+            target, source, value = adj.coo()
+        else:
+            coo = adj.to_sparse_coo().coalesce()
+            (target, source), value = coo.indices(), coo.values()
+        index, weight = torch.stack([source, target]), value if weight is None else weight
+    if index is None:
+        return torch.empty(2, 0, dtype=torch.long), weight
+    if (isinstance(index, Tensor) and index.layout != torch.strided) or hasattr(index, "coo"):
+        raise ValueError(f"{here}.edge_index is a sparse matrix; give it as adj_t, rows the targets of edges")
+    index = index.as_tensor() if hasattr(index, "as_tensor") else index  # PyG's EdgeIndex
+    if str(getattr(index, "dtype", "")).endswith("bool"):
+        raise ValueError(f"{here}.edge_index is boolean; give the ends of edges, of a matrix by matrix.nonzero().T")
+    index = as_numbers(index, f"{here}.edge_index")
+    if not index.numel():
+        index = index.reshape(2, 0)
+    if index.dim() != 2 or index.shape[0] != 2:
+        transposed = index.dim() == 2 and index.shape[1] == 2
+        way = "edge_index.t().contiguous()" if transposed else "sources and targets of the edges"
+        raise ValueError(f"{here}.edge_index is {list(index.shape)}; it must be [2, E]: give {way}")
+    if index.is_floating_point() and not torch.equal(index, index.floor()):
+        raise ValueError(f"{here}.edge_index holds fractions; give the numbers of nodes")
+    return index.long(), weight
+
+
+def check_weight(weight: Any, here: str) -> None:
+    """Refuse weights of edges that no method would read; ones say nothing.
+
+    Raises:
+        ValueError: some weight is not 1.
+    """
+    if weight is not None and not bool((torch.as_tensor(weight) == 1).all()):
+        raise ValueError(
+            f"{here}.edge_weight is not read by any method; give it as edge_attr of graphs in a list to have it as a "
+            f"feature of edges, or go on without it: data.edge_weight = None"
+        )
+
+
+def graph_labels(items: Sequence[Data], sizes: Sequence[int]) -> tuple[Tensor, bool]:
+    """Labels of graphs: classes long ``[G]``, or many yes-or-no tasks float ``[G, T]``; whether they were one-hot.
+
+    Raises:
+        ValueError: a label is missing, belongs to nodes, or is no class.
+    """
+    rows, each_node = [], len(items) > 0
+    for position, (graph, size) in enumerate(zip(items, sizes, strict=True)):
+        if graph.y is None:
+            raise ValueError(f"name[{position}].y is missing; {LABELLED}")
+        row = as_numbers(graph.y, f"name[{position}].y")
+        each_node &= (row.dim() > 0 and len(row) == size > 1) or any(mask in graph for mask in MASKS.values())
+        rows.append(row)
+    if each_node:
+        right = "datasets.load(dataset[0])" if len(items) == 1 else "datasets.load(graph) for each graph with its masks"
+        raise ValueError(
+            f"name[0].y holds {len(rows[0])} labels for {sizes[0]} nodes: these are labels of nodes, not of graphs; "
+            f"the right call is {right}, or {LABELLED}"
+        )
+    for position, row in enumerate(rows):
+        if row.dim() > 1 and len(row) > 1 and row.shape[1] > 1:
+            raise ValueError(f"name[{position}].y is {list(row.shape)}; give one class, or tasks as [1, T]")
+        if row.numel() != rows[0].numel():
+            raise ValueError(f"name[{position}].y has {row.numel()} values but name[0].y has {rows[0].numel()}")
+    y = torch.stack([row.reshape(-1) for row in rows])
+    if y.shape[1] > 1:
+        # Tasks that exclude one another and of which one is always true are classes.
+        return (y.argmax(dim=1), True) if one_hot(y) else (y.float(), False)
+    y = y.view(-1)
+    wrong = ~torch.isfinite(y) | (y < 0) | (y != y.floor())
+    if bool(wrong.any()):
+        position = int(wrong.nonzero()[0])
+        raise ValueError(
+            f"name[{position}].y is {y[position].item()}; classes are whole numbers from 0: leave graphs without a "
+            f"label out, and bin targets, for example by torch.bucketize"
+        )
+    return y.long(), False
+
+
+def node_labels(y: Any, count: int, here: str) -> Tensor:
+    """Classes of nodes, long ``[N]``; -1 for none.
+
+    Raises:
+        ValueError: there is not one for each node, or it is no class.
+    """
+    labels = class_labels(y, f"{here}.y")
+    if len(labels) != count:
+        raise ValueError(f"{here}.y must hold one class for each of {count} nodes, got {list(labels.shape)}")
+    return labels
+
+
+def mask_index(value: Any, count: int, column: int | None, what: str) -> Tensor:
+    """The entries of one split from a mask, a column of masks, or the numbers themselves.
+
+    Args:
+        value: boolean or 0/1 ``[N]`` or ``[N, k]``, or whole numbers.
+        count: N.
+        column: which of the k columns.
+        what: its name.
+
+    Raises:
+        ValueError: its length does not fit, a number is out of range or there twice, or no column was named.
+    """
+    mask = torch.as_tensor(value)
+    if mask.dim() == 2 and len(mask) == count:
+        columns = mask.shape[1]
+        if columns > 1 and column is None:
+            raise ValueError(
+                f"{what} has {columns} columns, a split each; say which to take: datasets.load(data, split=0)"
+            )
+        if columns > 1 and not 0 <= int(column or 0) < columns:
+            raise ValueError(f"split={column} is not a column of {what}, which has 0 to {columns - 1}")
+        mask = mask[:, column or 0 if columns > 1 else 0]
+    ok = mask.dim() == 1 and not mask.is_floating_point() and not mask.is_complex()
+    if ok and mask.dtype != torch.bool and len(mask) == count > 0 and (mask.dtype == torch.uint8 or mask.max() <= 1):
+        ok = bool(((mask == 0) | (mask == 1)).all())
+        mask = mask.bool() if ok else mask
+    if ok and mask.dtype == torch.bool and len(mask) == count:
+        return mask.nonzero().view(-1)
+    if ok and mask.dtype != torch.bool and len(mask.unique()) == len(mask):
+        index = mask.long()
+        if not len(index) or 0 <= int(index.min()) <= int(index.max()) < count:
+            return index
+    raise ValueError(
+        f"{what} must be a mask, bool [{count}], or hold distinct numbers from 0 to {count - 1}, "
+        f"got {mask.dtype} {list(mask.shape)}"
+    )
