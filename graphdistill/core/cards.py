@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from graphdistill.core.checked_file import Check, check_file_size, check_json_size, parse_json, read_tensors
+from graphdistill.core.data import tensor_bytes
+from graphdistill.core.output import write_bytes
 from graphdistill.core.paths import expanded
 
 
@@ -26,6 +27,7 @@ def write_carded(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, o
 
     Raises:
         OSError: the folder cannot be written.
+        ValueError: card or tensors are larger than a reader takes them.
 
     Example:
         >>> import tempfile
@@ -37,24 +39,29 @@ def write_carded(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, o
     path = expanded(path)
     whole = {n: v.detach().clone(memory_format=torch.contiguous_format) for n, v in tensors.items()}
     # One after the other as JSON, for metadata are words; sorted, for the same state to be the same bytes.
-    data = save(whole, {"card": json.dumps(card, sort_keys=True)})
+    text = json.dumps(card, sort_keys=True)
+    check_json_size(json.dumps(text).encode(), f"the card of {path}")
+    check_file_size(tensor_bytes(*whole.values()), path)
+    data = save(whole, {"card": text})
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_bytes(path, data)
 
 
-def read_carded(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_carded(path: Path, check: Check | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what :func:`write_carded` wrote.
 
+    Args:
+        path: the file.
+        check: looks at dtypes and shapes before any tensor is read. (default: none)
+
     Raises:
-        ValueError: the file is absent or damaged.
+        ValueError: the file is absent or damaged, or ``check`` refuses it.
     """
     try:
-        with safe_open(expanded(path), "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["card"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged or absent: {error!r}") from error
+        tensors, metadata = read_tensors(expanded(path), check)
+        if "card" not in metadata:
+            raise ValueError("its header has no card")
+        return tensors, parse_json(metadata["card"].encode(), "its card")
+    except (ValueError, OSError) as error:
+        what = error.strerror if isinstance(error, OSError) else str(error).removeprefix(f"{path} is damaged: ")
+        raise ValueError(f"{path} is damaged or absent: {what}") from None

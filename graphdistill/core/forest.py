@@ -5,6 +5,7 @@ Shape legend: G graphs, P pairs of a graph and a tree that occurs in it, n_k tre
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from graphdistill.core import varint
 from graphdistill.core.data import pointer, ranges, tensor_bytes
+from graphdistill.core.payload import Declared, check_range, read_counts, read_stream
 from graphdistill.core.scatter import Segments
 from graphdistill.core.trees import Trees
 from graphdistill.core.wl import group
@@ -78,15 +80,35 @@ class Forest:
         return varint.lengths(self.ptr.diff()).index_add(0, self.graph, per_pair)
 
     @classmethod
-    def from_payload(cls, payload: dict[str, Tensor]) -> Forest:
-        """Rebuild the forest from :meth:`payload`."""
-        ptr = pointer(varint.decode(payload["pairs"]))
-        coded = varint.decode(payload["tree"])
-        total = pointer(coded // 2)
+    def check_payload(cls, payload: Mapping[str, Declared]) -> None:
+        """Check names, dtypes and shapes of a payload, or of what a header says of it.
+
+        Raises:
+            ValueError: with the name of the tensor.
+        """
+        Trees.check_payload(payload, "pairs", "tree", "count")
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Tensor]) -> Forest:
+        """Rebuild the forest from :meth:`payload`.
+
+        Raises:
+            ValueError: a tensor is missing, a row is out of range, or lengths do not fit.
+        """
+        cls.check_payload(payload)
+        trees = Trees.from_payload(payload)
+        coded = read_stream(payload, "tree", most=2 * max(trees.sizes[-1], 1) - 1)
+        ptr = read_counts(payload, "pairs", total=len(coded))
+        gap, many = coded // 2, coded % 2 == 1
+        total = pointer(gap)
         before = torch.repeat_interleave(total[ptr[:-1]], ptr.diff())
+        later = torch.ones_like(many)
+        later[ptr[:-1][ptr.diff() > 0]] = False
+        if bool((gap[later] == 0).any()):
+            raise ValueError("holds the same number twice in tree of one graph, expected ascending ones")
         count = torch.ones_like(coded)
-        count[coded % 2 == 1] = varint.decode(payload["count"])
-        return cls(Trees.from_payload(payload), ptr, total[1:] - before, count)
+        count[many] = read_stream(payload, "count", length=int(many.sum()))
+        return cls(trees, ptr, check_range("tree", total[1:] - before, 0, trees.sizes[-1] - 1), count)
 
     def by_frequency(self) -> Forest:
         """The same graphs over a dictionary whose trees are sorted by how many nodes have them, then by content."""

@@ -12,6 +12,18 @@ from graphdistill.core import varint
 from graphdistill.core.data import Graphs, narrow, pointer
 from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow
+from graphdistill.core.payload import (
+    FLOATS,
+    INTEGERS,
+    STREAM,
+    Declared,
+    check_finite,
+    check_names,
+    check_range,
+    check_tensor,
+    read_counts,
+    read_stream,
+)
 from graphdistill.core.raw_bytes import every_edge_has_its_twin
 
 
@@ -56,25 +68,55 @@ class RawForest(Forest):
         return out
 
     @classmethod
+    def check_payload(cls, payload: Mapping[str, Declared]) -> None:
+        """Check names, dtypes and shapes of a payload, or of what a header says of it.
+
+        Raises:
+            ValueError: with the name of the tensor.
+        """
+        streams = ("nodes", "edges", "step", "end")
+        check_names(payload, ["shape", "x", *streams], ["edge_attr"])
+        for name in streams:
+            check_tensor(payload, name, STREAM, None)
+        check_tensor(payload, "shape", STREAM, 2)
+        for name in ("x", "edge_attr"):
+            if name in payload:
+                check_tensor(payload, name, (*INTEGERS, *FLOATS), None, None)
+
+    @classmethod
     def from_payload(cls, payload: Mapping[str, Tensor]) -> RawForest:
-        """Rebuild the graphs and grow them again."""
+        """Rebuild the graphs and grow them again.
+
+        Raises:
+            ValueError: a tensor is missing, an edge ends outside of its graph, or lengths do not fit.
+        """
+        cls.check_payload(payload)
         depth, twins = payload["shape"].tolist()
-        node_ptr = pointer(varint.decode(payload["nodes"]))
-        counts = varint.decode(payload["edges"])
-        graph = torch.repeat_interleave(torch.arange(len(counts)), counts)
-        total = pointer(varint.decode(payload["step"]))
-        start = total[1:] - torch.repeat_interleave(total[pointer(counts)[:-1]], counts)
-        end = varint.decode(payload["end"]) + (start if twins else 0)
+        check_range("shape", payload["shape"][1], 0, 1)
+        x, attr = check_finite("x", payload["x"]), payload.get("edge_attr")
+        node_ptr = read_counts(payload, "nodes", total=len(x))
+        sizes = node_ptr.diff()
+        step = read_stream(payload, "step", most=len(x))
+        given = read_stream(payload, "end", length=len(step), most=len(x))
+        given_ptr = read_counts(payload, "edges", total=len(step), length=len(sizes))
+        graph = torch.repeat_interleave(torch.arange(len(sizes)), given_ptr.diff())
+        total = pointer(step)
+        start = total[1:] - torch.repeat_interleave(total[given_ptr[:-1]], given_ptr.diff())
+        end = given + (start if twins else 0)
+        for name, local in (("step", start), ("end", end)):
+            if bool((local >= sizes[graph]).any()):
+                raise ValueError(f"holds an edge in {name} that ends outside of its graph")
+        if attr is not None and len(check_finite("edge_attr", attr)) != len(step):
+            raise ValueError(f"holds {len(attr)} rows in edge_attr, expected {len(step)}")
         index = torch.stack([start, end]) + node_ptr[graph]
-        attr = payload.get("edge_attr")
         if twins:
             back = index[0] != index[1]
             index = torch.cat([index, index[:, back].flip(0)], dim=1)
             graph = torch.cat([graph, graph[back]])
             attr = None if attr is None else torch.cat([attr, attr[back]])
-        edge_ptr = pointer(torch.bincount(graph, minlength=len(counts)))
+        edge_ptr = pointer(torch.bincount(graph, minlength=len(sizes)))
         order = graph.sort(stable=True).indices
-        graphs = Graphs(payload["x"], index[:, order], None if attr is None else attr[order], node_ptr, edge_ptr)
+        graphs = Graphs(x, index[:, order], None if attr is None else attr[order], node_ptr, edge_ptr)
         return raw_forest(graphs, depth)
 
 

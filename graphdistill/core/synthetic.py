@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import get_args
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphdistill.core.checked_file import brief
 from graphdistill.core.data import Features, Task, narrow, tensor_bytes, to_device
 from graphdistill.core.forest import Forest
 from graphdistill.core.half import half_exponent, round_half, scaled
+from graphdistill.core.payload import (
+    FLOATS,
+    INTEGERS,
+    MAX_CLASSES,
+    STREAM,
+    Declared,
+    check_categories,
+    check_finite,
+    check_labels,
+    check_names,
+    check_tensor,
+)
 from graphdistill.core.raw_forest import RawForest
 
 
@@ -51,11 +65,23 @@ class SyntheticSet:
     edges: tuple[Tensor, Tensor] | None = None
 
     def __post_init__(self) -> None:
+        for name, value, choices in (
+            ("task", self.task, get_args(Task)),
+            ("features", self.features, get_args(Features)),
+        ):
+            if value not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, got {brief(value)}")
         if not len(self.data) == len(self.y) == len(self.weight):
             raise ValueError(
                 f"data, y and weight have {len(self.data)}, {len(self.y)} and {len(self.weight)} entries; "
                 f"give each entry one label and one weight"
             )
+        if not self.y.is_floating_point() and self.y.numel():
+            low, high = (int(label) for label in self.y.aminmax())
+            if low < 0 or high >= MAX_CLASSES:
+                raise ValueError(
+                    f"y holds class {low if low < 0 else high}; number classes from 0 to at most {MAX_CLASSES - 1}"
+                )
         for name in ("y", "weight"):
             values = getattr(self, name)
             if values.is_floating_point():
@@ -130,11 +156,50 @@ class SyntheticSet:
         return out
 
     @classmethod
+    def check_payload(cls, payload: Mapping[str, Declared]) -> None:
+        """Check names, dtypes and shapes of a payload, or of what a header says of it.
+
+        Raises:
+            ValueError: with the name of the tensor.
+        """
+        common = {"y", "weight", "edge_index", "edge_weight", "feature_exponent"}
+        data = {name: value for name, value in payload.items() if name not in common}
+        check_names(payload, [*data, "y"], common)
+        # Hard labels are integers, soft ones bytes or floats.
+        soft = len(payload["y"].shape) == 2
+        kinds, sizes = ((torch.uint8, torch.float32), (None, None)) if soft else (INTEGERS, (None,))
+        entries = check_tensor(payload, "y", kinds, *sizes).shape[0]
+        if "weight" in payload:
+            check_tensor(payload, "weight", (torch.float32,), entries)
+        if "edge_index" in payload or "edge_weight" in payload:
+            check_names(payload, ["edge_index", "edge_weight"], payload)
+            num_edges = check_tensor(payload, "edge_weight", (torch.float16, torch.float32), None).shape[0]
+            check_tensor(payload, "edge_index", INTEGERS, 2, num_edges)
+        if "pixels" in payload or "features" in payload:
+            check_names(data, ["pixels" if "pixels" in payload else "features"])
+            (name,) = data
+            found = check_tensor(payload, name, STREAM if name == "pixels" else (*INTEGERS, *FLOATS), at_least=1)
+            if found.shape[0] != entries:
+                raise ValueError(f"holds {found.shape[0]} entries in {name} and {entries} in y")
+            if "feature_exponent" in payload:
+                columns = check_tensor(payload, "features", (torch.float16,), entries, None).shape[1]
+                check_tensor(payload, "feature_exponent", (torch.int8,), columns)
+        else:
+            check_names(payload, data, common - {"feature_exponent"})
+            (RawForest if "nodes" in payload else Forest).check_payload(data)
+
+    @classmethod
     def from_payload(
         cls, payload: Mapping[str, Tensor], *, task: Task, features: Features, meta: Mapping[str, object]
     ) -> SyntheticSet:
-        """Rebuild a set from :meth:`payload`."""
-        y = _unpack_labels(payload["y"], task)
+        """Rebuild a set from :meth:`payload`.
+
+        Raises:
+            ValueError: a tensor is missing or does not fit the others, or a value is out of range; nothing that comes
+                from outside is believed.
+        """
+        cls.check_payload(payload)
+        y = check_labels(_unpack_labels(payload["y"], task), task)
         weight = payload["weight"] if "weight" in payload else class_weights(y, task)
         data: Forest | Tensor
         if "pixels" in payload:
@@ -143,11 +208,14 @@ class SyntheticSet:
             data = payload["features"]
             if "feature_exponent" in payload:
                 data = scaled(data.float(), payload["feature_exponent"].long())
+            check_finite("features", data)
         else:
-            data = (RawForest if "nodes" in payload else Forest).from_payload(dict(payload))
+            parts = {n: v for n, v in payload.items() if n not in ("y", "weight")}
+            data = (RawForest if "nodes" in payload else Forest).from_payload(parts)
+            check_categories(data.trees.x, data.trees.edge_attr, features)
         edges = None
         if "edge_weight" in payload:
-            edges = payload["edge_index"].long(), payload["edge_weight"]
+            edges = payload["edge_index"].long(), check_finite("edge_weight", payload["edge_weight"])
         return cls(data, y, weight, task, features, meta, edges)
 
     def to(self, device: torch.device | str) -> SyntheticSet:

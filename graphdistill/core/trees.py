@@ -15,7 +15,7 @@ graph and a tree that occurs in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -25,10 +25,24 @@ from torch import Tensor
 
 from graphdistill.core import varint
 from graphdistill.core.data import narrow, pointer, ranges
+from graphdistill.core.payload import (
+    FLOATS,
+    INTEGERS,
+    STREAM,
+    Declared,
+    check_finite,
+    check_names,
+    check_tensor,
+    read_counts,
+    read_stream,
+)
 from graphdistill.core.scatter import Segments, tree_hash_step
 from graphdistill.core.wl import edge_factor, hash_labels, hash_rows
 
 T = TypeVar("T")
+
+MAX_DEPTH = 255
+"""Depth of the deepest trees that are stored."""
 
 
 class Pairs(NamedTuple):
@@ -138,7 +152,13 @@ class Trees:
         return (len(self.x), *(len(level.own) for level in self.levels))
 
     def payload(self) -> dict[str, Tensor]:
-        """What has to be stored: features as narrow as they go, structure as streams of small integers."""
+        """What has to be stored: features as narrow as they go, structure as streams of small integers.
+
+        Raises:
+            ValueError: the trees are deeper than 255.
+        """
+        if self.depth > MAX_DEPTH:
+            raise ValueError(f"depth must be at most {MAX_DEPTH} for trees that are stored, got {self.depth}")
         out = {"x": narrow(self.x), "degree": varint.encode(self.degree)}
         if self.edge_attr is not None:
             out["edge_attr"] = narrow(self.edge_attr)
@@ -151,18 +171,48 @@ class Trees:
         return out
 
     @classmethod
-    def from_payload(cls, payload: dict[str, Tensor]) -> Trees:
-        """Rebuild the dictionary from :meth:`payload`."""
-        levels = tuple(
-            Level(
-                own=varint.decode(payload[f"own{k}"]),
-                ptr=pointer(varint.decode(payload[f"children{k}"])),
-                child=varint.decode(payload[f"child{k}"]),
-                edge=varint.decode(payload[f"edge{k}"]) if f"edge{k}" in payload else None,
-            )
-            for k in range(1, 1 + sum(name.startswith("own") for name in payload))
-        )
-        return cls(payload["x"], varint.decode(payload["degree"]), payload.get("edge_attr"), levels)
+    def check_payload(cls, payload: Mapping[str, Declared], *more: str) -> None:
+        """Check names, dtypes and shapes of a payload, in which ``more`` streams are expected, too.
+
+        Raises:
+            ValueError: with the name of the tensor.
+        """
+        depth = sum(name.startswith("own") for name in payload)
+        if depth > MAX_DEPTH:
+            raise ValueError(f"holds trees of depth {depth}, at most {MAX_DEPTH} is read")
+        parts = ["own", "children", "child", *(["edge"] if "edge_attr" in payload else [])]
+        streams = ["degree", *more, *(f"{part}{k}" for k in range(1, depth + 1) for part in parts)]
+        check_names(payload, ["x", *streams], ["edge_attr"])
+        for name in streams:
+            check_tensor(payload, name, STREAM, None)
+        for name in ("x", "edge_attr"):
+            if name in payload:
+                check_tensor(payload, name, (*INTEGERS, *FLOATS), None, None)
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Tensor]) -> Trees:
+        """Rebuild the dictionary from :meth:`payload`.
+
+        Raises:
+            ValueError: a tensor is missing, a row is out of range, or lengths do not fit.
+        """
+        x, attr = payload["x"], payload.get("edge_attr")
+        for name in ("x", "edge_attr") if attr is not None else ("x",):
+            check_finite(name, payload[name])
+        levels: list[Level] = []
+        size = len(x)
+        for k in range(1, 1 + sum(name.startswith("own") for name in payload)):
+            own = read_stream(payload, f"own{k}", most=size - 1)
+            child = read_stream(payload, f"child{k}", most=size - 1)
+            ptr = read_counts(payload, f"children{k}", total=len(child), length=len(own))
+            edge = None
+            if attr is not None:
+                edge = read_stream(
+                    payload, f"edge{k}", length=len(child), most=len(check_finite("edge_attr", attr)) - 1
+                )
+            levels.append(Level(own, ptr, child, edge))
+            size = len(own)
+        return cls(x, read_stream(payload, "degree", length=len(x)), attr, tuple(levels))
 
     def ids(self) -> list[Tensor]:
         """Content ids of all trees, long ``[n_k, 2]`` per depth; equal to :func:`~graphdistill.core.wl.tree_ids`."""

@@ -51,12 +51,14 @@ def decode(stream: Tensor) -> Tensor:
     """Read back what :func:`encode` wrote, long ``[n]``.
 
     Raises:
-        ValueError: the stream ends inside of a number.
+        ValueError: the stream is not uint8 of one dimension, ends inside of a number, or has one of more than 63 bits.
 
     Example:
         >>> decode(encode(torch.tensor([0, 300, 2**40]))).tolist() == [0, 300, 2**40]
         True
     """
+    if stream.dtype != torch.uint8 or stream.dim() != 1:
+        raise ValueError(f"the byte stream is {stream.dtype} {list(stream.shape)}, expected uint8 of one dimension")
     data = stream.numpy()
     last = data < 128
     if len(data) and not last[-1]:
@@ -64,6 +66,8 @@ def decode(stream: Tensor) -> Tensor:
     number: NDArray[np.int64] = np.cumsum(last) - last
     starts = np.flatnonzero(np.concatenate([[True], last[:-1]])) if len(data) else np.empty(0, dtype=np.int64)
     place = np.arange(len(data)) - starts[number]
+    if len(data) and int(place.max()) > 8:
+        raise ValueError("the byte stream has a number of more than 63 bits; the file is damaged")
     parts = (data & 127).astype(np.uint64) << (7 * place).astype(np.uint64)
     total = np.zeros(int(last.sum()), dtype=np.uint64)
     np.add.at(total, number, parts)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from torch_geometric.nn.model_hub import PyGModelHubMixin
 
+from graphdistill.core.checked_file import brief
 from graphdistill.core.paths import expanded
-from graphdistill.vqgraph.storage import load_student, save_student
+from graphdistill.core.storage import read_card
+from graphdistill.vqgraph.storage import FORMAT, load_student, save_student
 from graphdistill.vqgraph.student import VQGraphStudent
 
 try:
@@ -68,8 +69,12 @@ class HubStudent(VQGraphStudent, PyGModelHubMixin):  # type: ignore[misc]  # tor
             token = use_auth_token if token is None else token
             folder = Path(snapshot_download(model_id, allow_patterns=FILES, token=token, **download))
         student = load_student(folder)
-        facts = json.loads((folder / "card.json").read_text(encoding="utf-8"))["facts"]
-        hub = cls(model_name or facts["model_name"], dataset_name or facts["dataset_name"], student.config)
+        facts = read_card(folder, FORMAT, {"facts": dict}, writer="save_pretrained")["facts"]
+        names = model_name or facts.get("model_name"), dataset_name or facts.get("dataset_name")
+        for name, value in zip(("model_name", "dataset_name"), names, strict=True):
+            if not isinstance(value, str):
+                raise ValueError(f"{folder / 'card.json'} has {name} {brief(value)}; give {name}=")
+        hub = cls(*names, student.config)
         hub.load_state_dict(student.state_dict(), assign=True)
         hub.eval()
         return hub

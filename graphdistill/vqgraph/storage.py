@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from graphdistill.core.checked_file import Header, brief
 from graphdistill.core.output import publish
 from graphdistill.core.paths import expanded
+from graphdistill.core.payload import FLOATS, MAX_COUNT, check_finite, check_names, check_range, check_tensor
 from graphdistill.core.report import versions
 from graphdistill.core.storage import read_card, read_tensors, write_card, write_tensors
 from graphdistill.vqgraph.codes import CodeHead, Meanings
@@ -18,6 +21,7 @@ from graphdistill.vqgraph.student import VQGraphStudent
 
 FORMAT = 1
 """Number of the layout; a file of another layout is refused."""
+UNFIT = "holds weights that do not fit its card"
 
 
 def save_student(
@@ -71,15 +75,34 @@ def load_student(folder: str | Path) -> VQGraphStudent:
         ValueError: a file is damaged, does not belong to the other, or has another layout.
     """
     folder = expanded(folder)
-    facts = read_card(folder, FORMAT, ("config", "sha256"), writer="save_student")
-    tensors = read_tensors(folder / "student.safetensors", facts["sha256"], writer="save_student")
+    facts = read_card(folder, FORMAT, {"sha256": str}, writer="save_student")
+    path = folder / "student.safetensors"
     try:
         # Without memory or random numbers for weights that are replaced at once.
         with torch.device("meta"):
             student = VQGraphStudent(**facts["config"])
-        student.load_state_dict(tensors, assign=True)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{folder} holds weights that do not fit its card: {error}; distil again") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder} {UNFIT}: {brief(error, 200)}; distil again") from None
+    expected = student.state_dict()
+
+    def check(header: Header) -> None:
+        try:
+            check_names(header, expected)
+            dtype = check_tensor(header, "lins.0.weight", FLOATS, None, None).dtype
+            for name, weight in expected.items():
+                check_tensor(header, name, (dtype if weight.is_floating_point() else weight.dtype,), *weight.shape)
+        except ValueError as error:
+            raise ValueError(f"{UNFIT}: it {error}") from None
+
+    tensors = read_tensors(path, facts["sha256"], check, writer="save_student")
+    try:
+        for name, value in tensors.items():
+            check_finite(name, value)
+            if name.endswith("running_var"):
+                check_range(name, value, 0, math.inf)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: it {error}; distil again") from None
+    student.load_state_dict(tensors, assign=True)
     student.eval()
     return student
 
@@ -96,15 +119,37 @@ def load_codes(folder: str | Path) -> CodeHead:
             another layout.
     """
     folder = expanded(folder)
-    facts = read_card(folder, FORMAT, ("sha256",), writer="save_student")
+    facts = read_card(folder, FORMAT, {"sha256": str, "config": dict}, writer="save_student")
     if "codes_sha256" not in facts:
         raise ValueError(f"{folder} holds a student without codes; give codes to save_student")
-    tensors = read_tensors(folder / "codes.safetensors", facts["codes_sha256"], writer="save_student")
+    path, config = folder / "codes.safetensors", facts["config"]
+
+    def check(header: Header) -> None:
+        check_names(header, ["linear.weight", "linear.bias", *Meanings._fields])
+        weight = check_tensor(header, "linear.weight", FLOATS, None, None)
+        num_codes, width = weight.shape
+        num_layers = config.get("num_layers", 2)
+        hidden = config.get("hidden_channels" if num_layers != 1 else "out_channels")
+        if width != hidden:
+            raise ValueError(f"holds a head for a hidden layer of width {width}, but the student's has {brief(hidden)}")
+        check_tensor(header, "linear.bias", (weight.dtype,), num_codes)
+        check_tensor(header, "members", (torch.long,), num_codes)
+        check_tensor(header, "nearest", (torch.long,), num_codes, None)
+        check_tensor(header, "degree", FLOATS, num_codes)
+        for name in ("classes", "neighbours"):
+            check_tensor(header, name, FLOATS, num_codes, config.get("out_channels"))
+
+    tensors = read_tensors(path, facts["codes_sha256"], check, writer="save_student")
     try:
-        weight, bias = tensors.pop("linear.weight"), tensors.pop("linear.bias")
-        meanings = Meanings(**tensors)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{folder / 'codes.safetensors'} is damaged: {error!r}; distil again") from error
+        for name, value in tensors.items():
+            check_finite(name, value)
+        for name, least, most in (("members", 0, MAX_COUNT), ("nearest", -1, MAX_COUNT), ("degree", 0, MAX_COUNT)):
+            check_range(name, tensors[name], least, most)
+        for name in ("classes", "neighbours"):
+            check_range(name, tensors[name], 0, 1)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: it {error}; distil again") from None
+    weight, bias = tensors.pop("linear.weight"), tensors.pop("linear.bias")
     linear = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
     linear.load_state_dict({"weight": weight, "bias": bias}, assign=True)
-    return CodeHead(linear, meanings).eval()
+    return CodeHead(linear, Meanings(**tensors)).eval()

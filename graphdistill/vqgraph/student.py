@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.nn import MLP
+
+from graphdistill.core.checked_file import brief
+
+MAX_LAYERS = 256
+"""Linear layers that a student may have: a card must not make its reader build more."""
+MAX_WIDTH = 2**24
+"""Width that a layer of it may have."""
 
 
 class VQGraphStudent(MLP):  # type: ignore[misc]  # torch-geometric has no types
@@ -22,7 +30,7 @@ class VQGraphStudent(MLP):  # type: ignore[misc]  # torch-geometric has no types
         in_channels: width of the features.
         hidden_channels: width of all hidden layers.
         out_channels: number of classes.
-        num_layers: linear layers, at least 1. (default: 2)
+        num_layers: linear layers, from 1 to 256. (default: 2)
         dropout: probability after each hidden layer. (default: 0.5)
         norm: ``batch_norm``, ``layer_norm`` (of each row by itself) or ``None``. (default: ``None``)
 
@@ -50,18 +58,21 @@ class VQGraphStudent(MLP):  # type: ignore[misc]  # torch-geometric has no types
         dropout: float = 0.5,
         norm: str | None = None,
     ):
-        for name, value in (
-            ("in_channels", in_channels),
-            ("hidden_channels", hidden_channels),
-            ("out_channels", out_channels),
-            ("num_layers", num_layers),
+        for name, value, most in (
+            ("in_channels", in_channels, MAX_WIDTH),
+            ("hidden_channels", hidden_channels, MAX_WIDTH),
+            ("out_channels", out_channels, MAX_WIDTH),
+            ("num_layers", num_layers, MAX_LAYERS),
         ):
-            if value < 1:
-                raise ValueError(f"{name} must be 1 or more, got {value}")
-        if not 0 <= dropout <= 1:
-            raise ValueError(f"dropout must be from 0 to 1, got {dropout}")
+            if not isinstance(value, Integral) or isinstance(value, bool):
+                raise ValueError(f"{name} must be a whole number, got {brief(value)}")
+            if not 1 <= value <= most:
+                limit = "1 or more" if value < 1 else f"at most {most}"
+                raise ValueError(f"{name} must be {limit}, got {brief(value)}")
+        if not isinstance(dropout, Real) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
+            raise ValueError(f"dropout must be from 0 to 1, got {brief(dropout)}")
         if norm not in (None, "batch_norm", "layer_norm"):
-            raise ValueError(f"norm must be batch_norm, layer_norm or None, got {norm!r}")
+            raise ValueError(f"norm must be batch_norm, layer_norm or None, got {brief(norm)}")
         widths = [in_channels] + [hidden_channels] * (num_layers - 1) + [out_channels]
         # By default torch-geometric's layer norm is taken over all nodes, and an answer would depend on its batch.
         kwargs = {"mode": "node"} if norm == "layer_norm" else None

@@ -1,8 +1,14 @@
 import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from graphdistill.core.output import check_writable, publish, write_text
+from graphdistill.core import output
+from graphdistill.core.output import check_writable, places, publish, write_text
 
 
 def files(folder):
@@ -110,3 +116,169 @@ def test_write_text_replaces_whole_or_not_at_all(tmp_path, monkeypatch):
         write_text(path, "half \ud800")
     assert path.read_bytes() == "a\nb ±".encode()
     assert list(tmp_path.iterdir()) == [path]
+
+
+WATCHED = {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "shutil.rmtree"}
+
+
+def killed_at(number, work):
+    """Whether ``work``, in a process of its own, was killed before it touched a file for the ``number``-th time."""
+    child = os.fork()
+    if child == 0:
+        seen = [0]
+
+        def hook(event, args):
+            if event in WATCHED:
+                seen[0] += 1
+                if seen[0] == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        work()
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def write(folder, text):
+    """Results whose card names the others, as all loaders read them."""
+    with publish(folder) as draft:
+        (draft / "sub").mkdir()
+        fill(draft, a=text, z=text, **{"card.json": text})
+        fill(draft / "sub", deep=text)
+
+
+def read(folder):
+    """What a loader finds: the card, and of each file the copy that is the card's."""
+    if not (folder / "card.json").exists():
+        return None
+    card = (folder / "card.json").read_text()
+    for name in ("a", "z", "sub/deep"):
+        found = [p.read_text() for p in places(folder / name) if p.is_file()]
+        found += [p.read_text() for p in folder.glob(f".*.ready/{name}")]
+        assert card in found, (name, card, found)
+    return card
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a process that was forked")
+
+
+@needs_fork
+@pytest.mark.parametrize("before", ["old", "other files", "no folder"])
+def test_whatever_the_moment_of_a_kill_the_old_or_the_new_is_found(before, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda handle: None)  # the machine goes on, and waiting for disks is slow
+    seen, number = [], 0
+    while not seen or seen[-1] is not True:
+        number += 1
+        folder = tmp_path / str(number) / "out"
+        if before == "old":
+            write(folder, "old")
+        if before != "no folder":
+            folder.mkdir(parents=True, exist_ok=True)
+            fill(folder, mine="keep")
+        if not killed_at(number, lambda folder=folder: write(folder, "new")):
+            seen.append(True)
+        else:
+            seen.append(read(folder))
+        # The next run ends or removes what was cut; nothing hidden stays.
+        write(folder, "newer")
+        want = {"a": "newer", "z": "newer", "card.json": "newer", "sub/deep": "newer"}
+        assert files(folder) == want | ({} if before == "no folder" else {"mine": "keep"})
+        assert sorted(p.name for p in folder.parent.iterdir()) == ["out"]
+    old = "old" if before == "old" else None
+    cut = seen[:-1]
+    assert set(cut) == {old, "new"}
+    assert cut == sorted(cut, key=lambda text: text == "new"), "once new, always new"
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+@pytest.mark.parametrize("error", [OSError("no"), RuntimeError("no")])
+def test_a_rename_that_fails_leaves_the_old_or_the_new(number, error, tmp_path, monkeypatch):
+    write(tmp_path, "old")
+    calls, real = [], {"rename": os.rename, "replace": os.replace}
+    for name in real:
+
+        def fail(*args, name=name):
+            calls.append(args)
+            if len(calls) >= number:
+                raise error
+            return real[name](*args)
+
+        monkeypatch.setattr(os, name, fail)
+    if number < 6:  # one that says ready, and four files
+        with pytest.raises(type(error), match="no"):
+            write(tmp_path, "new")
+    else:
+        write(tmp_path, "new")
+    monkeypatch.undo()
+    assert read(tmp_path) == ("old" if number <= 2 else "new")
+    if number <= 2 and isinstance(error, OSError):
+        assert set(files(tmp_path).values()) == {"old"}
+    with publish(tmp_path) as draft:
+        fill(draft, figure="x")
+    final = set(files(tmp_path).values()) - {"x"}
+    assert final == {"old"} if number == 1 or (number == 2 and isinstance(error, OSError)) else {"new"}
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_ctrl_c_while_files_move_leaves_no_half(tmp_path, monkeypatch):
+    write(tmp_path, "old")
+    real, calls = os.replace, []
+
+    def interrupt(*args):
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, "new")
+    assert set(files(tmp_path).values()) == {"new"}
+
+
+def hidden(folder, name, *, host=output._HOST, pid=2**22 + 1, age=0.0, state="part"):
+    moment = int((time.time() - age) * 1e9)
+    path = folder / f".{name}.gd-{moment:016x}-{host}-{pid}-00000000.{state}"
+    path.mkdir(parents=True)
+    fill(path, left="x")
+    return path
+
+
+def test_only_our_own_abandoned_folders_are_removed(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    gone = [
+        hidden(folder, "out"),
+        hidden(tmp_path, "out"),
+        hidden(folder, "set.safetensors"),
+        hidden(folder, "out", host="0" * 8, pid=1, age=2 * output.ABANDONED),
+    ]
+    kept = [
+        hidden(folder, "out", pid=os.getpid()),
+        hidden(folder, "out", host="0" * 8),
+        hidden(tmp_path, "another"),
+        folder / ".mine.part",
+        tmp_path / ".out.abc.part",
+    ]
+    for path in kept[3:]:
+        path.mkdir()
+    write(folder, "new")
+    assert [p.exists() for p in gone] == [False] * len(gone)
+    assert [p.exists() for p in kept] == [True] * len(kept)
+    assert "left" not in files(folder)
+
+
+def test_a_file_below_a_file_is_refused_before_anything_moves(tmp_path):
+    fill(tmp_path, sub="a file", a="old")
+    with pytest.raises(NotADirectoryError, match="sub is a file where a folder should go"):
+        write(tmp_path, "new")
+    assert files(tmp_path) == {"sub": "a file", "a": "old"}
+
+
+def test_names_of_any_length_can_be_written(tmp_path):
+    folder = tmp_path / ("n" * 180)
+    write(folder, "one")
+    write(folder, "two")
+    assert read(folder) == "two"
+    shutil.rmtree(folder)
+    assert list(Path(tmp_path).iterdir()) == []

@@ -33,7 +33,7 @@ def joined(edges: list[tuple[int, int]], weight: Tensor, count: int = 4) -> Synt
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=9), st.data())
 def test_edges_are_read_back_bit_for_bit(edges: list[tuple[int, int]], data: st.DataObject) -> None:
-    value = st.floats(width=data.draw(st.sampled_from((16, 32))))
+    value = st.floats(width=data.draw(st.sampled_from((16, 32))), allow_nan=False, allow_infinity=False)
     weights = data.draw(st.lists(value, min_size=len(edges), max_size=len(edges)))
     small = joined(edges, torch.tensor(weights, dtype=torch.float))
     with tempfile.TemporaryDirectory() as folder:
@@ -99,7 +99,7 @@ def test_one_graph_of_all_nodes(edges: list[tuple[int, int]] | None) -> None:
         SyntheticSet(forest, Y[:1], torch.ones(1)).graph()
 
 
-@given(st.lists(st.floats(width=16), min_size=1, max_size=6))
+@given(st.lists(st.floats(width=16, allow_nan=False, allow_infinity=False), min_size=1, max_size=6))
 def test_features_that_sixteen_bits_say_are_stored_in_two_bytes_each(values: list[float]) -> None:
     x = torch.tensor([[0.3, *values]]).half().float()
     small = SyntheticSet(x, torch.tensor([0]), torch.ones(1))
