@@ -22,7 +22,7 @@ from graphdistill.core.cards import read_carded
 logging.getLogger("flwr").setLevel(logging.ERROR)
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
 config = FedConfig(
-    dataset="digits", partition="dirichlet", alpha=1.0, method="fedlgd", clients=3, rounds=8, output=str(folder)
+    dataset="digits", partition="dirichlet", alpha=1.0, method="fedlgd", clients=3, rounds=6, output=str(folder)
 )
 run_in_process(server, client, config.run_config(), config.clients)
 

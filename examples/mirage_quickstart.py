@@ -1,4 +1,8 @@
-"""Train a stock PyG network on a saved Mirage set: ``python examples/mirage_quickstart.py runs/pains``."""
+"""Train a stock PyG network on a Mirage set: ``python examples/mirage_quickstart.py [FOLDER]``.
+
+The folder is the output of ``python -m graphdistill.mirage``; without one the screening compounds in rdkit's wheel are
+distilled here and now.
+"""
 
 import sys
 
@@ -7,10 +11,15 @@ from torch.nn.functional import cross_entropy
 from torch_geometric.loader import DataLoader
 from torch_geometric.nn import GraphSAGE, global_add_pool
 
+from graphdistill import datasets, mirage
 from graphdistill.core.storage import load_set
 
 torch.manual_seed(0)
-small = load_set(sys.argv[1])
+if len(sys.argv) > 1:
+    small = load_set(sys.argv[1])
+else:
+    small = mirage.distill_mirage(datasets.load_graphs("pains"), mirage.MirageConfig(fraction=0.01))
+print(f"{len(small)} graphs in {small.nbytes:,} bytes")
 x, classes = small.forest.trees.x, small.y.shape[1] if small.y.dim() > 1 else int(small.y.max()) + 1
 embed = torch.nn.Embedding(int(x.max()) + 1, 16)
 sage = GraphSAGE(16 * x.shape[1], 64, num_layers=2, out_channels=classes)

@@ -1,9 +1,10 @@
 """Train a GCN in plain PyG, distil it into an MLP, and answer for an unseen node without any graph.
 
-``python examples/vqgraph_in_pyg.py runs/student``
+``python examples/vqgraph_in_pyg.py [FOLDER]`` keeps the student in the folder (default: a temporary one).
 """
 
 import sys
+import tempfile
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -16,6 +17,7 @@ from graphdistill.vqgraph.explain import explain
 from graphdistill.vqgraph.settings import observe
 from graphdistill.vqgraph.storage import load_codes, load_student, save_student
 
+folder = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()
 torch.manual_seed(0)
 view = observe(datasets.load("digits-knn"), "inductive", generator=torch.Generator().manual_seed(0))
 data, whole = view.data, view.whole  # the data without, and with, the nodes that come later
@@ -29,9 +31,9 @@ for _ in range(100):
 
 result = distill_vqgraph(teacher, data, VQGraphConfig())
 codes = describe(result, teacher, data)
-save_student(result.student, sys.argv[1], codes=codes, card={"teacher": "GCN", "valid": result.valid})
+save_student(result.student, folder, codes=codes, card={"teacher": "GCN", "valid": result.valid})
 
-student, codes = load_student(sys.argv[1]), load_codes(sys.argv[1])
+student, codes = load_student(folder), load_codes(folder)
 unseen = whole.x[view.unseen]
 right = (student(unseen).argmax(dim=1) == whole.y[view.unseen]).float().mean()
 print(f"{right:.1%} of {len(unseen)} unseen nodes right, without a graph")
@@ -42,3 +44,4 @@ print("the same in torch_geometric.nn.MLP:", torch.equal(mlp(unseen), student(un
 
 print(f"one node, a {whole.y[view.unseen[0]]}:")
 print(explain(student, codes, unseen[:1], names=[f"digit {digit}" for digit in range(10)])[0])
+print("the student is kept in", folder)

@@ -32,13 +32,16 @@ def test_from_the_command_to_a_report(method, tmp_path, capsys, monkeypatch):
     assert ({"global.png", "client-0.png", "client-1.png"} <= files) == (method == "fedlgd")
 
 
-def test_the_quickstart_runs(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("words", [[], ["out"]])
+def test_the_quickstart_runs(words, tmp_path, monkeypatch, capsys):
     quick(monkeypatch)
-    monkeypatch.setattr(sys, "argv", ["fed_quickstart.py", str(tmp_path / "out")])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["fed_quickstart.py", *words])
     runpy.run_path(str(Path(__file__).parents[2] / "examples" / "fed_quickstart.py"))
     said = capsys.readouterr().out
     assert "torch.Size([1, 10])" in said
     assert "'global.png', 'model.safetensors'" in said
+    assert [path.name for path in tmp_path.iterdir()] == words
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""Examples run as a person types them first: without an argument."""
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+FOLDER = Path(__file__).parent.parent / "examples"
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
+EXAMPLES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.py"))
+# Those that are not run here are run in tests/condense/test_objective.py, tests/fed/test_main.py and, as a whole
+# federation, in tests/fed/test_federation.py.
+QUICK = {
+    "graphgym_student.py": r"step 100: loss 0\.\d+, validation accuracy 0\.[89]",
+    "mirage_quickstart.py": r"epoch 29: loss 0\.[0-5]",
+    "vqgraph_in_pyg.py": r"[89]\d\.\d% of \d+ unseen nodes right(.*\n)*.*nn\.MLP: True(.*\n)*.*code \d+",
+}
+
+
+def test_the_readme_lists_every_example_and_its_command():
+    rows = [line for line in README.splitlines() if line.startswith("| [")]
+    listed = {re.match(r"\| \[(.*?)\]\((.*?)\) \|", row).groups(): row for row in rows}
+    assert sorted(listed) == [(name, name) for name in EXAMPLES]
+    for (name, _), row in listed.items():
+        _, about, command, time = row.strip("| ").split(" | ")
+        assert re.fullmatch(rf"`python examples/{re.escape(name)}( \[FOLDER\])?`", command)
+        assert about
+        assert time
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_an_example_answers_without_an_argument(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [name])
+    with torch.random.fork_rng(devices=[]):
+        runpy.run_path(str(FOLDER / name), run_name="__main__")
+    printed = capsys.readouterr()
+    assert re.search(QUICK[name], printed.out)
+    assert printed.out.isascii()
+
+
+def test_it_does_so_from_any_folder_and_on_any_terminal(tmp_path):
+    environment = {
+        **os.environ,
+        "PYTHONIOENCODING": "ascii",
+        "MPLBACKEND": "nonsense",
+        "PYTHONPATH": str(FOLDER.parent),
+    }
+    words = [sys.executable, str(FOLDER / "graphgym_student.py")]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True, env=environment)
+    assert "step 100" in done.stdout
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == []
