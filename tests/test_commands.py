@@ -29,7 +29,8 @@ except SystemExit as stop:
 sys.stdout.write("\\n" + " ".join(sorted({name.partition(".")[0] for name in sys.modules})))
 sys.exit(code)
 """
-HEAVY = {"torch", "torch_geometric", "numpy", "scipy", "sklearn", "matplotlib", "flwr", "ray", "rdkit", "ogb", "psutil"}
+HEAVY = {"torch", "torch_geometric", "numpy", "scipy", "sklearn", "matplotlib", "flwr", "ray", "rdkit", "psutil"}
+"""Not ogb: graphdistill.core.offline imports its version, and torch would be seen if there was more of it."""
 
 
 def ran(command, *words):
