@@ -16,7 +16,7 @@ COMMANDS = [
     "fed",
     *(f"graphdistill.bench {name}" for name in ("condense", "fed", "mirage", "scatter", "vqgraph")),
 ]
-LIGHT = {"graphdistill", "fed", "rich", "tyro"}
+LIGHT = {"graphdistill", "fed", "psutil", "rich", "tyro"}
 """Packages beside the standard library that may be imported before the arguments are read."""
 SCRIPT = """
 import runpy, sys
@@ -29,7 +29,7 @@ except SystemExit as stop:
 sys.stdout.write("\\n" + " ".join(sorted({name.partition(".")[0] for name in sys.modules})))
 sys.exit(code)
 """
-HEAVY = {"torch", "torch_geometric", "numpy", "scipy", "sklearn", "matplotlib", "flwr", "ray", "rdkit", "psutil"}
+HEAVY = {"torch", "torch_geometric", "numpy", "scipy", "sklearn", "matplotlib", "flwr", "ray", "rdkit"}
 """Not ogb: graphdistill.core.offline imports its version, and torch would be seen if there was more of it."""
 
 
