@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from torch import Tensor
 
-from graphdistill.core.cards import read_carded, write_carded
+from graphdistill.core.cards import read_card_alone, read_carded, write_carded
+from graphdistill.core.checked_file import Header, brief
+from graphdistill.core.payload import FLOATS, Declared, check_finite, check_names, check_tensor
 
 FORMAT = 3
 """Number of the layout; a file of another layout is refused."""
 DIGESTS = {"data_digest": "other data", "recipe_digest": "another recipe"}
 """Facts that identify content, and what a file with another digest is of."""
+KEPT = ("momentum_buffer", "exp_avg", "exp_avg_sq", "step", "average")
+"""What an optimiser keeps of each parameter."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ def write_checkpoint(path: Path, state: Checkpoint) -> None:
         >>> import tempfile, torch
         >>> x = {"x": torch.ones(2)}
         >>> path = Path(tempfile.mkdtemp()) / "checkpoint.safetensors"
-        >>> write_checkpoint(path, Checkpoint(3, x, x, x, looks=((0, 0.5),)))
+        >>> write_checkpoint(path, Checkpoint(3, x, {}, x, looks=((0, 0.5),)))
         >>> read_checkpoint(path, {}).step
         3
     """
@@ -87,39 +93,91 @@ def write_checkpoint(path: Path, state: Checkpoint) -> None:
     write_carded(path, tensors, {"format": FORMAT, **card})
 
 
-def read_checkpoint(path: Path, facts: Mapping[str, object]) -> Checkpoint:
+def read_checkpoint(
+    path: Path, facts: Mapping[str, object], parameters: Mapping[str, Tensor] | None = None
+) -> Checkpoint:
     """Read what :func:`write_checkpoint` wrote.
 
     Args:
         path: the file.
         facts: what the run is told this time.
+        parameters: what is learnt; the file must hold tensors of the same shapes. (default: any shapes)
 
     Raises:
         ValueError: the file is damaged, has another layout, or was written by a run that was told other things.
     """
+
+    def fail(what: str) -> NoReturn:
+        raise ValueError(f"{path} {what} without --resume")
+
+    def damaged(error: ValueError) -> NoReturn:
+        fail(f"is damaged: {str(error).removeprefix(f'{path} is damaged or absent: ')}; start anew")
+
     try:
-        tensors, card = read_carded(path)
-        found = card.pop("format")
-        parts: dict[str, dict[str, Tensor]] = {"now": {}, "memory": {}, "best": {}}
+        _, card = read_card_alone(path)
+        known = _card(card) if card.get("format") == FORMAT else {}
+    except ValueError as error:
+        damaged(error)
+    if not known:
+        fail(f"has layout {brief(card.get('format'))}, this version reads {FORMAT}; start anew")
+    for name, value in json.loads(json.dumps(facts)).items():
+        if (before := known["facts"].get(name)) != value:
+            what = f"was written with {name} {brief(before)}, but now it is {brief(value)}"
+            if name in DIGESTS:
+                what = f"is of {DIGESTS[name]}, of digest {brief(before)}, but now the digest is {brief(value)}"
+            fail(f"{what}; give the same, or start anew")
+    parts: dict[str, dict[str, Tensor]] = {"now": {}, "memory": {}, "best": {}}
+    try:
+        tensors, _ = read_carded(path, lambda header: _check(header, parameters))
         for name, value in tensors.items():
             part, _, rest = name.partition(".")
-            parts[part][rest] = value
-        looks = tuple((int(step), float(score)) for step, score in card.pop("looks"))
-        state = Checkpoint(card.pop("step"), parts["now"], parts["memory"], parts["best"], looks=looks, **card)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged: {error!r}; put a copy back or start anew without --resume") from error
-    if found != FORMAT:
-        raise ValueError(f"{path} has layout {found}, this version reads {FORMAT}; start anew without --resume")
-    for name, value in json.loads(json.dumps(facts)).items():
-        before = state.facts.get(name)
-        if before != value and name in DIGESTS:
-            raise ValueError(
-                f"{path} is of {DIGESTS[name]}, of digest {before}, but now the digest is {value}; "
-                f"give the same, or start anew without --resume"
-            )
-        if before != value:
-            raise ValueError(
-                f"{path} was written with {name} {before!r}, but now it is {value!r}; "
-                f"give the same, or start anew without --resume"
-            )
-    return state
+            parts[part][rest] = check_finite(name, value)
+    except ValueError as error:
+        damaged(error)
+    return Checkpoint(now=parts["now"], memory=parts["memory"], best=parts["best"], **known)
+
+
+def _check(header: Header, parameters: Mapping[str, Declared] | None) -> None:
+    """Fail unless a file holds the parameters as they are and as they were best, and what the optimiser keeps."""
+    if parameters is None:
+        parameters = {name.removeprefix("now."): entry for name, entry in header.items() if name.startswith("now.")}
+    memory = {name for name in header if name.startswith("memory.")}
+    check_names(header, [f"{part}.{name}" for part in ("now", "best") for name in parameters], memory)
+    for name in header:
+        owner = name.partition(".")[2]
+        if name in memory:
+            owner, _, key = owner.rpartition(".")
+            if owner not in parameters or key not in KEPT:
+                raise ValueError(f"holds {brief(name)}, which is not expected")
+        shape = [] if name.endswith(".step") and name in memory else parameters[owner].shape
+        check_tensor(header, name, FLOATS, *shape)
+
+
+def _card(card: dict[str, Any]) -> dict[str, Any]:
+    """What the card says of a state, each fact of its type and in its range."""
+
+    def number(name: str, least: float, most: float) -> bool:
+        return type(card.get(name)) in (int, float) and least <= card[name] <= most
+
+    looks, step = card.get("looks"), card.get("step")
+    whole = type(step) is int and step >= 0
+    steps = [look[0] for look in looks] if isinstance(looks, list) and all(map(_is_look, looks)) else []
+    good = {
+        "step": whole,
+        "looks": whole and steps == sorted(set(steps)) and bool(steps) and 0 <= steps[0] and steps[-1] <= step,
+        "scale": number("scale", sys.float_info.min, 1),
+        "seconds": number("seconds", 0, sys.float_info.max),
+        "facts": isinstance(card.get("facts"), dict),
+    }
+    for name, fits in good.items():
+        if not fits:
+            raise ValueError(f"its card has {name} {brief(card.get(name))}")
+    return {name: card[name] for name in good} | {"looks": tuple((at, float(score)) for at, score in card["looks"])}
+
+
+def _is_look(look: object) -> bool:
+    """Whether this is the number of a step and its score."""
+    if not isinstance(look, list) or len(look) != 2:
+        return False
+    step, score = look
+    return type(step) is int and type(score) in (int, float) and math.isfinite(score)

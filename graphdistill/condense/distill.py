@@ -170,7 +170,7 @@ def distill(
     identity = {} if checkpoint is None else _identity(real, recipe, facts)
     state = Checkpoint.start(small.parameters(), identity)
     if resume and checkpoint is not None and checkpoint.is_file():
-        state = read_checkpoint(checkpoint, identity)
+        state = read_checkpoint(checkpoint, identity, small.parameters())
         _load(small, state.now)
         begun -= state.seconds
     descent, step = Descent(recipe, small.parameters(), state.scale), state.step

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,15 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from graphdistill.core.checked_file import Check, check_file_size, check_json_size, parse_json, read_tensors
+from graphdistill.core.checked_file import (
+    Check,
+    Header,
+    check_file_size,
+    check_json_size,
+    parse_json,
+    read_header,
+    read_tensors,
+)
 from graphdistill.core.data import tensor_bytes
 from graphdistill.core.output import write_bytes
 from graphdistill.core.paths import expanded
@@ -57,11 +66,40 @@ def read_carded(path: Path, check: Check | None = None) -> tuple[dict[str, Tenso
     Raises:
         ValueError: the file is absent or damaged, or ``check`` refuses it.
     """
-    try:
+    with _named(path):
         tensors, metadata = read_tensors(expanded(path), check)
-        if "card" not in metadata:
-            raise ValueError("its header has no card")
-        return tensors, parse_json(metadata["card"].encode(), "its card")
+        return tensors, _card(metadata)
+
+
+def read_card_alone(path: Path) -> tuple[Header, dict[str, Any]]:
+    """The card of what :func:`write_carded` wrote, and dtypes and shapes, before any tensor is read.
+
+    Raises:
+        ValueError: the file is absent or damaged.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "state.safetensors"
+        >>> write_carded(path, {"x": torch.ones(2)}, {"step": 3})
+        >>> read_card_alone(path)
+        ({'x': Entry(dtype=torch.float32, shape=(2,))}, {'step': 3})
+    """
+    with _named(path):
+        header, metadata = read_header(expanded(path))
+        return header, _card(metadata)
+
+
+def _card(metadata: Mapping[str, str]) -> dict[str, Any]:
+    if "card" not in metadata:
+        raise ValueError("its header has no card")
+    return parse_json(metadata["card"].encode(), "its card")
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say of which file an error is."""
+    try:
+        yield
     except (ValueError, OSError) as error:
         what = error.strerror if isinstance(error, OSError) else str(error).removeprefix(f"{path} is damaged: ")
         raise ValueError(f"{path} is damaged or absent: {what}") from None

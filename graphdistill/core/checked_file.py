@@ -184,6 +184,17 @@ def read_tensors(
         raise ValueError(f"{path} is damaged: {brief(error)}") from None
 
 
+def read_header(path: Path) -> tuple[Header, dict[str, str]]:
+    """What a safetensors file declares, and its metadata, without its tensors.
+
+    Raises:
+        ValueError: header and size do not fit each other.
+        OSError: it cannot be read.
+    """
+    with _open(path) as file:
+        return _header(file, os.fstat(file.fileno()).st_size, path)
+
+
 def _open(path: Path) -> BinaryIO:
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is not a file")  # a pipe or a device would not end

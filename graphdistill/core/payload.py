@@ -47,7 +47,11 @@ def check_names(payload: Collection[str], needed: Collection[str], allowed: Coll
 
 
 def check_tensor(
-    payload: Mapping[str, D], name: str, dtypes: Collection[torch.dtype], *sizes: int | None, at_least: int = 0
+    payload: Mapping[str, D],
+    name: str,
+    dtypes: Collection[torch.dtype],
+    *sizes: int | None,
+    at_least: int | None = None,
 ) -> D:
     """Fail unless a tensor has one of the dtypes and the sizes; ``None`` stands for any size.
 
@@ -55,8 +59,8 @@ def check_tensor(
         payload: the tensors, or what a header says of them.
         name: of the tensor.
         dtypes: what it may be.
-        sizes: what its shape must be. (default: any shape)
-        at_least: dimensions, where no sizes are given. (default: 0)
+        sizes: what its shape must be; none for a single number.
+        at_least: fewest dimensions of a tensor of any sizes. (default: as many as ``sizes``)
 
     Example:
         >>> check_tensor({"y": torch.zeros(2, 3)}, "y", FLOATS, None, 3).shape
@@ -65,9 +69,12 @@ def check_tensor(
     found = payload[name]
     shape = list(found.shape)
     fits = len(shape) == len(sizes) and all(want in (None, have) for want, have in zip(sizes, shape, strict=True))
-    if found.dtype not in dtypes or not (fits if sizes else len(shape) >= at_least):
+    if at_least is not None:
+        fits = len(shape) >= at_least
+    if found.dtype not in dtypes or not fits:
         wanted = " or ".join(_short(dtype) for dtype in dtypes)
-        wanted += f" [{', '.join('any' if size is None else f'{size}' for size in sizes)}]" if sizes else ""
+        if at_least is None:
+            wanted += f" [{', '.join('any' if size is None else f'{size}' for size in sizes)}]"
         raise ValueError(f"holds {name} of {_short(found.dtype)} {shape}, expected {wanted}")
     return found
 

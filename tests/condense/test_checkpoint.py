@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
 
 from graphdistill.condense.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from graphdistill.core.cards import read_carded, write_carded
+from tests.hostile import grow, refused
 
 X = {"x": torch.arange(4.0)}
 FACTS = {"method": "dm", "steps": 9}
@@ -77,7 +80,7 @@ def test_other_words_are_refused(tmp_path: Path) -> None:
 
 def test_other_data_is_refused(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "c", Checkpoint.start(X, {"data_digest": "aa"}).look(0.5, X))
-    with pytest.raises(ValueError, match="is of other data, of digest aa, but now the digest is bb; give the same"):
+    with pytest.raises(ValueError, match="is of other data, of digest 'aa', but now the digest is 'bb'; give the same"):
         read_checkpoint(tmp_path / "c", {"data_digest": "bb"})
 
 
@@ -90,8 +93,73 @@ def test_damage_is_told(tmp_path: Path, damage) -> None:
         read_checkpoint(path, {})
 
 
+def damaged(path: Path, tensors: dict[str, torch.Tensor] | None = None, **facts: object) -> None:
+    """A whole file that says other things."""
+    write_checkpoint(path, looked())
+    held, card = read_carded(path)
+    card = {name: value for name, value in {**card, **facts}.items() if value != "gone"}
+    write_carded(path, held if tensors is None else tensors, card)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        *({"step": value} for value in ("gone", -1, 3.0, True, "3")),
+        *({"looks": value} for value in ("gone", [], 3, [3], [[0]], [[0, "a"]], [[3, 0.1], [0, 0.1]], [[0, math.nan]])),
+        *(
+            {"looks": value}
+            for value in ([[0, 0.1], [0, 0.2]], [[-3, 0.1]], [[0, None]], [[0, 0.1], [10, 0.1]], {"0": 1})
+        ),
+        *({"scale": value} for value in ("gone", 0, 2, -1.0, math.inf, math.nan, None)),
+        *({"seconds": value} for value in ("gone", -1, math.nan, math.inf, "1")),
+        *({"facts": value} for value in ("gone", [], None)),
+    ],
+    ids=str,
+)
+def test_a_card_that_cannot_be_is_refused(tmp_path: Path, facts: dict[str, object]) -> None:
+    damaged(tmp_path / "c", **facts)
+    with pytest.raises(ValueError, match=rf"c is damaged: .* has {next(iter(facts))} .*; start anew"):
+        read_checkpoint(tmp_path / "c", {}, X)
+
+
+Y = {"now.x": X["x"], "best.x": X["x"]}
+
+
+@pytest.mark.parametrize(
+    ("tensors", "match"),
+    [
+        ({"now.x": X["x"]}, "holds no 'best.x'"),
+        ({**Y, "now.y": X["x"]}, "holds 'now.y', which is not expected"),
+        ({**Y, "other": X["x"]}, "holds 'other', which is not expected"),
+        ({**Y, "now.x": torch.ones(1)}, r"holds now.x of float32 \[1\], expected .* \[4\]"),
+        ({**Y, "now.x": torch.arange(4)}, "holds now.x of int64"),
+        ({**Y, "memory.x.momentum_buffer": torch.ones(5)}, r"holds memory.x.momentum_buffer of float32 \[5\]"),
+        ({**Y, "memory.x.step": torch.ones(4)}, r"holds memory.x.step of float32 \[4\]"),
+        ({**Y, "memory.y.step": torch.ones(())}, "holds 'memory.y.step', which is not expected"),
+        ({**Y, "memory.x.__class__": X["x"]}, "holds 'memory.x.__class__', which is not expected"),
+        ({**Y, "best.x": torch.full((4,), math.nan)}, r"holds nan in best.x at \[0\]"),
+    ],
+)
+def test_tensors_that_cannot_be_are_refused(tmp_path: Path, tensors: dict[str, torch.Tensor], match: str) -> None:
+    damaged(tmp_path / "c", tensors)
+    with refused(match):
+        read_checkpoint(tmp_path / "c", {}, X)
+
+
+def test_what_adam_keeps_is_taken_up(tmp_path: Path) -> None:
+    damaged(tmp_path / "c", {**Y, "memory.x.step": torch.ones(()), "memory.x.exp_avg": X["x"]})
+    assert read_checkpoint(tmp_path / "c", {}, X).memory.keys() == {"x.step", "x.exp_avg"}
+
+
+def test_a_large_file_is_not_read(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "c", looked())
+    grow(tmp_path / "c", 2**33)
+    with refused(r"is damaged: .*too large.*start anew without --resume"):
+        read_checkpoint(tmp_path / "c", {}, X)
+
+
 def test_another_layout_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_checkpoint(tmp_path / "c", looked())
     monkeypatch.setattr("graphdistill.condense.checkpoint.FORMAT", 4)
-    with pytest.raises(ValueError, match="has layout 3, this version reads 4"):
+    with pytest.raises(ValueError, match=r"c has layout 3, this version reads 4; start anew without --resume$"):
         read_checkpoint(tmp_path / "c", {})

@@ -267,7 +267,7 @@ def test_data_is_known_by_its_content_and_not_by_its_name(tmp_path: Path) -> Non
     assert same(whole, again)
     turned = bars().images.flip(0)
     for other in (replace(bars(), images=turned), replace(bars(), valid=bars().valid[:-1])):
-        with pytest.raises(ValueError, match=f"of other data, of digest {bars().digest}, but now the digest is"):
+        with pytest.raises(ValueError, match=f"of other data, of digest '{bars().digest}', but now the digest is"):
             distill_condense(other, config, checkpoint=path, resume=True)
 
 

@@ -33,7 +33,7 @@ def test_names() -> None:
 def test_tensors_and_what_headers_say_of_them_are_checked_alike(of: object) -> None:
     assert check_tensor({"x": of}, "x", FLOATS, 2, None) is of  # type: ignore[type-var]
     assert check_tensor({"x": of}, "x", FLOATS, at_least=2) is of  # type: ignore[type-var]
-    for dtypes, sizes, least in ((INTEGERS, (2, 3), 0), (FLOATS, (2, 4), 0), (FLOATS, (None,), 0), (FLOATS, (), 3)):
+    for dtypes, sizes, least in ((INTEGERS, (2, 3), None), (FLOATS, (2, 4), None), (FLOATS, (), None), (FLOATS, (), 3)):
         with pytest.raises(ValueError, match=r"^holds x of float32 \[2, 3\], expected"):
             check_tensor({"x": of}, "x", dtypes, *sizes, at_least=least)  # type: ignore[type-var]
 
