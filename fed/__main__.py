@@ -92,7 +92,7 @@ def _in_process(command: Command, config: FedConfig) -> None:
 
 
 class _Log(logging.Handler):
-    """Writes records as lines beside the progress."""
+    """Writes records as lines of the progress."""
 
     def __init__(self, bars: Progress) -> None:
         super().__init__()

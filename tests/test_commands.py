@@ -17,7 +17,7 @@ COMMANDS = [
     *(f"graphdistill.bench {name}" for name in ("condense", "fed", "mirage", "scatter", "vqgraph")),
 ]
 LIGHT = {"graphdistill", "fed", "psutil", "rich", "tyro"}
-"""Packages beside the standard library that may be imported before the arguments are read."""
+"""Packages outside of the standard library that may be imported before the arguments are read."""
 SCRIPT = """
 import runpy, sys
 module, *sys.argv = sys.argv[1:]

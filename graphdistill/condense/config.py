@@ -1,4 +1,4 @@
-"""What distilling by matching may be told, and the options of its command."""
+"""The settings of distilling by matching, and the options of its command."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ class Lines:
             self._put(line)
 
     def text(self) -> str:
-        """The line that tells how things stand: time so far, steps, time left, note."""
+        """A line on how things stand: time so far, steps, time left, note."""
         now, steps = self._clock(), self._steps
         parts = [", ".join(map(str, steps)) or self._last]
         # The outermost step that has moved, for it holds the others.

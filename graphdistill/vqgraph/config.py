@@ -1,4 +1,4 @@
-"""What distilling a graph network may be told, and the options of its command."""
+"""The settings of distilling a graph network, and the options of its command."""
 
 from __future__ import annotations
 
