@@ -109,10 +109,10 @@ def check_json_size(data: bytes, where: object) -> None:
             raise ValueError(f"{where} is too large: {found:,} {what} of JSON, at most {most:,} are read")
 
 
-def check_file_size(size: int, where: object) -> None:
+def check_file_size(size: int, where: object, most: int = MAX_FILE) -> None:
     """Fail where a file of tensors is larger than a reader takes it."""
-    if size > MAX_FILE:
-        raise ValueError(f"{where} is too large: {size:,} bytes, at most {MAX_FILE:,} are read")
+    if size > most:
+        raise ValueError(f"{where} is too large: {size:,} bytes, at most {most:,} are read")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -184,15 +184,19 @@ def read_tensors(
         raise ValueError(f"{path} is damaged: {brief(error)}") from None
 
 
-def read_header(path: Path) -> tuple[Header, dict[str, str]]:
+def read_header(path: Path, most: int = MAX_FILE) -> tuple[Header, dict[str, str]]:
     """What a safetensors file declares, and its metadata, without its tensors.
+
+    Args:
+        path: the file.
+        most: bytes that it may have. (default: 4 GiB)
 
     Raises:
         ValueError: header and size do not fit each other.
         OSError: it cannot be read.
     """
     with _open(path) as file:
-        return _header(file, os.fstat(file.fileno()).st_size, path)
+        return _header(file, os.fstat(file.fileno()).st_size, path, most)
 
 
 def _open(path: Path) -> BinaryIO:
@@ -201,13 +205,13 @@ def _open(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _header(file: BinaryIO, size: int, path: Path) -> tuple[Header, dict[str, str]]:
+def _header(file: BinaryIO, size: int, path: Path, most: int = MAX_FILE) -> tuple[Header, dict[str, str]]:
     """What the file declares, which fits its size."""
 
     def fail(what: str) -> NoReturn:
         raise ValueError(f"{path} is damaged: {what}")
 
-    check_file_size(size, path)
+    check_file_size(size, path, most)
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > size - 8:
         fail(f"it has {size:,} bytes, too few for its header of {length:,}")

@@ -13,7 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from graphdistill.core.checked_file import read_header
 from graphdistill.core.data import Graphs, narrow, pointer
+from graphdistill.core.payload import FLOATS, INTEGERS, check_names, check_range, check_tensor
 from graphdistill.datasets._roots import cache_folder
 
 FORMAT = 1
@@ -34,19 +36,47 @@ def fingerprint(folder: Path) -> str:
 def cached(name: str, key: str, build: Callable[[], Tensors]) -> Tensors:
     """The tensors that ``build`` makes, read from the cache if a run with the same ``key`` stored them.
 
-    Integers are stored narrow and come back as long.
+    Integers are stored narrow and come back as long. A file that is damaged is made anew.
     """
     path = cache_path(name, key)
     if path.exists():
         try:
+            # As large as data are: what the header declares takes no memory yet.
+            read_header(path, most=2**48)
             stored = load_file(path)
-        except (SafetensorError, OSError):
+            check(stored)
+        except (SafetensorError, OSError, ValueError):
             path.unlink(missing_ok=True)
         else:
             return {k: v if v.is_floating_point() else v.long() for k, v in stored.items()}
     tensors = build()
     store(path, tensors)
     return tensors
+
+
+def check(tensors: Tensors) -> None:
+    """Fail unless the parts of a data set fit each other: edges, boundaries of graphs, splits.
+
+    Raises:
+        ValueError: with the name of the tensor.
+    """
+    check_names(tensors, ["x", "y"], tensors)
+    nodes, entries = len(tensors["x"]), len(tensors["y"])
+    for name in ("train", "valid", "test"):
+        if name in tensors:
+            check_range(name, check_tensor(tensors, name, INTEGERS, None), 0, entries - 1)
+    if "edge_index" not in tensors:
+        return
+    index = check_tensor(tensors, "edge_index", INTEGERS, 2, None)
+    check_range("edge_index", index, 0, nodes - 1)
+    if "edge_attr" in tensors:
+        check_tensor(tensors, "edge_attr", (*INTEGERS, *FLOATS), index.shape[1], None)
+    if "node_ptr" not in tensors:
+        return
+    for name, total in (("node_ptr", nodes), ("edge_ptr", index.shape[1])):
+        ptr = check_tensor(tensors, name, INTEGERS, entries + 1).long()
+        if int(ptr[0]) != 0 or int(ptr[-1]) != total or bool((ptr.diff() < 0).any()):
+            raise ValueError(f"holds {name} that does not rise from 0 to {total}")
 
 
 def cache_path(name: str, key: str) -> Path:
