@@ -1,5 +1,8 @@
 """Faults of a machine, for tests of what they leave behind."""
 
+import os
+import signal
+import sys
 from functools import partialmethod
 from pathlib import Path
 
@@ -15,3 +18,24 @@ def fail_at(name, monkeypatch):
 
     for method in ("write_bytes", "write_text"):
         monkeypatch.setattr(Path, method, partialmethod(half, getattr(Path, method)))
+
+
+WATCHED = {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "shutil.rmtree"}
+
+
+def killed_at(number, work):
+    """Whether ``work``, in a process of its own, was killed before it touched a file for the ``number``-th time."""
+    child = os.fork()
+    if child == 0:
+        seen = [0]
+
+        def hook(event, args):
+            if event in WATCHED:
+                seen[0] += 1
+                if seen[0] == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        work()
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])

@@ -1,7 +1,5 @@
 import os
 import shutil
-import signal
-import sys
 import time
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import pytest
 
 from graphdistill.core import output
 from graphdistill.core.output import check_writable, places, publish, write_text
+from tests.faults import killed_at
 
 
 def files(folder):
@@ -116,27 +115,6 @@ def test_write_text_replaces_whole_or_not_at_all(tmp_path, monkeypatch):
         write_text(path, "half \ud800")
     assert path.read_bytes() == "a\nb ±".encode()
     assert list(tmp_path.iterdir()) == [path]
-
-
-WATCHED = {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "shutil.rmtree"}
-
-
-def killed_at(number, work):
-    """Whether ``work``, in a process of its own, was killed before it touched a file for the ``number``-th time."""
-    child = os.fork()
-    if child == 0:
-        seen = [0]
-
-        def hook(event, args):
-            if event in WATCHED:
-                seen[0] += 1
-                if seen[0] == number:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(hook)
-        work()
-        os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
 def write(folder, text):

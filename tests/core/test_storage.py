@@ -213,3 +213,11 @@ def test_a_card_for_what_is_no_safetensors_does_not_help(data, saved):
     (saved / "set.safetensors").write_bytes(data)
     with pytest.raises(ValueError, match=r"set\.safetensors is damaged: .*; distil again"):
         load_set(saved)
+
+
+def test_features_that_no_loader_would_take_back_are_refused(tmp_path):
+    for value in (torch.nan, torch.inf):
+        small = SyntheticSet(torch.tensor([[value], [0.3]]), torch.tensor([0, 1]), torch.ones(2))
+        with pytest.raises(ValueError, match=r"the set holds (nan|inf) in features at \[0, 0\]"):
+            save_set(small, tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []

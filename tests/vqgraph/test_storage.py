@@ -1,4 +1,6 @@
 import json
+import math
+import os
 import shutil
 from hashlib import sha256
 
@@ -10,7 +12,8 @@ from torch import nn
 from graphdistill.vqgraph.codes import CodeHead, find_meanings
 from graphdistill.vqgraph.storage import FORMAT, load_codes, load_student, save_student
 from graphdistill.vqgraph.student import VQGraphStudent
-from tests.faults import fail_at
+from tests.faults import fail_at, killed_at
+from tests.hostile import grow, refused, reseal
 from tests.vqgraph.samples import rows, small
 
 FILES = ["card.json", "codes.safetensors", "student.safetensors"]
@@ -206,3 +209,109 @@ def test_codes_of_other_contents_are_told(saved):
     change(saved, codes_sha256=sha256((saved / "codes.safetensors").read_bytes()).hexdigest())
     with pytest.raises(ValueError, match=r"codes\.safetensors is damaged: .*; distil again"):
         load_codes(saved)
+
+
+GOOD = {"in_channels": 9, "hidden_channels": 16, "out_channels": 3}
+
+
+@pytest.mark.parametrize(
+    ("config", "match"),
+    [
+        ({**GOOD, "num_layers": 20_000}, "num_layers must be at most 256, got 20000"),
+        ({**GOOD, "hidden_channels": 10**9}, "hidden_channels must be at most 16777216, got 1000000000"),
+        ({**GOOD, "hidden_channels": 2**24, "num_layers": 256}, "holds no 'lins.10.bias'"),
+        ({**GOOD, "num_layers": True}, "num_layers must be a whole number, got True"),
+        ({**GOOD, "in_channels": 9.0}, "in_channels must be a whole number, got 9.0"),
+        ({**GOOD, "dropout": None}, "dropout must be from 0 to 1, got None"),
+        ({**GOOD, "dropout": math.nan}, "dropout must be from 0 to 1, got nan"),
+        ({**GOOD, "norm": "n" * 10**6}, "norm must be batch_norm"),
+        ({**GOOD, "norm": ["batch_norm"]}, "norm must be batch_norm"),
+        ({**GOOD, "x" * 10**6: 1}, "holds weights that do not fit its card"),
+        ({**GOOD, "norm": "batch_norm"}, "holds no 'norms.0"),
+    ],
+    ids=lambda value: str(value)[-40:],
+)
+def test_students_of_any_size_are_refused_at_once(config, match, saved):
+    change(saved, config=config)
+    with refused(match, seconds=1.5 if config.get("num_layers") == 256 else 0.5):
+        load_student(saved)
+
+
+def replace_tensors(folder, name, key, **tensors):
+    held = {**load_file(folder / name), **{n.replace("__", "."): t for n, t in tensors.items()}}
+    save_file({n: t for n, t in held.items() if t is not None}, folder / name)
+    reseal(folder, name, key)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "match"),
+    [
+        ("lins__0__weight", torch.full((16, 9), math.nan), r"holds nan in lins.0.weight at \[0, 0\]"),
+        ("lins__1__bias", torch.tensor([0, math.inf, 0]), r"holds inf in lins.1.bias at \[1\]"),
+        ("lins__1__bias", torch.zeros(4), r"holds lins.1.bias of float32 \[4\], expected float32 \[3\]"),
+        ("lins__1__bias", torch.zeros(3, dtype=torch.float64), "holds lins.1.bias of float64"),
+        ("lins__1__bias", torch.zeros(3).long(), "holds lins.1.bias of int64"),
+        ("lins__1__bias", None, "holds no 'lins.1.bias'"),
+        ("lins__2__bias", torch.zeros(3), "holds 'lins.2.bias', which is not expected"),
+    ],
+)
+def test_weights_that_cannot_be_are_refused(name, tensor, match, saved):
+    replace_tensors(saved, "student.safetensors", "sha256", **{name: tensor})
+    with refused(match):
+        load_student(saved)
+
+
+def test_a_negative_variance_is_refused(tmp_path):
+    save_student(a_student(norm="batch_norm"), tmp_path)
+    replace_tensors(tmp_path, "student.safetensors", "sha256", norms__0__module__running_var=torch.full((16,), -1.0))
+    with refused(r"holds -1.0 in norms.0.module.running_var"):
+        load_student(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "match"),
+    [
+        ("linear__weight", torch.zeros(5, 17), "a head for a hidden layer of width 17, but the student's has 16"),
+        ("linear__weight", torch.zeros(6, 16), r"holds linear.bias of float32 \[5\], expected float32 \[6\]"),
+        ("linear__weight", torch.full((5, 16), math.nan), "holds nan in linear.weight"),
+        ("members", torch.full((5,), -1), "holds -1 in members"),
+        ("members", torch.zeros(5), "holds members of float32"),
+        ("nearest", torch.full((5, 3), -2), "holds -2 in nearest"),
+        ("nearest", torch.full((5, 3), 2**40), "holds 1099511627776 in nearest"),
+        ("degree", torch.full((5,), math.nan), "holds nan in degree"),
+        ("classes", torch.full((5, 3), 2.0), "holds 2.0 in classes, expected from 0 to 1"),
+        ("classes", torch.zeros(5, 4), r"holds classes of float32 \[5, 4\], expected .* \[5, 3\]"),
+        ("neighbours", None, "holds no 'neighbours'"),
+        ("other", torch.ones(1), "holds 'other', which is not expected"),
+    ],
+)
+def test_codes_that_cannot_be_are_refused(name, tensor, match, saved):
+    replace_tensors(saved, "codes.safetensors", "codes_sha256", **{name: tensor})
+    with refused(match):
+        load_codes(saved)
+
+
+@pytest.mark.parametrize(("name", "load"), [("student.safetensors", load_student), ("codes.safetensors", load_codes)])
+def test_large_files_of_nothing_are_refused(name, load, saved):
+    for size in (2**33, 2**31):
+        grow(saved / name, size)
+        with refused(f"{name} is (too large|damaged)"):
+            load(saved)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a process that was forked")
+def test_whatever_the_moment_of_a_kill_the_old_or_the_new_student_loads(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+    pairs = [(a_student(seed), a_head(seed)) for seed in (0, 1)]
+    old, new = [(bits(student), bits(head)) for student, head in pairs]
+    number, found, killed = 0, [], True
+    while killed:
+        number += 1
+        folder = tmp_path / str(number)
+        save_student(pairs[0][0], folder, codes=pairs[0][1])
+        killed = killed_at(number, lambda folder=folder: save_student(pairs[1][0], folder, codes=pairs[1][1]))
+        again = bits(load_student(folder)), bits(load_codes(folder))
+        assert again in (old, new)
+        found.append(again == new)
+    assert found == sorted(found)
+    assert found[-1] > found[0]
