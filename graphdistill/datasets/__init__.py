@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from graphdistill.core.exports import on_first_use
 
 if TYPE_CHECKING:
+    from graphdistill.datasets._load import UnknownDatasetError as UnknownDatasetError
     from graphdistill.datasets._load import as_dataset as as_dataset
     from graphdistill.datasets._load import load as load
     from graphdistill.datasets._load import load_graphs as load_graphs
@@ -18,10 +19,11 @@ else:
         __name__,
         {
             "cache_folder": "graphdistill.datasets._roots",
+            "UnknownDatasetError": "graphdistill.datasets._load",
             "as_dataset": "graphdistill.datasets._load",
             "load": "graphdistill.datasets._load",
             "load_graphs": "graphdistill.datasets._load",
         },
     )
 
-__all__ = ["as_dataset", "cache_folder", "load", "load_graphs"]
+__all__ = ["UnknownDatasetError", "as_dataset", "cache_folder", "load", "load_graphs"]

@@ -193,7 +193,11 @@ def load_graphs(
     return data
 
 
-def _unknown(name: str, root: str | Path | None) -> ValueError:
+class UnknownDatasetError(ValueError):
+    """No data set has that name, nor is it a file."""
+
+
+def _unknown(name: str, root: str | Path | None) -> UnknownDatasetError:
     inside = ["pains", "digits", "digits-knn", "mnist5k"]
     names = [*inside, *_ogb.graph_names(), *_ogb.NODE_NAMES, *_nodes.PLANETOID, *_nodes.cpf_names(root)]
     names += [*_images.npz_names(root), *_tu.names(root)]
@@ -201,7 +205,7 @@ def _unknown(name: str, root: str | Path | None) -> ValueError:
     lower = {known.lower(): known for known in names}
     near = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, n=3)]
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return ValueError(
+    return UnknownDatasetError(
         f"name={name!r} is not a known data set.{hint} Choices: {', '.join(inside)} (no download); "
         f"ogbg-* and ogbn-* of OGB; TU names such as NCI1; {', '.join(_nodes.PLANETOID)}; "
         f"{', '.join(_nodes.CPF)} (node/cpf/*.npz under root); images/*.npz under root; "

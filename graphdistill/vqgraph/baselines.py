@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphdistill.core.data import NodeDataset
+from graphdistill.core.nodes import without_loops
 from graphdistill.core.randomness import generator
 from graphdistill.vqgraph.distill import Loss
 from graphdistill.vqgraph.teachers import teach
@@ -87,7 +88,7 @@ def neighbour_loss(soft: Tensor, edge_index: Tensor, reliable: Tensor, seed: int
         seed: of the draws.
     """
     draws = generator(seed, "neighbours")
-    source, target = edge_index
+    source, target = without_loops(edge_index)
 
     def loss(nodes: Tensor, logits: Tensor, h: Tensor) -> Tensor:
         place = torch.full((len(soft),), -1)

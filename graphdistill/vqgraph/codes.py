@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphdistill.core.data import NodeDataset
+from graphdistill.core.nodes import without_loops
 from graphdistill.core.scatter import nearest_code, sort_by
 from graphdistill.vqgraph.distill import Distilled
 from graphdistill.vqgraph.student import VQGraphStudent
@@ -58,7 +59,7 @@ def find_meanings(
     slot = ptr[:-1, None] + torch.arange(nearest, device=code.device)
     first = near[order[slot.clamp(max=len(code) - 1)]]
     members = ptr.diff()
-    source, target = edge_index
+    source, target = without_loops(edge_index)
 
     def shares(row: Tensor, column: Tensor) -> Tensor:
         count = torch.bincount(row * num_classes + column, minlength=num_codes * num_classes)

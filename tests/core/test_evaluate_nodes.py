@@ -295,3 +295,24 @@ def test_the_network() -> None:
     net = WORDS.network(0)
     assert (net.dropout, net.layers[0].in_features, net.head.out_features) == (DROPOUT, 12, 3)
     assert (WORDS.NETWORK, WORDS.ENTRIES, WORDS.LINEAR) == ("GCN", "nodes", "features")
+
+
+def test_self_loops_of_the_graph_change_no_row() -> None:
+    data, nodes = pairs(), torch.arange(48)
+    looped = NodeProtocol(replace(data, edge_index=torch.cat([data.edge_index, nodes.expand(2, -1)], dim=1)))
+    assert torch.equal(looped.rounded, NodeProtocol(data).rounded)
+    name, sets = "random nodes and the edges between them", looped.random_sets(2000, 1)
+    one, other = (p.further_sets(sets)[name][0] for p in (looped, NodeProtocol(data)))
+    assert one.edges is not None
+    assert other.edges is not None
+    assert torch.equal(one.edges[0], other.edges[0])
+
+
+@pytest.mark.parametrize("unit", [1e5, 1e-8])
+def test_features_of_any_unit_stay_finite_and_themselves(unit: float) -> None:
+    signed = pairs().x - 0.5
+    one, other = (NodeProtocol(replace(pairs(), x=x)) for x in (signed, signed * unit))
+    torch.testing.assert_close(other.rounded / unit, one.rounded, rtol=2e-3, atol=1e-6)
+    means, _ = other.group_means(2, torch.Generator().manual_seed(0))
+    assert bool(torch.isfinite(means).all())
+    assert bool((means != 0).any(dim=0).all())

@@ -9,7 +9,7 @@ from torch_geometric import nn as pyg
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from graphdistill.core.features import Features
-from graphdistill.core.nodes import DEPTH, GCN, HIDDEN, Nodes, Propagation
+from graphdistill.core.nodes import DEPTH, GCN, HIDDEN, Nodes, Propagation, normalised
 from graphdistill.core.randomness import scoped
 
 DEPTHS = pytest.mark.parametrize("depth", [2, 3])
@@ -213,3 +213,30 @@ def test_widths_and_weights_at_the_start() -> None:
 def test_one_layer_is_too_few() -> None:
     with pytest.raises(ValueError, match="depth must be 2 or more, got 1"):
         GCN(5, 3, depth=1)
+
+
+@st.composite
+def odd_graphs(draw: st.DrawFn) -> tuple[Tensor, int]:
+    """Edges of any direction, parallel ones and self-loops among them, also parallel self-loops."""
+    nodes = draw(st.integers(1, 5))
+    end = st.integers(0, nodes - 1)
+    pairs = draw(st.lists(st.tuples(end, end), max_size=12))
+    return torch.tensor(pairs, dtype=torch.long).view(-1, 2).T, nodes
+
+
+@settings(deadline=None)
+@given(graph=odd_graphs())
+def test_loops_parallel_edges_and_directions_are_those_of_pyg(graph: tuple[Tensor, int]) -> None:
+    edge_index, nodes = graph
+    x = rows(nodes, 3)
+    index, weight = gcn_norm(edge_index, None, nodes)
+    want = torch.zeros(nodes, 3).index_add_(0, index[1], weight[:, None] * x[index[0]])
+    torch.testing.assert_close(Propagation(edge_index, nodes)(x), want)
+
+
+def test_a_dense_graph_keeps_the_self_loops_that_it_has() -> None:
+    weights = torch.tensor([[0.5, 1.0], [1.0, 0.0]])
+    source, target = weights.nonzero().T
+    index, weight = gcn_norm(torch.stack([source, target]), weights[source, target], 2)
+    want = torch.zeros(2, 2).index_put((index[1], index[0]), weight)
+    torch.testing.assert_close(normalised(weights), want)

@@ -101,3 +101,81 @@ def test_npz_that_is_absent_or_damaged(tmp_path):
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(OSError, match=r"bad\.npz is damaged"):
         load(str(tmp_path / "bad.npz"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "want"),
+    [
+        ((3, 16, 16), (3, 16, 16)),
+        ((16, 16, 3), (3, 16, 16)),
+        ((1, 8, 10), (1, 8, 10)),
+        ((8, 10, 4), (4, 8, 10)),
+        ((13, 16, 16), (13, 16, 16)),
+        ((16, 16, 2), (2, 16, 16)),
+    ],
+)
+def test_channels_are_told_from_height_and_width(tmp_path, shape, want):
+    pixels = np.random.default_rng(0).integers(0, 255, (24, *shape), dtype=np.uint8)
+    data = load(npz(tmp_path / "mine.npz", train_images=pixels[:20], test_images=pixels[20:]))
+    assert data.images.shape == (24, *want)
+    first = pixels[0] if shape == want else pixels[0].transpose(2, 0, 1)
+    assert np.array_equal((data.images[0] * 255).round().numpy(), first)
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 3), (3, 3, 3), (16, 16, 16), (7, 8, 9), (1, 1, 1)])
+def test_shapes_that_can_be_read_two_ways_are_refused(tmp_path, shape):
+    pixels = {f"{part}_images": np.zeros((n, *shape), dtype=np.uint8) for part, n in (("train", 20), ("test", 4))}
+    with pytest.raises(ValueError, match=r"channels cannot be told from height and width; give \[N, H, W, C\]"):
+        load(npz(tmp_path / "mine.npz", **pixels))
+
+
+@pytest.mark.parametrize("labels", [lambda y: y[:, None], lambda y: np.eye(2)[y], lambda y: y.astype(float)])
+def test_labels_may_be_columns_one_hot_or_whole_floats(tmp_path, labels):
+    y = np.arange(20) % 2
+    assert load(npz(tmp_path / "mine.npz", train_labels=labels(y))).y[:20].tolist() == y.tolist()
+
+
+def test_validation_images_of_the_file_are_used(tmp_path):
+    valid = {"val_images": np.full((6, 4, 4), 9, dtype=np.uint8), "val_labels": np.arange(6)[:, None] % 2}
+    data = load(npz(tmp_path / "mine.npz", **valid))
+    assert [len(s) for s in (data.train, data.valid, data.test)] == [20, 6, 4]
+    assert (data.images[data.valid] * 255).round().unique().tolist() == [9]
+    assert data.y[data.valid].tolist() == [0, 1] * 3
+    assert "its own validation and test images" in data.notes
+    with pytest.raises(ValueError, match=r"has no val_labels; an image set holds .*, and may hold val_images and val_"):
+        load(npz(tmp_path / "mine.npz", val_images=valid["val_images"]))
+
+
+EMPTY = {"test_images": np.zeros((0, 4, 4), dtype=np.uint8), "test_labels": np.zeros(0, dtype=int)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"train_labels": np.zeros(20, int), "test_labels": np.zeros(4, int)},
+            r"^y holds a single class, 0; give images",
+        ),
+        (EMPTY, r"test_images are empty; give at least one image of each class$"),
+        (
+            {"test_labels": np.full(4, 2)},
+            r"^class 2 has none of the training images \(0 in train, 0 in valid, 4 in test",
+        ),
+        (
+            {"train_labels": np.full(20, 10**9)},
+            r"train_labels holds class 1000000000 but only 20 labels; torch\.unique",
+        ),
+        ({"train_labels": np.full(20, 0.5)}, r"train_labels holds 0\.5 at 0; classes are whole numbers"),
+        ({"train_labels": np.array(["a"] * 20)}, r"train_labels holds no numbers such as .*'a'.*; number them"),
+        ({"test_labels": np.array([0, 1, -1, 1])}, r"test_labels hold no class at 2; leave that image out$"),
+        (
+            {"test_images": np.zeros((4, 5, 5), np.uint8)},
+            r"differ in shape: train_images \[4, 4\], test_images \[5, 5\]",
+        ),
+        ({"train_images": np.zeros((20, 16), np.uint8)}, r"differ in shape"),
+        ({"train_images": np.zeros((20, 4, 4), complex)}, r"complex128 \[20, 4, 4\], no numbers; they must be uint8"),
+    ],
+)
+def test_images_that_cannot_be_used_are_refused_before_training(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        load(npz(tmp_path / "mine.npz", **changes))

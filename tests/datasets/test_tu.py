@@ -131,3 +131,69 @@ def test_without_a_network_the_error_tells_the_way_out(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match=r"ENZYMES was not found .*\(no network\).*pains, digits"):
         load("ENZYMES", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def many(**changes):
+    """Twenty graphs of two nodes, as text files hold them."""
+    nodes = range(1, 41)
+    files = {
+        "A": [(n, n + 1) for n in nodes if n % 2] + [(n + 1, n) for n in nodes if n % 2],
+        "graph_indicator": [(n + 1) // 2 for n in nodes],
+        "graph_labels": [g % 2 for g in range(20)],
+        "node_attributes": [(n / 2, 1.0) for n in nodes],
+    }
+    return {**files, **changes}
+
+
+def put(rows, line, row):
+    return [*rows[: line - 1], row, *rows[line:]]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_numbers_that_cannot_be_used_are_named(write_tu, value):
+    attributes = put(many()["node_attributes"], 6, (1.5, value))
+    with pytest.raises(ValueError, match=rf"^x holds {value} in row 5, column 1 \(graph 2\); replace it"):
+        load("numbers", write_tu("numbers", **many(node_attributes=attributes)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"graph_indicator": put(many()["graph_indicator"], 40, 22)},
+            r"_indicator\.txt line 40: graph 22 after graph 20;",
+        ),
+        ({"graph_indicator": put(many()["graph_indicator"], 3, 1)[:2] + [5] * 38}, r"line 3: graph 5 after graph 1;"),
+        ({"graph_indicator": [0] * 2 + [1] * 38}, r"_graph_indicator\.txt line 1: graph 0 at the start; nodes come"),
+        ({"A": [(a - 1, b - 1) for a, b in many()["A"]]}, r"_A\.txt line 1: node 0; nodes are numbered from 1 to 40"),
+        ({"A": put(many()["A"], 5, (9, 41))}, r"_A\.txt line 5: node 41; nodes are numbered from 1 to 40"),
+        ({"A": put(many()["A"], 5, (9, 12))}, r"_A\.txt line 5: an edge from graph 5 to graph 6; edges stay"),
+        ({"A": put(many()["A"], 5, "9 10")}, r"_A\.txt line 5 is '9 10'; numbers separated by commas are needed"),
+        ({"graph_labels": [0, 1] * 9}, r"_graph_labels\.txt has 18 lines for 20 graphs, one is needed for each"),
+        ({"node_attributes": many()["node_attributes"][:39]}, r"_node_attributes\.txt has 39 lines for 40 nodes"),
+        (
+            {"node_attributes": put(many()["node_attributes"], 7, 3.0)},
+            r"_node_attributes\.txt line 7: 1 numbers, but line 1",
+        ),
+    ],
+)
+def test_a_line_that_does_not_fit_is_named_and_no_file_is_to_be_removed(write_tu, changes, message):
+    root = write_tu("mine", **many(**changes))
+    with pytest.raises(OSError, match=message) as caught:
+        load("mine", root)
+    assert str(root / "tu" / "mine") in str(caught.value)
+    assert "remove" not in str(caught.value)
+
+
+def test_own_files_are_never_to_be_removed(write_tu, cache):
+    root = write_tu("MUTAG", **many())
+    (root / "tu" / "MUTAG" / "raw" / "MUTAG_A.txt").unlink()
+    with pytest.raises(
+        FileNotFoundError, match=r"MUTAG_A\.txt is missing, so MUTAG is not complete; put the file back$"
+    ):
+        load("MUTAG", root)
+    place = cache / "graphdistill" / "data" / "tu" / "MUTAG"
+    shutil.copytree(root / "tu" / "MUTAG", place)
+    with pytest.raises(FileNotFoundError, match=r"put the file back, or remove .* to download it again$"):
+        load("MUTAG")
+    shutil.rmtree(place)

@@ -151,6 +151,16 @@ def test_the_seed_and_the_client_decide_what_is_drawn(monkeypatch):
     assert len(torch.cat([first, other]).flatten(1).unique(dim=0)) == 8
 
 
+def test_a_file_that_cannot_be_used_is_refused_and_not_replaced_by_other_data(tmp_path):
+    (tmp_path / "images" / "digits").mkdir(parents=True)
+    arrays = {
+        f"{part}_{what}": np.zeros(20, dtype=np.uint8) for part in ("train", "test") for what in ("images", "labels")
+    }
+    np.savez(tmp_path / "images" / "digits" / "mnist.npz", **arrays)
+    with pytest.raises(ValueError, match=r"train_images are uint8 \[20\]; they must be \[N, H, W\]"):
+        domains(FedConfig(dataset="digits-domains", root=str(tmp_path)))
+
+
 def test_corruption_knows_no_classes(monkeypatch):
     held = []
     for labels in (torch.arange(20) % 2, torch.arange(20) // 10):

@@ -140,3 +140,10 @@ def test_how_many_similarities_are_held_makes_no_difference(entries: int, monkey
     whole = feature_neighbours(x, 3)
     monkeypatch.setattr(targets, "ENTRIES", entries)
     assert torch.equal(feature_neighbours(x, 3), whole)
+
+
+def test_self_loops_that_are_there_count_once() -> None:
+    soft, x = rows(4, 3).softmax(dim=1), rows(4, 2, 1)
+    path = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
+    looped = torch.cat([path, torch.tensor([[0, 2, 2, 3], [0, 2, 2, 3]])], dim=1)
+    assert torch.equal(spread(soft, looped, x), spread(soft, path, x))

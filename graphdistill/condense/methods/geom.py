@@ -21,7 +21,7 @@ from graphdistill.condense.methods.mtt import network_of
 from graphdistill.condense.objective import Recipe, Setting
 from graphdistill.condense.real import Kind
 from graphdistill.core.data import NodeDataset
-from graphdistill.core.nodes import Propagation
+from graphdistill.core.nodes import Propagation, without_loops
 
 PAPER = "Zhang et al., ICML 2024, https://arxiv.org/abs/2402.05011"
 FOR: tuple[Kind, ...] = ("nodes",)
@@ -71,7 +71,7 @@ def difficulty(data: NodeDataset) -> Tensor:
     total = share.sum(dim=1, keepdim=True)
     # Nodes that no label reaches may be anything.
     share = torch.where(total > 0, share / total, torch.full_like(share, 1 / classes))
-    source, target = data.edge_index
+    source, target = without_loops(data.edge_index)
     around = torch.zeros_like(share).index_add_(0, target, share[source])
     around = around / around.sum(dim=1, keepdim=True).clamp(min=1e-12)
     entropy: Tensor = torch.special.entr(around).sum(dim=1)
