@@ -17,7 +17,7 @@ from graphdistill.condense.real import Kind, Real
 from graphdistill.core.convnet import Norm
 from graphdistill.core.evaluate_nodes import NodeProtocol
 from graphdistill.core.evaluate_sets import real_set
-from graphdistill.core.half import round_half
+from graphdistill.core.half import half_exponent, round_half
 from graphdistill.core.nodes import GCN, Nodes
 from graphdistill.core.synthetic import SyntheticSet, class_weights
 
@@ -36,6 +36,7 @@ class RealNodes(Real):
         self.protocol = protocol
         self.rows = protocol.data.train
         self.deviation = protocol.rounded.std(dim=0)
+        self.exponent = protocol.exponent
 
     def inputs(self, rows: Tensor) -> Nodes:
         """Training nodes in their graph."""
@@ -51,14 +52,15 @@ class RealNodes(Real):
 
     def start(self, rows: Tensor, logits: Tensor | None = None) -> LearnableNodes:
         """Nodes to learn."""
-        return LearnableNodes(self.flat()[rows], self.y[rows], self.deviation, logits)
+        return LearnableNodes(self.flat()[rows], self.y[rows], self.deviation, logits, self.exponent)
 
     def begin(self, per_class: int, generator: torch.Generator) -> LearnableNodes:
         """Means of random groups: the nodes of a class, dealt out to as many groups as it gets synthetic nodes.
 
         Propagated features may be averaged, as they are averages already; a mean of a few tells more than one of them.
         """
-        return LearnableNodes(*self.protocol.group_means(per_class, generator), self.deviation)
+        x, y = self.protocol.group_means(per_class, generator)
+        return LearnableNodes(x, y, self.deviation, exponent=self.exponent)
 
     def select(self, rows: Tensor) -> SyntheticSet:
         """Nodes with propagated features that stand alone."""
@@ -79,6 +81,7 @@ class LearnableNodes(LearnableSet):
         y: class of each, long ``[n]``.
         deviation: standard deviation of each feature, float ``[F]``.
         logits: first logits of soft labels, float ``[n, C]``. (default: labels are hard)
+        exponent: power of two that each feature is stored in units of, long ``[F]``. (default: as ``x`` needs)
 
     Example:
         >>> small = LearnableNodes(torch.ones(2, 3), torch.tensor([0, 1]), torch.tensor([1.0, 0.1, 0.0]))
@@ -88,9 +91,17 @@ class LearnableNodes(LearnableSet):
         [2.0, 1.100000023841858, 1.0]
     """
 
-    def __init__(self, x: Tensor, y: Tensor, deviation: Tensor, logits: Tensor | None = None):
+    def __init__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        deviation: Tensor,
+        logits: Tensor | None = None,
+        exponent: Tensor | None = None,
+    ):
         super().__init__(torch.zeros_like(x), y, logits)
         self.origin, self.deviation = x.clone(), deviation
+        self.exponent = half_exponent(x) if exponent is None else exponent
 
     def features(self) -> Tensor:
         """Features ``[n, F]``, with gradients."""
@@ -108,4 +119,4 @@ class LearnableNodes(LearnableSet):
     def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
         """The nodes in 16 bits a feature."""
         y = stored_labels(self.labels)
-        return SyntheticSet(round_half(self.features()), y, class_weights(y), meta=dict(meta or {}))
+        return SyntheticSet(round_half(self.features(), self.exponent), y, class_weights(y), meta=dict(meta or {}))

@@ -64,8 +64,15 @@ class LinkedNodes(LearnableNodes):
     Args are those of :class:`~graphdistill.condense.nodes.LearnableNodes`.
     """
 
-    def __init__(self, x: Tensor, y: Tensor, deviation: Tensor, logits: Tensor | None = None):
-        super().__init__(x, y, deviation, logits)
+    def __init__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        deviation: Tensor,
+        logits: Tensor | None = None,
+        exponent: Tensor | None = None,
+    ):
+        super().__init__(x, y, deviation, logits, exponent)
         self.mlp = PairMLP(x.shape[1])
         self.extra = {f"edge.{name}": value for name, value in self.mlp.named_parameters()}
 
@@ -85,4 +92,6 @@ class LinkedNodes(LearnableNodes):
         y, weight = stored_labels(self.labels), self.adjacency()
         index = (weight >= KEEP).nonzero().T
         edges = index, weight[index[0], index[1]].half().float()
-        return SyntheticSet(round_half(self.features()), y, class_weights(y), meta=dict(meta or {}), edges=edges)
+        return SyntheticSet(
+            round_half(self.features(), self.exponent), y, class_weights(y), meta=dict(meta or {}), edges=edges
+        )

@@ -15,7 +15,7 @@ from graphdistill.core.data import NodeDataset, narrow, tensor_bytes
 from graphdistill.core.evaluate_sets import Material, SetProtocol, real_set
 from graphdistill.core.features import Features
 from graphdistill.core.fit import FitConfig
-from graphdistill.core.half import round_half
+from graphdistill.core.half import half_exponent, round_half
 from graphdistill.core.nodes import DEPTH, GCN, Nodes, Propagation, normalised, without_loops
 from graphdistill.core.randomness import generator, in_turn, scoped
 from graphdistill.core.synthetic import SyntheticSet, class_weights
@@ -63,9 +63,14 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         return self.spread(self.once.x, DEPTH - 1)
 
     @cached_property
+    def exponent(self) -> Tensor:
+        """Power of two that each column is stored in units of, long ``[F]``."""
+        return half_exponent(self.propagated)
+
+    @cached_property
     def rounded(self) -> Tensor:
         """The same in 16 bits, whatever their unit: what a node that stands alone has."""
-        return round_half(self.propagated)
+        return round_half(self.propagated, self.exponent)
 
     def network(self, seed: int) -> GCN:
         """A fresh network; its weights depend on the seed alone."""
@@ -133,7 +138,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
             groups = members.tensor_split(min(per_class, len(members)))
             means += [x[group].mean(dim=0) for group in groups]
             labels += [label] * len(groups)
-        return round_half(torch.stack(means)), torch.tensor(labels)
+        return round_half(torch.stack(means), self.exponent), torch.tensor(labels)
 
     def full(self) -> Material:
         """The whole graph with the labels of its training nodes; features count as what is not zero of them."""
@@ -157,7 +162,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         place[rows] = torch.arange(len(rows))
         y = self.data.y[rows]
         edges = place[index], torch.ones(index.shape[1])
-        return SyntheticSet(round_half(self.x[rows]), y, class_weights(y), edges=edges)
+        return SyntheticSet(round_half(self.x[rows], half_exponent(self.x)), y, class_weights(y), edges=edges)
 
 
 def dense(edge_index: Tensor, edge_weight: Tensor, count: int) -> Tensor:

@@ -49,17 +49,19 @@ def scaled(x: Tensor, exponent: Tensor) -> Tensor:
     return torch.ldexp(x, exponent) if bool((exponent != 0).any()) else x
 
 
-def round_half(x: Tensor) -> Tensor:
+def round_half(x: Tensor, exponent: Tensor | None = None) -> Tensor:
     """Values as half precision holds them, each column scaled by a power of two where it does not fit; float32.
 
-    Rounding twice changes nothing, nor does rounding some of the rows again.
+    Rounding twice changes nothing. What is beyond the range all the same becomes the largest number of it.
 
     Args:
         x: finite, float ``[n, F]``.
+        exponent: long ``[F]``, of the data that ``x`` is of the kind of. (default: that of ``x`` itself)
 
     Example:
         >>> round_half(torch.tensor([[1e5, 1e-8]])).allclose(torch.tensor([[1e5, 1e-8]]), rtol=1e-3)
         True
     """
-    exponent = half_exponent(x)
-    return scaled(scaled(x, -exponent).half().float(), exponent)
+    exponent = half_exponent(x) if exponent is None else exponent
+    most = torch.finfo(torch.half).max
+    return scaled(scaled(x, -exponent).clamp(-most, most).half().float(), exponent)

@@ -55,5 +55,5 @@ def recipe(setting: Setting) -> Recipe:
     assert isinstance(real, RealNodes)
     x, y = real.protocol.group_means(setting.per_class, generator(setting.seed, "start"))
     with scoped(setting.seed, "structure"):
-        start = LinkedNodes(x, y, real.deviation)
+        start = LinkedNodes(x, y, real.deviation, exponent=real.exponent)
     return replace(gcondx.recipe(setting), objective=TurnMatch(), start=start)
