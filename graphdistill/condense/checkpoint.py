@@ -100,11 +100,11 @@ def read_checkpoint(
 
     Args:
         path: the file.
-        facts: what the run is told this time.
+        facts: data, recipe, versions and settings of the run.
         parameters: what is learnt; the file must hold tensors of the same shapes. (default: any shapes)
 
     Raises:
-        ValueError: the file is damaged, has another layout, or was written by a run that was told other things.
+        ValueError: the file is damaged, has another layout, or was written by a run of other data or settings.
     """
 
     def fail(what: str) -> NoReturn:

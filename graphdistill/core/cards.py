@@ -61,7 +61,7 @@ def read_carded(path: Path, check: Check | None = None) -> tuple[dict[str, Tenso
 
     Args:
         path: the file.
-        check: looks at dtypes and shapes before any tensor is read. (default: none)
+        check: called with dtypes and shapes before any tensor is read. (default: none)
 
     Raises:
         ValueError: the file is absent or damaged, or ``check`` refuses it.

@@ -145,7 +145,7 @@ def read_tensors(
 
     Args:
         path: the file.
-        check: looks at the header before the tensors are read. (default: none)
+        check: called with the header before the tensors are read. (default: none)
         digest: sha256 that the file must have. (default: any)
 
     Returns:

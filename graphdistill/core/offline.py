@@ -1,4 +1,4 @@
-"""Nothing looks for updates on the network: what other packages do at their import is kept from them."""
+"""Nothing asks the network for updates: what other packages do at their import is kept from them."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def publish(folder: Path) -> Iterator[Path]:
     """
     check_writable(folder)
     folder = expanded(folder).resolve()
-    # Inside a folder that is there, else beside it: the same file system either way, so a rename is enough.
+    # Inside a folder that is there, else next to it: the same file system either way, so a rename is enough.
     missing = [path for path in (folder.parent, *folder.parent.parents) if not path.exists()]
     draft = (folder if folder.exists() else folder.parent) / _hidden(folder.name)
     try:

@@ -79,6 +79,15 @@ def check_tensor(
     return found
 
 
+def check_streams(payload: Mapping[str, Declared], streams: Collection[str], others: Collection[str] = ()) -> None:
+    """Fail unless graphs are there: features of nodes, those of edges if any, the byte streams, and ``others``."""
+    check_names(payload, ["x", *streams, *others], ["edge_attr"])
+    for name in streams:
+        check_tensor(payload, name, STREAM, None)
+    for name in {"x", "edge_attr"} & payload.keys():
+        check_tensor(payload, name, (*INTEGERS, *FLOATS), None, None)
+
+
 def _short(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 

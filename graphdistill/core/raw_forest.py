@@ -13,13 +13,11 @@ from graphdistill.core.data import Graphs, narrow, pointer
 from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow
 from graphdistill.core.payload import (
-    FLOATS,
-    INTEGERS,
     STREAM,
     Declared,
     check_finite,
-    check_names,
     check_range,
+    check_streams,
     check_tensor,
     read_counts,
     read_stream,
@@ -74,14 +72,8 @@ class RawForest(Forest):
         Raises:
             ValueError: with the name of the tensor.
         """
-        streams = ("nodes", "edges", "step", "end")
-        check_names(payload, ["shape", "x", *streams], ["edge_attr"])
-        for name in streams:
-            check_tensor(payload, name, STREAM, None)
+        check_streams(payload, ["nodes", "edges", "step", "end"], ["shape"])
         check_tensor(payload, "shape", STREAM, 2)
-        for name in ("x", "edge_attr"):
-            if name in payload:
-                check_tensor(payload, name, (*INTEGERS, *FLOATS), None, None)
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Tensor]) -> RawForest:

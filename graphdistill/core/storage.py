@@ -153,7 +153,7 @@ def read_tensors(path: Path, digest: str, check: Check, *, writer: str) -> dict[
     Args:
         path: the file.
         digest: its sha256, from the card.
-        check: looks at its header before more than that is read.
+        check: called with its header before more than that is read.
         writer: name of the function that writes such files, for the message.
 
     Raises:

@@ -25,17 +25,7 @@ from torch import Tensor
 
 from graphdistill.core import varint
 from graphdistill.core.data import narrow, pointer, ranges
-from graphdistill.core.payload import (
-    FLOATS,
-    INTEGERS,
-    STREAM,
-    Declared,
-    check_finite,
-    check_names,
-    check_tensor,
-    read_counts,
-    read_stream,
-)
+from graphdistill.core.payload import Declared, check_finite, check_streams, read_counts, read_stream
 from graphdistill.core.scatter import Segments, tree_hash_step
 from graphdistill.core.wl import edge_factor, hash_labels, hash_rows
 
@@ -181,13 +171,7 @@ class Trees:
         if depth > MAX_DEPTH:
             raise ValueError(f"holds trees of depth {depth}, at most {MAX_DEPTH} is read")
         parts = ["own", "children", "child", *(["edge"] if "edge_attr" in payload else [])]
-        streams = ["degree", *more, *(f"{part}{k}" for k in range(1, depth + 1) for part in parts)]
-        check_names(payload, ["x", *streams], ["edge_attr"])
-        for name in streams:
-            check_tensor(payload, name, STREAM, None)
-        for name in ("x", "edge_attr"):
-            if name in payload:
-                check_tensor(payload, name, (*INTEGERS, *FLOATS), None, None)
+        check_streams(payload, ["degree", *more, *(f"{part}{k}" for k in range(1, depth + 1) for part in parts)])
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Tensor]) -> Trees:

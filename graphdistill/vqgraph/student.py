@@ -11,7 +11,7 @@ from torch_geometric.nn import MLP
 
 from graphdistill.core.checked_file import brief
 
-MAX_LAYERS = 256
+MAX_LAYERS = 128
 """Linear layers that a student may have: a card must not make its reader build more."""
 MAX_WIDTH = 2**24
 """Width that a layer of it may have."""
@@ -30,7 +30,7 @@ class VQGraphStudent(MLP):  # type: ignore[misc]  # torch-geometric has no types
         in_channels: width of the features.
         hidden_channels: width of all hidden layers.
         out_channels: number of classes.
-        num_layers: linear layers, from 1 to 256. (default: 2)
+        num_layers: linear layers, from 1 to 128. (default: 2)
         dropout: probability after each hidden layer. (default: 0.5)
         norm: ``batch_norm``, ``layer_norm`` (of each row by itself) or ``None``. (default: ``None``)
 

@@ -217,9 +217,9 @@ GOOD = {"in_channels": 9, "hidden_channels": 16, "out_channels": 3}
 @pytest.mark.parametrize(
     ("config", "match"),
     [
-        ({**GOOD, "num_layers": 20_000}, "num_layers must be at most 256, got 20000"),
+        ({**GOOD, "num_layers": 20_000}, "num_layers must be at most 128, got 20000"),
         ({**GOOD, "hidden_channels": 10**9}, "hidden_channels must be at most 16777216, got 1000000000"),
-        ({**GOOD, "hidden_channels": 2**24, "num_layers": 256}, "holds no 'lins.10.bias'"),
+        ({**GOOD, "hidden_channels": 2**24, "num_layers": 128}, "holds no 'lins.10.bias'"),
         ({**GOOD, "num_layers": True}, "num_layers must be a whole number, got True"),
         ({**GOOD, "in_channels": 9.0}, "in_channels must be a whole number, got 9.0"),
         ({**GOOD, "dropout": None}, "dropout must be from 0 to 1, got None"),
@@ -233,7 +233,7 @@ GOOD = {"in_channels": 9, "hidden_channels": 16, "out_channels": 3}
 )
 def test_students_of_any_size_are_refused_at_once(config, match, saved):
     change(saved, config=config)
-    with refused(match, seconds=1.5 if config.get("num_layers") == 256 else 0.5):
+    with refused(match, seconds=1 if config.get("num_layers") == 128 else 0.5):
         load_student(saved)
 
 
