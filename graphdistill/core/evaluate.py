@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data import GraphDataset, largest, strata
-from graphdistill.core.fit import FitConfig, fit, predict
+from graphdistill.core.fit import FitConfig, fit_together, predict
 from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow
 from graphdistill.core.metrics import score
@@ -139,21 +139,18 @@ def train_plans(protocol: Protocol, plans: Sequence[RowPlan]) -> list[Row]:
     """
     sets = list({id(part): part for plan in plans for part in plan.sets}.values())
     place = {id(part): number for number, part in enumerate(sets)}
-    of_row = {
-        (plan.name, network): [
-            (place[id(plan.sets[seed % len(plan.sets)])], network, seed) for seed in range(plan.seeds or protocol.seeds)
-        ]
+    of_plan = [
+        [(place[id(plan.sets[seed % len(plan.sets)])], seed) for seed in range(plan.seeds or protocol.seeds)]
         for plan in plans
-        for network in protocol.networks
-    }
-    # A training that two plans share runs once; the longest go first, so that all processes are busy to the end.
-    runs = sorted(dict.fromkeys(chain(*of_row.values())), key=lambda run: -len(sets[run[0]]))
+    ]
+    # What two plans share is trained on once; the longest go first, so that all processes are busy to the end.
+    runs = sorted(dict.fromkeys(chain(*of_plan)), key=lambda run: -len(sets[run[0]]))
     results = parallel_map(_train, (protocol, sets), runs, jobs=protocol.jobs)
     found = dict(zip(runs, protocol.progress.track(results, "training networks", len(runs)), strict=True))
     rows = []
-    for plan in plans:
+    for plan, its_runs in zip(plans, of_plan, strict=True):
         for network in protocol.networks:
-            test, valid, seconds = zip(*(found[run] for run in of_row[plan.name, network]), strict=True)
+            test, valid, seconds = zip(*(found[run][network] for run in its_runs), strict=True)
             rows.append(
                 Row(
                     name=plan.name,
@@ -170,14 +167,14 @@ def train_plans(protocol: Protocol, plans: Sequence[RowPlan]) -> list[Row]:
 
 
 def _train(
-    context: tuple[Protocol, Sequence[SyntheticSet]], run: tuple[int, Network, int]
-) -> tuple[float, float, float]:
-    """One training: its test score, its validation score and its seconds."""
+    context: tuple[Protocol, Sequence[SyntheticSet]], run: tuple[int, int]
+) -> dict[Network, tuple[float, float, float]]:
+    """All networks on one set from one seed: test score, validation score and seconds of each."""
     protocol, sets = context
-    number, network, seed = run
-    part, model = sets[number], protocol.network(network, seed)
-    fitted = fit(
-        model,
+    number, seed = run
+    part, models = sets[number], {network: protocol.network(network, seed) for network in protocol.networks}
+    fitted = fit_together(
+        list(models.values()),
         part.forest,
         part.y,
         valid=(protocol.forests["valid"], protocol.labels("valid")),
@@ -187,7 +184,10 @@ def _train(
         config=protocol.fit,
         seed=seed,
     )
-    return protocol.test_score(model), fitted.valid, fitted.seconds
+    return {
+        network: (protocol.test_score(model), best.valid, best.seconds)
+        for (network, model), best in zip(models.items(), fitted, strict=True)
+    }
 
 
 def random_sets(protocol: Protocol, budget: int, *, packed: bool) -> list[SyntheticSet]:

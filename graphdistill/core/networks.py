@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from graphdistill.core.data import Features, Graphs
 from graphdistill.core.forest import Forest
-from graphdistill.core.scatter import Segments, segment_max, segment_repeat, segment_sum
+from graphdistill.core.scatter import Segments, segment_max
 from graphdistill.core.trees import Level
 
 Network = Literal["GCN", "GraphSAGE", "GAT", "GIN"]
@@ -180,19 +180,19 @@ class GATConv(_Conv):
         heads = z.view(len(h), self.heads, -1)
         source, target = (heads * self.source).sum(-1), (heads * self.target).sum(-1)
         own = roots.sum(target)
-        score = level.slots(len(h)).sum(source) + segment_repeat(own, level.ptr, len(level.child))
+        score = level.slots(len(h)).sum(source) + level.parents.sum(own)
         loop = roots.sum(source) + own
         if self.edge_encoder is not None and edge_attr is not None and level.edge is not None:
             e = self.edge_encoder(edge_attr).unflatten(1, (self.heads, -1))
             term = level.edges(len(e)).sum((e * self.edge).sum(-1))
             score = score + term
-            loop = loop + segment_sum(term, level.ptr) / degrees[1].clamp(min=1).to(h.dtype)[:, None]
+            loop = loop + level.own_slots.sum(term) / degrees[1].clamp(min=1).to(h.dtype)[:, None]
         score, loop = F.leaky_relu(score, 0.2), F.leaky_relu(loop, 0.2)
         with torch.no_grad():
             top = torch.maximum(segment_max(score, level.ptr).masked_fill(~level.inner, -torch.inf), loop)
-        score = (score - segment_repeat(top, level.ptr, len(score))).exp()
+        score = (score - level.parents.sum(top)).exp()
         loop = (loop - top).exp()
-        norm = loop + segment_sum(score, level.ptr)
+        norm = loop + level.own_slots.sum(score)
         blocks = level.heads(len(h), self.heads)
         total = blocks.sum(heads.transpose(0, 1).flatten(0, 1), score.T.flatten())
         total = total.view(self.heads, len(loop), -1).transpose(0, 1)

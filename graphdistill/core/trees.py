@@ -84,6 +84,16 @@ class Level:
         """The child in each slot, gathered from a level below of ``num_rows`` trees."""
         return self._once("_slots", self.children(num_rows).apart)
 
+    @cached_property
+    def own_slots(self) -> Segments:
+        """The slots of each tree, for sums over what there is one of in every slot."""
+        return Segments.entries(self.ptr, len(self.child))
+
+    @cached_property
+    def parents(self) -> Segments:
+        """The tree that each slot belongs to, gathered from this level."""
+        return self.own_slots.backwards()
+
     def edges(self, num_edges: int) -> Segments:
         """The edge features of each slot, gathered from a table of ``num_edges`` rows."""
         assert self.edge is not None

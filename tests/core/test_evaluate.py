@@ -127,13 +127,13 @@ def test_there_is_a_row_per_network_with_one_training_per_seed(molbace):
 
 
 def test_each_seed_trains_on_its_own_draw(toy, monkeypatch):
-    sets, seen, honest = random_sets(toy, int(toy.raw.sum()) // 4, packed=False), [], evaluate.fit
+    sets, seen, honest = random_sets(toy, int(toy.raw.sum()) // 4, packed=False), [], evaluate.fit_together
 
-    def spy(model, forest, y, **options):
+    def spy(models, forest, y, **options):
         seen.append((forest, options["seed"]))
-        return honest(model, forest, y, **options)
+        return honest(models, forest, y, **options)
 
-    monkeypatch.setattr(evaluate, "fit", spy)
+    monkeypatch.setattr(evaluate, "fit_together", spy)
     (row,) = train_rows(toy, "random", sets)
     assert sorted((forest is sets[seed].forest, seed) for forest, seed in seen) == [(True, 0), (True, 1)]
     assert row.nbytes == round(sum(s.nbytes for s in sets) / 2)
@@ -287,7 +287,7 @@ def test_untrained_networks_are_not_chosen(molbace):
 
 def test_labels_of_the_test_split_choose_nothing(molbace, monkeypatch):
     """Turned around they turn the test scores around, and change neither a checkpoint nor a validation score."""
-    data, honest = molbace.data, evaluate.fit
+    data, honest = molbace.data, evaluate.fit_together
     flipped = data.y.clone()
     flipped[data.test] = 1 - flipped[data.test]
     rows, states = [], []
@@ -295,12 +295,12 @@ def test_labels_of_the_test_split_choose_nothing(molbace, monkeypatch):
         protocol = Protocol(replace(data, y=y), 2, ("GIN",), 2, QUICK)
         chosen = []
 
-        def spy(model, *args, chosen=chosen, **options):
-            fitted = honest(model, *args, **options)
-            chosen.append((fitted.step, {name: value.clone() for name, value in model.state_dict().items()}))
-            return fitted
+        def spy(models, *args, chosen=chosen, **options):
+            (fitted,) = honest(models, *args, **options)
+            chosen.append((fitted.step, {name: value.clone() for name, value in models[0].state_dict().items()}))
+            return [fitted]
 
-        monkeypatch.setattr(evaluate, "fit", spy)
+        monkeypatch.setattr(evaluate, "fit_together", spy)
         sets = random_sets(protocol, int(0.02 * int(protocol.raw.sum())), packed=True)
         rows.append(train_rows(protocol, "random", sets) + baseline_rows(protocol))
         states.append(chosen)
@@ -335,8 +335,8 @@ def test_rows_are_the_same_in_any_number_of_processes(toy):
 
 
 def test_a_training_that_two_rows_share_runs_once(toy, monkeypatch):
-    seen, honest = [], evaluate.fit
-    monkeypatch.setattr(evaluate, "fit", lambda *args, **options: seen.append(1) or honest(*args, **options))
+    seen, honest = [], evaluate.fit_together
+    monkeypatch.setattr(evaluate, "fit_together", lambda *args, **options: seen.append(1) or honest(*args, **options))
     small = full_set(toy)
     first, again = train_plans(toy, [RowPlan("all", [small]), RowPlan("again", [small], seeds=1)])
     assert len(seen) == 2

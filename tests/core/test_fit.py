@@ -12,7 +12,7 @@ from graphdistill.core import fit as fit_module
 from graphdistill.core.convnet import ConvNet
 from graphdistill.core.data import Graphs
 from graphdistill.core.features import Features
-from graphdistill.core.fit import FitConfig, Fitted, fit, predict
+from graphdistill.core.fit import FitConfig, Fitted, fit, fit_together, predict
 from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow
 from graphdistill.core.metrics import score
@@ -265,3 +265,23 @@ def test_nodes_of_a_graph_are_trained_on_whole_or_in_batches(batch_size: int) ->
     assert torch.equal(model.head.weight, again.head.weight)
     assert not torch.equal(model.head.weight, other.head.weight)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("batch_size", [512, 16])
+def test_networks_that_are_trained_together_are_what_they_are_alone(batch_size: int) -> None:
+    config = FitConfig(steps=30, eval_every=3, patience=2, batch_size=batch_size)
+    options: dict[str, Any] = {"valid": (VALID, VALID_Y), "metric": "accuracy", "task": "multiclass", "config": config}
+
+    def networks() -> list[GNN]:
+        made = []
+        for number, name in enumerate(("GIN", "GAT", "GCN")):
+            with scoped(number, "weights"):
+                made.append(GNN(name, GRAPHS, "categorical", 2, hidden_channels=16, dropout=0.3))  # type: ignore[arg-type]
+        return made
+
+    together, alone = networks(), networks()
+    fitted = fit_together(together, TRAIN, Y, **options)
+    for number, model in enumerate(alone):
+        one = fit(model, TRAIN, Y, **options)
+        assert (one.valid, one.step) == (fitted[number].valid, fitted[number].step)
+        assert same(model, together[number])

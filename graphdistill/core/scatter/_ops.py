@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphdistill.core.scatter import _check, _reference
+from graphdistill.core.scatter._operator import operator
 
 _Maybe = Tensor | None
 
@@ -39,7 +40,7 @@ def kernels(x: Tensor) -> Any:
     return _cuda() if x.is_cuda else _reference
 
 
-@torch.library.custom_op("graphdistill::segment_reduce", mutates_args=())
+@operator("graphdistill::segment_reduce")
 def segment_reduce(x: Tensor, ptr: Tensor, reduce: str, trusted: bool = False) -> Tensor:
     """Sum, mean or maximum of the rows of each segment: ``[E, F]`` to ``[S, F]``."""
     _check.alike("ptr", ptr, "x", x, dtype=False)
@@ -48,7 +49,7 @@ def segment_reduce(x: Tensor, ptr: Tensor, reduce: str, trusted: bool = False) -
     return out
 
 
-@torch.library.custom_op("graphdistill::segment_repeat", mutates_args=())
+@operator("graphdistill::segment_repeat")
 def segment_repeat(x: Tensor, ptr: Tensor, length: int, trusted: bool = False) -> Tensor:
     """The row of its segment for each of ``length`` entries: ``[S, F]`` to ``[E, F]``."""
     _check.alike("ptr", ptr, "x", x, dtype=False)
@@ -58,7 +59,7 @@ def segment_repeat(x: Tensor, ptr: Tensor, length: int, trusted: bool = False) -
     return out
 
 
-@torch.library.custom_op("graphdistill::gather_segment", mutates_args=())
+@operator("graphdistill::gather_segment")
 def gather_segment(
     x: Tensor,
     ptr: Tensor,
@@ -85,34 +86,34 @@ def gather_segment(
     return out
 
 
-@torch.library.custom_op("graphdistill::gather_dot", mutates_args=())
+@operator("graphdistill::gather_dot")
 def gather_dot(rows: Tensor, x: Tensor, ptr: Tensor, index: Tensor) -> Tensor:
     """For each entry e of segment s, ``rows[s] . x[index[e]]``: ``[S, F]`` and ``[N, F]`` to ``[E]``."""
     out: Tensor = kernels(x).gather_dot(rows, x, ptr, index)
     return out
 
 
-@torch.library.custom_op("graphdistill::transpose", mutates_args=())
+@operator("graphdistill::transpose")
 def transpose(ptr: Tensor, index: Tensor, num_rows: int) -> tuple[Tensor, Tensor, Tensor]:
     """Regroup entries by the row they gather: pointer ``[N + 1]``, segment of each, and where it stood (``[E]``)."""
     return _reference.transpose(ptr, index, num_rows)
 
 
-@torch.library.custom_op("graphdistill::sort_by", mutates_args=())
+@operator("graphdistill::sort_by")
 def sort_by(keys: Tensor, size: int, name: str = "keys") -> tuple[Tensor, Tensor]:
     """Stable order of keys below ``size``, long ``[E]``, and where each key starts in it, long ``[S + 1]``."""
     _check.integers(name, keys, size)
     return _reference.sort_by(keys, size)
 
 
-@torch.library.custom_op("graphdistill::class_moments", mutates_args=())
+@operator("graphdistill::class_moments")
 def class_moments(x: Tensor, y: Tensor, order: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Mean, second moment and variance ``[C, F]`` of the rows of each class, sorted by :func:`sort_by`."""
     out: tuple[Tensor, Tensor, Tensor] = kernels(x).class_moments(x, y, order, ptr)
     return out
 
 
-@torch.library.custom_op("graphdistill::nearest_code", mutates_args=())
+@operator("graphdistill::nearest_code")
 def nearest_code(x: Tensor, codebook: Tensor, metric: str, max_bytes: int) -> tuple[Tensor, Tensor]:
     """Index and distance of the nearest code to each row: long and float ``[N]``."""
     _check.alike("codebook", codebook, "x", x)
@@ -144,7 +145,7 @@ def nearest_code(x: Tensor, codebook: Tensor, metric: str, max_bytes: int) -> tu
     return index, distance.to(x.dtype)
 
 
-@torch.library.custom_op("graphdistill::tree_hash_step", mutates_args=())
+@operator("graphdistill::tree_hash_step")
 def tree_hash_step(label: Tensor, child: Tensor, ptr: Tensor, index: Tensor, factor: Tensor | None) -> Tensor:
     """One refinement step on two 64-bit lanes: long ``[S, 2]`` and ``[N, 2]`` to ``[S, 2]``."""
     _check.alike("child", child, "label", label)

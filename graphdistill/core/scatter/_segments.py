@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from graphdistill.core.scatter import _check, _ops
+from graphdistill.core.scatter import _check, _ops, _reference
 from graphdistill.core.scatter._reference import LIMIT
 
 Reduce = Literal["sum", "mean"]
@@ -205,6 +205,31 @@ class Segments:
             [[10.0], [10.0]]
         """
         return cls(torch.arange(len(index) + 1, device=index.device), index, num_rows)
+
+    @classmethod
+    def entries(cls, ptr: Tensor, length: int) -> Segments:
+        """Segments of ``length`` rows that lie in order, each row in one of them.
+
+        Example:
+            >>> Segments.entries(torch.tensor([0, 2, 3]), 3).sum(torch.tensor([1.0, 10.0, 100.0])).tolist()
+            [11.0, 100.0]
+        """
+        out = cls(ptr, torch.arange(length, device=ptr.device), length)
+        bounds = torch.arange(length + 1, device=ptr.device)
+        out._twin = bounds, _reference.owners(ptr, length), out.index
+        return out
+
+    def backwards(self) -> Segments:
+        """For segments by :meth:`entries`: the row of its segment for each entry.
+
+        Example:
+            >>> Segments.entries(torch.tensor([0, 2, 3]), 3).backwards().sum(torch.tensor([1.0, 10.0])).tolist()
+            [1.0, 1.0, 10.0]
+        """
+        bounds, segment, order = self.twin
+        out = Segments(bounds, segment, len(self.ptr) - 1)
+        out._twin = self.ptr, self.index, order
+        return out
 
     def apart(self) -> Segments:
         """Each entry in a segment of its own.

@@ -13,10 +13,11 @@ from torch._dynamo.backends.common import aot_autograd
 
 from graphdistill.core import scatter
 from graphdistill.core.scatter import _ops, _reference
+from graphdistill.core.scatter._operator import Operator
 from tests.core.scatter.samples import Sample, close, draw, leaves, words
 from tests.reference import gather_dot_naive, segment_sum_naive
 
-OPS = {name: op for name, op in vars(_ops).items() if isinstance(op, torch.library.CustomOpDef)}
+OPS = {name: op for name, op in vars(_ops).items() if isinstance(op, Operator)}
 
 
 def samples(device: torch.device | str = "cpu") -> dict[str, list[tuple[Any, ...]]]:
