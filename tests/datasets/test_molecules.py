@@ -1,13 +1,17 @@
 import csv
 import gzip
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from rdkit import Chem
+from ogb.utils.mol import smiles2graph
+from rdkit import Chem, RDConfig
+from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
 
 from graphdistill.datasets import load
-from graphdistill.datasets._molecules import read_smiles
+from graphdistill.datasets._molecules import PainsFilters, graph_of, read_smiles
 from graphdistill.datasets._splits import by_scaffold
 
 RINGS = [
@@ -57,6 +61,34 @@ def test_pains_has_840_positives_split_by_scaffold(capfd):
 def molbace(data_root):
     with gzip.open(data_root / "ogb" / "ogbg_molbace" / "mapping" / "mol.csv.gz", "rt") as file:
         return [row["smiles"] for row in csv.DictReader(file)], load("ogbg-molbace", data_root)
+
+
+@pytest.fixture(scope="module")
+def compounds():
+    """Every fortieth of the screening compounds."""
+    with Path(RDConfig.RDDataDir, "Pains", "test_data", "wehi_mols.csv").open(newline="") as file:
+        return [row[0] for row in csv.reader(file) if row][::40]
+
+
+def test_filters_match_what_rdkit_s_catalog_matches(compounds):
+    parameters = FilterCatalogParams()
+    parameters.AddCatalog(FilterCatalogParams.FilterCatalogs.PAINS)
+    catalog, filters = FilterCatalog(parameters), PainsFilters()
+    molecules = [Chem.MolFromSmiles(text) for text in compounds]
+    found = [filters.match(molecule) for molecule in molecules]
+    assert found == [catalog.HasMatch(molecule) for molecule in molecules]
+    assert 0 < sum(found) < len(found)
+    assert len(filters.entries) == catalog.GetNumEntries() == int(filters.bits.any(axis=1).sum()) == 480
+
+
+def test_a_molecule_is_the_graph_that_ogb_makes_of_its_text(compounds):
+    for text in [*compounds, "C", "[Na+].[Cl-]", "C1CC1.C/C=C\\C", "N[C@@H](C)C(=O)O"]:
+        ours, theirs = graph_of(Chem.MolFromSmiles(text)), smiles2graph(text)
+        assert ours.keys() == theirs.keys()
+        for name, value in theirs.items():
+            assert np.array_equal(ours[name], value)
+            assert np.asarray(ours[name]).dtype == np.asarray(value).dtype
+            assert np.shape(ours[name]) == np.shape(value)
 
 
 def test_the_scaffold_split_is_that_of_ogb(molbace):
