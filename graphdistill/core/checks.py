@@ -109,7 +109,7 @@ def class_labels(y: Any, what: str) -> Tensor:
     if values.dim() != 1:
         raise ValueError(f"{what} must hold one class for each entry, got {list(values.shape)}")
     known = ~torch.isnan(values)
-    bad = known & ((values != values.floor()) | (values < -1) | torch.isinf(values)) if values.numel() else known
+    bad = known & ((values != values.floor()) | (values < -1) | (values > 2**62))
     if bool(bad.any()):
         place = int(bad.nonzero()[0])
         value = values[place].item()

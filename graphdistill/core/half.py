@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 TOP = 15
-"""A scaled column's largest magnitude is from 2^14 to 2^15, so that small values beside it keep their digits."""
+"""A scaled column's largest magnitude is from 2^14 to 2^15, so that the least values of it keep their digits."""
 LEAST = -96
-"""Least exponent that is told apart; its power of two and the inverse stay inside of single precision."""
+"""Least exponent that is distinguished; its power of two and the inverse stay inside of single precision."""
 
 
 def half_exponent(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Small helpers on tensors that everything is made with: narrow integers, ranges, pointers, devices."""
+"""Helpers on tensors that everything is made with: narrow integers, ranges, pointers, devices."""
 
 from __future__ import annotations
 

@@ -118,15 +118,15 @@ def _checked(path: Path, part: str, images: np.ndarray, labels: np.ndarray) -> t
 
 
 def _channels_first(shape: tuple[int, ...], got: str) -> bool:
-    """Whether images are ``[N, C, H, W]``, which 1, 3 or 4 channels of larger pixels tell, or else square pixels."""
+    """Whether images are ``[N, C, H, W]``: 1, 3 or 4 channels, fewer than rows and columns, or else square images."""
     first, last = (shape[1], shape[2:]), (shape[3], shape[1:3])
     likely = [channels in _CHANNELS and channels < min(sides) for channels, sides in (first, last)]
     if not any(likely):
         likely = [sides[0] == sides[1] != channels for channels, sides in (first, last)]
     if likely[0] == likely[1]:
         raise ValueError(
-            f"{got}, and channels cannot be told from height and width; give [N, H, W, C] with C of 1, 3 or 4, "
-            f"less than H and W"
+            f"{got}, and channels cannot be distinguished from height and width; give [N, H, W, C] with C of 1, 3 "
+            f"or 4, less than H and W"
         )
     return likely[0]
 

@@ -175,7 +175,7 @@ def test_a_draw_is_class_by_class() -> None:
 
 def test_learnt_nodes_are_stored_in_the_unit_of_the_data() -> None:
     x = torch.tensor([[1e5, 1.0], [2e5, 1e-6]])
-    small = LearnableNodes(x, torch.tensor([0, 1]), torch.ones(2), exponent=torch.tensor([3, 0])).freeze()
-    assert isinstance(small.data, torch.Tensor)
-    torch.testing.assert_close(small.data[:, 0], x[:, 0], rtol=1e-3, atol=0)
-    assert torch.equal(small.data[:, 1], x[:, 1].half().float())
+    synthetic = LearnableNodes(x, torch.tensor([0, 1]), torch.ones(2), exponent=torch.tensor([3, 0])).freeze()
+    assert isinstance(synthetic.data, torch.Tensor)
+    torch.testing.assert_close(synthetic.data[:, 0], x[:, 0], rtol=1e-3, atol=0)
+    assert torch.equal(synthetic.data[:, 1], x[:, 1].half().float())

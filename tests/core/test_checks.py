@@ -125,6 +125,7 @@ def test_labels_that_are_classes(y, want: list[int]) -> None:
     [
         (torch.tensor([0.0, 0.25]), r"^y holds 0\.25 at 1; classes are whole numbers from 0: bin targets, for example"),
         (torch.tensor([0.0, INF]), "^y holds inf at 1; "),
+        (torch.tensor([0.0, 1e30]), r"^y holds 1e\+30 at 1; "),
         (torch.tensor([0, -100]), "^y holds -100 at 1; classes are whole numbers from 0: -1 or NaN for no label$"),
         (
             np.array(["cat", "dog"]),

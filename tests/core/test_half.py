@@ -42,8 +42,8 @@ def test_scaling_by_powers_of_two_is_exact() -> None:
 def test_a_set_in_any_unit_is_stored_in_halves_and_comes_back(tmp_path, unit: float) -> None:
     x = round_half(torch.randn(6, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([unit, 1.0, 1.0]))
     y = torch.arange(6) % 2
-    small = SyntheticSet(x, y, class_weights(y))
-    assert small.payload()["features"].dtype == torch.half
-    assert ("feature_exponent" in small.payload()) == (unit != 1.0)
-    save_set(small, tmp_path)
+    synthetic = SyntheticSet(x, y, class_weights(y))
+    assert synthetic.payload()["features"].dtype == torch.half
+    assert ("feature_exponent" in synthetic.payload()) == (unit != 1.0)
+    save_set(synthetic, tmp_path)
     assert torch.equal(load_set(tmp_path).data, x)

@@ -1,4 +1,4 @@
-"""Small helpers on tensors."""
+"""Helpers on tensors."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def test_npz_that_is_absent_or_damaged(tmp_path):
         ((16, 16, 2), (2, 16, 16)),
     ],
 )
-def test_channels_are_told_from_height_and_width(tmp_path, shape, want):
+def test_channels_are_distinguished_from_height_and_width(tmp_path, shape, want):
     pixels = np.random.default_rng(0).integers(0, 255, (24, *shape), dtype=np.uint8)
     data = load(npz(tmp_path / "mine.npz", train_images=pixels[:20], test_images=pixels[20:]))
     assert data.images.shape == (24, *want)
@@ -125,7 +125,7 @@ def test_channels_are_told_from_height_and_width(tmp_path, shape, want):
 @pytest.mark.parametrize("shape", [(3, 16, 3), (3, 3, 3), (16, 16, 16), (7, 8, 9), (1, 1, 1)])
 def test_shapes_that_can_be_read_two_ways_are_refused(tmp_path, shape):
     pixels = {f"{part}_images": np.zeros((n, *shape), dtype=np.uint8) for part, n in (("train", 20), ("test", 4))}
-    with pytest.raises(ValueError, match=r"channels cannot be told from height and width; give \[N, H, W, C\]"):
+    with pytest.raises(ValueError, match=r"channels cannot be distinguished from height and width; give \[N"):
         load(npz(tmp_path / "mine.npz", **pixels))
 
 
