@@ -76,8 +76,9 @@ def test_features_are_scaled_to_length_one_and_nothing_else_changes() -> None:
     torch.testing.assert_close(got.x.norm(dim=1), torch.cat([torch.ones(59), torch.zeros(1)]))
     torch.testing.assert_close(got.x[:59] * x[:59].norm(dim=1, keepdim=True), x[:59])
     assert (got.y is DATA.y, got.edge_index is DATA.edge_index, got.train is DATA.train) == (True, True, True)
-    words = normalised(replace(DATA, x=torch.tensor([[3, 4]])))
-    assert words.x.tolist() == [[pytest.approx(0.6), pytest.approx(0.8)]]
+    words = normalised(replace(DATA, x=torch.tensor([[3.0, 4.0]], dtype=torch.double).expand(60, 2)))
+    assert words.x[0].tolist() == [pytest.approx(0.6), pytest.approx(0.8)]
+    assert words.x.dtype == torch.float32
 
 
 def test_seen_nodes_have_one_column() -> None:
