@@ -48,14 +48,14 @@ def check_numbers(what: str, values: Tensor, ptr: Tensor | None = None, limit: f
     raise ValueError(f"{what} holds {value:g} in row {row}{column}{graph}; {way}")
 
 
-def check_categories(what: str, values: Tensor) -> None:
+def check_integers(what: str, values: Tensor) -> None:
     """Refuse integers that are no categories from 0, or so large that they are ids.
 
     Raises:
         ValueError: an integer is negative, or 100,000 or more.
 
     Example:
-        >>> check_categories("x", torch.tensor([[0], [10**9]]))
+        >>> check_integers("x", torch.tensor([[0], [10**9]]))
         Traceback (most recent call last):
         ValueError: x holds 1000000000 in row 1, column 0; integers are categories from 0 to 99999: number them ...
     """

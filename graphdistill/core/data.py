@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphdistill.core.checks import check_categories, check_classes, check_index, check_numbers
+from graphdistill.core.checks import check_classes, check_index, check_integers, check_numbers
 from graphdistill.core.digest import Identified
 from graphdistill.core.tensors import largest as largest
 from graphdistill.core.tensors import narrow as narrow
@@ -230,7 +230,7 @@ class GraphDataset(_Split):
         ):
             if values is not None:
                 check_numbers(name, values, ptr)
-                check_categories(name, values)
+                check_integers(name, values)
 
     @property
     def task(self) -> Task:

@@ -159,7 +159,8 @@ def graph_labels(items: Sequence[Data], sizes: Sequence[int]) -> tuple[Tensor, b
         if graph.y is None:
             raise ValueError(f"name[{position}].y is missing; {LABELLED}")
         row = as_numbers(graph.y, f"name[{position}].y")
-        each_node &= (row.dim() > 0 and len(row) == size > 1) or any(mask in graph for mask in MASKS.values())
+        # One label of a graph settles it for all; masks are asked for until then.
+        each_node = each_node and ((row.dim() > 0 and len(row) == size > 1) or any(m in graph for m in MASKS.values()))
         rows.append(row)
     if each_node:
         right = "datasets.load(dataset[0])" if len(items) == 1 else "datasets.load(graph) for each graph with its masks"
