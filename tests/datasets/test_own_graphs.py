@@ -107,6 +107,7 @@ def test_what_graphs_cannot_hold_is_refused_with_the_way_out(changes, message):
         load([graph(**{"y": torch.tensor([i % 2]), **changes}) for i in range(40)])
 
 
+@pytest.mark.filterwarnings("ignore:Sparse:UserWarning")
 def test_other_forms_of_one_graph_are_the_same():
     plain = load(graphs(edge_attr=torch.tensor([[1], [2]])))
     forms = {"x": np.array([[0.0], [1]]), "edge_index": PAIR.int().numpy(), "edge_attr": np.array([1, 2])}
