@@ -127,9 +127,10 @@ def as_numbers(y: Any, what: str) -> Tensor:
     if not isinstance(y, Tensor):
         array = np.asarray(y)
         if array.dtype.kind not in "biuf":
-            example = f" such as {array.flat[0]!r}" if array.size else ""
+            example = f" such as {array.flat[0]!s:.40}" if array.size else ""
+            held = "text" if array.dtype.kind in "US" else "no numbers"
             raise ValueError(
-                f"{what} holds no numbers{example}; number them, for example by numpy.unique(y, return_inverse=True)[1]"
+                f"{what} holds {held}{example}; number them, for example by numpy.unique(y, return_inverse=True)[1]"
             )
         y = torch.from_numpy(array.astype(np.float64 if array.dtype.kind == "f" else np.int64))
     if y.is_complex():

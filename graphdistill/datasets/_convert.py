@@ -56,17 +56,24 @@ def own_graph(graph: Data, here: str) -> Data:
     Raises:
         ValueError: they cannot be read, or something would be left out without a word.
     """
+    check_positions(graph, here)
     x = features(graph.x, f"{here}.x")
-    if x is None and graph.get("pos") is not None:
-        raise ValueError(
-            f"{here} has pos but no x; positions are no features of their own: set x=pos to have them read so"
-        )
     attr = features(graph.edge_attr, f"{here}.edge_attr")
     edge_index, weight = edges(graph, here)
     check_weight(weight, here)
     if x is not None:
         check_count(graph, len(x), here)
     return Data(x=x, edge_index=edge_index, edge_attr=attr, num_nodes=graph.num_nodes if x is None else len(x))
+
+
+def check_positions(graph: Data, here: str) -> None:
+    """Refuse positions without features, which no method would read.
+
+    Raises:
+        ValueError: there is ``pos`` but no ``x``.
+    """
+    if graph.x is None and graph.get("pos") is not None:
+        raise ValueError(f"{here} has pos but no x; positions are not read as features: set x=pos to have them read so")
 
 
 def check_count(graph: Data, count: int, here: str) -> None:

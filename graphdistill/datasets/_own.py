@@ -12,6 +12,7 @@ from graphdistill.core.data import GraphDataset, Graphs, NodeDataset
 from graphdistill.datasets._convert import (
     MASKS,
     check_count,
+    check_positions,
     check_weight,
     edges,
     features,
@@ -64,6 +65,7 @@ def load_own_nodes(data: Data, split: int | None, splits: Split | None) -> NodeD
         given = dict(zip(MASKS, splits, strict=True))
     index = data.edge_index if data.edge_index is not None else data.get("adj_t")
     needed = {"x": data.x, "edge_index": index, "y": data.y, "train_mask": given["train"], "val_mask": given["valid"]}
+    check_positions(data, "name")
     for name, value in needed.items():
         if value is None:
             raise ValueError(f"name.{name} is missing; one graph needs x, edge_index, y, train_mask and val_mask")

@@ -127,11 +127,8 @@ def test_labels_that_are_classes(y, want: list[int]) -> None:
         (torch.tensor([0.0, INF]), "^y holds inf at 1; "),
         (torch.tensor([0.0, 1e30]), r"^y holds 1e\+30 at 1; "),
         (torch.tensor([0, -100]), "^y holds -100 at 1; classes are whole numbers from 0: -1 or NaN for no label$"),
-        (
-            np.array(["cat", "dog"]),
-            r"^y holds no numbers such as '?np\.str_\('cat'\)|'cat'; number them, for example by",
-        ),
-        (["cat", "dog"], r"^y holds no numbers such as .*'cat'.*; number them, for example by numpy\.unique"),
+        (np.array(["cat", "dog"]), "^y holds text such as cat; number them, for example by"),
+        (["cat", "dog"], r"^y holds text such as cat; number them, for example by numpy\.unique"),
         (torch.tensor([1j]), "^y is complex; give real numbers$"),
         (torch.tensor([[0.5, 0.5]]), r"^y must hold one class for each entry, got \[1, 2\]; .* soft .* by y\.argmax"),
         (torch.tensor([[1, 1]]), r"^y must hold one class for each entry, got \[1, 2\]"),

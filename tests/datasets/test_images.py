@@ -166,7 +166,7 @@ EMPTY = {"test_images": np.zeros((0, 4, 4), dtype=np.uint8), "test_labels": np.z
             r"train_labels holds class 1000000000 but only 20 labels; torch\.unique",
         ),
         ({"train_labels": np.full(20, 0.5)}, r"train_labels holds 0\.5 at 0; classes are whole numbers"),
-        ({"train_labels": np.array(["a"] * 20)}, r"train_labels holds no numbers such as .*'a'.*; number them"),
+        ({"train_labels": np.array(["a"] * 20)}, r"train_labels holds text such as a; number them"),
         ({"test_labels": np.array([0, 1, -1, 1])}, r"test_labels hold no class at 2; leave that image out$"),
         (
             {"test_images": np.zeros((4, 5, 5), np.uint8)},

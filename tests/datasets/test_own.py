@@ -161,7 +161,7 @@ def test_one_hot_labels_are_classes_and_weights_of_one_say_nothing():
     ("changes", "message"),
     [
         ({"y": torch.rand(5)}, r"^name\.y holds 0\.\d+ at 0; classes are whole numbers from 0: bin targets"),
-        ({"y": ["a", "b", "a", "b", "a"]}, r"^name\.y holds no numbers such as .*'a'.*; number them"),
+        ({"y": ["a", "b", "a", "b", "a"]}, r"^name\.y holds text such as a; number them"),
         ({"y": torch.tensor([0, -1, 0, 1, 0])}, "^y has no label at 1 of the nodes of train, the first is 1; take"),
         ({"y": torch.tensor([0, 10**9, 0, 1, 0])}, "^y holds class 1000000000 but only 5 labels; torch.unique"),
         ({"y": torch.tensor([0, 2, 0, 2, 0])}, "^y holds classes up to 2 but none of class 1; torch.unique"),
