@@ -15,11 +15,7 @@ from graphdistill import datasets, mirage
 from graphdistill.core.storage import load_set
 
 torch.manual_seed(0)
-if len(sys.argv) > 1:
-    small = load_set(sys.argv[1])
-else:
-    small = mirage.distill_mirage(datasets.load_graphs("pains"), mirage.MirageConfig(fraction=0.01))
-print(f"{len(small)} graphs in {small.nbytes:,} bytes")
+small = load_set(sys.argv[1]) if sys.argv[1:] else mirage.distill_mirage(datasets.load_graphs("pains"))
 x, classes = small.forest.trees.x, small.y.shape[1] if small.y.dim() > 1 else int(small.y.max()) + 1
 embed = torch.nn.Embedding(int(x.max()) + 1, 16)
 sage = GraphSAGE(16 * x.shape[1], 64, num_layers=2, out_channels=classes)

@@ -101,7 +101,8 @@ def distill_vqgraph(
             codes than nodes.
 
     Example:
-        >>>         >>> from graphdistill.vqgraph.teachers import build_teacher, fit_teacher
+        >>> from graphdistill.datasets import load
+        >>> from graphdistill.vqgraph.teachers import build_teacher, fit_teacher
         >>> data = load("digits-knn")
         >>> teacher, layer = build_teacher("GCN", data.x.shape[1], 10)
         >>> _ = fit_teacher(teacher, data, epochs=5)
