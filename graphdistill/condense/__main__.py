@@ -11,6 +11,7 @@ from rich.text import Text
 from graphdistill.condense import methods
 from graphdistill.condense.config import Command
 from graphdistill.core import cli
+from graphdistill.core.parallel import default_jobs, start
 
 
 def main(command: Command) -> None:
@@ -18,6 +19,7 @@ def main(command: Command) -> None:
     if command.method == "list":
         rich.console.Console().print(listed())
     else:
+        start(command.jobs or default_jobs(), "graphdistill.condense.distill")
         from graphdistill.condense import command as work
 
         work.main(command)

@@ -17,12 +17,19 @@ from graphdistill.condense.figure import draw
 from graphdistill.condense.figure_graphs import draw_graphs
 from graphdistill.condense.figure_nodes import draw_nodes
 from graphdistill.condense.kinds import protocol_of, real_of
-from graphdistill.core.data import Dataset
 from graphdistill.core.evaluate_graphs import GraphSetProtocol
 from graphdistill.core.evaluate_nodes import NodeProtocol
-from graphdistill.core.evaluate_sets import SetProtocol, baseline_rows, break_even, repeated_row, train_rows
+from graphdistill.core.evaluate_sets import (
+    SetPlan,
+    SetProtocol,
+    baseline_rows,
+    break_even,
+    repeated_plan,
+    train_plans,
+)
 from graphdistill.core.output import check_writable, publish
-from graphdistill.core.progress import Progress, progress
+from graphdistill.core.parallel import default_jobs, parallel_map
+from graphdistill.core.progress import progress
 from graphdistill.core.randomness import generator
 from graphdistill.core.report import Report, Row, peak_memory, table, versions, write_report
 from graphdistill.core.storage import save_set
@@ -39,17 +46,19 @@ def main(command: Command) -> None:
     kept = [command.checkpoint(seed) for seed in seeds]
     if command.resume and not any(path.is_file() for path in kept):
         raise ValueError(f"--resume: there is no checkpoint in {command.output}; leave it out to start anew")
-    real = real_of(protocol_of(data))
+    bars = progress(command.quiet)
+    protocol = protocol_of(data, command.networks, bars, command.jobs or default_jobs())
+    real = real_of(protocol)
     methods.find(command.method, real.KIND)
     real.check_per_class(command.per_class)
     if not command.resume:
         # Else a later --resume would go on with one set of this run and one of that.
         for path in kept:
             path.unlink(missing_ok=True)
-    with progress(command.quiet) as bars:
+    with bars:
         try:
-            sets = [_condense(command, data, seed, bars) for seed in seeds]
-            protocol = protocol_of(data, command.networks, bars)
+            made = parallel_map(_condense, (command, protocol), seeds, jobs=protocol.jobs)
+            sets = list(bars.track(made, "condensing", len(seeds)))
             report = _report(command, protocol, sets)
         except KeyboardInterrupt as error:
             if not any(path.is_file() for path in kept):
@@ -79,13 +88,22 @@ def picture(protocol: SetProtocol[Any], small: SyntheticSet, path: Path) -> None
         draw(small, path)
 
 
-def _condense(command: Command, data: Dataset, seed: int, bars: Progress) -> SyntheticSet:
+def _condense(context: tuple[Command, SetProtocol[Any]], seed: int) -> SyntheticSet:
     """One draw; where it diverges, the last good set is saved and the way on is told."""
+    command, protocol = context
     path = command.checkpoint(seed)
     config = CondenseConfig(method=command.method, per_class=command.per_class, steps=command.steps)
     draws = generator(seed, "condense")
     try:
-        return distill_condense(data, config, generator=draws, progress=bars, checkpoint=path, resume=command.resume)
+        return distill_condense(
+            protocol.data,
+            config,
+            generator=draws,
+            progress=protocol.progress,
+            checkpoint=path,
+            resume=command.resume,
+            protocol=protocol,
+        )
     except Diverged as error:
         good = command.output / "last-good"
         save_set(error.good, good)
@@ -103,16 +121,17 @@ def _liked(sets: list[SyntheticSet]) -> int:
 def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Report:
     """All rows of an honest report."""
     seconds = statistics.fmean(float(str(small.meta["seconds"])) for small in sets)
-    distilled = train_rows(protocol, "distilled set", sets, seconds)
-    budget = max(small.nbytes for small in sets)
-    rows: list[Row] = [
-        distilled,
-        train_rows(protocol, f"random {protocol.ENTRIES}, equal bytes", protocol.random_sets(budget, command.seeds)),
-        *(train_rows(protocol, name, further) for name, further in protocol.further_sets(sets).items()),
+    budget, whole = max(small.nbytes for small in sets), protocol.full()
+    plans = [
+        SetPlan("distilled set", sets, seconds),
+        SetPlan(f"random {protocol.ENTRIES}, equal bytes", protocol.random_sets(budget, command.seeds)),
+        *(SetPlan(name, further) for name, further in protocol.further_sets(sets).items()),
+        SetPlan("all the data", [whole]),
+        repeated_plan(protocol, len(sets[0]), whole),
     ]
-    whole = protocol.full()
-    full = train_rows(protocol, "all the data", [whole])
-    rows += [full, repeated_row(protocol, len(sets[0])), *baseline_rows(protocol, sets)]
+    trained = train_plans(protocol, plans)
+    distilled, full = trained[0], trained[-2]
+    rows: list[Row] = [*trained, *baseline_rows(protocol, sets)]
     trainings = break_even(distilled, full)
     pays = (
         f"Distilling pays for itself after {math.ceil(trainings):,} trainings."

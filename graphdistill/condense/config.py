@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphdistill.condense import methods
+from graphdistill.core.parallel import check_jobs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,8 @@ class Command(CondenseConfig):
     """Go on where a run with the same options was cut."""
     skip_invalid: bool = False
     """Leave out rows of a CSV file whose SMILES or label cannot be used."""
+    jobs: int | None = None
+    """Processes of one thread each that work side by side (default: one for each core that may be used)."""
     quiet: bool = False
     """No progress bars, no table."""
     debug: bool = False
@@ -58,6 +61,7 @@ class Command(CondenseConfig):
                 raise ValueError(f"{option} must be 1 or more, got {value}")
         if self.seed < 0:
             raise ValueError(f"--seed must be 0 or more, got {self.seed}")
+        check_jobs(self.jobs, "--jobs")
         if self.method != "list":
             methods.check(self.method)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ from graphdistill.condense.schedule import Schedule, States
 from graphdistill.core import randomness
 from graphdistill.core.data import Dataset
 from graphdistill.core.digest import digest
-from graphdistill.core.evaluate_sets import valid_score
+from graphdistill.core.evaluate_sets import SetProtocol, valid_score
 from graphdistill.core.paths import expanded
 from graphdistill.core.progress import NO_PROGRESS, Progress
 from graphdistill.core.synthetic import SyntheticSet
@@ -59,6 +60,7 @@ def distill_condense(
     progress: Progress = NO_PROGRESS,
     checkpoint: Path | None = None,
     resume: bool = False,
+    protocol: SetProtocol[Any] | None = None,
 ) -> SyntheticSet:
     """Make a few images, nodes or graphs out of many, by the method that the config names.
 
@@ -70,6 +72,7 @@ def distill_condense(
         progress: shows a bar with the loss.
         checkpoint: file to write the state to at every look. (default: none is written)
         resume: whether to go on from that file, where it is there. (default: no)
+        protocol: of ``data``, where several sets are made of it. (default: made here)
 
     Returns:
         The set; ``meta`` has the method, the seconds and, of methods that learn, the looks at validation.
@@ -87,8 +90,11 @@ def distill_condense(
         (10, 650)
     """
     generator = randomness.generator(0, "condense") if generator is None else generator
-    data = as_dataset(data)
-    protocol = protocol_of(data)
+    if protocol is None:
+        protocol = protocol_of(as_dataset(data))
+    elif protocol.data is not data:
+        raise ValueError(f"protocol is of {protocol.data.name}, not of this data; make it by protocol_of(data)")
+    data = protocol.data
     real = real_of(protocol)
     method = methods.find(config.method, real.KIND)
     real.check_per_class(config.per_class)

@@ -17,13 +17,14 @@ from graphdistill.core.evaluate_sets import SetProtocol
 from graphdistill.core.progress import NO_PROGRESS, Progress
 
 
-def protocol_of(data: Dataset, networks: int = 3, progress: Progress = NO_PROGRESS) -> SetProtocol[Any]:
+def protocol_of(data: Dataset, networks: int = 3, progress: Progress = NO_PROGRESS, jobs: int = 1) -> SetProtocol[Any]:
     """How sets of this kind of data are judged: images under augmentation, nodes and graphs by a GCN.
 
     Args:
         data: the real data.
         networks: trainings on every set. (default: 3)
-        progress: shows a bar for each row of a report.
+        progress: shows a bar of the trainings.
+        jobs: processes that trainings run on. (default: 1)
 
     Example:
         >>> from graphdistill import datasets
@@ -31,10 +32,10 @@ def protocol_of(data: Dataset, networks: int = 3, progress: Progress = NO_PROGRE
         'ConvNet'
     """
     if isinstance(data, NodeDataset):
-        return NodeProtocol(data, networks, progress=progress)
+        return NodeProtocol(data, networks, jobs=jobs, progress=progress)
     if isinstance(data, GraphDataset):
-        return GraphSetProtocol(data, networks, progress=progress)
-    return ImageProtocol(data, networks, augment=Augment().each, progress=progress)
+        return GraphSetProtocol(data, networks, jobs=jobs, progress=progress)
+    return ImageProtocol(data, networks, augment=Augment().each, jobs=jobs, progress=progress)
 
 
 def real_of(protocol: SetProtocol[Any]) -> Real:

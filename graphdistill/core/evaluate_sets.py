@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from graphdistill.core.data import GraphDataset, ImageDataset, Metric, NodeDataset, Task
 from graphdistill.core.fit import FitConfig, Fitted, Inputs, fit, predict
 from graphdistill.core.metrics import score
+from graphdistill.core.parallel import parallel_map
 from graphdistill.core.progress import NO_PROGRESS, Progress
 from graphdistill.core.report import Row
 from graphdistill.core.synthetic import SyntheticSet, class_weights
@@ -60,6 +61,7 @@ class SetProtocol(ABC, Generic[AnyDataset]):
         networks: trainings on every set; their seeds are 0 to ``networks`` - 1, apart from distilling's.
         fit: how networks are trained. Small sets are used whole, in a step each.
         augment: changes the inputs of a training step; the same for every row. (default: they stay)
+        jobs: processes that trainings run on. (default: 1, which is this one)
         progress: shows a bar per row.
     """
 
@@ -67,6 +69,7 @@ class SetProtocol(ABC, Generic[AnyDataset]):
     networks: int = 3
     fit: FitConfig = field(default_factory=lambda: FitConfig(steps=300, batch_size=128, eval_every=50, patience=3))
     augment: Augmentation | None = None
+    jobs: int = 1
     progress: Progress = NO_PROGRESS
 
     NETWORK: ClassVar[str]
@@ -172,6 +175,23 @@ def valid_score(protocol: SetProtocol[Any], small: SyntheticSet) -> float:
     return protocol.train(small, CHOOSER, short)[1].valid
 
 
+@dataclass(frozen=True)
+class SetPlan:
+    """What the row of one name is trained on.
+
+    Attributes:
+        name: name of the row.
+        sets: one for each draw.
+        distill_seconds: time it took to make one of them. (default: none was made)
+        fit: how networks are trained. (default: as the protocol says)
+    """
+
+    name: str
+    sets: Sequence[SyntheticSet | Material]
+    distill_seconds: float | None = None
+    fit: FitConfig | None = None
+
+
 def train_rows(
     protocol: SetProtocol[Any],
     name: str,
@@ -189,27 +209,67 @@ def train_rows(
     Returns:
         A row with a score of each draw and network, draw by draw.
     """
-    parts = [protocol.material(s) if isinstance(s, SyntheticSet) else s for s in sets]
-    jobs = [(part, seed) for part in parts for seed in range(protocol.networks)]
-    tests, valids, seconds = [], [], []
-    for part, seed in protocol.progress.track(jobs, f"training on {name}"):
-        net, fitted = protocol.train(part, seed)
-        tests.append(protocol.score(net, "test"))
-        valids.append(fitted.valid)
-        seconds.append(fitted.seconds)
-    return Row(
-        name=name,
-        network=protocol.NETWORK,
-        test=tuple(tests),
-        valid=tuple(valids),
-        nbytes=round(statistics.fmean(part.nbytes for part in parts)),
-        graphs=round(statistics.fmean(part.entries for part in parts)),
-        distill_seconds=distill_seconds,
-        train_seconds=statistics.fmean(seconds),
-    )
+    (row,) = train_plans(protocol, [SetPlan(name, sets, distill_seconds)])
+    return row
+
+
+def train_plans(protocol: SetProtocol[Any], plans: Sequence[SetPlan]) -> list[Row]:
+    """Train every network on the sets of all plans, all trainings side by side on the protocol's processes.
+
+    Args:
+        protocol: data, networks, number of processes.
+        plans: what to train on.
+
+    Returns:
+        One row per plan, as :func:`train_rows` gives it.
+    """
+    parts = [[protocol.material(s) if isinstance(s, SyntheticSet) else s for s in plan.sets] for plan in plans]
+    runs = [
+        (number, draw, seed)
+        for number, part in enumerate(parts)
+        for draw in range(len(part))
+        for seed in range(protocol.networks)
+    ]
+    # The longest trainings go first, so that all processes are busy to the end.
+    longest = sorted(runs, key=lambda run: -parts[run[0]][run[1]].entries)
+    context = protocol, parts, [plan.fit for plan in plans]
+    results = parallel_map(_train, context, longest, jobs=protocol.jobs)
+    found = dict(zip(longest, protocol.progress.track(results, "training networks", len(runs)), strict=True))
+    rows = []
+    for number, (plan, part) in enumerate(zip(plans, parts, strict=True)):
+        tests, valids, seconds = zip(*(found[run] for run in runs if run[0] == number), strict=True)
+        rows.append(
+            Row(
+                name=plan.name,
+                network=protocol.NETWORK,
+                test=tests,
+                valid=valids,
+                nbytes=round(statistics.fmean(p.nbytes for p in part)),
+                graphs=round(statistics.fmean(p.entries for p in part)),
+                distill_seconds=plan.distill_seconds,
+                train_seconds=statistics.fmean(seconds),
+            )
+        )
+    return rows
+
+
+def _train(
+    context: tuple[SetProtocol[Any], list[list[Material]], list[FitConfig | None]], run: tuple[int, int, int]
+) -> tuple[float, float, float]:
+    """One training: test score, validation score and seconds."""
+    protocol, parts, configs = context
+    number, draw, seed = run
+    net, fitted = protocol.train(parts[number][draw], seed, configs[number])
+    return protocol.score(net, "test"), fitted.valid, fitted.seconds
 
 
 def repeated_row(protocol: SetProtocol[Any], size: int) -> Row:
+    """The row of :func:`repeated_plan`."""
+    (row,) = train_plans(protocol, [repeated_plan(protocol, size, protocol.full())])
+    return row
+
+
+def repeated_plan(protocol: SetProtocol[Any], size: int, whole: Material) -> SetPlan:
     """RS2, repeated sampling of random subsets: every step takes other real entries, as many as a set has.
 
     Okanovic et al., ICLR 2024, https://arxiv.org/abs/2305.18424; the walk is that of
@@ -219,9 +279,10 @@ def repeated_row(protocol: SetProtocol[Any], size: int) -> Row:
     Args:
         protocol: data, networks, seeds.
         size: entries of a set; a step takes no more than any other row's.
+        whole: the whole training split.
     """
     fewer = replace(protocol.fit, batch_size=min(size, protocol.fit.batch_size))
-    return train_rows(replace(protocol, fit=fewer), "RS2: as many others every step", [protocol.full()])
+    return SetPlan("RS2: as many others every step", [whole], fit=fewer)
 
 
 def baseline_rows(protocol: SetProtocol[Any], sets: Sequence[SyntheticSet]) -> list[Row]:

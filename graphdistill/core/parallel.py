@@ -172,8 +172,11 @@ def _begin(parent: int) -> None:
     """Prepare a fresh process: it ends with its parent, and leaves Ctrl-C to it."""
     from loky import process_executor
 
+    from graphdistill.core.progress import silence
+
     global _in_worker
     _in_worker = True
+    silence()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Loky takes a process that loads its context for one that leaks memory, and starts another in its place.
     process_executor._USE_PSUTIL = False

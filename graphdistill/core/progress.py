@@ -309,5 +309,10 @@ def progress(quiet: bool = False) -> Progress:
     return Progress(quiet=True) if quiet else _current.get() or Progress(quiet=False)
 
 
+def silence() -> None:
+    """Show nothing from here on, in this process: it works for another one, which shows how far it is."""
+    _current.set(NO_PROGRESS)
+
+
 NO_PROGRESS = Progress(quiet=True)
 """Shows nothing: the default wherever a progress is taken."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 
 from graphdistill.core import cli
+from graphdistill.core.parallel import default_jobs, start
 from graphdistill.vqgraph.config import Command
 
 
 def main(command: Command) -> None:
     """Import what does the work, which takes seconds, and do it."""
+    start(command.jobs or default_jobs(), "graphdistill.vqgraph.evaluate")
     from graphdistill.vqgraph import command as work
 
     work.main(command)

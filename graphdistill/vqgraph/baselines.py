@@ -44,6 +44,7 @@ def reliability(
     noise: float = 1.0,
     draws: int = 5,
     batch_size: int | None = None,
+    logits: Tensor | None = None,
 ) -> Tensor:
     r"""How little a teacher's certainty about each node moves under noise, from 0 to 1, ``[N]``.
 
@@ -60,18 +61,21 @@ def reliability(
         noise: standard deviation relative to that of the features. (default: 1)
         draws: of noise. (default: 5)
         batch_size: nodes at a time; ``None`` for the whole graph at once.
+        logits: the teacher's without noise, ``[N, C]``, where they are there. (default: computed here)
     """
     source = generator(seed, "noise")
 
-    def entropy(x: Tensor) -> Tensor:
-        logits, _ = teach(teacher, layer, x, data.edge_index, batch_size=batch_size, seed=seed)
+    def answer(x: Tensor) -> Tensor:
+        return teach(teacher, layer, x, data.edge_index, batch_size=batch_size, seed=seed)[0]
+
+    def entropy(logits: Tensor) -> Tensor:
         out: Tensor = torch.distributions.Categorical(logits=logits).entropy()
         return out
 
-    clean, scale = entropy(data.x), noise * data.x.std()
+    clean, scale = entropy(answer(data.x) if logits is None else logits), noise * data.x.std()
     moved = torch.zeros_like(clean)
     for _ in range(draws):
-        moved += (entropy(data.x + scale * torch.randn(data.x.shape, generator=source)) - clean) ** 2
+        moved += (entropy(answer(data.x + scale * torch.randn(data.x.shape, generator=source))) - clean) ** 2
     return 1 - moved / moved.max().clamp(min=1e-12)
 
 

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from graphdistill.core.data import NodeDataset
 from graphdistill.core.output import check_writable, publish
-from graphdistill.core.progress import Progress, progress
+from graphdistill.core.parallel import default_jobs, parallel_map
+from graphdistill.core.progress import NO_PROGRESS, Progress, progress
 from graphdistill.core.report import Report, Row, frame, peak_memory, versions, write_report
 from graphdistill.datasets import load
 from graphdistill.vqgraph import paper
@@ -29,8 +30,8 @@ LARGE = 200_000
 def main(command: Command) -> None:
     """Load, teach, distil, report."""
     check_writable(command.output)
-    first = nodes_of(command, command.seed)
     with progress(command.quiet) as bars:
+        first = nodes_of(command, command.seed, bars)
         scores, taught, distilled, notes = _score(command, first, bars)
     times = latency(taught, distilled.student)
     report = _report(command, first, scores, distilled, times, notes)
@@ -62,9 +63,9 @@ def config_of(command: Command, nodes: int) -> VQGraphConfig:
     )
 
 
-def nodes_of(command: Command, seed: int) -> NodeDataset:
+def nodes_of(command: Command, seed: int, bars: Progress = NO_PROGRESS) -> NodeDataset:
     """The data set, which has to be the nodes of one graph."""
-    with progress(command.quiet).step(f"loading {command.dataset}"):
+    with bars.step(f"loading {command.dataset}"):
         data = load(command.dataset, command.root, seed=seed)
     if not isinstance(data, NodeDataset):
         raise ValueError(
@@ -78,24 +79,37 @@ def _score(
     command: Command, first: NodeDataset, bars: Progress
 ) -> tuple[dict[str, Scores], Taught, Distilled, list[str]]:
     """Everything on every seed; what the first seed gave is kept, with what is to be said of it."""
+    seeds = range(command.seed, command.seed + command.seeds)
+    results = parallel_map(_score_seed, (command, first, bars), seeds, jobs=command.jobs or default_jobs())
+    scores: dict[str, Scores] = {}
+    kept: tuple[Taught, Distilled, list[str]] | None = None
+    for found, first_networks in bars.track(results, "seeds", len(seeds)):
+        for method, its_scores in found.items():
+            scores.setdefault(method, Scores()).extend(its_scores)
+        kept = kept or first_networks
+    assert kept is not None
+    return scores, *kept
+
+
+def _score_seed(
+    context: tuple[Command, NodeDataset, Progress], seed: int
+) -> tuple[dict[str, Scores], tuple[Taught, Distilled, list[str]] | None]:
+    """Everything on one seed; of the first one its networks and notes, too."""
+    command, first, bars = context
     scores: dict[str, Scores] = {}
     notes: list[str] = []
-    kept: tuple[Taught, Distilled] | None = None
     published = command.protocol == "paper"
     methods = ("teacher", "vqgraph", "glnn", "mlp") if published else METHODS
-    for seed in bars.track(range(command.seed, command.seed + command.seeds), "seeds"):
-        data = first if seed == command.seed else nodes_of(command, seed)
-        config, teacher = config_of(command, len(data.y)), command.teacher
-        taught, distilled = score_seed(
-            data, teacher, command.setting, config, scores, seed=seed, layer=command.layer, methods=methods, bars=bars
-        )
-        if published:
-            health = paper.score_published(taught, config, teacher, scores, seed)
-            notes = notes or [f"In the teacher's path: {_told(health)}.", *paper.notes(data.name)]
-        assert distilled is not None
-        kept = kept or (taught, distilled)
-    assert kept is not None
-    return scores, *kept, notes
+    data = first if seed == command.seed else nodes_of(command, seed, bars)
+    config, teacher = config_of(command, len(data.y)), command.teacher
+    taught, distilled = score_seed(
+        data, teacher, command.setting, config, scores, seed=seed, layer=command.layer, methods=methods, bars=bars
+    )
+    if published:
+        health = paper.score_published(taught, config, teacher, scores, seed)
+        notes = [f"In the teacher's path: {_told(health)}.", *paper.notes(data.name)]
+    assert distilled is not None
+    return scores, (taught, distilled, notes) if seed == command.seed else None
 
 
 def _told(health: Health) -> str:

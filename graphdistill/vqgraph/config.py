@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from graphdistill.core.parallel import check_jobs
+
 
 @dataclass(frozen=True, kw_only=True)
 class VQGraphConfig:
@@ -101,6 +103,8 @@ class Command:
     """Splits, teachers and students to train."""
     seed: int = 0
     """The first seed."""
+    jobs: int | None = None
+    """Processes of one thread each that work side by side (default: one for each core that may be used)."""
     quiet: bool = False
     """No progress bars, no table."""
     debug: bool = False
@@ -111,6 +115,7 @@ class Command:
             raise ValueError(f"--seeds must be 1 or more, got {self.seeds}")
         if self.seed < 0:
             raise ValueError(f"--seed must be 0 or more, got {self.seed}")
+        check_jobs(self.jobs, "--jobs")
         if self.protocol == "paper" and self.setting != "transductive":
             raise ValueError(f"--protocol paper is transductive, got --setting {self.setting}; leave one of them out")
         for option, value in (("--num-codes", self.num_codes), ("--hidden", self.hidden)):

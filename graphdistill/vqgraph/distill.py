@@ -70,6 +70,7 @@ def distill_vqgraph(
     seed: int = 0,
     bars: Progress | None = None,
     select: Tensor | None = None,
+    outputs: tuple[Tensor, Tensor] | None = None,
 ) -> Distilled:
     r"""Distil a trained graph network into an MLP (VQGraph: Yang et al., ICLR 2024).
 
@@ -92,6 +93,7 @@ def distill_vqgraph(
         seed: of weights, codes, dropout and batches.
         bars: progress to show.
         select: nodes that the checkpoint is chosen on. (default: the validation nodes)
+        outputs: logits and hidden rows of the teacher on ``data``, where they are there. (default: computed here)
 
     Returns:
         The student, and tokenizer, codes and facts.
@@ -112,7 +114,9 @@ def distill_vqgraph(
     """
     data = as_nodes(data)
     start = time.perf_counter()
-    logits, hidden = teach(teacher, layer, data.x, data.edge_index, batch_size=config.batch_size, seed=seed)
+    if outputs is None:
+        outputs = teach(teacher, layer, data.x, data.edge_index, batch_size=config.batch_size, seed=seed)
+    logits, hidden = outputs
     if not bool(torch.isfinite(logits).all()):
         raise ValueError("teacher gives NaN or infinite logits; train it, or mend it, first")
     told = data.y[torch.cat([data.train, data.valid])]

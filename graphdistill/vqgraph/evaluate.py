@@ -82,6 +82,13 @@ class Scores:
         self.valid.append(valid)
         self.seconds.append(seconds)
 
+    def extend(self, other: Scores) -> None:
+        """Append the scores of further seeds."""
+        for name, values in other.test.items():
+            self.test.setdefault(name, []).extend(values)
+        self.valid.extend(other.valid)
+        self.seconds.extend(other.seconds)
+
 
 def normalised(data: NodeDataset) -> NodeDataset:
     """The data with each node's features scaled to length one, for all models alike."""
@@ -121,7 +128,7 @@ def train_teacher(
     fitted = fit_teacher(teacher, view.data, batch_size=config.batch_size, seed=seed, bars=bars)
     seconds = time.perf_counter() - start
     layer = layer or usual
-    logits, hidden = teach(teacher, layer, view.data.x, view.data.edge_index, batch_size=config.batch_size)
+    logits, hidden = teach(teacher, layer, view.data.x, view.data.edge_index, batch_size=config.batch_size, seed=seed)
     return Taught(teacher, layer, view, logits, hidden, fitted.valid, seconds)
 
 
@@ -151,7 +158,15 @@ def score_seed(
             here.add(view, taught.logits, later, taught.valid, taught.seconds)
             continue
         if method == "vqgraph":
-            distilled = distill_vqgraph(taught.teacher, view.data, config, layer=taught.layer, seed=seed, bars=bars)
+            distilled = distill_vqgraph(
+                taught.teacher,
+                view.data,
+                config,
+                layer=taught.layer,
+                seed=seed,
+                bars=bars,
+                outputs=(taught.logits, taught.hidden),
+            )
             student, valid, seconds = distilled.student, distilled.valid, distilled.seconds
         else:
             start = time.perf_counter()
@@ -172,7 +187,7 @@ def baseline(method: str, taught: Taught, config: VQGraphConfig, seed: int) -> t
     soft = taught.logits.softmax(dim=1)
 
     def reliable() -> Tensor:
-        return reliability(taught.teacher, taught.layer, data, seed, batch_size=config.batch_size)
+        return reliability(taught.teacher, taught.layer, data, seed, batch_size=config.batch_size, logits=taught.logits)
 
     losses: dict[str, Callable[[], list[Loss]]] = {
         "mlp": lambda: [hard_loss(data)],

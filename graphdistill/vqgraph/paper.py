@@ -80,7 +80,10 @@ def score_published(
     score("paper student", student(data.x), chosen.valid, start)
 
     start = time.perf_counter()
-    ours = distill_vqgraph(taught.teacher, data, config, layer=taught.layer, seed=seed, select=data.test)
+    outputs = taught.logits, taught.hidden
+    ours = distill_vqgraph(
+        taught.teacher, data, config, layer=taught.layer, seed=seed, select=data.test, outputs=outputs
+    )
     score("paper ours", ours.student(data.x), ours.valid, start)
 
     start = time.perf_counter()

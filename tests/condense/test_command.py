@@ -243,11 +243,37 @@ def test_list_prints_all_methods_with_their_papers(capsys, monkeypatch):
         assert paper in printed
 
 
+def test_results_are_the_same_in_any_number_of_processes(images, tmp_path):
+    found = []
+    for jobs in (1, 2):
+        words = ("--dataset", images, "--output", tmp_path / str(jobs), "--per-class", 2, "--steps", 2)
+        assert run(*words, "--networks", 2, "--seeds", 2, "--jobs", jobs, "--quiet") == 0
+        report = json.loads((tmp_path / str(jobs) / "results.json").read_text(encoding="utf-8"))
+        rows = [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in report["rows"]]
+        found.append((rows, (tmp_path / str(jobs) / "set.safetensors").read_bytes()))
+        assert not list((tmp_path / str(jobs)).glob("checkpoint*"))
+    assert found[0] == found[1]
+
+
+def test_one_run_makes_one_protocol(images, tmp_path, monkeypatch):
+    made, honest = [], command.protocol_of
+    for module in (command, distill_module):
+        monkeypatch.setattr(module, "protocol_of", lambda *a, **o: made.append(1) or honest(*a, **o))
+    assert run("--dataset", images, "--output", tmp_path / "out", *SMALL, "--quiet") == 0
+    assert made == [1]
+
+
+def test_jobs_start_at_one(tmp_path, capsys):
+    assert run("--output", tmp_path / "out", "--jobs", 0) == 2
+    assert "--jobs must be 1 or more, got 0" in capsys.readouterr().err
+
+
 def test_the_words_are_those_agreed_on():
     words = {"method", "dataset", "root", "output", "per_class", "steps", "networks", "seeds", "seed"}
     assert {f.name for f in command.Command.__dataclass_fields__.values()} == words | {
         "skip_invalid",
         "resume",
+        "jobs",
         "quiet",
         "debug",
     }

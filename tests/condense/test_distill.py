@@ -14,6 +14,7 @@ from graphdistill.condense.augment import NO_AUGMENT
 from graphdistill.condense.checkpoint import read_checkpoint
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.distill import Diverged, distill, distill_condense
+from graphdistill.condense.kinds import protocol_of
 from graphdistill.condense.learnable import LearnableSet
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.condense.nodes import LearnableNodes
@@ -347,3 +348,8 @@ def test_dm_beats_the_random_images_it_began_with() -> None:
     looks = small.meta["looks"]
     assert isinstance(looks, list)
     assert small.meta["valid"] >= looks[0][1]
+
+
+def test_a_protocol_of_other_data_is_refused() -> None:
+    with pytest.raises(ValueError, match="protocol is of bars, not of this data; make it by protocol_of"):
+        distill_condense(bars(), CondenseConfig(method="herding", per_class=1), protocol=protocol_of(bars(5)))

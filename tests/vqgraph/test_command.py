@@ -5,20 +5,24 @@ import csv
 import io
 import json
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import cloudpickle
 import pytest
 import torch
 
 import graphdistill.vqgraph.command as command
+import graphdistill.vqgraph.distill as distill_module
 from graphdistill import __version__
 from graphdistill.core import cli
+from graphdistill.core.progress import NO_PROGRESS, Progress
 from graphdistill.datasets import load
 from graphdistill.vqgraph import evaluate, load_student, paper
 from graphdistill.vqgraph.config import VQGraphConfig
@@ -71,9 +75,43 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def test_the_words_are_those_that_were_promised() -> None:
-    words = "dataset root output teacher layer num_codes hidden setting protocol seeds seed quiet debug"
+    words = "dataset root output teacher layer num_codes hidden setting protocol seeds seed jobs quiet debug"
     assert [f.name for f in fields(command.Command)] == words.split()
     assert command.Command().dataset == "digits-knn"
+
+
+@pytest.mark.parametrize("protocol", ["honest", "paper"])
+def test_a_seed_travels_between_processes(protocol: Literal["honest", "paper"]) -> None:
+    words = command.Command(num_codes=6, hidden=8, seed=3, protocol=protocol)
+    first = command.nodes_of(words, 3)
+    context = pickle.loads(pickle.dumps((words, first, Progress(quiet=False))))
+    scores, networks = command._score_seed(context, 3)
+    there, sent = cloudpickle.loads(cloudpickle.dumps((scores, networks)))
+    assert there == scores
+    assert networks is not None
+    x = first.x.float()
+    assert torch.equal(sent[1].student(x), networks[1].student(x))
+    assert sent[2] == networks[2]
+    assert command._score_seed(context, 4)[1] is None
+
+
+def test_a_teacher_answers_once_for_all_of_its_students(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, honest = [], evaluate.teach
+
+    def teach(*args: Any, **options: Any) -> Any:
+        answers.append(1)
+        return honest(*args, **options)
+
+    for module in (evaluate, distill_module):
+        monkeypatch.setattr(module, "teach", teach)
+    words = command.Command(num_codes=6, hidden=8)
+    command._score_seed((words, command.nodes_of(words, 0), NO_PROGRESS), 0)
+    assert answers == [1]
+
+
+def test_jobs_start_at_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--output", tmp_path / "out", "--jobs", 0) == 2
+    assert "--jobs must be 1 or more, got 0" in capsys.readouterr().err
 
 
 def test_the_journey_from_a_graph_to_the_report(journey: tuple[Path, str]) -> None:
