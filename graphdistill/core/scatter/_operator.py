@@ -41,11 +41,14 @@ class Operator:
         """Give the operator a derivative, made of operators."""
         self.registered.register_autograd(backward, setup_context=setup_context)
         kernel = self.kernel
-        body = {
-            "forward": staticmethod(lambda *inputs: kernel(*inputs)),
-            "setup_context": staticmethod(setup_context),
-            "backward": staticmethod(backward),
-        }
+
+        def forward(ctx: Any, *inputs: Any) -> Any:
+            # A method setup_context would make torch read the signature anew in every call.
+            output = kernel(*inputs)
+            setup_context(ctx, inputs, output)
+            return output
+
+        body = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
         self.function = type(f"{kernel.__name__}_directly", (torch.autograd.Function,), body)
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
@@ -81,6 +84,7 @@ def _unwatched(inputs: tuple[Any, ...]) -> bool:
     return (
         all(type(value) in _PLAIN for value in inputs if isinstance(value, Tensor))
         and not is_in_torch_dispatch_mode()
+        and not torch._C._are_functorch_transforms_active()
         and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     )
 

@@ -71,11 +71,13 @@ def gather_segment(
     twin_order: Tensor | None = None,
     trusted: bool = False,
     short: bool = False,
+    twin_short: bool = False,
 ) -> Tensor:
     """Sum or mean of weighted gathered rows over each segment: ``[N, F]`` to ``[S, F]``.
 
     The twin is what :func:`transpose` gives, for the backward pass; without it that pass sorts ``index`` itself.
-    ``short`` tells of trusted segments that none is long, which saves looking for a long one.
+    ``short`` tells of trusted segments that none is long, which saves looking for a long one, and ``twin_short`` of the
+    twin's.
     """
     _check.alike("index", index, "x", x, dtype=False)
     if weight is not None:
@@ -179,6 +181,7 @@ def _(
     twin_order: _Maybe = None,
     trusted: bool = False,
     short: bool = False,
+    twin_short: bool = False,
 ) -> Tensor:
     return x.new_empty(ptr.shape[0] - 1, x.shape[1])
 
@@ -249,7 +252,7 @@ segment_repeat.register_autograd(_differentiate_repeat, setup_context=_keep_repe
 
 
 def _keep_gather(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, ptr, index, weight, ctx.reduce, *twin, _, _ = inputs
+    x, ptr, index, weight, ctx.reduce, *twin, _, _, ctx.twin_short = inputs
     ctx.num_rows = x.shape[0]
     ctx.save_for_backward(x if weight is not None and weight.requires_grad else None, ptr, index, weight, *twin)
 
@@ -261,19 +264,25 @@ def _differentiate_gather(ctx: Any, gradient: Tensor) -> tuple[_Maybe, ...]:
         gradient = gradient / _reference.counts(ptr)
     to_x, to_weight = None, None
     if ctx.needs_input_grad[0]:
-        to_x = _gather_back(gradient, ptr, index, weight, ctx.num_rows, twin)
+        to_x = _gather_back(gradient, ptr, index, weight, ctx.num_rows, twin, ctx.twin_short)
     if ctx.needs_input_grad[3]:
         to_weight = gather_dot(gradient, x, ptr, index)
-    return to_x, None, None, to_weight, *[None] * 6
+    return to_x, None, None, to_weight, *[None] * 7
 
 
 def _gather_back(
-    gradient: Tensor, ptr: Tensor, index: Tensor, weight: _Maybe, num_rows: int, twin: tuple[Tensor, ...] = ()
+    gradient: Tensor,
+    ptr: Tensor,
+    index: Tensor,
+    weight: _Maybe,
+    num_rows: int,
+    twin: tuple[Tensor, ...] = (),
+    twin_short: bool = False,
 ) -> Tensor:
     """Weighted rows of ``gradient`` summed over the entries that gather each of ``num_rows`` rows."""
     back, segment, order = twin or transpose(ptr, index, num_rows)
     values = None if weight is None else weight.index_select(0, order)
-    out: Tensor = gather_segment(gradient, back, segment, values, "sum", trusted=True)
+    out: Tensor = gather_segment(gradient, back, segment, values, "sum", trusted=True, short=twin_short)
     return out
 
 

@@ -188,6 +188,7 @@ class Segments:
         _check.weights(weight, index)
         self.ptr, self.index, self.num_rows, self.weight = ptr, index, num_rows, weight
         self._twin: tuple[Tensor, Tensor, Tensor] | None = None
+        self._twin_short: bool | None = None
 
     @property
     def twin(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -195,6 +196,12 @@ class Segments:
         if self._twin is None:
             self._twin = _ops.transpose(self.ptr, self.index, self.num_rows)
         return self._twin
+
+    def _twin_is_short(self) -> bool:
+        """Whether it is known that no row is gathered by many entries; a compiler does not look."""
+        if self._twin_short is None and not torch.compiler.is_compiling():
+            self._twin_short = _reference.is_short(self.twin[0])
+        return bool(self._twin_short)
 
     @classmethod
     def rows(cls, index: Tensor, num_rows: int) -> Segments:
@@ -279,9 +286,8 @@ class Segments:
             raise ValueError(f"x must have the {self.num_rows} rows that these segments gather from, got {len(x)}")
         if weight is None and self.weight is not None:
             weight = self.weight.to(x.dtype)
-        out: Tensor = _ops.gather_segment(
-            _columns(x), self.ptr, self.index, weight, reduce, *self.twin, True, self._short
-        )
+        short = self._short, self._twin_is_short()
+        out: Tensor = _ops.gather_segment(_columns(x), self.ptr, self.index, weight, reduce, *self.twin, True, *short)
         return out if x.dim() == 2 else out.squeeze(1)
 
 
