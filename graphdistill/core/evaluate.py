@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data import GraphDataset, largest, strata
+from graphdistill.core.digest import digest
 from graphdistill.core.fit import FitConfig, fit_together, predict
 from graphdistill.core.forest import Forest
 from graphdistill.core.grow import grow
@@ -137,13 +138,16 @@ def train_plans(protocol: Protocol, plans: Sequence[RowPlan]) -> list[Row]:
     Returns:
         One row per plan and network, in the order of the plans.
     """
-    sets = list({id(part): part for plan in plans for part in plan.sets}.values())
-    place = {id(part): number for number, part in enumerate(sets)}
+    content = {id(part): digest((part.payload(), part.task)) for plan in plans for part in plan.sets}
+    sets = list({content[id(part)]: part for plan in plans for part in plan.sets}.values())
+    number = {content[id(part)]: number for number, part in enumerate(sets)}
+    place = {part: number[found] for part, found in content.items()}
     of_plan = [
         [(place[id(plan.sets[seed % len(plan.sets)])], seed) for seed in range(plan.seeds or protocol.seeds)]
         for plan in plans
     ]
-    # What two plans share is trained on once; the longest go first, so that all processes are busy to the end.
+    # What two plans share, such as all the data and the lossless set, is trained on once; the longest go first, so
+    # that all processes are busy to the end.
     runs = sorted(dict.fromkeys(chain(*of_plan)), key=lambda run: -len(sets[run[0]]))
     results = parallel_map(_train, (protocol, sets), runs, jobs=protocol.jobs)
     found = dict(zip(runs, protocol.progress.track(results, "training networks", len(runs)), strict=True))
@@ -246,7 +250,9 @@ def _labelled(protocol: Protocol, index: Tensor, *, packed: bool) -> SyntheticSe
 
 def full_set(protocol: Protocol) -> SyntheticSet:
     """The whole training split, counted in raw bytes; trained on through its distinct trees, without loss."""
-    return _labelled(protocol, torch.arange(len(protocol.data.train)), packed=False)
+    data, y = protocol.data, protocol.labels("train")
+    meta = {"raw_bytes": int(protocol.raw.sum())}
+    return RawSet(protocol.training.forest, y, class_weights(y, data.task), data.task, data.features, meta)
 
 
 def baseline_rows(protocol: Protocol) -> list[Row]:

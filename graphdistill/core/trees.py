@@ -43,6 +43,17 @@ class Pairs(NamedTuple):
     segments: Segments
 
 
+class Attention(NamedTuple):
+    """Entries that a tree attends to, itself before its children: child, root and edges of each, and sums over them."""
+
+    child: Segments
+    root: Segments
+    edge: Segments | None
+    entries: Segments
+    parent: Segments
+    heads: Segments
+
+
 @dataclass(frozen=True)
 class Level:
     """All trees of one depth, written in terms of the trees one level shallower.
@@ -76,34 +87,32 @@ class Level:
         """The same tree cut one level shorter, gathered from a level below of ``num_rows`` trees."""
         return self._once("_roots", lambda: Segments.rows(self.own, num_rows))
 
-    def heads(self, num_rows: int, heads: int) -> Segments:
-        """Sums over the children of each tree for every head, one block of ``num_rows`` rows after another."""
-        return self._once(f"_heads{heads}", lambda: self.children(num_rows).blocks(heads))
+    def attention(self, num_rows: int, num_edges: int | None, heads: int, dtype: torch.dtype) -> Attention:
+        """What attention over the children and the tree itself gathers; ``num_edges`` is ``None`` without edges."""
 
-    def slots(self, num_rows: int) -> Segments:
-        """The child in each slot, gathered from a level below of ``num_rows`` trees."""
-        return self._once("_slots", self.children(num_rows).apart)
+        def build() -> Attention:
+            count = self.ptr.diff()
+            ptr = pointer(count + 1)
+            itself, parent = ptr[:-1], torch.repeat_interleave(torch.arange(len(count), device=ptr.device), count + 1)
+            slot = torch.ones(len(parent), dtype=torch.bool, device=ptr.device).index_fill_(0, itself, False)
+            child = torch.empty_like(parent)
+            child[itself], child[slot] = self.own, self.child
+            edges = None
+            if num_edges is not None and self.edge is not None:
+                # An entry of a child gathers its edge, the one of the tree itself all edges, a share of each.
+                length = torch.ones_like(parent).index_copy_(0, itself, count)
+                edge_ptr = pointer(length)
+                share = (1 / length.to(dtype)).repeat_interleave(length)
+                index = torch.empty(len(share), dtype=torch.long, device=ptr.device)
+                index[edge_ptr[:-1][slot]] = self.edge
+                index[ranges(edge_ptr[itself], count)] = self.edge
+                edges = Segments(edge_ptr, index, num_edges, share)
+            entries = Segments.entries(ptr, len(child))
+            children = Segments(ptr, child, num_rows)
+            root = Segments.rows(self.own[parent], num_rows)
+            return Attention(children.apart(), root, edges, entries, entries.backwards(), children.blocks(heads))
 
-    @cached_property
-    def own_slots(self) -> Segments:
-        """The slots of each tree, for sums over what there is one of in every slot."""
-        return Segments.entries(self.ptr, len(self.child))
-
-    @cached_property
-    def parents(self) -> Segments:
-        """The tree that each slot belongs to, gathered from this level."""
-        return self.own_slots.backwards()
-
-    def edges(self, num_edges: int) -> Segments:
-        """The edge features of each slot, gathered from a table of ``num_edges`` rows."""
-        assert self.edge is not None
-        edge = self.edge
-        return self._once("_edges", lambda: Segments.rows(edge, num_edges))
-
-    @cached_property
-    def inner(self) -> Tensor:
-        """Whether each tree has children, as a column, bool ``[n_k, 1]``."""
-        return (self.ptr.diff() > 0)[:, None]
+        return self._once(f"_attention {num_edges} {heads} {dtype}", build)
 
     def pairs(self, num_rows: int, num_edges: int) -> Pairs:
         """The distinct (child, edge) pairs of the slots, and sums over them for each tree."""

@@ -21,7 +21,9 @@ _NAMED = 10
 """Rows that cannot be used that an error names."""
 
 
-def load_csv(path: Path, smiles_column: str, label_column: str, skip_invalid: bool = False) -> GraphDataset:
+def load_csv(
+    path: Path, smiles_column: str, label_column: str, skip_invalid: bool = False, *, jobs: int = 1
+) -> GraphDataset:
     """Molecules and labels of a CSV file, split by scaffold; rows that cannot be used are named, or left out."""
     head, rows, lines = _rows(path)
     labels = [column.strip() for column in label_column.split(",")]
@@ -34,7 +36,7 @@ def load_csv(path: Path, smiles_column: str, label_column: str, skip_invalid: bo
     smiles = [rows[number][smiles_column].strip() for number in kept]
 
     def build() -> Tensors:
-        tensors, unreadable = read_smiles(smiles)
+        tensors, unreadable = read_smiles(smiles, jobs=jobs)
         found = {**wrong, **{kept[i]: why for i, why in unreadable.items()}}
         if found and not (skip_invalid and tensors):
             raise ValueError(_refusal(path, lines, found))

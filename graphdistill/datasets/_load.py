@@ -25,6 +25,7 @@ def load(
     splits: Split | None = None,
     split: int | None = None,
     skip_invalid: bool = False,
+    jobs: int = 1,
 ) -> Dataset:
     """Load a data set with its splits by name, from a file, or from your own PyG graphs.
 
@@ -56,6 +57,7 @@ def load(
         split: which column of masks ``[N, k]`` to take (default: masks have one column).
         skip_invalid: leave rows of a CSV file out whose SMILES or label cannot be used, and note their number in
             ``notes`` (default: they are an error that names the first ten).
+        jobs: processes that read many molecules (default: 1).
 
     Returns:
         A ``GraphDataset``, ``NodeDataset`` or ``ImageDataset``.
@@ -75,7 +77,7 @@ def load(
     if isinstance(name, GraphDataset | NodeDataset | ImageDataset):
         data: Dataset = name
     elif isinstance(name, str | Path):
-        data = _named(name, root, seed, smiles_column, label_column, splits, split, skip_invalid)
+        data = _named(name, root, seed, smiles_column, label_column, splits, split, skip_invalid, jobs)
     elif isinstance(name, Data) and not isinstance(name, Batch):
         data = _own.load_own_nodes(name, split, splits)
     else:
@@ -118,6 +120,7 @@ def _named(
     splits: Split | None,
     split: int | None,
     skip_invalid: bool,
+    jobs: int,
 ) -> Dataset:
     for argument, value in (("splits", splits), ("split", split)):
         if value is not None:
@@ -127,7 +130,7 @@ def _named(
     name = str(expanded(name)) if str(name).startswith("~") else str(name)
     match name:
         case "pains":
-            return _molecules.load_pains()
+            return _molecules.load_pains(jobs)
         case "digits":
             return _images.load_sklearn_digits(seed)
         case "digits-knn":
@@ -137,7 +140,7 @@ def _named(
     if name.endswith(".npz") or name in _images.npz_names(root):
         return _images.load_npz(name, root, seed)
     if name.endswith((".csv", ".csv.gz")) or Path(name).is_file():
-        return _csv.load_csv(Path(name), smiles_column, label_column, skip_invalid)
+        return _csv.load_csv(Path(name), smiles_column, label_column, skip_invalid, jobs=jobs)
     if name in _ogb.master("graphproppred"):
         return _ogb.load_ogbg(name, root)
     if name in _ogb.master("nodeproppred"):
@@ -160,6 +163,7 @@ def load_graphs(
     label_column: str = "y",
     splits: Split | None = None,
     skip_invalid: bool = False,
+    jobs: int = 1,
 ) -> GraphDataset:
     """Load a data set of labelled graphs; the arguments are those of :func:`load`.
 
@@ -182,6 +186,7 @@ def load_graphs(
         label_column=label_column,
         splits=splits,
         skip_invalid=skip_invalid,
+        jobs=jobs,
     )
     if not isinstance(data, GraphDataset):
         kind = "nodes of one graph" if isinstance(data, NodeDataset) else "images"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import ogb
@@ -18,17 +20,22 @@ from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from graphdistill.core.data import GraphDataset, pointer
+from graphdistill.core.parallel import parallel_map
 from graphdistill.core.progress import progress
 from graphdistill.datasets._cache import Tensors, cached, joined, pack, unpack
 from graphdistill.datasets._splits import by_scaffold
 
 _scaffold: Callable[..., str] = MurckoScaffold.MurckoScaffoldSmiles
 
+Result = TypeVar("Result")
+
 _SLOW = 2000
-"""Molecules that take about a second, from where on progress is shown."""
+"""Molecules that take about a second, from where on progress is shown and processes share the work."""
+_PART = 250
+"""Molecules that a process reads at a time."""
 
 
-def load_pains() -> GraphDataset:
+def load_pains(jobs: int = 1) -> GraphDataset:
     """10,000 screening compounds, positive if a published PAINS filter matches, split by scaffold."""
     path = Path(RDConfig.RDDataDir, "Pains", "test_data", "wehi_mols.csv")
     if not path.exists():
@@ -37,10 +44,9 @@ def load_pains() -> GraphDataset:
         smiles = [row[0] for row in csv.reader(file) if row]
 
     def build() -> Tensors:
-        filters, matches = PainsFilters(), list[bool]()
-        tensors, wrong = read_smiles(smiles, lambda molecule: matches.append(filters.match(molecule)))
+        tensors, wrong = read_smiles(smiles, jobs=jobs)
         assert not wrong
-        return {**tensors, "y": torch.tensor(matches).long()}
+        return {**tensors, "y": torch.tensor([*_in_parts(_match_part, smiles, "filters", jobs)]).long()}
 
     tensors = cached("pains", key_of(path), build)
     return GraphDataset(
@@ -89,33 +95,24 @@ def _fingerprint(molecule: Chem.Mol) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.frombuffer(DataStructs.BitVectToBinaryText(Chem.PatternFingerprint(molecule, fpSize=2048)), np.uint8)
 
 
-def read_smiles(
-    smiles: Sequence[str], also: Callable[[Chem.Mol], object] = lambda molecule: None
-) -> tuple[Tensors, dict[int, str]]:
+def read_smiles(smiles: Sequence[str], *, jobs: int = 1) -> tuple[Tensors, dict[int, str]]:
     """Graphs of ``smiles`` with OGB's atom and bond features, and their scaffold split, as named tensors.
 
     Args:
         smiles: one molecule each.
-        also: called with each molecule that can be read. (default: nothing)
+        jobs: processes that read them, if they are many. (default: 1)
 
     Returns:
         The tensors of those that can be read, empty if none can, and what is wrong with each of the others.
     """
-    graphs, scaffolds, wrong = [], [], {}
-    with rdBase.BlockLogs():
-        for number, text in enumerate(_progress(smiles, "molecules")):
-            molecule = Chem.MolFromSmiles(text) if text else None
-            if molecule is None or not molecule.GetNumAtoms():
-                wrong[number] = f"{text!r} is not a SMILES that rdkit can read"
-                continue
-            try:
-                graphs.append(graph_of(molecule))
-            except ValueError:
-                wrong[number] = f"{text!r} has a bond that OGB does not know"
-                continue
-            # Mirror images count as one scaffold, as in DeepChem; OGB's official splits tell them apart.
-            scaffolds.append(_scaffold(mol=molecule, includeChirality=False))
-            also(molecule)
+    graphs: list[dict[str, Any]] = []
+    scaffolds, wrong = list[str](), dict[int, str]()
+    for number, found in enumerate(_in_parts(_read_part, smiles, "molecules", jobs)):
+        if isinstance(found, str):
+            wrong[number] = found
+        else:
+            graphs.append(found[0])
+            scaffolds.append(found[1])
     if not graphs:
         return {}, wrong
     nodes, edges, attrs = (
@@ -127,6 +124,45 @@ def read_smiles(
     joint = joined(nodes, edges, attrs, sizes, pointer(edge_sizes))
     train, valid, test = by_scaffold(scaffolds)
     return {**pack(joint), "train": train, "valid": valid, "test": test}, wrong
+
+
+def _in_parts(
+    function: Callable[[None, Sequence[str]], list[Result]], smiles: Sequence[str], what: str, jobs: int
+) -> Iterator[Result]:
+    """The results of a function of some molecules for all of them, in order."""
+    parts = [smiles[first : first + _PART] for first in range(0, len(smiles), _PART)]
+    done = parallel_map(function, None, parts, jobs=jobs if len(smiles) >= _SLOW else 1)
+    return chain.from_iterable(done if len(smiles) < _SLOW else progress().track(done, what, len(parts)))
+
+
+def _read_part(_: None, smiles: Sequence[str]) -> list[tuple[dict[str, Any], str] | str]:
+    """Graph and scaffold of each molecule, or what is wrong with it."""
+    with rdBase.BlockLogs():
+        return [_read(text) for text in smiles]
+
+
+def _read(text: str) -> tuple[dict[str, Any], str] | str:
+    molecule = Chem.MolFromSmiles(text) if text else None
+    if molecule is None or not molecule.GetNumAtoms():
+        return f"{text!r} is not a SMILES that rdkit can read"
+    try:
+        graph = graph_of(molecule)
+    except ValueError:
+        return f"{text!r} has a bond that OGB does not know"
+    # Mirror images count as one scaffold, as in DeepChem; OGB's official splits tell them apart.
+    return graph, _scaffold(mol=molecule, includeChirality=False)
+
+
+def _match_part(_: None, smiles: Sequence[str]) -> list[bool]:
+    """Whether a PAINS filter matches each molecule."""
+    filters = _filters()
+    with rdBase.BlockLogs():
+        return [filters.match(Chem.MolFromSmiles(text)) for text in smiles]
+
+
+@functools.cache
+def _filters() -> PainsFilters:
+    return PainsFilters()
 
 
 def graph_of(molecule: Chem.Mol) -> dict[str, Any]:
@@ -156,7 +192,3 @@ def key_of(path: Path, *more: str) -> str:
     """What the graphs of the molecules in ``path`` depend on, for the cache."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return "/".join((digest, rdkit.__version__, ogb.__version__, *more))
-
-
-def _progress(items: Sequence[str], what: str) -> Iterable[str]:
-    return items if len(items) < _SLOW else progress().track(items, what)

@@ -38,6 +38,7 @@ def main(command: Command) -> None:
             smiles_column=command.smiles_column,
             label_column=command.label_column,
             skip_invalid=command.skip_invalid,
+            jobs=command.jobs or default_jobs(),
         )
     with progress(command.quiet) as bars:
         run = _paper if command.protocol == "paper" else _honest

@@ -1,3 +1,4 @@
+import copy
 import os
 from collections import Counter
 from dataclasses import replace
@@ -101,7 +102,7 @@ def test_a_row_is_what_fitting_by_hand_gives(toy):
         y = {name: data.split(name)[1] for name in forests}
         fitted = fit(
             model,
-            forests["train"],
+            forests["train"].by_frequency(),
             y["train"],
             valid=(forests["valid"], y["valid"]),
             metric=data.metric,
@@ -338,6 +339,7 @@ def test_a_training_that_two_rows_share_runs_once(toy, monkeypatch):
     seen, honest = [], evaluate.fit_together
     monkeypatch.setattr(evaluate, "fit_together", lambda *args, **options: seen.append(1) or honest(*args, **options))
     small = full_set(toy)
-    first, again = train_plans(toy, [RowPlan("all", [small]), RowPlan("again", [small], seeds=1)])
+    # The same content, as it comes from another process.
+    first, again = train_plans(toy, [RowPlan("all", [small]), RowPlan("again", [copy.deepcopy(small)], seeds=1)])
     assert len(seen) == 2
     assert again.test == first.test[:1]

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ogb.graphproppred.mol_encoder import AtomEncoder, BondEncoder
 from torch import Tensor, nn
 from torch_geometric import nn as pyg
 from torch_geometric.data import Batch, Data
@@ -292,13 +293,19 @@ def test_readouts() -> None:
     assert not torch.allclose(logits["mean"], logits["sum"])
 
 
-def test_ogb_features_go_through_ogbs_encoders() -> None:
+def test_ogb_features_are_encoded_as_by_ogb() -> None:
     index = torch.tensor([[0, 1], [1, 0]])
     x = torch.tensor([[5, 0, 4, 5, 3, 0, 2, 0, 0], [7, 0, 2, 5, 0, 0, 1, 0, 0]])
     graphs = Graphs.from_data_list([Data(x=x, edge_index=index, edge_attr=torch.tensor([[0, 0, 1], [0, 0, 1]]))])
     model: Any = GNN("GIN", graphs, "ogb", 2, hidden_channels=WIDTH)
-    assert len(model.encoder.encoder.atom_embedding_list) == 9
-    assert [len(conv.edge_encoder.encoder.bond_embedding_list) for conv in model.convs] == [3, 3]
+    atoms, bonds = AtomEncoder(WIDTH), BondEncoder(WIDTH)
+    for ours, theirs in [
+        (model.encoder, atoms.atom_embedding_list),
+        (model.convs[0].edge_encoder, bonds.bond_embedding_list),
+    ]:
+        ours.load_state_dict({"weight": torch.cat([table.weight for table in theirs])})
+    torch.testing.assert_close(model.encoder(x), atoms(x))
+    torch.testing.assert_close(model.convs[0].edge_encoder(graphs.edge_attr), bonds(graphs.edge_attr))
     forest = grow(graphs, 2)
     # Stored features are as narrow as bytes, and the encoders take them as well.
     torch.testing.assert_close(model(Forest.from_payload(forest.payload())), model(forest))
@@ -308,8 +315,9 @@ def test_the_categorical_encoder_is_one_hot_and_linear() -> None:
     encoder: Any = CategoricalEncoder([3, 2], WIDTH)
     x = torch.tensor([[0, 1], [2, 0]], dtype=torch.uint8)
     one_hot = torch.cat([F.one_hot(x[:, i].long(), n) for i, n in enumerate((3, 2))], dim=1).float()
-    weight = torch.cat([e.weight for e in encoder.embeddings])
-    torch.testing.assert_close(encoder(x), one_hot @ weight)
+    torch.testing.assert_close(encoder(x), one_hot @ encoder.weight)
+    with pytest.raises(ValueError, match=r"^column 1 must hold categories from 0 to 1, got 0 to 2$"):
+        encoder(torch.tensor([[0, 2], [2, 0]]))
 
 
 def test_dropout_acts_in_training_only() -> None:

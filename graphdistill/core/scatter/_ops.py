@@ -70,20 +70,15 @@ def gather_segment(
     twin_index: Tensor | None = None,
     twin_order: Tensor | None = None,
     trusted: bool = False,
-    short: bool = False,
-    twin_short: bool = False,
 ) -> Tensor:
     """Sum or mean of weighted gathered rows over each segment: ``[N, F]`` to ``[S, F]``.
 
     The twin is what :func:`transpose` gives, for the backward pass; without it that pass sorts ``index`` itself.
-    ``short`` tells of trusted segments that none is long, which saves looking for a long one, and ``twin_short`` of the
-    twin's.
     """
     _check.alike("index", index, "x", x, dtype=False)
     if weight is not None:
         _check.alike("weight", weight, "x", x)
-    if not trusted:
-        short = _check.segments(ptr, index, len(x)) <= _reference.LIMIT
+    short = not trusted and _check.segments(ptr, index, len(x)) <= _reference.LIMIT
     out: Tensor = kernels(x).gather_segment(x, ptr, index, weight, reduce, short)
     return out
 
@@ -180,8 +175,6 @@ def _(
     twin_index: _Maybe = None,
     twin_order: _Maybe = None,
     trusted: bool = False,
-    short: bool = False,
-    twin_short: bool = False,
 ) -> Tensor:
     return x.new_empty(ptr.shape[0] - 1, x.shape[1])
 
@@ -252,7 +245,7 @@ segment_repeat.register_autograd(_differentiate_repeat, setup_context=_keep_repe
 
 
 def _keep_gather(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, ptr, index, weight, ctx.reduce, *twin, _, _, ctx.twin_short = inputs
+    x, ptr, index, weight, ctx.reduce, *twin, _ = inputs
     ctx.num_rows = x.shape[0]
     ctx.save_for_backward(x if weight is not None and weight.requires_grad else None, ptr, index, weight, *twin)
 
@@ -264,10 +257,10 @@ def _differentiate_gather(ctx: Any, gradient: Tensor) -> tuple[_Maybe, ...]:
         gradient = gradient / _reference.counts(ptr)
     to_x, to_weight = None, None
     if ctx.needs_input_grad[0]:
-        to_x = _gather_back(gradient, ptr, index, weight, ctx.num_rows, twin, ctx.twin_short)
+        to_x = _gather_back(gradient, ptr, index, weight, ctx.num_rows, twin)
     if ctx.needs_input_grad[3]:
         to_weight = gather_dot(gradient, x, ptr, index)
-    return to_x, None, None, to_weight, *[None] * 7
+    return to_x, None, None, to_weight, *[None] * 5
 
 
 def _gather_back(
@@ -277,12 +270,11 @@ def _gather_back(
     weight: _Maybe,
     num_rows: int,
     twin: tuple[Tensor, ...] = (),
-    twin_short: bool = False,
 ) -> Tensor:
     """Weighted rows of ``gradient`` summed over the entries that gather each of ``num_rows`` rows."""
     back, segment, order = twin or transpose(ptr, index, num_rows)
     values = None if weight is None else weight.index_select(0, order)
-    out: Tensor = gather_segment(gradient, back, segment, values, "sum", trusted=True, short=twin_short)
+    out: Tensor = gather_segment(gradient, back, segment, values, "sum", trusted=True)
     return out
 
 
@@ -312,7 +304,7 @@ def _differentiate_moments(ctx: Any, *to_each: Tensor) -> tuple[_Maybe, ...]:
     each = torch.arange(y.shape[0] + 1, device=y.device)
 
     def spread(rows: Tensor) -> Tensor:
-        out: Tensor = gather_segment(rows, each, y, None, "sum", trusted=True, short=True)
+        out: Tensor = gather_segment(rows, each, y, None, "sum", trusted=True)
         return out
 
     to_mean, to_second, to_variance = (spread(g / _reference.counts(ptr)) for g in to_each)

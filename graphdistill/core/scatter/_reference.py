@@ -6,12 +6,15 @@ Rows and entries are two-dimensional here and all input has been checked.
 from __future__ import annotations
 
 import warnings
+from collections.abc import MutableMapping
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from graphdistill.core.words import mix, word
 
@@ -35,21 +38,53 @@ def counts(ptr: Tensor) -> Tensor:
     return ptr.diff().clamp(min=1)[:, None]
 
 
-def is_short(ptr: Tensor, limit: int = LIMIT) -> bool:
-    """Whether no segment has more than ``limit`` entries."""
-    return len(ptr) < 2 or int(ptr.diff().max()) <= limit
+class Pieces(NamedTuple):
+    """Segments, the long ones in pieces.
 
-
-def pieces(ptr: Tensor, limit: int = LIMIT, size: int = PIECE) -> tuple[Tensor, Tensor]:
-    """Bounds of the pieces of ``size`` entries of segments of more than ``limit``, and the pieces of each segment.
-
-    Where a segment is cut depends on its length alone, never on the number of threads.
+    Attributes:
+        bounds: first entry of each piece and E at the end, long ``[K + 1]``.
+        ptr: first piece of each segment and K at the end, long ``[S + 1]``.
+        long: the segments that are in pieces, long ``[L]``.
+        of_long: the pieces of those, long ``[M]``.
+        long_ptr: first of these of each long segment and M at the end, long ``[L + 1]``.
     """
+
+    bounds: Tensor
+    ptr: Tensor
+    long: Tensor
+    of_long: Tensor
+    long_ptr: Tensor
+
+
+_known: MutableMapping[Tensor, tuple[int, dict[tuple[int, int], Pieces | None]]] = WeakTensorKeyDictionary()
+
+
+def pieces(ptr: Tensor, limit: int = LIMIT, size: int = PIECE) -> Pieces | None:
+    """Cut segments of more than ``limit`` entries into pieces of ``size``; ``None`` if there are none so long.
+
+    Where a segment is cut depends on its length alone, never on the number of threads. What was found out about a
+    pointer is kept as long as the pointer is.
+    """
+    version = 0 if ptr.is_inference() else ptr._version
+    seen, known = _known.get(ptr, (version, {}))
+    if seen != version or ptr.is_inference():
+        known = {}
+    if (limit, size) not in known:
+        known[limit, size] = _cut(ptr, limit, size)
+        _known[ptr] = version, known
+    return known[limit, size]
+
+
+def _cut(ptr: Tensor, limit: int, size: int) -> Pieces | None:
     length = ptr.diff()
+    if len(ptr) < 2 or int(length.max()) <= limit:
+        return None
+    long = (length > limit).nonzero().view(-1)
     twin = _pointer(torch.where(length > limit, (length + size - 1) // size, 1))
     owner = owners(twin, int(twin[-1]))
     start = ptr[owner] + (torch.arange(len(owner), device=ptr.device) - twin[owner]) * size
-    return torch.cat([start, ptr[-1:]]), twin
+    of_long = (length > limit)[owner].nonzero().view(-1)
+    return Pieces(torch.cat([start, ptr[-1:]]), twin, long, of_long, _pointer(twin.diff()[long]))
 
 
 def segment_reduce(x: Tensor, ptr: Tensor, reduce: str, short: bool = False) -> Tensor:
@@ -70,7 +105,7 @@ def segment_repeat(x: Tensor, ptr: Tensor, length: int) -> Tensor:
 def gather_segment(
     x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None, reduce: str, short: bool = False
 ) -> Tensor:
-    """Sum or mean of weighted gathered rows over each segment; ``short`` saves looking for a long one."""
+    """Sum or mean of weighted gathered rows over each segment; ``short`` says that none is long."""
     if x.dtype == torch.float64:
         # Bags of doubles have no fast kernel, sparse products have.
         values = x.new_ones(len(index)) if weight is None else weight
@@ -82,30 +117,22 @@ def gather_segment(
         # Divided before it is rounded, so that long segments of halves do not overflow.
         weight = None if weight is None else weight.float()
         return gather_segment(x.float(), ptr, index, weight, "sum", short).div_(counts(ptr)).to(x.dtype)
-    if short or is_short(ptr):
+    cut = None if short else pieces(ptr)
+    if cut is None:
         return _bags(x, ptr, index, weight)
-    length = ptr.diff()
-    rows = (length > LIMIT).nonzero().view(-1)
-    first, length = ptr[rows], length[rows]
-    many = int(length.sum())
-    if 8 * len(ptr) < many:
-        # Few segments: summing pieces of them all costs less than summing the long ones twice.
-        return _long(x, ptr, index, weight)
-    bounds = _pointer(length)
-    entry = torch.repeat_interleave(first - bounds[:-1], length) + torch.arange(many, device=x.device)
-    out = _bags(x, ptr, index, weight)
-    out[rows] = _long(x, bounds, index[entry], None if weight is None else weight[entry])
-    return out
+    parts = _bags(x.float(), cut.bounds, index, None if weight is None else weight.float())
+    if len(cut.long) == len(ptr) - 1:
+        return segment_reduce(parts.double(), cut.ptr, "sum").to(x.dtype)
+    out = parts.index_select(0, cut.ptr[:-1])
+    out[cut.long] = segment_reduce(parts.index_select(0, cut.of_long).double(), cut.long_ptr, "sum").float()
+    return out.to(x.dtype)
 
 
 def _bags(x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None) -> Tensor:
-    return F.embedding_bag(index, x, ptr, mode="sum", per_sample_weights=weight, include_last_offset=True)
-
-
-def _long(x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None) -> Tensor:
-    bounds, twin = pieces(ptr)
-    parts = _bags(x.float(), bounds, index, None if weight is None else weight.float()).double()
-    return segment_reduce(parts, twin, "sum").to(x.dtype)
+    # Detached: bags of what has a derivative also prepare for it, which is done elsewhere. Mode 0 is the sum.
+    weight = None if weight is None else weight.detach()
+    out: Tensor = torch.embedding_bag(x.detach(), index, ptr, False, 0, False, weight, True)[0]
+    return out
 
 
 def gather_dot(rows: Tensor, x: Tensor, ptr: Tensor, index: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.scatter import _check, _ops, _reference
-from graphdistill.core.scatter._reference import LIMIT
 
 Reduce = Literal["sum", "mean"]
 
@@ -184,11 +183,10 @@ class Segments:
     """
 
     def __init__(self, ptr: Tensor, index: Tensor, num_rows: int, weight: Tensor | None = None):
-        self._short = _check.segments(ptr, index, num_rows) <= LIMIT
+        _check.segments(ptr, index, num_rows)
         _check.weights(weight, index)
         self.ptr, self.index, self.num_rows, self.weight = ptr, index, num_rows, weight
         self._twin: tuple[Tensor, Tensor, Tensor] | None = None
-        self._twin_short: bool | None = None
 
     @property
     def twin(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -196,12 +194,6 @@ class Segments:
         if self._twin is None:
             self._twin = _ops.transpose(self.ptr, self.index, self.num_rows)
         return self._twin
-
-    def _twin_is_short(self) -> bool:
-        """Whether it is known that no row is gathered by many entries; a compiler does not look."""
-        if self._twin_short is None and not torch.compiler.is_compiling():
-            self._twin_short = _reference.is_short(self.twin[0])
-        return bool(self._twin_short)
 
     @classmethod
     def rows(cls, index: Tensor, num_rows: int) -> Segments:
@@ -286,8 +278,7 @@ class Segments:
             raise ValueError(f"x must have the {self.num_rows} rows that these segments gather from, got {len(x)}")
         if weight is None and self.weight is not None:
             weight = self.weight.to(x.dtype)
-        short = self._short, self._twin_is_short()
-        out: Tensor = _ops.gather_segment(_columns(x), self.ptr, self.index, weight, reduce, *self.twin, True, *short)
+        out: Tensor = _ops.gather_segment(_columns(x), self.ptr, self.index, weight, reduce, *self.twin, True)
         return out if x.dim() == 2 else out.squeeze(1)
 
 

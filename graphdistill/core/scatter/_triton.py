@@ -15,7 +15,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from graphdistill.core.scatter._reference import LABEL, LIMIT, around_zero, counts, is_short, origins, owners, pieces
+from graphdistill.core.scatter._reference import LABEL, LIMIT, around_zero, counts, origins, owners, pieces
 from graphdistill.core.words import FACTORS, signed
 
 _TL = {torch.float64: tl.float64}
@@ -183,10 +183,8 @@ def hash_kernel(
 def _chunks(ptr: Tensor, short: bool = False) -> tuple[Tensor, Tensor, Tensor | None]:
     """First and last entry of each piece to reduce, and the pieces of each segment if any is long."""
     ptr = ptr.contiguous()
-    if short or is_short(ptr, LIMIT):
-        return ptr[:-1], ptr[1:], None
-    bounds, twin = pieces(ptr, LIMIT, LIMIT)
-    return bounds[:-1], bounds[1:], twin
+    cut = None if short else pieces(ptr, LIMIT, LIMIT)
+    return (ptr[:-1], ptr[1:], None) if cut is None else (cut.bounds[:-1], cut.bounds[1:], cut.ptr)
 
 
 def _reduce(

@@ -90,7 +90,7 @@ def test_segments_give_the_bits_of_the_registered_operator(weighted, reduce):
     weight = torch.rand(700, generator=draw).requires_grad_() if weighted else None
     inputs = [x, weight] if weighted else [x]
     ours = getattr(segments, reduce)(x, weight)
-    theirs = _ops.gather_segment.registered(x, ptr, index, weight, reduce, *segments.twin, True, segments._short)
+    theirs = _ops.gather_segment.registered(x, ptr, index, weight, reduce, *segments.twin, True)
     assert torch.equal(ours, theirs)
     gradient = torch.randn(ours.shape, generator=draw)
     for one, other in zip(*(torch.autograd.grad(o, inputs, gradient) for o in (ours, theirs)), strict=True):
