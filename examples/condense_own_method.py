@@ -8,7 +8,7 @@ from graphdistill.condense.distill import distill
 from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.condense.objective import Recipe, Step
 from graphdistill.condense.schedule import Schedule
-from graphdistill.core.evaluate_sets import valid_score
+from graphdistill.core.evaluation.protocol import valid_score
 from graphdistill.core.randomness import generator
 from graphdistill.core.scatter import class_moments
 

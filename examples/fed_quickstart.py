@@ -16,7 +16,7 @@ from fed.config import FedConfig
 from fed.grid import run_in_process
 from fed.part import network
 from fed.server_app import app as server
-from graphdistill.core.cards import read_carded
+from graphdistill.core.sets.safetensors_card import read_carded
 
 # Flower tells all that it does; the federation's own lines are enough.
 logging.getLogger("flwr").setLevel(logging.ERROR)

@@ -12,7 +12,7 @@ from torch_geometric.loader import DataLoader
 from torch_geometric.nn import GraphSAGE, global_add_pool
 
 from graphdistill import datasets, mirage
-from graphdistill.core.storage import load_set
+from graphdistill.core.sets.storage import load_set
 
 torch.manual_seed(0)
 small = load_set(sys.argv[1]) if sys.argv[1:] else mirage.distill_mirage(datasets.load_graphs("pains"))

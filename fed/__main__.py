@@ -18,10 +18,10 @@ from dataclasses import dataclass, fields, replace
 import rich.console
 
 from fed.config import FedConfig
-from graphdistill.core import cli
-from graphdistill.core.output import check_writable
-from graphdistill.core.paths import expanded
-from graphdistill.core.progress import Progress, progress
+from graphdistill.core.command import cli
+from graphdistill.core.command.output import check_writable
+from graphdistill.core.command.paths import expanded
+from graphdistill.core.command.progress import Progress, progress
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
 from fed.methods import METHODS
-from graphdistill.core.paths import expanded
+from graphdistill.core.command.paths import expanded
 
 Partition = Literal["domain", "iid", "dirichlet", "scaffold"]
 Weights = Literal["uniform", "size"]

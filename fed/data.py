@@ -15,7 +15,7 @@ from fed.config import FedConfig
 from fed.corruptions import KINDS, corrupt
 from fed.part import Pairs, Part, Parts
 from fed.partition import iid_or_dirichlet
-from graphdistill.core.data import ImageDataset
+from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.randomness import generator
 from graphdistill.datasets import UnknownDatasetError, load
 

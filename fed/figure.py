@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fed.config import FedConfig
-from graphdistill.core.drawing import Figure, MaxNLocator
+from graphdistill.core.command.drawing import Figure, MaxNLocator
 
 NAMED = 8
 """Clients that the legend names."""

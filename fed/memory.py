@@ -15,9 +15,9 @@ from fed.config import FedConfig
 from fed.part import Part
 from fed.private import checked_name, private_folder, secret_file
 from graphdistill import __version__
-from graphdistill.core.cards import read_carded, write_carded
-from graphdistill.core.output import write_text
-from graphdistill.core.paths import expanded
+from graphdistill.core.command.output import write_text
+from graphdistill.core.command.paths import expanded
+from graphdistill.core.sets.safetensors_card import read_carded, write_carded
 from graphdistill.datasets import cache_folder
 
 NOTE = "start.json"

@@ -20,7 +20,7 @@ from fed.replies import COUNTS
 from fed.strategy import Federation
 from fed.task import train
 from graphdistill.core.randomness import generator
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.sets.synthetic import SyntheticSet
 
 LOG = logging.getLogger("fed")
 

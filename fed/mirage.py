@@ -31,11 +31,11 @@ import torch
 from numpy.typing import NDArray
 
 from fed.mirage_client import STEPS, Message, MirageClient, bits, pack, unpack
-from graphdistill.core.data import Features
-from graphdistill.core.forest import Forest
-from graphdistill.core.grow import merge
-from graphdistill.core.report import versions
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.command.report import versions
+from graphdistill.core.data.datasets import Features
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.trees.build import merge
+from graphdistill.core.trees.forest import Forest
 from graphdistill.mirage.mining import Itemset
 from graphdistill.mirage.patterns import Pattern, one_class_each, write_patterns
 
@@ -93,7 +93,7 @@ def federated_mirage(
 
     Example:
         >>> from torch_geometric.data import Data
-        >>> from graphdistill.core.data import Graphs
+        >>> from graphdistill.core.data.graphs import Graphs
         >>> atoms = [Data(x=torch.tensor([[a]]), edge_index=torch.empty(2, 0).long()) for a in (6, 8)]
         >>> client = MirageClient(Graphs.from_data_list(atoms), torch.tensor([0, 1]), hops=1, classes=2)
         >>> small = federated_mirage(local([client, client]), 2, (2, 2), "categorical", min_clients=2)

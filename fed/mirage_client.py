@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fed.noise import Noise
-from graphdistill.core import varint
-from graphdistill.core.data import Graphs
-from graphdistill.core.forest import Forest
-from graphdistill.core.grow import grow
-from graphdistill.core.trees import Level, Trees
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.trees import varint
+from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.dictionary import Level, Trees
+from graphdistill.core.trees.forest import Forest
 
 Message = dict[str, NDArray[np.generic]]
 """What travels: arrays by name."""

@@ -13,13 +13,14 @@ from torch import Tensor
 from fed.config import FedConfig
 from fed.part import UNKNOWN, Entries, Facts, Part, Parts
 from fed.partition import iid_or_dirichlet, scaffold, scaffolds_of
-from graphdistill.core.data import GraphDataset, Graphs
-from graphdistill.core.evaluate import trivial
-from graphdistill.core.grow import grow
-from graphdistill.core.metrics import score
+from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.evaluation.trees import trivial
 from graphdistill.core.randomness import generator
-from graphdistill.core.raw_bytes import raw_bytes
-from graphdistill.core.synthetic import SyntheticSet, class_weights
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
+from graphdistill.core.training.metrics import score
+from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.datasets import load
 from graphdistill.mirage.patterns import mine_patterns, pattern_forest
 

@@ -12,13 +12,13 @@ from typing import Any, overload
 import torch
 from torch import Tensor, nn
 
-from graphdistill.core.convnet import ConvNet
-from graphdistill.core.data import Metric
-from graphdistill.core.fit import predict
-from graphdistill.core.forest import Forest
-from graphdistill.core.metrics import score
-from graphdistill.core.networks import GNN
+from graphdistill.core.data.datasets import Metric
+from graphdistill.core.networks.convnet import ConvNet
+from graphdistill.core.networks.tree_gnn import GNN
 from graphdistill.core.randomness import scoped
+from graphdistill.core.training.fit import predict
+from graphdistill.core.training.metrics import score
+from graphdistill.core.trees.forest import Forest
 
 Pairs = tuple[Tensor, Tensor]
 """Images ``[n, channels, height, width]`` and their classes ``[n]``."""

@@ -13,7 +13,7 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 from torch import Tensor
 
 from fed.config import FedConfig
-from graphdistill.core.data import GraphDataset
+from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.randomness import generator as seeded
 
 _scaffold: Callable[..., str] = MurckoScaffold.MurckoScaffoldSmiles

@@ -12,7 +12,7 @@ from torch import Tensor
 from fed.config import FedConfig
 from fed.methods import method_of
 from fed.part import Facts, Statistics, network
-from graphdistill.core.cards import read_carded, write_carded
+from graphdistill.core.sets.safetensors_card import read_carded, write_carded
 
 FILE = "checkpoint.safetensors"
 """In the folder of results."""

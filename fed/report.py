@@ -20,11 +20,11 @@ from fed.memory import home
 from fed.molecules import unpacked
 from graphdistill.condense.figure import draw
 from graphdistill.condense.learnable import frozen
-from graphdistill.core.cards import read_carded, write_carded
-from graphdistill.core.output import publish
-from graphdistill.core.report import Report, Row, frame, peak_memory, write_report
-from graphdistill.core.storage import save_set
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.command.output import publish
+from graphdistill.core.command.report import Report, Row, frame, peak_memory, write_report
+from graphdistill.core.sets.safetensors_card import read_carded, write_carded
+from graphdistill.core.sets.storage import save_set
+from graphdistill.core.sets.synthetic import SyntheticSet
 
 SHOWN = 12
 """Clients whose scores and virtual images are shown one by one."""

@@ -28,7 +28,7 @@ from fed.registration import register
 from fed.replies import EVALUATE, STATISTICS
 from fed.strategy import Federation
 from fed.superlink import MARK
-from graphdistill.core.output import check_writable
+from graphdistill.core.command.output import check_writable
 from graphdistill.core.parallel import one_thread
 
 LOG = logging.getLogger("fed")

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from fed.part import Entries, Pairs, Part, network, pick
 from graphdistill.condense.augment import Augment
-from graphdistill.core.convnet import ConvNet
-from graphdistill.core.fit import FitConfig, fit
+from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator
+from graphdistill.core.training.fit import FitConfig, fit
 
 BATCH = 32
 """Entries of a step (FedLGD's value)."""

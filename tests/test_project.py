@@ -64,11 +64,11 @@ def test_imports_are_read_right():
 @pytest.mark.parametrize(
     ("room", "full", "allowed"),
     [
-        ("core", "graphdistill.core.data.Graphs", True),
+        ("core", "graphdistill.core.data.graphs.Graphs", True),
         ("core", "graphdistill.__version__", True),
         ("core", "graphdistill.datasets.load", False),
         ("core", "flwr.app", False),
-        ("datasets", "graphdistill.core.data", True),
+        ("datasets", "graphdistill.core.data.datasets", True),
         ("datasets", "graphdistill.mirage", False),
         ("mirage", "graphdistill.datasets", True),
         ("mirage", "tests.reference", False),

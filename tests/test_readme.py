@@ -11,7 +11,7 @@ import pytest
 
 from fed import __main__ as fed
 from graphdistill.condense import config as condense
-from graphdistill.core import cli
+from graphdistill.core.command import cli
 from graphdistill.mirage import config as mirage
 from graphdistill.vqgraph import config as vqgraph
 

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fed import memory, report
 from fed.config import FedConfig
 from fed.superlink import HOST, MARK, PATIENCE, Family, environment, follow, open_port, plain, write_app
-from graphdistill.core.streams import replace_unknown
+from graphdistill.core.command.streams import replace_unknown
 
 CONFIG = FedConfig(dataset="digits", partition="iid", method="fedlgd", clients=3, rounds=3, per_class=2)
 BEGUN = time.monotonic()

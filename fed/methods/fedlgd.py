@@ -15,8 +15,8 @@ from fed.methods.fedbn import remember, with_own
 from fed.part import Facts, Statistics, network
 from fed.task import ANCHORS, CONTRAST, Terms, pseudo_gradient, teach
 from fed.turn import Turn
-from graphdistill.core.fit import predict
 from graphdistill.core.randomness import generator
+from graphdistill.core.training.fit import predict
 
 EVERY = 5
 """Rounds between those in which clients refresh and after which the server matches (FedLGD's value)."""

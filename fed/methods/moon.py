@@ -11,7 +11,7 @@ from torch import Tensor
 from fed.methods._method import Algorithm
 from fed.task import PLAIN, Terms
 from fed.turn import Turn
-from graphdistill.core.convnet import ConvNet
+from graphdistill.core.networks.convnet import ConvNet
 
 WEIGHT = 1.0
 """Weight mu of the contrastive term: of the paper's list 0.1 is as good on validation, 5 and 10 lose 3 to 6 points."""

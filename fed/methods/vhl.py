@@ -11,7 +11,7 @@ from fed.methods._method import Algorithm
 from fed.part import Facts, Pairs
 from fed.task import Terms
 from fed.turn import Turn
-from graphdistill.core.convnet import ConvNet
+from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator
 
 CONTRAST = 1.0

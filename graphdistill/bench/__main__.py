@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from graphdistill.bench import options
-from graphdistill.core import cli, methods
+from graphdistill.core import methods
+from graphdistill.core.command import cli
 
 BENCHES = {
     "condense": options.CondenseBench,

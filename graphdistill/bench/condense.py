@@ -27,12 +27,12 @@ from graphdistill.condense.methods.mtt import TrajectoryMatch
 from graphdistill.condense.nodes import RealNodes
 from graphdistill.condense.objective import Setting
 from graphdistill.condense.unroll import UNROLLS, unrolled
-from graphdistill.core.data import NodeDataset
-from graphdistill.core.evaluate_nodes import NodeProtocol
-from graphdistill.core.evaluate_sets import SetProtocol, baseline_rows, break_even, repeated_row, train_rows
+from graphdistill.core.command.report import Row, peak_memory, versions
+from graphdistill.core.data.datasets import NodeDataset
+from graphdistill.core.evaluation.nodes import NodeProtocol
+from graphdistill.core.evaluation.protocol import SetProtocol, baseline_rows, break_even, repeated_row, train_rows
 from graphdistill.core.randomness import generator
-from graphdistill.core.report import Row, peak_memory, versions
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.datasets import load
 
 SIZES = {"digits": (1, 10), "mnist5k": (1, 10)}

@@ -32,8 +32,8 @@ from fed.part import network
 from fed.server_app import app as server
 from fed.turn import Turn
 from graphdistill.bench.options import FedBench as Bench
-from graphdistill.core.fit import predict
-from graphdistill.core.report import peak_memory, versions
+from graphdistill.core.command.report import peak_memory, versions
+from graphdistill.core.training.fit import predict
 
 Outcome = dict[str, Any]
 CROWDS = (10, 100)

@@ -18,17 +18,18 @@ from torch import Tensor, nn
 from torch_geometric.nn import GATConv, GCNConv, GINEConv, SAGEConv, global_mean_pool
 
 from graphdistill.bench.options import MirageBench as Bench
-from graphdistill.core.data import GraphDataset, Graphs
-from graphdistill.core.evaluate import Protocol, baseline_rows, full_set, random_sets, train_rows
-from graphdistill.core.forest import Forest
-from graphdistill.core.grow import grow, unshared
-from graphdistill.core.metrics import loss_per_graph
-from graphdistill.core.networks import GNN, Network
-from graphdistill.core.progress import progress
+from graphdistill.core.command.progress import progress
+from graphdistill.core.command.report import Report, Row, peak_memory, table, versions
+from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.evaluation.trees import Protocol, baseline_rows, full_set, random_sets, train_rows
+from graphdistill.core.networks.tree_gnn import GNN, Network
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.core.raw_bytes import raw_bytes
-from graphdistill.core.report import Report, Row, peak_memory, table, versions
-from graphdistill.core.wl import group, tree_ids
+from graphdistill.core.training.metrics import loss_per_graph
+from graphdistill.core.trees.build import grow, unshared
+from graphdistill.core.trees.forest import Forest
+from graphdistill.core.trees.raw_bytes import raw_bytes
+from graphdistill.core.trees.wl import group, tree_ids
 from graphdistill.datasets import load_graphs
 from graphdistill.mirage import MirageConfig, distill_mirage
 

@@ -20,9 +20,9 @@ from rich.table import Table
 from torch import Tensor
 
 from graphdistill.bench.options import ScatterBench as Bench
-from graphdistill.core.data import pointer
+from graphdistill.core.command.report import versions
+from graphdistill.core.data.tensors import pointer
 from graphdistill.core.randomness import generator
-from graphdistill.core.report import versions
 from graphdistill.core.scatter import (
     class_moments,
     codebook_stats,

@@ -14,9 +14,9 @@ from rich.table import Table
 from torch import Tensor
 
 from graphdistill.bench.options import VQGraphBench as Bench
-from graphdistill.core.data import NodeDataset
+from graphdistill.core.command.report import peak_memory, versions
+from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.core.report import peak_memory, versions
 from graphdistill.datasets import load
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.distill import distill_vqgraph

@@ -7,14 +7,14 @@ from graphdistill.core.exports import on_first_use
 if TYPE_CHECKING:
     from graphdistill.condense.config import CondenseConfig as CondenseConfig
     from graphdistill.condense.distill import distill_condense as distill_condense
-    from graphdistill.core.sampler import RepeatedRandomSampler as RepeatedRandomSampler
+    from graphdistill.core.training.sampler import RepeatedRandomSampler as RepeatedRandomSampler
 else:
     __getattr__ = on_first_use(
         __name__,
         {
             "CondenseConfig": "graphdistill.condense.config",
             "distill_condense": "graphdistill.condense.distill",
-            "RepeatedRandomSampler": "graphdistill.core.sampler",
+            "RepeatedRandomSampler": "graphdistill.core.training.sampler",
         },
     )
 

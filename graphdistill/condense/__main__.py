@@ -10,7 +10,7 @@ from rich.text import Text
 
 from graphdistill.condense import methods
 from graphdistill.condense.config import Command
-from graphdistill.core import cli
+from graphdistill.core.command import cli
 from graphdistill.core.parallel import default_jobs, start
 
 

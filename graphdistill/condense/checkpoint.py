@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 
 from torch import Tensor
 
-from graphdistill.core.cards import read_card_alone, read_carded, write_carded
-from graphdistill.core.checked_file import Header, brief
-from graphdistill.core.payload import FLOATS, Declared, check_finite, check_names, check_tensor
+from graphdistill.core.sets.checked_file import Header, brief
+from graphdistill.core.sets.payload import FLOATS, Declared, check_finite, check_names, check_tensor
+from graphdistill.core.sets.safetensors_card import read_card_alone, read_carded, write_carded
 
 FORMAT = 3
 """Number of the layout; a file of another layout is refused."""

@@ -17,9 +17,12 @@ from graphdistill.condense.figure import draw
 from graphdistill.condense.figure_graphs import draw_graphs
 from graphdistill.condense.figure_nodes import draw_nodes
 from graphdistill.condense.kinds import protocol_of, real_of
-from graphdistill.core.evaluate_graphs import GraphSetProtocol
-from graphdistill.core.evaluate_nodes import NodeProtocol
-from graphdistill.core.evaluate_sets import (
+from graphdistill.core.command.output import check_writable, publish
+from graphdistill.core.command.progress import progress
+from graphdistill.core.command.report import Report, Row, peak_memory, table, versions, write_report
+from graphdistill.core.evaluation.graphs import GraphSetProtocol
+from graphdistill.core.evaluation.nodes import NodeProtocol
+from graphdistill.core.evaluation.protocol import (
     SetPlan,
     SetProtocol,
     baseline_rows,
@@ -27,13 +30,10 @@ from graphdistill.core.evaluate_sets import (
     repeated_plan,
     train_plans,
 )
-from graphdistill.core.output import check_writable, publish
 from graphdistill.core.parallel import default_jobs, parallel_map
-from graphdistill.core.progress import progress
 from graphdistill.core.randomness import generator
-from graphdistill.core.report import Report, Row, peak_memory, table, versions, write_report
-from graphdistill.core.storage import save_set
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.sets.storage import save_set
+from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.datasets import load
 
 

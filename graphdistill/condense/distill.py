@@ -24,12 +24,12 @@ from graphdistill.condense.objective import Recipe, Setting, Step
 from graphdistill.condense.real import Real
 from graphdistill.condense.schedule import Schedule, States
 from graphdistill.core import randomness
-from graphdistill.core.data import Dataset
+from graphdistill.core.command.paths import expanded
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.data.datasets import Dataset
 from graphdistill.core.digest import digest
-from graphdistill.core.evaluate_sets import SetProtocol, valid_score
-from graphdistill.core.paths import expanded
-from graphdistill.core.progress import NO_PROGRESS, Progress
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.evaluation.protocol import SetProtocol, valid_score
+from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.datasets import as_dataset
 
 LOOKS = 5

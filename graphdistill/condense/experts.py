@@ -14,7 +14,7 @@ from torch import Tensor
 from graphdistill.condense.augment import NO_AUGMENT, Augment
 from graphdistill.condense.real import Real
 from graphdistill.condense.unroll import FlatNetwork, flat_weights
-from graphdistill.core.progress import NO_PROGRESS, Progress
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.randomness import generator, scoped
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from graphdistill.core.drawing import Figure
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.command.drawing import Figure
+from graphdistill.core.sets.synthetic import SyntheticSet
 
 MOST = 20
 """Images of a class that are shown."""

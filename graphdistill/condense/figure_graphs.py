@@ -7,10 +7,10 @@ from pathlib import Path
 import networkx as nx
 from torch import Tensor
 
-from graphdistill.core.data import Graphs
-from graphdistill.core.drawing import Axes, Figure, colormaps
-from graphdistill.core.raw_forest import RawForest
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.command.drawing import Axes, Figure, colormaps
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.trees.raw_forest import RawForest
 
 MOST = 4
 """Graphs of a class that are shown of either side."""

@@ -11,9 +11,9 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor
 
-from graphdistill.core.drawing import Axes, Figure, LineCollection, colormaps
-from graphdistill.core.evaluate_nodes import NodeProtocol
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.command.drawing import Axes, Figure, LineCollection, colormaps
+from graphdistill.core.evaluation.nodes import NodeProtocol
+from graphdistill.core.sets.synthetic import SyntheticSet
 
 MOST = 5000
 """Real nodes that are drawn; of more, the first ones."""

@@ -13,13 +13,15 @@ from torch import Tensor
 
 from graphdistill.condense.learnable import LearnableSet, stored_labels
 from graphdistill.condense.real import Kind, Real
-from graphdistill.core.columns import Columns, straight_through
-from graphdistill.core.convnet import Norm
-from graphdistill.core.data import Features, Graphs, pointer, ranges
-from graphdistill.core.evaluate_graphs import GraphSetProtocol
-from graphdistill.core.graph_batch import DEPTH, GraphBatch, GraphGCN, batch_of, dense_batch
-from graphdistill.core.raw_forest import raw_forest
-from graphdistill.core.synthetic import SyntheticSet, class_weights
+from graphdistill.core.data.datasets import Features
+from graphdistill.core.data.feature_encoding import Columns, straight_through
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.data.tensors import pointer, ranges
+from graphdistill.core.evaluation.graphs import GraphSetProtocol
+from graphdistill.core.networks.convnet import Norm
+from graphdistill.core.networks.graph_gcn import DEPTH, GraphBatch, GraphGCN, batch_of, dense_batch
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
+from graphdistill.core.trees.raw_forest import raw_forest
 
 EDGE = 5.0
 """Logit of an edge that is there at first, and minus that of one that is not (the value of DosCond's code)."""
@@ -99,7 +101,7 @@ class LearnableGraphs(LearnableSet):
 
     Example:
         >>> from torch_geometric.data import Data
-        >>> from graphdistill.core.columns import Categories
+        >>> from graphdistill.core.data.feature_encoding import Categories
         >>> pair = Data(x=torch.tensor([[0], [1]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
         >>> pairs = Graphs.from_data_list([pair, pair])
         >>> small = LearnableGraphs(pairs, torch.tensor([0, 1]), Categories((2,)), "categorical")
@@ -144,7 +146,7 @@ class LearnableGraphs(LearnableSet):
 
         Example:
             >>> from torch_geometric.data import Data
-            >>> from graphdistill.core.columns import Categories
+            >>> from graphdistill.core.data.feature_encoding import Categories
             >>> dots = Graphs.from_data_list([Data(x=torch.zeros(2, 1).long())])
             >>> small = LearnableGraphs(dots, torch.tensor([0]), Categories((2,)), "categorical")
             >>> small.sample(torch.Generator().manual_seed(0), 0.5).spread.shape

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from graphdistill.condense.learnable import LearnableSet, frozen
 from graphdistill.condense.real import Kind, Real
-from graphdistill.core.convnet import ConvNet, Norm
-from graphdistill.core.evaluate_images import ImageProtocol
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.evaluation.images import ImageProtocol
+from graphdistill.core.networks.convnet import ConvNet, Norm
+from graphdistill.core.sets.synthetic import SyntheticSet
 
 
 class RealImages(Real):

@@ -9,12 +9,12 @@ from graphdistill.condense.graphs import RealGraphs
 from graphdistill.condense.images import RealImages
 from graphdistill.condense.nodes import RealNodes
 from graphdistill.condense.real import Real
-from graphdistill.core.data import Dataset, GraphDataset, NodeDataset
-from graphdistill.core.evaluate_graphs import GraphSetProtocol
-from graphdistill.core.evaluate_images import ImageProtocol
-from graphdistill.core.evaluate_nodes import NodeProtocol
-from graphdistill.core.evaluate_sets import SetProtocol
-from graphdistill.core.progress import NO_PROGRESS, Progress
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.data.datasets import Dataset, GraphDataset, NodeDataset
+from graphdistill.core.evaluation.graphs import GraphSetProtocol
+from graphdistill.core.evaluation.images import ImageProtocol
+from graphdistill.core.evaluation.nodes import NodeProtocol
+from graphdistill.core.evaluation.protocol import SetProtocol
 
 
 def protocol_of(data: Dataset, networks: int = 3, progress: Progress = NO_PROGRESS, jobs: int = 1) -> SetProtocol[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphdistill.core.synthetic import SyntheticSet, class_weights, eight_bits, soft_labels
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights, eight_bits, soft_labels
 
 
 class LearnableSet:

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from graphdistill.condense.learnable import LearnableSet, stored_labels
 from graphdistill.condense.real import Kind, Real
-from graphdistill.core.convnet import Norm
-from graphdistill.core.evaluate_nodes import NodeProtocol
-from graphdistill.core.evaluate_sets import real_set
-from graphdistill.core.half import half_exponent, round_half
-from graphdistill.core.nodes import GCN, Nodes
-from graphdistill.core.synthetic import SyntheticSet, class_weights
+from graphdistill.core.evaluation.nodes import NodeProtocol
+from graphdistill.core.evaluation.protocol import real_set
+from graphdistill.core.networks.convnet import Norm
+from graphdistill.core.networks.node_gcn import GCN, Nodes
+from graphdistill.core.sets.half_precision import half_exponent, round_half
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 
 
 class RealNodes(Real):

@@ -17,9 +17,9 @@ from graphdistill.condense.augment import NO_AUGMENT, Augment
 from graphdistill.condense.learnable import LearnableSet
 from graphdistill.condense.real import Real
 from graphdistill.condense.schedule import Schedule
-from graphdistill.core.evaluate_sets import SetProtocol
-from graphdistill.core.fit import Inputs
-from graphdistill.core.progress import NO_PROGRESS, Progress
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.evaluation.protocol import SetProtocol
+from graphdistill.core.training.fit import Inputs
 
 
 @dataclass(frozen=True)

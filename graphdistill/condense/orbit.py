@@ -11,10 +11,10 @@ from torch import Tensor
 
 from graphdistill.condense.learnable import LearnableSet
 from graphdistill.condense.objective import Setting
-from graphdistill.core.evaluate_sets import CHOOSER
-from graphdistill.core.fit import predict
-from graphdistill.core.orbit import KEY, elements, orbit
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.evaluation.protocol import CHOOSER
+from graphdistill.core.sets.symmetry import KEY, elements, orbit
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.fit import predict
 
 KEPT = 0.9
 """Least share of its accuracy that a network keeps on moved images where classes are closed under a group: that of

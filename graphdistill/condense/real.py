@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from graphdistill.condense.learnable import LearnableSet
-from graphdistill.core.convnet import Norm
-from graphdistill.core.fit import Inputs
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.networks.convnet import Norm
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.fit import Inputs
 
 Kind = Literal["images", "nodes", "graphs"]
 

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphdistill.core.evaluate_sets import AnyDataset, SetProtocol
-from graphdistill.core.metrics import score
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.evaluation.protocol import AnyDataset, SetProtocol
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.metrics import score
 
 DEPTH = 2
 """Hidden layers of the wide network that :func:`arc_cosine` stands for."""
@@ -107,7 +107,7 @@ def krr_score(protocol: SetProtocol[AnyDataset], small: SyntheticSet, split: str
 
     Example:
         >>> from graphdistill import datasets
-        >>> from graphdistill.core.evaluate_images import ImageProtocol
+        >>> from graphdistill.core.evaluation.images import ImageProtocol
         >>> protocol = ImageProtocol(datasets.load("digits"))
         >>> (few,) = protocol.random_sets(650, draws=1)
         >>> krr_score(protocol, few) > 0.5

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from graphdistill.condense.learnable import stored_labels
 from graphdistill.condense.nodes import LearnableNodes
-from graphdistill.core.half import round_half
-from graphdistill.core.nodes import Nodes, normalised
-from graphdistill.core.synthetic import SyntheticSet, class_weights
+from graphdistill.core.networks.node_gcn import Nodes, normalised
+from graphdistill.core.sets.half_precision import round_half
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 
 WIDTH = 128
 """Hidden width of the network that tells edges (the paper's value)."""

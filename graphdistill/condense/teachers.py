@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from graphdistill.condense.objective import Setting
-from graphdistill.core.fit import chunks, predict
 from graphdistill.core.randomness import generator
+from graphdistill.core.training.fit import chunks, predict
 
 
 def teach(setting: Setting, count: int = 1, share: float = 1.0) -> list[nn.Module]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from graphdistill.core.fit import Inputs
+from graphdistill.core.training.fit import Inputs
 
 Unroll = Literal["reverse", "tesla", "full"]
 UNROLLS: tuple[Unroll, ...] = ("reverse", "tesla", "full")

@@ -172,7 +172,7 @@ def _begin(parent: int) -> None:
     """Prepare a fresh process: it ends with its parent, and leaves Ctrl-C to it."""
     from loky import process_executor
 
-    from graphdistill.core.progress import silence
+    from graphdistill.core.command.progress import silence
 
     global _in_worker
     _in_worker = True

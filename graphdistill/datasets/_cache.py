@@ -13,9 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from graphdistill.core.checked_file import read_header
-from graphdistill.core.data import Graphs, narrow, pointer
-from graphdistill.core.payload import FLOATS, INTEGERS, check_names, check_range, check_tensor
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.data.tensors import narrow, pointer
+from graphdistill.core.sets.checked_file import read_header
+from graphdistill.core.sets.payload import FLOATS, INTEGERS, check_names, check_range, check_tensor
 from graphdistill.datasets._roots import cache_folder
 
 FORMAT = 1

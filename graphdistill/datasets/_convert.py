@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 from torch_geometric.data.data import BaseData
 
-from graphdistill.core.checks import as_numbers, class_labels, one_hot
+from graphdistill.core.data.checks import as_numbers, class_labels, one_hot
 
 MASKS = {"train": "train_mask", "valid": "val_mask", "test": "test_mask"}
 """PyG's name of each split."""

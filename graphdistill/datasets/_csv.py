@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from graphdistill.core.data import GraphDataset
+from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.datasets._cache import Tensors, cached, unpack
 from graphdistill.datasets._molecules import key_of, read_smiles
 

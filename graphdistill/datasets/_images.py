@@ -10,8 +10,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from graphdistill.core.checks import check_classes, class_labels
-from graphdistill.core.data import ImageDataset
+from graphdistill.core.data.checks import check_classes, class_labels
+from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.datasets._roots import find, roots
 from graphdistill.datasets._splits import stratified
 

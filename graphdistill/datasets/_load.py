@@ -8,9 +8,9 @@ from pathlib import Path
 
 from torch_geometric.data import Batch, Data, InMemoryDataset
 
-from graphdistill.core.checks import check_splits
-from graphdistill.core.data import Dataset, GraphDataset, ImageDataset, NodeDataset
-from graphdistill.core.paths import expanded
+from graphdistill.core.command.paths import expanded
+from graphdistill.core.data.checks import check_splits
+from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset
 from graphdistill.datasets import _csv, _images, _molecules, _nodes, _ogb, _own, _tu
 from graphdistill.datasets._splits import Split
 

@@ -19,9 +19,10 @@ from rdkit import Chem, DataStructs, RDConfig, rdBase
 from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
-from graphdistill.core.data import GraphDataset, pointer
+from graphdistill.core.command.progress import progress
+from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.tensors import pointer
 from graphdistill.core.parallel import parallel_map
-from graphdistill.core.progress import progress
 from graphdistill.datasets._cache import Tensors, cached, joined, pack, unpack
 from graphdistill.datasets._splits import by_scaffold
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch_geometric.datasets import Planetoid
 from torch_geometric.utils import remove_self_loops, subgraph, to_undirected
 
-from graphdistill.core.data import NodeDataset
+from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.datasets._cache import Tensors
 from graphdistill.datasets._official import official
 from graphdistill.datasets._roots import find, not_found, roots

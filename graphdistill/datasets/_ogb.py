@@ -17,7 +17,7 @@ from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
 from torch_geometric.data.storage import GlobalStorage
 from torch_geometric.utils import remove_self_loops, to_undirected
 
-from graphdistill.core.data import GraphDataset, NodeDataset
+from graphdistill.core.data.datasets import GraphDataset, NodeDataset
 from graphdistill.datasets._cache import Tensors, joined, pack, unpack
 from graphdistill.datasets._official import official
 from graphdistill.datasets._roots import find

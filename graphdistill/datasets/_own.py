@@ -8,7 +8,8 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.utils import remove_self_loops
 
-from graphdistill.core.data import GraphDataset, Graphs, NodeDataset
+from graphdistill.core.data.datasets import GraphDataset, NodeDataset
+from graphdistill.core.data.graphs import Graphs
 from graphdistill.datasets._convert import (
     MASKS,
     check_count,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from graphdistill.core.paths import expanded
+from graphdistill.core.command.paths import expanded
 
 NO_DOWNLOAD = ("pains", "digits", "digits-knn", "mnist5k")
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch_geometric.datasets import TUDataset
 from torch_geometric.io import read_txt_array
 
-from graphdistill.core.data import GraphDataset
+from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.datasets._cache import Tensors, joined, pack, unpack
 from graphdistill.datasets._official import official
 from graphdistill.datasets._roots import find, roots

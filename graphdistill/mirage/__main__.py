@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from graphdistill.core import cli
+from graphdistill.core.command import cli
 from graphdistill.core.parallel import default_jobs, start
 from graphdistill.mirage.config import Command
 
 
 def main(command: Command) -> None:
     """Import what does the work, which takes seconds, and do it."""
-    start(command.jobs or default_jobs(), "graphdistill.core.evaluate")
+    start(command.jobs or default_jobs(), "graphdistill.core.evaluation.trees")
     from graphdistill.mirage import command as work
 
     work.main(command)

@@ -7,16 +7,16 @@ from dataclasses import asdict
 
 import rich.console
 
-from graphdistill.core.data import GraphDataset
-from graphdistill.core.evaluate import Protocol, RowPlan, baseline_rows, full_set, random_sets, train_plans
-from graphdistill.core.output import check_writable, publish
+from graphdistill.core.command.output import check_writable, publish
+from graphdistill.core.command.progress import Progress, progress
+from graphdistill.core.command.report import Report, Row, peak_memory, table, versions, write_report
+from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.evaluation.trees import Protocol, RowPlan, baseline_rows, full_set, random_sets, train_plans
 from graphdistill.core.parallel import default_jobs, parallel_map
-from graphdistill.core.progress import Progress, progress
 from graphdistill.core.randomness import generator
-from graphdistill.core.report import Report, Row, peak_memory, table, versions, write_report
-from graphdistill.core.storage import save_set
-from graphdistill.core.synthetic import SyntheticSet
-from graphdistill.core.training_split import TrainingSplit
+from graphdistill.core.sets.storage import save_set
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.trees.training_split import TrainingSplit
 from graphdistill.datasets import load_graphs
 from graphdistill.mirage import paper
 from graphdistill.mirage.config import Command, MirageConfig

@@ -17,10 +17,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from graphdistill.core.data import Graphs, largest, tensor_bytes
-from graphdistill.core.forest import Forest, collect
-from graphdistill.core.raw_bytes import raw_bytes
-from graphdistill.core.raw_forest import raw_forest
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.data.tensors import largest, tensor_bytes
+from graphdistill.core.trees.forest import Forest, collect
+from graphdistill.core.trees.raw_bytes import raw_bytes
+from graphdistill.core.trees.raw_forest import raw_forest
 from graphdistill.mirage.draws import MOST_GRAPHS
 
 
@@ -28,12 +29,12 @@ def tree_order(forest: Forest) -> Tensor:
     """Deepest trees by what they are worth in a dictionary, best first, long ``[n_L]``.
 
     Args:
-        forest: training graphs, ordered by frequency (:meth:`~graphdistill.core.forest.Forest.by_frequency`).
+        forest: training graphs, ordered by frequency (:meth:`~graphdistill.core.trees.forest.Forest.by_frequency`).
 
     Example:
         >>> from torch_geometric.data import Data
-        >>> from graphdistill.core.data import Graphs
-        >>> from graphdistill.core.grow import grow
+        >>> from graphdistill.core.data.graphs import Graphs
+        >>> from graphdistill.core.trees.build import grow
         >>> atoms = [Data(x=torch.tensor([[a]]), edge_index=torch.empty(2, 0).long()) for a in (6, 6, 8)]
         >>> tree_order(grow(Graphs.from_data_list(atoms), 1).by_frequency()).tolist()
         [0, 1]

@@ -10,16 +10,18 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphdistill.core.data import GraphDataset, Graphs, strata
-from graphdistill.core.forest import Forest
-from graphdistill.core.progress import NO_PROGRESS, Progress
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.command.report import versions
+from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.data.tensors import strata
 from graphdistill.core.randomness import generator as seeded
 from graphdistill.core.randomness import in_turn
-from graphdistill.core.raw_forest import raw_forest
-from graphdistill.core.report import versions
-from graphdistill.core.synthetic import SyntheticSet, class_weights, soft_labels
-from graphdistill.core.training_split import TrainingSplit
-from graphdistill.core.wl import group
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights, soft_labels
+from graphdistill.core.trees.forest import Forest
+from graphdistill.core.trees.raw_forest import raw_forest
+from graphdistill.core.trees.training_split import TrainingSplit
+from graphdistill.core.trees.wl import group
 from graphdistill.datasets import load_graphs
 from graphdistill.mirage.compress import compress, raw_prefix
 from graphdistill.mirage.config import MirageConfig

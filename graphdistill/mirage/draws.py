@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from graphdistill.core.forest import Forest
 from graphdistill.core.scatter import Segments
+from graphdistill.core.trees.forest import Forest
 
 DRAWS = 64
 """Draws that are compared."""
@@ -42,8 +42,8 @@ def directions(forest: Forest) -> Tensor:
 
     Example:
         >>> from torch_geometric.data import Data
-        >>> from graphdistill.core.data import Graphs
-        >>> from graphdistill.core.grow import grow
+        >>> from graphdistill.core.data.graphs import Graphs
+        >>> from graphdistill.core.trees.build import grow
         >>> atom = Data(x=torch.tensor([[6]]), edge_index=torch.empty(2, 0).long())
         >>> directions(grow(Graphs.from_data_list([atom]), 1)).shape
         torch.Size([1, 129])

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from graphdistill.core.drawing import (
+from graphdistill.core.command.drawing import (
     AbstractPathEffect,
     Axes,
     EngFormatter,
@@ -22,11 +22,11 @@ from graphdistill.core.drawing import (
     rc_context,
     withStroke,
 )
-from graphdistill.core.forest import Forest
-from graphdistill.core.output import publish
-from graphdistill.core.report import Report
-from graphdistill.core.synthetic import SyntheticSet
-from graphdistill.core.wl import group
+from graphdistill.core.command.output import publish
+from graphdistill.core.command.report import Report
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.trees.forest import Forest
+from graphdistill.core.trees.wl import group
 from graphdistill.mirage.neighbourhood import INK, OURS, draw_fragment, fragment
 
 GREY = "#7c8894"
@@ -62,8 +62,8 @@ def draw(train: Forest, small: SyntheticSet, report: Report, path: Path, *, top:
     Example:
         >>> import tempfile
         >>> from torch_geometric.data import Data
-        >>> from graphdistill.core.data import Graphs
-        >>> from graphdistill.core.grow import grow
+        >>> from graphdistill.core.data.graphs import Graphs
+        >>> from graphdistill.core.trees.build import grow
         >>> pair = Data(x=torch.tensor([[6], [8]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
         >>> forest = grow(Graphs.from_data_list([pair, pair]), depth=1)
         >>> small = SyntheticSet(forest, torch.tensor([0, 1]), torch.ones(2), features="categorical")

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graphdistill.core.data import pointer, ranges
+from graphdistill.core.data.tensors import pointer, ranges
 
 Ints = NDArray[np.int64]
 # A group of items and its transactions, as the bits of an integer.

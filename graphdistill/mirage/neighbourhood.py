@@ -8,9 +8,9 @@ from itertools import combinations
 import networkx as nx
 from rdkit.Chem import GetPeriodicTable
 
-from graphdistill.core.data import Features
-from graphdistill.core.drawing import Axes, Circle, to_rgb
-from graphdistill.core.trees import Trees
+from graphdistill.core.command.drawing import Axes, Circle, to_rgb
+from graphdistill.core.data.datasets import Features
+from graphdistill.core.trees.dictionary import Trees
 
 INK, OURS = "#24323f", "#c2185b"
 ATOMS = dict(C="#4d5763", N="#3561d1", O="#d8332a", S="#e3b505", P="#e8791a", F="#5cb85c", Cl="#2e9e44")
@@ -39,8 +39,8 @@ def fragment(trees: Trees, row: int, limit: int = LIMIT) -> nx.DiGraph:
     Example:
         >>> import torch
         >>> from torch_geometric.data import Data
-        >>> from graphdistill.core.data import Graphs
-        >>> from graphdistill.core.grow import grow
+        >>> from graphdistill.core.data.graphs import Graphs
+        >>> from graphdistill.core.trees.build import grow
         >>> pair = Data(x=torch.tensor([[6], [8]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
         >>> fragment(grow(Graphs.from_data_list([pair]), depth=2).trees, 0).edges
         OutEdgeView([(0, 1)])

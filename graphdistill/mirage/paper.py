@@ -14,15 +14,15 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from graphdistill.core.data import pointer
-from graphdistill.core.evaluate import Protocol
-from graphdistill.core.forest import Forest
-from graphdistill.core.metrics import loss_per_graph
-from graphdistill.core.networks import Network
+from graphdistill.core.command.report import Row
+from graphdistill.core.data.tensors import pointer
+from graphdistill.core.evaluation.trees import Protocol
+from graphdistill.core.networks.tree_gnn import Network
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import scoped
-from graphdistill.core.report import Row
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.metrics import loss_per_graph
+from graphdistill.core.trees.forest import Forest
 from graphdistill.mirage.mining import Itemset, closed_itemsets
 from graphdistill.mirage.patterns import Pattern
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphdistill.core.data import pointer
-from graphdistill.core.forest import Forest
-from graphdistill.core.trees import Trees
+from graphdistill.core.data.tensors import pointer
+from graphdistill.core.trees.dictionary import Trees
+from graphdistill.core.trees.forest import Forest
 from graphdistill.mirage.mining import Itemset, closed_itemsets
 
 
@@ -42,8 +42,8 @@ def mine_patterns(forest: Forest, y: Tensor, thresholds: Sequence[int]) -> list[
 
     Example:
         >>> from torch_geometric.data import Data
-        >>> from graphdistill.core.data import Graphs
-        >>> from graphdistill.core.grow import grow
+        >>> from graphdistill.core.data.graphs import Graphs
+        >>> from graphdistill.core.trees.build import grow
         >>> atoms = [Data(x=torch.tensor([[a]]), edge_index=torch.empty(2, 0).long()) for a in (6, 6, 8)]
         >>> forest = grow(Graphs.from_data_list(atoms), 0)
         >>> [p.support for p in mine_patterns(forest, torch.tensor([0, 0, 1]), (2, 1))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from graphdistill.core import cli
+from graphdistill.core.command import cli
 from graphdistill.core.parallel import default_jobs, start
 from graphdistill.vqgraph.config import Command
 

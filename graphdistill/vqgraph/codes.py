@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphdistill.core.data import NodeDataset
-from graphdistill.core.nodes import without_loops
+from graphdistill.core.data.datasets import NodeDataset
+from graphdistill.core.networks.node_gcn import without_loops
 from graphdistill.core.scatter import nearest_code, sort_by
 from graphdistill.vqgraph.distill import Distilled
 from graphdistill.vqgraph.student import VQGraphStudent

@@ -8,11 +8,11 @@ import rich.console
 from rich.table import Table
 from rich.text import Text
 
-from graphdistill.core.data import NodeDataset
-from graphdistill.core.output import check_writable, publish
+from graphdistill.core.command.output import check_writable, publish
+from graphdistill.core.command.progress import NO_PROGRESS, Progress, progress
+from graphdistill.core.command.report import Report, Row, frame, peak_memory, versions, write_report
+from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.parallel import default_jobs, parallel_map
-from graphdistill.core.progress import NO_PROGRESS, Progress, progress
-from graphdistill.core.report import Report, Row, frame, peak_memory, versions, write_report
 from graphdistill.datasets import load
 from graphdistill.vqgraph import paper
 from graphdistill.vqgraph.codebook import Health

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
 
-from graphdistill.core.data import NodeDataset
-from graphdistill.core.features import Features
-from graphdistill.core.metrics import score
+from graphdistill.core.command.progress import Progress, progress
+from graphdistill.core.data.datasets import NodeDataset
+from graphdistill.core.data.sparse_features import Features
 from graphdistill.core.parallel import one_thread
-from graphdistill.core.progress import Progress, progress
 from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.training.metrics import score
 from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.sampling import batches

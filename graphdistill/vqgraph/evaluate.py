@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import k_hop_subgraph
 
-from graphdistill.core.data import NodeDataset
-from graphdistill.core.features import Features
-from graphdistill.core.metrics import score
-from graphdistill.core.progress import Progress
+from graphdistill.core.command.progress import Progress
+from graphdistill.core.command.report import Row
+from graphdistill.core.data.datasets import NodeDataset
+from graphdistill.core.data.sparse_features import Features
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.core.report import Row
+from graphdistill.core.training.metrics import score
 from graphdistill.vqgraph.baselines import neighbour_loss, relation_loss, reliability
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.distill import (

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from sklearn.manifold import TSNE
 
-from graphdistill.core.drawing import Axes, Figure
-from graphdistill.core.report import Row
+from graphdistill.core.command.drawing import Axes, Figure
+from graphdistill.core.command.report import Row
 from graphdistill.vqgraph.distill import Distilled
 from graphdistill.vqgraph.evaluate import NAMES, Taught
 

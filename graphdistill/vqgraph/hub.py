@@ -7,9 +7,9 @@ from typing import Any
 
 from torch_geometric.nn.model_hub import PyGModelHubMixin
 
-from graphdistill.core.checked_file import brief
-from graphdistill.core.paths import expanded
-from graphdistill.core.storage import read_card
+from graphdistill.core.command.paths import expanded
+from graphdistill.core.sets.checked_file import brief
+from graphdistill.core.sets.storage import read_card
 from graphdistill.vqgraph.storage import FORMAT, load_student, save_student
 from graphdistill.vqgraph.student import VQGraphStudent
 

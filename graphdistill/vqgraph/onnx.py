@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from graphdistill.core.output import publish
-from graphdistill.core.paths import expanded
+from graphdistill.core.command.output import publish
+from graphdistill.core.command.paths import expanded
 from graphdistill.vqgraph.student import VQGraphStudent
 
 

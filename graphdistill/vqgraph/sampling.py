@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from graphdistill.core.data import ranges
+from graphdistill.core.data.tensors import ranges
 from graphdistill.core.scatter import sort_by
 
 

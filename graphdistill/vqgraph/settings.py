@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import subgraph
 
-from graphdistill.core.data import NodeDataset
+from graphdistill.core.data.datasets import NodeDataset
 
 Setting = Literal["transductive", "inductive"]
 

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from graphdistill.core.checked_file import Header, brief
-from graphdistill.core.output import publish
-from graphdistill.core.paths import expanded
-from graphdistill.core.payload import FLOATS, MAX_COUNT, check_finite, check_names, check_range, check_tensor
-from graphdistill.core.report import versions
-from graphdistill.core.storage import read_card, read_tensors, write_card, write_tensors
+from graphdistill.core.command.output import publish
+from graphdistill.core.command.paths import expanded
+from graphdistill.core.command.report import versions
+from graphdistill.core.sets.checked_file import Header, brief
+from graphdistill.core.sets.payload import FLOATS, MAX_COUNT, check_finite, check_names, check_range, check_tensor
+from graphdistill.core.sets.storage import read_card, read_tensors, write_card, write_tensors
 from graphdistill.vqgraph.codes import CodeHead, Meanings
 from graphdistill.vqgraph.student import VQGraphStudent
 

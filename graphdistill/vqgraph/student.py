@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.nn import MLP
 
-from graphdistill.core.checked_file import brief
+from graphdistill.core.sets.checked_file import brief
 
 MAX_LAYERS = 128
 """Linear layers that a student may have: a card must not make its reader build more."""

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphdistill.core.nodes import without_loops
+from graphdistill.core.networks.node_gcn import without_loops
 from graphdistill.core.scatter import Segments, segment_sum, sort_by
 
 ENTRIES = 1 << 24

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch_geometric import nn as pyg
 from torch_geometric.data import Data
 
-from graphdistill.core.data import NodeDataset
-from graphdistill.core.metrics import score
+from graphdistill.core.command.progress import Progress, progress
+from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.parallel import one_thread
-from graphdistill.core.progress import Progress, progress
 from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.training.metrics import score
 from graphdistill.datasets import as_dataset
 from graphdistill.vqgraph.sampling import Neighbours, batches
 

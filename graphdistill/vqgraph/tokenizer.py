@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from graphdistill.core.command.progress import Progress, progress
 from graphdistill.core.parallel import one_thread
-from graphdistill.core.progress import Progress, progress
 from graphdistill.core.randomness import generator
 from graphdistill.vqgraph.codebook import Codebook, Metric
 from graphdistill.vqgraph.edges import Link, edge_loss

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from graphdistill.bench import mirage
-from graphdistill.core.evaluate import Protocol
-from graphdistill.core.fit import FitConfig
-from graphdistill.core.raw_bytes import raw_bytes
+from graphdistill.core.evaluation.trees import Protocol
+from graphdistill.core.training.fit import FitConfig
+from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.datasets import load_graphs
 
 ROOT = Path(os.environ.get("GRAPHDISTILL_DATA", "../shared/data"))

@@ -7,7 +7,7 @@ import rich.console
 import torch
 
 from graphdistill.bench import vqgraph
-from graphdistill.core import cli
+from graphdistill.core.command import cli
 from graphdistill.datasets import load
 from graphdistill.vqgraph import evaluate, paper
 from graphdistill.vqgraph.evaluate import METHODS, NAMES

@@ -11,12 +11,13 @@ from torch_geometric.data import Data
 from graphdistill.condense.augment import NO_AUGMENT
 from graphdistill.condense.graphs import LearnableGraphs, RealGraphs
 from graphdistill.condense.objective import Setting, Step
-from graphdistill.core.columns import columns_of
-from graphdistill.core.data import GraphDataset, Graphs
-from graphdistill.core.evaluate_graphs import GraphSetProtocol
-from graphdistill.core.fit import FitConfig
-from graphdistill.core.graph_batch import GraphGCN
+from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.feature_encoding import columns_of
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.evaluation.graphs import GraphSetProtocol
+from graphdistill.core.networks.graph_gcn import GraphGCN
 from graphdistill.core.randomness import scoped
+from graphdistill.core.training.fit import FitConfig
 from tests.condense.samples import seeded
 
 QUICK = FitConfig(steps=6, eval_every=3)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from graphdistill.condense.objective import Setting
 from graphdistill.condense.real import Kind
-from graphdistill.core.fit import FitConfig
+from graphdistill.core.training.fit import FitConfig
 from tests.condense.samples import setting
 
 

@@ -11,10 +11,10 @@ from graphdistill.condense.images import RealImages
 from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.condense.objective import Setting
 from graphdistill.condense.real import Kind, Real
-from graphdistill.core.data import ImageDataset, NodeDataset
-from graphdistill.core.evaluate_images import ImageProtocol
-from graphdistill.core.fit import FitConfig
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.data.datasets import ImageDataset, NodeDataset
+from graphdistill.core.evaluation.images import ImageProtocol
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.fit import FitConfig
 
 
 @cache

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from graphdistill.condense.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from graphdistill.core.cards import read_carded, write_carded
+from graphdistill.core.sets.safetensors_card import read_carded, write_carded
 from tests.hostile import grow, refused
 
 X = {"x": torch.arange(4.0)}

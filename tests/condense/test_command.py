@@ -19,11 +19,11 @@ from graphdistill import __version__
 from graphdistill.condense import __main__ as front
 from graphdistill.condense import kinds, methods
 from graphdistill.condense.methods.dm import MomentMatch
-from graphdistill.core import cli
-from graphdistill.core.evaluate_images import ImageProtocol
-from graphdistill.core.evaluate_nodes import NodeProtocol
-from graphdistill.core.fit import FitConfig
-from graphdistill.core.storage import load_set
+from graphdistill.core.command import cli
+from graphdistill.core.evaluation.images import ImageProtocol
+from graphdistill.core.evaluation.nodes import NodeProtocol
+from graphdistill.core.sets.storage import load_set
+from graphdistill.core.training.fit import FitConfig
 from tests.condense.graph_samples import chains
 from tests.condense.samples import bars, shortened
 

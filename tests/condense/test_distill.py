@@ -21,7 +21,7 @@ from graphdistill.condense.nodes import LearnableNodes
 from graphdistill.condense.objective import Objective, Recipe, Step
 from graphdistill.condense.real import Kind
 from graphdistill.condense.schedule import Schedule
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.sets.synthetic import SyntheticSet
 from tests.condense.samples import bars, data, pairs, real, real_data, seeded, setting
 
 LEARNERS = [

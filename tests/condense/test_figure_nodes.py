@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from graphdistill.condense.figure_nodes import draw_nodes
-from graphdistill.core.evaluate_nodes import NodeProtocol
+from graphdistill.core.evaluation.nodes import NodeProtocol
 from tests.condense.samples import pairs
 
 

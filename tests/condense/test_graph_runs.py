@@ -17,9 +17,9 @@ from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.condense.methods import doscond
 from graphdistill.condense.objective import Recipe
 from graphdistill.condense.schedule import Schedule
-from graphdistill.core import cli
-from graphdistill.core.evaluate_graphs import GraphSetProtocol
-from graphdistill.core.storage import load_set
+from graphdistill.core.command import cli
+from graphdistill.core.evaluation.graphs import GraphSetProtocol
+from graphdistill.core.sets.storage import load_set
 from tests.condense.graph_samples import QUICK, chains, graph_setting, real
 from tests.condense.samples import seeded, shortened
 

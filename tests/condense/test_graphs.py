@@ -10,12 +10,12 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.nn import GCNConv
 
 from graphdistill.condense.graphs import LearnableGraphs
-from graphdistill.core.columns import Categories
-from graphdistill.core.data import Graphs
-from graphdistill.core.graph_batch import batch_of
-from graphdistill.core.raw_forest import RawForest
-from graphdistill.core.storage import load_set, save_set
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.data.feature_encoding import Categories
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.networks.graph_gcn import batch_of
+from graphdistill.core.sets.storage import load_set, save_set
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.trees.raw_forest import RawForest
 from tests.condense.graph_samples import chain, learnable, protocol, real
 from tests.condense.samples import seeded
 

@@ -8,9 +8,9 @@ from graphdistill.condense.graphs import RealGraphs
 from graphdistill.condense.images import RealImages
 from graphdistill.condense.kinds import protocol_of, real_of
 from graphdistill.condense.nodes import RealNodes
-from graphdistill.core.evaluate_graphs import GraphSetProtocol
-from graphdistill.core.evaluate_images import ImageProtocol
-from graphdistill.core.evaluate_nodes import NodeProtocol
+from graphdistill.core.evaluation.graphs import GraphSetProtocol
+from graphdistill.core.evaluation.images import ImageProtocol
+from graphdistill.core.evaluation.nodes import NodeProtocol
 from tests.condense.graph_samples import chains
 from tests.condense.samples import bars, pairs
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from graphdistill.condense.learnable import LearnableSet, frozen
-from graphdistill.core.storage import load_set, save_set
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.sets.storage import load_set, save_set
+from graphdistill.core.sets.synthetic import SyntheticSet
 
 Y = torch.tensor([0, 0, 1])
 

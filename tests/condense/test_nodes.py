@@ -13,8 +13,8 @@ from graphdistill.condense.kinds import protocol_of
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.condense.nodes import LearnableNodes, RealNodes
 from graphdistill.condense.objective import Recipe
-from graphdistill.core.evaluate_nodes import NodeProtocol
-from graphdistill.core.storage import load_set, save_set
+from graphdistill.core.evaluation.nodes import NodeProtocol
+from graphdistill.core.sets.storage import load_set, save_set
 from tests.condense.samples import pairs, real_data, seeded
 
 Y = torch.tensor([0, 0, 1, 2])

@@ -12,9 +12,9 @@ from graphdistill.condense.learnable import LearnableSet
 from graphdistill.condense.methods import dm
 from graphdistill.condense.objective import Setting
 from graphdistill.condense.orbit import OrbitSet, check_closed
-from graphdistill.core.data import ImageDataset
-from graphdistill.core.fit import FitConfig
-from graphdistill.core.orbit import KEY
+from graphdistill.core.data.datasets import ImageDataset
+from graphdistill.core.sets.symmetry import KEY
+from graphdistill.core.training.fit import FitConfig
 from tests.condense.samples import bars, seeded, setting
 
 

@@ -5,7 +5,7 @@ import torch
 
 from graphdistill.condense.learnable import LearnableSet
 from graphdistill.condense.schedule import Schedule, States
-from graphdistill.core.nodes import GCN, Nodes
+from graphdistill.core.networks.node_gcn import GCN, Nodes
 from tests.condense.samples import real, real_data, seeded
 
 

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 
 from graphdistill.condense.nodes import LearnableNodes
 from graphdistill.condense.structure import KEEP, LinkedNodes, PairMLP
-from graphdistill.core.evaluate_nodes import dense
-from graphdistill.core.nodes import GCN
+from graphdistill.core.evaluation.nodes import dense
+from graphdistill.core.networks.node_gcn import GCN
 from graphdistill.core.randomness import scoped
 from tests.condense.samples import seeded
 

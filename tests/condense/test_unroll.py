@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from graphdistill.condense.augment import Augment
 from graphdistill.condense.unroll import UNROLLS, FlatNetwork, Unroll, flat_weights, unrolled
-from graphdistill.core.convnet import ConvNet
-from graphdistill.core.nodes import GCN, Nodes
+from graphdistill.core.networks.convnet import ConvNet
+from graphdistill.core.networks.node_gcn import GCN, Nodes
 from tests.condense.oracles_trajectories import student_naive
 from tests.condense.samples import seeded
 

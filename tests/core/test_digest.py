@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphdistill.core.data import Graphs, ImageDataset, NodeDataset
+from graphdistill.core.data.datasets import ImageDataset, NodeDataset
+from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.digest import digest
 
 X = torch.arange(6.0).view(2, 3)

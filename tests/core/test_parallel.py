@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from graphdistill.core import parallel
+from graphdistill.core.command.progress import Progress
 from graphdistill.core.parallel import check_jobs, default_jobs, one_thread, parallel_map, start
-from graphdistill.core.progress import Progress
 from graphdistill.core.randomness import generator
 
 ROOT = Path(__file__).parents[2]
@@ -109,7 +109,7 @@ def test_default_jobs_are_the_cores_of_this_process(monkeypatch):
 
 
 def test_processes_that_were_started_ahead_do_the_work():
-    start(2, "graphdistill.core.words")
+    start(2, "graphdistill.core.splitmix64")
     assert len(list(parallel_map(noise, {"shift": 0.0}, range(4), jobs=2))) == 4
 
 

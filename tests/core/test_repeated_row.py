@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-import graphdistill.core.evaluate_sets as module
+import graphdistill.core.evaluation.protocol as module
 from graphdistill.condense.kinds import protocol_of
 from graphdistill.condense.real import Kind
-from graphdistill.core.evaluate_sets import SetProtocol, repeated_row
-from graphdistill.core.fit import FitConfig
+from graphdistill.core.evaluation.protocol import SetProtocol, repeated_row
+from graphdistill.core.training.fit import FitConfig
 from tests.condense.samples import data
 
 

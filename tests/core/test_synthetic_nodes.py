@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphdistill.core.data import Graphs
-from graphdistill.core.grow import grow
-from graphdistill.core.storage import load_set, save_set
-from graphdistill.core.synthetic import SyntheticSet, class_weights
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.sets.storage import load_set, save_set
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
+from graphdistill.core.trees.build import grow
 
 Y = torch.tensor([0, 1, 0, 1])
 

@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import ToSparseTensor
 
 from graphdistill.condense import CondenseConfig, distill_condense
-from graphdistill.core.data import NodeDataset
+from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.datasets import load, load_graphs
 from graphdistill.mirage import distill_mirage
 from graphdistill.vqgraph.distill import distill_vqgraph

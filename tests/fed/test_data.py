@@ -6,7 +6,7 @@ from fed import data
 from fed.config import FedConfig
 from fed.corruptions import KINDS, corrupt
 from fed.data import SEVERITY, domains, parts
-from graphdistill.core.data import ImageDataset
+from graphdistill.core.data.datasets import ImageDataset
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 from fed import __main__ as command
 from fed import lock
 from fed.lock import locked
-from graphdistill.core import cli
+from graphdistill.core.command import cli
 
 HOLDER = """
 import sys, time

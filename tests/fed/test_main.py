@@ -7,7 +7,7 @@ import pytest
 
 from fed import __main__ as command
 from fed.memory import HOME
-from graphdistill.core import cli
+from graphdistill.core.command import cli
 from tests.fed.samples import quick
 
 

@@ -10,7 +10,8 @@ from fed.merge import merge, train_here
 from fed.mirage_client import STEPS, keyed, pack, unpack
 from fed.progress import Progress
 from fed.strategy import Federation
-from graphdistill.core.data import GraphDataset, Graphs
+from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.graphs import Graphs
 from graphdistill.mirage import MirageConfig, distill_mirage
 from tests.fed.samples import molecular
 from tests.fed.test_mirage import payload

@@ -12,7 +12,8 @@ from fed.mirage import federated_mirage, local
 from fed.mirage_client import MirageClient, tidy
 from fed.noise import Noise
 from fed.partition import iid
-from graphdistill.core.data import GraphDataset, Graphs
+from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.graphs import Graphs
 from graphdistill.mirage import MirageConfig, distill_mirage
 from tests.strategies import SMALL, graph_lists
 

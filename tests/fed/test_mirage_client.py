@@ -7,9 +7,9 @@ from torch_geometric.data import Data
 
 from fed.mirage_client import STEPS, MirageClient, keyed, pack, tidy, unpack
 from fed.noise import Noise
-from graphdistill.core.data import Graphs
-from graphdistill.core.forest import Forest
-from graphdistill.core.grow import grow
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.forest import Forest
 
 BAGS = [[1, 1, 2], [1, 2, 3], [1], [2, 3], [3, 3]]
 LABELS = torch.tensor([0, 0, 0, 1, 1])

@@ -8,10 +8,10 @@ from fed import molecules
 from fed.config import FedConfig
 from fed.part import UNKNOWN, kind_of, network
 from fed.partition import scaffolds_of
-from graphdistill.core.data import ImageDataset
-from graphdistill.core.metrics import score
-from graphdistill.core.networks import GNN
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.data.datasets import ImageDataset
+from graphdistill.core.networks.tree_gnn import GNN
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.metrics import score
 from graphdistill.mirage import MirageConfig, distill_mirage
 from tests.fed.samples import toy
 from tests.fed.test_partition import each_once

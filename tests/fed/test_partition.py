@@ -7,7 +7,8 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 from torch_geometric.data import Data
 
 from fed.partition import by_shares, dirichlet_shares, domain, iid, scaffold, scaffolds_of
-from graphdistill.core.data import GraphDataset, Graphs
+from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.graphs import Graphs
 
 SMILES = (
     "CCO",

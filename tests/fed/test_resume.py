@@ -13,8 +13,8 @@ from fed.grid import run_in_process
 from fed.memory import HOME
 from fed.progress import FILE
 from fed.server_app import app as server
-from graphdistill.core import cli
-from graphdistill.core.cards import read_carded
+from graphdistill.core.command import cli
+from graphdistill.core.sets.safetensors_card import read_carded
 from tests.fed.samples import quick
 from tests.fed.test_data import images
 
@@ -23,7 +23,7 @@ SCRIPT = """
 import sys, time
 from fed import __main__ as command, task, virtual
 from fed.progress import Progress
-from graphdistill.core import cli
+from graphdistill.core.command import cli
 virtual.REFRESH = 2
 for function in (virtual.warm_up, virtual.match_gradient, task.teach):
     function.__defaults__ = (2,)

@@ -20,7 +20,7 @@ from fed import superlink
 from fed.config import FedConfig
 from fed.memory import HOME
 from fed.superlink import Family, environment, open_port, run_on_superlink, write_app
-from graphdistill.core import cli
+from graphdistill.core.command import cli
 
 ROOT = Path(superlink.__file__).parents[1]
 STUBBORN = (

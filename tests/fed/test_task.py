@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from fed import task
 from fed.part import network
 from fed.task import Terms, contrastive, distillation, pseudo_gradient, teach, train
-from graphdistill.core.fit import predict
+from graphdistill.core.training.fit import predict
 from tests.fed.samples import FACTS, molecular, part
 
 

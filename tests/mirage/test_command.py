@@ -15,11 +15,13 @@ from torch_geometric.data import Batch
 
 import graphdistill.mirage.command as command
 from graphdistill import __version__
-from graphdistill.core import cli, evaluate, training_split
-from graphdistill.core.evaluate import Protocol
-from graphdistill.core.fit import FitConfig
-from graphdistill.core.metrics import score
-from graphdistill.core.storage import load_set, save_set
+from graphdistill.core.command import cli
+from graphdistill.core.evaluation import trees as evaluate
+from graphdistill.core.evaluation.trees import Protocol
+from graphdistill.core.sets.storage import load_set, save_set
+from graphdistill.core.training.fit import FitConfig
+from graphdistill.core.training.metrics import score
+from graphdistill.core.trees import training_split
 from graphdistill.datasets import load_graphs
 from graphdistill.mirage import MirageConfig, distill_mirage
 

@@ -3,10 +3,10 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphdistill.core.data import Graphs
-from graphdistill.core.forest import Forest
-from graphdistill.core.grow import grow
-from graphdistill.core.trees import Level, Trees
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.dictionary import Level, Trees
+from graphdistill.core.trees.forest import Forest
 from graphdistill.mirage.compress import compress, rewrite, stand_in, tree_order
 
 

@@ -9,17 +9,18 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
-from graphdistill.core.data import GraphDataset, Graphs
-from graphdistill.core.evaluate import Protocol
-from graphdistill.core.forest import Forest
-from graphdistill.core.grow import grow, merge
-from graphdistill.core.metrics import loss_per_graph
+from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.evaluation.trees import Protocol
 from graphdistill.core.randomness import generator
-from graphdistill.core.raw_bytes import raw_bytes
-from graphdistill.core.raw_forest import RawForest
-from graphdistill.core.storage import load_set, save_set
-from graphdistill.core.synthetic import SyntheticSet
-from graphdistill.core.training_split import TrainingSplit
+from graphdistill.core.sets.storage import load_set, save_set
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.metrics import loss_per_graph
+from graphdistill.core.trees.build import grow, merge
+from graphdistill.core.trees.forest import Forest
+from graphdistill.core.trees.raw_bytes import raw_bytes
+from graphdistill.core.trees.raw_forest import RawForest
+from graphdistill.core.trees.training_split import TrainingSplit
 from graphdistill.datasets import load, load_graphs
 from graphdistill.mirage import MirageConfig, distill_mirage
 
@@ -81,7 +82,7 @@ def test_saved_sets_come_back_bit_for_bit(molbace, tmp_path):
 
 
 def test_lossless_trains_as_the_full_graphs_do(molbace):
-    from graphdistill.core.grow import unshared
+    from graphdistill.core.trees.build import unshared
 
     small = distill_mirage(molbace, MirageConfig(lossless=True))
     graphs, y = molbace.split("train")

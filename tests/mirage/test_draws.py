@@ -3,9 +3,9 @@ import torch
 from sklearn.linear_model import Ridge
 from torch_geometric.data import Data
 
-from graphdistill.core.data import Graphs
-from graphdistill.core.grow import grow
+from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.randomness import generator
+from graphdistill.core.trees.build import grow
 from graphdistill.mirage.draws import best_order, directions, teacher_judge
 
 

@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 from ogb.utils import smiles2graph
 from torch_geometric.data import Data
 
-from graphdistill.core.data import GraphDataset, Graphs
-from graphdistill.core.forest import Forest
-from graphdistill.core.grow import grow
-from graphdistill.core.raw_bytes import raw_bytes
-from graphdistill.core.report import Report, Row
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.command.report import Report, Row
+from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.forest import Forest
+from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.datasets import load
 from graphdistill.mirage import MirageConfig, distill_mirage
 from graphdistill.mirage.figure import (

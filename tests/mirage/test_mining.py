@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphdistill.core.data import pointer
+from graphdistill.core.data.tensors import pointer
 from graphdistill.mirage.mining import Itemset, closed_itemsets, top_closed_itemsets
 from tests.reference import closed_itemsets_naive
 

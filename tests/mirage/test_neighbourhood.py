@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from ogb.utils import smiles2graph
 from torch_geometric.data import Data
 
-from graphdistill.core.data import Graphs
-from graphdistill.core.forest import Forest
-from graphdistill.core.grow import grow
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.forest import Forest
 from graphdistill.mirage.neighbourhood import ATOMS, LIMIT, OURS, _layout, _node, _strokes, draw_fragment, fragment
 from tests.strategies import graph_lists
 

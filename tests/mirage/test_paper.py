@@ -4,8 +4,8 @@ import os
 import pytest
 import torch
 
-from graphdistill.core.evaluate import Protocol
-from graphdistill.core.grow import grow
+from graphdistill.core.evaluation.trees import Protocol
+from graphdistill.core.trees.build import grow
 from graphdistill.datasets import load_graphs
 from graphdistill.mirage.mining import closed_itemsets
 from graphdistill.mirage.paper import HOPS, THRESHOLDS, frequent_itemsets, paper_patterns, paper_rows, paper_set

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphdistill.core.data import Graphs
-from graphdistill.core.grow import grow
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.trees.build import grow
 from graphdistill.mirage.patterns import Pattern, mine_patterns, pattern_forest
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphdistill.core.data import NodeDataset
+from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.datasets import load
 
 

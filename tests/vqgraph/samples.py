@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import to_undirected
 
-from graphdistill.core.data import NodeDataset
+from graphdistill.core.data.datasets import NodeDataset
 
 
 def rows(count: int, width: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:

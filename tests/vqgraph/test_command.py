@@ -21,8 +21,8 @@ import torch
 import graphdistill.vqgraph.command as command
 import graphdistill.vqgraph.distill as distill_module
 from graphdistill import __version__
-from graphdistill.core import cli
-from graphdistill.core.progress import NO_PROGRESS, Progress
+from graphdistill.core.command import cli
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.datasets import load
 from graphdistill.vqgraph import evaluate, load_student, paper
 from graphdistill.vqgraph.config import VQGraphConfig

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.nn import GINConv, SAGEConv
 
-from graphdistill.core.data import NodeDataset
+from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import scoped
 from graphdistill.vqgraph import VQGraphStudent, distill
 from graphdistill.vqgraph.distill import (

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphdistill.core.data import NodeDataset
+from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import scoped
 from graphdistill.vqgraph.edges import Link, edge_loss
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer

@@ -9,8 +9,8 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from graphdistill.core.command.report import Row
 from graphdistill.core.randomness import scoped
-from graphdistill.core.report import Row
 from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.distill import Distilled
 from graphdistill.vqgraph.evaluate import NAMES, Taught

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torch_geometric.data import Data
 from torch_geometric.nn import MLP
 
-from graphdistill.core.data import NodeDataset
+from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import scoped
 from graphdistill.datasets import load
 from graphdistill.vqgraph.distill import VQGraphConfig, distill_vqgraph

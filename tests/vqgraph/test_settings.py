@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphdistill.core.data import NodeDataset
+from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.vqgraph.settings import View, observe
 from tests.vqgraph.samples import small
 

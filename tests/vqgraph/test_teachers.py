@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric import nn as pyg
 
-from graphdistill.core.data import NodeDataset
-from graphdistill.core.metrics import score
+from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import scoped
+from graphdistill.core.training.metrics import score
 from graphdistill.vqgraph.teachers import (
     APPNP,
     TeacherName,

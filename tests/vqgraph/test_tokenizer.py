@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphdistill.core.data import NodeDataset
+from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.vqgraph.codebook import Metric
 from graphdistill.vqgraph.edges import Link

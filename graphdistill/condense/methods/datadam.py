@@ -21,7 +21,7 @@ from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.condense.objective import Recipe, Setting
 from graphdistill.condense.real import Kind
 from graphdistill.condense.schedule import Schedule
-from graphdistill.core.fit import Inputs
+from graphdistill.core.training.fit import Inputs
 
 PAPER = "Sajedi et al., ICCV 2023, https://arxiv.org/abs/2310.00093"
 FOR: tuple[Kind, ...] = ("images",)

@@ -18,8 +18,8 @@ from graphdistill.condense.augment import Augment
 from graphdistill.condense.objective import Recipe, Setting, Step
 from graphdistill.condense.real import Kind
 from graphdistill.condense.schedule import Schedule
-from graphdistill.core.fit import Inputs, chunks
 from graphdistill.core.scatter import class_moments
+from graphdistill.core.training.fit import Inputs, chunks
 
 PAPER = "Zhao and Bilen, WACV 2023, https://arxiv.org/abs/2110.04181"
 FOR: tuple[Kind, ...] = ("images",)

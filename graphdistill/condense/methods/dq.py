@@ -17,7 +17,7 @@ from graphdistill.condense.objective import Setting
 from graphdistill.condense.real import Kind
 from graphdistill.condense.teachers import embeddings, teach
 from graphdistill.core.randomness import generator
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.sets.synthetic import SyntheticSet
 
 PAPER = "Zhou et al., ICCV 2023, https://arxiv.org/abs/2308.10524"
 FOR: tuple[Kind, ...] = ("images", "nodes")

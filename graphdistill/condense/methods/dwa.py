@@ -18,7 +18,7 @@ from graphdistill.condense.images import RealImages
 from graphdistill.condense.methods import sre2l
 from graphdistill.condense.objective import Recipe, Setting, gradient
 from graphdistill.condense.real import Kind
-from graphdistill.core.convnet import ConvNet
+from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator
 
 PAPER = "Du et al., NeurIPS 2024, https://arxiv.org/abs/2409.17612"

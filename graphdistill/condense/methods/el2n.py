@@ -18,8 +18,8 @@ from torch import Tensor
 from graphdistill.condense.objective import Setting
 from graphdistill.condense.real import Kind
 from graphdistill.condense.teachers import answers, teach
-from graphdistill.core.evaluate_sets import valid_score
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.evaluation.protocol import valid_score
+from graphdistill.core.sets.synthetic import SyntheticSet
 
 PAPER = "Paul et al., NeurIPS 2021, https://arxiv.org/abs/2107.07075"
 FOR: tuple[Kind, ...] = ("images", "nodes")

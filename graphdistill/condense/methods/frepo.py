@@ -17,7 +17,7 @@ from graphdistill.condense.objective import Recipe, Setting, Step
 from graphdistill.condense.real import Kind
 from graphdistill.condense.ridge import RIDGE, centred, ridge
 from graphdistill.condense.schedule import Schedule
-from graphdistill.core.fit import chunks
+from graphdistill.core.training.fit import chunks
 
 PAPER = "Zhou et al., NeurIPS 2022, https://arxiv.org/abs/2206.00719"
 FOR: tuple[Kind, ...] = ("images", "nodes")

@@ -20,8 +20,8 @@ from graphdistill.condense.methods import sfgc
 from graphdistill.condense.methods.mtt import network_of
 from graphdistill.condense.objective import Recipe, Setting
 from graphdistill.condense.real import Kind
-from graphdistill.core.data import NodeDataset
-from graphdistill.core.nodes import Propagation, without_loops
+from graphdistill.core.data.datasets import NodeDataset
+from graphdistill.core.networks.node_gcn import Propagation, without_loops
 
 PAPER = "Zhang et al., ICML 2024, https://arxiv.org/abs/2402.05011"
 FOR: tuple[Kind, ...] = ("nodes",)

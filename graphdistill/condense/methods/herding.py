@@ -14,7 +14,7 @@ from torch import Tensor
 
 from graphdistill.condense.objective import Setting
 from graphdistill.condense.real import Kind
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.sets.synthetic import SyntheticSet
 
 PAPER = "Welling, ICML 2009; as in Rebuffi et al., CVPR 2017, https://arxiv.org/abs/1611.07725"
 FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")

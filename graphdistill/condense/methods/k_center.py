@@ -14,7 +14,7 @@ from torch import Tensor
 
 from graphdistill.condense.objective import Setting
 from graphdistill.condense.real import Kind
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.sets.synthetic import SyntheticSet
 
 PAPER = "Sener and Savarese, ICLR 2018, https://arxiv.org/abs/1708.00489"
 FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")

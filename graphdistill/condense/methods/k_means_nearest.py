@@ -15,7 +15,7 @@ from torch import Tensor
 from graphdistill.condense.objective import Setting
 from graphdistill.condense.real import Kind
 from graphdistill.core.randomness import generator
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.sets.synthetic import SyntheticSet
 
 PAPER = "Liu et al., DREAM, ICCV 2023, https://arxiv.org/abs/2302.14416"
 FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from graphdistill.condense.objective import Setting
 from graphdistill.condense.real import Kind
 from graphdistill.core.randomness import generator
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.sets.synthetic import SyntheticSet
 
 PAPER = "no paper: the baseline of all"
 FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")

@@ -19,7 +19,7 @@ from graphdistill.condense.objective import Setting
 from graphdistill.condense.real import Kind
 from graphdistill.condense.teachers import answers, teach
 from graphdistill.core.randomness import generator
-from graphdistill.core.synthetic import SyntheticSet, class_weights
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 
 PAPER = "Ben-Baruch et al., ICML 2025, https://arxiv.org/abs/2403.07854"
 FOR: tuple[Kind, ...] = ("images", "nodes")

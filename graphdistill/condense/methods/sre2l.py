@@ -23,10 +23,10 @@ from graphdistill.condense.images import RealImages
 from graphdistill.condense.learnable import LearnableSet, frozen
 from graphdistill.condense.objective import Recipe, Setting, Step
 from graphdistill.condense.real import Kind
-from graphdistill.core.convnet import ConvNet
-from graphdistill.core.fit import fit
+from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.core.synthetic import SyntheticSet, eight_bits
+from graphdistill.core.sets.synthetic import SyntheticSet, eight_bits
+from graphdistill.core.training.fit import fit
 
 PAPER = "Yin et al., NeurIPS 2023, https://arxiv.org/abs/2306.13092"
 FOR: tuple[Kind, ...] = ("images",)

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from graphdistill.core.words import mix, word
+from graphdistill.core.splitmix64 import mix, word
 
 LABEL = word(7)
 

@@ -16,7 +16,7 @@ import triton.language as tl
 from torch import Tensor
 
 from graphdistill.core.scatter._reference import LABEL, LIMIT, around_zero, counts, origins, owners, pieces
-from graphdistill.core.words import FACTORS, signed
+from graphdistill.core.splitmix64 import FACTORS, signed
 
 _TL = {torch.float64: tl.float64}
 

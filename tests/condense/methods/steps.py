@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphdistill.condense.augment import Augment
 from graphdistill.condense.learnable import LearnableSet
 from graphdistill.condense.objective import Step
-from graphdistill.core.convnet import ConvNet
+from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import scoped
 from tests.condense.samples import real, seeded
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from graphdistill.condense.methods import dwa, sre2l
-from graphdistill.core.convnet import ConvNet
+from graphdistill.core.networks.convnet import ConvNet
 from tests.condense.methods.test_sre2l import teacher
 from tests.condense.samples import bars, real
 from tests.condense.test_orbit import asked

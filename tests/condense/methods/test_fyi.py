@@ -9,8 +9,8 @@ import torch
 from graphdistill.condense.distill import distill
 from graphdistill.condense.methods import dc, dm, fyi
 from graphdistill.condense.orbit import OrbitSet
-from graphdistill.core.orbit import KEY
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.sets.symmetry import KEY
+from graphdistill.core.sets.synthetic import SyntheticSet
 from tests.condense.samples import bars, seeded
 from tests.condense.test_orbit import arrows, asked
 

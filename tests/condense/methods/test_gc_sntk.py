@@ -13,7 +13,7 @@ from graphdistill.condense.distill import distill
 from graphdistill.condense.methods import gc_sntk
 from graphdistill.condense.objective import Step
 from graphdistill.condense.ridge import arc_cosine, krr_score
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.sets.synthetic import SyntheticSet
 from tests.condense.samples import seeded, setting
 
 

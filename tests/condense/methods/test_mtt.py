@@ -17,9 +17,9 @@ from graphdistill.condense.methods import mtt
 from graphdistill.condense.methods.mtt import LOG_LR, TrajectoryMatch, student
 from graphdistill.condense.objective import Recipe, Step
 from graphdistill.condense.unroll import FlatNetwork, Unroll
-from graphdistill.core.convnet import ConvNet
+from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import scoped
-from graphdistill.core.synthetic import SyntheticSet
+from graphdistill.core.sets.synthetic import SyntheticSet
 from tests.condense.oracles_trajectories import student_naive
 from tests.condense.samples import real, seeded, setting
 

@@ -12,8 +12,8 @@ from graphdistill.condense.methods import el2n, random, random_kd
 from graphdistill.condense.objective import Setting
 from graphdistill.condense.real import Kind
 from graphdistill.condense.teachers import teach
-from graphdistill.core.fit import FitConfig
-from graphdistill.core.synthetic import class_weights
+from graphdistill.core.sets.synthetic import class_weights
+from graphdistill.core.training.fit import FitConfig
 from tests.condense.quick import quick
 from tests.condense.samples import setting
 

@@ -16,7 +16,7 @@ from graphdistill.condense.augment import NO_AUGMENT
 from graphdistill.condense.distill import distill
 from graphdistill.condense.methods import sre2l
 from graphdistill.condense.objective import Step
-from graphdistill.core.convnet import ConvNet
+from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import scoped
 from tests.condense.samples import bars, real, seeded
 from tests.condense.test_orbit import asked

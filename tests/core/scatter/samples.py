@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphdistill.core.data import pointer
+from graphdistill.core.data.tensors import pointer
 
 WIDTHS = (1, 5, 64, 130)
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)

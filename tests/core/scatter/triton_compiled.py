@@ -91,7 +91,7 @@ def test_kernels_become_machine_code(variant: str, dtype: str, capability: int) 
     from triton.compiler import ASTSource
 
     from graphdistill.core.scatter import _triton
-    from graphdistill.core.words import FACTORS, signed
+    from graphdistill.core.splitmix64 import FACTORS, signed
 
     name, types, constants = VARIANTS[variant]
     kernel = getattr(_triton, name)

@@ -15,8 +15,8 @@ from fed.part import network
 from fed.server_app import app as server
 from fed.task import pseudo_gradient, train
 from fed.turn import Turn
-from graphdistill.core.cards import read_carded
-from graphdistill.core.fit import predict
+from graphdistill.core.sets.safetensors_card import read_carded
+from graphdistill.core.training.fit import predict
 from tests.fed.samples import FACTS, federation, part, quick
 
 CONFIG = FedConfig(method="fedlgd", per_class=2)

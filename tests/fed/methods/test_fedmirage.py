@@ -8,7 +8,7 @@ from fed import client_app
 from fed import turn as turns
 from fed.grid import run_in_process
 from fed.server_app import app as server
-from graphdistill.core.storage import load_set
+from graphdistill.core.sets.storage import load_set
 from tests.fed.samples import federation, molecular, part
 
 

@@ -1,0 +1,234 @@
+"""A command line from a config dataclass: the only place that parses arguments."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import difflib
+import inspect
+import io
+import re
+import sys
+import textwrap
+import traceback
+import types
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, Field, field, fields, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import tyro
+
+from graphdistill import __version__
+from graphdistill.core.command.paths import expanded
+from graphdistill.core.command.progress import progress
+from graphdistill.core.command.streams import replace_unknown
+
+Config = TypeVar("Config")
+
+
+def run(
+    main: Callable[[Config], None],
+    config_type: type[Config],
+    *,
+    prog: str,
+    description: str,
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Parse ``argv`` into a config, call ``main`` with it and return the exit code.
+
+    Every field of the config is an option: ``smiles_column`` is ``--smiles-column``, a bool is a flag, and
+    the docstring under the field is its help. ``--help`` and ``--version`` come by themselves; a config with
+    a bool field ``debug`` lets its user see the traceback of an error, and with ``quiet`` no progress is shown.
+
+    Args:
+        main: does the work; a ``ValueError`` that it raises is the user's to mend.
+        config_type: flat, keyword-only dataclass with immutable defaults.
+        prog: name of the command in messages.
+        description: what the command does, in a sentence or two.
+        argv: words of the command line (default: those that Python was started with).
+
+    Returns:
+        0 on success, 2 for arguments or a config that cannot be, 1 for any other failure or Ctrl-C; of
+        a failure one line is told on stderr.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True, kw_only=True)
+        ... class Config:
+        ...     hops: int = 2
+        >>> def main(config: Config) -> None:
+        ...     print("hops:", config.hops)
+        >>> run(main, Config, prog="demo", description="Show the hops.", argv=["--hops", "3"])
+        hops: 3
+        0
+    """
+    replace_unknown()
+    words = list(sys.argv[1:] if argv is None else argv)
+    if "--version" in words:
+        return version()
+    try:
+        config = _parse(config_type, words, prog, description)
+        if config is not None:
+            with progress(quiet=getattr(config, "quiet", False)):
+                main(config)
+        return 0
+    except KeyboardInterrupt as error:
+        return _fail("--debug" in words, f"{prog}: interrupted; {str(error) or 'nothing was written'}", 1)
+    except ValueError as error:
+        return _fail("--debug" in words, f"{prog}: error: {_one_line(error)}", 2)
+    except Exception as error:
+        hint = "" if "--debug" in words else " (--debug shows where)"
+        return _fail("--debug" in words, f"{prog}: {type(error).__name__}: {_one_line(error)}{hint}", 1)
+
+
+def version() -> int:
+    """Print the version and return the exit code of success.
+
+    Example:
+        >>> code = version()  # doctest: +ELLIPSIS
+        graphdistill ...
+    """
+    sys.stdout.write(f"graphdistill {__version__}\n")
+    return 0
+
+
+def _fail(debug: bool, line: str, code: int) -> int:
+    """Tell of the exception that is being handled and hand back the exit code."""
+    if debug:
+        traceback.print_exc()
+    sys.stderr.write(line + "\n")
+    return code
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or "no message"
+
+
+def _parse(config_type: type[Config], words: list[str], prog: str, description: str) -> Config | None:
+    """The config that ``words`` describe, or ``None`` after help was printed."""
+    # A copy of the fields without the checks of the config, whose errors are then ours to report.
+    options = make_dataclass("Options", _options(config_type), kw_only=True)
+    _reject_unknown(words, options)
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            values: Any = tyro.cli(
+                options,
+                prog=prog,
+                description=description,
+                args=words,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            return None
+        raise ValueError(_problem(said.getvalue(), words, config_type)) from None
+    found = {f.name: getattr(values, f.name) for f in _fields(config_type)}
+    return config_type(**{name: expanded(value) if isinstance(value, Path) else value for name, value in found.items()})
+
+
+def _fields(config_type: type) -> list[Field[Any]]:
+    return [f for f in fields(config_type) if f.init]
+
+
+def _options(config_type: type) -> list[tuple[str, Any, Any]]:
+    """Name, annotated type and default of each option, with short help that fits on a screen."""
+    hints, docs = typing.get_type_hints(config_type, include_extras=True), _docs(config_type)
+    options: list[tuple[str, Any, Any]] = []
+    for f in _fields(config_type):
+        value, choices = _placeholder(hints[f.name])
+        shown = [f"one of {', '.join(choices)}"] if choices else []
+        if f.default is MISSING:
+            shown.append("required")
+        elif f.default not in (None, "") and not isinstance(f.default, bool):
+            words = f.default if isinstance(f.default, tuple) else (f.default,)
+            shown.append(f"default: {' '.join(map(str, words))}")
+        hint = f"({'; '.join(shown)})" if shown else ""
+        about = tyro.conf.arg(help=docs.get(f.name, ""), metavar=value, help_behavior_hint=hint)
+        options.append((f.name, Annotated[hints[f.name], about], field(default=f.default)))
+    about = tyro.conf.arg(help="Print the version and leave.", help_behavior_hint="")
+    return [*options, ("version", Annotated[bool, about], field(default=False))]
+
+
+def _placeholder(hint: Any) -> tuple[str | None, list[str]]:
+    """Word that stands for an option's value in the help, such as ``INT ...``, and its choices."""
+    origin, inner = typing.get_origin(hint), [a for a in typing.get_args(hint) if a is not type(None)]
+    if origin in (typing.Union, types.UnionType):
+        return _placeholder(inner[0])
+    if origin is Literal:
+        return "NAME", [str(a) for a in inner]
+    if origin is tuple:
+        value, choices = _placeholder(inner[0])
+        return f"{value} ...", choices
+    if hint is bool:
+        return None, []
+    return getattr(hint, "__name__", "VALUE").upper(), []
+
+
+def _docs(config_type: type) -> dict[str, str]:
+    """The docstring under each field of a dataclass and of those that it inherits from."""
+    docs = {}
+    for owner in reversed(config_type.__mro__[:-1]):
+        try:
+            body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+        except (OSError, TypeError):
+            continue  # Typed at a prompt: there is no source to read.
+        assert isinstance(body, ast.ClassDef)
+        for name, text in zip(body.body, body.body[1:], strict=False):
+            if isinstance(name, ast.AnnAssign) and isinstance(name.target, ast.Name):
+                if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+                    docs[name.target.id] = " ".join(str(text.value.value).split())
+    return docs
+
+
+def _reject_unknown(words: list[str], options: type) -> None:
+    """Refuse an option that does not exist and name the nearest one that does."""
+    known = ["help"]
+    for f in fields(options):
+        name = f.name.replace("_", "-")
+        known.append(f"no-{name}" if f.default is True else name)
+    for word in words:
+        name = word[2:].split("=")[0].replace("_", "-")
+        if word.startswith("--") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            advice = f"did you mean --{near[0]}?" if near else "--help lists all"
+            raise ValueError(f"unknown option --{name}; {advice}")
+
+
+def _problem(text: str, words: list[str], config_type: type) -> str:
+    """One line for what tyro tells in a coloured box: which option, what it takes and what it got."""
+    lines: list[str] = []
+    for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()[1:]:
+        inside = line.strip("│╭╮╰╯ ")
+        if inside and not inside.strip("─-"):
+            # A rule: under the title where boxes are drawn in ASCII, then above what is less to the point.
+            if lines:
+                break
+            continue
+        lines.append(inside)
+    said = " ".join(" ".join(lines).split())
+    hints = typing.get_type_hints(config_type)
+    for option in re.findall(r"(?<!\S)'?(--[\w-]+)", said):
+        name = option[2:].replace("-", "_")
+        if name not in hints:
+            continue
+        value, choices = _placeholder(hints[name])
+        takes = f"{value} (one of {', '.join(choices)})" if choices else value
+        return f"{option} takes {takes}, got {_received(words, option) or 'nothing'}"
+    return said
+
+
+def _received(words: list[str], option: str) -> str:
+    """The words that follow the last ``option``, up to the next one."""
+    got: list[str] = []
+    here = False
+    for word in words:
+        name, equals, value = word.partition("=")
+        if word.startswith("--"):
+            here = name.replace("_", "-") == option
+            got = ([value] if equals else []) if here else got
+        elif here:
+            got.append(word)
+    return " ".join(got)

@@ -1,0 +1,301 @@
+"""What a command reports: rows in a table, in results.json and in results.csv."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import math
+import platform
+import statistics
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rich.box
+import rich.console
+from rich.table import Table
+from rich.text import Text
+
+from graphdistill import __version__
+from graphdistill.core.command.output import check_writable as check_writable
+from graphdistill.core.command.output import publish as publish
+from graphdistill.core.command.output import write_text
+from graphdistill.core.command.paths import expanded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What one set gave one network, over several seeds.
+
+    Attributes:
+        name: the set or the baseline, such as ``distilled set`` or ``random graphs, equal bytes``.
+        network: the network that was trained; ``None`` for a scorer that needs none.
+        test: test metric, one number per seed.
+        valid: validation metric, one number per seed; empty where nothing was chosen by it.
+        nbytes: payload of the set in bytes, where it has one.
+        graphs: number of graphs (or images) in the set, where it has any.
+        distill_seconds: time that making the set took (default: nothing was made).
+        train_seconds: time that training on it took, the mean over seeds (default: nothing was trained).
+
+    Raises:
+        ValueError: ``test`` is empty, or ``valid`` has another number of seeds.
+
+    Example:
+        >>> row = Row(name="all data", network="GIN", test=(0.70, 0.72), valid=(), nbytes=None, graphs=9)
+        >>> round(row.mean, 3), round(row.std, 3)
+        (0.71, 0.014)
+    """
+
+    name: str
+    network: str | None
+    test: tuple[float, ...]
+    valid: tuple[float, ...]
+    nbytes: int | None
+    graphs: int | None
+    distill_seconds: float | None = None
+    train_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.test:
+            raise ValueError(f"row {self.name!r}: test is empty; give one number per seed")
+        if self.valid and len(self.valid) != len(self.test):
+            raise ValueError(
+                f"row {self.name!r}: valid has {len(self.valid)} seeds and test has {len(self.test)}; "
+                "give as many, or leave valid empty"
+            )
+
+    @property
+    def mean(self) -> float:
+        """Mean test metric over seeds."""
+        return statistics.fmean(self.test)
+
+    @property
+    def std(self) -> float:
+        """Sample standard deviation of the test metric over seeds; 0 for a single seed."""
+        return _std(self.test)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """All rows of one evaluation and the facts that they were made under.
+
+    Attributes:
+        title: what was distilled, in a few words.
+        metric: name of the metric.
+        rows: one for each set and network.
+        facts: config, seeds, peak memory and so on; ``raw_bytes`` makes the table show shares of it.
+        notes: sentences that the reader should know, shown under the table.
+        entries: what the sets hold, the heading of their number.
+
+    Raises:
+        ValueError: two rows have the same name and network.
+    """
+
+    title: str
+    metric: str
+    rows: tuple[Row, ...]
+    facts: Mapping[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    entries: str = "graphs"
+
+    def __post_init__(self) -> None:
+        keys = [(row.name, row.network) for row in self.rows]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ValueError(f"two rows are named {key[0]!r} for network {key[1]}; give each its own name")
+
+
+def table(report: Report) -> Table:
+    r"""One line per set: its size, the test metric of each network, their average and the seconds it took.
+
+    Example:
+        >>> row = Row(name="all the data", network="GIN", test=(0.7,), valid=(0.8,), nbytes=900, graphs=3)
+        >>> [c.header for c in table(Report(title="demo", metric="rocauc", rows=(row,))).columns]
+        ['set', 'graphs', 'bytes', 'GIN', 'average', 'distil\ns', 'train\ns']
+    """
+    networks = list(dict.fromkeys(row.network for row in report.rows if row.network is not None))
+    shown = frame(report)
+    shown.padding = 0
+    shown.add_column("set")
+    for header in (report.entries, "bytes", *networks):
+        shown.add_column(header, justify="right")
+    shown.add_column("average", justify="right", style="bold")
+    for header in ("distil\ns", "train\ns"):
+        shown.add_column(header, justify="right")
+    for name in dict.fromkeys(row.name for row in report.rows):
+        rows = [row for row in report.rows if row.name == name]
+        of = {row.network: row for row in rows}
+        shown.add_row(
+            Text(name),
+            _first(rows, "graphs", lambda n: f"{n:,}"),
+            _first(rows, "nbytes", lambda n: _bytes(n, report.facts.get("raw_bytes"))),
+            *[_score(of[n].test) if n in of else "" for n in networks],
+            _average(rows),
+            _first(rows, "distill_seconds", _seconds),
+            _total(rows),
+        )
+    return shown
+
+
+def frame(report: Report, unit: str = "", over: str = "") -> Table:
+    """An empty table under the report's title, what its numbers are and its notes below.
+
+    Example:
+        >>> row = Row(name="all the data", network="GIN", test=(0.7,), valid=(0.8,), nbytes=900, graphs=3)
+        >>> str(frame(Report(title="demo", metric="accuracy", rows=(row,)), unit="in %").caption)
+        'test accuracy in %, mean ± standard deviation over 1 seed'
+    """
+    what = f"test {report.metric} {unit}".strip()
+    caption = [f"{what}, mean ± standard deviation over {over or _seeds(report.rows)}", *report.notes]
+    return Table(
+        title=Text(report.title),
+        caption=Text("\n".join(caption)),
+        caption_justify="left",
+        box=rich.box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
+
+
+def _std(values: tuple[float, ...]) -> float:
+    # statistics.stdev of Python 3.11 fails on NaN, which is what ROC-AUC is where a split lacks a class.
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def _seeds(rows: tuple[Row, ...]) -> str:
+    counts = sorted({len(row.test) for row in rows if row.network is not None} or {len(r.test) for r in rows})
+    words = " to ".join(dict.fromkeys(map(str, counts[:1] + counts[-1:])))
+    return f"{words or 0} seed{'' if words == '1' else 's'}"
+
+
+def _score(values: tuple[float, ...]) -> str:
+    # On two lines, so that four networks and a readable name fit into 80 columns.
+    spread = f"\n±{_std(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.3f}{spread}"
+
+
+def _average(rows: list[Row]) -> str:
+    """Average over networks, seed by seed where all networks have the same seeds."""
+    counts = {len(row.test) for row in rows}
+    if len(counts) == 1:
+        return _score(tuple(statistics.fmean(seed) for seed in zip(*[r.test for r in rows], strict=True)))
+    return _score((statistics.fmean(row.mean for row in rows),))
+
+
+def _first(rows: list[Row], name: str, show: Callable[[Any], str]) -> str:
+    values = [getattr(row, name) for row in rows if getattr(row, name) is not None]
+    return show(values[0]) if values else ""
+
+
+def _total(rows: list[Row]) -> str:
+    """Mean seconds of training over networks."""
+    values = [row.train_seconds for row in rows if row.train_seconds is not None]
+    return _seconds(statistics.fmean(values)) if values else ""
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def _bytes(count: int, whole: object) -> str:
+    """``21 kB`` and ``0.35%``: decimal units, and the share of the raw bytes where these are known."""
+    size, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB"):
+        if size < 999.5:
+            break
+        size, unit = size / 1000, larger
+    text = f"{size:.3g} {unit}"
+    if isinstance(whole, int | float) and whole > 0:
+        text += f"\n{100 * count / whole:.{2 if count < whole else 3}g}%"
+    return text
+
+
+def write_report(report: Report, folder: Path) -> None:
+    """Write results.json (everything) and results.csv (a line per row, network and seed) into ``folder``.
+
+    Paths in the facts are cut to their last part where they are absolute, so a report can be shown to others.
+    Each file appears whole or not at all.
+
+    Args:
+        report: what to write.
+        folder: where to; made if it is absent.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    rows = [
+        {**dataclasses.asdict(row), "mean": row.mean, "std": row.std, "seeds": len(row.test)} for row in report.rows
+    ]
+    whole = {
+        "title": report.title,
+        "metric": report.metric,
+        "rows": rows,
+        "facts": report.facts,
+        "notes": report.notes,
+        "entries": report.entries,
+        "versions": versions(),
+    }
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    head = ("graphs", "nbytes", "distill_seconds", "train_seconds")
+    writer.writerow(["name", "network", "seed", "valid", "test", *head])
+    for row in report.rows:
+        for seed, test in enumerate(row.test):
+            valid = row.valid[seed] if row.valid else None
+            writer.writerow([row.name, row.network, seed, valid, test, *[getattr(row, h) for h in head]])
+    folder = expanded(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "results.json", json.dumps(_plain(whole), indent=2, allow_nan=False) + "\n")
+    write_text(folder / "results.csv", text.getvalue())
+
+
+def _plain(value: object) -> object:
+    """``value`` in the types that JSON has; NaN and infinity become null, absolute paths their last part."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Path) or (isinstance(value, str) and Path(value).is_absolute()):
+        return Path(value).name if Path(value).is_absolute() else Path(value).as_posix()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return str(value)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on, and the platform.
+
+    Example:
+        >>> list(versions())
+        ['graphdistill', 'python', 'torch', 'torch-geometric', 'numpy', 'platform']
+    """
+    found = {"graphdistill": __version__, "python": platform.python_version()}
+    found |= {name: metadata.version(name) for name in ("torch", "torch-geometric", "numpy")}
+    return found | {"platform": f"{platform.system()} {platform.machine()}"}
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, in bytes; 0 where the system does not tell (Windows).
+
+    Example:
+        >>> peak_memory() > 10_000_000
+        True
+    """
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,1 @@
+"""The real data that methods read, the rules that it has to meet, and small functions on tensors."""

@@ -1,0 +1,162 @@
+"""The real data that every method reads: many graphs as flat tensors, and a data set with its splits.
+
+Shape legend: G graphs, N nodes in all, E directed edges in all, F node features, D edge features, T tasks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from graphdistill.core.data.checks import check_classes, check_index, check_integers, check_numbers
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.digest import Identified
+
+Task = Literal["multiclass", "multilabel"]
+Metric = Literal["rocauc", "accuracy"]
+Features = Literal["ogb", "categorical", "continuous"]
+
+
+class _Split(Identified):
+    """What has a split and is known by its content."""
+
+    @property
+    def splits(self) -> dict[str, Tensor]:
+        """Numbers of the entries of ``train``, ``valid`` and ``test``."""
+        return {name: getattr(self, name) for name in ("train", "valid", "test")}
+
+
+@dataclass(frozen=True)
+class GraphDataset(_Split):
+    """Labelled graphs with a train, validation and test split, the task and its metric.
+
+    Attributes:
+        name: the name that it was loaded by.
+        graphs: all graphs of all splits.
+        y: labels, long ``[G]`` (one task, classes from 0) or float ``[G, T]`` of 0, 1 and NaN (many tasks).
+        train, valid, test: numbers of the graphs of each split, long.
+        metric: ``rocauc`` or ``accuracy``.
+        features: ``ogb`` (atom and bond categories of OGB), ``categorical`` (integers) or ``continuous``.
+        notes: what a reader of a report should know of the data (source, split, licence).
+    """
+
+    name: str
+    graphs: Graphs
+    y: Tensor
+    train: Tensor
+    valid: Tensor
+    test: Tensor
+    metric: Metric
+    features: Features
+    notes: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.y) != len(self.graphs):
+            raise ValueError(f"y has {len(self.y)} labels but there are {len(self.graphs)} graphs")
+        if self.y.dim() == 1:
+            if self.y.is_floating_point():
+                raise ValueError("y is float of one dimension; give long class numbers, or [G, T] tasks")
+            if int(self.y.min()) < 0:
+                raise ValueError(f"y holds {int(self.y.min())}; classes are numbered from 0")
+            check_classes(self.y, "y")
+        elif not (torch.isnan(self.y) | (self.y == 0) | (self.y == 1)).all():
+            raise ValueError("y with many tasks may hold 0, 1 and NaN (missing) only")
+        check_index(self.splits, len(self.graphs), "graphs")
+        for name, values, ptr in (
+            ("x", self.graphs.x, self.graphs.node_ptr),
+            ("edge_attr", self.graphs.edge_attr, self.graphs.edge_ptr),
+        ):
+            if values is not None:
+                check_numbers(name, values, ptr)
+                check_integers(name, values)
+
+    @property
+    def task(self) -> Task:
+        """``multiclass`` for one label per graph, ``multilabel`` for many yes-or-no tasks."""
+        return "multiclass" if self.y.dim() == 1 else "multilabel"
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of classes (one task) or of tasks (many tasks): the width of a network's output."""
+        return int(self.y.max()) + 1 if self.y.dim() == 1 else self.y.shape[1]
+
+    def split(self, name: Literal["train", "valid", "test"]) -> tuple[Graphs, Tensor]:
+        """Graphs and labels of one split."""
+        index: Tensor = getattr(self, name)
+        return self.graphs.subset(index), self.y[index]
+
+    def with_splits(self, train: Tensor, valid: Tensor, test: Tensor) -> GraphDataset:
+        """The same data set with other splits."""
+        return replace(self, train=train, valid=valid, test=test)
+
+
+@dataclass(frozen=True)
+class NodeDataset(_Split):
+    """One graph with labelled nodes and a split of the nodes.
+
+    Attributes:
+        name: the name that it was loaded by.
+        x: node features, float ``[N, F]``.
+        edge_index: source and target of every edge, as a rule both directions; parallel edges count as often as they
+            are there, self-loops once, as in PyG's GCN. Long ``[2, E]``.
+        y: class of each node, long ``[N]``; -1 for nodes without a label, which no split holds.
+        train, valid, test: node numbers of each split, long.
+        notes: what a reader of a report should know of the data.
+    """
+
+    name: str
+    x: Tensor
+    edge_index: Tensor
+    y: Tensor
+    train: Tensor
+    valid: Tensor
+    test: Tensor
+    notes: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.x.dim() != 2 or not self.x.is_floating_point():
+            raise ValueError(f"x must be float [N, F], a row for each node, got {self.x.dtype} {list(self.x.shape)}")
+        if self.y.shape != self.x.shape[:1] or self.y.dtype != torch.long:
+            raise ValueError(f"y must be long [{len(self.x)}], got {self.y.dtype} {list(self.y.shape)}")
+        check_index({"edge_index": self.edge_index.reshape(-1)}, len(self.x), "nodes")
+        check_index(self.splits, len(self.x), "nodes")
+        check_classes(self.y, "y")
+        check_numbers("x", self.x)
+
+
+@dataclass(frozen=True)
+class ImageDataset(_Split):
+    """Labelled images with a split.
+
+    Attributes:
+        name: the name that it was loaded by.
+        images: float ``[n, channels, height, width]`` from 0 to 1.
+        y: class of each image, long ``[n]``.
+        train, valid, test: image numbers of each split, long.
+        notes: what a reader of a report should know of the data.
+    """
+
+    name: str
+    images: Tensor
+    y: Tensor
+    train: Tensor
+    valid: Tensor
+    test: Tensor
+    notes: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.images.dim() != 4 or not self.images.is_floating_point():
+            got = f"{self.images.dtype} {list(self.images.shape)}"
+            raise ValueError(f"images must be float [n, channels, height, width], got {got}")
+        if self.y.shape != self.images.shape[:1] or self.y.dtype != torch.long:
+            raise ValueError(f"y must be long [{len(self.images)}], got {self.y.dtype} {list(self.y.shape)}")
+        check_index(self.splits, len(self.images), "images")
+        check_classes(self.y, "y")
+        check_numbers("images", self.images)
+
+
+Dataset = GraphDataset | NodeDataset | ImageDataset
+"""Data of any kind."""

@@ -1,0 +1,136 @@
+"""Node features as numbers that a linear layer reads, and back: categories as one-hot blocks, measures in deviations.
+
+Shape legend: N nodes, K columns, F encoded features.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from graphdistill.core.data.tensors import narrow
+
+SURE = 0.95
+"""Probability that logits give a known category at first."""
+
+
+@dataclass(frozen=True)
+class Categories:
+    """Integer columns; what is learnt is a logit for each category.
+
+    Attributes:
+        sizes: number of categories of each column.
+
+    Example:
+        >>> columns = Categories((3, 2))
+        >>> columns.encode(torch.tensor([[2, 0]])).tolist()
+        [[0.0, 0.0, 1.0, 1.0, 0.0]]
+        >>> columns.decode(columns.start(torch.tensor([[2, 0]]))).tolist()
+        [[2, 0]]
+    """
+
+    sizes: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        """Number F of encoded features."""
+        return sum(self.sizes)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """One-hot blocks side by side, float ``[N, F]``."""
+        blocks = [F.one_hot(column, size) for column, size in zip(x.long().T, self.sizes, strict=True)]
+        return torch.cat(blocks, dim=1).float()
+
+    def start(self, x: Tensor) -> Tensor:
+        """Logits that give every category of ``x`` (integer ``[N, K]``) the probability 0.95, float ``[N, F]``."""
+        margin = [math.log(max(size - 1, 1) * SURE / (1 - SURE)) for size in self.sizes]
+        return self.encode(x) * torch.tensor(margin).repeat_interleave(torch.tensor(self.sizes))
+
+    def read(self, logits: Tensor) -> Tensor:
+        """One-hot blocks of the likeliest categories, ``[..., F]``; their gradient is that of a softmax in each."""
+        blocks = logits.split(self.sizes, dim=-1)
+        hard = [F.one_hot(block.argmax(dim=-1), block.shape[-1]) for block in blocks]
+        soft = torch.cat([block.softmax(dim=-1) for block in blocks], dim=-1)
+        return straight_through(torch.cat(hard, dim=-1), soft)
+
+    def decode(self, logits: Tensor) -> Tensor:
+        """The likeliest category of each column, as narrow integers ``[N, K]``."""
+        return narrow(torch.stack([block.argmax(dim=-1) for block in logits.split(self.sizes, dim=-1)], dim=-1))
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Float columns, in standard deviations from their mean; a column that never changes is always 0.
+
+    Attributes:
+        mean: of each column, float ``[K]``.
+        deviation: of each column, float ``[K]``.
+
+    Example:
+        >>> columns = Measures(torch.tensor([1.0]), torch.tensor([2.0]))
+        >>> columns.encode(torch.tensor([[5.0]])).tolist(), columns.decode(torch.tensor([[2.0]])).tolist()
+        ([[2.0]], [[5.0]])
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    @property
+    def width(self) -> int:
+        """Number F of encoded features, which is K."""
+        return len(self.mean)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Deviations from the mean, float ``[N, F]``."""
+        return torch.where(self.deviation > 0, (x.float() - self.mean) / self.deviation, 0.0)
+
+    def start(self, x: Tensor) -> Tensor:
+        """The same: what is learnt is what is read."""
+        return self.encode(x)
+
+    def read(self, z: Tensor) -> Tensor:
+        """Itself."""
+        return z
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Values, float ``[N, K]``."""
+        return z * self.deviation + self.mean
+
+
+Columns = Categories | Measures
+
+
+def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
+    """The values of ``hard`` with the gradient of ``soft`` (Bengio et al., 2013, https://arxiv.org/abs/1308.3432).
+
+    Example:
+        >>> soft = torch.tensor([0.25], requires_grad=True)
+        >>> out = straight_through(torch.ones(1), soft)
+        >>> out.sum().backward()
+        >>> out.tolist(), soft.grad.tolist()
+        ([1.0], [1.0])
+    """
+    return hard.to(soft.dtype) + (soft - soft.detach())
+
+
+def columns_of(x: Tensor) -> Columns:
+    """How to encode features like ``x`` (``[N, K]``): as many categories as the largest integer needs, or measures.
+
+    Raises:
+        ValueError: an integer is negative.
+
+    Example:
+        >>> columns_of(torch.tensor([[2, 0], [0, 1]]))
+        Categories(sizes=(3, 2))
+    """
+    if x.is_floating_point():
+        return Measures(x.float().mean(dim=0), x.float().std(dim=0, correction=0))
+    if int(x.min()) < 0:
+        raise ValueError(f"categorical features hold {int(x.min())}; number categories from 0, or give floats")
+    sizes: Sequence[int] = (x.amax(dim=0) + 1).tolist()
+    return Categories(tuple(sizes))

@@ -1,0 +1,42 @@
+"""Node features as a linear layer reads them: rows that are mostly zeros as lists of what they hold."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphdistill.core.data.tensors import pointer
+from graphdistill.core.scatter import Segments
+
+DENSE = 0.2
+"""Share of non-zeros from which on a dense product is taken."""
+
+
+class Features:
+    """Rows of features to train on, sparse where that is cheaper: a bag of words is one per cent full.
+
+    Args:
+        x: float ``[N, F]``.
+
+    Example:
+        >>> features = Features(torch.eye(3))
+        >>> features(nn.Linear(3, 2)).shape
+        torch.Size([3, 2])
+    """
+
+    def __init__(self, x: Tensor):
+        self.x, self.segments = x, None
+        if int(x.count_nonzero()) < DENSE * x.numel():
+            row, column = x.nonzero(as_tuple=True)
+            self.value = x[row, column]
+            ptr = pointer(torch.bincount(row, minlength=len(x)))
+            self.segments = Segments(ptr, column, x.shape[1])
+
+    def __call__(self, linear: nn.Linear, dropout: float = 0.0) -> Tensor:
+        """Output of a linear layer on all rows, entries dropped at random with probability ``dropout``."""
+        if self.segments is None:
+            dense: Tensor = linear(F.dropout(self.x, dropout))
+            return dense
+        out = self.segments.sum(linear.weight.T.contiguous(), F.dropout(self.value, dropout))
+        return out if linear.bias is None else out + linear.bias

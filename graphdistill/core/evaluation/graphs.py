@@ -1,0 +1,132 @@
+"""The protocol for whole graphs: a GCN that is trained on a set of graphs and asked for the test graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from graphdistill.core.data.datasets import GraphDataset, Metric
+from graphdistill.core.data.feature_encoding import Columns, columns_of
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.data.tensors import largest
+from graphdistill.core.evaluation.protocol import Material, SetProtocol
+from graphdistill.core.evaluation.trees import trivial
+from graphdistill.core.networks.graph_gcn import DEPTH
+from graphdistill.core.networks.tree_gnn import GNN
+from graphdistill.core.randomness import generator, in_turn, scoped
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
+from graphdistill.core.training.fit import FitConfig
+from graphdistill.core.trees.forest import Forest
+from graphdistill.core.trees.raw_forest import RawForest, raw_forest
+
+
+@dataclass(frozen=True)
+class GraphSetProtocol(SetProtocol[GraphDataset]):
+    """The protocol for graphs; attributes are those of :class:`~graphdistill.core.evaluation.protocol.SetProtocol`.
+
+    Learnt graphs have no edge features, so those of the real graphs are left out in every row, and a note says so.
+
+    Raises:
+        ValueError: graphs have many labels each.
+    """
+
+    fit: FitConfig = field(default_factory=lambda: FitConfig(steps=300, batch_size=128, eval_every=20, patience=10))
+
+    NETWORK: ClassVar[str] = "GCN"
+    ENTRIES: ClassVar[str] = "graphs"
+    LINEAR: ClassVar[str] = "mean node features and sizes"
+
+    def __post_init__(self) -> None:
+        data = self.data
+        if data.task == "multilabel":
+            raise ValueError(
+                f"{data.name} has {data.num_outputs} labels for each graph, but sets are made class by class; choose a "
+                f"data set of one label, for example ogbg-molbace or NCI1, or python -m graphdistill.mirage for many"
+            )
+        if data.graphs.edge_attr is not None:
+            notes = f"{data.notes}; edge features are left out in all rows, since learnt graphs have none".lstrip("; ")
+            object.__setattr__(self, "data", replace(data, graphs=replace(data.graphs, edge_attr=None), notes=notes))
+
+    @property
+    def metric(self) -> Metric:
+        """As the data set says."""
+        return self.data.metric
+
+    @cached_property
+    def columns(self) -> Columns:
+        """How node features are encoded where a linear layer reads them."""
+        return columns_of(self.data.graphs.x)
+
+    @cached_property
+    def graphs(self) -> dict[str, Graphs]:
+        """The graphs of every split."""
+        return {name: self.data.graphs.subset(getattr(self.data, name)) for name in ("train", "valid", "test")}
+
+    @cached_property
+    def forests(self) -> dict[str, RawForest]:
+        """Every split as the network reads it, without loss, and stored as its graphs."""
+        return {name: raw_forest(graphs, DEPTH) for name, graphs in self.graphs.items()}
+
+    def network(self, seed: int) -> GNN:
+        """A fresh network; its weights depend on the seed alone."""
+        with scoped(seed, "weights", self.NETWORK):
+            return GNN("GCN", self.data.graphs, self.data.features, self.num_classes, num_layers=DEPTH)
+
+    def split(self, name: str) -> tuple[Forest, Tensor]:
+        """Graphs and classes of one split."""
+        return self.forests[name], self.labels(name)
+
+    def inputs(self, small: SyntheticSet) -> Forest:
+        """The graphs of a set."""
+        return small.forest
+
+    def flat(self, what: SyntheticSet | str) -> Tensor:
+        """Mean of the encoded node features, and logarithms of the numbers of nodes and edges, float ``[n, d]``."""
+        forest = self.forests[what] if isinstance(what, str) else what.forest
+        nodes = forest.cut(0)
+        both = torch.cat([self.columns.encode(nodes.trees.x), nodes.trees.degree[:, None].float()], dim=1)
+        total, count = nodes.readout.sum(both), nodes.num_nodes.float()[:, None]
+        return torch.cat([total[:, :-1] / count, count.log(), total[:, -1:].log1p()], dim=1)
+
+    def chosen(self, rows: Tensor) -> SyntheticSet:
+        """The training graphs numbered ``rows`` as a set, stored as graphs; each class weighs the same."""
+        y = self.labels("train")[rows]
+        forest = raw_forest(self.graphs["train"].subset(rows), DEPTH)
+        return SyntheticSet(forest, y, class_weights(y), features=self.data.features)
+
+    def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
+        """Random training graphs, stored as those of a distilled set."""
+        return [self._within(self._order(draw), budget) for draw in range(draws)]
+
+    def further_sets(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
+        """As many random graphs, whatever their bytes."""
+        orders = [self._order(draw)[: len(small)] for draw, small in enumerate(sets)]
+        return {"random graphs, equal number": [self.chosen(rows) for rows in orders]}
+
+    def full(self) -> Material:
+        """All training graphs, stored as graphs and read through their distinct trees."""
+        y = self.labels("train")
+        return self.material(SyntheticSet(self.forests["train"], y, class_weights(y), features=self.data.features))
+
+    def trivial(self, split: str) -> dict[str, Tensor]:
+        """Sizes where the metric is ROC-AUC, else the largest class."""
+        return trivial(self.data, self.forests[split])
+
+    def _order(self, draw: int) -> Tensor:
+        return in_turn(self.labels("train"), generator(draw, "random graphs"))
+
+    def _within(self, order: Tensor, budget: int) -> SyntheticSet:
+        """The longest beginning of an order that fits; found by doubling, since each try packs graphs."""
+
+        def fits(count: int) -> bool:
+            return self.chosen(order[:count]).nbytes <= budget
+
+        count = self.num_classes
+        while count < len(order) and fits(2 * count):
+            count *= 2
+        return self.chosen(order[: largest(count, min(2 * count, len(order)), fits)])

@@ -1,0 +1,73 @@
+"""The protocol for images: a ConvNet, pixels in 8 bits, random images of equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from graphdistill.core.data.datasets import ImageDataset
+from graphdistill.core.evaluation.protocol import Material, SetProtocol, real_set
+from graphdistill.core.networks.convnet import ConvNet
+from graphdistill.core.randomness import generator, in_turn, scoped
+from graphdistill.core.sets.symmetry import KEY, elements, orbit
+from graphdistill.core.sets.synthetic import SyntheticSet, eight_bits
+
+
+@dataclass(frozen=True)
+class ImageProtocol(SetProtocol[ImageDataset]):
+    """The protocol for images; attributes are those of :class:`~graphdistill.core.evaluation.protocol.SetProtocol`."""
+
+    NETWORK: ClassVar[str] = "ConvNet"
+    ENTRIES: ClassVar[str] = "images"
+    LINEAR: ClassVar[str] = "pixels"
+
+    def network(self, seed: int) -> ConvNet:
+        """A fresh network; its weights depend on the seed alone."""
+        channels, height, width = self.data.images.shape[1:]
+        with scoped(seed, "weights", self.NETWORK):
+            return ConvNet((channels, height, width), self.num_classes)
+
+    def split(self, name: str) -> tuple[Tensor, Tensor]:
+        """Images and classes of one split."""
+        index: Tensor = getattr(self.data, name)
+        return self.data.images[index], self.data.y[index]
+
+    def inputs(self, small: SyntheticSet) -> Tensor:
+        """The images of a set."""
+        assert isinstance(small.data, Tensor)
+        return small.data
+
+    def flat(self, what: SyntheticSet | str) -> Tensor:
+        """Pixels."""
+        return (self.split(what)[0] if isinstance(what, str) else self.inputs(what)).flatten(1)
+
+    def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
+        """Random training images, 8 bits a pixel as those of a distilled set."""
+        x, y = self.split("train")
+        x = eight_bits(x)
+        count = min(len(y), max(self.num_classes, budget // real_set(x[:1], y[:1]).nbytes))
+        orders = [in_turn(y, generator(draw, "random images"))[:count] for draw in range(draws)]
+        return [real_set(x[rows], y[rows]) for rows in orders]
+
+    def material(self, small: SyntheticSet) -> Material:
+        """The images of a set, and their orbit under the group that ``meta`` names; bytes are those of the images."""
+        part, group = super().material(small), str(small.meta.get(KEY, "identity"))
+        y, weight = (torch.cat([values] * len(elements(group))) for values in (part.y, part.weight))
+        return replace(part, inputs=orbit(self.inputs(small), group), y=y, weight=weight)
+
+    def further_sets(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
+        """Where sets stand for their orbit under a group: random images that do so, too."""
+        meta = {KEY: sets[0].meta.get(KEY, "identity")}
+        if meta[KEY] == "identity":
+            return {}
+        drawn = self.random_sets(max(small.nbytes for small in sets), len(sets))
+        return {f"random images with their {meta[KEY]}, equal bytes": [replace(small, meta=meta) for small in drawn]}
+
+    def full(self) -> Material:
+        """All training images."""
+        x, y = self.split("train")
+        return self.material(real_set(eight_bits(x), y))

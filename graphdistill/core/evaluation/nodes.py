@@ -1,0 +1,177 @@
+"""The protocol for nodes: a GCN that is trained on a set and asked for the test nodes of the whole graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch_geometric.utils import subgraph
+
+from graphdistill.core.data.datasets import NodeDataset
+from graphdistill.core.data.sparse_features import Features
+from graphdistill.core.data.tensors import narrow, tensor_bytes
+from graphdistill.core.evaluation.protocol import Material, SetProtocol, real_set
+from graphdistill.core.networks.node_gcn import DEPTH, GCN, Nodes, Propagation, normalised, without_loops
+from graphdistill.core.randomness import generator, in_turn, scoped
+from graphdistill.core.sets.half_precision import half_exponent, round_half
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
+from graphdistill.core.training.fit import FitConfig
+
+DROPOUT = 0.5
+"""Of the networks that judge (Kipf and Welling's value)."""
+
+
+@dataclass(frozen=True)
+class NodeProtocol(SetProtocol[NodeDataset]):
+    """The protocol for nodes; attributes are those of :class:`~graphdistill.core.evaluation.protocol.SetProtocol`.
+
+    As in the GCN's paper, rows of features that know no minus sum to 1, and half of all inputs are dropped.
+    """
+
+    fit: FitConfig = field(
+        default_factory=lambda: FitConfig(
+            steps=300, batch_size=1 << 30, eval_every=10, patience=30, lr=0.01, weight_decay=0.05
+        )
+    )
+
+    NETWORK: ClassVar[str] = "GCN"
+    ENTRIES: ClassVar[str] = "nodes"
+    LINEAR: ClassVar[str] = "features"
+
+    @cached_property
+    def spread(self) -> Propagation:
+        """The whole graph."""
+        return Propagation(self.data.edge_index, len(self.data.x))
+
+    @cached_property
+    def x(self) -> Tensor:
+        """Features of all nodes, rows scaled to sum to 1 if nothing is negative."""
+        x = self.data.x
+        return x if bool((x < 0).any()) else x / x.sum(dim=1, keepdim=True).clamp(min=1e-12)
+
+    @cached_property
+    def once(self) -> Features:
+        """Features, averaged over neighbours once: what the first layer reads."""
+        return Features(self.spread(self.x))
+
+    @cached_property
+    def propagated(self) -> Tensor:
+        """Features, averaged as often as the network has layers."""
+        return self.spread(self.once.x, DEPTH - 1)
+
+    @cached_property
+    def exponent(self) -> Tensor:
+        """Power of two that each column is stored in units of, long ``[F]``."""
+        return half_exponent(self.propagated)
+
+    @cached_property
+    def rounded(self) -> Tensor:
+        """The same in 16 bits, whatever their unit: what a node that stands alone has."""
+        return round_half(self.propagated, self.exponent)
+
+    def network(self, seed: int) -> GCN:
+        """A fresh network; its weights depend on the seed alone."""
+        with scoped(seed, "weights", self.NETWORK):
+            return GCN(self.data.x.shape[1], self.num_classes, dropout=DROPOUT)
+
+    def split(self, name: str) -> tuple[Nodes, Tensor]:
+        """Nodes of the whole graph and their classes."""
+        index: Tensor = getattr(self.data, name)
+        return Nodes(self.once, self.spread, index), self.data.y[index]
+
+    def inputs(self, small: SyntheticSet) -> Nodes:
+        """The nodes of a set, joined by its edges or alone."""
+        assert isinstance(small.data, Tensor)
+        if small.edges is None:
+            return Nodes(small.data)
+        spread = dense(*small.edges, len(small))
+        return Nodes(spread @ small.data, spread)
+
+    def flat(self, what: SyntheticSet | str) -> Tensor:
+        """Propagated features."""
+        if isinstance(what, str):
+            return self.rounded[getattr(self.data, what)]
+        nodes = self.inputs(what)
+        assert isinstance(nodes.x, Tensor)
+        return nodes.around(nodes.x)
+
+    def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
+        """Random training nodes with propagated features and no edges."""
+        y = self.labels("train")
+        one = real_set(self.rounded[:1], y[:1]).nbytes
+        count = min(len(y), max(self.num_classes, budget // one))
+        return [self._alone(self.data.train[self._order(draw)[:count]]) for draw in range(draws)]
+
+    def further_sets(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
+        """Further baselines, of which the means are hard to beat.
+
+        As many random nodes with the edges between them (the literature's baseline), as many means of random groups of
+        training nodes (what learning begins with), and all training nodes alone.
+        """
+        orders = [self.data.train[self._order(draw)[: len(small)]] for draw, small in enumerate(sets)]
+        each = max(1, len(sets[0]) // self.num_classes)
+        draws = [generator(draw, "groups of nodes") for draw in range(len(sets))]
+        return {
+            "random nodes and the edges between them": [self._induced(rows) for rows in orders],
+            "means of random groups of nodes": [real_set(*self.group_means(each, draw)) for draw in draws],
+            "all training nodes, propagated features": [self._alone(self.data.train)],
+        }
+
+    def group_means(self, per_class: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Propagated features and classes of groups: the training nodes of each class, dealt out and averaged.
+
+        Args:
+            per_class: groups of each class; a class with fewer nodes has as many groups as nodes.
+            generator: deals.
+
+        Returns:
+            Float ``[n, F]`` in 16 bits, and long ``[n]``.
+        """
+        x, y = self.rounded[self.data.train], self.labels("train")
+        means, labels = [], []
+        for label in range(self.num_classes):
+            members = (y == label).nonzero().view(-1)
+            members = members[torch.randperm(len(members), generator=generator)]
+            groups = members.tensor_split(min(per_class, len(members)))
+            means += [x[group].mean(dim=0) for group in groups]
+            labels += [label] * len(groups)
+        return round_half(torch.stack(means), self.exponent), torch.tensor(labels)
+
+    def full(self) -> Material:
+        """The whole graph with the labels of its training nodes; features count as what is not zero of them."""
+        (nodes, y), x = self.split("train"), self.data.x
+        row, column = x.nonzero(as_tuple=True)
+        values = narrow(x[row, column].long()) if torch.equal(x, x.round()) else x[row, column]
+        sparse = tensor_bytes(narrow(torch.bincount(row, minlength=len(x))), narrow(column), values)
+        half = self.data.edge_index[:, : self.data.edge_index.shape[1] // 2]
+        count = min(sparse, tensor_bytes(x)) + tensor_bytes(narrow(half), narrow(self.data.train), narrow(y))
+        return Material(nodes, y, class_weights(y), count, len(x))
+
+    def _order(self, draw: int) -> Tensor:
+        return in_turn(self.labels("train"), generator(draw, "random nodes"))
+
+    def _alone(self, rows: Tensor) -> SyntheticSet:
+        return real_set(self.rounded[rows], self.data.y[rows])
+
+    def _induced(self, rows: Tensor) -> SyntheticSet:
+        index, _ = subgraph(rows, without_loops(self.data.edge_index), num_nodes=len(self.data.x))
+        place = torch.full((len(self.data.x),), -1)
+        place[rows] = torch.arange(len(rows))
+        y = self.data.y[rows]
+        edges = place[index], torch.ones(index.shape[1])
+        return SyntheticSet(round_half(self.x[rows], half_exponent(self.x)), y, class_weights(y), edges=edges)
+
+
+def dense(edge_index: Tensor, edge_weight: Tensor, count: int) -> Tensor:
+    """Normalised adjacency with self-loops of a small weighted graph, ``[count, count]``.
+
+    Example:
+        >>> dense(torch.tensor([[0, 1], [1, 0]]), torch.ones(2), 2).round(decimals=4).tolist()
+        [[0.5, 0.5], [0.5, 0.5]]
+    """
+    adjacency = torch.zeros(count, count).index_put((edge_index[1], edge_index[0]), edge_weight, accumulate=True)
+    return normalised(adjacency)

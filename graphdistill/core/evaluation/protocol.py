@@ -1,0 +1,359 @@
+"""The one protocol for matched sets: what does a network trained on this set reach on real test data?
+
+As :mod:`graphdistill.core.evaluation.trees` for Mirage: every row uses the same network, steps, augmentation and seeds;
+checkpoints are chosen on validation; test is read once, with that checkpoint.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, ClassVar, Generic, TypeVar
+
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.command.report import Row
+from graphdistill.core.data.datasets import GraphDataset, ImageDataset, Metric, NodeDataset, Task
+from graphdistill.core.parallel import parallel_map
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
+from graphdistill.core.training.fit import FitConfig, Fitted, Inputs, fit, predict
+from graphdistill.core.training.metrics import score
+
+CHOOSER = 1 << 40
+"""Seed of the network that validation chooses sets with; rows have small ones."""
+AnyDataset = TypeVar("AnyDataset", ImageDataset, NodeDataset, GraphDataset)
+Augmentation = Callable[[Any, torch.Generator], Any]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a network is trained on: inputs, labels, weights, and what they take to store.
+
+    Attributes:
+        inputs: what the network reads.
+        y: hard or soft labels, one for each entry.
+        weight: importance of each entry, float ``[n]``.
+        nbytes: bytes of all of it.
+        entries: number of images, nodes or graphs.
+    """
+
+    inputs: Inputs
+    y: Tensor
+    weight: Tensor
+    nbytes: int
+    entries: int
+
+
+@dataclass(frozen=True)
+class SetProtocol(ABC, Generic[AnyDataset]):
+    """Data, networks and seeds that all rows of one report share.
+
+    Attributes:
+        data: the real data.
+        networks: trainings on every set; their seeds are 0 to ``networks`` - 1, apart from distilling's.
+        fit: how networks are trained. Small sets are used whole, in a step each.
+        augment: changes the inputs of a training step; the same for every row. (default: they stay)
+        jobs: processes that trainings run on. (default: 1, which is this one)
+        progress: shows a bar per row.
+    """
+
+    data: AnyDataset
+    networks: int = 3
+    fit: FitConfig = field(default_factory=lambda: FitConfig(steps=300, batch_size=128, eval_every=50, patience=3))
+    augment: Augmentation | None = None
+    jobs: int = 1
+    progress: Progress = NO_PROGRESS
+
+    NETWORK: ClassVar[str]
+    """Name of the network."""
+    ENTRIES: ClassVar[str]
+    """What the entries of a set are called."""
+    LINEAR: ClassVar[str]
+    """What the linear baseline reads, in words."""
+
+    @property
+    def metric(self) -> Metric:
+        """How a network is scored."""
+        return "accuracy"
+
+    @property
+    def task(self) -> Task:
+        """What labels are."""
+        return "multiclass"
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return int(self.data.y.max()) + 1
+
+    def labels(self, name: str) -> Tensor:
+        """Labels of one split."""
+        index: Tensor = getattr(self.data, name)
+        return self.data.y[index]
+
+    @abstractmethod
+    def network(self, seed: int) -> nn.Module:
+        """A fresh network; its weights depend on the seed alone."""
+
+    @abstractmethod
+    def split(self, name: str) -> tuple[Inputs, Tensor]:
+        """Inputs and labels of one split."""
+
+    @abstractmethod
+    def inputs(self, small: SyntheticSet) -> Inputs:
+        """What a network reads of a set."""
+
+    @abstractmethod
+    def flat(self, what: SyntheticSet | str) -> Tensor:
+        """What a linear model reads of a set or of a split, ``[n, d]``."""
+
+    @abstractmethod
+    def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
+        """Random real training data of at most ``budget`` bytes, classes in turn; labels are counted.
+
+        Returns:
+            One set per draw, of one entry per class at the least, even where that is over the budget.
+        """
+
+    @abstractmethod
+    def full(self) -> Material:
+        """The whole training split."""
+
+    def trivial(self, split: str) -> dict[str, Tensor]:
+        """Logits of a split by scorers that learn next to nothing, by name: the largest class."""
+        major = torch.nn.functional.one_hot(self.labels("train").bincount().argmax(), self.num_classes).float()
+        return {"majority class": major.expand(len(self.labels(split)), -1)}
+
+    def further_sets(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
+        """Sets for further rows by name, which a reader of this kind of data asks for."""
+        return {}
+
+    def material(self, small: SyntheticSet) -> Material:
+        """A set as something to train on."""
+        return Material(self.inputs(small), small.y, small.weight, small.nbytes, len(small))
+
+    def train(
+        self, small: SyntheticSet | Material, seed: int, config: FitConfig | None = None
+    ) -> tuple[nn.Module, Fitted]:
+        """Train a fresh network on a set."""
+        part = self.material(small) if isinstance(small, SyntheticSet) else small
+        net, inputs, valid = self.network(seed), part.inputs, self.split("valid")
+        fitted = fit(
+            net,
+            inputs,  # type: ignore[type-var]
+            part.y,
+            valid=valid,
+            metric=self.metric,
+            task=self.task,
+            weight=part.weight,
+            config=config or self.fit,
+            augment=self.augment,
+            seed=seed,
+        )
+        return net, fitted
+
+    def score(self, net: nn.Module, split: str) -> float:
+        """Metric of a network on a split."""
+        inputs, y = self.split(split)
+        return score(predict(net, inputs), y, self.metric)
+
+
+def valid_score(protocol: SetProtocol[Any], small: SyntheticSet) -> float:
+    """Validation score of one network trained on a set, for choosing among sets; test is not read.
+
+    It takes half the steps of a row's training; its seed is the same for every set, and none that rows are made with.
+    """
+    short = replace(protocol.fit, steps=max(1, protocol.fit.steps // 2))
+    return protocol.train(small, CHOOSER, short)[1].valid
+
+
+@dataclass(frozen=True)
+class SetPlan:
+    """What the row of one name is trained on.
+
+    Attributes:
+        name: name of the row.
+        sets: one for each draw.
+        distill_seconds: time it took to make one of them. (default: none was made)
+        fit: how networks are trained. (default: as the protocol says)
+    """
+
+    name: str
+    sets: Sequence[SyntheticSet | Material]
+    distill_seconds: float | None = None
+    fit: FitConfig | None = None
+
+
+def train_rows(
+    protocol: SetProtocol[Any],
+    name: str,
+    sets: Sequence[SyntheticSet | Material],
+    distill_seconds: float | None = None,
+) -> Row:
+    """Train every network on every set.
+
+    Args:
+        protocol: data, networks, seeds.
+        name: name of the row.
+        sets: one for each draw.
+        distill_seconds: time it took to make one of them. (default: none was made)
+
+    Returns:
+        A row with a score of each draw and network, draw by draw.
+    """
+    (row,) = train_plans(protocol, [SetPlan(name, sets, distill_seconds)])
+    return row
+
+
+def train_plans(protocol: SetProtocol[Any], plans: Sequence[SetPlan]) -> list[Row]:
+    """Train every network on the sets of all plans, all trainings side by side on the protocol's processes.
+
+    Args:
+        protocol: data, networks, number of processes.
+        plans: what to train on.
+
+    Returns:
+        One row per plan, as :func:`train_rows` gives it.
+    """
+    parts = [[protocol.material(s) if isinstance(s, SyntheticSet) else s for s in plan.sets] for plan in plans]
+    runs = [
+        (number, draw, seed)
+        for number, part in enumerate(parts)
+        for draw in range(len(part))
+        for seed in range(protocol.networks)
+    ]
+    # The longest trainings go first, so that all processes are busy to the end.
+    longest = sorted(runs, key=lambda run: -parts[run[0]][run[1]].entries)
+    context = protocol, parts, [plan.fit for plan in plans]
+    results = parallel_map(_train, context, longest, jobs=protocol.jobs)
+    found = dict(zip(longest, protocol.progress.track(results, "training networks", len(runs)), strict=True))
+    rows = []
+    for number, (plan, part) in enumerate(zip(plans, parts, strict=True)):
+        tests, valids, seconds = zip(*(found[run] for run in runs if run[0] == number), strict=True)
+        rows.append(
+            Row(
+                name=plan.name,
+                network=protocol.NETWORK,
+                test=tests,
+                valid=valids,
+                nbytes=round(statistics.fmean(p.nbytes for p in part)),
+                graphs=round(statistics.fmean(p.entries for p in part)),
+                distill_seconds=plan.distill_seconds,
+                train_seconds=statistics.fmean(seconds),
+            )
+        )
+    return rows
+
+
+def _train(
+    context: tuple[SetProtocol[Any], list[list[Material]], list[FitConfig | None]], run: tuple[int, int, int]
+) -> tuple[float, float, float]:
+    """One training: test score, validation score and seconds."""
+    protocol, parts, configs = context
+    number, draw, seed = run
+    net, fitted = protocol.train(parts[number][draw], seed, configs[number])
+    return protocol.score(net, "test"), fitted.valid, fitted.seconds
+
+
+def repeated_row(protocol: SetProtocol[Any], size: int) -> Row:
+    """The row of :func:`repeated_plan`."""
+    (row,) = train_plans(protocol, [repeated_plan(protocol, size, protocol.full())])
+    return row
+
+
+def repeated_plan(protocol: SetProtocol[Any], size: int, whole: Material) -> SetPlan:
+    """RS2, repeated sampling of random subsets: every step takes other real entries, as many as a set has.
+
+    Okanovic et al., ICLR 2024, https://arxiv.org/abs/2305.18424; the walk is that of
+    :class:`~graphdistill.core.training.sampler.RepeatedRandomSampler`. Steps are as on the set, storage is not: all
+    the data is kept and, over time, seen, and so all its bytes count.
+
+    Args:
+        protocol: data, networks, seeds.
+        size: entries of a set; a step takes no more than any other row's.
+        whole: the whole training split.
+    """
+    fewer = replace(protocol.fit, batch_size=min(size, protocol.fit.batch_size))
+    return SetPlan("RS2: as many others every step", [whole], fit=fewer)
+
+
+def baseline_rows(protocol: SetProtocol[Any], sets: Sequence[SyntheticSet]) -> list[Row]:
+    """What needs no distilling or no network.
+
+    Args:
+        protocol: data, networks, seeds.
+        sets: what the distilled row was trained on, for a linear model on the same.
+
+    Returns:
+        The untrained network, logistic regression on the same sets, and the scorers that learn nothing.
+    """
+    nets = [protocol.network(seed) for seed in range(protocol.networks)]
+    tests = tuple(protocol.score(net, "test") for net in nets)
+    rows = [Row(name="untrained network", network=protocol.NETWORK, test=tests, valid=(), nbytes=None, graphs=None)]
+    start = time.perf_counter()
+    models = [_linear(protocol.flat(small), small.y, protocol.num_classes) for small in sets]
+    seconds = (time.perf_counter() - start) / len(sets)
+    splits = ("valid", "test")
+    linear = f"logistic regression on {protocol.LINEAR} of the same set"
+    answers = {split: {linear: [model(protocol.flat(split)) for model in models]} for split in splits}
+    for split in splits:
+        answers[split] |= {name: [logits] for name, logits in protocol.trivial(split).items()}
+    for name in answers["test"]:
+        valid, test = (
+            tuple(score(logits, protocol.labels(split), protocol.metric) for logits in answers[split][name])
+            for split in splits
+        )
+        learnt = seconds if name == linear else None
+        rows.append(
+            Row(name=name, network=None, test=test, valid=valid, nbytes=None, graphs=None, train_seconds=learnt)
+        )
+    return rows
+
+
+def _linear(x: Tensor, y: Tensor, num_classes: int) -> Callable[[Tensor], Tensor]:
+    """Logits of a logistic regression; a soft label counts for its likeliest class."""
+    label = y if y.dim() == 1 else y.argmax(dim=1)
+    model = LogisticRegression(max_iter=5000).fit(x.numpy(), label.numpy())
+    return partial(_linear_logits, model, num_classes)
+
+
+def _linear_logits(model: LogisticRegression, num_classes: int, x: Tensor) -> Tensor:
+    out = torch.full((len(x), num_classes), -torch.inf, dtype=torch.float64)
+    out[:, torch.from_numpy(model.classes_)] = torch.from_numpy(model.predict_log_proba(x.double().numpy()))
+    return out
+
+
+def real_set(x: Tensor, y: Tensor) -> SyntheticSet:
+    """Real entries with their classes as a set.
+
+    Example:
+        >>> real_set(torch.rand(2, 3), torch.tensor([0, 1])).weight.tolist()
+        [1.0, 1.0]
+    """
+    return SyntheticSet(x, y, class_weights(y))
+
+
+def break_even(distilled: Row, full: Row) -> float:
+    """Trainings until distilling has paid for itself: its seconds over those that each training saves.
+
+    Infinite where a training on the distilled set takes as long as one on all the data.
+
+    Example:
+        >>> row = dict(network="ConvNet", test=(0.9,), valid=(), nbytes=9, graphs=1)
+        >>> small = Row(name="small", distill_seconds=60.0, train_seconds=2.0, **row)
+        >>> break_even(small, Row(name="all", train_seconds=14.0, **row))
+        5.0
+    """
+    assert distilled.distill_seconds is not None
+    assert distilled.train_seconds is not None
+    assert full.train_seconds is not None
+    saved = full.train_seconds - distilled.train_seconds
+    return distilled.distill_seconds / saved if saved > 0 else math.inf

@@ -1,0 +1,313 @@
+"""The one protocol: what does a network trained on this set reach on real test graphs, and against what cost?
+
+Every row uses the same networks, steps and seeds. Checkpoints are chosen on validation, once per training; the
+test split is read once, with that checkpoint.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from itertools import chain
+
+import torch
+from torch import Tensor
+
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.command.report import Row
+from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.tensors import largest, strata
+from graphdistill.core.digest import digest
+from graphdistill.core.networks.tree_gnn import GNN, Network
+from graphdistill.core.parallel import parallel_map
+from graphdistill.core.randomness import generator, in_turn, scoped
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
+from graphdistill.core.training.fit import FitConfig, fit_together, predict
+from graphdistill.core.training.metrics import score
+from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.forest import Forest
+from graphdistill.core.trees.training_split import TrainingSplit
+from graphdistill.core.trees.tree_counts import TreeCountRegression
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Data, networks and seeds that all rows of one report share.
+
+    Attributes:
+        data: the real data.
+        depth: number of layers of the networks.
+        networks: which networks are trained.
+        seeds: number of trainings of each network; the seeds are 0 to ``seeds`` - 1, apart from distilling's.
+        fit: how they are trained.
+        jobs: processes that trainings run on. (default: 1, which is this one)
+        progress: shows a bar of the trainings.
+    """
+
+    data: GraphDataset
+    depth: int
+    networks: tuple[Network, ...] = ("GCN", "GAT", "GIN")
+    seeds: int = 5
+    fit: FitConfig = field(default_factory=FitConfig)
+    jobs: int = 1
+    progress: Progress = NO_PROGRESS
+
+    def __getstate__(self) -> dict[str, object]:
+        """All of it, and the forests, so that other processes do not grow them again."""
+        return {**self.__dict__, "forests": self.forests}
+
+    @cached_property
+    def forests(self) -> dict[str, Forest]:
+        """Every split, compressed without loss."""
+        held_out = {name: grow(self.data.split(name)[0], self.depth) for name in ("valid", "test")}
+        return {"train": self.training.grown, **held_out}
+
+    @cached_property
+    def training(self) -> TrainingSplit:
+        """The training split; distilling takes it, too."""
+        return TrainingSplit(self.data, self.depth)
+
+    @property
+    def raw(self) -> Tensor:
+        """Raw bytes of each training graph."""
+        return self.training.raw
+
+    def labels(self, split: str) -> Tensor:
+        """Labels of one split."""
+        index: Tensor = getattr(self.data, split)
+        return self.data.y[index]
+
+    def network(self, name: Network, seed: int) -> GNN:
+        """A fresh network; its weights depend on name and seed alone."""
+        with scoped(seed, "weights", name):
+            return GNN(name, self.data.graphs, self.data.features, self.data.num_outputs, num_layers=self.depth)
+
+    def test_score(self, model: GNN, split: str = "test") -> float:
+        """Metric of a network on a split."""
+        return score(predict(model, self.forests[split]), self.labels(split), self.data.metric)
+
+
+@dataclass(frozen=True)
+class RowPlan:
+    """What the rows of one name are trained on.
+
+    Attributes:
+        name: name of the rows, one per network.
+        sets: one set for all seeds, or one per seed (draws of a random baseline).
+        distill_seconds: time it took to make the set. (default: none was made)
+        seeds: number of trainings of each network. (default: the protocol's)
+    """
+
+    name: str
+    sets: Sequence[SyntheticSet]
+    distill_seconds: float | None = None
+    seeds: int | None = None
+
+
+def train_rows(
+    protocol: Protocol,
+    name: str,
+    sets: Sequence[SyntheticSet],
+    distill_seconds: float | None = None,
+    seeds: int | None = None,
+) -> list[Row]:
+    """Train every network on a set, one training per seed.
+
+    Args:
+        protocol: data, networks, seeds.
+        name: name of the rows.
+        sets: one set for all seeds, or one per seed (draws of a random baseline).
+        distill_seconds: time it took to make the set. (default: none was made)
+        seeds: number of trainings. (default: the protocol's)
+
+    Returns:
+        One row per network.
+    """
+    return train_plans(protocol, [RowPlan(name, sets, distill_seconds, seeds)])
+
+
+def train_plans(protocol: Protocol, plans: Sequence[RowPlan]) -> list[Row]:
+    """Train every network on the sets of all plans, all trainings side by side on the protocol's processes.
+
+    Args:
+        protocol: data, networks, seeds, number of processes.
+        plans: what to train on.
+
+    Returns:
+        One row per plan and network, in the order of the plans.
+    """
+    content = {id(part): digest((part.payload(), part.task)) for plan in plans for part in plan.sets}
+    sets = list({content[id(part)]: part for plan in plans for part in plan.sets}.values())
+    number = {content[id(part)]: number for number, part in enumerate(sets)}
+    place = {part: number[found] for part, found in content.items()}
+    of_plan = [
+        [(place[id(plan.sets[seed % len(plan.sets)])], seed) for seed in range(plan.seeds or protocol.seeds)]
+        for plan in plans
+    ]
+    # What two plans share, such as all the data and the lossless set, is trained on once; the longest go first, so
+    # that all processes are busy to the end.
+    runs = sorted(dict.fromkeys(chain(*of_plan)), key=lambda run: -len(sets[run[0]]))
+    results = parallel_map(_train, (protocol, sets), runs, jobs=protocol.jobs)
+    found = dict(zip(runs, protocol.progress.track(results, "training networks", len(runs)), strict=True))
+    rows = []
+    for plan, its_runs in zip(plans, of_plan, strict=True):
+        for network in protocol.networks:
+            test, valid, seconds = zip(*(found[run][network] for run in its_runs), strict=True)
+            rows.append(
+                Row(
+                    name=plan.name,
+                    network=network,
+                    test=test,
+                    valid=valid,
+                    nbytes=round(statistics.fmean(s.nbytes for s in plan.sets)),
+                    graphs=round(statistics.fmean(len(s) for s in plan.sets)),
+                    distill_seconds=plan.distill_seconds,
+                    train_seconds=statistics.fmean(seconds),
+                )
+            )
+    return rows
+
+
+def _train(
+    context: tuple[Protocol, Sequence[SyntheticSet]], run: tuple[int, int]
+) -> dict[Network, tuple[float, float, float]]:
+    """All networks on one set from one seed: test score, validation score and seconds of each."""
+    protocol, sets = context
+    number, seed = run
+    part, models = sets[number], {network: protocol.network(network, seed) for network in protocol.networks}
+    fitted = fit_together(
+        list(models.values()),
+        part.forest,
+        part.y,
+        valid=(protocol.forests["valid"], protocol.labels("valid")),
+        metric=protocol.data.metric,
+        task=part.task,
+        weight=part.weight,
+        config=protocol.fit,
+        seed=seed,
+    )
+    return {
+        network: (protocol.test_score(model), best.valid, best.seconds)
+        for (network, model), best in zip(models.items(), fitted, strict=True)
+    }
+
+
+def random_sets(protocol: Protocol, budget: int, *, packed: bool) -> list[SyntheticSet]:
+    """Random real training graphs of at most ``budget`` bytes, one draw per seed, classes in turn.
+
+    Classes take turns while they last, so that rare ones are in it, as in the distilled sets; each class weighs the
+    same in the loss, as in every other row.
+
+    Args:
+        protocol: data and seeds.
+        budget: bytes.
+        packed: count bytes as the distilled set does (distinct trees once) instead of raw.
+
+    Returns:
+        One set per seed, of one graph per class at the least, even where that is over the budget.
+    """
+    draws = parallel_map(_random_set, (protocol, budget, packed), range(protocol.seeds), jobs=protocol.jobs)
+    return list(protocol.progress.track(draws, "drawing random graphs", protocol.seeds))
+
+
+def _random_set(context: tuple[Protocol, int, bool], seed: int) -> SyntheticSet:
+    """One draw."""
+    protocol, budget, packed = context
+    label = strata(protocol.labels("train"))
+    least, order = len(label.unique()), in_turn(label, generator(seed, "random graphs"))
+    count = max(least, int((protocol.raw[order].cumsum(0) <= budget).sum()))
+    if packed:
+        count = largest(least, len(order), partial(_packed_fits, protocol, order, budget))
+    return _labelled(protocol, order[:count], packed=packed)
+
+
+def _packed_fits(protocol: Protocol, order: Tensor, budget: int, count: int) -> bool:
+    """Whether the first ``count`` graphs of an order fit when distinct trees are stored once."""
+    return _labelled(protocol, order[:count], packed=True).nbytes <= budget
+
+
+class RawSet(SyntheticSet):
+    """Real graphs whose bytes are counted as they are stored raw."""
+
+    @property
+    def nbytes(self) -> int:
+        """Raw bytes of the graphs and labels."""
+        count = self.meta["raw_bytes"]
+        assert isinstance(count, int)
+        return count
+
+
+def _labelled(protocol: Protocol, index: Tensor, *, packed: bool) -> SyntheticSet:
+    """Training graphs numbered ``index`` as a set."""
+    forest, y = protocol.forests["train"].subset(index), protocol.labels("train")[index]
+    weight, task, features = class_weights(y, protocol.data.task), protocol.data.task, protocol.data.features
+    if packed:
+        return SyntheticSet(forest.by_frequency(), y, weight, task, features)
+    return RawSet(forest, y, weight, task, features, {"raw_bytes": int(protocol.raw[index].sum())})
+
+
+def full_set(protocol: Protocol) -> SyntheticSet:
+    """The whole training split, counted in raw bytes; trained on through its distinct trees, without loss."""
+    data, y = protocol.data, protocol.labels("train")
+    meta = {"raw_bytes": int(protocol.raw.sum())}
+    return RawSet(protocol.training.forest, y, class_weights(y, data.task), data.task, data.features, meta)
+
+
+def baseline_rows(protocol: Protocol) -> list[Row]:
+    """What needs no distilled set: untrained networks and scorers without a network.
+
+    Returns:
+        The untrained networks (no selection), logistic regression on tree counts, the number of nodes as a score
+        (for OGB's molecules also the number of heteroatoms) under ROC-AUC, the majority class under accuracy.
+    """
+    data, rows = protocol.data, []
+    for network in protocol.networks:
+        tests = tuple(protocol.test_score(protocol.network(network, seed)) for seed in range(protocol.seeds))
+        rows.append(Row(name="untrained network", network=network, test=tests, valid=(), nbytes=None, graphs=None))
+    train, y = protocol.forests["train"], protocol.labels("train")
+    start = time.perf_counter()
+    model = TreeCountRegression().fit(train, y, data.metric)
+    seconds = time.perf_counter() - start
+    linear = "logistic regression on tree counts"
+    logits = {
+        s: {linear: model.logits(protocol.forests[s]), **trivial(data, protocol.forests[s])} for s in ("valid", "test")
+    }
+    for name in logits["test"]:
+        valid, test = (score(logits[s][name], protocol.labels(s), data.metric) for s in ("valid", "test"))
+        learnt = seconds if name.startswith("logistic") else None
+        rows.append(
+            Row(name=name, network=None, test=(test,), valid=(valid,), nbytes=None, graphs=None, train_seconds=learnt)
+        )
+    return rows
+
+
+def trivial(data: GraphDataset, forest: Forest) -> dict[str, Tensor]:
+    """Logits of graphs by scorers that learn next to nothing, by name.
+
+    Args:
+        data: says what fits: under ROC-AUC with two classes the number of nodes (for OGB's molecules also that of
+            heteroatoms), else the largest training class; nothing with many tasks.
+        forest: the graphs.
+    """
+    y = data.y[data.train]
+    if data.metric == "rocauc" and data.num_outputs == 2 and y.dim() == 1:
+        hetero = {"number of heteroatoms": _one_number(_hetero(forest))} if data.features == "ogb" else {}
+        return {"number of nodes": _one_number(forest.num_nodes), **hetero}
+    if y.dim() > 1:
+        return {}
+    major = torch.nn.functional.one_hot(torch.bincount(y).argmax(), data.num_outputs).float()
+    return {"majority class": major.expand(len(forest), -1)}
+
+
+def _one_number(value: Tensor) -> Tensor:
+    return torch.stack([-value.float(), value.float()], dim=1) / 2
+
+
+def _hetero(forest: Forest) -> Tensor:
+    """Atoms other than carbon (OGB's first feature is the atomic number less one)."""
+    atoms = forest.cut(0)
+    other = (atoms.trees.x[:, 0] != 5).long()[atoms.tree] * atoms.count
+    return torch.zeros(len(atoms), dtype=torch.long).index_add_(0, atoms.graph, other)

@@ -1,0 +1,137 @@
+"""Graphs as a network reads them while they are learnt, edges with gradients, and the GCN that sets are matched on.
+
+Shape legend: G graphs, N nodes in all, n nodes of the largest graph, F features, C classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphdistill.core.data.feature_encoding import Columns
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.data.tensors import pointer
+from graphdistill.core.networks.node_gcn import Propagation, normalised
+from graphdistill.core.scatter import segment_mean
+
+HIDDEN = 64
+"""Width of hidden layers; DosCond has 128."""
+DEPTH = 3
+"""Layers, as DosCond has."""
+
+
+@dataclass(frozen=True)
+class GraphBatch:
+    """Input of a :class:`GraphGCN`: nodes of all graphs one after another, and how features spread among them.
+
+    Attributes:
+        x: features that a linear layer reads, float ``[N, F]``.
+        spread: all graphs as one, or a dense normalised adjacency ``[G, n, n]`` that gradients run through.
+        sizes: number of nodes of each graph, long ``[G]``; of a dense graph the first so many places are taken.
+
+    Example:
+        >>> apart = GraphBatch(torch.rand(3, 2), torch.eye(2).expand(2, 2, 2), torch.tensor([2, 1]))
+        >>> len(apart), apart.pool(apart.around(apart.x)).shape
+        (2, torch.Size([2, 2]))
+    """
+
+    x: Tensor
+    spread: Propagation | Tensor
+    sizes: Tensor
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @cached_property
+    def room(self) -> Tensor:
+        """Whether a place of a dense graph is taken, boolean ``[G, n]``."""
+        assert isinstance(self.spread, Tensor)
+        return torch.arange(self.spread.shape[-1]) < self.sizes[:, None]
+
+    def around(self, h: Tensor) -> Tensor:
+        """Average hidden values ``[N, D]`` over neighbourhoods."""
+        if isinstance(self.spread, Propagation):
+            return self.spread(h)
+        padded = h.new_zeros(*self.room.shape, h.shape[1]).index_put((self.room,), h)
+        return (self.spread @ padded)[self.room]
+
+    def pool(self, h: Tensor) -> Tensor:
+        """Mean over the nodes of each graph, ``[G, D]``."""
+        return segment_mean(h, pointer(self.sizes))
+
+
+def batch_of(graphs: Graphs, columns: Columns) -> GraphBatch:
+    """Graphs as they are.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> from graphdistill.core.data.feature_encoding import Categories
+        >>> pair = Data(x=torch.tensor([[0], [1]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
+        >>> batch = batch_of(Graphs.from_data_list([pair]), Categories((2,)))
+        >>> batch.around(batch.x).round(decimals=4).tolist()
+        [[0.5, 0.5], [0.5, 0.5]]
+    """
+    return GraphBatch(
+        columns.encode(graphs.x), Propagation(graphs.edge_index, graphs.num_nodes), graphs.node_ptr.diff()
+    )
+
+
+def dense_batch(x: Tensor, adjacency: Tensor, sizes: Tensor) -> GraphBatch:
+    """Small graphs with weighted edges.
+
+    Args:
+        x: features, float ``[G, n, F]``; places that are not taken are left out.
+        adjacency: weights of edges from 0 to 1, symmetric, no self-loops, float ``[G, n, n]``.
+        sizes: number of nodes of each graph, long ``[G]``.
+    """
+    room = torch.arange(x.shape[1]) < sizes[:, None]
+    return GraphBatch(x[room], normalised(adjacency), sizes)
+
+
+class GraphGCN(nn.Module):
+    r"""Graph convolutional network with a mean over nodes: :math:`h \gets \mathrm{relu}(\hat A h W + b)`.
+
+    Args:
+        in_channels: number F of features.
+        num_classes: number C of classes.
+        width: of the hidden layers. (default: 64)
+        depth: number of layers before the linear one. (default: 3)
+
+    Example:
+        >>> batch = GraphBatch(torch.rand(3, 4), torch.eye(2).expand(2, 2, 2), torch.tensor([2, 1]))
+        >>> GraphGCN(4, 5)(batch).shape
+        torch.Size([2, 5])
+    """
+
+    def __init__(self, in_channels: int, num_classes: int, width: int = HIDDEN, depth: int = DEPTH):
+        super().__init__()
+        if depth < 1:
+            raise ValueError(f"depth must be 1 or more, got {depth}")
+        self.layers = nn.ModuleList(nn.Linear(i, width) for i in [in_channels, *[width] * (depth - 1)])
+        self.head = nn.Linear(width, num_classes)
+        for layer in (*self.layers, self.head):
+            assert isinstance(layer, nn.Linear)
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def features(self, graphs: GraphBatch) -> list[Tensor]:
+        """What every layer makes of the graphs, mean over nodes, ``[G, width]`` each."""
+        out, h = [], graphs.x
+        for layer in self.layers:
+            assert isinstance(layer, nn.Linear)
+            h = F.relu(graphs.around(F.linear(h, layer.weight)) + layer.bias)
+            out.append(graphs.pool(h))
+        return out
+
+    def embed(self, graphs: GraphBatch) -> Tensor:
+        """What the linear layer reads, ``[G, width]``."""
+        return self.features(graphs)[-1]
+
+    def forward(self, graphs: GraphBatch) -> Tensor:
+        """Logits ``[G, C]``."""
+        out: Tensor = self.head(self.embed(graphs))
+        return out

@@ -1,0 +1,172 @@
+"""Nodes of one graph as a network reads them, and the graph convolutional network that node sets are judged by.
+
+Shape legend: N nodes, F features, E directed edges, n nodes that are asked for, C classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphdistill.core.data.sparse_features import Features
+from graphdistill.core.scatter import Segments, sort_by
+
+HIDDEN = 64
+"""Width of hidden layers."""
+DEPTH = 2
+"""Layers, and so how far a node sees."""
+
+
+class Propagation:
+    r"""Average over neighbours and self as a GCN has it: :math:`\hat D^{-1/2} (A + I) \hat D^{-1/2} X`.
+
+    Kipf and Welling, ICLR 2017, https://arxiv.org/abs/1609.02907. Differentiable, twice too.
+
+    Args:
+        edge_index: as a rule both directions of every edge, long ``[2, E]``. Self-loops count once, there or not, and
+            parallel edges as often as they are there, as in PyG's ``GCNConv``.
+        num_nodes: N.
+
+    Example:
+        >>> pair = Propagation(torch.tensor([[0, 1], [1, 0]]), 2)
+        >>> pair(torch.tensor([[1.0], [3.0]])).round(decimals=4).tolist()
+        [[2.0], [2.0]]
+    """
+
+    def __init__(self, edge_index: Tensor, num_nodes: int):
+        source, target = torch.cat([without_loops(edge_index), torch.arange(num_nodes).expand(2, -1)], dim=1)
+        norm = torch.bincount(target, minlength=num_nodes).float().rsqrt()
+        order, ptr = sort_by(target, num_nodes)
+        self.weight = (norm[source] * norm[target])[order]
+        self.segments = Segments(ptr, source[order], num_nodes)
+
+    def __call__(self, x: Tensor, times: int = 1) -> Tensor:
+        """Average ``x`` (``[N, F]``) over neighbourhoods, ``times`` in a row."""
+        for _ in range(times):
+            x = self.segments.sum(x, self.weight)
+        return x
+
+
+def without_loops(edge_index: Tensor) -> Tensor:
+    """Edges that join two nodes, in their order; whoever averages over a node and its neighbours adds the node itself.
+
+    Example:
+        >>> without_loops(torch.tensor([[0, 1, 1], [1, 1, 0]])).tolist()
+        [[0, 1], [1, 0]]
+    """
+    return edge_index[:, edge_index[0] != edge_index[1]]
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Input of a :class:`GCN`: features, how they spread, and which nodes are asked for.
+
+    Attributes:
+        x: features that were averaged over neighbours once already (the first layer's share, which no weight changes),
+            ``[N, F]``.
+        spread: the graph, a dense normalised adjacency ``[N, N]``, or ``None`` for nodes that stand alone.
+        rows: numbers of the nodes that are asked for, long ``[n]``; all by default.
+
+    Example:
+        >>> alone = Nodes(torch.rand(4, 3))
+        >>> len(alone), len(alone.subset(torch.tensor([0, 2])))
+        (4, 2)
+    """
+
+    x: Tensor | Features
+    spread: Propagation | Tensor | None = None
+    rows: Tensor | None = None
+
+    def __len__(self) -> int:
+        if self.rows is not None:
+            return len(self.rows)
+        return len(self.x.x if isinstance(self.x, Features) else self.x)
+
+    def subset(self, rows: Tensor) -> Nodes:
+        """The same graph with others of its nodes asked for, by their place among those that were."""
+        if self.spread is None and isinstance(self.x, Tensor):
+            return Nodes(self.x[rows] if self.rows is None else self.x[self.rows[rows]])
+        return replace(self, rows=rows if self.rows is None else self.rows[rows])
+
+    def around(self, h: Tensor) -> Tensor:
+        """Average hidden values ``[N, D]`` over neighbourhoods."""
+        if self.spread is None:
+            return h
+        return self.spread @ h if isinstance(self.spread, Tensor) else self.spread(h)
+
+
+def normalised(adjacency: Tensor) -> Tensor:
+    r"""Dense graphs as a GCN spreads by them: :math:`\hat D^{-1/2} (A + I) \hat D^{-1/2}`; differentiable.
+
+    Args:
+        adjacency: symmetric weights, float ``[..., n, n]``; a self-loop that is there keeps its weight and no other is
+            added, as in PyG's ``GCNConv``.
+
+    Example:
+        >>> normalised(torch.zeros(2, 2)).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+    full = adjacency + torch.diag_embed((adjacency.diagonal(dim1=-2, dim2=-1) == 0).to(adjacency.dtype))
+    norm = full.sum(dim=-1, keepdim=True).rsqrt()
+    return norm * full * norm.mT
+
+
+class GCN(nn.Module):
+    r"""Graph convolutional network: :math:`\hat A \, \mathrm{relu}(\hat A X W_1 + b_1) \, W_2 + b_2` and deeper.
+
+    Kipf and Welling, ICLR 2017, https://arxiv.org/abs/1609.02907. Nodes that stand alone make a multilayer perceptron
+    of it with the same weights, which is what structure-free node sets rest on.
+
+    Args:
+        in_channels: number F of features.
+        num_classes: number C of classes.
+        width: of the hidden layers. (default: 64)
+        depth: number of layers. (default: 2)
+        dropout: probability at what each layer reads, averaged over neighbours, while training. (default: 0)
+
+    Example:
+        >>> net = GCN(3, 2)
+        >>> net(Nodes(torch.rand(4, 3))).shape
+        torch.Size([4, 2])
+    """
+
+    def __init__(
+        self, in_channels: int, num_classes: int, width: int = HIDDEN, depth: int = DEPTH, dropout: float = 0.0
+    ):
+        super().__init__()
+        if depth < 2:
+            raise ValueError(f"depth must be 2 or more, got {depth}")
+        self.layers = nn.ModuleList(nn.Linear(i, width) for i in [in_channels, *[width] * (depth - 2)])
+        self.head = nn.Linear(width, num_classes)
+        self.dropout = dropout
+        for layer in (*self.layers, self.head):
+            assert isinstance(layer, nn.Linear)
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def features(self, nodes: Nodes) -> list[Tensor]:
+        """What every layer but the first reads, of the nodes that are asked for, ``[n, width]`` each."""
+        out: list[Tensor] = []
+        drop = self.dropout if self.training else 0.0
+        h = torch.empty(0)
+        for layer in self.layers:
+            assert isinstance(layer, nn.Linear)
+            if out:
+                h = layer(F.dropout(h, drop))
+            else:
+                h = nodes.x(layer, drop) if isinstance(nodes.x, Features) else layer(F.dropout(nodes.x, drop))
+            h = nodes.around(F.relu(h))
+            out.append(h if nodes.rows is None else h[nodes.rows])
+        return out
+
+    def embed(self, nodes: Nodes) -> Tensor:
+        """What the last layer reads, ``[n, width]``."""
+        return self.features(nodes)[-1]
+
+    def forward(self, nodes: Nodes) -> Tensor:
+        """Logits ``[n, C]``."""
+        drop = self.dropout if self.training else 0.0
+        return F.linear(F.dropout(self.embed(nodes), drop), self.head.weight, self.head.bias)

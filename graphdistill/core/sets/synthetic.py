@@ -1,0 +1,373 @@
+"""The one thing every distiller returns: a small set of labelled data that a model can train on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import get_args
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphdistill.core.data.datasets import Features, Task
+from graphdistill.core.data.tensors import narrow, tensor_bytes, to_device
+from graphdistill.core.sets.checked_file import brief
+from graphdistill.core.sets.half_precision import half_exponent, round_half, scaled
+from graphdistill.core.sets.payload import (
+    FLOATS,
+    INTEGERS,
+    MAX_CLASSES,
+    STREAM,
+    Declared,
+    check_categories,
+    check_finite,
+    check_labels,
+    check_names,
+    check_tensor,
+)
+from graphdistill.core.trees.forest import Forest
+from graphdistill.core.trees.raw_forest import RawForest
+
+
+@dataclass(frozen=True)
+class SyntheticSet:
+    """Synthetic graphs (or rows of features) with hard or soft labels and weights.
+
+    It is a torch data set: ``len(small)``, ``small[i]`` and any ``DataLoader`` work. A graph comes out as a PyG
+    ``Data`` object on which a stock PyG network of at most ``forest.trees.depth`` layers computes, at the nodes
+    of ``root``, what it computes on the real graph.
+
+    Attributes:
+        data: a forest of n graphs, or a tensor ``[n, ...]`` of features.
+        y: labels, hard long ``[n]`` or soft float ``[n, C]``; many tasks float ``[n, T]`` with NaN.
+        weight: importance of each entry, float ``[n]``; sums to 1 within each class.
+        task: ``multiclass`` or ``multilabel``.
+        features: how networks encode node features; ``continuous`` for tensors.
+        meta: plain facts to keep with the data (method, config, seed, source, cost); JSON types only.
+        edges: of entries that are the nodes of one graph, source and target long ``[2, E]`` and the weight float
+            ``[E]`` of each; self-loops are left to the network. ``None`` where entries stand alone.
+
+    Raises:
+        ValueError: lengths differ, a weight is negative or not finite, or an edge ends outside of the set.
+
+    Example:
+        >>> small = SyntheticSet(torch.rand(2, 3), torch.tensor([0, 1]), torch.ones(2))
+        >>> len(small), small.nbytes
+        (2, 26)
+    """
+
+    data: Forest | Tensor
+    y: Tensor
+    weight: Tensor
+    task: Task = "multiclass"
+    features: Features = "continuous"
+    meta: Mapping[str, object] = field(default_factory=dict)
+    edges: tuple[Tensor, Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, choices in (
+            ("task", self.task, get_args(Task)),
+            ("features", self.features, get_args(Features)),
+        ):
+            if value not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, got {brief(value)}")
+        if not len(self.data) == len(self.y) == len(self.weight):
+            raise ValueError(
+                f"data, y and weight have {len(self.data)}, {len(self.y)} and {len(self.weight)} entries; "
+                f"give each entry one label and one weight"
+            )
+        if not self.y.is_floating_point() and self.y.numel():
+            low, high = (int(label) for label in self.y.aminmax())
+            if low < 0 or high >= MAX_CLASSES:
+                raise ValueError(
+                    f"y holds class {low if low < 0 else high}; number classes from 0 to at most {MAX_CLASSES - 1}"
+                )
+        for name in ("y", "weight"):
+            values = getattr(self, name)
+            if values.is_floating_point():
+                object.__setattr__(self, name, values.float())
+        if isinstance(self.data, Tensor):
+            object.__setattr__(self, "data", _grow(self.data))
+        if not bool((torch.isfinite(self.weight) & (self.weight >= 0)).all()):
+            raise ValueError("weight holds a negative or infinite value; give finite weights of 0 or more")
+        if self.edges is not None:
+            index, weight = self.edges
+            if index.shape != (2, len(weight)):
+                raise ValueError(
+                    f"edges has ends of shape {list(index.shape)} and {len(weight)} weights; "
+                    f"give each edge a source, a target and a weight"
+                )
+            for end in index.aminmax() if index.numel() else ():
+                if not 0 <= int(end) < len(self):
+                    raise ValueError(f"edges must join entries from 0 to {len(self) - 1}, got {int(end)}")
+            object.__setattr__(self, "edges", (index, weight.float()))
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> Data | tuple[Tensor, Tensor, Tensor]:
+        """Entry number ``index``: a PyG graph, or features, label and weight."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index {index} is out of range for {len(self)} entries")
+        index %= len(self)
+        y, weight = self.y[index : index + 1], self.weight[index : index + 1]
+        if isinstance(self.data, Tensor):
+            return self.data[index], y[0], weight[0]
+        return unfold(self.data.subset(torch.tensor([index])), y=y, weight=weight)
+
+    @property
+    def forest(self) -> Forest:
+        """The graphs, for sets that hold graphs."""
+        if isinstance(self.data, Tensor):
+            raise ValueError("this set holds feature tensors, not graphs")
+        return self.data
+
+    def graph(self) -> Data:
+        """One PyG graph of all entries, for sets of nodes: any stock network trains on it.
+
+        Where the set has no edges each node stands alone; its features hold what its neighbourhood would have told.
+
+        Raises:
+            ValueError: the set holds graphs, not rows of features.
+
+        Example:
+            >>> SyntheticSet(torch.rand(2, 3), torch.tensor([0, 1]), torch.ones(2)).graph()
+            Data(x=[2, 3], edge_index=[2, 0], y=[2], edge_weight=[0], train_mask=[2])
+        """
+        if not isinstance(self.data, Tensor):
+            raise ValueError("this set holds graphs, not feature tensors; take its entries one by one")
+        index, weight = self.edges or (torch.empty(2, 0, dtype=torch.long), torch.empty(0))
+        mask = torch.ones(len(self), dtype=torch.bool)
+        return Data(x=self.data, edge_index=index, edge_weight=weight, y=self.y, train_mask=mask)
+
+    @property
+    def nbytes(self) -> int:
+        """Payload bytes: features, structure, labels and weights in the dtypes that are stored."""
+        return tensor_bytes(*self.payload().values())
+
+    def payload(self) -> dict[str, Tensor]:
+        """The tensors to store: pixels in bytes where these say all, no weights where they are equal in every class."""
+        data = _pack_features(self.data) if isinstance(self.data, Tensor) else self.data.payload()
+        out = {**data, "y": _pack_labels(self.y, self.task)}
+        if not torch.equal(self.weight, class_weights(self.y, self.task)):
+            out["weight"] = self.weight
+        if self.edges is not None:
+            out["edge_index"], out["edge_weight"] = narrow(self.edges[0]), _shrink(self.edges[1])
+        return out
+
+    @classmethod
+    def check_payload(cls, payload: Mapping[str, Declared]) -> None:
+        """Check names, dtypes and shapes of a payload, or of what a header says of it.
+
+        Raises:
+            ValueError: with the name of the tensor.
+        """
+        common = {"y", "weight", "edge_index", "edge_weight", "feature_exponent"}
+        data = {name: value for name, value in payload.items() if name not in common}
+        check_names(payload, [*data, "y"], common)
+        # Hard labels are integers, soft ones bytes or floats.
+        soft = len(payload["y"].shape) == 2
+        kinds, sizes = ((torch.uint8, torch.float32), (None, None)) if soft else (INTEGERS, (None,))
+        entries = check_tensor(payload, "y", kinds, *sizes).shape[0]
+        if "weight" in payload:
+            check_tensor(payload, "weight", (torch.float32,), entries)
+        if "edge_index" in payload or "edge_weight" in payload:
+            check_names(payload, ["edge_index", "edge_weight"], payload)
+            num_edges = check_tensor(payload, "edge_weight", (torch.float16, torch.float32), None).shape[0]
+            check_tensor(payload, "edge_index", INTEGERS, 2, num_edges)
+        if "pixels" in payload or "features" in payload:
+            check_names(data, ["pixels" if "pixels" in payload else "features"])
+            (name,) = data
+            found = check_tensor(payload, name, STREAM if name == "pixels" else (*INTEGERS, *FLOATS), at_least=1)
+            if found.shape[0] != entries:
+                raise ValueError(f"holds {found.shape[0]} entries in {name} and {entries} in y")
+            if "feature_exponent" in payload:
+                columns = check_tensor(payload, "features", (torch.float16,), entries, None).shape[1]
+                check_tensor(payload, "feature_exponent", (torch.int8,), columns)
+        else:
+            check_names(payload, data, common - {"feature_exponent"})
+            (RawForest if "nodes" in payload else Forest).check_payload(data)
+
+    @classmethod
+    def from_payload(
+        cls, payload: Mapping[str, Tensor], *, task: Task, features: Features, meta: Mapping[str, object]
+    ) -> SyntheticSet:
+        """Rebuild a set from :meth:`payload`.
+
+        Raises:
+            ValueError: a tensor is missing or does not fit the others, or a value is out of range; nothing that comes
+                from outside is believed.
+        """
+        cls.check_payload(payload)
+        y = check_labels(_unpack_labels(payload["y"], task), task)
+        weight = payload["weight"] if "weight" in payload else class_weights(y, task)
+        data: Forest | Tensor
+        if "pixels" in payload:
+            data = payload["pixels"].float() / 255
+        elif "features" in payload:
+            data = payload["features"]
+            if "feature_exponent" in payload:
+                data = scaled(data.float(), payload["feature_exponent"].long())
+            check_finite("features", data)
+        else:
+            parts = {n: v for n, v in payload.items() if n not in ("y", "weight")}
+            data = (RawForest if "nodes" in payload else Forest).from_payload(parts)
+            check_categories(data.trees.x, data.trees.edge_attr, features)
+        edges = None
+        if "edge_weight" in payload:
+            edges = payload["edge_index"].long(), check_finite("edge_weight", payload["edge_weight"])
+        return cls(data, y, weight, task, features, meta, edges)
+
+    def to(self, device: torch.device | str) -> SyntheticSet:
+        """The same set on another device."""
+        return to_device(self, device)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A mapping proxy in meta would not pickle.
+        return type(self), (self.data, self.y, self.weight, self.task, self.features, dict(self.meta), self.edges)
+
+
+def eight_bits(x: Tensor) -> Tensor:
+    """Round values to steps of 1/255 from 0 to 1, of which a set stores each in one byte.
+
+    Example:
+        >>> (eight_bits(torch.tensor([-0.2, 0.5, 1.7])) * 255).tolist()
+        [0.0, 128.0, 255.0]
+    """
+    return (x.clamp(0, 1) * 255).round().to(torch.uint8).float() / 255
+
+
+def _pack_features(x: Tensor) -> dict[str, Tensor]:
+    """Bytes where these give back every bit, or halves, with powers of two where units need them, else as it is."""
+    if x.dtype == torch.float32:
+        # Compared as words, since -0.0 would come back as 0.0; NaN never comes back.
+        pixels = (x.nan_to_num().clamp(0, 1) * 255).round().to(torch.uint8)
+        if torch.equal((pixels.float() / 255).view(torch.int32), x.contiguous().view(torch.int32)):
+            return {"pixels": pixels}
+    packed = _shrink(x)
+    if x.dtype == packed.dtype == torch.float32 and x.dim() == 2 and bool(torch.isfinite(x).all()):
+        exponent = half_exponent(x)
+        if torch.equal(round_half(x), x):
+            return {"features": scaled(x, -exponent).half(), "feature_exponent": exponent.to(torch.int8)}
+    return {"features": packed}
+
+
+def _shrink(x: Tensor) -> Tensor:
+    """Halves where these say all, else the tensor as it is."""
+    return x.half() if x.dtype == torch.float32 and torch.equal(x.half().float(), x) else x
+
+
+def _grow(x: Tensor) -> Tensor:
+    return x.float() if x.dtype == torch.half else x
+
+
+def soft_labels(y: Tensor, task: Task) -> Tensor:
+    """Round soft labels so that each takes one byte: a class's share (the last one follows) or a task's label.
+
+    Args:
+        y: float ``[n, C]`` with rows that sum to 1, or ``[n, T]`` from 0 to 1 with NaN where unknown.
+        task: ``multiclass`` or ``multilabel``.
+
+    Returns:
+        Float32 of the same shape, in steps of 1/254; stored and loaded without change.
+
+    Example:
+        >>> (soft_labels(torch.tensor([[0.25, 0.75]]), "multiclass") * 254).round().tolist()
+        [[64.0, 190.0]]
+    """
+    return _unpack_labels(_quantise(y, task), task)
+
+
+def _quantise(y: Tensor, task: Task) -> Tensor:
+    """Steps of 1/254 as bytes, 255 for NaN; without the last of C classes."""
+    columns = y[:, :-1] if task == "multiclass" else y
+    steps = (columns.nan_to_num() * 254).round()
+    return torch.where(torch.isnan(columns), 255.0, steps).to(torch.uint8)
+
+
+def _pack_labels(y: Tensor, task: Task) -> Tensor:
+    """Labels as they are stored: narrow integers, bytes where these say all, else floats as they are."""
+    if not y.is_floating_point():
+        return narrow(y)
+    packed = _quantise(y, task)
+    exact = torch.equal(_unpack_labels(packed, task).nan_to_num(-1), y.nan_to_num(-1))
+    return packed if exact else y
+
+
+def _unpack_labels(packed: Tensor, task: Task) -> Tensor:
+    """Undo :func:`_pack_labels`."""
+    if packed.dim() == 1:
+        return packed.long()
+    if packed.is_floating_point():
+        return packed
+    y = torch.where(packed == 255, torch.nan, packed.float() / 254)
+    if task == "multilabel":
+        return y
+    return torch.cat([y, (1 - y.sum(dim=1, keepdim=True)).clamp(min=0)], dim=1)
+
+
+def class_weights(y: Tensor, task: Task = "multiclass") -> Tensor:
+    """Weights that are equal within each class and sum to 1 there; a soft label counts for its likeliest class.
+
+    Args:
+        y: labels, long ``[n]`` or float ``[n, C]``.
+        task: with ``multilabel`` there is one class of all: every entry weighs 1 / n.
+
+    Returns:
+        Float ``[n]``.
+
+    Example:
+        >>> class_weights(torch.tensor([0, 1, 1])).tolist()
+        [1.0, 0.5, 0.5]
+    """
+    label = y if y.dim() == 1 else y.argmax(dim=1)
+    if task == "multilabel":
+        label = torch.zeros(len(y), dtype=torch.long)
+    return 1 / torch.bincount(label).float()[label]
+
+
+def unfold(forest: Forest, **extra: Tensor) -> Data:
+    """Write one graph of a forest as a PyG graph that any stock network reads exactly.
+
+    Nodes are the trees of all depths, edges lead from child to parent with ``edge_weight`` 1. Leaves have no
+    in-edges here, so each carries a self-loop of weight in-degree + 1: GCN's normalisation then sees the degree
+    that the node has in its real graph. After L layers the nodes of ``root`` hold the embeddings of the real
+    nodes, each ``count`` times.
+
+    Args:
+        forest: one graph (or several, joined into one).
+        extra: further attributes for the ``Data`` object.
+
+    Returns:
+        ``Data`` with ``x``, ``edge_index``, ``edge_weight``, ``edge_attr`` where there is one, ``root``
+        (boolean per node) and ``count`` (per node, 0 away from roots).
+    """
+    trees = forest.trees
+    starts = [0]
+    for size in trees.sizes:
+        starts.append(starts[-1] + size)
+    leaves = torch.arange(trees.sizes[0])
+    sources, targets, edges = [leaves], [leaves], []
+    for depth, level in enumerate(trees.levels, start=1):
+        sources.append(level.child + starts[depth - 1])
+        targets.append(level.target + starts[depth])
+        edges.append(level.edge)
+    num_slots = sum(len(s) for s in sources[1:])
+    root = torch.zeros(starts[-1], dtype=torch.bool)
+    count = torch.zeros(starts[-1], dtype=torch.long)
+    root[forest.tree + starts[-2]] = True
+    count.index_add_(0, forest.tree + starts[-2], forest.count)
+    attributes = dict(extra)
+    if trees.edge_attr is not None:
+        rows = torch.cat([e for e in edges if e is not None]) if edges else leaves[:0]
+        blank = trees.edge_attr.new_zeros(len(leaves), trees.edge_attr.shape[1])
+        attributes["edge_attr"] = torch.cat([blank, trees.edge_attr[rows]])
+    return Data(
+        x=torch.cat([trees.x[rows] for rows in trees.roots()]),
+        edge_index=torch.stack([torch.cat(sources), torch.cat(targets)]),
+        edge_weight=torch.cat([trees.degree.float() + 1, torch.ones(num_slots)]),
+        root=root,
+        count=count,
+        **attributes,
+    )

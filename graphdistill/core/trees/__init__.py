@@ -1,0 +1,1 @@
+"""Computation trees: exact ids, dictionaries, forests of counted trees, and their bytes."""

@@ -1,0 +1,67 @@
+"""What is of images alone; what all kinds share is in test_evaluate_sets.py."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graphdistill.core.data.datasets import ImageDataset
+from graphdistill.core.evaluation.images import ImageProtocol
+from graphdistill.core.evaluation.protocol import real_set
+from graphdistill.core.networks.convnet import ConvNet
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.fit import FitConfig
+
+DRAW = torch.Generator().manual_seed(0)
+Y = torch.cat([torch.zeros(30), torch.ones(50)]).long()[torch.randperm(80, generator=DRAW)]
+X = 0.5 * torch.rand(80, 1, 8, 8, generator=DRAW)
+DATA = ImageDataset("noise", X, Y, torch.arange(40), torch.arange(40, 60), torch.arange(60, 80))
+PROTOCOL = ImageProtocol(DATA, networks=2, fit=FitConfig(steps=20, eval_every=10))
+
+
+def small(count: int) -> SyntheticSet:
+    return real_set(X[:count], Y[:count])
+
+
+def eight_bits(x: Tensor) -> Tensor:
+    return (x * 255).round() / 255
+
+
+def test_random_images_have_equal_bytes_and_take_classes_in_turn() -> None:
+    budget = 12 * 65
+    sets = PROTOCOL.random_sets(budget + 64, 3)
+    assert [len(s) for s in sets] == [12] * 3
+    assert [s.nbytes for s in sets] == [budget] * 3
+    assert [torch.bincount(s.y).tolist() for s in sets] == [[6, 6]] * 3
+    assert not torch.equal(sets[0].y, sets[1].y) or not torch.equal(sets[0].data, sets[1].data)  # type: ignore[arg-type]
+    train = eight_bits(X[DATA.train])
+    for s in sets:
+        assert isinstance(s.data, Tensor)
+        found = [(train == image).flatten(1).all(dim=1).nonzero().item() for image in s.data]
+        assert len(set(found)) == 12
+        assert torch.equal(Y[DATA.train][found], s.y)
+    assert len(PROTOCOL.random_sets(budget + 65, 1)[0]) == 13
+
+
+def test_a_budget_below_one_of_each_class_or_above_all() -> None:
+    assert torch.bincount(PROTOCOL.random_sets(1, 1)[0].y).tolist() == [1, 1]
+    assert len(PROTOCOL.random_sets(10**9, 1)[0]) == PROTOCOL.full().entries == 40
+
+
+def test_all_the_data_are_in_eight_bits_too() -> None:
+    full = PROTOCOL.full()
+    assert torch.equal(full.inputs, eight_bits(X[DATA.train]))  # type: ignore[arg-type]
+    assert torch.equal(full.y, Y[DATA.train])
+    assert full.nbytes == 40 * 65
+
+
+def test_what_a_network_and_a_linear_model_read() -> None:
+    assert torch.equal(PROTOCOL.inputs(small(3)), X[:3])
+    assert torch.equal(PROTOCOL.flat(small(3)), X[:3].view(3, 64))
+    assert torch.equal(PROTOCOL.flat("test"), X[60:].view(20, 64))
+    assert PROTOCOL.further_sets([small(3)]) == {}
+
+
+def test_the_network() -> None:
+    assert isinstance(PROTOCOL.network(0), ConvNet)
+    assert (PROTOCOL.NETWORK, PROTOCOL.ENTRIES, PROTOCOL.LINEAR) == ("ConvNet", "images", "pixels")

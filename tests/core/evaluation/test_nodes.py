@@ -1,0 +1,318 @@
+"""What is of nodes alone; what all kinds share is in test_evaluate_sets.py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch_geometric import nn as pyg
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
+
+from graphdistill.core.data.datasets import NodeDataset
+from graphdistill.core.evaluation.nodes import DROPOUT, NodeProtocol, dense, normalised
+from graphdistill.core.evaluation.protocol import train_rows
+from graphdistill.core.networks.node_gcn import GCN
+from graphdistill.core.sets.storage import load_set, save_set
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
+from graphdistill.core.training.fit import FitConfig
+from tests.condense.samples import pairs
+from tests.vqgraph.samples import small as signed
+
+WORDS, SIGNED = NodeProtocol(pairs()), NodeProtocol(signed(60))
+BOTH = pytest.mark.parametrize("protocol", [WORDS, SIGNED], ids=["words", "signed"])
+
+
+def matrix(edge_index: Tensor, weight: Tensor | None, nodes: int) -> Tensor:
+    """PyG's normalised adjacency, ``[N, N]``."""
+    index, weight = gcn_norm(edge_index, weight, nodes)
+    return torch.zeros(nodes, nodes).index_put((index[1], index[0]), weight, accumulate=True)
+
+
+def whole(data: NodeDataset) -> Tensor:
+    return matrix(data.edge_index, None, len(data.x))
+
+
+def linked(count: int = 6) -> SyntheticSet:
+    """Nodes with weighted edges that do not run both ways."""
+    draw = torch.Generator().manual_seed(0)
+    y = torch.arange(count) % 3
+    index = torch.randint(count, (2, 2 * count), generator=draw)
+    index = index[:, index[0] != index[1]].unique(dim=1)
+    edges = index, torch.rand(index.shape[1], generator=draw)
+    return SyntheticSet(torch.rand(count, 12, generator=draw), y, class_weights(y), edges=edges)
+
+
+@st.composite
+def weighted(draw: st.DrawFn) -> tuple[Tensor, Tensor, int]:
+    """Directed edges with weights, some twice, none from a node to itself."""
+    nodes = draw(st.integers(2, 6))
+    edge = st.tuples(st.integers(0, nodes - 1), st.integers(0, nodes - 1)).filter(lambda pair: pair[0] != pair[1])
+    edges = draw(st.lists(st.tuples(edge, st.floats(0, 3, width=32)), max_size=10))
+    index = torch.tensor([pair for pair, _ in edges], dtype=torch.long).view(-1, 2).T
+    return index, torch.tensor([weight for _, weight in edges], dtype=torch.float), nodes
+
+
+def test_rows_of_words_are_scaled_to_sum_to_one_and_empty_ones_stay_empty() -> None:
+    data = pairs()
+    x = data.x.clone()
+    x[3] = 0
+    scaled = NodeProtocol(replace(data, x=x)).x
+    for row, found in zip(x.tolist(), scaled.tolist(), strict=True):
+        assert found == pytest.approx([value / max(sum(row), 1) for value in row])
+    assert float(scaled[4].sum()) == pytest.approx(1)
+    assert not scaled[3].any()
+
+
+def test_features_with_a_sign_stay_as_they_are() -> None:
+    assert torch.equal(SIGNED.x, SIGNED.data.x)
+
+
+@BOTH
+def test_features_are_averaged_over_neighbours_once_and_as_often_as_there_are_layers(protocol: NodeProtocol) -> None:
+    around = whole(protocol.data)
+    torch.testing.assert_close(protocol.once.x, around @ protocol.x)
+    torch.testing.assert_close(protocol.propagated, around @ around @ protocol.x)
+    torch.testing.assert_close(protocol.rounded, protocol.propagated, rtol=1e-3, atol=1e-7)
+    assert torch.equal(protocol.rounded.half().float(), protocol.rounded)
+    assert torch.equal(protocol.flat("valid"), protocol.rounded[protocol.data.valid])
+
+
+@BOTH
+def test_a_split_is_asked_of_the_whole_graph(protocol: NodeProtocol) -> None:
+    net, data = protocol.network(0).eval(), protocol.data
+    for name in ("train", "valid", "test"):
+        inputs, y = protocol.split(name)
+        rows = getattr(data, name)
+        torch.testing.assert_close(net(inputs), reference(net, protocol.x, data.edge_index)[rows])
+        assert torch.equal(y, data.y[rows])
+
+
+def reference(net: GCN, x: Tensor, edge_index: Tensor, weight: Tensor | None = None) -> Tensor:
+    """A stock network of PyG with the same weights."""
+    out: Tensor = Stock(net)(x, edge_index, weight)
+    return out
+
+
+class Stock(nn.Module):
+    """Two layers of PyG, as anyone would write them."""
+
+    def __init__(self, like: GCN):
+        super().__init__()
+        self.convs = nn.ModuleList()
+        for layer in (like.layers[0], like.head):
+            assert isinstance(layer, nn.Linear)
+            conv = pyg.GCNConv(layer.in_features, layer.out_features)
+            conv.lin.weight.data.copy_(layer.weight.data)
+            conv.bias.data.copy_(layer.bias.data)
+            self.convs.append(conv)
+
+    def forward(self, x: Tensor, edge_index: Tensor, weight: Tensor | None = None) -> Tensor:
+        out: Tensor = self.convs[1](self.convs[0](x, edge_index, weight).relu(), edge_index, weight)
+        return out
+
+
+@pytest.mark.parametrize("kind", ["linked", "alone", "induced"])
+def test_a_stock_network_trains_on_the_graph_of_a_set_as_ours_does(kind: str) -> None:
+    small = {
+        "linked": linked,
+        "alone": lambda: WORDS.random_sets(6 * 25, 1)[0],
+        "induced": lambda: WORDS.further_sets([linked()])["random nodes and the edges between them"][0],
+    }[kind]()
+    graph, ours = small.graph(), WORDS.network(0)
+    ours.dropout = 0.0
+    stock = Stock(ours)
+    start = stock(graph.x, graph.edge_index, graph.edge_weight)
+    torch.testing.assert_close(ours(WORDS.inputs(small)), start)
+    optimizers = [torch.optim.Adam(net.parameters(), lr=0.02) for net in (ours, stock)]
+    for _ in range(10):
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        nn.functional.cross_entropy(ours(WORDS.inputs(small)), small.y).backward()
+        out = stock(graph.x, graph.edge_index, graph.edge_weight)
+        nn.functional.cross_entropy(out[graph.train_mask], graph.y[graph.train_mask]).backward()
+        for optimizer in optimizers:
+            optimizer.step()
+    after = stock(graph.x, graph.edge_index, graph.edge_weight)
+    assert float((after - start).detach().abs().max()) > 0.1
+    torch.testing.assert_close(ours(WORDS.inputs(small)), after, rtol=1e-3, atol=1e-4)
+    # And what it has learnt is as good on the real graph.
+    logits = stock(WORDS.x, WORDS.data.edge_index)[WORDS.data.valid]
+    accuracy = float((logits.argmax(dim=1) == WORDS.labels("valid")).double().mean())
+    assert WORDS.score(ours, "valid") == pytest.approx(accuracy)
+    torch.testing.assert_close(ours(WORDS.split("valid")[0]), logits, rtol=1e-3, atol=1e-4)
+
+
+@settings(deadline=None, max_examples=50)
+@given(weighted())
+def test_dense_is_pygs_normalisation(graph: tuple[Tensor, Tensor, int]) -> None:
+    index, weight, nodes = graph
+    wanted = matrix(index, weight, nodes)
+    torch.testing.assert_close(dense(index, weight, nodes), wanted)
+    adjacency = torch.zeros(nodes, nodes)
+    for (source, target), value in zip(index.T.tolist(), weight.tolist(), strict=True):
+        adjacency[target, source] += value
+    torch.testing.assert_close(normalised(adjacency), wanted)
+
+
+def test_normalised_has_gradients() -> None:
+    adjacency = torch.rand(4, 4, dtype=torch.double, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    assert torch.autograd.gradcheck(normalised, (adjacency,))
+
+
+def test_what_is_read_of_a_set() -> None:
+    small = linked()
+    assert small.edges is not None
+    around, alone = matrix(*small.edges, len(small)), replace(small, edges=None)
+    nodes = WORDS.inputs(small)
+    torch.testing.assert_close(nodes.x, around @ small.data)  # type: ignore[operator]
+    torch.testing.assert_close(nodes.spread, around)
+    torch.testing.assert_close(WORDS.flat(small), around @ around @ small.data)  # type: ignore[operator]
+    assert WORDS.inputs(alone).spread is None
+    assert torch.equal(WORDS.flat(alone), small.data)  # type: ignore[arg-type]
+
+
+@BOTH
+def test_random_nodes_have_equal_bytes_and_take_classes_in_turn(protocol: NodeProtocol) -> None:
+    data = protocol.data
+    each = 2 * data.x.shape[1] + 1
+    sets = protocol.random_sets(9 * each + each - 1, 3)
+    assert [(len(s), s.nbytes, s.edges) for s in sets] == [(9, 9 * each, None)] * 3
+    counts = data.y[data.train].bincount()
+    assert [torch.bincount(s.y).tolist() for s in sets] == [counts.clamp(max=3).tolist()] * 3
+    assert not torch.equal(sets[0].data, sets[1].data)  # type: ignore[arg-type]
+    for s in sets:
+        assert isinstance(s.data, Tensor)
+        found = [(protocol.rounded[data.train] == row).all(dim=1).nonzero().item() for row in s.data]
+        assert len(set(found)) == 9
+        assert torch.equal(data.y[data.train][found], s.y)
+    assert len(protocol.random_sets(1, 1)[0]) == 3
+    assert len(protocol.random_sets(10**9, 1)[0]) == len(data.train)
+
+
+@BOTH
+@pytest.mark.parametrize("count", [3, 9, 12])
+def test_random_nodes_with_the_edges_between_them(protocol: NodeProtocol, count: int) -> None:
+    data, like = protocol.data, linked(count)
+    sets = protocol.further_sets([like, like])["random nodes and the edges between them"]
+    assert len(sets) == 2
+    assert not torch.equal(sets[0].data, sets[1].data)  # type: ignore[arg-type]
+    features = protocol.x.half().float()
+    real = set(map(tuple, data.edge_index.T.tolist()))
+    for small in sets:
+        assert isinstance(small.data, Tensor)
+        rows = [int(data.train[(features[data.train] == row).all(dim=1)]) for row in small.data]
+        assert len(set(rows)) == count
+        assert torch.equal(small.y, data.y[rows])
+        assert small.edges is not None
+        index, weight = small.edges
+        found = {(rows[s], rows[t]) for s, t in index.T.tolist()}
+        assert found == {(s, t) for s, t in real if s in rows and t in rows}
+        assert index.shape[1] == len(found)
+        assert weight.tolist() == [1.0] * len(found)
+        assert small.nbytes == count * (2 * data.x.shape[1] + 1) + len(found) * (2 + 2)
+        torch.testing.assert_close(WORDS.inputs(small).spread, matrix(index, None, count))
+
+
+@BOTH
+@pytest.mark.parametrize("per_class", [1, 3, 99])
+def test_means_of_groups_into_which_a_class_is_dealt(protocol: NodeProtocol, per_class: int) -> None:
+    x, y = protocol.group_means(per_class, torch.Generator().manual_seed(0))
+    again, other = (protocol.group_means(per_class, torch.Generator().manual_seed(seed))[0] for seed in (0, 1))
+    assert torch.equal(x, again)
+    assert torch.equal(x, x.half().float())
+    assert not torch.equal(x, other) or per_class == 1
+    for label in range(3):
+        mine = protocol.rounded[protocol.data.train[protocol.labels("train") == label]]
+        means, count = x[y == label], min(per_class, len(mine))
+        assert len(means) == count
+        sizes = torch.tensor([len(mine) // count + (group < len(mine) % count) for group in range(count)]).double()
+        # Every node is in one group.
+        near = 1e-3 * float(mine.abs().sum(dim=0).max())
+        torch.testing.assert_close(sizes @ means.double(), mine.double().sum(dim=0), rtol=0, atol=near)
+        if count == len(mine):
+            assert sorted(means.tolist()) == sorted(mine.tolist())
+    assert y.tolist() == sorted(y.tolist())
+
+
+def test_means_of_groups_are_a_baseline_of_as_many_nodes() -> None:
+    one, other = WORDS.further_sets([linked(6), linked(6)])["means of random groups of nodes"]
+    for small in (one, other):
+        assert torch.bincount(small.y).tolist() == [2, 2, 2]
+        assert (small.nbytes, small.edges) == (6 * 25, None)
+    assert not torch.equal(one.data, other.data)  # type: ignore[arg-type]
+
+
+@BOTH
+def test_all_training_nodes_alone(protocol: NodeProtocol) -> None:
+    (small,) = protocol.further_sets([linked()])["all training nodes, propagated features"]
+    assert torch.equal(small.data, protocol.rounded[protocol.data.train])  # type: ignore[arg-type]
+    assert torch.equal(small.y, protocol.labels("train"))
+    assert small.edges is None
+
+
+def test_all_the_data_are_the_whole_graph() -> None:
+    full, data = WORDS.full(), pairs()
+    assert (full.entries, len(full.inputs)) == (48, 24)
+    assert torch.equal(full.y, data.y[data.train])
+    net = WORDS.network(0).eval()
+    assert torch.equal(net(full.inputs), net(WORDS.split("train")[0]))
+    torch.testing.assert_close(full.weight, class_weights(full.y))
+
+
+def test_bytes_of_all_the_data() -> None:
+    data = pairs()
+    ones, edges = int(data.x.sum()), data.edge_index.shape[1] // 2
+    rest = 2 * edges + 24 + 24  # each edge once, training nodes, their classes: all numbers are below 256
+    assert WORDS.full().nbytes == 48 + 2 * ones + rest  # words in each row, and which, and how often
+    # Numbers that are not whole take four bytes each, unless it is less to store all.
+    halves = NodeProtocol(replace(data, x=data.x / 2)).full()
+    assert halves.nbytes == 48 + 5 * ones + rest
+    full = NodeProtocol(replace(data, x=data.x + 0.5)).full()
+    assert full.nbytes == 48 * 12 * 4 + rest
+    # Of more than 256 nodes each end of an edge takes two bytes.
+    x, y = torch.cat([data.x, torch.zeros(300, 12)]), torch.cat([data.y, torch.full((300,), -1)])
+    more = NodeProtocol(replace(data, x=x, y=y, edge_index=data.edge_index + 300))
+    assert more.full().nbytes == 348 + 2 * ones + 4 * edges + 48
+
+
+def test_sets_with_edges_are_judged_like_any_other(tmp_path: Path) -> None:
+    small = linked(9)
+    protocol = NodeProtocol(pairs(), networks=2, fit=FitConfig(steps=4, batch_size=1 << 30, eval_every=2))
+    save_set(small, tmp_path)
+    one, other = (train_rows(protocol, "linked", [s]) for s in (small, load_set(tmp_path)))
+    assert (one.test, one.valid, one.nbytes, one.graphs) == (other.test, other.valid, small.nbytes, 9)
+    alone = replace(small, edges=None)
+    nets = [protocol.train(s, 0)[0].state_dict()["head.weight"] for s in (small, alone)]
+    assert not torch.equal(*nets)
+
+
+def test_the_network() -> None:
+    net = WORDS.network(0)
+    assert (net.dropout, net.layers[0].in_features, net.head.out_features) == (DROPOUT, 12, 3)
+    assert (WORDS.NETWORK, WORDS.ENTRIES, WORDS.LINEAR) == ("GCN", "nodes", "features")
+
+
+def test_self_loops_of_the_graph_change_no_row() -> None:
+    data, nodes = pairs(), torch.arange(48)
+    looped = NodeProtocol(replace(data, edge_index=torch.cat([data.edge_index, nodes.expand(2, -1)], dim=1)))
+    assert torch.equal(looped.rounded, NodeProtocol(data).rounded)
+    name, sets = "random nodes and the edges between them", looped.random_sets(2000, 1)
+    one, other = (p.further_sets(sets)[name][0] for p in (looped, NodeProtocol(data)))
+    assert one.edges is not None
+    assert other.edges is not None
+    assert torch.equal(one.edges[0], other.edges[0])
+
+
+@pytest.mark.parametrize("unit", [1e5, 1e-8])
+def test_features_of_any_unit_stay_finite_and_themselves(unit: float) -> None:
+    signed = pairs().x - 0.5
+    one, other = (NodeProtocol(replace(pairs(), x=x)) for x in (signed, signed * unit))
+    torch.testing.assert_close(other.rounded / unit, one.rounded, rtol=2e-3, atol=1e-6)
+    means, _ = other.group_means(2, torch.Generator().manual_seed(0))
+    assert bool(torch.isfinite(means).all())
+    assert bool((means != 0).any(dim=0).all())

@@ -1,0 +1,345 @@
+import copy
+import os
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+from torch_geometric.data import Data
+
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.evaluation import trees as evaluate
+from graphdistill.core.evaluation.trees import (
+    Protocol,
+    RowPlan,
+    baseline_rows,
+    full_set,
+    random_sets,
+    train_plans,
+    train_rows,
+)
+from graphdistill.core.networks.tree_gnn import GNN
+from graphdistill.core.randomness import scoped
+from graphdistill.core.sets.synthetic import class_weights
+from graphdistill.core.training.fit import FitConfig, fit, predict
+from graphdistill.core.training.metrics import score
+from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.raw_bytes import raw_bytes
+from graphdistill.core.trees.tree_counts import TreeCountRegression
+from graphdistill.datasets import load, load_graphs
+
+ROOT = Path(os.environ.get("GRAPHDISTILL_DATA", "../shared/data"))
+QUICK = FitConfig(steps=6, eval_every=2, batch_size=64)
+
+
+def real(name, folder):
+    if not (ROOT / folder).is_dir():
+        pytest.skip(f"{name} is not in {ROOT}; set GRAPHDISTILL_DATA to the folder that has {folder}")
+    return load_graphs(name, ROOT)
+
+
+@pytest.fixture(scope="module")
+def molbace():
+    return Protocol(real("ogbg-molbace", "ogb/ogbg_molbace"), 2, ("GCN", "GIN"), 2, QUICK)
+
+
+@pytest.fixture(scope="module")
+def mutag():
+    return Protocol(real("MUTAG", "tu/MUTAG"), 2, ("GCN", "GIN"), 2, QUICK)
+
+
+@pytest.fixture(scope="module", params=["binary", "three classes", "tasks"])
+def toy(request):
+    """Rings whose labels say their class, 100 graphs split 60/20/20."""
+    draw = torch.Generator().manual_seed(0)
+    graphs = []
+    for number in range(100):
+        n, label = 3 + number % 4, number % 5 % 3 if request.param == "three classes" else int(number % 5 == 0)
+        ring = torch.stack([torch.arange(n), torch.arange(n).roll(1)])
+        x = (torch.rand(n, 1, generator=draw) < 0.5).long() * (label + 1)
+        y = (
+            torch.tensor([label])
+            if request.param != "tasks"
+            else torch.tensor([label, number % 2, 0 if number % 3 else torch.nan])
+        )
+        graphs.append(Data(x=x, edge_index=torch.cat([ring, ring.flip(0)], dim=1), y=y))
+    data = load(graphs, splits=tuple(torch.arange(100).split([60, 20, 20])))
+    return Protocol(data, 2, ("GIN",), 2, QUICK)
+
+
+def test_a_protocol_compresses_every_split(mutag):
+    for split, index in (("train", mutag.data.train), ("valid", mutag.data.valid), ("test", mutag.data.test)):
+        graphs = [mutag.data.graphs[int(i)] for i in index]
+        assert mutag.forests[split].num_nodes.tolist() == [len(g.x) for g in graphs]
+        want = grow(Graphs.from_data_list(graphs), 2).trees.ids()[-1]
+        assert torch.equal(mutag.forests[split].trees.ids()[-1], want)
+        assert torch.equal(mutag.labels(split), mutag.data.y[index])
+    assert torch.equal(mutag.raw, raw_bytes(mutag.data.split("train")[0]))
+
+
+def test_a_network_depends_on_name_and_seed_alone(mutag):
+    def weights(*key):
+        return torch.cat([p.detach().view(-1) for p in mutag.network(*key).parameters()])
+
+    first = weights("GIN", 0)
+    torch.rand(3)
+    assert torch.equal(first, weights("GIN", 0))
+    assert not torch.equal(first, weights("GIN", 1))
+    assert len(mutag.network("GCN", 0).convs) == mutag.depth
+
+
+def test_a_row_is_what_fitting_by_hand_gives(toy):
+    data, small = toy.data, full_set(toy)
+    (row,) = train_rows(toy, "all", [small], 1.5)
+    for seed in range(2):
+        with scoped(seed, "weights", "GIN"):
+            model = GNN("GIN", data.graphs, data.features, data.num_outputs, num_layers=2)
+        forests = {name: grow(data.split(name)[0], 2) for name in ("train", "valid", "test")}
+        y = {name: data.split(name)[1] for name in forests}
+        fitted = fit(
+            model,
+            forests["train"].by_frequency(),
+            y["train"],
+            valid=(forests["valid"], y["valid"]),
+            metric=data.metric,
+            task=data.task,
+            weight=class_weights(y["train"], data.task),
+            config=QUICK,
+            seed=seed,
+        )
+        assert row.valid[seed] == fitted.valid
+        assert row.test[seed] == score(predict(model, forests["test"]), y["test"], data.metric)
+    assert (row.name, row.network, row.graphs, row.nbytes) == ("all", "GIN", 60, int(toy.raw.sum()))
+    assert row.distill_seconds == 1.5
+    assert row.train_seconds > 0
+
+
+def test_there_is_a_row_per_network_with_one_training_per_seed(molbace):
+    small = random_sets(molbace, 2000, packed=True)[:1]
+    rows = train_rows(molbace, "random", small)
+    assert [row.network for row in rows] == ["GCN", "GIN"]
+    assert all(len(set(row.test)) == len(set(row.valid)) == 2 for row in rows)
+    once = train_rows(molbace, "random", small, seeds=1)
+    assert [(row.test, row.valid) for row in once] == [(row.test[:1], row.valid[:1]) for row in rows]
+
+
+def test_each_seed_trains_on_its_own_draw(toy, monkeypatch):
+    sets, seen, honest = random_sets(toy, int(toy.raw.sum()) // 4, packed=False), [], evaluate.fit_together
+
+    def spy(models, forest, y, **options):
+        seen.append((forest, options["seed"]))
+        return honest(models, forest, y, **options)
+
+    monkeypatch.setattr(evaluate, "fit_together", spy)
+    (row,) = train_rows(toy, "random", sets)
+    assert sorted((forest is sets[seed].forest, seed) for forest, seed in seen) == [(True, 0), (True, 1)]
+    assert row.nbytes == round(sum(s.nbytes for s in sets) / 2)
+    assert row.graphs == round(sum(len(s) for s in sets) / 2)
+    assert row.distill_seconds is None
+
+
+@pytest.mark.bits
+def test_the_same_seeds_give_the_same_rows(toy):
+    budget, found = int(toy.raw.sum()) // 4, []
+    for _ in range(2):
+        protocol = Protocol(toy.data, 2, ("GIN",), 2, QUICK)
+        torch.rand(5)
+        rows = train_rows(protocol, "random", random_sets(protocol, budget, packed=True)) + baseline_rows(protocol)
+        found.append([replace(row, train_seconds=None) for row in rows])
+    assert found[0] == found[1]
+
+
+def label_of(y):
+    return y if y.dim() == 1 else (y.nan_to_num().sum(dim=1) > 0).long()
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.9])
+def test_random_graphs_keep_to_raw_bytes_and_balance_classes(toy, share):
+    budget = int(share * int(toy.raw.sum()))
+    sets = random_sets(toy, budget, packed=False)
+    left = torch.bincount(label_of(toy.labels("train")))
+    for small in sets:
+        assert small.nbytes <= budget
+        # No graph more would fit: the largest takes at most this much.
+        assert small.nbytes + int(toy.raw.max()) > budget
+        assert not Counter(signatures(small.forest)) - Counter(signatures(toy.forests["train"]))
+        # Classes take turns while they last.
+        mine = torch.bincount(label_of(small.y), minlength=len(left))
+        assert int(mine.sum()) == len(small)
+        short = mine < left
+        assert int(mine[short].max() - mine[short].min()) <= 1
+        assert bool((mine[~short] <= mine[short].min() + 1).all())
+        assert torch.equal(small.weight, class_weights(small.y, small.task))
+        assert (small.task, small.features) == (toy.data.task, toy.data.features)
+    assert signatures(sets[0].forest) != signatures(sets[1].forest)
+
+
+def test_raw_bytes_of_random_graphs_are_those_of_their_raw_graphs(molbace):
+    graphs, y = molbace.data.split("train")
+    budget = int(0.05 * int(molbace.raw.sum()))
+    small, _ = random_sets(molbace, budget, packed=False)
+    # A graph is known by its trees and how often each occurs.
+    names = {name: i for i, name in enumerate(signatures(molbace.forests["train"]))}
+    assert len(names) > 0.9 * len(graphs)
+    found = torch.tensor([names[name] for name in signatures(small.forest)])
+    assert int(raw_bytes(graphs)[found].sum()) == small.nbytes <= budget
+    assert torch.equal(y[found], small.y)
+    assert len(found.unique()) > 0.95 * len(found)
+    assert abs(int((small.y == 0).sum()) - int((small.y == 1).sum())) <= 1
+
+
+def signatures(forest):
+    """One hashable name per graph: the ids of its trees and their counts, in sorted order."""
+    ids = [tuple(row) for row in forest.trees.ids()[-1].tolist()]
+    pairs = [(ids[tree], count) for tree, count in zip(forest.tree.tolist(), forest.count.tolist(), strict=True)]
+    ptr = forest.ptr.tolist()
+    return [tuple(sorted(pairs[a:b])) for a, b in pairwise(ptr)]
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05])
+def test_packed_random_graphs_fill_the_same_bytes_with_more_graphs(molbace, share):
+    budget = int(share * int(molbace.raw.sum()))
+    raw, packed = (random_sets(molbace, budget, packed=packed) for packed in (False, True))
+    again = random_sets(molbace, budget, packed=True)
+    for one, other, same in zip(raw, packed, again, strict=True):
+        assert 0.9 * budget < other.nbytes <= budget
+        assert other.nbytes == sum(t.numel() * t.element_size() for t in other.payload().values())
+        assert len(other) > len(one)
+        assert signatures(other.forest)[: len(one)] == signatures(one.forest)
+        assert abs(int((other.y == 0).sum()) - int((other.y == 1).sum())) <= 1
+        assert torch.equal(other.y, same.y)
+        assert signatures(other.forest) == signatures(same.forest)
+    assert signatures(packed[0].forest) != signatures(packed[1].forest)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_budget_below_a_graph_still_gives_one_of_each_class(toy, packed):
+    for small in random_sets(toy, 1, packed=packed):
+        assert sorted(label_of(small.y).tolist()) == sorted(set(label_of(toy.labels("train")).tolist()))
+
+
+def test_all_the_data_takes_its_raw_bytes(molbace, toy):
+    for protocol in (molbace, toy):
+        graphs, y = protocol.data.split("train")
+        small = full_set(protocol)
+        assert small.nbytes == int(raw_bytes(graphs).sum())
+        assert len(small) == len(graphs)
+        torch.testing.assert_close(small.y, y, equal_nan=True)
+        assert torch.equal(small.forest.num_nodes, graphs.node_ptr.diff())
+        assert torch.equal(small.weight, class_weights(y, protocol.data.task))
+
+
+def test_scores_without_a_network_are_those_of_the_raw_molecules(molbace):
+    data = molbace.data
+    rows = {(row.name, row.network): row for row in baseline_rows(molbace)}
+    scorers = {
+        "number of nodes": lambda graph: len(graph.x),
+        # OGB's first feature is the atomic number less one; carbon is 5.
+        "number of heteroatoms": lambda graph: sum(atom != 5 for atom in graph.x[:, 0].tolist()),
+    }
+    for name, scorer in scorers.items():
+        row = rows[name, None]
+        for split, got in (("valid", row.valid), ("test", row.test)):
+            index = getattr(data, split).tolist()
+            want = roc_auc_score(data.y[index].numpy(), [scorer(data.graphs[i]) for i in index])
+            assert got == (pytest.approx(want, abs=1e-12),)
+    model = TreeCountRegression().fit(molbace.forests["train"], molbace.labels("train"), "rocauc")
+    (learnt,) = rows["logistic regression on tree counts", None].test
+    assert learnt == score(model.logits(molbace.forests["test"]), molbace.labels("test"), "rocauc")
+    assert rows.keys() == {
+        ("untrained network", "GCN"),
+        ("untrained network", "GIN"),
+        ("logistic regression on tree counts", None),
+        *((name, None) for name in scorers),
+    }
+
+
+def test_the_majority_class_is_that_of_training(mutag):
+    (row,) = [row for row in baseline_rows(mutag) if row.name == "majority class"]
+    train, valid, test = (
+        mutag.data.y[index].numpy() for index in (mutag.data.train, mutag.data.valid, mutag.data.test)
+    )
+    major = np.bincount(train).argmax()
+    assert row.valid == (pytest.approx(np.mean(valid == major)),)
+    assert row.test == (pytest.approx(np.mean(test == major)),)
+
+
+def test_baselines_fit_the_task(toy):
+    names = [row.name for row in baseline_rows(toy)]
+    more = {"rocauc": "number of nodes", "accuracy": "majority class"}[toy.data.metric]
+    want = ["untrained network", "logistic regression on tree counts"]
+    assert names == (want if toy.data.task == "multilabel" else [*want, more])
+
+
+def test_untrained_networks_are_not_chosen(molbace):
+    for row in baseline_rows(molbace):
+        if row.name != "untrained network":
+            continue
+        assert (row.valid, row.nbytes, row.graphs, row.train_seconds) == ((), None, None, None)
+        truth = molbace.labels("test").numpy()
+        for seed in range(2):
+            logits = predict(molbace.network(row.network, seed), molbace.forests["test"])
+            assert row.test[seed] == pytest.approx(roc_auc_score(truth, (logits[:, 1] - logits[:, 0]).numpy()))
+
+
+def test_labels_of_the_test_split_choose_nothing(molbace, monkeypatch):
+    """Turned around they turn the test scores around, and change neither a checkpoint nor a validation score."""
+    data, honest = molbace.data, evaluate.fit_together
+    flipped = data.y.clone()
+    flipped[data.test] = 1 - flipped[data.test]
+    rows, states = [], []
+    for y in (data.y, flipped):
+        protocol = Protocol(replace(data, y=y), 2, ("GIN",), 2, QUICK)
+        chosen = []
+
+        def spy(models, *args, chosen=chosen, **options):
+            (fitted,) = honest(models, *args, **options)
+            chosen.append((fitted.step, {name: value.clone() for name, value in models[0].state_dict().items()}))
+            return [fitted]
+
+        monkeypatch.setattr(evaluate, "fit_together", spy)
+        sets = random_sets(protocol, int(0.02 * int(protocol.raw.sum())), packed=True)
+        rows.append(train_rows(protocol, "random", sets) + baseline_rows(protocol))
+        states.append(chosen)
+    for one, other in zip(*rows, strict=True):
+        assert one.valid == other.valid
+        assert [1 - t for t in one.test] == pytest.approx(other.test)
+    assert len(states[0]) == 2
+    for (step, state), (other_step, other_state) in zip(*states, strict=True):
+        assert step == other_step
+        assert all(torch.equal(value, other_state[name]) for name, value in state.items())
+
+
+def scores(rows):
+    return [(row.name, row.network, row.test, row.valid, row.nbytes, row.graphs) for row in rows]
+
+
+@pytest.mark.parametrize("toy", ["binary"], indirect=True)
+def test_rows_are_the_same_in_any_number_of_processes(toy):
+    found = []
+    for jobs in (1, 2):
+        protocol = replace(toy, jobs=jobs)
+        budget = int(protocol.raw.sum()) // 4
+        plans = [
+            RowPlan("raw", random_sets(protocol, budget, packed=False)),
+            RowPlan("packed", random_sets(protocol, budget, packed=True)),
+            RowPlan("all", [full_set(protocol)], seeds=1),
+        ]
+        found.append(scores(train_plans(protocol, plans)))
+    assert found[0] == found[1]
+    assert [len(test) for _, _, test, *_ in found[0]] == [2, 2, 1]
+    assert found[0] == scores([row for p in plans for row in train_rows(toy, p.name, p.sets, seeds=p.seeds)])
+
+
+def test_a_training_that_two_rows_share_runs_once(toy, monkeypatch):
+    seen, honest = [], evaluate.fit_together
+    monkeypatch.setattr(evaluate, "fit_together", lambda *args, **options: seen.append(1) or honest(*args, **options))
+    small = full_set(toy)
+    # The same content, as it comes from another process.
+    first, again = train_plans(toy, [RowPlan("all", [small]), RowPlan("again", [copy.deepcopy(small)], seeds=1)])
+    assert len(seen) == 2
+    assert again.test == first.test[:1]

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+
+from graphdistill.core.training.metrics import loss_per_graph, score
+
+
+def logits_of(seed: int, rows: int, columns: int) -> torch.Tensor:
+    # Halves, so that some scores tie.
+    return (torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed)) * 2).round() / 2
+
+
+@settings(deadline=None)
+@given(st.integers(0, 9999), st.integers(2, 30))
+def test_two_classes_score_as_in_sklearn(seed: int, rows: int) -> None:
+    logits = logits_of(seed, rows, 2)
+    y = torch.arange(rows) % 2
+    share = (logits[:, 1] - logits[:, 0]).numpy()
+    assert score(logits, y, "rocauc") == pytest.approx(roc_auc_score(y.numpy(), share), abs=1e-12)
+    assert score(logits, y, "accuracy") == pytest.approx(accuracy_score(y.numpy(), logits.argmax(1).numpy()))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 9999), st.integers(3, 5), st.integers(5, 30))
+def test_more_classes_score_one_against_the_rest(seed: int, classes: int, rows: int) -> None:
+    logits = torch.randn(rows, classes, generator=torch.Generator().manual_seed(seed)).double()
+    y = torch.arange(rows) % classes
+    want = roc_auc_score(y.numpy(), logits.softmax(1).numpy(), multi_class="ovr", average="macro")
+    assert score(logits, y, "rocauc") == pytest.approx(want, abs=1e-12)
+    assert score(logits, y, "accuracy") == pytest.approx(accuracy_score(y.numpy(), logits.argmax(1).numpy()))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 9999), st.integers(1, 4), st.integers(1, 20))
+def test_many_tasks_average_over_those_that_have_both_labels(seed: int, tasks: int, rows: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    logits = logits_of(seed, rows, tasks)
+    y = torch.randint(2, (rows, tasks), generator=generator).float()
+    y[torch.rand(rows, tasks, generator=generator) < 0.3] = torch.nan
+    aucs, accuracies = [], []
+    for column, truth in zip(logits.T.numpy(), y.T.numpy(), strict=True):
+        known = ~np.isnan(truth)
+        if known.any():
+            accuracies.append(accuracy_score(truth[known], column[known] > 0))
+        if len(np.unique(truth[known])) == 2:
+            aucs.append(roc_auc_score(truth[known], column[known]))
+    got = score(logits, y, "rocauc")
+    assert math.isnan(got) if not aucs else got == pytest.approx(np.mean(aucs), abs=1e-12)
+    if accuracies:
+        assert score(logits, y, "accuracy") == pytest.approx(np.mean(accuracies), abs=1e-12)
+
+
+def test_a_class_that_is_missing_leaves_no_roc() -> None:
+    assert math.isnan(score(torch.zeros(3, 2), torch.tensor([1, 1, 1]), "rocauc"))
+    # Of three classes one is absent: the mean is over the two others.
+    logits = torch.tensor([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [2.0, 1.0, 0.0]])
+    assert score(logits, torch.tensor([0, 1, 1]), "rocauc") == 1.0
+
+
+def test_a_task_without_any_label_has_no_accuracy() -> None:
+    logits = torch.tensor([[1.0, 1.0], [1.0, -1.0]])
+    y = torch.tensor([[torch.nan, 1.0], [torch.nan, 1.0]])
+    assert score(logits, y, "accuracy") == 0.5
+    assert math.isnan(score(logits, torch.full((2, 2), torch.nan), "accuracy"))
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_cross_entropy_of_hard_and_soft_labels(soft: bool) -> None:
+    logits = logits_of(1, 6, 3).double()
+    hard = torch.arange(6) % 3
+    y = F.one_hot(hard, 3).double() if soft else hard
+    loss = loss_per_graph(logits, y, "multiclass")
+    assert loss.shape == (6,)
+    assert float(loss.mean()) == pytest.approx(log_loss(hard.numpy(), logits.softmax(1).numpy()))
+    if soft:
+        mixed = torch.full((6, 3), 1 / 3).double()
+        want = -logits.log_softmax(1).mean(1)
+        torch.testing.assert_close(loss_per_graph(logits, mixed, "multiclass"), want)
+
+
+def test_many_tasks_lose_over_the_known_labels_of_each_graph() -> None:
+    logits = logits_of(2, 3, 3).requires_grad_()
+    nan = torch.nan
+    y = torch.tensor([[1.0, nan, 0.0], [nan, nan, nan], [nan, 0.0, nan]])
+    loss = loss_per_graph(logits, y, "multilabel")
+    want = [
+        F.binary_cross_entropy_with_logits(row[~y_.isnan()], y_[~y_.isnan()]) for row, y_ in zip(logits, y, strict=True)
+    ]
+    torch.testing.assert_close(loss, torch.stack([want[0], torch.zeros(()), want[2]]))
+    loss.sum().backward()
+    assert logits.grad is not None
+    assert torch.equal(logits.grad != 0, ~y.isnan())
+
+
+def test_entries_without_a_label_are_not_scored() -> None:
+    with pytest.raises(ValueError, match=r"^y has no label at 1 of 2 entries; score those with a label$"):
+        score(torch.zeros(2, 3), torch.tensor([0, -1]), "accuracy")
