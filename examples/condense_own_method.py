@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from graphdistill import datasets
-from graphdistill.condense.augment import Augment
-from graphdistill.condense.distill import distill
-from graphdistill.condense.kinds import protocol_of, real_of
-from graphdistill.condense.objective import Recipe, Step
-from graphdistill.condense.schedule import Schedule
+from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.matching.loop import distill
+from graphdistill.condense.matching.objective import Recipe, Step
+from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.core.evaluation.protocol import valid_score
 from graphdistill.core.randomness import generator
 from graphdistill.core.scatter import class_moments
+from graphdistill.core.training.augment import Augment
 
 
 @dataclass(frozen=True)

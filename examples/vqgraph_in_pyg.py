@@ -14,7 +14,7 @@ from graphdistill import datasets
 from graphdistill.vqgraph.codes import describe
 from graphdistill.vqgraph.distill import VQGraphConfig, distill_vqgraph
 from graphdistill.vqgraph.explain import explain
-from graphdistill.vqgraph.settings import observe
+from graphdistill.vqgraph.inductive import observe
 from graphdistill.vqgraph.storage import load_codes, load_student, save_student
 
 folder = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()

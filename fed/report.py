@@ -18,8 +18,8 @@ from fed.config import FedConfig
 from fed.figure import draw_clients, draw_rounds, title
 from fed.memory import home
 from fed.molecules import unpacked
-from graphdistill.condense.figure import draw
-from graphdistill.condense.learnable import frozen
+from graphdistill.condense.data.learnable import frozen
+from graphdistill.condense.figures.images import draw
 from graphdistill.core.command.output import publish
 from graphdistill.core.command.report import Report, Row, frame, peak_memory, write_report
 from graphdistill.core.sets.safetensors_card import read_carded, write_carded

@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fed.part import Entries, Pairs, Part, network, pick
-from graphdistill.condense.augment import Augment
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator
+from graphdistill.core.training.augment import Augment
 from graphdistill.core.training.fit import FitConfig, fit
 
 BATCH = 32

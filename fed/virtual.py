@@ -6,7 +6,7 @@ and few steps suffice. The server: gradient matching of the pseudo-gradient of a
 
 .. math:: \min_X D\big(\nabla_\theta L(X, y; \theta_{old}), (\theta_{old} - \theta_{new}) / \eta\big)
 
-with the row-wise cosine distance :math:`D` of :func:`graphdistill.condense.objective.row_distance`.
+with the row-wise cosine distance :math:`D` of :func:`graphdistill.condense.matching.objective.row_distance`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
 from fed.part import Pairs
-from graphdistill.condense.augment import Augment
-from graphdistill.condense.descent import Descent
-from graphdistill.condense.images import RealImages
-from graphdistill.condense.learnable import LearnableSet
+from graphdistill.condense.data.images import RealImages
+from graphdistill.condense.data.learnable import LearnableSet
+from graphdistill.condense.matching.objective import Objective, Recipe, Step, gradient, row_distance
+from graphdistill.condense.matching.optimizer import Descent
 from graphdistill.condense.methods.dm import RATE, MomentMatch
-from graphdistill.condense.objective import Objective, Recipe, Step, gradient, row_distance
 from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.training.augment import Augment
 
 WARM_UP, REFRESH, MATCH = 300, 5, 10
 """Steps: the paper's code has 10000, 100 and 500; these keep a warm-up at about 10 s on an idle core, and a round at

@@ -13,8 +13,8 @@ import torch
 FOLDER = Path(__file__).parent.parent / "examples"
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 EXAMPLES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.py"))
-# Those that are not run here are run in tests/condense/test_objective.py, tests/fed/test_main.py and, as a whole
-# federation, in tests/fed/test_federation.py.
+# Those that are not run here are run in tests/condense/matching/test_objective.py, tests/fed/test_main.py and, as a
+# whole federation, in tests/fed/test_federation.py.
 QUICK = {
     "graphgym_student.py": r"step 100: loss 0\.\d+, validation accuracy 0\.[89]",
     "mirage_quickstart.py": r"epoch 29: loss 0\.[0-5]",

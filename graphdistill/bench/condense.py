@@ -20,13 +20,14 @@ from rich.table import Table
 from graphdistill.bench.options import CondenseBench as Bench
 from graphdistill.condense import methods
 from graphdistill.condense.config import CondenseConfig
-from graphdistill.condense.distill import distill, distill_condense
-from graphdistill.condense.kinds import protocol_of, real_of
-from graphdistill.condense.learnable import LearnableSet
+from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.data.learnable import LearnableSet
+from graphdistill.condense.data.nodes import RealNodes
+from graphdistill.condense.distill import distill_condense
+from graphdistill.condense.matching.loop import distill
+from graphdistill.condense.matching.objective import Setting
+from graphdistill.condense.matching.unroll import UNROLLS, unrolled
 from graphdistill.condense.methods.mtt import TrajectoryMatch
-from graphdistill.condense.nodes import RealNodes
-from graphdistill.condense.objective import Setting
-from graphdistill.condense.unroll import UNROLLS, unrolled
 from graphdistill.core.command.report import Row, peak_memory, versions
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.evaluation.nodes import NodeProtocol

@@ -31,8 +31,8 @@ from graphdistill.vqgraph.evaluate import (
     score_seed,
     train_teacher,
 )
+from graphdistill.vqgraph.inductive import Setting, observe
 from graphdistill.vqgraph.paper import PUBLISHED, score_published
-from graphdistill.vqgraph.settings import Setting, observe
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
 
 DEFAULT = VQGraphConfig()

@@ -12,11 +12,12 @@ import rich.console
 
 from graphdistill.condense import methods
 from graphdistill.condense.config import Command, CondenseConfig
-from graphdistill.condense.distill import Diverged, distill_condense
-from graphdistill.condense.figure import draw
-from graphdistill.condense.figure_graphs import draw_graphs
-from graphdistill.condense.figure_nodes import draw_nodes
-from graphdistill.condense.kinds import protocol_of, real_of
+from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.distill import distill_condense
+from graphdistill.condense.figures.graphs import draw_graphs
+from graphdistill.condense.figures.images import draw
+from graphdistill.condense.figures.nodes import draw_nodes
+from graphdistill.condense.matching.loop import Diverged
 from graphdistill.core.command.output import check_writable, publish
 from graphdistill.core.command.progress import progress
 from graphdistill.core.command.report import Report, Row, peak_memory, table, versions, write_report

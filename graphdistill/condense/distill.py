@@ -1,55 +1,27 @@
-"""The one loop of all methods that learn, and the function that runs any method by its name."""
+"""Make a synthetic set of images, nodes or graphs by the method that a config names."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch_geometric.data import Data
 
-from graphdistill import __version__
 from graphdistill.condense import methods
-from graphdistill.condense.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from graphdistill.condense.config import CondenseConfig
-from graphdistill.condense.descent import Descent
-from graphdistill.condense.kinds import protocol_of, real_of
-from graphdistill.condense.learnable import LearnableSet
-from graphdistill.condense.objective import Recipe, Setting, Step
-from graphdistill.condense.real import Real
-from graphdistill.condense.schedule import Schedule, States
+from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.matching.loop import distill
+from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.core import randomness
-from graphdistill.core.command.paths import expanded
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import Dataset
-from graphdistill.core.digest import digest
 from graphdistill.core.evaluation.protocol import SetProtocol, valid_score
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.datasets import as_dataset
-
-LOOKS = 5
-"""Looks at validation after the one at the start; each trains a network, so they are few."""
-PATIENCE = 3
-"""Looks without improvement before a run stops."""
-
-
-class Diverged(ArithmeticError):
-    """The loss or the set is not finite any more.
-
-    Attributes:
-        step: at which it was so.
-        good: the set that validation liked best until then.
-        good_step: the step that had it.
-    """
-
-    def __init__(self, step: int, loss: float, good: SyntheticSet, good_step: int):
-        super().__init__(f"the loss is {loss:g} or a value of the set is not finite at step {step}")
-        self.step, self.good, self.good_step = step, good, good_step
 
 
 def distill_condense(
@@ -126,121 +98,3 @@ def distill_condense(
         resume=resume,
         spent=time.perf_counter() - start,
     )
-
-
-def distill(
-    real: Real,
-    per_class: int,
-    recipe: Recipe,
-    *,
-    validate: Callable[[SyntheticSet], float],
-    generator: torch.Generator,
-    facts: Mapping[str, object] | None = None,
-    progress: Progress = NO_PROGRESS,
-    checkpoint: Path | None = None,
-    resume: bool = False,
-    spent: float = 0.0,
-) -> SyntheticSet:
-    """Learn a set by a recipe, and return it as validation liked it best.
-
-    What it begins with, random real data by default, is a candidate, too: where learning does not help it is what
-    comes out. Every draw is by the number of its step, so a run that was cut and taken up again ends in the same bytes
-    on as many threads of the same kind of processor; others round products and sums otherwise.
-
-    Args:
-        real: the training data.
-        per_class: entries of each class.
-        recipe: objective, networks, augmentation, steps.
-        validate: score of a set on validation, larger is better; asked at the start and 5 times on the way.
-        generator: one number is drawn from it, the seed of all else.
-        facts: what to write into ``meta``, and, but for the name ``dataset``, to compare where a run is taken up
-            again, with the content of the data, the recipe and the versions. (default: nothing)
-        progress: shows a bar with the loss.
-        checkpoint: file to write the state to at every look. (default: none is written)
-        resume: whether to go on from that file, where it is there. (default: no)
-        spent: seconds that went into it before. (default: 0)
-
-    Raises:
-        ValueError: the checkpoint is of other data, another recipe or another version.
-        Diverged: as in :func:`distill_condense`.
-    """
-    begun = time.perf_counter() - spent
-    seed = int(torch.randint(2**62, (), generator=generator))
-    checkpoint = None if checkpoint is None else expanded(checkpoint)
-    facts = {**(facts or {}), "steps": recipe.steps, "seed": seed}
-    small = recipe.begin(real.begin(per_class, randomness.generator(seed, "start")))
-    schedule = recipe.schedule or Schedule()
-    states = States(schedule, real, seed)
-    # Looks are where a fresh network comes, so that a checkpoint need not hold one.
-    every = math.ceil(recipe.steps / LOOKS / schedule.outer) * schedule.outer
-    identity = {} if checkpoint is None else _identity(real, recipe, facts)
-    state = Checkpoint.start(small.parameters(), identity)
-    if resume and checkpoint is not None and checkpoint.is_file():
-        state = read_checkpoint(checkpoint, identity, small.parameters())
-        _load(small, state.now)
-        begun -= state.seconds
-    descent, step = Descent(recipe, small.parameters(), state.scale), state.step
-    descent.load(state.memory)
-    with progress.step(f"distilling by {facts.get('method', 'a recipe')}", recipe.steps) as advance:
-        advance(step)
-        while True:
-            due = step % every == 0 or step == recipe.steps
-            if due and step not in dict(state.looks):
-                now = _copies(small.parameters())
-                shown = _copies(descent.averages) if recipe.average else now
-                _load(small, shown)
-                score = validate(small.freeze())
-                _load(small, now)
-                seconds = time.perf_counter() - begun
-                state = state.look(score, shown, step=step, now=now, memory=descent.state(), seconds=seconds)
-                if checkpoint is not None:
-                    write_checkpoint(checkpoint, state)
-            if step == recipe.steps or state.looks_since_best >= PATIENCE:
-                break
-            draws, done = randomness.generator(seed, "step", step), step / recipe.steps
-            net = states.at(step) if recipe.schedule else None
-            loss = recipe.objective.accumulate(Step(small, real, net, recipe.augment, draws, done, step))
-            descent.step(done)
-            small.clip()
-            if recipe.average:
-                descent.settle()
-            if not (math.isfinite(loss) and all(bool(p.isfinite().all()) for p in small.parameters().values())):
-                if checkpoint is not None:
-                    write_checkpoint(checkpoint, state.slower())
-                _load(small, state.best)
-                raise Diverged(step, loss, small.freeze(facts), state.best_look[0])
-            if recipe.schedule:
-                states.train(small, step, randomness.generator(seed, "training", step), recipe.augment)
-            step += 1
-            advance(1, f"loss {loss:.4g}")
-    _load(small, state.best)
-    chosen, valid = state.best_look
-    told = {"chosen_step": chosen, "valid": valid, "looks": [list(look) for look in state.looks]}
-    rates = dict(recipe.lr) if isinstance(recipe.lr, Mapping) else recipe.lr
-    settings = {"lr": rates, "optimizer": recipe.optimizer, "schedule": asdict(schedule)}
-    return small.freeze({**facts, **settings, **told, "seconds": time.perf_counter() - begun})
-
-
-def _identity(real: Real, recipe: Recipe, facts: Mapping[str, object]) -> dict[str, object]:
-    """What a checkpoint is of: the content of data and recipe, never a name or a path."""
-    parts = {f.name: getattr(recipe, f.name) for f in fields(recipe) if f.name not in ("objective", "start")}
-    parts["objective"] = type(recipe.objective).__qualname__
-    if isinstance(recipe.start, LearnableSet):
-        parts["start"] = recipe.start.parameters()
-    return {
-        "data_digest": facts.get("data_digest") or digest((real.y, real.flat())),
-        "recipe_digest": digest(parts),
-        "graphdistill": __version__,
-        "torch": str(torch.__version__),
-        **{name: value for name, value in facts.items() if name != "dataset"},
-    }
-
-
-def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in tensors.items()}
-
-
-@torch.no_grad()
-def _load(small: LearnableSet, tensors: Mapping[str, Tensor]) -> None:
-    for name, value in small.parameters().items():
-        value.copy_(tensors[name])

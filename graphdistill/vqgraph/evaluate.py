@@ -31,8 +31,8 @@ from graphdistill.vqgraph.distill import (
     hard_loss,
     soft_loss,
 )
+from graphdistill.vqgraph.inductive import Setting, View, observe
 from graphdistill.vqgraph.sampling import Neighbours
-from graphdistill.vqgraph.settings import Setting, View, observe
 from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.teachers import TeacherName, build_teacher, find_layer, fit_teacher, teach
 

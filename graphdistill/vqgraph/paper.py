@@ -18,7 +18,7 @@ from graphdistill.vqgraph.distill import (
     soft_loss,
 )
 from graphdistill.vqgraph.evaluate import Scores, Taught
-from graphdistill.vqgraph.inpath import QuantisedTeacher
+from graphdistill.vqgraph.quantized_teacher import QuantisedTeacher
 from graphdistill.vqgraph.teachers import TeacherName, build_teacher, fit_teacher, teach
 from graphdistill.vqgraph.tokenizer import Tokenizer
 

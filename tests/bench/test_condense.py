@@ -10,7 +10,8 @@ import rich.console
 
 from graphdistill.bench import condense
 from graphdistill.condense.config import CondenseConfig
-from graphdistill.condense.distill import distill, distill_condense
+from graphdistill.condense.distill import distill_condense
+from graphdistill.condense.matching.loop import distill
 from graphdistill.condense.methods import gcdm, gcondx
 from tests.condense.samples import bars, pairs
 

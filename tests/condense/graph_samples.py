@@ -8,15 +8,15 @@ from functools import cache
 import torch
 from torch_geometric.data import Data
 
-from graphdistill.condense.augment import NO_AUGMENT
-from graphdistill.condense.graphs import LearnableGraphs, RealGraphs
-from graphdistill.condense.objective import Setting, Step
+from graphdistill.condense.data.graphs import LearnableGraphs, RealGraphs
+from graphdistill.condense.matching.objective import Setting, Step
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.feature_encoding import columns_of
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.networks.graph_gcn import GraphGCN
 from graphdistill.core.randomness import scoped
+from graphdistill.core.training.augment import NO_AUGMENT
 from graphdistill.core.training.fit import FitConfig
 from tests.condense.samples import seeded
 

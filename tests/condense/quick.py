@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from graphdistill.condense.objective import Setting
-from graphdistill.condense.real import Kind
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Setting
 from graphdistill.core.training.fit import FitConfig
 from tests.condense.samples import setting
 

@@ -7,10 +7,10 @@ from functools import cache
 
 import torch
 
-from graphdistill.condense.images import RealImages
-from graphdistill.condense.kinds import protocol_of, real_of
-from graphdistill.condense.objective import Setting
-from graphdistill.condense.real import Kind, Real
+from graphdistill.condense.data.images import RealImages
+from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.data.training_data import Kind, Real
+from graphdistill.condense.matching.objective import Setting
 from graphdistill.core.data.datasets import ImageDataset, NodeDataset
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.sets.synthetic import SyntheticSet

@@ -15,9 +15,11 @@ import torch
 
 import graphdistill.condense.command as command
 import graphdistill.condense.distill as distill_module
+import graphdistill.condense.matching.loop as loop
 from graphdistill import __version__
 from graphdistill.condense import __main__ as front
-from graphdistill.condense import kinds, methods
+from graphdistill.condense import methods
+from graphdistill.condense.data import kinds
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core.command import cli
 from graphdistill.core.evaluation.images import ImageProtocol
@@ -36,7 +38,7 @@ def short_trainings():
     """How well networks are trained is measured elsewhere."""
     fit = FitConfig(steps=10, eval_every=5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distill_module, "PATIENCE", 9)  # validation has nothing to say of images that easy
+        patch.setattr(loop, "PATIENCE", 9)  # validation has nothing to say of images that easy
         patch.setattr(kinds, "ImageProtocol", shortened(ImageProtocol, fit))
         patch.setattr(kinds, "NodeProtocol", shortened(NodeProtocol, replace(fit, batch_size=1 << 30)))
         yield

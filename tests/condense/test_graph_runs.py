@@ -9,14 +9,16 @@ import pytest
 import torch
 
 import graphdistill.condense.command as command
-from graphdistill.condense import kinds, methods
+from graphdistill.condense import methods
 from graphdistill.condense.config import CondenseConfig
-from graphdistill.condense.distill import distill, distill_condense
-from graphdistill.condense.graphs import RealGraphs
-from graphdistill.condense.kinds import protocol_of, real_of
+from graphdistill.condense.data import kinds
+from graphdistill.condense.data.graphs import RealGraphs
+from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.distill import distill_condense
+from graphdistill.condense.matching.loop import distill
+from graphdistill.condense.matching.objective import Recipe
+from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.condense.methods import doscond
-from graphdistill.condense.objective import Recipe
-from graphdistill.condense.schedule import Schedule
 from graphdistill.core.command import cli
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.sets.storage import load_set

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from graphdistill.condense import methods
-from graphdistill.condense.objective import Recipe
-from graphdistill.condense.real import Kind
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe
 from tests.condense.samples import setting
 
 HERE = Path(__file__).parent

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import graphdistill.core.evaluation.protocol as module
-from graphdistill.condense.kinds import protocol_of
-from graphdistill.condense.real import Kind
+from graphdistill.condense.data.kinds import protocol_of
+from graphdistill.condense.data.training_data import Kind
 from graphdistill.core.evaluation.protocol import SetProtocol, repeated_row
 from graphdistill.core.training.fit import FitConfig
 from tests.condense.samples import data

@@ -7,7 +7,7 @@ from fed import virtual
 from fed.part import network
 from fed.task import pseudo_gradient, train
 from fed.virtual import MEMBERS, grouped, match_gradient, warm_up
-from graphdistill.condense.objective import gradient, row_distance
+from graphdistill.condense.matching.objective import gradient, row_distance
 from tests.fed.samples import FACTS, part
 
 

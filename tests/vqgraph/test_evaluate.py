@@ -32,7 +32,7 @@ from graphdistill.vqgraph.evaluate import (
     score_seed,
     train_teacher,
 )
-from graphdistill.vqgraph.settings import Setting, View, observe
+from graphdistill.vqgraph.inductive import Setting, View, observe
 from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.teachers import Trained, fit_teacher
 from tests.vqgraph.samples import small

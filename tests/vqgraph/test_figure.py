@@ -15,7 +15,7 @@ from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.distill import Distilled
 from graphdistill.vqgraph.evaluate import NAMES, Taught
 from graphdistill.vqgraph.figure import _cost, draw
-from graphdistill.vqgraph.settings import View
+from graphdistill.vqgraph.inductive import View
 from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.teachers import build_teacher
 from graphdistill.vqgraph.tokenizer import Tokenizer

@@ -12,8 +12,8 @@ from graphdistill.core.randomness import generator
 from graphdistill.vqgraph import distill, evaluate, paper
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.evaluate import CHOSEN_ON_TEST, NAMES, Scores, Taught, normalised, train_teacher
+from graphdistill.vqgraph.inductive import observe
 from graphdistill.vqgraph.paper import PUBLISHED, score_published
-from graphdistill.vqgraph.settings import observe
 from graphdistill.vqgraph.teachers import Trained, fit_teacher
 from tests.vqgraph.samples import small
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from graphdistill.core import methods
 
 if TYPE_CHECKING:
-    from graphdistill.condense.real import Kind
+    from graphdistill.condense.data.training_data import Kind
 
 _FOLDER = Path(__file__).parent
 

@@ -8,9 +8,9 @@ All else is SRe2L. Outlines come first and details later.
 
 from __future__ import annotations
 
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.methods import sre2l
-from graphdistill.condense.objective import Recipe, Setting
-from graphdistill.condense.real import Kind
 
 PAPER = "Yin and Shen, TMLR 2024, https://arxiv.org/abs/2311.18838"
 FOR: tuple[Kind, ...] = ("images",)

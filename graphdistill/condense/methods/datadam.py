@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphdistill.condense.augment import Augment
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting
+from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.condense.methods.dm import MomentMatch
-from graphdistill.condense.objective import Recipe, Setting
-from graphdistill.condense.real import Kind
-from graphdistill.condense.schedule import Schedule
+from graphdistill.core.training.augment import Augment
 from graphdistill.core.training.fit import Inputs
 
 PAPER = "Sajedi et al., ICCV 2023, https://arxiv.org/abs/2310.00093"

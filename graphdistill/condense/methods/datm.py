@@ -13,10 +13,10 @@ from dataclasses import replace
 
 import torch
 
-from graphdistill.condense.experts import Window, expert_logits
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.experts import Window, expert_logits
+from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.methods import mtt
-from graphdistill.condense.objective import Recipe, Setting
-from graphdistill.condense.real import Kind
 from graphdistill.core.randomness import generator
 
 PAPER = "Guo et al., ICLR 2024, https://arxiv.org/abs/2310.05773"

@@ -2,17 +2,17 @@ r"""DC, gradient matching: the gradients that real and synthetic images of a cla
 
 .. math:: L = \sum_c D\big(\nabla_\theta \ell(T_c; \theta), \nabla_\theta \ell(S_c; \theta)\big)
 
-:math:`D` is :func:`~graphdistill.condense.objective.row_distance`, :math:`\ell` the mean cross-entropy.
+:math:`D` is :func:`~graphdistill.condense.matching.objective.row_distance`, :math:`\ell` the mean cross-entropy.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphdistill.condense.augment import NO_AUGMENT
-from graphdistill.condense.objective import Recipe, Setting, Step, gradient, row_distance
-from graphdistill.condense.real import Kind
-from graphdistill.condense.schedule import Schedule
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting, Step, gradient, row_distance
+from graphdistill.condense.matching.schedule import Schedule
+from graphdistill.core.training.augment import NO_AUGMENT
 
 PAPER = "Zhao et al., ICLR 2021, https://arxiv.org/abs/2006.05929"
 FOR: tuple[Kind, ...] = ("images",)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import torch
 
-from graphdistill.condense.augment import Augment
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting, Step, gradient, row_distance
 from graphdistill.condense.methods import dc
-from graphdistill.condense.objective import Recipe, Setting, Step, gradient, row_distance
-from graphdistill.condense.real import Kind
+from graphdistill.core.training.augment import Augment
 
 PAPER = "Lee et al., ICML 2022, https://arxiv.org/abs/2202.02916"
 FOR: tuple[Kind, ...] = ("images",)

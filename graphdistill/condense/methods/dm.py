@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphdistill.condense.augment import Augment
-from graphdistill.condense.objective import Recipe, Setting, Step
-from graphdistill.condense.real import Kind
-from graphdistill.condense.schedule import Schedule
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting, Step
+from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.core.scatter import class_moments
+from graphdistill.core.training.augment import Augment
 from graphdistill.core.training.fit import Inputs, chunks
 
 PAPER = "Zhao and Bilen, WACV 2023, https://arxiv.org/abs/2110.04181"

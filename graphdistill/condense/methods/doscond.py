@@ -5,7 +5,7 @@ r"""DosCond, one-step gradient matching: whole graphs, whose edges are drawn, on
     A_{ij} = \sigma\big((\Theta_{ij} + \log u - \log (1 - u)) / t\big)
 
 Every step has a fresh network :math:`\theta_0` and a fresh draw u, the same for both directions of an edge.
-:math:`D` is :func:`~graphdistill.condense.objective.row_distance`.
+:math:`D` is :func:`~graphdistill.condense.matching.objective.row_distance`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from graphdistill.condense.graphs import LearnableGraphs
-from graphdistill.condense.objective import Recipe, Setting, Step, gradient, row_distance
-from graphdistill.condense.real import Kind
-from graphdistill.condense.schedule import Schedule
+from graphdistill.condense.data.graphs import LearnableGraphs
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting, Step, gradient, row_distance
+from graphdistill.condense.matching.schedule import Schedule
 
 PAPER = "Jin et al., KDD 2022, https://arxiv.org/abs/2206.07746"
 FOR: tuple[Kind, ...] = ("graphs",)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from graphdistill.condense.augment import Augment
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.methods import dc
-from graphdistill.condense.objective import Recipe, Setting
-from graphdistill.condense.real import Kind
+from graphdistill.core.training.augment import Augment
 
 PAPER = "Zhao and Bilen, ICML 2021, https://arxiv.org/abs/2102.08259"
 FOR: tuple[Kind, ...] = ("images",)

@@ -14,10 +14,10 @@ import copy
 import torch
 from torch import Tensor
 
-from graphdistill.condense.images import RealImages
+from graphdistill.condense.data.images import RealImages
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting, gradient
 from graphdistill.condense.methods import sre2l
-from graphdistill.condense.objective import Recipe, Setting, gradient
-from graphdistill.condense.real import Kind
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator
 

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphdistill.condense.objective import Setting
-from graphdistill.condense.real import Kind
-from graphdistill.condense.teachers import answers, teach
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Setting
+from graphdistill.condense.matching.teachers import answers, teach
 from graphdistill.core.evaluation.protocol import valid_score
 from graphdistill.core.sets.synthetic import SyntheticSet
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import torch
 
-from graphdistill.condense.objective import Recipe, Setting, Step
-from graphdistill.condense.real import Kind
-from graphdistill.condense.ridge import RIDGE, centred, ridge
-from graphdistill.condense.schedule import Schedule
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting, Step
+from graphdistill.condense.matching.ridge import RIDGE, centred, ridge
+from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.core.training.fit import chunks
 
 PAPER = "Zhou et al., NeurIPS 2022, https://arxiv.org/abs/2206.00719"

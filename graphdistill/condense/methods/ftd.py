@@ -2,18 +2,18 @@ r"""FTD, trajectory matching of experts that look for flat places, so that a stu
 
 .. math:: \theta^*_{t+1} = \theta^*_t - \eta \, d(\theta^*_t)
 
-:math:`d` is the direction of :class:`~graphdistill.condense.experts.Sharpness`; the set is matched as in MTT, and a
-running average of it is judged and returned.
+:math:`d` is the direction of :class:`~graphdistill.condense.matching.experts.Sharpness`; the set is matched as
+in MTT, and a running average of it is judged and returned.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from graphdistill.condense.experts import Sharpness
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.experts import Sharpness
+from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.methods import mtt
-from graphdistill.condense.objective import Recipe, Setting
-from graphdistill.condense.real import Kind
 
 PAPER = "Du et al., CVPR 2023, https://arxiv.org/abs/2211.11004"
 FOR: tuple[Kind, ...] = ("images",)

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from graphdistill.condense.learnable import LearnableSet
+from graphdistill.condense.data.learnable import LearnableSet
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting
+from graphdistill.condense.matching.symmetry import OrbitSet, check_closed
 from graphdistill.condense.methods import dm
-from graphdistill.condense.objective import Recipe, Setting
-from graphdistill.condense.orbit import OrbitSet, check_closed
-from graphdistill.condense.real import Kind
 
 PAPER = "Son et al., ECCV 2024, https://arxiv.org/abs/2407.08113"
 FOR: tuple[Kind, ...] = ("images",)

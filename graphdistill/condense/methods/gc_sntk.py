@@ -3,8 +3,8 @@ r"""GC-SNTK: nodes from which kernel ridge regression, in place of training a ne
 .. math:: L = \frac{1}{|T|} \Big\| K_{TS} \Big(K_{SS} + \lambda \frac{\mathrm{tr} K_{SS}}{|S|} I\Big)^{-1} Y_S
     - Y_T \Big\|^2
 
-:math:`K` is the tangent kernel of an endlessly wide network,
-:func:`~graphdistill.condense.ridge.arc_cosine`, on features that were averaged over neighbours. Nothing is drawn.
+:math:`K` is the tangent kernel of an infinitely wide network, :func:`~graphdistill.condense.matching.ridge.arc_cosine`,
+on features that were averaged over neighbours. Nothing is drawn.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from graphdistill.condense.objective import Recipe, Setting, Step
-from graphdistill.condense.real import Kind
-from graphdistill.condense.ridge import DEPTH, RIDGE, arc_cosine, centred, ridge
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting, Step
+from graphdistill.condense.matching.ridge import DEPTH, RIDGE, arc_cosine, centred, ridge
 
 PAPER = "Wang et al., WWW 2024, https://arxiv.org/abs/2310.11046"
 FOR: tuple[Kind, ...] = ("nodes",)

@@ -8,10 +8,10 @@ r"""GCDM, distribution matching on graphs: class means of what random GCNs make 
 
 from __future__ import annotations
 
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting
+from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.condense.methods.dm import MomentMatch
-from graphdistill.condense.objective import Recipe, Setting
-from graphdistill.condense.real import Kind
-from graphdistill.condense.schedule import Schedule
 
 PAPER = "Liu et al., 2022, https://arxiv.org/abs/2206.13697"
 FOR: tuple[Kind, ...] = ("nodes",)

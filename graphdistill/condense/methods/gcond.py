@@ -3,19 +3,19 @@ r"""GCond, gradient matching on graphs: synthetic nodes and the edges between th
 .. math:: L = \sum_c \frac{N_c}{\max_k N_k}
     D\big(\nabla_\theta \ell(T_c, A; \theta), \nabla_\theta \ell(S_c, A'; \theta)\big)
 
-with :math:`A'` of :class:`~graphdistill.condense.structure.PairMLP`. All synthetic nodes are in the graph while the
-gradient of one class is taken.
+with :math:`A'` of :class:`~graphdistill.condense.data.structure.PairMLP`. All synthetic nodes are in the graph while
+the gradient of one class is taken.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from graphdistill.condense.data.nodes import RealNodes
+from graphdistill.condense.data.structure import LinkedNodes
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting, Step
 from graphdistill.condense.methods import gcondx
-from graphdistill.condense.nodes import RealNodes
-from graphdistill.condense.objective import Recipe, Setting, Step
-from graphdistill.condense.real import Kind
-from graphdistill.condense.structure import LinkedNodes
 from graphdistill.core.randomness import generator, scoped
 
 PAPER = "Jin et al., ICLR 2022, https://arxiv.org/abs/2110.07580"

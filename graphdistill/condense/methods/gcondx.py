@@ -3,16 +3,16 @@ r"""GCondX, gradient matching on graphs: a GCN's gradients of real nodes and of 
 .. math:: L = \sum_c \frac{N_c}{\max_k N_k}
     D\big(\nabla_\theta \ell(T_c, A; \theta), \nabla_\theta \ell(S_c, I; \theta)\big)
 
-:math:`D` is :func:`~graphdistill.condense.objective.row_distance`. Real nodes are read in their graph.
+:math:`D` is :func:`~graphdistill.condense.matching.objective.row_distance`. Real nodes are read in their graph.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphdistill.condense.objective import Recipe, Setting, Step, gradient, row_distance
-from graphdistill.condense.real import Kind
-from graphdistill.condense.schedule import Schedule
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting, Step, gradient, row_distance
+from graphdistill.condense.matching.schedule import Schedule
 
 PAPER = "Jin et al., ICLR 2022, https://arxiv.org/abs/2110.07580 (its variant GCond-X)"
 FOR: tuple[Kind, ...] = ("nodes",)

@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphdistill.condense.experts import Curriculum, Window, record_trajectories
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.experts import Curriculum, Window, record_trajectories
+from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.methods import sfgc
 from graphdistill.condense.methods.mtt import network_of
-from graphdistill.condense.objective import Recipe, Setting
-from graphdistill.condense.real import Kind
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.networks.node_gcn import Propagation, without_loops
 

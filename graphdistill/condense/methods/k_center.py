@@ -12,8 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphdistill.condense.objective import Setting
-from graphdistill.condense.real import Kind
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Setting
 from graphdistill.core.sets.synthetic import SyntheticSet
 
 PAPER = "Sener and Savarese, ICLR 2018, https://arxiv.org/abs/1708.00489"

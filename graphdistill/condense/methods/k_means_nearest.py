@@ -12,8 +12,8 @@ import torch
 from sklearn.cluster import KMeans
 from torch import Tensor
 
-from graphdistill.condense.objective import Setting
-from graphdistill.condense.real import Kind
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Setting
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet
 

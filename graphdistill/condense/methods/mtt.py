@@ -16,13 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphdistill.condense.augment import Augment
-from graphdistill.condense.experts import Training, Window, record_trajectories
-from graphdistill.condense.learnable import LearnableSet
-from graphdistill.condense.objective import Recipe, Setting, Step
-from graphdistill.condense.real import Kind
-from graphdistill.condense.unroll import FlatNetwork, Unroll, unrolled
+from graphdistill.condense.data.learnable import LearnableSet
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.experts import Training, Window, record_trajectories
+from graphdistill.condense.matching.objective import Recipe, Setting, Step
+from graphdistill.condense.matching.unroll import FlatNetwork, Unroll, unrolled
 from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.training.augment import Augment
 
 PAPER = "Cazenavette et al., CVPR 2022, https://arxiv.org/abs/2203.11932"
 FOR: tuple[Kind, ...] = ("images",)

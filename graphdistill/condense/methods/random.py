@@ -5,8 +5,8 @@ No parameters.
 
 from __future__ import annotations
 
-from graphdistill.condense.objective import Setting
-from graphdistill.condense.real import Kind
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Setting
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet
 

@@ -14,10 +14,10 @@ from dataclasses import replace
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphdistill.condense.learnable import stored_labels
-from graphdistill.condense.objective import Setting
-from graphdistill.condense.real import Kind
-from graphdistill.condense.teachers import answers, teach
+from graphdistill.condense.data.learnable import stored_labels
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Setting
+from graphdistill.condense.matching.teachers import answers, teach
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 

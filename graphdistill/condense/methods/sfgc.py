@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from graphdistill.condense.experts import Training, Window, record_trajectories
-from graphdistill.condense.learnable import LearnableSet
+from graphdistill.condense.data.learnable import LearnableSet
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.experts import Training, Window, record_trajectories
+from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.methods.mtt import LOG_LR, TrajectoryMatch, network_of, student
-from graphdistill.condense.objective import Recipe, Setting
-from graphdistill.condense.real import Kind
 from graphdistill.core.randomness import generator
 
 PAPER = "Zheng et al., NeurIPS 2023, https://arxiv.org/abs/2306.02664"

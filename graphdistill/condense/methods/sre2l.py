@@ -19,10 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphdistill.condense.images import RealImages
-from graphdistill.condense.learnable import LearnableSet, frozen
-from graphdistill.condense.objective import Recipe, Setting, Step
-from graphdistill.condense.real import Kind
+from graphdistill.condense.data.images import RealImages
+from graphdistill.condense.data.learnable import LearnableSet, frozen
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting, Step
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.sets.synthetic import SyntheticSet, eight_bits

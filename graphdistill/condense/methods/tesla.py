@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.methods import mtt
-from graphdistill.condense.objective import Recipe, Setting
-from graphdistill.condense.real import Kind
 
 PAPER = "Cui et al., ICML 2023, https://arxiv.org/abs/2211.10586"
 FOR: tuple[Kind, ...] = ("images",)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from graphdistill.condense.augment import Augment
-from graphdistill.condense.learnable import LearnableSet
-from graphdistill.condense.objective import Step
+from graphdistill.condense.data.learnable import LearnableSet
+from graphdistill.condense.matching.objective import Step
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import scoped
+from graphdistill.core.training.augment import Augment
 from tests.condense.samples import real, seeded
 
 

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from graphdistill.condense.methods import cda, sre2l
+from tests.condense.matching.test_symmetry import asked
 from tests.condense.methods.test_sre2l import small, step, teacher
 from tests.condense.samples import bars
-from tests.condense.test_orbit import asked
 
 
 def test_all_but_the_curriculum_is_sre2ls() -> None:

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphdistill.condense.augment import NO_AUGMENT, Augment
 from graphdistill.condense.methods import datadam, dm
+from graphdistill.core.training.augment import NO_AUGMENT, Augment
 from tests.condense.methods.steps import step_of
 from tests.condense.samples import real, seeded, setting
 from tests.reference import class_distance_naive

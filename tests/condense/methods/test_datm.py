@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from graphdistill.condense.experts import expert_logits
+from graphdistill.condense.matching.experts import expert_logits
 from graphdistill.condense.methods import datm, mtt
 from graphdistill.condense.methods.mtt import LOG_LR, TrajectoryMatch
 from tests.condense.samples import setting

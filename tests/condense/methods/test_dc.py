@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from graphdistill.condense.augment import NO_AUGMENT, Augment
+from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.condense.methods import dc
-from graphdistill.condense.schedule import Schedule
+from graphdistill.core.training.augment import NO_AUGMENT, Augment
 from tests.condense.methods.steps import step_of
 from tests.condense.samples import real, setting
 from tests.reference import row_distance_naive

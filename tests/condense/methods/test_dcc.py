@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from graphdistill.condense.augment import NO_AUGMENT, Augment
 from graphdistill.condense.methods import dc, dcc
+from graphdistill.core.training.augment import NO_AUGMENT, Augment
 from tests.condense.methods.steps import step_of
 from tests.condense.samples import real, setting
 from tests.reference import row_distance_naive

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from graphdistill.condense.augment import NO_AUGMENT, Augment
 from graphdistill.condense.methods import dm
+from graphdistill.core.training.augment import NO_AUGMENT, Augment
 from tests.condense.methods.steps import step_of
 from tests.condense.samples import real, setting
 from tests.reference import class_distance_naive

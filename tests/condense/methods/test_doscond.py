@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from graphdistill.condense.graphs import LearnableGraphs
+from graphdistill.condense.data.graphs import LearnableGraphs
+from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.condense.methods import doscond
-from graphdistill.condense.schedule import Schedule
 from tests.condense.graph_samples import graph_setting, graph_step
 from tests.reference import row_distance_naive
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.methods import dq
-from graphdistill.condense.real import Kind
 from tests.condense.quick import quick
 from tests.condense.samples import seeded, setting
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from graphdistill.condense.augment import NO_AUGMENT, Augment
 from graphdistill.condense.methods import dc, dsa
+from graphdistill.core.training.augment import NO_AUGMENT, Augment
 from tests.condense.methods.steps import step_of
 from tests.condense.samples import real, setting
 

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 
 from graphdistill.condense.methods import dwa, sre2l
 from graphdistill.core.networks.convnet import ConvNet
+from tests.condense.matching.test_symmetry import asked
 from tests.condense.methods.test_sre2l import teacher
 from tests.condense.samples import bars, real
-from tests.condense.test_orbit import asked
 
 FEW = real().x[:3], real().y[:3]
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from graphdistill.condense.augment import NO_AUGMENT, Augment
-from graphdistill.condense.distill import distill
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.loop import distill
+from graphdistill.condense.matching.objective import Step
 from graphdistill.condense.methods import frepo
-from graphdistill.condense.objective import Step
-from graphdistill.condense.real import Kind
 from graphdistill.core.randomness import scoped
+from graphdistill.core.training.augment import NO_AUGMENT, Augment
 from tests.condense.samples import real_data, seeded, setting
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from graphdistill.condense.experts import record_trajectories
+from graphdistill.condense.matching.experts import record_trajectories
 from graphdistill.condense.methods import ftd, mtt
 from tests.condense.samples import setting
 

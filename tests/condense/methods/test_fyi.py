@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from graphdistill.condense.distill import distill
+from graphdistill.condense.matching.loop import distill
+from graphdistill.condense.matching.symmetry import OrbitSet
 from graphdistill.condense.methods import dc, dm, fyi
-from graphdistill.condense.orbit import OrbitSet
 from graphdistill.core.sets.symmetry import KEY
 from graphdistill.core.sets.synthetic import SyntheticSet
+from tests.condense.matching.test_symmetry import arrows, asked
 from tests.condense.samples import bars, seeded
-from tests.condense.test_orbit import arrows, asked
 
 
 def test_all_but_the_start_is_dms() -> None:

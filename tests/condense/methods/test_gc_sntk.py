@@ -8,12 +8,12 @@ import torch
 from sklearn.kernel_ridge import KernelRidge
 from torch import Tensor
 
-from graphdistill.condense.augment import NO_AUGMENT
-from graphdistill.condense.distill import distill
+from graphdistill.condense.matching.loop import distill
+from graphdistill.condense.matching.objective import Step
+from graphdistill.condense.matching.ridge import arc_cosine, krr_score
 from graphdistill.condense.methods import gc_sntk
-from graphdistill.condense.objective import Step
-from graphdistill.condense.ridge import arc_cosine, krr_score
 from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.augment import NO_AUGMENT
 from tests.condense.samples import seeded, setting
 
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from graphdistill.condense.augment import NO_AUGMENT
+from graphdistill.condense.matching.objective import Step
 from graphdistill.condense.methods import gcdm
-from graphdistill.condense.objective import Step
 from graphdistill.core.randomness import scoped
+from graphdistill.core.training.augment import NO_AUGMENT
 from tests.condense.samples import seeded, setting
 from tests.reference import class_distance_naive
 

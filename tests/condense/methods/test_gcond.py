@@ -3,9 +3,9 @@ from __future__ import annotations
 import torch
 
 from graphdistill.condense.config import CondenseConfig
+from graphdistill.condense.data.structure import LinkedNodes
 from graphdistill.condense.distill import distill_condense
 from graphdistill.condense.methods import gcond, gcondx
-from graphdistill.condense.structure import LinkedNodes
 from tests.condense.methods.test_gcondx import step
 from tests.condense.samples import pairs, seeded, setting
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from graphdistill.condense.augment import NO_AUGMENT
+from graphdistill.condense.matching.objective import Step
 from graphdistill.condense.methods import gcondx
-from graphdistill.condense.objective import Step
 from graphdistill.core.randomness import scoped
+from graphdistill.core.training.augment import NO_AUGMENT
 from tests.condense.samples import seeded, setting
 from tests.reference import row_distance_naive
 

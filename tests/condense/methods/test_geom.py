@@ -7,10 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphdistill.condense.kinds import protocol_of, real_of
+from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.matching.objective import Setting
 from graphdistill.condense.methods import geom, sfgc
 from graphdistill.condense.methods.mtt import TrajectoryMatch
-from graphdistill.condense.objective import Setting
 from graphdistill.core.data.datasets import NodeDataset
 from tests.condense.oracles_trajectories import entropy_naive
 from tests.condense.samples import pairs, setting

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.methods import herding
-from graphdistill.condense.real import Kind
 from tests.condense.samples import chosen, seeded, setting
 from tests.reference import herd_naive
 

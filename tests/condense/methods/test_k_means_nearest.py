@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.methods import k_means_nearest
-from graphdistill.condense.real import Kind
 from tests.condense.samples import chosen, setting
 
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from graphdistill.condense.augment import NO_AUGMENT, Augment
-from graphdistill.condense.distill import distill
-from graphdistill.condense.experts import Window
-from graphdistill.condense.learnable import LearnableSet
+from graphdistill.condense.data.learnable import LearnableSet
+from graphdistill.condense.matching.experts import Window
+from graphdistill.condense.matching.loop import distill
+from graphdistill.condense.matching.objective import Recipe, Step
+from graphdistill.condense.matching.unroll import FlatNetwork, Unroll
 from graphdistill.condense.methods import mtt
 from graphdistill.condense.methods.mtt import LOG_LR, TrajectoryMatch, student
-from graphdistill.condense.objective import Recipe, Step
-from graphdistill.condense.unroll import FlatNetwork, Unroll
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import scoped
 from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.augment import NO_AUGMENT, Augment
 from tests.condense.oracles_trajectories import student_naive
 from tests.condense.samples import real, seeded, setting
 

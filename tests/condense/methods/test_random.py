@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.methods import random
-from graphdistill.condense.real import Kind
 from tests.condense.samples import chosen, setting
 
 

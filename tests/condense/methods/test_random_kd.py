@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from graphdistill import datasets
-from graphdistill.condense.kinds import protocol_of, real_of
+from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.objective import Setting
+from graphdistill.condense.matching.teachers import teach
 from graphdistill.condense.methods import el2n, random, random_kd
-from graphdistill.condense.objective import Setting
-from graphdistill.condense.real import Kind
-from graphdistill.condense.teachers import teach
 from graphdistill.core.sets.synthetic import class_weights
 from graphdistill.core.training.fit import FitConfig
 from tests.condense.quick import quick

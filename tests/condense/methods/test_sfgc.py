@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from graphdistill.condense.data.nodes import LearnableNodes
+from graphdistill.condense.matching.objective import Recipe, Step
 from graphdistill.condense.methods import sfgc
 from graphdistill.condense.methods.mtt import LOG_LR, TrajectoryMatch
-from graphdistill.condense.nodes import LearnableNodes
-from graphdistill.condense.objective import Recipe, Step
 from tests.condense.samples import seeded, setting
 
 

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from graphdistill.condense.augment import NO_AUGMENT
-from graphdistill.condense.distill import distill
+from graphdistill.condense.matching.loop import distill
+from graphdistill.condense.matching.objective import Step
 from graphdistill.condense.methods import sre2l
-from graphdistill.condense.objective import Step
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import scoped
+from graphdistill.core.training.augment import NO_AUGMENT
+from tests.condense.matching.test_symmetry import asked
 from tests.condense.samples import bars, real, seeded
-from tests.condense.test_orbit import asked
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Training data and learnable sets of images, nodes and graphs."""

@@ -1,0 +1,179 @@
+"""Whole graphs: real ones, and learnt ones, which networks read as graphs while their probabilities are learnt.
+
+Shape legend: G graphs, n nodes of the largest learnt graph, F encoded node features, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from graphdistill.condense.data.learnable import LearnableSet, stored_labels
+from graphdistill.condense.data.training_data import Kind, Real
+from graphdistill.core.data.datasets import Features
+from graphdistill.core.data.feature_encoding import Columns, straight_through
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.data.tensors import pointer, ranges
+from graphdistill.core.evaluation.graphs import GraphSetProtocol
+from graphdistill.core.networks.convnet import Norm
+from graphdistill.core.networks.graph_gcn import DEPTH, GraphBatch, GraphGCN, batch_of, dense_batch
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
+from graphdistill.core.trees.raw_forest import raw_forest
+
+EDGE = 5.0
+"""Logit of an edge that is there at first, and minus that of one that is not (the value of DosCond's code)."""
+
+
+class RealGraphs(Real):
+    """The training graphs.
+
+    Args:
+        protocol: the graphs, and how their nodes' features are encoded.
+
+    Attributes:
+        graphs: the training graphs, without edge features.
+        largest: nodes of the largest graph that a learnt one begins as: the median of all.
+    """
+
+    KIND: ClassVar[Kind] = "graphs"
+
+    def __init__(self, protocol: GraphSetProtocol):
+        super().__init__(protocol.labels("train"), protocol.num_classes)
+        self.protocol = protocol
+        self.graphs = protocol.graphs["train"]
+        self.largest = int(self.graphs.node_ptr.diff().median())
+
+    def inputs(self, rows: Tensor) -> GraphBatch:
+        """Training graphs as they are."""
+        return batch_of(self.graphs.subset(rows), self.protocol.columns)
+
+    def flat(self) -> Tensor:
+        """Mean of the encoded node features, and sizes."""
+        return self.protocol.flat("train")
+
+    def network(self, norm: Norm = "instance") -> GraphGCN:
+        """A GCN of three layers and a mean over nodes."""
+        return GraphGCN(self.protocol.columns.width, self.num_classes)
+
+    def begin(self, per_class: int, generator: torch.Generator) -> LearnableGraphs:
+        """Random graphs of each class of at most the median size, or the smallest where a class has too few of them."""
+        sizes, rows = self.graphs.node_ptr.diff(), []
+        for members in self.members:
+            ordered = members[sizes[members].sort(stable=True).indices]
+            count = max(per_class, int((sizes[members] <= self.largest).sum()))
+            rows.append(ordered[torch.randperm(count, generator=generator)[:per_class]])
+        return self.start(torch.cat(rows))
+
+    def start(self, rows: Tensor, logits: Tensor | None = None) -> LearnableGraphs:
+        """Graphs to learn."""
+        columns, features = self.protocol.columns, self.protocol.data.features
+        return LearnableGraphs(self.graphs.subset(rows), self.y[rows], columns, features, logits)
+
+    def select(self, rows: Tensor) -> SyntheticSet:
+        """Graphs as they are, without edge features."""
+        return self.protocol.chosen(rows)
+
+
+class LearnableGraphs(LearnableSet):
+    r"""Graphs that are learnt as logits: of each node's categories, and of each pair of nodes of a graph.
+
+    .. math:: P(A_{ij} = 1) = P(A_{ji} = 1) = \sigma(\Theta_{ij}), \quad i < j
+
+    Networks read the likeliest categories and edges, so what is matched is what is stored; gradients are those of the
+    probabilities (straight-through). There are no self-loops, no parallel edges and no directions, and each graph keeps
+    the number of nodes that it begins with. Places beyond are never read, and pairs are kept above the diagonal alone.
+
+    Args:
+        graphs: what to begin as.
+        y: class of each, long ``[G]``.
+        columns: how node features are encoded.
+        features: how networks encode them.
+        logits: first logits of soft labels, float ``[G, C]``. (default: labels are hard)
+
+    Attributes:
+        x: logits of categories (or measures, in deviations), float ``[G, n, F]``.
+        theta: logits of edges, float ``[G, n, n]``.
+        sizes: number of nodes of each graph, long ``[G]``.
+        pairs: whether a place of ``theta`` stands for a pair of nodes, boolean ``[G, n, n]``.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> from graphdistill.core.data.feature_encoding import Categories
+        >>> pair = Data(x=torch.tensor([[0], [1]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
+        >>> pairs = Graphs.from_data_list([pair, pair])
+        >>> small = LearnableGraphs(pairs, torch.tensor([0, 1]), Categories((2,)), "categorical")
+        >>> small.inputs().x.tolist(), small.freeze().nbytes
+        ([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]], 16)
+    """
+
+    def __init__(self, graphs: Graphs, y: Tensor, columns: Columns, features: Features, logits: Tensor | None = None):
+        sizes = graphs.node_ptr.diff()
+        most = int(sizes.max())
+        room = torch.arange(most) < sizes[:, None]
+        start = columns.start(graphs.x)
+        super().__init__(start.new_zeros(*room.shape, columns.width).index_put((room,), start), y, logits)
+        self.columns, self.features, self.sizes = columns, features, sizes
+        self.pairs = (room[:, :, None] & room[:, None, :]).triu(1)
+        source, target = graphs.edge_index
+        graph = graphs.graph_of_node[source]
+        linked = torch.zeros_like(self.pairs)
+        linked[graph, source - graphs.node_ptr[graph], target - graphs.node_ptr[graph]] = True
+        linked |= linked.mT.clone()
+        self.theta = torch.where(linked, EDGE, -EDGE).requires_grad_()
+        self.density = float(linked[self.pairs].float().mean()) if bool(self.pairs.any()) else 0.0
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The tensors that are learnt, by name."""
+        return {**super().parameters(), "theta": self.theta}
+
+    def inputs(self, rows: Tensor | None = None) -> GraphBatch:
+        """The likeliest graphs; with gradients."""
+        return self._batch(self.theta, rows)
+
+    def sample(self, generator: torch.Generator, temperature: float, rows: Tensor | None = None) -> GraphBatch:
+        r"""Graphs whose edges are drawn, with the gradient of the binary concrete distribution (Maddison et al., 2017).
+
+        .. math:: A_{ij} = [P_{ij} > 1/2], \quad \nabla A_{ij} = \nabla P_{ij}, \quad
+            P_{ij} = \sigma\big((\Theta_{ij} + \log u - \log (1 - u)) / t\big), \quad u \sim U(0, 1)
+
+        Args:
+            generator: for u, one number for both directions of an edge.
+            temperature: t; the lower, the more gradients are those of undecided edges alone.
+            rows: numbers or mask of the graphs that are wanted. (default: all)
+
+        Example:
+            >>> from torch_geometric.data import Data
+            >>> from graphdistill.core.data.feature_encoding import Categories
+            >>> dots = Graphs.from_data_list([Data(x=torch.zeros(2, 1).long())])
+            >>> small = LearnableGraphs(dots, torch.tensor([0]), Categories((2,)), "categorical")
+            >>> small.sample(torch.Generator().manual_seed(0), 0.5).spread.shape
+            torch.Size([1, 2, 2])
+        """
+        u = torch.rand(self.theta.shape, generator=generator)
+        # No u of 0, which float32 draws once in 16 million times.
+        return self._batch((self.theta + u.logit(eps=1e-6)) / temperature, rows)
+
+    def clip(self) -> None:
+        """Logits have no border."""
+
+    @torch.no_grad()
+    def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
+        """The likeliest graphs: of each column the likeliest category, and the edges likelier than not."""
+        y = stored_labels(self.labels)
+        graph, source, target = ((self.theta > 0) & self.pairs).nonzero(as_tuple=True)
+        node_ptr = pointer(self.sizes)
+        one_way = torch.stack([source, target]) + node_ptr[graph]
+        order = torch.cat([graph, graph]).sort(stable=True).indices
+        edges = torch.cat([one_way, one_way.flip(0)], dim=1)[:, order]
+        edge_ptr = pointer(2 * torch.bincount(graph, minlength=len(self)))
+        x = self.columns.decode(self.x.flatten(0, 1)[ranges(torch.arange(len(self)) * self.x.shape[1], self.sizes)])
+        forest = raw_forest(Graphs(x, edges, None, node_ptr, edge_ptr), DEPTH)
+        return SyntheticSet(forest, y, class_weights(y), features=self.features, meta=dict(meta or {}))
+
+    def _batch(self, theta: Tensor, rows: Tensor | None) -> GraphBatch:
+        chosen = slice(None) if rows is None else rows
+        upper = straight_through(theta > 0, theta.sigmoid())[chosen] * self.pairs[chosen]
+        return dense_batch(self.columns.read(self.x[chosen]), upper + upper.mT, self.sizes[chosen])

@@ -1,0 +1,55 @@
+"""Which protocol and which real data belong to a data set: the one place that knows images, nodes and graphs apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphdistill.condense.data.graphs import RealGraphs
+from graphdistill.condense.data.images import RealImages
+from graphdistill.condense.data.nodes import RealNodes
+from graphdistill.condense.data.training_data import Real
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.data.datasets import Dataset, GraphDataset, NodeDataset
+from graphdistill.core.evaluation.graphs import GraphSetProtocol
+from graphdistill.core.evaluation.images import ImageProtocol
+from graphdistill.core.evaluation.nodes import NodeProtocol
+from graphdistill.core.evaluation.protocol import SetProtocol
+from graphdistill.core.training.augment import Augment
+
+
+def protocol_of(data: Dataset, networks: int = 3, progress: Progress = NO_PROGRESS, jobs: int = 1) -> SetProtocol[Any]:
+    """How sets of this kind of data are judged: images under augmentation, nodes and graphs by a GCN.
+
+    Args:
+        data: the real data.
+        networks: trainings on every set. (default: 3)
+        progress: shows a bar of the trainings.
+        jobs: processes that trainings run on. (default: 1)
+
+    Example:
+        >>> from graphdistill import datasets
+        >>> protocol_of(datasets.load("digits")).NETWORK
+        'ConvNet'
+    """
+    if isinstance(data, NodeDataset):
+        return NodeProtocol(data, networks, jobs=jobs, progress=progress)
+    if isinstance(data, GraphDataset):
+        return GraphSetProtocol(data, networks, jobs=jobs, progress=progress)
+    return ImageProtocol(data, networks, augment=Augment().each, jobs=jobs, progress=progress)
+
+
+def real_of(protocol: SetProtocol[Any]) -> Real:
+    """The training data of a protocol.
+
+    Example:
+        >>> from graphdistill import datasets
+        >>> real_of(protocol_of(datasets.load("digits-knn"))).KIND
+        'nodes'
+    """
+    match protocol:
+        case NodeProtocol():
+            return RealNodes(protocol)
+        case GraphSetProtocol():
+            return RealGraphs(protocol)
+    assert isinstance(protocol, ImageProtocol)
+    return RealImages.of(protocol)

@@ -1,0 +1,122 @@
+"""Nodes of one graph: real ones with their graph, and learnt ones that stand alone or are joined by learnt edges.
+
+A learnt node that stands alone (Zheng et al., NeurIPS 2023, call it structure-free) holds in its features what its
+neighbourhood would tell, so what it begins with are features that were averaged over neighbours already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from graphdistill.condense.data.learnable import LearnableSet, stored_labels
+from graphdistill.condense.data.training_data import Kind, Real
+from graphdistill.core.evaluation.nodes import NodeProtocol
+from graphdistill.core.evaluation.protocol import real_set
+from graphdistill.core.networks.convnet import Norm
+from graphdistill.core.networks.node_gcn import GCN, Nodes
+from graphdistill.core.sets.half_precision import half_exponent, round_half
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
+
+
+class RealNodes(Real):
+    """The training nodes of a graph.
+
+    Args:
+        protocol: the graph, and how its features are scaled and averaged.
+    """
+
+    KIND: ClassVar[Kind] = "nodes"
+
+    def __init__(self, protocol: NodeProtocol):
+        super().__init__(protocol.labels("train"), protocol.num_classes)
+        self.protocol = protocol
+        self.rows = protocol.data.train
+        self.deviation = protocol.rounded.std(dim=0)
+        self.exponent = protocol.exponent
+
+    def inputs(self, rows: Tensor) -> Nodes:
+        """Training nodes in their graph."""
+        return Nodes(self.protocol.once, self.protocol.spread, self.rows[rows])
+
+    def flat(self) -> Tensor:
+        """Propagated features."""
+        return self.protocol.rounded[self.rows]
+
+    def network(self, norm: Norm = "instance") -> GCN:
+        """A GCN without dropout."""
+        return GCN(self.deviation.numel(), self.num_classes)
+
+    def start(self, rows: Tensor, logits: Tensor | None = None) -> LearnableNodes:
+        """Nodes to learn."""
+        return LearnableNodes(self.flat()[rows], self.y[rows], self.deviation, logits, self.exponent)
+
+    def begin(self, per_class: int, generator: torch.Generator) -> LearnableNodes:
+        """Means of random groups: the nodes of a class, dealt out to as many groups as it gets synthetic nodes.
+
+        Propagated features may be averaged, as they are averages already; a mean of a few tells more than one of them.
+        """
+        x, y = self.protocol.group_means(per_class, generator)
+        return LearnableNodes(x, y, self.deviation, exponent=self.exponent)
+
+    def select(self, rows: Tensor) -> SyntheticSet:
+        """Nodes with propagated features that stand alone."""
+        return real_set(self.flat()[rows], self.y[rows])
+
+
+class LearnableNodes(LearnableSet):
+    r"""Nodes that are learnt in units of how much each feature deviates over the real ones.
+
+    .. math:: x_{ij} = x^0_{ij} + \sigma_j z_{ij}
+
+    and a step is taken on z, so a step size means the same on every graph. Were it taken on x, Adam's 0.0001 would be
+    0.03 deviations of Cora's propagated features (root mean square over columns) and 0.07 of CiteSeer's: what serves
+    the one is too far on the other. A column that never changes is not learnt.
+
+    Args:
+        x: first features, float ``[n, F]``.
+        y: class of each, long ``[n]``.
+        deviation: standard deviation of each feature, float ``[F]``.
+        logits: first logits of soft labels, float ``[n, C]``. (default: labels are hard)
+        exponent: power of two that each feature is stored in units of, long ``[F]``. (default: as ``x`` needs)
+
+    Example:
+        >>> small = LearnableNodes(torch.ones(2, 3), torch.tensor([0, 1]), torch.tensor([1.0, 0.1, 0.0]))
+        >>> with torch.no_grad():
+        ...     small.x += 1
+        >>> small.features()[0].tolist()
+        [2.0, 1.100000023841858, 1.0]
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        deviation: Tensor,
+        logits: Tensor | None = None,
+        exponent: Tensor | None = None,
+    ):
+        super().__init__(torch.zeros_like(x), y, logits)
+        self.origin, self.deviation = x.clone(), deviation
+        self.exponent = half_exponent(x) if exponent is None else exponent
+
+    def features(self) -> Tensor:
+        """Features ``[n, F]``, with gradients."""
+        return self.origin + self.deviation * self.x
+
+    def inputs(self, rows: Tensor | None = None) -> Nodes:
+        """Nodes that stand alone."""
+        x = self.features()
+        return Nodes(x if rows is None else x[rows])
+
+    def clip(self) -> None:
+        """Features of nodes have no border."""
+
+    @torch.no_grad()
+    def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
+        """The nodes in 16 bits a feature."""
+        y = stored_labels(self.labels)
+        return SyntheticSet(round_half(self.features(), self.exponent), y, class_weights(y), meta=dict(meta or {}))

@@ -1,0 +1,91 @@
+"""What real training data of any kind have in common: drawn from class by class, and what a method may do with it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from graphdistill.condense.data.learnable import LearnableSet
+from graphdistill.core.networks.convnet import Norm
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.fit import Inputs
+
+Kind = Literal["images", "nodes", "graphs"]
+
+
+class Real(ABC):
+    """Training data of one kind with their classes.
+
+    Args:
+        y: class of each entry, long ``[n]``.
+        num_classes: number C of classes.
+
+    Raises:
+        ValueError: a class has no entry.
+    """
+
+    KIND: ClassVar[Kind]
+
+    def __init__(self, y: Tensor, num_classes: int):
+        self.y, self.num_classes = y, num_classes
+        self.counts = torch.bincount(y, minlength=num_classes)
+        for label in (self.counts == 0).nonzero().view(-1).tolist():
+            raise ValueError(
+                f"class {label} of 0 to {num_classes - 1} has none of the training {self.KIND}; "
+                f"number classes from 0 without gaps"
+            )
+        self.members = [(y == label).nonzero().view(-1) for label in range(num_classes)]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def check_per_class(self, per_class: int) -> None:
+        """Refuse to take more of a class than it has."""
+        if per_class < 1:
+            raise ValueError(f"--per-class must be 1 or more, got {per_class}")
+        least = int(self.counts.argmin())
+        if per_class > int(self.counts[least]):
+            raise ValueError(
+                f"--per-class {per_class} is more than the {int(self.counts[least])} training {self.KIND} of class "
+                f"{least}; give {int(self.counts[least])} or less"
+            )
+
+    def pick(self, size: int, generator: torch.Generator, label: int | None = None) -> Tensor:
+        """Numbers of ``size`` random entries of each class (or of class ``label``), or of all that a class has.
+
+        Classes follow one another; nothing is drawn twice.
+        """
+        groups = self.members if label is None else [self.members[label]]
+        return torch.cat([group[torch.randperm(len(group), generator=generator)[:size]] for group in groups])
+
+    def draw(self, size: int, generator: torch.Generator, label: int | None = None) -> tuple[Any, Tensor]:
+        """Inputs and classes of :meth:`pick`."""
+        rows = self.pick(size, generator, label)
+        return self.inputs(rows), self.y[rows]
+
+    def begin(self, per_class: int, generator: torch.Generator) -> LearnableSet:
+        """What learning begins with: random entries of each class."""
+        return self.start(self.pick(per_class, generator))
+
+    @abstractmethod
+    def inputs(self, rows: Tensor) -> Inputs:
+        """What a network reads of the entries numbered ``rows``."""
+
+    @abstractmethod
+    def flat(self) -> Tensor:
+        """A row of numbers for every entry, ``[n, d]``: what is compared where there is no network."""
+
+    @abstractmethod
+    def network(self, norm: Norm = "instance") -> nn.Module:
+        """A fresh network, its weights drawn from torch's global generator; ``norm`` is for networks that have one."""
+
+    @abstractmethod
+    def start(self, rows: Tensor, logits: Tensor | None = None) -> LearnableSet:
+        """A set to learn, which begins as the entries numbered ``rows``; with ``logits`` labels are learnt, too."""
+
+    @abstractmethod
+    def select(self, rows: Tensor) -> SyntheticSet:
+        """The entries numbered ``rows`` as a set."""

@@ -1,0 +1,1 @@
+"""Figures of synthetic images, nodes and graphs."""

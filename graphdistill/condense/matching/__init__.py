@@ -1,0 +1,1 @@
+"""What methods that match share: objectives, networks, experts, the optimizer of a set."""

@@ -1,0 +1,213 @@
+"""Experts: networks trained on the real data, whose weights are written down on the way; and where on it to start.
+
+Shape legend: E experts, T epochs, P parameters of a network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from graphdistill.condense.data.training_data import Real
+from graphdistill.condense.matching.unroll import FlatNetwork, flat_weights
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.training.augment import NO_AUGMENT, Augment
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    r"""Steps that look for flat places (GSAM, Zhuang et al., ICLR 2022; the ascent of ASAM, Kwon et al., ICML 2021).
+
+    .. math:: g' = \nabla L\Big(\theta + \rho \frac{\theta^2 g}{\| |\theta| g \|}\Big), \qquad
+        d = g' - a \Big(g - \frac{g \cdot g'}{\|g'\|^2} g'\Big)
+
+    and the step is along d, where g is the gradient at :math:`\theta` itself.
+
+    Attributes:
+        rho: how far to climb.
+        alpha: share a of what is orthogonal.
+    """
+
+    rho: float
+    alpha: float
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Training data from easy to hard: a share of them at first, all of them later.
+
+    The share grows geometrically, ``first ** (1 - done / until)``.
+
+    Attributes:
+        difficulty: of each training entry, float ``[n]``.
+        first: share that training begins with.
+        until: share of the training after which all are used.
+    """
+
+    difficulty: Tensor
+    first: float
+    until: float
+
+    def rows(self, done: float) -> Tensor:
+        """Numbers of the entries to train on, easiest first, when ``done`` of the training lies behind.
+
+        Example:
+            >>> Curriculum(torch.tensor([3.0, 1.0, 2.0, 0.0]), 0.5, 0.5).rows(0.0).tolist()
+            [3, 1]
+        """
+        share = self.first ** max(0.0, 1 - done / self.until)
+        return self.difficulty.argsort(stable=True)[: max(1, round(share * len(self.difficulty)))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How experts are trained: SGD, minibatches of images, all nodes of a graph at once.
+
+    Attributes:
+        epochs: after each of which the weights are written down.
+        lr: step size.
+        batch: entries in a step. (default: 64)
+        passes: over the training data in an epoch; nodes take many, for each is one step. (default: 1)
+        momentum: of SGD. (default: 0, as in MTT)
+        augment: what is done to images, to each its own. (default: nothing)
+        sharpness: whether steps look for flat places. (default: no)
+        curriculum: which entries are used when. (default: all, always)
+    """
+
+    epochs: int
+    lr: float
+    batch: int = 64
+    passes: int = 1
+    momentum: float = 0.0
+    augment: Augment = NO_AUGMENT
+    sharpness: Sharpness | None = None
+    curriculum: Curriculum | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "passes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+
+
+def record_trajectories(
+    real: Real, training: Training, count: int, seed: int, progress: Progress = NO_PROGRESS
+) -> Tensor:
+    """Train experts and write their weights down: at the start and after every epoch.
+
+    Args:
+        real: the training data.
+        training: how.
+        count: number E of experts; the weights that each begins with are its own.
+        seed: of weights, batches and augmentations.
+        progress: shows a bar. (default: none)
+
+    Returns:
+        Float32 ``[E, T + 1, P]``.
+
+    Example:
+        >>> from graphdistill.condense.data.images import RealImages
+        >>> real = RealImages(torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 1, 0]), 2)
+        >>> record_trajectories(real, Training(epochs=3, lr=0.1), 2, seed=0).shape
+        torch.Size([2, 4, 9954])
+    """
+    nodes, experts = real.KIND == "nodes", []
+    for number in progress.track(range(count), "training experts"):
+        with scoped(seed, "expert", number):
+            net = real.network()
+        network, theta = FlatNetwork(net), flat_weights(net)
+        speed, path, draws = torch.zeros_like(theta), [theta], generator(seed, "expert's batches", number)
+        for epoch in range(training.epochs):
+            for number_of_pass in range(training.passes):
+                done = (epoch + number_of_pass / training.passes) / training.epochs
+                used = torch.arange(len(real)) if training.curriculum is None else training.curriculum.rows(done)
+                batches = [used] if nodes else used[torch.randperm(len(used), generator=draws)].split(training.batch)
+                for rows in batches:
+                    x, y = real.inputs(rows), real.y[rows]
+                    x = training.augment.each(x, draws) if isinstance(x, Tensor) else x
+                    speed = training.momentum * speed + _direction(network, theta, x, y, training.sharpness)
+                    theta = theta - training.lr * speed
+            path.append(theta)
+        experts.append(torch.stack(path))
+    return torch.stack(experts)
+
+
+def _direction(network: FlatNetwork, theta: Tensor, x: object, y: Tensor, sharpness: Sharpness | None) -> Tensor:
+    """Along what a step goes down."""
+
+    def slope(at: Tensor) -> Tensor:
+        at = at.detach().requires_grad_()
+        return torch.autograd.grad(F.cross_entropy(network(at, x), y), at)[0]  # type: ignore[arg-type]
+
+    here = slope(theta)
+    if sharpness is None:
+        return here
+    climb = sharpness.rho * theta.square() * here / (theta * here).norm().clamp(min=1e-12)
+    there = slope(theta + climb)
+    along = (here @ there) / there.square().sum().clamp(min=1e-12) * there
+    return there - sharpness.alpha * (here - along)
+
+
+@dataclass(frozen=True)
+class Window:
+    """From which epoch of an expert a student may start; the latest one moves on while the set is learnt.
+
+    Attributes:
+        earliest: epoch.
+        latest: epoch in the end.
+        first_latest: epoch at the first step. (default: ``latest``, it never moves)
+        until: share of the steps over which it moves evenly. (default: 0.5)
+    """
+
+    earliest: int
+    latest: int
+    first_latest: int | None = None
+    until: float = 0.5
+
+    def __post_init__(self) -> None:
+        first = self.latest if self.first_latest is None else self.first_latest
+        if not 0 <= self.earliest <= first <= self.latest:
+            raise ValueError(
+                f"a window needs 0 <= earliest <= first_latest <= latest, got {self.earliest}, {first}, {self.latest}"
+            )
+
+    def limit(self, done: float) -> int:
+        """The latest epoch when ``done`` of the steps lie behind.
+
+        Example:
+            >>> window = Window(0, 20, first_latest=10)
+            >>> window.limit(0.0), window.limit(0.25), window.limit(0.9)
+            (10, 15, 20)
+        """
+        first = self.latest if self.first_latest is None else self.first_latest
+        return first + int((self.latest - first) * min(1.0, done / self.until))
+
+    def draw(self, done: float, generator: torch.Generator) -> int:
+        """Draw an epoch."""
+        return int(torch.randint(self.earliest, self.limit(done) + 1, (), generator=generator))
+
+
+@torch.no_grad()
+def expert_logits(real: Real, network: FlatNetwork, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """What experts that are right say of the training data, on average, and how many are right.
+
+    Of entries that no expert is right on all experts are asked, and the true class is raised to the largest logit.
+
+    Args:
+        real: the training data.
+        network: of the experts.
+        weights: of each expert, ``[E, P]``.
+
+    Returns:
+        Logits ``[n, C]``, the true class never below another, and the number of experts that are right, long ``[n]``.
+    """
+    everything = real.inputs(torch.arange(len(real)))
+    said = torch.stack([network(theta, everything) for theta in weights])  # (E, n, C)
+    right = said.argmax(dim=2) == real.y
+    heard = (right | ~right.any(dim=0)).float()
+    logits = (said * heard[:, :, None]).sum(dim=0) / heard.sum(dim=0)[:, None]
+    true = real.y[:, None]
+    return logits.scatter(1, true, logits.max(dim=1, keepdim=True).values), right.sum(dim=0)

@@ -1,0 +1,155 @@
+"""What is compared: the contract of an objective, and the gradient distance that several methods share.
+
+Shape legend: C classes, n images, P parameters of a layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphdistill.condense.data.learnable import LearnableSet
+from graphdistill.condense.data.training_data import Real
+from graphdistill.condense.matching.schedule import Schedule
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.evaluation.protocol import SetProtocol
+from graphdistill.core.training.augment import NO_AUGMENT, Augment
+from graphdistill.core.training.fit import Inputs
+
+
+@dataclass(frozen=True)
+class Step:
+    """What an objective sees in one step.
+
+    Attributes:
+        small: the set that is learnt.
+        real: the training data.
+        net: the network to match on; of any kind, with ``embed`` and ``features`` beside its logits.
+        augment: draws what is done to both sides.
+        generator: for everything that is drawn.
+        done: share of the steps that lie behind, from 0 to below 1.
+        number: of the step, from 0.
+    """
+
+    small: LearnableSet
+    real: Real
+    net: Any
+    augment: Augment
+    generator: torch.Generator
+    done: float = 0.0
+    number: int = 0
+
+    def view(self) -> Callable[[Any], Any]:
+        """Draw an augmentation, to be applied to real and synthetic inputs alike."""
+        draw = self.augment.draw(self.generator)
+        return lambda x: self.augment.apply(draw, x)
+
+
+class Objective(Protocol):
+    """Compares a set with real data on a network."""
+
+    def accumulate(self, step: Step) -> float:
+        """Add the gradient to ``.grad`` of the set's parameters and return the loss."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A method that learns: an objective, the networks it is taken on, and how far a step goes.
+
+    Attributes:
+        objective: what is compared.
+        schedule: which networks it is compared on; ``None`` where the objective brings its own.
+        augment: what is done to both sides. (default: nothing)
+        steps: number of steps.
+        lr: step size, for pixels from 0 to 1, or in standard deviations of each feature of nodes; one for all that is
+            learnt, or by name.
+        momentum: of SGD. (default: 0.5)
+        optimizer: ``sgd`` or ``adam``. (default: ``sgd``)
+        betas: decays of Adam. (default: torch's)
+        cosine: whether the step size decays to zero by a cosine. (default: it stays)
+        average: decay of the running average that is judged and returned instead of the last values. (default: none)
+        start: what to begin with, learnt in place; or what to make of the default. (default: random real data, labels
+            hard)
+    """
+
+    objective: Objective
+    schedule: Schedule | None
+    augment: Augment = NO_AUGMENT
+    steps: int
+    lr: float | Mapping[str, float]
+    momentum: float = 0.5
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    betas: tuple[float, float] = (0.9, 0.999)
+    cosine: bool = False
+    average: float = 0.0
+    start: LearnableSet | Callable[[LearnableSet], LearnableSet] | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"--steps must be 1 or more, got {self.steps}")
+
+    def begin(self, default: LearnableSet) -> LearnableSet:
+        """What to begin with, where ``default`` is random real data."""
+        if callable(self.start):
+            return self.start(default)
+        return self.start or default
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a method may know when it makes its recipe; teachers and experts are trained here, and their time counts.
+
+    Attributes:
+        real: the training data.
+        per_class: entries of each class in the set.
+        protocol: how sets are judged; a method may read its training and validation splits.
+        seed: of all that is drawn.
+        progress: shows a bar for what takes long.
+    """
+
+    real: Real
+    per_class: int
+    protocol: SetProtocol[Any]
+    seed: int = 0
+    progress: Progress = NO_PROGRESS
+
+
+def gradient(net: nn.Module, x: Inputs, y: Tensor, *, differentiable: bool = False) -> list[Tensor]:
+    """Gradient of the mean cross-entropy in every parameter of a network.
+
+    Args:
+        net: the network.
+        x: inputs.
+        y: labels, hard or soft.
+        differentiable: whether gradients of the gradient in ``x`` and ``y`` are wanted. (default: no)
+    """
+    loss = F.cross_entropy(net(x), y)
+    return list(torch.autograd.grad(loss, list(net.parameters()), create_graph=differentiable))
+
+
+def row_distance(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
+    r"""Distance of two gradients (Zhao et al., ICLR 2021): one minus cosine, for the weights of each output, summed.
+
+    .. math:: D = \sum_l \sum_i \Big(1 - \frac{A_{li} \cdot B_{li}}{\|A_{li}\| \|B_{li}\|}\Big)
+
+    Parameters of one dimension (biases, scales) do not count, as in the paper's code.
+
+    Args:
+        ours: gradient of each parameter.
+        theirs: the same of the other side.
+
+    Example:
+        >>> row_distance([torch.tensor([[1.0, 0.0], [0.0, 2.0]])], [torch.tensor([[3.0, 0.0], [1.0, 0.0]])]).item()
+        1.0
+    """
+    parts = [
+        (1 - F.cosine_similarity(a.flatten(1), b.flatten(1), dim=1)).sum()
+        for a, b in zip(ours, theirs, strict=True)
+        if a.dim() > 1
+    ]
+    return torch.stack(parts).sum()

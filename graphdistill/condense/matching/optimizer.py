@@ -1,0 +1,78 @@
+"""The optimiser of a set: SGD or Adam, a cosine, a running average, and a state that a checkpoint can hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from graphdistill.condense.matching.objective import Recipe
+
+AVERAGE = "average"
+
+
+class Descent:
+    """Takes the steps that a recipe asks for.
+
+    Args:
+        recipe: optimiser, step sizes, running average.
+        parameters: what is learnt, by name.
+        scale: factor on all step sizes. (default: 1)
+
+    Example:
+        >>> from graphdistill.condense.methods.dm import MomentMatch
+        >>> x = torch.ones(1, requires_grad=True)
+        >>> descent = Descent(Recipe(objective=MomentMatch(), schedule=None, steps=2, lr=0.5), {"x": x})
+        >>> x.sum().backward()
+        >>> descent.step(0.0)
+        >>> x.item(), descent.state()["x.momentum_buffer"].item()
+        (0.5, 1.0)
+    """
+
+    def __init__(self, recipe: Recipe, parameters: Mapping[str, Tensor], scale: float = 1.0):
+        self.recipe, self.parameters = recipe, dict(parameters)
+        rates = recipe.lr if isinstance(recipe.lr, Mapping) else dict.fromkeys(parameters, recipe.lr)
+        if missing := parameters.keys() - rates.keys():
+            raise ValueError(f"lr has no step size for {', '.join(sorted(missing))}; it has {', '.join(sorted(rates))}")
+        self.rates = [rates[name] * scale for name in parameters]
+        groups = [{"params": [value], "lr": rate} for value, rate in zip(parameters.values(), self.rates, strict=True)]
+        self.optimizer: torch.optim.Optimizer = (
+            torch.optim.Adam(groups, betas=recipe.betas)
+            if recipe.optimizer == "adam"
+            else torch.optim.SGD(groups, momentum=recipe.momentum)
+        )
+        self.averages = {name: value.detach().clone() for name, value in self.parameters.items()}
+
+    def step(self, done: float) -> None:
+        """Go down the gradients there are, and forget them; ``done`` is the share of the steps that lie behind."""
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * (1 + math.cos(math.pi * done)) / 2 if self.recipe.cosine else rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Let the running average follow."""
+        for name, average in self.averages.items():
+            average.lerp_(self.parameters[name], 1 - self.recipe.average)
+
+    def state(self) -> dict[str, Tensor]:
+        """Copies of all tensors that the next step depends on, but the parameters."""
+        out = {}
+        for name, value in self.parameters.items():
+            for key, tensor in self.optimizer.state[value].items():
+                out[f"{name}.{key}"] = torch.as_tensor(tensor).detach().clone()
+            if self.recipe.average:
+                out[f"{name}.{AVERAGE}"] = self.averages[name].clone()
+        return out
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a :meth:`state`."""
+        for full, tensor in state.items():
+            name, _, key = full.rpartition(".")
+            if key == AVERAGE:
+                self.averages[name].copy_(tensor)
+            else:
+                self.optimizer.state[self.parameters[name]][key] = tensor.clone()

@@ -1,0 +1,84 @@
+"""Against which states of a network a set is matched: fresh ones, and ones that were trained on the set for a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from graphdistill.condense.data.learnable import LearnableSet
+from graphdistill.condense.data.training_data import Real
+from graphdistill.core.randomness import scoped
+from graphdistill.core.training.augment import NO_AUGMENT, Augment
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A fresh network every ``outer`` steps, trained on the set for ``inner`` steps after each of them.
+
+    Nothing of a network lives on when the next one comes: there, a run can be cut and taken up again.
+
+    Attributes:
+        outer: steps that a network is matched for. (default: 1, a fresh network each time)
+        inner: training steps on the set between two of them. (default: 0)
+        lr: step size of that training.
+        optimizer: of that training, ``sgd`` with momentum 0.5 (DC's values) or ``adam``. (default: ``sgd``)
+    """
+
+    outer: int = 1
+    inner: int = 0
+    lr: float = 0.01
+    optimizer: Literal["sgd", "adam"] = "sgd"
+
+    def __post_init__(self) -> None:
+        if self.outer < 1:
+            raise ValueError(f"outer must be 1 or more, got {self.outer}")
+        if self.inner < 0:
+            raise ValueError(f"inner must be 0 or more, got {self.inner}")
+
+    def begins(self, step: int) -> bool:
+        """Whether step number ``step``, counted from 0, begins with a fresh network."""
+        return step % self.outer == 0
+
+
+class States:
+    """The network of each step.
+
+    Args:
+        schedule: when networks change.
+        real: the data that networks are for.
+        seed: of the networks' weights.
+    """
+
+    def __init__(self, schedule: Schedule, real: Real, seed: int):
+        self.schedule, self.real, self.seed = schedule, real, seed
+        self.net: nn.Module | None = None
+        self.optimizer: torch.optim.Optimizer | None = None
+
+    def at(self, step: int) -> nn.Module:
+        """The network of a step; steps are asked for in turn, beginning with one that has a fresh network."""
+        if self.schedule.begins(step):
+            with scoped(self.seed, "matched network", step):
+                self.net = self.real.network()
+            weights, lr = self.net.parameters(), self.schedule.lr
+            adam = self.schedule.optimizer == "adam"
+            self.optimizer = torch.optim.Adam(weights, lr) if adam else torch.optim.SGD(weights, lr, momentum=0.5)
+        assert self.net is not None
+        return self.net
+
+    def train(self, small: LearnableSet, step: int, generator: torch.Generator, augment: Augment = NO_AUGMENT) -> None:
+        """Train the network of a step on the set, unless the next step has another one."""
+        if self.schedule.begins(step + 1):
+            return
+        assert self.net is not None
+        assert self.optimizer is not None
+        with torch.no_grad():
+            x, y = small.inputs(), small.labels
+        for _ in range(self.schedule.inner):
+            loss = F.cross_entropy(self.net(augment.each(x, generator)), y)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward(inputs=list(self.net.parameters()))
+            self.optimizer.step()

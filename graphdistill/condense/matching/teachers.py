@@ -1,0 +1,47 @@
+"""Networks that were trained on all the real data, which methods ask before or while they make a set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphdistill.condense.matching.objective import Setting
+from graphdistill.core.randomness import generator
+from graphdistill.core.training.fit import chunks, predict
+
+
+def teach(setting: Setting, count: int = 1, share: float = 1.0) -> list[nn.Module]:
+    """Train networks on all the training data, each left where validation liked it best.
+
+    Args:
+        setting: data, protocol, seed.
+        count: number of networks. (default: 1)
+        share: of the protocol's steps that they take, such as a tenth for networks early in training. (default: all)
+
+    Example:
+        >>> from graphdistill import datasets
+        >>> from graphdistill.condense.data.kinds import protocol_of, real_of
+        >>> protocol = protocol_of(datasets.load("digits"))
+        >>> (net,) = teach(Setting(real_of(protocol), 1, protocol), share=0.1)
+        >>> protocol.score(net, "valid") > 0.5
+        True
+    """
+    protocol, whole = setting.protocol, setting.protocol.full()
+    config = replace(protocol.fit, steps=max(1, round(share * protocol.fit.steps)))
+    seeds = torch.randint(2**62, (count,), generator=generator(setting.seed, "teachers")).tolist()
+    return [protocol.train(whole, seed, config)[0] for seed in setting.progress.track(seeds, "training teachers")]
+
+
+def answers(setting: Setting, net: nn.Module) -> Tensor:
+    """Logits that a network gives all training entries, ``[n, C]``."""
+    return predict(net, setting.real.inputs(torch.arange(len(setting.real))))
+
+
+@torch.no_grad()
+def embeddings(setting: Setting, net: Any) -> Tensor:
+    """What the last layer of a network reads of all training entries, ``[n, d]``."""
+    net.eval()
+    return torch.cat([net.embed(part) for part in chunks(setting.real.inputs(torch.arange(len(setting.real))))])

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from graphdistill.condense.data.training_data import Real
+from graphdistill.condense.matching.experts import (
+    Curriculum,
+    Sharpness,
+    Training,
+    Window,
+    expert_logits,
+    record_trajectories,
+)
+from graphdistill.condense.matching.unroll import FlatNetwork, flat_weights
+from graphdistill.core.randomness import scoped
+from graphdistill.core.training.augment import Augment
+from tests.condense.oracles_trajectories import flat_naive, sharpness_naive, student_naive
+from tests.condense.samples import real, real_data, seeded
+
+
+class Watched:
+    """Real data that write down which rows are asked for."""
+
+    def __init__(self, inner: Real):
+        self.inner, self.asked = inner, list[list[int]]()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def inputs(self, rows: Tensor) -> object:
+        self.asked.append(rows.tolist())
+        return self.inner.inputs(rows)
+
+
+def record(data: Real | Watched, count: int = 1, seed: int = 0, **how: object) -> Tensor:
+    training = Training(**{"epochs": 2, "lr": 0.1, **how})  # type: ignore[arg-type]
+    return record_trajectories(data, training, count, seed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["images", "nodes"])
+def test_experts_are_trained_as_by_a_stock_optimiser(kind: str) -> None:
+    data = real_data(kind)  # type: ignore[arg-type]
+    paths = record(data, epochs=3, lr=0.3, batch=1000)
+    with scoped(0, "expert", 0):
+        net = data.network()
+    assert torch.equal(paths[0, 0], flat_naive(net))
+    everything = data.inputs(torch.arange(len(data)))
+    for epoch in range(1, 4):
+        wanted = student_naive(net, everything, data.y, 0.3, epoch)
+        torch.testing.assert_close(paths[0, epoch], wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_an_epoch_of_images_sees_each_once_and_one_of_nodes_may_take_many_passes() -> None:
+    images, nodes = Watched(real_data("images")), Watched(real_data("nodes"))
+    record(images, batch=10, epochs=1)
+    assert [len(rows) for rows in images.asked] == [10, 10, 10, 6]
+    assert sorted(row for rows in images.asked for row in rows) == list(range(36))
+    assert record(nodes, batch=10, epochs=2, passes=3).shape[:2] == (1, 3)
+    assert nodes.asked == [list(range(24))] * 6
+
+
+def test_momentum_is_that_of_torch() -> None:
+    data = real_data("nodes")
+    with scoped(0, "expert", 0):
+        net = data.network()
+    optimizer, everything = torch.optim.SGD(net.parameters(), 0.3, momentum=0.9), data.inputs(torch.arange(len(data)))
+    for _ in range(4):
+        optimizer.zero_grad()
+        F.cross_entropy(net(everything), data.y).backward()
+        optimizer.step()
+    torch.testing.assert_close(record(data, epochs=4, lr=0.3, momentum=0.9)[0, -1], flat_naive(net))
+
+
+def test_a_step_to_flat_places_is_as_the_papers_write_it() -> None:
+    data = real_data("images")
+    paths = record(data, epochs=1, lr=0.2, batch=1000, sharpness=Sharpness(rho=0.5, alpha=0.4))
+    with scoped(0, "expert", 0):
+        net = data.network()
+    everything = data.inputs(torch.arange(len(data)))
+    wanted = paths[0, 0] - 0.2 * sharpness_naive(net, everything, data.y, 0.5, 0.4)
+    torch.testing.assert_close(paths[0, 1], wanted, rtol=1e-4, atol=1e-6)
+    plain = record(data, epochs=1, lr=0.2, batch=1000)
+    assert float((paths - plain).norm()) > 1e-3
+
+
+def test_without_climbing_steps_are_those_of_sgd() -> None:
+    data = real_data("images")
+    assert torch.allclose(record(data, sharpness=Sharpness(rho=0, alpha=0.7)), record(data), atol=1e-5)
+
+
+def test_a_curriculum_goes_from_easy_to_hard() -> None:
+    nodes = Watched(real_data("nodes"))
+    record(nodes, epochs=4, curriculum=Curriculum(torch.arange(24.0).flip(0), first=0.25, until=0.5))
+    assert [len(rows) for rows in nodes.asked] == [6, 12, 24, 24]
+    assert nodes.asked[0] == [23, 22, 21, 20, 19, 18]
+
+
+@given(first=st.floats(0.05, 1), until=st.floats(0.1, 1), done=st.floats(0, 0.99), more=st.floats(0, 0.5))
+def test_a_curriculum_never_forgets(first: float, until: float, done: float, more: float) -> None:
+    plan = Curriculum(torch.rand(20, generator=seeded()), first, until)
+    early, late = plan.rows(done).tolist(), plan.rows(min(1, done + more)).tolist()
+    assert late[: len(early)] == early
+    assert len(early) >= 1
+    assert sorted(plan.rows(until).tolist()) == list(range(20))
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("augment", [Augment(()), Augment()])
+def test_the_same_seed_gives_the_same_bytes_and_leaves_the_global_generator(augment: Augment) -> None:
+    before = torch.get_rng_state()
+    one, same, other = (record(real(), 2, seed, batch=8, augment=augment) for seed in (3, 3, 4))
+    assert torch.equal(before, torch.get_rng_state())
+    assert torch.equal(one, same)
+    assert not torch.equal(one[0], other[0])
+    assert not torch.equal(one[0], one[1])
+    assert one.dtype == torch.float32
+
+
+@given(
+    earliest=st.integers(0, 5),
+    first=st.integers(0, 5),
+    more=st.integers(0, 5),
+    until=st.floats(0.1, 1),
+    done=st.floats(0, 0.99),
+)
+def test_a_window_only_moves_on(earliest: int, first: int, more: int, until: float, done: float) -> None:
+    first += earliest
+    window = Window(earliest, first + more, first, until)
+    assert window.limit(0) == first
+    assert first <= window.limit(done) <= window.limit(min(1, done + 0.1)) <= first + more
+    assert window.limit(until) == first + more
+    assert earliest <= window.draw(done, seeded()) <= window.limit(done)
+
+
+def test_every_epoch_of_a_window_is_drawn() -> None:
+    draws, window = seeded(), Window(2, 4)
+    assert {window.draw(0.0, draws) for _ in range(60)} == {2, 3, 4}
+
+
+def test_windows_and_trainings_that_cannot_be_are_told() -> None:
+    with pytest.raises(ValueError, match="0 <= earliest <= first_latest <= latest, got 3, 2, 2"):
+        Window(3, 2)
+    with pytest.raises(ValueError, match="epochs must be 1 or more, got 0"):
+        Training(epochs=0, lr=0.1)
+
+
+def test_logits_are_of_the_experts_that_are_right() -> None:
+    data = real()
+    weights = record(data, 3, epochs=1, lr=0.01)[:, 1]
+    with scoped(1, "shape"):
+        net = FlatNetwork(data.network())
+    logits, right = expert_logits(data, net, weights)
+    everything = data.inputs(torch.arange(len(data)))
+    for row, true in enumerate(data.y.tolist()):
+        said = [net(theta, everything)[row] for theta in weights]
+        good = [z for z in said if int(z.argmax()) == true]
+        assert int(right[row]) == len(good)
+        wanted = torch.stack(good or said).mean(dim=0)
+        wanted[true] = wanted.max()
+        torch.testing.assert_close(logits[row], wanted)
+    assert 0 < int((right == 0).sum()) < len(right)
+
+
+def test_flat_weights_are_in_the_order_of_the_network() -> None:
+    net = real().network()
+    assert torch.equal(flat_weights(net), flat_naive(net))

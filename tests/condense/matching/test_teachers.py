@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.matching.teachers import answers, embeddings, teach
+from tests.condense.quick import quick
+from tests.condense.samples import setting
+
+
+@pytest.mark.parametrize("kind", ["images", "nodes"])
+def test_what_a_teacher_says_of_all_entries(kind: Kind) -> None:
+    here = quick(kind)
+    (net,) = teach(here)
+    logits, features = answers(here, net), embeddings(here, net)
+    assert logits.shape == (len(here.real), 3)
+    torch.testing.assert_close(features @ net.head.weight.T + net.head.bias, logits)  # type: ignore[operator, union-attr]
+    net.train()
+    assert torch.equal(embeddings(here, net), features)  # nothing is dropped
+
+
+def test_a_teacher_has_learnt_from_all_the_data() -> None:
+    here = setting(kind="nodes")
+    (net,) = teach(here)
+    right = answers(here, net).argmax(dim=1) == here.real.y
+    assert float(right.double().mean()) > 0.8
+
+
+def test_teachers_follow_from_the_seed_and_differ() -> None:
+    first, second = (answers(quick(), net) for net in teach(quick(), 2))
+    assert not torch.equal(first, second)
+    assert torch.equal(answers(quick(), teach(quick())[0]), first)
+    assert not torch.equal(answers(quick(seed=1), teach(quick(seed=1))[0]), first)
+
+
+def test_an_early_teacher_takes_its_share_of_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = []
+    here = quick()
+    train = type(here.protocol).train
+
+    def spy(self, small, seed, config=None):  # type: ignore[no-untyped-def]
+        steps.append(config.steps)
+        return train(self, small, seed, config)
+
+    monkeypatch.setattr(type(here.protocol), "train", spy)
+    teach(here, share=0.3)
+    teach(here, share=0.001)
+    assert steps == [3, 1]
