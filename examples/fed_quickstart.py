@@ -13,8 +13,8 @@ import torch
 
 from fed.client_app import app as client
 from fed.config import FedConfig
-from fed.grid import run_in_process
-from fed.part import network
+from fed.data.client_data import network
+from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
 from graphdistill.core.sets.safetensors_card import read_carded
 

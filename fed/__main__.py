@@ -51,9 +51,11 @@ def main(command: Command) -> None:
     root = str(expanded(config.root).resolve()) if config.root else ""
     config = replace(config, output=str(folder), root=root)
     # Torch takes a while to import; --help should not wait for it.
-    from fed import data, memory, report
-    from fed.lock import locked
-    from fed.progress import FILE, require
+    from fed import report
+    from fed.client import store as memory
+    from fed.data import images as data
+    from fed.runtime.lock import locked
+    from fed.server.state import FILE, require
 
     if config.resume:
         require(folder)
@@ -77,7 +79,7 @@ def main(command: Command) -> None:
 
 def _in_process(command: Command, config: FedConfig) -> None:
     from fed.client_app import app as client
-    from fed.grid import run_in_process
+    from fed.runtime.in_process import run_in_process
     from fed.server_app import app as server
 
     logging.getLogger("flwr").setLevel(logging.ERROR)
@@ -104,7 +106,7 @@ class _Log(logging.Handler):
 
 
 def _on_superlink(command: Command, config: FedConfig) -> None:
-    from fed.superlink import MARK, run_on_superlink
+    from fed.runtime.superlink import MARK, run_on_superlink
 
     write = (lambda line: sys.stderr.write(line + "\n")) if command.quiet else progress().write
 

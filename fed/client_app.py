@@ -16,16 +16,16 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricR
 from flwr.clientapp import ClientApp
 from torch import Tensor, nn
 
+from fed.client.round import Turn
+from fed.client.store import Memory, secret, shared_key
 from fed.config import CLIENTS, FedConfig
-from fed.data import parts
-from fed.memory import Memory, secret, shared_key
+from fed.data.client_data import Part, network
+from fed.data.images import parts
+from fed.data.molecules import HOPS, Molecules
 from fed.methods import method_of
-from fed.mirage_client import MirageClient
-from fed.molecules import HOPS, Molecules
-from fed.noise import Noise
-from fed.part import Part, network
-from fed.privacy import clipped
-from fed.turn import Turn
+from fed.mirage.client import MirageClient
+from fed.mirage.noise import Noise
+from fed.server.privacy import clipped
 from graphdistill.core.parallel import one_thread
 
 app = ClientApp()
@@ -34,7 +34,7 @@ app = ClientApp()
 @app.query("hello")
 @one_thread()
 def hello(message: Message, context: Context) -> Message:
-    """What the client is registered as: see :class:`fed.replies.Registration`."""
+    """What the client is registered as: see :class:`fed.server.replies.Registration`."""
     config, client, part = _mine(context)
     nodes = int(context.node_config.get("num-partitions", config.clients))
     numbers = {**part.facts, "client": client, "nodes": nodes, "num-examples": _examples(config, part)}

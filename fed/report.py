@@ -14,10 +14,10 @@ from typing import Any
 import rich.console
 from rich.text import Text
 
+from fed.client.store import home
 from fed.config import FedConfig
+from fed.data.molecules import unpacked
 from fed.figure import draw_clients, draw_rounds, title
-from fed.memory import home
-from fed.molecules import unpacked
 from graphdistill.condense.data.learnable import frozen
 from graphdistill.condense.figures.images import draw
 from graphdistill.core.command.output import publish

@@ -16,18 +16,19 @@ import torch
 from flwr.app import ArrayRecord, ConfigRecord, Context, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
-from fed import privacy, report
+from fed import report
 from fed.config import FedConfig
-from fed.guard import Guard
-from fed.lock import locked
-from fed.merge import merge, train_here
+from fed.data.client_data import METRICS, UNKNOWN, Facts, Statistics, kind_of
 from fed.methods import METHODS, method_of
-from fed.part import METRICS, UNKNOWN, Facts, Statistics, kind_of
-from fed.progress import Progress, require
-from fed.registration import register
-from fed.replies import EVALUATE, STATISTICS
-from fed.strategy import Federation
-from fed.superlink import MARK
+from fed.mirage.driver import merge, train_here
+from fed.runtime.lock import locked
+from fed.runtime.superlink import MARK
+from fed.server import privacy
+from fed.server.guard import Guard
+from fed.server.registration import register
+from fed.server.replies import EVALUATE, STATISTICS
+from fed.server.state import Progress, require
+from fed.server.strategy import Federation
 from graphdistill.core.command.output import check_writable
 from graphdistill.core.parallel import one_thread
 

@@ -28,9 +28,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization as text
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from fed import memory, report
+from fed import report
+from fed.client import store as memory
 from fed.config import FedConfig
-from fed.superlink import HOST, MARK, PATIENCE, Family, environment, follow, open_port, plain, write_app
+from fed.runtime.superlink import HOST, MARK, PATIENCE, Family, environment, follow, open_port, plain, write_app
 from graphdistill.core.command.streams import replace_unknown
 
 CONFIG = FedConfig(dataset="digits", partition="iid", method="fedlgd", clients=3, rounds=3, per_class=2)

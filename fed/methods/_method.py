@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from fed.client.round import Turn
 from fed.config import FedConfig
-from fed.part import Facts, Statistics
-from fed.turn import Turn
+from fed.data.client_data import Facts, Statistics
 
 
 class Algorithm(ABC):

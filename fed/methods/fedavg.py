@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fed.client.round import Turn
 from fed.methods._method import Algorithm
-from fed.turn import Turn
 
 
 class Method(Algorithm):

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from fed.client.round import Turn
 from fed.methods._method import Algorithm
-from fed.turn import Turn
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
 """Layers that are not averaged."""

@@ -8,13 +8,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from fed import virtual
+from fed.client import virtual_data as virtual
+from fed.client.local_training import ANCHORS, CONTRAST, Terms, pseudo_gradient, teach
+from fed.client.round import Turn
 from fed.config import FedConfig
+from fed.data.client_data import Facts, Statistics, network
 from fed.methods._method import Algorithm
 from fed.methods.fedbn import remember, with_own
-from fed.part import Facts, Statistics, network
-from fed.task import ANCHORS, CONTRAST, Terms, pseudo_gradient, teach
-from fed.turn import Turn
 from graphdistill.core.randomness import generator
 from graphdistill.core.training.fit import predict
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from fed.client.round import Turn
 from fed.methods._method import Algorithm
-from fed.turn import Turn
 
 
 class Method(Algorithm):
-    """Training on the closed frequent tree sets of all clients together, which :mod:`fed.mirage` finds from counts.
+    """Training on the closed frequent tree sets of all clients together, found from counts (:mod:`fed.mirage.server`).
 
     As ``fedmirage`` the server trains and clients only judge; as ``fedmirage-fedavg`` clients get the set and train,
     each in an order of its own.

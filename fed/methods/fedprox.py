@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from fed.client.local_training import PROXIMAL, Terms
+from fed.client.round import Turn
 from fed.methods._method import Algorithm
-from fed.task import PROXIMAL, Terms
-from fed.turn import Turn
 
 
 class Method(Algorithm):

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fed.client.local_training import PLAIN, Terms
+from fed.client.round import Turn
 from fed.methods._method import Algorithm
-from fed.task import PLAIN, Terms
-from fed.turn import Turn
 from graphdistill.core.networks.convnet import ConvNet
 
 WEIGHT = 1.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from fed.client.local_training import BATCH, Terms
+from fed.client.round import Turn
 from fed.methods._method import Algorithm
-from fed.task import BATCH, Terms
-from fed.turn import Turn
 
 
 class Method(Algorithm):

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fed.client.local_training import Terms
+from fed.client.round import Turn
 from fed.config import FedConfig
+from fed.data.client_data import Facts, Pairs
 from fed.methods._method import Algorithm
-from fed.part import Facts, Pairs
-from fed.task import Terms
-from fed.turn import Turn
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator
 

@@ -12,19 +12,19 @@ from graphdistill.bench import options
 from graphdistill.core import methods
 from graphdistill.core.command import cli
 
+HERE = Path(__file__).parent
 BENCHES = {
-    "condense": options.CondenseBench,
-    "fed": options.FedBench,
-    "mirage": options.MirageBench,
-    "scatter": options.ScatterBench,
-    "vqgraph": options.VQGraphBench,
+    name.removesuffix("Bench").lower(): value
+    for name, value in sorted(vars(options).items())
+    if name.endswith("Bench") and value.__module__ == options.__name__
 }
+"""Options of each bench by its name."""
 
 
 def main(bench: Any) -> None:
     """Import the bench of these options, which takes seconds, and run it."""
     (name,) = (name for name, options in BENCHES.items() if isinstance(bench, options))
-    importlib.import_module(f"graphdistill.bench.{name}").main(bench)
+    importlib.import_module(_module(name)).main(bench)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -42,8 +42,18 @@ def run(argv: Sequence[str]) -> int:
     return cli.run(main, BENCHES[name], prog=f"{prog} {name}", description=_summary(name), argv=argv[1:])
 
 
+def _module(name: str) -> str:
+    """``graphdistill.bench.NAME``, or ``NAME.bench`` of another package of this project.
+
+    Example:
+        >>> _module("mirage"), _module("fed")
+        ('graphdistill.bench.mirage', 'fed.bench')
+    """
+    return f"graphdistill.bench.{name}" if (HERE / f"{name}.py").is_file() else f"{name}.bench"
+
+
 def _summary(name: str) -> str:
-    return methods.summary(Path(__file__).with_name(f"{name}.py"))
+    return methods.summary(HERE.parents[1].joinpath(*_module(name).split(".")).with_suffix(".py"))
 
 
 if __name__ == "__main__":

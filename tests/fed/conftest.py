@@ -1,6 +1,6 @@
 import pytest
 
-from fed.memory import HOME
+from fed.client.store import HOME
 
 
 @pytest.fixture(autouse=True)

@@ -2,11 +2,13 @@
 
 import torch
 
-from fed import client_app, task, virtual
-from fed import molecules as fed_molecules
+from fed import client_app
+from fed.client import local_training as task
+from fed.client import virtual_data as virtual
 from fed.config import FedConfig
-from fed.part import Part
-from tests.fed.test_partition import SMILES, molecules
+from fed.data import molecules as fed_molecules
+from fed.data.client_data import Part
+from tests.fed.data.test_partition import SMILES, molecules
 
 FACTS = {"channels": 1, "height": 8, "width": 8, "classes": 3}
 

@@ -4,9 +4,11 @@ import pytest
 import torch
 from flwr.app import Context, RecordDict
 
-from fed import client_app, grid, turn
+from fed import client_app
+from fed.client import round as turn
 from fed.config import FedConfig
-from fed.grid import run_in_process
+from fed.runtime import in_process as grid
+from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
 from tests.fed.samples import federation, part
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fed import __main__ as command
-from fed.memory import HOME
+from fed.client.store import HOME
 from graphdistill.core.command import cli
 from tests.fed.samples import quick
 

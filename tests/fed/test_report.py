@@ -5,8 +5,8 @@ import rich.console
 import torch
 
 from fed import report
+from fed.client.store import HOME
 from fed.config import FedConfig
-from fed.memory import HOME
 
 
 def outcome(clients=2, **more):

@@ -8,21 +8,22 @@ import pytest
 
 from fed import __main__ as command
 from fed import client_app
+from fed.client.store import HOME
 from fed.config import FedConfig
-from fed.grid import run_in_process
-from fed.memory import HOME
-from fed.progress import FILE
+from fed.runtime.in_process import run_in_process
+from fed.server.state import FILE
 from fed.server_app import app as server
 from graphdistill.core.command import cli
 from graphdistill.core.sets.safetensors_card import read_carded
+from tests.fed.data.test_images import images
 from tests.fed.samples import quick
-from tests.fed.test_data import images
 
 # Few steps of matching, and after a round a while in which the process can be killed.
 SCRIPT = """
 import sys, time
-from fed import __main__ as command, task, virtual
-from fed.progress import Progress
+from fed import __main__ as command
+from fed.client import local_training as task, virtual_data as virtual
+from fed.server.state import Progress
 from graphdistill.core.command import cli
 virtual.REFRESH = 2
 for function in (virtual.warm_up, virtual.match_gradient, task.teach):

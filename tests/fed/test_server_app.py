@@ -9,10 +9,11 @@ import rich.console
 import torch
 from flwr.app import ArrayRecord, Context, Message, RecordDict
 
-from fed import client_app, grid, report, server_app
-from fed.grid import run_in_process
+from fed import client_app, report, server_app
 from fed.methods import METHODS as ALL
 from fed.methods import fedlgd, method_of
+from fed.runtime import in_process as grid
+from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
 from tests.fed.samples import federation, part
 

@@ -4,14 +4,15 @@ import copy
 
 import torch
 
-from fed import client_app, grid
+from fed import client_app
+from fed.client.round import Turn
 from fed.config import FedConfig
-from fed.grid import run_in_process
+from fed.data.client_data import network
 from fed.methods import method_of
-from fed.part import network
-from fed.progress import Progress
+from fed.runtime import in_process as grid
+from fed.runtime.in_process import run_in_process
+from fed.server.state import Progress
 from fed.server_app import app as server
-from fed.turn import Turn
 
 
 def turn(method, part, net=None, **options):

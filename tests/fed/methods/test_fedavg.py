@@ -1,10 +1,10 @@
 import torch
 
 from fed import client_app
-from fed.grid import run_in_process
-from fed.part import network
+from fed.client.round import Turn
+from fed.data.client_data import network
+from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
-from fed.turn import Turn
 from tests.fed.samples import FACTS, federation, part
 
 

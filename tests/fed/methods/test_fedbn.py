@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from fed.data.client_data import Part, network
 from fed.methods.fedbn import Method, norms
-from fed.part import Part, network
-from fed.progress import Progress
+from fed.server.state import Progress
 from tests.fed.methods.runs import federate
 from tests.fed.samples import federation, part
 

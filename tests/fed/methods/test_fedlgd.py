@@ -4,17 +4,18 @@ import json
 import pytest
 import torch
 
-from fed import client_app, virtual
-from fed import turn as turn_module
+from fed import client_app
+from fed.client import round as turn_module
+from fed.client import virtual_data as virtual
+from fed.client.local_training import pseudo_gradient, train
+from fed.client.round import Turn
+from fed.client.store import Memory
 from fed.config import FedConfig
-from fed.grid import run_in_process
-from fed.memory import Memory
+from fed.data.client_data import network
 from fed.methods import fedlgd
 from fed.methods.fedlgd import EVERY, Method
-from fed.part import network
+from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
-from fed.task import pseudo_gradient, train
-from fed.turn import Turn
 from graphdistill.core.sets.safetensors_card import read_carded
 from graphdistill.core.training.fit import predict
 from tests.fed.samples import FACTS, federation, part, quick

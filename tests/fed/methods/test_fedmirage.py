@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from fed import client_app
-from fed import turn as turns
-from fed.grid import run_in_process
+from fed.client import round as turns
+from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
 from graphdistill.core.sets.storage import load_set
 from tests.fed.samples import federation, molecular, part

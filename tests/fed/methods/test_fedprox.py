@@ -1,10 +1,10 @@
 import copy
 
+from fed.client.local_training import pseudo_gradient
+from fed.client.round import Turn
 from fed.config import FedConfig
+from fed.data.client_data import network
 from fed.methods import fedprox
-from fed.part import network
-from fed.task import pseudo_gradient
-from fed.turn import Turn
 from tests.fed.samples import FACTS, part
 
 

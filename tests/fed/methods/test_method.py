@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from fed.config import FedConfig
+from fed.data.client_data import network
 from fed.methods import METHODS, method_of
 from fed.methods._method import Algorithm
-from fed.part import network
 from tests.fed.samples import FACTS
 
 

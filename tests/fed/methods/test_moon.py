@@ -4,8 +4,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+from fed.data.client_data import network
 from fed.methods import moon
-from fed.part import network
 from tests.fed.methods.runs import by_hand, federate, turn
 from tests.fed.samples import federation, part
 

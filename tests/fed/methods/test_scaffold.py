@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from fed.data.client_data import Part
 from fed.methods.scaffold import Method
-from fed.part import Part
 from graphdistill.core.randomness import generator
 from tests.fed.methods.runs import by_hand, federate, turn
 from tests.fed.samples import federation, part

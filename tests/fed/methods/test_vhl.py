@@ -4,11 +4,11 @@ import torch
 import torch.nn.functional as F
 
 from fed.config import FedConfig
+from fed.data.client_data import network
 from fed.methods import vhl
-from fed.part import network
+from tests.fed.client.test_local_training import naive
 from tests.fed.methods.runs import turn
 from tests.fed.samples import part
-from tests.fed.test_task import naive
 
 FACTS = {"channels": 2, "height": 8, "width": 12, "classes": 5}
 

@@ -1,0 +1,141 @@
+"""What a client keeps from round to round, and over restarts in files of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from fed.client.private_files import checked_name, private_folder, secret_file
+from fed.config import FedConfig
+from fed.data.client_data import Part
+from graphdistill import __version__
+from graphdistill.core.command.output import write_text
+from graphdistill.core.command.paths import expanded
+from graphdistill.core.sets.safetensors_card import read_carded, write_carded
+from graphdistill.datasets import cache_folder
+
+NOTE = "start.json"
+MAX_SECONDS = 1e8
+HOME = "GRAPHDISTILL_FED"
+"""Environment variable that names the folder for clients' files; the user's cache without it."""
+
+
+def home() -> Path:
+    """The folder for clients' files."""
+    named = os.environ.get(HOME)
+    return expanded(named) if named else cache_folder("fed")
+
+
+def secret(client: int) -> bytes:
+    """What a client's noise follows from: 32 bytes that are drawn once, kept in ``client-i.secret``, and never sent.
+
+    Raises:
+        ValueError: others may read the file, or it is too short; see :func:`fed.client.private_files.secret_file`.
+    """
+    return secret_file(home() / f"client-{client}.secret")
+
+
+def shared_key(path: str = "") -> bytes:
+    """The secret of federated Mirage that all clients have and the server has not.
+
+    Clients that run on one machine share the file ``mirage.key`` in :func:`home`, which the first of them makes. On
+    several machines each needs a copy of one file, there or wherever ``mirage-key`` of its ``--node-config`` says;
+    the server refuses clients whose keys differ.
+
+    Args:
+        path: of the file. (default: ``mirage.key`` in :func:`home`)
+
+    Raises:
+        ValueError: others may read the file, or it is too short or too long; or ``path`` is absent.
+    """
+    if path and not expanded(path).is_file():
+        raise ValueError(f"mirage-key {path} is no file; copy the one that the other clients have there")
+    return secret_file(expanded(path) if path else home() / "mirage.key")
+
+
+class Memory:
+    """Files of one client: one for what it made before the first round, one for each round that changed something.
+
+    They lie in a folder that is named by the hash of the client's data and of the settings that its first virtual data
+    depend on. What is found again is what was kept in the same run, or before the first round, which is the same in
+    every run whatever its method. Files of a run older than the last two rounds are removed. The seconds
+    that were needed before the first round are in ``start.json``.
+
+    Args:
+        config: the federation.
+        client: number of the client.
+        part: its data.
+        run: name of the run; a run that is taken up keeps its name. Without one there is only the folder.
+
+    Raises:
+        ValueError: the name of the run, which the server gives, could lead out of the folder.
+    """
+
+    def __init__(self, config: FedConfig, client: int, part: Part, run: str):
+        what = [part.digest, config.per_class, config.support, config.seed, client, config.material, __version__]
+        key = hashlib.sha256(json.dumps(what).encode())
+        self.folder = home() / f"client-{client}-{key.hexdigest()[:16]}"
+        self.run = checked_name(run, "run") if run else ""
+
+    def load(self, before: int) -> dict[str, Tensor]:
+        """What was kept last before a round, by name; nothing if nothing was.
+
+        Raises:
+            ValueError: a file is damaged.
+        """
+        kept = [number for number in self._rounds() if number < before]
+        paths = [self._path(max(kept))] if kept else []
+        for path in [*paths, self._path(0)]:
+            if path.is_file():
+                return read_carded(path)[0]
+        return {}
+
+    def save(self, rounds: int, tensors: dict[str, Tensor], seconds: float = 0.0) -> None:
+        """Keep ``tensors`` as they are after a round; 0 stands for before the first.
+
+        Args:
+            rounds: number of the round.
+            tensors: by name.
+            seconds: that this object's user has taken so far for what is kept for 0; those of runs before are added.
+        """
+        private_folder(self.folder)
+        if not rounds and seconds:
+            self._note(self._noted["seconds"] + seconds)
+        write_carded(self._path(rounds), tensors, {"round": rounds})
+        self._path(rounds).chmod(0o600)
+        for number in sorted(self._rounds())[:-2]:
+            self._path(number).unlink(missing_ok=True)
+
+    def claim(self) -> float:
+        """Seconds that earlier runs needed for what was made before the first round; 0 once this run has asked."""
+        kept = self._noted
+        if not kept["seconds"] or kept["run"] == self.run:
+            return 0.0
+        self._note(kept["seconds"])
+        return float(kept["seconds"])
+
+    @cached_property
+    def _noted(self) -> dict[str, Any]:
+        """The note as it was at first, or an empty one where it is absent or damaged: it is no more than a time."""
+        try:
+            kept = json.loads((self.folder / NOTE).read_text(encoding="utf-8"))
+            return {"seconds": min(max(0.0, float(kept["seconds"])), MAX_SECONDS), "run": str(kept["run"])}
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return {"seconds": 0.0, "run": ""}
+
+    def _note(self, seconds: float) -> None:
+        write_text(self.folder / NOTE, json.dumps({"seconds": seconds, "run": self.run}))
+        (self.folder / NOTE).chmod(0o600)
+
+    def _rounds(self) -> list[int]:
+        numbers = [path.stem.rpartition("-")[2] for path in self.folder.glob(f"{self.run}-*.safetensors")]
+        return [int(number) for number in numbers if number.isdecimal()]
+
+    def _path(self, rounds: int) -> Path:
+        return self.folder / (f"{self.run}-{rounds}.safetensors" if rounds else "start.safetensors")

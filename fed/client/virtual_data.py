@@ -1,0 +1,173 @@
+r"""Virtual images: a client's match its real images, the server's match what clients learnt.
+
+A client: distribution matching (:mod:`graphdistill.condense.methods.dm`), first on random networks, then on the global
+model; of classes, or of groups of alike images within each class, so that every virtual image has a target of its own
+and few steps suffice. The server: gradient matching of the pseudo-gradient of a round,
+
+.. math:: \min_X D\big(\nabla_\theta L(X, y; \theta_{old}), (\theta_{old} - \theta_{new}) / \eta\big)
+
+with the row-wise cosine distance :math:`D` of :func:`graphdistill.condense.matching.objective.row_distance`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from sklearn.cluster import KMeans
+from torch import Tensor, nn
+
+from fed.data.client_data import Pairs
+from graphdistill.condense.data.images import RealImages
+from graphdistill.condense.data.learnable import LearnableSet
+from graphdistill.condense.matching.objective import Objective, Recipe, Step, gradient, row_distance
+from graphdistill.condense.matching.optimizer import Descent
+from graphdistill.condense.methods.dm import RATE, MomentMatch
+from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.training.augment import Augment
+
+WARM_UP, REFRESH, MATCH = 300, 5, 10
+"""Steps: the paper's code has 10000, 100 and 500; these keep a warm-up at about 10 s on an idle core, and a round at
+about three times that of training on as many real images."""
+BATCH = 64
+"""Real images of each class in a step of a client, shared out to its groups."""
+MEMBERS = 5
+"""Real images of a group, at the least: virtual images shall be like many and none like one."""
+
+
+@dataclass(frozen=True)
+class GradientTarget:
+    """Distance of the gradient on the set from one that is given.
+
+    Attributes:
+        wanted: gradient of every parameter.
+    """
+
+    wanted: list[Tensor]
+
+    def accumulate(self, step: Step) -> float:
+        """Of the whole set, without augmentation: what clients did is known, not how."""
+        ours = gradient(step.net, step.small.inputs(), step.small.labels, differentiable=True)
+        return step.small.backward(row_distance(ours, self.wanted))
+
+
+def warm_up(real: Pairs, per_class: int, seed: int, steps: int = WARM_UP, *, groups: bool = False) -> Pairs:
+    """A client's first virtual images, by distribution matching on random networks.
+
+    They begin as noise around the mean of their class or group: no pixel of a real image is taken over.
+
+    Args:
+        real: the client's training images and classes; classes may be missing.
+        per_class: images of each class that it has.
+        seed: of everything drawn.
+        steps: of matching.
+        groups: whether each image is matched with its own group of a class, by :func:`grouped`. (default: with all of
+            its class)
+    """
+    x, y = real
+    held = y.unique()
+    group = grouped(real, per_class, seed) if groups else y
+    target = torch.cat([_in_turn(group[y == label].unique(), per_class) for label in held])
+    means = torch.stack([x[group == number].mean(dim=0) for number in target])
+    noise = 0.2 * torch.randn(means.shape, generator=generator(seed, "virtual noise"))
+
+    def fresh(step: int) -> nn.Module:
+        with scoped(seed, "warm-up network", step):
+            return _real(real).network()
+
+    batch = max(1, BATCH * len(held) // len(target.unique()))
+    made, _ = match_means((x, group), ((means + noise).clamp(0, 1), target), fresh, steps, seed, batch)
+    return made, held.repeat_interleave(per_class)
+
+
+def _in_turn(groups: Tensor, count: int) -> Tensor:
+    return groups.repeat(-(-count // len(groups)))[:count]
+
+
+def grouped(real: Pairs, per_class: int, seed: int) -> Tensor:
+    """Group of every real image, long ``[n]``: k-means of the pixels of its class; small groups go to the next.
+
+    Args:
+        real: images and classes.
+        per_class: groups of a class; fewer where some would have less than five images.
+        seed: of the means to begin with.
+
+    Example:
+        >>> x = torch.tensor([0.0, 0.1] * 5 + [0.9, 1.0] * 5 + [0.5]).view(21, 1, 1, 1)
+        >>> grouped((x, torch.zeros(21, dtype=torch.long)), 3, 0).unique(return_counts=True)[1].sort().values.tolist()
+        [10, 11]
+    """
+    x, y = real[0].flatten(1), real[1]
+    out, count = torch.empty_like(y), 0
+    for label in y.unique():
+        rows = (y == label).nonzero().view(-1)
+        draws = int(torch.randint(2**31 - 1, (), generator=generator(seed, "groups", int(label))))
+        found = KMeans(min(per_class, len(rows)), n_init=1, random_state=draws).fit(x[rows].numpy())
+        large = torch.bincount(torch.from_numpy(found.labels_).long()) >= MEMBERS
+        centers = torch.from_numpy(found.cluster_centers_).to(x.dtype)[large]
+        out[rows] = count + torch.cdist(x[rows], centers).argmin(dim=1) if len(centers) else count
+        count += max(1, len(centers))
+    return out
+
+
+def _real(real: Pairs) -> RealImages:
+    """With the classes that are held numbered without gaps, which is what matching wants."""
+    held, compact = real[1].unique(return_inverse=True)
+    return RealImages(real[0], compact, len(held))
+
+
+def match_means(
+    real: Pairs, virtual: Pairs, networks: Callable[[int], Any], steps: int, seed: int, batch: int = BATCH
+) -> Pairs:
+    """Distribution matching of virtual images with real ones.
+
+    Args:
+        real: images and classes.
+        virtual: images and classes to begin with, of exactly the classes that ``real`` holds.
+        networks: the network of a step.
+        steps: how many.
+        seed: of the draws.
+        batch: real images of each class, or group, in a step.
+    """
+    held, compact = virtual[1].unique(return_inverse=True)
+    small = LearnableSet(virtual[0], compact)
+    rate = RATE * len(compact) / len(held)
+    _learn(small, _real(real), MomentMatch(batch), networks, steps, rate, seed, Augment())
+    return small.x.detach(), virtual[1]
+
+
+def match_gradient(net: nn.Module, wanted: list[Tensor], virtual: Pairs, steps: int = MATCH) -> Pairs:
+    """The server's virtual images after gradient matching; the network is only read.
+
+    Args:
+        net: the global model before the round.
+        wanted: pseudo-gradient of the round in each of its parameters; those of one dimension do not count.
+        virtual: images and classes to begin with.
+        steps: how many.
+    """
+    small = LearnableSet(*virtual)
+    # Nothing is drawn, so any seed does.
+    _learn(small, None, GradientTarget(wanted), lambda step: net, steps, len(virtual[1]) / 100, 0, Augment(()))
+    return small.x.detach(), virtual[1]
+
+
+def _learn(
+    small: LearnableSet,
+    real: RealImages | None,
+    objective: Objective,
+    networks: Callable[[int], Any],
+    steps: int,
+    rate: float,
+    seed: int,
+    augment: Augment,
+) -> None:
+    descent = Descent(Recipe(objective=objective, schedule=None, steps=max(1, steps), lr=rate), small.parameters())
+    for number in range(steps):
+        draws, done = generator(seed, "matching", number), number / steps
+        loss = objective.accumulate(Step(small, real, networks(number), augment, draws, done, number))  # type: ignore[arg-type]
+        descent.step(done)
+        small.clip()
+        if not (torch.isfinite(small.x).all() and loss == loss):
+            raise ArithmeticError(f"matching of virtual images diverged at step {number} of {steps}: loss {loss:g}")

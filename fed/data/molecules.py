@@ -1,0 +1,149 @@
+"""What each client holds of a set of molecules, and the virtual molecules that it can mine from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from fed.config import FedConfig
+from fed.data.client_data import UNKNOWN, Entries, Facts, Part, Parts
+from fed.data.partition import iid_or_dirichlet, scaffold, scaffolds_of
+from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.evaluation.trees import trivial
+from graphdistill.core.randomness import generator
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
+from graphdistill.core.training.metrics import score
+from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.raw_bytes import raw_bytes
+from graphdistill.datasets import load
+from graphdistill.mirage.patterns import mine_patterns, pattern_forest
+
+RATE = 0.03
+"""Step size of SGD where the user names none; on validation of pains 0.1 makes training on merged sets unsteady."""
+SPLITS: tuple[Literal["train", "valid", "test"], ...] = ("train", "valid", "test")
+HOPS = 2
+"""Depth of computation trees, which is the number of layers of networks: Mirage's."""
+
+
+@dataclass(frozen=True)
+class Molecules(Part):
+    """Molecules of one client: forests of their trees, classes, and weights that sum to 1 in each class.
+
+    Attributes:
+        data: the graphs, with the client's splits.
+    """
+
+    data: GraphDataset = field(kw_only=True)
+
+    @property
+    def facts(self) -> Facts:
+        """What a network for it is made from."""
+        return {"layers": HOPS, "classes": self.num_classes}
+
+    @property
+    def raw_bytes(self) -> int:
+        """What the training graphs take as they are."""
+        return int(raw_bytes(self.data.split("train")[0]).sum())
+
+    def trivial(self, split: str) -> float:
+        """What the number of nodes as a score reaches on a split."""
+        x, y, _ = getattr(self, split)
+        value = score(trivial(self.data, x)["number of nodes"], y, self.metric)
+        return UNKNOWN if math.isnan(value) else value
+
+    def tensors(self, entries: Entries) -> dict[str, Tensor]:
+        """Entries as they are kept and sent, by name."""
+        return SyntheticSet(*entries).payload()
+
+    def entries(self, tensors: Mapping[str, Tensor]) -> Entries:
+        """Undo :meth:`tensors`."""
+        return unpacked(tensors)
+
+    def mined(self, support: float, per_class: int) -> Entries:
+        """Virtual molecules of its own: the closed sets of trees that many of its training graphs of a class share.
+
+        Args:
+            support: share of the graphs of a class that must have a set, though never one graph alone where any tree
+                is in two.
+            per_class: sets of each class at the most, those with most support.
+        """
+        forest, y, _ = self.train
+        held, compact = y.unique(return_inverse=True)
+        thresholds = []
+        for place, size in enumerate(torch.bincount(compact).tolist()):
+            mine = forest.subset((compact == place).nonzero().view(-1))
+            most = int(torch.bincount(mine.tree).max())
+            thresholds.append(min(most, max(2, math.ceil(support * size))))
+        patterns = mine_patterns(forest, compact, thresholds)
+        kept = [p for label in range(len(held)) for p in [q for q in patterns if q.label == label][:per_class]]
+        small, label, weight = pattern_forest(forest, compact, kept)
+        return small, held[label], weight
+
+
+def are_molecules(dataset: str) -> bool:
+    """Whether a data set's name is that of molecules."""
+    return dataset == "pains" or dataset.startswith("ogbg-") or dataset.endswith((".csv", ".csv.gz"))
+
+
+def unpacked(tensors: Mapping[str, Tensor]) -> Entries:
+    """Molecules that were kept or sent as tensors."""
+    small = SyntheticSet.from_payload(tensors, task="multiclass", features="ogb", meta={})
+    return small.forest, small.y, small.weight
+
+
+def parts(config: FedConfig) -> Parts:
+    """What every client holds, by the partition that the config names; each part is made when it is asked for.
+
+    All three splits of the data set are divided the same way, each apart, so that a client is judged on molecules like
+    those that it has, and the split of the data set (by scaffold in OGB's) stays between training and test. A client
+    whose share of a split lacks a class has no ROC-AUC there; the others judge.
+
+    Raises:
+        ValueError: these are no molecules of one yes-or-no task, they cannot be split so, or nobody could judge.
+    """
+    data = load(config.dataset, config.root or None, seed=config.seed, skip_invalid=config.skip_invalid)
+    if not isinstance(data, GraphDataset) or data.features != "ogb" or data.graphs.edge_attr is None:
+        raise ValueError(f"--dataset {config.dataset}: no molecules with OGB's features; choose ogbg-molbace or pains")
+    if data.task != "multiclass" or data.num_outputs != 2:
+        raise ValueError(
+            f"--dataset {data.name} has {data.num_outputs} tasks; choose one of a single yes-or-no task, such as "
+            "ogbg-molhiv, ogbg-molbace or pains"
+        )
+    if config.partition == "domain":
+        raise ValueError("--partition domain is for images; give molecules --partition scaffold, dirichlet or iid")
+    rows = {name: _divide(config, data, getattr(data, name)) for name in SPLITS}
+    for name in ("valid", "test"):
+        if not any(len(data.y[mine].unique()) == 2 for mine in rows[name]):
+            raise ValueError(
+                f"--clients {config.clients}: no client's {name} molecules would be of both classes, which ROC-AUC "
+                "needs; give fewer clients, a larger --alpha or --partition iid"
+            )
+
+    def make(client: int) -> Molecules:
+        own = data.with_splits(*[rows[name][client] for name in SPLITS])
+        splits = {name: _entries(*own.split(name)) for name in SPLITS}
+        return Molecules(f"{data.name} {client}", **splits, num_classes=2, metric=data.metric, data=own)
+
+    return Parts(config.clients, make)
+
+
+def _entries(graphs: Graphs, y: Tensor) -> Entries:
+    return grow(graphs, HOPS).by_frequency(), y, class_weights(y)
+
+
+def _divide(config: FedConfig, data: GraphDataset, index: Tensor) -> list[Tensor]:
+    """Numbers of each client's graphs among those of a split."""
+    if config.clients > len(index):
+        raise ValueError(f"--clients {config.clients} are more than the {len(index)} graphs of a split; give fewer")
+    draws = generator(config.seed, "parts", data.name)
+    if config.partition == "scaffold":
+        held = scaffold(scaffolds_of(data, index), config.clients)
+    else:
+        held = iid_or_dirichlet(config, data.y[index], 2, config.clients, draws)
+    return [index[rows] for rows in held]

@@ -1,0 +1,1 @@
+"""The server's side: the strategy, its state, and the checks of what clients send."""

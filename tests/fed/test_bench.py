@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import rich.console
+
+from fed import bench as bench
+from fed import client_app
+from fed.data.client_data import Part
+from tests.fed.samples import molecular, part, quick
+
+
+@pytest.fixture(autouse=True)
+def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Clients of a few images and few steps; what methods reach is measured elsewhere."""
+    held: tuple[Part, ...] = part(0), part(1)
+    for module in (client_app, bench):
+        monkeypatch.setattr(module, "parts", lambda config: held * (config.clients // 2))
+    quick(monkeypatch)
+    monkeypatch.setattr(bench, "console", rich.console.Console(width=200))
+    level = logging.getLogger("flwr").level
+    yield
+    logging.getLogger("flwr").setLevel(level)
+    logging.getLogger("fed").handlers.clear()
+
+
+def shown(capsys: pytest.CaptureFixture[str], **options: Any) -> tuple[str, list[list[str]]]:
+    given = {"datasets": ("toy",), "clients": 2, "rounds": 3, "per_class": 2, "seeds": 2, **options}
+    bench.main(bench.Bench(**given))
+    printed = capsys.readouterr().out
+    lines = [line.strip("│").split("│") for line in printed.splitlines() if line.startswith("│")]
+    return printed, [[cell.strip() for cell in line] for line in lines]
+
+
+def test_methods_at_the_step_size_that_validation_likes(capsys: pytest.CaptureFixture[str]) -> None:
+    printed, rows = shown(capsys, parts=("methods",), methods=("fedavg-subset", "fedlgd"), rates=(0.0001, 0.1))
+    assert [row[0] for row in rows] == ["fedavg-subset", "fedlgd"]
+    assert "toy, fedlgd: validation by step size 0.0001: " in printed
+    assert rows[0][1] == "0.1"
+    for row in rows:
+        first, second = (float(value) for value in row[4].split())
+        assert float(row[3].split()[0]) == pytest.approx((first + second) / 2, abs=0.001)
+        assert float(row[7]) > 0
+
+
+def test_fedlgd_is_taken_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    _, rows = shown(capsys, parts=("rows",), rates=(0.1,), seeds=1)
+    assert [row[0] for row in rows] == [
+        "virtual data once a round",
+        "fedlgd, noise for global images",
+        "fedlgd, no contrast",
+    ]
+
+
+def test_attacks_and_noise(capsys: pytest.CaptureFixture[str]) -> None:
+    _, rows = shown(capsys, parts=("privacy",), rates=(0.1,))
+    assert [row[0] for row in rows] == ["fedavg", "fedavg-virtual", "fedlgd", "fedavg", "fedlgd", "fedavg", "fedlgd"]
+    assert [row[2] == "none" for row in rows] == [True] * 3 + [False] * 4
+    assert float(rows[3][2]) > float(rows[5][2]) > 1
+    for row in rows:
+        assert all(0 <= float(attack.split()[0]) <= 1 for attack in row[4].split(", "))
+
+
+def test_many_clients(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "CROWDS", (2, 4))
+    _, rows = shown(capsys, parts=("clients",))
+    assert [row[0] for row in rows] == ["2", "4"]
+    assert float(rows[0][1]) > float(rows[0][2]) > 0
+
+
+def test_molecules(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    molecular(monkeypatch, clients=4)
+    small = bench._molecular
+    monkeypatch.setattr(bench, "_molecular", lambda *args: replace(small(*args), rounds=1, per_class=3))
+    _, rows = shown(capsys, parts=("molecules",), molecules=("toy",), supports=(0.1, 0.05))
+    assert [row[0] for row in rows] == [
+        "fedavg",
+        "fedavg-virtual",
+        "fedmirage-fedavg",
+        "fedmirage",
+        "fedmirage",
+        "untrained network",
+        "number of nodes",
+    ]
+    assert [row[7] != "" for row in rows[:5]] == [False, False, True, True, True]
