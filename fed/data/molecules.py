@@ -19,7 +19,7 @@ from graphdistill.core.evaluation.trees import trivial
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.metrics import score
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.datasets import load
 from graphdistill.mirage.patterns import mine_patterns, pattern_forest
@@ -134,7 +134,7 @@ def parts(config: FedConfig) -> Parts:
 
 
 def _entries(graphs: Graphs, y: Tensor) -> Entries:
-    return grow(graphs, HOPS).by_frequency(), y, class_weights(y)
+    return build_forest(graphs, HOPS).by_frequency(), y, class_weights(y)
 
 
 def _divide(config: FedConfig, data: GraphDataset, index: Tensor) -> list[Tensor]:

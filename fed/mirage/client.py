@@ -12,7 +12,7 @@ from torch import Tensor
 from fed.mirage.noise import Noise
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.trees import varint
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.dictionary import Level, Trees
 from graphdistill.core.trees.forest import Forest
 
@@ -54,7 +54,7 @@ class MirageClient:
             )
         if len(y) and not 0 <= int(y.min()) <= int(y.max()) < classes:
             raise ValueError(f"y holds classes from {int(y.min())} to {int(y.max())} but there are {classes} classes")
-        self.forest, self.y, self.classes, self.noise = grow(graphs, hops), y.numpy(), classes, noise
+        self.forest, self.y, self.classes, self.noise = build_forest(graphs, hops), y.numpy(), classes, noise
         self.ids = keyed(self.forest.trees.ids()[-1], key)
         self.rows = {row.tobytes(): number for number, row in enumerate(self.ids)}
 

@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from rich.table import Table
 
 from graphdistill.bench.options import CondenseBench as Bench
-from graphdistill.condense import methods
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of, real_of
 from graphdistill.condense.data.learnable import LearnableSet
@@ -27,11 +26,12 @@ from graphdistill.condense.distill import distill_condense
 from graphdistill.condense.matching.loop import distill
 from graphdistill.condense.matching.objective import Setting
 from graphdistill.condense.matching.unroll import UNROLLS, unrolled
+from graphdistill.condense.methods import FAMILY, mtt
 from graphdistill.condense.methods.mtt import TrajectoryMatch
 from graphdistill.core.command.report import Row, peak_memory, versions
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.evaluation.nodes import NodeProtocol
-from graphdistill.core.evaluation.protocol import SetProtocol, baseline_rows, break_even, repeated_row, train_rows
+from graphdistill.core.evaluation.protocol import SetProtocol, baseline_rows, break_even, rs2_row, train_rows
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.datasets import load
@@ -62,8 +62,8 @@ def compare(bench: Bench, name: str, per_class: int) -> None:
     protocol = protocol_of(data, bench.networks)
     full = train_rows(protocol, "all the data", [protocol.full()])
     rows, kind = list[Row](), real_of(protocol).KIND
-    for method in bench.methods or methods.names():
-        if kind not in methods.find(method).FOR:
+    for method in bench.methods or FAMILY.names():
+        if kind not in FAMILY.kinds(method):
             continue
         config = CondenseConfig(method=method, per_class=per_class)
         try:
@@ -84,9 +84,9 @@ def compare(bench: Bench, name: str, per_class: int) -> None:
 
 
 def _baselines(protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Iterator[Row]:
-    for name, further in protocol.further_sets(sets).items():
+    for name, further in protocol.extra_baselines(sets).items():
         yield train_rows(protocol, name, further)
-    yield repeated_row(protocol, len(sets[0]))
+    yield rs2_row(protocol, len(sets[0]))
     yield from baseline_rows(protocol, sets)
 
 
@@ -147,7 +147,7 @@ def units(bench: Bench) -> None:
 def _last(real: RealNodes, protocol: NodeProtocol, method: str, lr: float, seed: int) -> SyntheticSet:
     """The set of the last step, chosen by nothing."""
     looks = iter(range(100))
-    recipe = methods.find(method).recipe(Setting(real, 10, protocol, seed))
+    recipe = FAMILY.module(method).recipe(Setting(real, 10, protocol, seed), FAMILY.config(method))
     recipe = replace(recipe, lr=lr)
     return distill(real, 10, recipe, validate=lambda _: float(next(looks)), generator=generator(seed, "condense"))
 
@@ -156,7 +156,7 @@ def unroll(bench: Bench) -> None:
     """Gradients through a student's steps on digits, one image a class: the sweep, TESLA and autograd."""
     protocol = protocol_of(load("digits", bench.root))
     real = real_of(protocol)
-    recipe = methods.find("mtt").recipe(Setting(real, 1, protocol))
+    recipe = mtt.recipe(Setting(real, 1, protocol), mtt.Config())
     match, small = recipe.objective, recipe.start
     assert isinstance(match, TrajectoryMatch)
     assert isinstance(small, LearnableSet)

@@ -22,11 +22,11 @@ from graphdistill.core.command.progress import progress
 from graphdistill.core.command.report import Report, Row, peak_memory, table, versions
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.evaluation.trees import Protocol, baseline_rows, full_set, random_sets, train_rows
+from graphdistill.core.evaluation.trees import TreeProtocol, baseline_rows, full_set, random_sets, train_rows
 from graphdistill.core.networks.tree_gnn import GNN, Network
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.core.training.metrics import loss_per_graph
-from graphdistill.core.trees.build import grow, unshared
+from graphdistill.core.training.metrics import per_sample_loss
+from graphdistill.core.trees.build import build_forest, uncompressed_forest
 from graphdistill.core.trees.forest import Forest
 from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.core.trees.wl import group, tree_ids
@@ -81,8 +81,8 @@ def lossless(data: GraphDataset) -> None:
     raw = int(raw_bytes(graphs).sum())
     networks: tuple[Network, ...] = ("GCN", "GraphSAGE", "GAT", "GIN")
     for depth in (2, 3):
-        forest = grow(graphs, depth).by_frequency()
-        plain = unshared(graphs, depth)
+        forest = build_forest(graphs, depth).by_frequency()
+        plain = uncompressed_forest(graphs, depth)
         lines: list[tuple[str, ...]] = []
         for network in networks:
             with scoped(0, network):
@@ -105,7 +105,7 @@ def lossless(data: GraphDataset) -> None:
 def accuracy(data: GraphDataset, bench: Bench) -> None:
     """All rows at every budget, and what each target misses."""
     with progress() as bars:
-        protocol = Protocol(data, bench.hops, seeds=bench.seeds, progress=bars)
+        protocol = TreeProtocol(data, bench.hops, seeds=bench.seeds, progress=bars)
         total = int(protocol.raw.sum())
         rows = train_rows(protocol, "all the data", [full_set(protocol)])
         verdicts = []
@@ -171,7 +171,7 @@ class _Stock(nn.Module):
 def _step(model: nn.Module, batch: Forest | Graphs, y: Tensor) -> None:
     model.zero_grad(set_to_none=True)
     task: Literal["multiclass", "multilabel"] = "multiclass" if y.dim() == 1 else "multilabel"
-    loss_per_graph(model(batch), y, task).mean().backward()
+    per_sample_loss(model(batch), y, task).mean().backward()
 
 
 def _best(work: Callable[[], T], repeats: int = 3) -> tuple[float, T]:

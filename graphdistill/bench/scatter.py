@@ -21,7 +21,7 @@ from torch import Tensor
 
 from graphdistill.bench.options import ScatterBench as Bench
 from graphdistill.core.command.report import versions
-from graphdistill.core.data.tensors import pointer
+from graphdistill.core.data.tensors import segment_ptr
 from graphdistill.core.randomness import generator
 from graphdistill.core.scatter import (
     class_moments,
@@ -55,7 +55,7 @@ def main(bench: Bench) -> None:
 def segments(bench: Bench) -> None:
     """Sum, mean and maximum of 32,901 segments of 8 to 43 rows, as wide as a readout."""
     draw = generator(bench.seed, "segments")
-    ptr = pointer(torch.randint(8, 44, (int(32_901 * bench.scale),), generator=draw))
+    ptr = segment_ptr(torch.randint(8, 44, (int(32_901 * bench.scale),), generator=draw))
     size, entries = len(ptr) - 1, int(ptr[-1])
     x = torch.randn(entries, 64, generator=draw)
     owner = torch.repeat_interleave(torch.arange(size), ptr.diff())

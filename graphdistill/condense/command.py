@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import rich.console
 
-from graphdistill.condense import methods
 from graphdistill.condense.config import Command, CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of, real_of
 from graphdistill.condense.distill import distill_condense
@@ -18,6 +17,7 @@ from graphdistill.condense.figures.graphs import draw_graphs
 from graphdistill.condense.figures.images import draw
 from graphdistill.condense.figures.nodes import draw_nodes
 from graphdistill.condense.matching.loop import Diverged
+from graphdistill.condense.methods import FAMILY
 from graphdistill.core.command.output import check_writable, publish
 from graphdistill.core.command.progress import progress
 from graphdistill.core.command.report import Report, Row, peak_memory, table, versions, write_report
@@ -28,9 +28,10 @@ from graphdistill.core.evaluation.protocol import (
     SetProtocol,
     baseline_rows,
     break_even,
-    repeated_plan,
+    rs2_plan,
     train_plans,
 )
+from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import default_jobs, parallel_map
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.storage import save_set
@@ -50,7 +51,9 @@ def main(command: Command) -> None:
     bars = progress(command.quiet)
     protocol = protocol_of(data, command.networks, bars, command.jobs or default_jobs())
     real = real_of(protocol)
-    methods.find(command.method, real.KIND)
+    FAMILY.check(command.method, real.KIND)
+    # From here on the method is imported.
+    command = replace(command, method=FAMILY.config(command.method))
     real.check_per_class(command.per_class)
     if not command.resume:
         # Else a later --resume would go on with one set of this run and one of that.
@@ -81,7 +84,7 @@ def main(command: Command) -> None:
 def picture(protocol: SetProtocol[Any], small: SyntheticSet, path: Path) -> None:
     """Images in a grid, nodes on a map, or graphs beside real ones."""
     if isinstance(protocol, GraphSetProtocol):
-        (real,) = protocol.further_sets([small]).values()
+        (real,) = protocol.extra_baselines([small]).values()
         draw_graphs(small, real[0], path)
     elif isinstance(protocol, NodeProtocol):
         draw_nodes(small, protocol, path)
@@ -121,14 +124,15 @@ def _liked(sets: list[SyntheticSet]) -> int:
 
 def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Report:
     """All rows of an honest report."""
+    method = FAMILY.config(command.method)
     seconds = statistics.fmean(float(str(small.meta["seconds"])) for small in sets)
     budget, whole = max(small.nbytes for small in sets), protocol.full()
     plans = [
         SetPlan("distilled set", sets, seconds),
         SetPlan(f"random {protocol.ENTRIES}, equal bytes", protocol.random_sets(budget, command.seeds)),
-        *(SetPlan(name, further) for name, further in protocol.further_sets(sets).items()),
+        *(SetPlan(name, further) for name, further in protocol.extra_baselines(sets).items()),
         SetPlan("all the data", [whole]),
-        repeated_plan(protocol, len(sets[0]), whole),
+        rs2_plan(protocol, len(sets[0]), whole),
     ]
     trained = train_plans(protocol, plans)
     distilled, full = trained[0], trained[-2]
@@ -155,17 +159,17 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
     if stayed := sum(small.meta.get("chosen_step") == 0 for small in sets):
         notes.insert(1, f"In {stayed} of {len(sets)} sets validation liked what learning began with best.")
     facts = {
-        "command": asdict(command),
+        "command": {**asdict(command), "method": method.name, "options": options_of(method)},
         "raw_bytes": whole.nbytes,
         "fit": asdict(protocol.fit),
         "sets": [dict(small.meta) for small in sets],
         "break_even_trainings": trainings,
-        "paper": methods.about(command.method)[1],
+        "paper": FAMILY.about(method.name)[1],
         "peak_memory": peak_memory(),
         "versions": versions(),
     }
     return Report(
-        title=f"{command.method} on {protocol.data.name}, {command.per_class} of each class",
+        title=f"{method.name} on {protocol.data.name}, {command.per_class} of each class",
         metric=protocol.metric,
         rows=tuple(rows),
         facts=facts,

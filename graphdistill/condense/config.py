@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphdistill.condense import methods
+from graphdistill.condense.methods import FAMILY
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.parallel import check_jobs
 
 
@@ -13,14 +14,15 @@ from graphdistill.core.parallel import check_jobs
 class CondenseConfig:
     """What distilling may be told."""
 
-    method: str = "dm"
-    """Name of the method; list prints them all."""
+    method: str | MethodConfig = "dm"
+    """Name of the method (list prints them all), or in Python its config, such as mtt.Config(experts=10)."""
     per_class: int = 10
     """Images, nodes or graphs of each class in the set."""
     steps: int | None = None
     """Steps of a method that learns (default: the method's own)."""
 
     def __post_init__(self) -> None:
+        FAMILY.check(self.method)
         if self.per_class < 1:
             raise ValueError(f"--per-class must be 1 or more, got {self.per_class}")
         if self.steps is not None and self.steps < 1:
@@ -62,8 +64,6 @@ class Command(CondenseConfig):
         if self.seed < 0:
             raise ValueError(f"--seed must be 0 or more, got {self.seed}")
         check_jobs(self.jobs, "--jobs")
-        if self.method != "list":
-            methods.check(self.method)
 
     def checkpoint(self, seed: int) -> Path:
         """File that the state of one draw is kept in while the command runs."""

@@ -11,15 +11,16 @@ from typing import Any
 import torch
 from torch_geometric.data import Data
 
-from graphdistill.condense import methods
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of, real_of
 from graphdistill.condense.matching.loop import distill
 from graphdistill.condense.matching.objective import Recipe, Setting
+from graphdistill.condense.methods import FAMILY
 from graphdistill.core import randomness
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import Dataset
 from graphdistill.core.evaluation.protocol import SetProtocol, valid_score
+from graphdistill.core.methods import options_of
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.datasets import as_dataset
 
@@ -68,10 +69,12 @@ def distill_condense(
         raise ValueError(f"protocol is of {protocol.data.name}, not of this data; make it by protocol_of(data)")
     data = protocol.data
     real = real_of(protocol)
-    method = methods.find(config.method, real.KIND)
+    FAMILY.check(config.method, real.KIND)
+    method, options = FAMILY.module(config.method), FAMILY.config(config.method)
     real.check_per_class(config.per_class)
     facts = {
-        "method": config.method,
+        "method": options.name,
+        "options": options_of(options),
         "dataset": data.name,
         "data_digest": data.digest,
         "per_class": config.per_class,
@@ -81,10 +84,10 @@ def distill_condense(
     setting = Setting(real, config.per_class, protocol, seed, progress)
     if hasattr(method, "select"):
         if config.steps is not None:
-            raise ValueError(f"--steps is for methods that learn, but {config.method} only selects; leave it out")
-        small: SyntheticSet = method.select(setting)
+            raise ValueError(f"--steps is for methods that learn, but {options.name} only selects; leave it out")
+        small: SyntheticSet = method.select(setting, options)
         return replace(small, meta={**facts, **small.meta, "seconds": time.perf_counter() - start})
-    recipe: Recipe = method.recipe(setting)
+    recipe: Recipe = method.recipe(setting, options)
     recipe = replace(recipe, steps=config.steps or recipe.steps)
     return distill(
         real,

@@ -1,14 +1,145 @@
 """The methods of a family, one module each in one folder: what is known of them from their source, without an import.
 
-Help pages and checks of arguments read it, and answer before torch is imported.
+Every method is a module with a docstring (its equation), ``PAPER``, ``FOR`` (the kinds of data that it is for), a
+frozen ``Config`` and one entry function. Help pages and checks of arguments read all that from the source, and answer
+before torch is imported.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
+import difflib
+import functools
+import importlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodConfig:
+    """Base of the configs of all methods: a method's own fields, each an option of the command.
+
+    Its class is read from the source of the method and built alone, so it may use no names but those of Python,
+    ``dataclass``, ``Literal`` and this class.
+    """
+
+    docs: ClassVar[Mapping[str, str]] = {}
+
+    @property
+    def name(self) -> str:
+        """Name of the method, in the words of the command line."""
+        return type(self).__module__.rpartition(".")[2].replace("_", "-")
+
+
+@dataclass(frozen=True)
+class Family:
+    """The methods in one package.
+
+    Args:
+        package: name of the package, whose modules are the methods.
+        folder: where it is.
+    """
+
+    package: str
+    folder: Path
+
+    def names(self, kind: str | None = None) -> list[str]:
+        """Names of all methods, or of those for a kind of data, in the words of the command line."""
+        found = [name.replace("_", "-") for name in names(self.folder)]
+        return [name for name in found if kind is None or kind in self.kinds(name)]
+
+    def check(self, method: str | MethodConfig, kind: str | None = None) -> None:
+        """Refuse a method that does not exist, or that is for other data; it is not imported.
+
+        Raises:
+            ValueError: with the choices.
+        """
+        name = method if isinstance(method, str) else method.name
+        if name not in self.names():
+            near = difflib.get_close_matches(name, self.names(), n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise ValueError(
+                f"--method {name!r} is unknown.{hint} Choices: {', '.join(self.names())}; list prints them all"
+            )
+        if kind is not None and kind not in self.kinds(name):
+            raise ValueError(
+                f"--method {name} is for {' and '.join(self.kinds(name))}, but the data set holds {kind}; "
+                f"for {kind} choose from {', '.join(self.names(kind))}"
+            )
+
+    def about(self, name: str) -> tuple[str, str]:
+        """A line on a method, and its paper; the method is not imported."""
+        return summary(self._path(name)), constants(self._path(name))["PAPER"]
+
+    def kinds(self, name: str) -> tuple[str, ...]:
+        """The kinds of data that a method is for; the method is not imported."""
+        found: tuple[str, ...] = constants(self._path(name))["FOR"]
+        return found
+
+    def config_type(self, name: str) -> type[MethodConfig]:
+        """A stand-in for the ``Config`` of a method with the same fields and checks; the method is not imported."""
+        return _config_type(self._path(name), f"{self.package}.{self._path(name).stem}")
+
+    def module(self, method: str | MethodConfig) -> ModuleType:
+        """The module of a method, imported.
+
+        Raises:
+            ValueError: there is no such method.
+        """
+        self.check(method)
+        name = method if isinstance(method, str) else method.name
+        return importlib.import_module(f"{self.package}.{self._path(name).stem}")
+
+    def config(self, method: str | MethodConfig) -> Any:
+        """The config of a method that is given by name, or by its config or a stand-in for it; the method is imported.
+
+        Raises:
+            ValueError: there is no such method.
+        """
+        made: type[MethodConfig] = self.module(method).Config
+        return method if isinstance(method, made) else made(**({} if isinstance(method, str) else asdict(method)))
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name.replace('-', '_')}.py"
+
+
+@functools.cache
+def _config_type(path: Path, module: str) -> type[MethodConfig]:
+    (node,) = (n for n in _parsed(path).body if isinstance(n, ast.ClassDef) and n.name == "Config")
+    names = {"__name__": module, "dataclass": dataclass, "Literal": Literal, "MethodConfig": MethodConfig}
+    exec(compile(ast.Module([node], []), str(path), "exec", dont_inherit=True), names)
+    made: Any = names["Config"]
+    made.docs = documented(node)
+    return made  # type: ignore[no-any-return]
+
+
+def options_of(config: MethodConfig) -> dict[str, Any]:
+    """Name and value of the fields of a method's config.
+
+    Example:
+        >>> options_of(MethodConfig())
+        {}
+    """
+    return {f.name: getattr(config, f.name) for f in fields(config)}
+
+
+def documented(owner: ast.ClassDef) -> dict[str, str]:
+    r"""The text under each annotated field of a class.
+
+    Example:
+        >>> documented(ast.parse("class A:\n    b: int = 1\n    \'Its use.\'").body[0])
+        {'b': 'Its use.'}
+    """
+    found = {}
+    for field, text in zip(owner.body, owner.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+                found[field.target.id] = " ".join(str(text.value.value).split())
+    return found
 
 
 def names(folder: Path) -> list[str]:

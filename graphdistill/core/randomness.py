@@ -62,12 +62,12 @@ def scoped(seed: int, *purpose: object) -> Iterator[None]:
         yield
 
 
-def in_turn(label: Tensor, generator: torch.Generator) -> Tensor:
+def class_balanced_order(label: Tensor, generator: torch.Generator) -> Tensor:
     """A random order of all entries in which the classes take turns while they last, long ``[n]``.
 
     Example:
         >>> label = torch.tensor([0, 0, 0, 1])
-        >>> label[in_turn(label, torch.Generator().manual_seed(0))].tolist()
+        >>> label[class_balanced_order(label, torch.Generator().manual_seed(0))].tolist()
         [0, 1, 0, 0]
     """
     shuffled = torch.randperm(len(label), generator=generator)

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.data.tensors import narrow, pointer
+from graphdistill.core.data.tensors import downcast, segment_ptr
 from graphdistill.core.sets.checked_file import read_header
 from graphdistill.core.sets.payload import FLOATS, INTEGERS, check_names, check_range, check_tensor
 from graphdistill.datasets._roots import cache_folder
@@ -91,7 +91,7 @@ def store(path: Path, tensors: Tensors) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".partial")
     os.close(handle)
     try:
-        save_file({k: narrow(v).contiguous() for k, v in tensors.items()}, temporary)
+        save_file({k: downcast(v).contiguous() for k, v in tensors.items()}, temporary)
         Path(temporary).replace(path)
     finally:
         Path(temporary).unlink(missing_ok=True)
@@ -144,7 +144,7 @@ def joined(x: Tensor | None, edge_index: Tensor, edge_attr: Tensor | None, sizes
     for what, values, rows in (("node", x, nodes), ("edge", edge_attr, edges)):
         if values is not None and len(values) != rows:
             raise ValueError(f"there are {len(values)} rows of {what} features for {rows} {what}s")
-    node_ptr = pointer(sizes)
+    node_ptr = segment_ptr(sizes)
     edge_index = edge_index + node_ptr[graph]
     if x is None:
         x = torch.bincount(edge_index[1], minlength=nodes)[:, None]

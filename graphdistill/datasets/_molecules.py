@@ -21,7 +21,7 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from graphdistill.core.command.progress import progress
 from graphdistill.core.data.datasets import GraphDataset
-from graphdistill.core.data.tensors import pointer
+from graphdistill.core.data.tensors import segment_ptr
 from graphdistill.core.parallel import parallel_map
 from graphdistill.datasets._cache import Tensors, cached, joined, pack, unpack
 from graphdistill.datasets._splits import by_scaffold
@@ -122,7 +122,7 @@ def read_smiles(smiles: Sequence[str], *, jobs: int = 1) -> tuple[Tensors, dict[
     )
     sizes = torch.tensor([graph["num_nodes"] for graph in graphs])
     edge_sizes = torch.tensor([graph["edge_index"].shape[1] for graph in graphs])
-    joint = joined(nodes, edges, attrs, sizes, pointer(edge_sizes))
+    joint = joined(nodes, edges, attrs, sizes, segment_ptr(edge_sizes))
     train, valid, test = by_scaffold(scaffolds)
     return {**pack(joint), "train": train, "valid": valid, "test": test}, wrong
 

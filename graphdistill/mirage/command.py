@@ -11,7 +11,7 @@ from graphdistill.core.command.output import check_writable, publish
 from graphdistill.core.command.progress import Progress, progress
 from graphdistill.core.command.report import Report, Row, peak_memory, table, versions, write_report
 from graphdistill.core.data.datasets import GraphDataset
-from graphdistill.core.evaluation.trees import Protocol, RowPlan, baseline_rows, full_set, random_sets, train_plans
+from graphdistill.core.evaluation.trees import RowPlan, TreeProtocol, baseline_rows, full_set, random_sets, train_plans
 from graphdistill.core.parallel import default_jobs, parallel_map
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.storage import save_set
@@ -53,10 +53,10 @@ def main(command: Command) -> None:
         console.print(f"written to {command.output}: set.safetensors, card.json, results.json, results.csv, figure.png")
 
 
-def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[SyntheticSet, Report, Protocol]:
+def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[SyntheticSet, Report, TreeProtocol]:
     """The set that was asked for, judged beside all baselines, and the curve over budgets."""
     jobs = command.jobs or default_jobs()
-    protocol = Protocol(data, command.hops, command.networks, command.seeds, jobs=jobs, progress=bars)
+    protocol = TreeProtocol(data, command.hops, command.networks, command.seeds, jobs=jobs, progress=bars)
     split = TrainingSplit(data, command.hops, verify=True) if command.verify else protocol.training
     draws = generator(command.seed, "mirage")
     small = distill_mirage(data, command.distilling, generator=draws, progress=bars, split=split)
@@ -83,7 +83,7 @@ def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synth
     return small, _report(command, data, rows, small, protocol, notes), protocol
 
 
-def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[SyntheticSet, Report, Protocol]:
+def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[SyntheticSet, Report, TreeProtocol]:
     """The published patterns and the published way to evaluate them."""
     thresholds = command.thresholds or paper.THRESHOLDS.get(data.name)
     if thresholds is None:
@@ -98,7 +98,7 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
         )
     start = time.perf_counter()
     jobs = command.jobs or default_jobs()
-    protocol = Protocol(data, paper.HOPS, command.networks, paper.RESTARTS, jobs=jobs, progress=bars)
+    protocol = TreeProtocol(data, paper.HOPS, command.networks, paper.RESTARTS, jobs=jobs, progress=bars)
     forest, y = protocol.forests["train"], protocol.labels("train")
     patterns = paper.paper_patterns(forest, y, thresholds)
     small = paper.paper_set(forest, patterns, protocol)
@@ -115,7 +115,7 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
     return small, _report(command, data, rows, small, protocol, notes), protocol
 
 
-def curve(protocol: Protocol, small: SyntheticSet, seed: int) -> list[RowPlan]:
+def curve(protocol: TreeProtocol, small: SyntheticSet, seed: int) -> list[RowPlan]:
     """Distilled sets from the smallest budget of the curve to lossless, one training per network.
 
     Args:
@@ -155,7 +155,7 @@ def _report(
     data: GraphDataset,
     rows: list[Row],
     small: SyntheticSet,
-    protocol: Protocol,
+    protocol: TreeProtocol,
     notes: tuple[str, ...],
 ) -> Report:
     facts = {

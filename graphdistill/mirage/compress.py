@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.data.tensors import largest, tensor_bytes
-from graphdistill.core.trees.forest import Forest, collect
+from graphdistill.core.data.tensors import largest_that_fits, tensor_bytes
+from graphdistill.core.trees.forest import Forest, from_counts
 from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.core.trees.raw_forest import raw_forest
 from graphdistill.mirage.draws import MOST_GRAPHS
@@ -79,7 +79,7 @@ def stand_in(forest: Forest, keep: Tensor) -> Tensor:
 def rewrite(forest: Forest, keep: Tensor) -> Forest:
     """The same graphs counted over the dictionary ``keep``, by frequency."""
     tree = stand_in(forest, keep)[forest.tree]
-    small = collect(forest.trees, forest.graph, tree, forest.count, len(forest))
+    small = from_counts(forest.trees, forest.graph, tree, forest.count, len(forest))
     return small.subset(torch.arange(len(small))).by_frequency()
 
 
@@ -124,7 +124,7 @@ def compress(
 
     # A tree takes two bytes at the least.
     most = min(num_trees, 1 + int(dictionary_share * budget) // 2)
-    kept = largest(1, most, lambda k: dictionary_bytes(k) <= dictionary_share * budget)
+    kept = largest_that_fits(1, most, lambda k: dictionary_bytes(k) <= dictionary_share * budget)
     rewritten = rewrite(forest, worth[:kept])
     small, index = _longest_prefix(rewritten, order, budget, extra_bytes)
     while len(index) < at_least and kept > 1:
@@ -139,7 +139,7 @@ def compress(
         )
     if len(index) == len(forest):
         if kept < num_trees:
-            kept = largest(kept, num_trees, lambda k: cost(rewrite(forest, worth[:k])) <= budget)
+            kept = largest_that_fits(kept, num_trees, lambda k: cost(rewrite(forest, worth[:k])) <= budget)
             small = rewrite(forest, worth[:kept]).subset(index).by_frequency()
     elif reorder is not None and len(index) <= MOST_GRAPHS:
         other = _longest_prefix(rewritten, reorder(rewritten, len(index)), budget, extra_bytes)
@@ -175,7 +175,7 @@ def raw_prefix(
             return raw_forest(graphs.subset(order[:count]), 0).nbytes + extra_bytes * count <= budget
 
         most = int((sizes[order].cumsum(0) <= 2 * budget).sum())
-        count = largest(1, max(1, most), fits)
+        count = largest_that_fits(1, max(1, most), fits)
         return order[:count] if fits(count) else order[:0]
 
     index = longest(order)

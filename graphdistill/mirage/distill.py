@@ -14,9 +14,9 @@ from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.command.report import versions
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.data.tensors import strata
+from graphdistill.core.data.tensors import stratify_labels
+from graphdistill.core.randomness import class_balanced_order
 from graphdistill.core.randomness import generator as seeded
-from graphdistill.core.randomness import in_turn
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights, soft_labels
 from graphdistill.core.trees.forest import Forest
 from graphdistill.core.trees.raw_forest import raw_forest
@@ -145,12 +145,12 @@ def _fit_budget(
     """As many graphs with soft labels as the budget pays for, over a dictionary or, where trees hardly repeat, raw."""
     y = data.y[data.train]
     multiclass = data.task == "multiclass"
-    label = strata(y)
+    label = stratify_labels(y)
     soft = soft_labels(logits.softmax(dim=1) if multiclass else logits.sigmoid(), data.task)
-    order, columns = in_turn(label, generator), logits.shape[1] - multiclass
+    order, columns = class_balanced_order(label, generator), logits.shape[1] - multiclass
 
     def reorder(rewritten: Forest, count: int) -> Tensor:
-        orders = [order, *(in_turn(label, generator) for _ in range(DRAWS - 1))]
+        orders = [order, *(class_balanced_order(label, generator) for _ in range(DRAWS - 1))]
         return best_order(rewritten, orders, count, teacher_judge(forest, logits, generator))
 
     least, index = len(label.unique()), order[:0]

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graphdistill.core.data.tensors import pointer, ranges
+from graphdistill.core.data.tensors import ranges, segment_ptr
 
 Ints = NDArray[np.int64]
 # A group of items and its transactions, as the bits of an integer.
@@ -129,7 +129,7 @@ class _Search:
         every = np.concatenate([*self.tids, np.zeros(0, np.int64)])
         groups = np.repeat(np.arange(len(tids)), [len(own) for own in self.tids])
         self.row_groups = torch.from_numpy(groups[np.argsort(every, kind="stable")])
-        self.row_ptr = pointer(torch.from_numpy(np.bincount(every)))
+        self.row_ptr = segment_ptr(torch.from_numpy(np.bincount(every)))
 
     def results(self) -> Iterator[Itemset]:
         """Yield the closed itemsets by falling support, then by items."""

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.command.report import Row
-from graphdistill.core.data.tensors import pointer
-from graphdistill.core.evaluation.trees import Protocol
+from graphdistill.core.data.tensors import segment_ptr
+from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.networks.tree_gnn import Network
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import scoped
 from graphdistill.core.sets.synthetic import SyntheticSet
-from graphdistill.core.training.metrics import loss_per_graph
+from graphdistill.core.training.metrics import per_sample_loss
 from graphdistill.core.trees.forest import Forest
 from graphdistill.mirage.mining import Itemset, closed_itemsets
 from graphdistill.mirage.patterns import Pattern
@@ -75,7 +75,7 @@ def paper_patterns(forest: Forest, y: Tensor, thresholds: Sequence[int]) -> list
     return out
 
 
-def paper_set(forest: Forest, patterns: Sequence[Pattern], protocol: Protocol) -> SyntheticSet:
+def paper_set(forest: Forest, patterns: Sequence[Pattern], protocol: TreeProtocol) -> SyntheticSet:
     """The published distilled set: each pattern's trees once, all patterns of one weight.
 
     Raises:
@@ -88,14 +88,14 @@ def paper_set(forest: Forest, patterns: Sequence[Pattern], protocol: Protocol) -
         raise ValueError("--thresholds leave only single nodes, which the published method drops; lower them")
     tree = torch.tensor([t for _, trees in kept for t in trees])
     dictionary, row = forest.trees.restrict(tree)
-    ptr = pointer(torch.tensor([len(trees) for _, trees in kept]))
+    ptr = segment_ptr(torch.tensor([len(trees) for _, trees in kept]))
     small = Forest(dictionary, ptr, row[tree], torch.ones_like(tree))
     y, weight = torch.tensor([label for label, _ in kept]), torch.ones(len(kept))
     meta = {"method": "mirage, published setting", "source": protocol.data.name, "graphs": len(kept)}
     return SyntheticSet(small, y, weight, protocol.data.task, protocol.data.features, meta)
 
 
-def paper_rows(protocol: Protocol, small: SyntheticSet) -> list[Row]:
+def paper_rows(protocol: TreeProtocol, small: SyntheticSet) -> list[Row]:
     """The published evaluation: per network the reported number, the last epochs, and untrained networks."""
     rows = []
     restarts = [(network, seed) for network in protocol.networks for seed in range(RESTARTS)]
@@ -118,7 +118,7 @@ def paper_rows(protocol: Protocol, small: SyntheticSet) -> list[Row]:
     return rows
 
 
-def _restart(context: tuple[Protocol, SyntheticSet], run: tuple[Network, int]) -> list[tuple[float, float]]:
+def _restart(context: tuple[TreeProtocol, SyntheticSet], run: tuple[Network, int]) -> list[tuple[float, float]]:
     """Validation and test score before each epoch, the first of them untrained, and after the last."""
     protocol, small = context
     network, seed = run
@@ -131,6 +131,6 @@ def _restart(context: tuple[Protocol, SyntheticSet], run: tuple[Network, int]) -
             if epoch < EPOCHS:
                 model.train()
                 optimizer.zero_grad()
-                loss_per_graph(model(small.forest), small.y, small.task).mean().backward()
+                per_sample_loss(model(small.forest), small.y, small.task).mean().backward()
                 optimizer.step()
     return scores

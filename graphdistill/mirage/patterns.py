@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphdistill.core.data.tensors import pointer
+from graphdistill.core.data.tensors import segment_ptr
 from graphdistill.core.trees.dictionary import Trees
 from graphdistill.core.trees.forest import Forest
 from graphdistill.mirage.mining import Itemset, closed_itemsets
@@ -141,7 +141,7 @@ def write_patterns(
         counts.append((share * mean_size).round().clamp(min=1).long())
     trees = torch.cat([torch.tensor(p.trees) for p in patterns])
     restricted, row = dictionary.restrict(trees)
-    ptr = pointer(torch.tensor([len(p.trees) for p in patterns]))
+    ptr = segment_ptr(torch.tensor([len(p.trees) for p in patterns]))
     small = Forest(restricted, ptr, row[trees], torch.cat(counts))
     label = torch.tensor([p.label for p in patterns])
     support = torch.tensor([float(p.support) for p in patterns])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from graphdistill.bench import mirage
-from graphdistill.core.evaluation.trees import Protocol
+from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.training.fit import FitConfig
 from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.datasets import load_graphs
@@ -80,8 +80,8 @@ def test_lossless_has_a_line_per_network_and_depth(mutag, capsys):
 
 
 def test_accuracy_has_a_row_per_set_and_a_verdict_per_budget(mutag, capsys, monkeypatch):
-    quick = partial(Protocol, networks=("GIN",), fit=FitConfig(steps=4, eval_every=2))
-    monkeypatch.setattr(mirage, "Protocol", quick)
+    quick = partial(TreeProtocol, networks=("GIN",), fit=FitConfig(steps=4, eval_every=2))
+    monkeypatch.setattr(mirage, "TreeProtocol", quick)
     monkeypatch.setattr(mirage, "BUDGETS", (0.1, 0.3))
     mirage.accuracy(mutag, mirage.Bench(seeds=1))
     printed = capsys.readouterr().out

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphdistill.core.randomness import generator, in_turn, scoped
+from graphdistill.core.randomness import class_balanced_order, generator, scoped
 
 
 def draw(seed: int, *purpose: object) -> list[int]:
@@ -82,7 +82,7 @@ def test_scopes_nest() -> None:
 @given(st.lists(st.sampled_from([0, 1, 2, 7]), min_size=1, max_size=30), st.integers(0, 99))
 def test_classes_take_turns_while_they_last(labels: list[int], seed: int) -> None:
     label = torch.tensor(labels)
-    order = in_turn(label, generator(seed, "turns"))
+    order = class_balanced_order(label, generator(seed, "turns"))
     assert sorted(order.tolist()) == list(range(len(labels)))
     left, taken = Counter(labels), label[order].tolist()
     while taken:
@@ -95,11 +95,11 @@ def test_classes_take_turns_while_they_last(labels: list[int], seed: int) -> Non
 
 def test_within_a_class_the_order_is_drawn() -> None:
     label = torch.arange(60) % 2
-    one, same, other = (in_turn(label, generator(seed, "turns")).tolist() for seed in (0, 0, 1))
+    one, same, other = (class_balanced_order(label, generator(seed, "turns")).tolist() for seed in (0, 0, 1))
     assert one == same
     assert one != other
     # Any of the thirty may come first.
-    first = {int(in_turn(label, generator(seed, "turns"))[0]) for seed in range(300)}
+    first = {int(class_balanced_order(label, generator(seed, "turns"))[0]) for seed in range(300)}
     assert first == set(range(0, 60, 2))
 
 

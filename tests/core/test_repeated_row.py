@@ -10,7 +10,7 @@ import torch
 import graphdistill.core.evaluation.protocol as module
 from graphdistill.condense.data.kinds import protocol_of
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.core.evaluation.protocol import SetProtocol, repeated_row
+from graphdistill.core.evaluation.protocol import SetProtocol, rs2_row
 from graphdistill.core.training.fit import FitConfig
 from tests.condense.samples import data
 
@@ -22,7 +22,7 @@ def protocol(kind: Kind, batch_size: int) -> SetProtocol:  # type: ignore[type-a
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_steps_are_as_on_a_set_and_storage_is_not(kind: Kind) -> None:
     here = protocol(kind, 1 << 30)
-    row, whole = repeated_row(here, 6), here.full()
+    row, whole = rs2_row(here, 6), here.full()
     assert (row.nbytes, row.graphs, len(row.test)) == (whole.nbytes, whole.entries, 2)
     assert row.name == "RS2: as many others every step"
 
@@ -34,7 +34,7 @@ def test_a_step_takes_as_many_entries_as_a_set_has_and_no_more_than_other_rows(
     seen: list[torch.Tensor] = []
     here = protocol("images", batch_size)
     augment = lambda x, draws: seen.append(x) or x  # noqa: E731
-    repeated_row(replace(here, augment=augment, networks=1), size)
+    rs2_row(replace(here, augment=augment, networks=1), size)
     assert [len(x) for x in seen] == [taken] * 8
     whole = here.full().inputs
     assert isinstance(whole, torch.Tensor)
@@ -46,4 +46,4 @@ def test_a_step_takes_as_many_entries_as_a_set_has_and_no_more_than_other_rows(
 
 def test_the_row_is_training_on_all_the_data_where_a_set_is_as_large(monkeypatch: pytest.MonkeyPatch) -> None:
     here = protocol("images", 100)
-    assert repeated_row(here, 10**6).test == module.train_rows(here, "all", [here.full()]).test
+    assert rs2_row(here, 10**6).test == module.train_rows(here, "all", [here.full()]).test

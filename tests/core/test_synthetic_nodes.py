@@ -17,7 +17,7 @@ from torch_geometric.data import Data
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 
 Y = torch.tensor([0, 1, 0, 1])
 
@@ -94,7 +94,7 @@ def test_one_graph_of_all_nodes(edges: list[tuple[int, int]] | None) -> None:
     assert graph.edge_weight.tolist() == [0.5] * len(edges or [])
     assert torch.equal(graph.y, small.y)
     assert graph.train_mask.tolist() == [True] * 4
-    forest = grow(Graphs.from_data_list([Data(x=graph.x, edge_index=graph.edge_index)]), 2)
+    forest = build_forest(Graphs.from_data_list([Data(x=graph.x, edge_index=graph.edge_index)]), 2)
     with pytest.raises(ValueError, match=r"^this set holds graphs, not feature tensors; take its entries one by one$"):
         SyntheticSet(forest, Y[:1], torch.ones(1)).graph()
 

@@ -17,7 +17,7 @@ import graphdistill.mirage.command as command
 from graphdistill import __version__
 from graphdistill.core.command import cli
 from graphdistill.core.evaluation import trees as evaluate
-from graphdistill.core.evaluation.trees import Protocol
+from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.training.fit import FitConfig
 from graphdistill.core.training.metrics import score
@@ -34,7 +34,7 @@ SMALL = ("--bytes", 700, "--networks", "GIN", "--seeds", 1)
 def short_trainings():
     """How well networks are trained is measured elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "Protocol", partial(Protocol, fit=FitConfig(steps=30, eval_every=10)))
+        patch.setattr(command, "TreeProtocol", partial(TreeProtocol, fit=FitConfig(steps=30, eval_every=10)))
         yield
 
 
@@ -171,11 +171,15 @@ def test_results_are_the_same_in_any_number_of_processes(molecules, tmp_path):
 
 def test_one_run_grows_each_split_once_and_fits_one_teacher(molecules, tmp_path, monkeypatch):
     calls = []
-    for module, name in ((training_split, "grow"), (evaluate, "grow"), (training_split, "TreeCountRegression")):
+    for module, name in (
+        (training_split, "build_forest"),
+        (evaluate, "build_forest"),
+        (training_split, "TreeCountRegression"),
+    ):
         honest = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, f=honest, n=name, **o: calls.append(n) or f(*a, **o))
     assert run("--dataset", molecules, "--output", tmp_path / "out", *SMALL, "--quiet") == 0
-    assert sorted(calls) == ["TreeCountRegression", "grow", "grow", "grow"]
+    assert sorted(calls) == ["TreeCountRegression", *["build_forest"] * 3]
 
 
 def test_help_fits_on_a_screen(monkeypatch, capsys):

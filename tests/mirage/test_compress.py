@@ -4,7 +4,7 @@ import torch
 from torch_geometric.data import Data
 
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.dictionary import Level, Trees
 from graphdistill.core.trees.forest import Forest
 from graphdistill.mirage.compress import compress, rewrite, stand_in, tree_order
@@ -18,7 +18,7 @@ def random_forest(num_graphs=60, seed=0, depth=2):
         pairs = torch.randint(0, n, (2, n), generator=draw)
         edges = torch.cat([pairs, pairs.flip(0)], dim=1)
         graphs.append(Data(x=torch.randint(0, 3, (n, 1), generator=draw), edge_index=edges))
-    return grow(Graphs.from_data_list(graphs), depth).by_frequency()
+    return build_forest(Graphs.from_data_list(graphs), depth).by_frequency()
 
 
 def cuts(forest):

@@ -11,12 +11,12 @@ from torch_geometric.loader import DataLoader
 
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.evaluation.trees import Protocol
+from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
-from graphdistill.core.training.metrics import loss_per_graph
-from graphdistill.core.trees.build import grow, merge
+from graphdistill.core.training.metrics import per_sample_loss
+from graphdistill.core.trees.build import build_forest, merge
 from graphdistill.core.trees.forest import Forest
 from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.core.trees.raw_forest import RawForest
@@ -82,15 +82,15 @@ def test_saved_sets_come_back_bit_for_bit(molbace, tmp_path):
 
 
 def test_lossless_trains_as_the_full_graphs_do(molbace):
-    from graphdistill.core.trees.build import unshared
+    from graphdistill.core.trees.build import uncompressed_forest
 
     small = distill_mirage(molbace, MirageConfig(lossless=True))
     graphs, y = molbace.split("train")
-    protocol = Protocol(molbace, 2)
+    protocol = TreeProtocol(molbace, 2)
     gradients = []
-    for forest in (small.forest, unshared(graphs, 2)):
+    for forest in (small.forest, uncompressed_forest(graphs, 2)):
         model = protocol.network("GIN", 0).double()
-        loss_per_graph(model(forest), y, "multiclass").mean().backward()
+        per_sample_loss(model(forest), y, "multiclass").mean().backward()
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
     assert torch.allclose(*gradients, rtol=0, atol=1e-9)
     assert torch.equal(small.y, y)
@@ -199,7 +199,7 @@ def test_only_the_training_split_is_read(molbace):
 def test_the_threshold_reported_is_the_least_support_by_brute_force():
     data = toy(2)
     small = distill_mirage(data, MirageConfig(bytes=150))
-    forest = grow(data.split("train")[0], 2)
+    forest = build_forest(data.split("train")[0], 2)
     ids = [tuple(row) for row in forest.trees.ids()[-1].tolist()]
     kept = {tuple(row) for row in small.forest.trees.ids()[-1].tolist()}
     holders = {i: set() for i in kept}

@@ -5,7 +5,7 @@ from torch_geometric.data import Data
 
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.randomness import generator
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.mirage.draws import best_order, directions, teacher_judge
 
 
@@ -17,7 +17,7 @@ def random_forest(num_graphs=80, seed=0):
         pairs = torch.randint(0, n, (2, n), generator=draw)
         x = torch.randint(0, 3, (n, 1), generator=draw)
         graphs.append(Data(x=x, edge_index=torch.cat([pairs, pairs.flip(0)], dim=1)))
-    return grow(Graphs.from_data_list(graphs), 1)
+    return build_forest(Graphs.from_data_list(graphs), 1)
 
 
 def test_directions_do_not_depend_on_the_dictionary():

@@ -16,7 +16,7 @@ from graphdistill.core.command.report import Report, Row
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.sets.synthetic import SyntheticSet
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
 from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.datasets import load
@@ -44,7 +44,7 @@ def molecule(smiles: str) -> Data:
 
 
 def forest_of(graphs: list[Data], depth: int) -> Forest:
-    return grow(Graphs.from_data_list(graphs), depth)
+    return build_forest(Graphs.from_data_list(graphs), depth)
 
 
 def ring(x: torch.Tensor) -> Data:
@@ -81,7 +81,7 @@ def size_of(path: Path) -> tuple[int, int]:
 def drawn(data: GraphDataset, folder: Path, config: MirageConfig) -> tuple[int, int]:
     graphs, _ = data.split("train")
     small = distill_mirage(data, config)
-    draw(grow(graphs, config.hops), small, report(int(raw_bytes(graphs).sum())), folder / "figure.png")
+    draw(build_forest(graphs, config.hops), small, report(int(raw_bytes(graphs).sum())), folder / "figure.png")
     assert [path.name for path in folder.iterdir()] == ["figure.png"]
     return size_of(folder / "figure.png")
 

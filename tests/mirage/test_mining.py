@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphdistill.core.data.tensors import pointer
+from graphdistill.core.data.tensors import segment_ptr
 from graphdistill.mirage.mining import Itemset, closed_itemsets, top_closed_itemsets
 from tests.reference import closed_itemsets_naive
 
@@ -18,7 +18,7 @@ databases = st.integers(1, 7).flatmap(lambda n: st.lists(st.lists(st.integers(0,
 
 def tensors(transactions: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(t) for t in transactions], dtype=torch.long)
-    return pointer(lengths), torch.tensor([i for t in transactions for i in t], dtype=torch.long)
+    return segment_ptr(lengths), torch.tensor([i for t in transactions for i in t], dtype=torch.long)
 
 
 def pairs(itemsets: list[Itemset]) -> list[tuple[tuple[int, ...], int]]:

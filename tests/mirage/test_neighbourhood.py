@@ -8,7 +8,7 @@ from ogb.utils import smiles2graph
 from torch_geometric.data import Data
 
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
 from graphdistill.mirage.neighbourhood import ATOMS, LIMIT, OURS, _layout, _node, _strokes, draw_fragment, fragment
 from tests.strategies import graph_lists
@@ -24,7 +24,7 @@ def molecule(smiles: str) -> Data:
 
 
 def forest_of(graphs: list[Data], depth: int) -> Forest:
-    return grow(Graphs.from_data_list(graphs), depth)
+    return build_forest(Graphs.from_data_list(graphs), depth)
 
 
 @given(graph_lists(max_graphs=3))

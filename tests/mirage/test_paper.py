@@ -4,8 +4,8 @@ import os
 import pytest
 import torch
 
-from graphdistill.core.evaluation.trees import Protocol
-from graphdistill.core.trees.build import grow
+from graphdistill.core.evaluation.trees import TreeProtocol
+from graphdistill.core.trees.build import build_forest
 from graphdistill.datasets import load_graphs
 from graphdistill.mirage.mining import closed_itemsets
 from graphdistill.mirage.paper import HOPS, THRESHOLDS, frequent_itemsets, paper_patterns, paper_rows, paper_set
@@ -40,13 +40,13 @@ def test_frequent_sets_from_closed_ones_by_brute_force():
 def test_the_published_patterns_of_molhiv(molecules):
     data = molecules("ogbg-molhiv")
     graphs, y = data.split("train")
-    patterns = paper_patterns(grow(graphs, HOPS), y, THRESHOLDS["ogbg-molhiv"])
+    patterns = paper_patterns(build_forest(graphs, HOPS), y, THRESHOLDS["ogbg-molhiv"])
     assert [p.support for p in patterns if p.label == 0] == [7502, 2413, 2208, 1955]
     assert [p.support for p in patterns if p.label == 1] == [211, 118, 118, 118, 116]
 
 
 def test_published_rows_on_molbace(molecules):
-    protocol = Protocol(molecules("ogbg-molbace"), HOPS, ("GIN",))
+    protocol = TreeProtocol(molecules("ogbg-molbace"), HOPS, ("GIN",))
     patterns = paper_patterns(protocol.forests["train"], protocol.labels("train"), THRESHOLDS["ogbg-molbace"])
     small = paper_set(protocol.forests["train"], patterns, protocol)
     assert int(small.forest.count.max()) == 1

@@ -5,7 +5,7 @@ import torch
 from torch_geometric.data import Data
 
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.mirage.patterns import Pattern, mine_patterns, pattern_forest
 
 
@@ -13,7 +13,7 @@ def bags(*groups):
     """Graphs of isolated atoms: at depth 0 a graph is the bag of its atoms."""
     empty = torch.empty(2, 0, dtype=torch.long)
     graphs = [Data(x=torch.tensor(atoms)[:, None], edge_index=empty) for atoms in groups]
-    return grow(Graphs.from_data_list(graphs), 0)
+    return build_forest(Graphs.from_data_list(graphs), 0)
 
 
 def atoms_of(forest, pattern):

@@ -16,7 +16,7 @@ from graphdistill.condense.data.training_data import Kind, Real
 from graphdistill.core.data.datasets import Features
 from graphdistill.core.data.feature_encoding import Columns, straight_through
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.data.tensors import pointer, ranges
+from graphdistill.core.data.tensors import ranges, segment_ptr
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.networks.convnet import Norm
 from graphdistill.core.networks.graph_gcn import DEPTH, GraphBatch, GraphGCN, batch_of, dense_batch
@@ -164,11 +164,11 @@ class LearnableGraphs(LearnableSet):
         """The likeliest graphs: of each column the likeliest category, and the edges likelier than not."""
         y = stored_labels(self.labels)
         graph, source, target = ((self.theta > 0) & self.pairs).nonzero(as_tuple=True)
-        node_ptr = pointer(self.sizes)
+        node_ptr = segment_ptr(self.sizes)
         one_way = torch.stack([source, target]) + node_ptr[graph]
         order = torch.cat([graph, graph]).sort(stable=True).indices
         edges = torch.cat([one_way, one_way.flip(0)], dim=1)[:, order]
-        edge_ptr = pointer(2 * torch.bincount(graph, minlength=len(self)))
+        edge_ptr = segment_ptr(2 * torch.bincount(graph, minlength=len(self)))
         x = self.columns.decode(self.x.flatten(0, 1)[ranges(torch.arange(len(self)) * self.x.shape[1], self.sizes)])
         forest = raw_forest(Graphs(x, edges, None, node_ptr, edge_ptr), DEPTH)
         return SyntheticSet(forest, y, class_weights(y), features=self.features, meta=dict(meta or {}))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphdistill.core.sets.synthetic import SyntheticSet, class_weights, eight_bits, soft_labels
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights, quantize_uint8, soft_labels
 
 
 class LearnableSet:
@@ -94,7 +94,7 @@ def frozen(x: Tensor, y: Tensor, meta: Mapping[str, object] | None = None) -> Sy
         260
     """
     y = stored_labels(y)
-    return SyntheticSet(eight_bits(x.detach()), y, class_weights(y), meta=dict(meta or {}))
+    return SyntheticSet(quantize_uint8(x.detach()), y, class_weights(y), meta=dict(meta or {}))
 
 
 def stored_labels(y: Tensor) -> Tensor:

@@ -8,15 +8,23 @@ All else is SRe2L. Outlines come first and details later.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.methods import sre2l
+from graphdistill.core.methods import MethodConfig
 
 PAPER = "Yin and Shen, TMLR 2024, https://arxiv.org/abs/2311.18838"
 FOR: tuple[Kind, ...] = ("images",)
 
 
-def recipe(setting: Setting) -> Recipe:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
+
+
+def recipe(setting: Setting, config: Config) -> Recipe:
     """SRe2L's recipe with the curriculum over all steps (m = 1).
 
     On validation of digits, ten images a class, two sets, hard labels, all steps done: statistics weighing 1, 82 %

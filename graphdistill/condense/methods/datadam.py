@@ -20,11 +20,17 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.condense.methods.dm import MomentMatch
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.training.augment import Augment
 from graphdistill.core.training.fit import Inputs
 
 PAPER = "Sajedi et al., ICCV 2023, https://arxiv.org/abs/2310.00093"
 FOR: tuple[Kind, ...] = ("images",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def attention(z: Tensor, power: float) -> Tensor:
     return F.normalize(z.abs().pow(power).sum(dim=1).flatten(1), dim=1)
 
 
-def recipe(setting: Setting) -> Recipe:
+def recipe(setting: Setting, config: Config) -> Recipe:
     """DataDAM's recipe.
 
     The paper: p = 4, weight 0.01 on the embeddings, 64 real images a class, 20000 steps of size 1 on images of unit

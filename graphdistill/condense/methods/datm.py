@@ -9,7 +9,7 @@ grows while the set is learnt. The set begins as images that the experts are rig
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -17,19 +17,25 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.experts import Window, expert_logits
 from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.methods import mtt
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator
 
 PAPER = "Guo et al., ICLR 2024, https://arxiv.org/abs/2310.05773"
 FOR: tuple[Kind, ...] = ("images",)
 
 
-def recipe(setting: Setting) -> Recipe:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
+
+
+def recipe(setting: Setting, config: Config) -> Recipe:
     """DATM's recipe: MTT's with a window, a start and labels of its own.
 
     The paper bounds the loss at 1, above which a student is farther from the target than where it started; so here.
     Labels learn at 1 an image of a class (2 to 10 in the paper), a guess.
     """
-    base, real = mtt.recipe(setting), setting.real
+    base, real = mtt.recipe(setting, mtt.Config()), setting.real
     match = base.objective
     assert isinstance(match, mtt.TrajectoryMatch)
     logits, right = expert_logits(real, match.network, match.experts[:, -1])

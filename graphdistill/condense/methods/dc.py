@@ -12,10 +12,16 @@ from dataclasses import dataclass
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting, Step, gradient, row_distance
 from graphdistill.condense.matching.schedule import Schedule
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.training.augment import NO_AUGMENT
 
 PAPER = "Zhao et al., ICLR 2021, https://arxiv.org/abs/2006.05929"
 FOR: tuple[Kind, ...] = ("images",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class GradientMatch:
         return total
 
 
-def recipe(setting: Setting) -> Recipe:
+def recipe(setting: Setting, config: Config) -> Recipe:
     """DC's recipe.
 
     The paper: 1000 networks, 256 real images a class, step size 0.1 on images of unit deviation. Here 100 steps and 64

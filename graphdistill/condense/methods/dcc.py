@@ -14,10 +14,16 @@ import torch
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting, Step, gradient, row_distance
 from graphdistill.condense.methods import dc
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.training.augment import Augment
 
 PAPER = "Lee et al., ICML 2022, https://arxiv.org/abs/2202.02916"
 FOR: tuple[Kind, ...] = ("images",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +56,10 @@ class ContrastiveMatch:
         return step.small.backward(loss)
 
 
-def recipe(setting: Setting) -> Recipe:
+def recipe(setting: Setting, config: Config) -> Recipe:
     """DCC's recipe, with DSA's augmentation as in the paper's best rows.
 
     The first quarter of the steps goes class by class, as 250 of 1000 steps do in the paper's code. All else is DC's.
     """
-    base = dc.recipe(setting)
+    base = dc.recipe(setting, dc.Config())
     return Recipe(objective=ContrastiveMatch(), schedule=base.schedule, augment=Augment(), steps=base.steps, lr=base.lr)

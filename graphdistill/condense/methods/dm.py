@@ -17,6 +17,7 @@ from torch import Tensor
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting, Step
 from graphdistill.condense.matching.schedule import Schedule
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.scatter import class_moments
 from graphdistill.core.training.augment import Augment
 from graphdistill.core.training.fit import Inputs, chunks
@@ -26,6 +27,11 @@ FOR: tuple[Kind, ...] = ("images",)
 
 RATE = 0.1
 """Step size for one image a class; it grows with them, since each gets that share of their mean's gradient."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class MomentMatch:
         return rows
 
 
-def recipe(setting: Setting) -> Recipe:
+def recipe(setting: Setting, config: Config) -> Recipe:
     """DM's recipe.
 
     The paper: 20000 steps, 256 real images a class, step size 1 on images of unit deviation. Here 200 steps and 64

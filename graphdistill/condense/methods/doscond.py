@@ -19,9 +19,15 @@ from graphdistill.condense.data.graphs import LearnableGraphs
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting, Step, gradient, row_distance
 from graphdistill.condense.matching.schedule import Schedule
+from graphdistill.core.methods import MethodConfig
 
 PAPER = "Jin et al., KDD 2022, https://arxiv.org/abs/2206.07746"
 FOR: tuple[Kind, ...] = ("graphs",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class OneStepMatch:
         return total + small.backward(self.beta * F.relu(excess))
 
 
-def recipe(setting: Setting) -> Recipe:
+def recipe(setting: Setting, config: Config) -> Recipe:
     """DosCond's recipe: a fresh network in each of 400 steps of Adam.
 
     The paper's code: 1000 steps, networks of width 128, step sizes from 0.01 for both features and edges, temperatures

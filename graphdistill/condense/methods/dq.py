@@ -9,6 +9,8 @@ dropped: what the paper fills them with is a large network of its own.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,6 +18,7 @@ from torch import Tensor
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Setting
 from graphdistill.condense.matching.teachers import embeddings, teach
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet
 
@@ -26,7 +29,12 @@ BINS = 10
 """Bins of a class (the paper's value), or as many as entries are kept where these are fewer."""
 
 
-def select(setting: Setting) -> SyntheticSet:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
+
+
+def select(setting: Setting, config: Config) -> SyntheticSet:
     """So many entries of each class, classes one after another, the same share of every bin."""
     (net,) = teach(setting)
     features, draws = embeddings(setting, net), generator(setting.seed, "select")

@@ -10,6 +10,7 @@ asks for what they lack, for each j another thing; and variances count eleven ti
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,11 +19,17 @@ from graphdistill.condense.data.images import RealImages
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting, gradient
 from graphdistill.condense.methods import sre2l
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator
 
 PAPER = "Du et al., NeurIPS 2024, https://arxiv.org/abs/2409.17612"
 FOR: tuple[Kind, ...] = ("images",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
 
 
 def ascend(teacher: ConvNet, x: Tensor, y: Tensor, *, steps: int, rho: float) -> ConvNet:
@@ -45,7 +52,7 @@ def ascend(teacher: ConvNet, x: Tensor, y: Tensor, *, steps: int, rho: float) ->
     return moved.requires_grad_(False)
 
 
-def recipe(setting: Setting) -> Recipe:
+def recipe(setting: Setting, config: Config) -> Recipe:
     """DWA's recipe.
 
     The paper: K = 12, rho = 0.015, variances 11 times, statistics weigh 0.01; all are its values. Its step size of 0.25

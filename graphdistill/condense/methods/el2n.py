@@ -9,7 +9,7 @@ validation of digits, two of each class, the hardest give 0.39, random images 0.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,7 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Setting
 from graphdistill.condense.matching.teachers import answers, teach
 from graphdistill.core.evaluation.protocol import valid_score
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.sets.synthetic import SyntheticSet
 
 PAPER = "Paul et al., NeurIPS 2021, https://arxiv.org/abs/2107.07075"
@@ -30,7 +31,12 @@ EARLY = 0.1
 """Share of a training that they have behind them: 20 of 200 epochs in the paper."""
 
 
-def select(setting: Setting) -> SyntheticSet:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
+
+
+def select(setting: Setting, config: Config) -> SyntheticSet:
     """So many entries of each class; of the easiest and the hardest what validation likes."""
     score = scores(setting)
     sets = {name: keep(setting, s) for name, s in (("easiest", -score), ("hardest", score))}

@@ -17,10 +17,16 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting, Step
 from graphdistill.condense.matching.ridge import RIDGE, centred, ridge
 from graphdistill.condense.matching.schedule import Schedule
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.training.fit import chunks
 
 PAPER = "Zhou et al., NeurIPS 2022, https://arxiv.org/abs/2206.00719"
 FOR: tuple[Kind, ...] = ("images", "nodes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class FeatureRidge:
         return step.small.backward(loss)
 
 
-def recipe(setting: Setting) -> Recipe:
+def recipe(setting: Setting, config: Config) -> Recipe:
     """FRePo's recipe.
 
     The paper: labels learnt too, a pool of networks of different age that a step draws from, and a ridge of 1e-6 of the

@@ -8,12 +8,13 @@ in MTT, and a running average of it is judged and returned.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.experts import Sharpness
 from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.methods import mtt
+from graphdistill.core.methods import MethodConfig
 
 PAPER = "Du et al., CVPR 2023, https://arxiv.org/abs/2211.11004"
 FOR: tuple[Kind, ...] = ("images",)
@@ -26,7 +27,12 @@ experts; as a share of the way, which is shorter, it is no gain. With 2, the cod
 """
 
 
-def recipe(setting: Setting) -> Recipe:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
+
+
+def recipe(setting: Setting, config: Config) -> Recipe:
     """MTT's recipe with other experts and a running average.
 
     The average's decay is 0.999 in the paper, over thousands of steps; 0.95 looks back on 20 steps of 100.

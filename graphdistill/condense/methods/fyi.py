@@ -9,26 +9,32 @@ is its base. Data whose classes are not closed under G, such as digits, are refu
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from graphdistill.condense.data.learnable import LearnableSet
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.matching.symmetry import OrbitSet, check_closed
 from graphdistill.condense.methods import dm
+from graphdistill.core.methods import MethodConfig
 
 PAPER = "Son et al., ECCV 2024, https://arxiv.org/abs/2407.08113"
 FOR: tuple[Kind, ...] = ("images",)
 
 
-def recipe(setting: Setting) -> Recipe:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
+
+
+def recipe(setting: Setting, config: Config) -> Recipe:
     """DM's recipe, which the paper has among its bases: nothing else changes.
 
     The step size stays, too: an image has two entries of its class's mean, of half the weight each. (On validation of
     10,000 images of CIFAR-10, one image a class, one set, 50 steps: 25 % where DM has 19 %, and 20 % if networks see
     its images flipped, too.)
     """
-    return over(dm.recipe(setting), setting)
+    return over(dm.recipe(setting, dm.Config()), setting)
 
 
 def over(base: Recipe, setting: Setting, group: str = "flip") -> Recipe:

@@ -15,9 +15,15 @@ from typing import Any
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting, Step
 from graphdistill.condense.matching.ridge import DEPTH, RIDGE, arc_cosine, centred, ridge
+from graphdistill.core.methods import MethodConfig
 
 PAPER = "Wang et al., WWW 2024, https://arxiv.org/abs/2310.11046"
 FOR: tuple[Kind, ...] = ("nodes",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class KernelRidge:
         return step.small.backward(loss)
 
 
-def recipe(setting: Setting) -> Recipe:
+def recipe(setting: Setting, config: Config) -> Recipe:
     """GC-SNTK's recipe.
 
     The paper: features and labels from noise, both learnt, Adam with 0.01 for 120 steps, 0.001 of the diagonal. Here

@@ -8,16 +8,24 @@ r"""GCDM, distribution matching on graphs: class means of what random GCNs make 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.condense.methods.dm import MomentMatch
+from graphdistill.core.methods import MethodConfig
 
 PAPER = "Liu et al., 2022, https://arxiv.org/abs/2206.13697"
 FOR: tuple[Kind, ...] = ("nodes",)
 
 
-def recipe(setting: Setting) -> Recipe:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
+
+
+def recipe(setting: Setting, config: Config) -> Recipe:
     """GCDM's recipe.
 
     The paper trains each network between matches; here it is fresh in every step, as in DM, and all training nodes are

@@ -16,10 +16,16 @@ from graphdistill.condense.data.structure import LinkedNodes
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting, Step
 from graphdistill.condense.methods import gcondx
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator, scoped
 
 PAPER = "Jin et al., ICLR 2022, https://arxiv.org/abs/2110.07580"
 FOR: tuple[Kind, ...] = ("nodes",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class TurnMatch(gcondx.NodeGradientMatch):
         return loss
 
 
-def recipe(setting: Setting) -> Recipe:
+def recipe(setting: Setting, config: Config) -> Recipe:
     """GCond's recipe.
 
     Turns of 10 and 40 steps and 0.01 for the network that tells edges are the paper's; features and networks are as in
@@ -56,4 +62,4 @@ def recipe(setting: Setting) -> Recipe:
     x, y = real.protocol.group_means(setting.per_class, generator(setting.seed, "start"))
     with scoped(setting.seed, "structure"):
         start = LinkedNodes(x, y, real.deviation, exponent=real.exponent)
-    return replace(gcondx.recipe(setting), objective=TurnMatch(), start=start)
+    return replace(gcondx.recipe(setting, gcondx.Config()), objective=TurnMatch(), start=start)

@@ -13,9 +13,15 @@ from dataclasses import dataclass
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting, Step, gradient, row_distance
 from graphdistill.condense.matching.schedule import Schedule
+from graphdistill.core.methods import MethodConfig
 
 PAPER = "Jin et al., ICLR 2022, https://arxiv.org/abs/2110.07580 (its variant GCond-X)"
 FOR: tuple[Kind, ...] = ("nodes",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class NodeGradientMatch:
         return total
 
 
-def recipe(setting: Setting) -> Recipe:
+def recipe(setting: Setting, config: Config) -> Recipe:
     """GCondX's recipe.
 
     The paper: hundreds of networks of which each is matched 20 times and trained 15 steps between (Adam, 0.01); here 10

@@ -9,7 +9,7 @@ latest epoch to start at grows while the set is learnt.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,7 @@ from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.methods import sfgc
 from graphdistill.condense.methods.mtt import network_of
 from graphdistill.core.data.datasets import NodeDataset
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.networks.node_gcn import Propagation, without_loops
 
 PAPER = "Zhang et al., ICML 2024, https://arxiv.org/abs/2402.05011"
@@ -30,7 +31,12 @@ SPREADS = 10
 """How often labels spread from the training nodes."""
 
 
-def recipe(setting: Setting) -> Recipe:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
+
+
+def recipe(setting: Setting, config: Config) -> Recipe:
     """GEOM's recipe: SFGC's with a curriculum, a window that grows, and soft labels.
 
     Curriculum as in the paper on Cora: three quarters of the nodes at first, all after half of the training. Labels

@@ -9,18 +9,26 @@ none here). Nothing is drawn.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Setting
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.sets.synthetic import SyntheticSet
 
 PAPER = "Sener and Savarese, ICLR 2018, https://arxiv.org/abs/1708.00489"
 FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")
 
 
-def select(setting: Setting) -> SyntheticSet:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
+
+
+def select(setting: Setting, config: Config) -> SyntheticSet:
     """So many entries of each class, classes one after another, in the order of choice."""
     x, members = setting.real.flat(), setting.real.members
     return setting.real.select(torch.cat([rows[cover(x[rows], setting.per_class)] for rows in members]))

@@ -8,12 +8,15 @@ What is nearest to two means is taken once, and the next nearest for the second.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from sklearn.cluster import KMeans
 from torch import Tensor
 
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Setting
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet
 
@@ -21,7 +24,12 @@ PAPER = "Liu et al., DREAM, ICCV 2023, https://arxiv.org/abs/2302.14416"
 FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")
 
 
-def select(setting: Setting) -> SyntheticSet:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
+
+
+def select(setting: Setting, config: Config) -> SyntheticSet:
     """So many entries of each class, classes one after another; k-means starts by the seed."""
     real, chosen, draws = setting.real, [], generator(setting.seed, "select")
     everything = real.flat()

@@ -21,6 +21,7 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.experts import Training, Window, record_trajectories
 from graphdistill.condense.matching.objective import Recipe, Setting, Step
 from graphdistill.condense.matching.unroll import FlatNetwork, Unroll, unrolled
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.training.augment import Augment
 
@@ -35,6 +36,11 @@ EXPERTS = 5
 """Networks trained on the real data; the paper has 100."""
 LOG_LR = "log_lr"
 """The student's step size among what is learnt; its logarithm, so that it stays above 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ def network_of(setting: Setting) -> FlatNetwork:
         return FlatNetwork(setting.real.network())
 
 
-def recipe(setting: Setting) -> Recipe:
+def recipe(setting: Setting, config: Config) -> Recipe:
     """MTT's recipe.
 
     The paper: 100 experts of 50 epochs at 0.01, two epochs to match (M), starts within the first 20 or so, 5000 steps,

@@ -5,8 +5,11 @@ No parameters.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Setting
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet
 
@@ -14,7 +17,12 @@ PAPER = "no paper: the baseline of all"
 FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")
 
 
-def select(setting: Setting) -> SyntheticSet:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
+
+
+def select(setting: Setting, config: Config) -> SyntheticSet:
     """So many random entries of each class, classes one after another."""
     draws = generator(setting.seed, "select")
     return setting.real.select(setting.real.pick(setting.per_class, draws))

@@ -9,7 +9,7 @@ from them by cross-entropy alone; the paper's loss has the temperature on the st
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -18,6 +18,7 @@ from graphdistill.condense.data.learnable import stored_labels
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Setting
 from graphdistill.condense.matching.teachers import answers, teach
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 
@@ -28,7 +29,12 @@ TEMPERATURE = 2.0
 """Of the teacher (a guess: on validation of digits, two of each class, 4 does as well)."""
 
 
-def select(setting: Setting) -> SyntheticSet:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
+
+
+def select(setting: Setting, config: Config) -> SyntheticSet:
     """So many random entries of each class, the ones that ``random`` takes, with soft labels."""
     rows = setting.real.pick(setting.per_class, generator(setting.seed, "select"))
     return taught(setting, rows)

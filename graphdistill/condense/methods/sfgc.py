@@ -8,6 +8,8 @@ kernel's score; here a GCN on validation does, as everywhere.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
 from graphdistill.condense.data.learnable import LearnableSet
@@ -15,6 +17,7 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.experts import Training, Window, record_trajectories
 from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.methods.mtt import LOG_LR, TrajectoryMatch, network_of, student
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator
 
 PAPER = "Zheng et al., NeurIPS 2023, https://arxiv.org/abs/2306.02664"
@@ -28,7 +31,12 @@ WINDOW = Window(2, 20)
 """Epochs to start at: behind them, where experts hardly move, a student's steps lead away from them."""
 
 
-def recipe(setting: Setting) -> Recipe:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
+
+
+def recipe(setting: Setting, config: Config) -> Recipe:
     """SFGC's recipe.
 
     The paper: 200 experts of 1000 epochs and more, starts that k-center chooses. Here 3 experts of 240 passes, for

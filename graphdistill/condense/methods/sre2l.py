@@ -23,9 +23,10 @@ from graphdistill.condense.data.images import RealImages
 from graphdistill.condense.data.learnable import LearnableSet, frozen
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting, Step
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.core.sets.synthetic import SyntheticSet, eight_bits
+from graphdistill.core.sets.synthetic import SyntheticSet, quantize_uint8
 from graphdistill.core.training.fit import fit
 
 PAPER = "Yin et al., NeurIPS 2023, https://arxiv.org/abs/2306.13092"
@@ -37,6 +38,11 @@ RATIO = 4 / 3
 """Most that a crop is wider than high, or higher than wide, in parts of the image (the paper's value)."""
 FIRST = 10.0
 """Weight of the first layer's statistics (the paper's value)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class Relabelled(LearnableSet):
     @torch.no_grad()
     def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
         """The images, 8 bits a pixel, with the teacher's soft labels, a byte a class."""
-        return frozen(self.x, self.teacher(eight_bits(self.x)).softmax(dim=1), meta)
+        return frozen(self.x, self.teacher(quantize_uint8(self.x)).softmax(dim=1), meta)
 
 
 def squeeze(setting: Setting) -> ConvNet:
@@ -184,7 +190,7 @@ def crop(x: Tensor, u: Tensor, low: float) -> Tensor:
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
-def recipe(setting: Setting) -> Recipe:
+def recipe(setting: Setting, config: Config) -> Recipe:
     """SRe2L's recipe, with one static soft label for each image.
 
     The paper stores a soft label for every crop of a training on the set; here bytes count, so an image has one. It

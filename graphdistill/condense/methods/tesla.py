@@ -10,22 +10,28 @@ The paper calls it exact; it is not, and points elsewhere where the student's wa
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe, Setting
 from graphdistill.condense.methods import mtt
+from graphdistill.core.methods import MethodConfig
 
 PAPER = "Cui et al., ICML 2023, https://arxiv.org/abs/2211.10586"
 FOR: tuple[Kind, ...] = ("images",)
 
 
-def recipe(setting: Setting) -> Recipe:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Nothing can be set."""
+
+
+def recipe(setting: Setting, config: Config) -> Recipe:
     """MTT's recipe with the truncated gradient.
 
     The paper's soft labels, which an expert gives anew in every step, are left out: ten classes need none (DATM learns
     its labels).
     """
-    base = mtt.recipe(setting)
+    base = mtt.recipe(setting, mtt.Config())
     assert isinstance(base.objective, mtt.TrajectoryMatch)
     return replace(base, objective=replace(base.objective, unroll="tesla"))

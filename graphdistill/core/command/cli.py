@@ -18,12 +18,16 @@ from dataclasses import MISSING, Field, field, fields, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+import rich.console
 import tyro
+from rich.table import Table
+from rich.text import Text
 
 from graphdistill import __version__
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.command.progress import progress
 from graphdistill.core.command.streams import replace_unknown
+from graphdistill.core.methods import Family, MethodConfig, documented
 
 Config = TypeVar("Config")
 
@@ -35,6 +39,7 @@ def run(
     prog: str,
     description: str,
     argv: Sequence[str] | None = None,
+    family: Family | None = None,
 ) -> int:
     """Parse ``argv`` into a config, call ``main`` with it and return the exit code.
 
@@ -48,10 +53,12 @@ def run(
         prog: name of the command in messages.
         description: what the command does, in a sentence or two.
         argv: words of the command line (default: those that Python was started with).
+        family: methods that ``--method`` names. It is read first: ``list`` prints them all, any other name adds the
+            fields of the method's config to the options, and the field ``method`` is that config. (default: none)
 
     Returns:
         0 on success, 2 for arguments or a config that cannot be, 1 for any other failure or Ctrl-C; of
-        a failure one line is told on stderr.
+        a failure one line is printed on stderr.
 
     Example:
         >>> from dataclasses import dataclass
@@ -69,7 +76,9 @@ def run(
     if "--version" in words:
         return version()
     try:
-        config = _parse(config_type, words, prog, description)
+        if family is not None and _method(config_type, words) == "list":
+            return listed(family)
+        config = _parse(config_type, words, prog, description, family)
         if config is not None:
             with progress(quiet=getattr(config, "quiet", False)):
                 main(config)
@@ -95,7 +104,7 @@ def version() -> int:
 
 
 def _fail(debug: bool, line: str, code: int) -> int:
-    """Tell of the exception that is being handled and hand back the exit code."""
+    """Print the exception that is being handled and hand back the exit code."""
     if debug:
         traceback.print_exc()
     sys.stderr.write(line + "\n")
@@ -106,14 +115,40 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or "no message"
 
 
-def _parse(config_type: type[Config], words: list[str], prog: str, description: str) -> Config | None:
+def listed(family: Family) -> int:
+    """Print the methods of a family with the data they are for, a line and the paper each; the exit code is 0."""
+    shown = Table(box=None, pad_edge=False)
+    for column in ("method", "for", ""):
+        shown.add_column(column, style="bold" if column == "method" else "", no_wrap=column == "method")
+    for name in family.names():
+        line, paper = family.about(name)
+        shown.add_row(Text(name), Text("\n".join(family.kinds(name))), Text(f"{line}\n{paper}"))
+    rich.console.Console().print(shown)
+    return 0
+
+
+def _method(config_type: type, words: list[str]) -> str:
+    """The method that the words name, or the default."""
+    (default,) = (f.default for f in fields(config_type) if f.name == "method")
+    return (_received(words, "--method") or str(default)).split(" ")[0]
+
+
+def _parse(
+    config_type: type[Config], words: list[str], prog: str, description: str, family: Family | None
+) -> Config | None:
     """The config that ``words`` describe, or ``None`` after help was printed."""
+    own: type[MethodConfig] | None = None
+    if family is not None:
+        name = _method(config_type, words)
+        family.check(name)
+        own = family.config_type(name)
+        prog, description = f"{prog} --method {name}", f"{description} {family.about(name)[0]}"
     # A copy of the fields without the checks of the config, whose errors are then ours to report.
-    options = make_dataclass("Options", _options(config_type), kw_only=True)
+    options = make_dataclass("Options", _options(config_type, own), kw_only=True)
     _reject_unknown(words, options)
-    said = io.StringIO()
+    captured = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(captured):
             values: Any = tyro.cli(
                 options,
                 prog=prog,
@@ -124,8 +159,10 @@ def _parse(config_type: type[Config], words: list[str], prog: str, description: 
     except SystemExit as stop:
         if not stop.code:
             return None
-        raise ValueError(_problem(said.getvalue(), words, config_type)) from None
+        raise ValueError(_problem(captured.getvalue(), words, config_type, own)) from None
     found = {f.name: getattr(values, f.name) for f in _fields(config_type)}
+    if own is not None:
+        found["method"] = own(**{f.name: getattr(values, f.name) for f in fields(own)})
     return config_type(**{name: expanded(value) if isinstance(value, Path) else value for name, value in found.items()})
 
 
@@ -133,11 +170,13 @@ def _fields(config_type: type) -> list[Field[Any]]:
     return [f for f in fields(config_type) if f.init]
 
 
-def _options(config_type: type) -> list[tuple[str, Any, Any]]:
-    """Name, annotated type and default of each option, with short help that fits on a screen."""
-    hints, docs = typing.get_type_hints(config_type, include_extras=True), _docs(config_type)
+def _options(config_type: type, own: type[MethodConfig] | None = None) -> list[tuple[str, Any, Any]]:
+    """Name, annotated type and default of each option, those of the method first, with short help."""
+    hints, docs = _hints(config_type, own), _docs(config_type)
     options: list[tuple[str, Any, Any]] = []
-    for f in _fields(config_type):
+    if own is not None:
+        docs |= own.docs
+    for f in [*(fields(own) if own is not None else ()), *_fields(config_type)]:
         value, choices = _placeholder(hints[f.name])
         shown = [f"one of {', '.join(choices)}"] if choices else []
         if f.default is MISSING:
@@ -150,6 +189,14 @@ def _options(config_type: type) -> list[tuple[str, Any, Any]]:
         options.append((f.name, Annotated[hints[f.name], about], field(default=f.default)))
     about = tyro.conf.arg(help="Print the version and leave.", help_behavior_hint="")
     return [*options, ("version", Annotated[bool, about], field(default=False))]
+
+
+def _hints(config_type: type, own: type[MethodConfig] | None) -> dict[str, Any]:
+    """Type of each option."""
+    hints = typing.get_type_hints(config_type, include_extras=True)
+    if own is not None:
+        hints |= {"method": str, **{f.name: f.type for f in fields(own)}}
+    return hints
 
 
 def _placeholder(hint: Any) -> tuple[str | None, list[str]]:
@@ -169,17 +216,14 @@ def _placeholder(hint: Any) -> tuple[str | None, list[str]]:
 
 def _docs(config_type: type) -> dict[str, str]:
     """The docstring under each field of a dataclass and of those that it inherits from."""
-    docs = {}
+    docs: dict[str, str] = {}
     for owner in reversed(config_type.__mro__[:-1]):
         try:
             body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
         except (OSError, TypeError):
             continue  # Typed at a prompt: there is no source to read.
         assert isinstance(body, ast.ClassDef)
-        for name, text in zip(body.body, body.body[1:], strict=False):
-            if isinstance(name, ast.AnnAssign) and isinstance(name.target, ast.Name):
-                if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-                    docs[name.target.id] = " ".join(str(text.value.value).split())
+        docs |= documented(body)
     return docs
 
 
@@ -197,8 +241,8 @@ def _reject_unknown(words: list[str], options: type) -> None:
             raise ValueError(f"unknown option --{name}; {advice}")
 
 
-def _problem(text: str, words: list[str], config_type: type) -> str:
-    """One line for what tyro tells in a coloured box: which option, what it takes and what it got."""
+def _problem(text: str, words: list[str], config_type: type, own: type[MethodConfig] | None) -> str:
+    """One line for what tyro prints in a coloured box: which option, what it takes and what it got."""
     lines: list[str] = []
     for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()[1:]:
         inside = line.strip("│╭╮╰╯ ")
@@ -208,16 +252,16 @@ def _problem(text: str, words: list[str], config_type: type) -> str:
                 break
             continue
         lines.append(inside)
-    said = " ".join(" ".join(lines).split())
-    hints = typing.get_type_hints(config_type)
-    for option in re.findall(r"(?<!\S)'?(--[\w-]+)", said):
+    problem = " ".join(" ".join(lines).split())
+    hints = _hints(config_type, own)
+    for option in re.findall(r"(?<!\S)'?(--[\w-]+)", problem):
         name = option[2:].replace("-", "_")
         if name not in hints:
             continue
         value, choices = _placeholder(hints[name])
         takes = f"{value} (one of {', '.join(choices)})" if choices else value
         return f"{option} takes {takes}, got {_received(words, option) or 'nothing'}"
-    return said
+    return problem
 
 
 def _received(words: list[str], option: str) -> str:

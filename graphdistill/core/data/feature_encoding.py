@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphdistill.core.data.tensors import narrow
+from graphdistill.core.data.tensors import downcast
 
 SURE = 0.95
 """Probability that logits give a known category at first."""
@@ -60,7 +60,7 @@ class Categories:
 
     def decode(self, logits: Tensor) -> Tensor:
         """The likeliest category of each column, as narrow integers ``[N, K]``."""
-        return narrow(torch.stack([block.argmax(dim=-1) for block in logits.split(self.sizes, dim=-1)], dim=-1))
+        return downcast(torch.stack([block.argmax(dim=-1) for block in logits.split(self.sizes, dim=-1)], dim=-1))
 
 
 @dataclass(frozen=True)

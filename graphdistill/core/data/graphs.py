@@ -14,7 +14,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphdistill.core.data.checks import check_numbers
-from graphdistill.core.data.tensors import pointer, ranges
+from graphdistill.core.data.tensors import ranges, segment_ptr
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Graphs:
                         f"give every graph features of the same width and type"
                     )
         xs, indices, attrs = zip(*columns, strict=True)
-        node_ptr = pointer(torch.tensor([len(x) for x in xs]))
-        edge_ptr = pointer(torch.tensor([i.shape[1] for i in indices]))
+        node_ptr = segment_ptr(torch.tensor([len(x) for x in xs]))
+        edge_ptr = segment_ptr(torch.tensor([i.shape[1] for i in indices]))
         shift = torch.repeat_interleave(node_ptr[:-1], edge_ptr.diff())
         return cls(
             x=torch.cat(xs),
@@ -112,7 +112,7 @@ class Graphs:
         nodes, edges = self.node_ptr.diff()[index], self.edge_ptr.diff()[index]
         node_rows = ranges(self.node_ptr[index], nodes)
         edge_rows = ranges(self.edge_ptr[index], edges)
-        node_ptr, edge_ptr = pointer(nodes), pointer(edges)
+        node_ptr, edge_ptr = segment_ptr(nodes), segment_ptr(edges)
         shift = torch.repeat_interleave(node_ptr[:-1] - self.node_ptr[index], edges)
         return Graphs(
             x=self.x[node_rows],

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphdistill.core.data.tensors import pointer
+from graphdistill.core.data.tensors import segment_ptr
 from graphdistill.core.scatter import Segments
 
 DENSE = 0.2
@@ -30,7 +30,7 @@ class Features:
         if int(x.count_nonzero()) < DENSE * x.numel():
             row, column = x.nonzero(as_tuple=True)
             self.value = x[row, column]
-            ptr = pointer(torch.bincount(row, minlength=len(x)))
+            ptr = segment_ptr(torch.bincount(row, minlength=len(x)))
             self.segments = Segments(ptr, column, x.shape[1])
 
     def __call__(self, linear: nn.Linear, dropout: float = 0.0) -> Tensor:

@@ -12,11 +12,11 @@ from torch import Tensor
 T = TypeVar("T")
 
 
-def narrow(values: Tensor) -> Tensor:
+def downcast(values: Tensor) -> Tensor:
     """Return integer ``values`` in the narrowest integer dtype that holds them; floats are kept as they are.
 
     Example:
-        >>> narrow(torch.tensor([0, 255])).dtype, narrow(torch.tensor([-1, 300])).dtype
+        >>> downcast(torch.tensor([0, 255])).dtype, downcast(torch.tensor([-1, 300])).dtype
         (torch.uint8, torch.int16)
     """
     if values.is_floating_point():
@@ -58,21 +58,21 @@ def ranges(starts: Tensor, lengths: Tensor) -> Tensor:
     return torch.arange(len(shift), device=starts.device) + shift
 
 
-def pointer(lengths: Tensor) -> Tensor:
+def segment_ptr(lengths: Tensor) -> Tensor:
     """Segment boundaries ``[0, l0, l0 + l1, ...]`` of consecutive segments with the given ``lengths``.
 
     Example:
-        >>> pointer(torch.tensor([2, 0, 3])).tolist()
+        >>> segment_ptr(torch.tensor([2, 0, 3])).tolist()
         [0, 2, 2, 5]
     """
     return torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
 
 
-def largest(low: int, high: int, fits: Callable[[int], bool]) -> int:
+def largest_that_fits(low: int, high: int, fits: Callable[[int], bool]) -> int:
     """The largest number from ``low`` to ``high`` that fits, if fitting ones come first; ``low`` if none does.
 
     Example:
-        >>> largest(1, 100, lambda n: n * n <= 50)
+        >>> largest_that_fits(1, 100, lambda n: n * n <= 50)
         7
     """
     while low < high:
@@ -81,11 +81,11 @@ def largest(low: int, high: int, fits: Callable[[int], bool]) -> int:
     return low
 
 
-def strata(y: Tensor) -> Tensor:
+def stratify_labels(y: Tensor) -> Tensor:
     """Classes to draw in turn: the labels, or with many tasks whether any is positive; long ``[n]``.
 
     Example:
-        >>> strata(torch.tensor([[0.0, torch.nan], [0.0, 1.0]])).tolist()
+        >>> stratify_labels(torch.tensor([[0.0, torch.nan], [0.0, 1.0]])).tolist()
         [0, 1]
     """
     return y if y.dim() == 1 else (y.nan_to_num().sum(dim=1) > 0).long()

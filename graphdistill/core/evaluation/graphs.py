@@ -13,12 +13,12 @@ from torch import Tensor
 from graphdistill.core.data.datasets import GraphDataset, Metric
 from graphdistill.core.data.feature_encoding import Columns, columns_of
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.data.tensors import largest
+from graphdistill.core.data.tensors import largest_that_fits
 from graphdistill.core.evaluation.protocol import Material, SetProtocol
 from graphdistill.core.evaluation.trees import trivial
 from graphdistill.core.networks.graph_gcn import DEPTH
 from graphdistill.core.networks.tree_gnn import GNN
-from graphdistill.core.randomness import generator, in_turn, scoped
+from graphdistill.core.randomness import class_balanced_order, generator, scoped
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig
 from graphdistill.core.trees.forest import Forest
@@ -103,7 +103,7 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         """Random training graphs, stored as those of a distilled set."""
         return [self._within(self._order(draw), budget) for draw in range(draws)]
 
-    def further_sets(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
+    def extra_baselines(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
         """As many random graphs, whatever their bytes."""
         orders = [self._order(draw)[: len(small)] for draw, small in enumerate(sets)]
         return {"random graphs, equal number": [self.chosen(rows) for rows in orders]}
@@ -118,7 +118,7 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         return trivial(self.data, self.forests[split])
 
     def _order(self, draw: int) -> Tensor:
-        return in_turn(self.labels("train"), generator(draw, "random graphs"))
+        return class_balanced_order(self.labels("train"), generator(draw, "random graphs"))
 
     def _within(self, order: Tensor, budget: int) -> SyntheticSet:
         """The longest beginning of an order that fits; found by doubling, since each try packs graphs."""
@@ -129,4 +129,4 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         count = self.num_classes
         while count < len(order) and fits(2 * count):
             count *= 2
-        return self.chosen(order[: largest(count, min(2 * count, len(order)), fits)])
+        return self.chosen(order[: largest_that_fits(count, min(2 * count, len(order)), fits)])

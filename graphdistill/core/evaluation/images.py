@@ -12,9 +12,9 @@ from torch import Tensor
 from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.evaluation.protocol import Material, SetProtocol, real_set
 from graphdistill.core.networks.convnet import ConvNet
-from graphdistill.core.randomness import generator, in_turn, scoped
+from graphdistill.core.randomness import class_balanced_order, generator, scoped
 from graphdistill.core.sets.symmetry import KEY, elements, orbit
-from graphdistill.core.sets.synthetic import SyntheticSet, eight_bits
+from graphdistill.core.sets.synthetic import SyntheticSet, quantize_uint8
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class ImageProtocol(SetProtocol[ImageDataset]):
     def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
         """Random training images, 8 bits a pixel as those of a distilled set."""
         x, y = self.split("train")
-        x = eight_bits(x)
+        x = quantize_uint8(x)
         count = min(len(y), max(self.num_classes, budget // real_set(x[:1], y[:1]).nbytes))
-        orders = [in_turn(y, generator(draw, "random images"))[:count] for draw in range(draws)]
+        orders = [class_balanced_order(y, generator(draw, "random images"))[:count] for draw in range(draws)]
         return [real_set(x[rows], y[rows]) for rows in orders]
 
     def material(self, small: SyntheticSet) -> Material:
@@ -59,7 +59,7 @@ class ImageProtocol(SetProtocol[ImageDataset]):
         y, weight = (torch.cat([values] * len(elements(group))) for values in (part.y, part.weight))
         return replace(part, inputs=orbit(self.inputs(small), group), y=y, weight=weight)
 
-    def further_sets(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
+    def extra_baselines(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
         """Where sets stand for their orbit under a group: random images that do so, too."""
         meta = {KEY: sets[0].meta.get(KEY, "identity")}
         if meta[KEY] == "identity":
@@ -70,4 +70,4 @@ class ImageProtocol(SetProtocol[ImageDataset]):
     def full(self) -> Material:
         """All training images."""
         x, y = self.split("train")
-        return self.material(real_set(eight_bits(x), y))
+        return self.material(real_set(quantize_uint8(x), y))

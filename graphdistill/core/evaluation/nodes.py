@@ -13,10 +13,10 @@ from torch_geometric.utils import subgraph
 
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.data.sparse_features import Features
-from graphdistill.core.data.tensors import narrow, tensor_bytes
+from graphdistill.core.data.tensors import downcast, tensor_bytes
 from graphdistill.core.evaluation.protocol import Material, SetProtocol, real_set
 from graphdistill.core.networks.node_gcn import DEPTH, GCN, Nodes, Propagation, normalised, without_loops
-from graphdistill.core.randomness import generator, in_turn, scoped
+from graphdistill.core.randomness import class_balanced_order, generator, scoped
 from graphdistill.core.sets.half_precision import half_exponent, round_half
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig
@@ -106,7 +106,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         count = min(len(y), max(self.num_classes, budget // one))
         return [self._alone(self.data.train[self._order(draw)[:count]]) for draw in range(draws)]
 
-    def further_sets(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
+    def extra_baselines(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
         """Further baselines, of which the means are hard to beat.
 
         As many random nodes with the edges between them (the literature's baseline), as many means of random groups of
@@ -145,14 +145,14 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         """The whole graph with the labels of its training nodes; features count as what is not zero of them."""
         (nodes, y), x = self.split("train"), self.data.x
         row, column = x.nonzero(as_tuple=True)
-        values = narrow(x[row, column].long()) if torch.equal(x, x.round()) else x[row, column]
-        sparse = tensor_bytes(narrow(torch.bincount(row, minlength=len(x))), narrow(column), values)
+        values = downcast(x[row, column].long()) if torch.equal(x, x.round()) else x[row, column]
+        sparse = tensor_bytes(downcast(torch.bincount(row, minlength=len(x))), downcast(column), values)
         half = self.data.edge_index[:, : self.data.edge_index.shape[1] // 2]
-        count = min(sparse, tensor_bytes(x)) + tensor_bytes(narrow(half), narrow(self.data.train), narrow(y))
+        count = min(sparse, tensor_bytes(x)) + tensor_bytes(downcast(half), downcast(self.data.train), downcast(y))
         return Material(nodes, y, class_weights(y), count, len(x))
 
     def _order(self, draw: int) -> Tensor:
-        return in_turn(self.labels("train"), generator(draw, "random nodes"))
+        return class_balanced_order(self.labels("train"), generator(draw, "random nodes"))
 
     def _alone(self, rows: Tensor) -> SyntheticSet:
         return real_set(self.rounded[rows], self.data.y[rows])

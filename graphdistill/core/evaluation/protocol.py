@@ -132,7 +132,7 @@ class SetProtocol(ABC, Generic[AnyDataset]):
         major = torch.nn.functional.one_hot(self.labels("train").bincount().argmax(), self.num_classes).float()
         return {"majority class": major.expand(len(self.labels(split)), -1)}
 
-    def further_sets(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
+    def extra_baselines(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
         """Sets for further rows by name, which a reader of this kind of data asks for."""
         return {}
 
@@ -263,13 +263,13 @@ def _train(
     return protocol.score(net, "test"), fitted.valid, fitted.seconds
 
 
-def repeated_row(protocol: SetProtocol[Any], size: int) -> Row:
-    """The row of :func:`repeated_plan`."""
-    (row,) = train_plans(protocol, [repeated_plan(protocol, size, protocol.full())])
+def rs2_row(protocol: SetProtocol[Any], size: int) -> Row:
+    """The row of :func:`rs2_plan`."""
+    (row,) = train_plans(protocol, [rs2_plan(protocol, size, protocol.full())])
     return row
 
 
-def repeated_plan(protocol: SetProtocol[Any], size: int, whole: Material) -> SetPlan:
+def rs2_plan(protocol: SetProtocol[Any], size: int, whole: Material) -> SetPlan:
     """RS2, repeated sampling of random subsets: every step takes other real entries, as many as a set has.
 
     Okanovic et al., ICLR 2024, https://arxiv.org/abs/2305.18424; the walk is that of

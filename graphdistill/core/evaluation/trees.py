@@ -19,22 +19,22 @@ from torch import Tensor
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.command.report import Row
 from graphdistill.core.data.datasets import GraphDataset
-from graphdistill.core.data.tensors import largest, strata
+from graphdistill.core.data.tensors import largest_that_fits, stratify_labels
 from graphdistill.core.digest import digest
 from graphdistill.core.networks.tree_gnn import GNN, Network
 from graphdistill.core.parallel import parallel_map
-from graphdistill.core.randomness import generator, in_turn, scoped
+from graphdistill.core.randomness import class_balanced_order, generator, scoped
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig, fit_together, predict
 from graphdistill.core.training.metrics import score
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
 from graphdistill.core.trees.training_split import TrainingSplit
 from graphdistill.core.trees.tree_counts import TreeCountRegression
 
 
 @dataclass(frozen=True)
-class Protocol:
+class TreeProtocol:
     """Data, networks and seeds that all rows of one report share.
 
     Attributes:
@@ -62,7 +62,7 @@ class Protocol:
     @cached_property
     def forests(self) -> dict[str, Forest]:
         """Every split, compressed without loss."""
-        held_out = {name: grow(self.data.split(name)[0], self.depth) for name in ("valid", "test")}
+        held_out = {name: build_forest(self.data.split(name)[0], self.depth) for name in ("valid", "test")}
         return {"train": self.training.grown, **held_out}
 
     @cached_property
@@ -108,7 +108,7 @@ class RowPlan:
 
 
 def train_rows(
-    protocol: Protocol,
+    protocol: TreeProtocol,
     name: str,
     sets: Sequence[SyntheticSet],
     distill_seconds: float | None = None,
@@ -129,7 +129,7 @@ def train_rows(
     return train_plans(protocol, [RowPlan(name, sets, distill_seconds, seeds)])
 
 
-def train_plans(protocol: Protocol, plans: Sequence[RowPlan]) -> list[Row]:
+def train_plans(protocol: TreeProtocol, plans: Sequence[RowPlan]) -> list[Row]:
     """Train every network on the sets of all plans, all trainings side by side on the protocol's processes.
 
     Args:
@@ -172,7 +172,7 @@ def train_plans(protocol: Protocol, plans: Sequence[RowPlan]) -> list[Row]:
 
 
 def _train(
-    context: tuple[Protocol, Sequence[SyntheticSet]], run: tuple[int, int]
+    context: tuple[TreeProtocol, Sequence[SyntheticSet]], run: tuple[int, int]
 ) -> dict[Network, tuple[float, float, float]]:
     """All networks on one set from one seed: test score, validation score and seconds of each."""
     protocol, sets = context
@@ -195,7 +195,7 @@ def _train(
     }
 
 
-def random_sets(protocol: Protocol, budget: int, *, packed: bool) -> list[SyntheticSet]:
+def random_sets(protocol: TreeProtocol, budget: int, *, packed: bool) -> list[SyntheticSet]:
     """Random real training graphs of at most ``budget`` bytes, one draw per seed, classes in turn.
 
     Classes take turns while they last, so that rare ones are in it, as in the distilled sets; each class weighs the
@@ -213,18 +213,18 @@ def random_sets(protocol: Protocol, budget: int, *, packed: bool) -> list[Synthe
     return list(protocol.progress.track(draws, "drawing random graphs", protocol.seeds))
 
 
-def _random_set(context: tuple[Protocol, int, bool], seed: int) -> SyntheticSet:
+def _random_set(context: tuple[TreeProtocol, int, bool], seed: int) -> SyntheticSet:
     """One draw."""
     protocol, budget, packed = context
-    label = strata(protocol.labels("train"))
-    least, order = len(label.unique()), in_turn(label, generator(seed, "random graphs"))
+    label = stratify_labels(protocol.labels("train"))
+    least, order = len(label.unique()), class_balanced_order(label, generator(seed, "random graphs"))
     count = max(least, int((protocol.raw[order].cumsum(0) <= budget).sum()))
     if packed:
-        count = largest(least, len(order), partial(_packed_fits, protocol, order, budget))
+        count = largest_that_fits(least, len(order), partial(_packed_fits, protocol, order, budget))
     return _labelled(protocol, order[:count], packed=packed)
 
 
-def _packed_fits(protocol: Protocol, order: Tensor, budget: int, count: int) -> bool:
+def _packed_fits(protocol: TreeProtocol, order: Tensor, budget: int, count: int) -> bool:
     """Whether the first ``count`` graphs of an order fit when distinct trees are stored once."""
     return _labelled(protocol, order[:count], packed=True).nbytes <= budget
 
@@ -240,7 +240,7 @@ class RawSet(SyntheticSet):
         return count
 
 
-def _labelled(protocol: Protocol, index: Tensor, *, packed: bool) -> SyntheticSet:
+def _labelled(protocol: TreeProtocol, index: Tensor, *, packed: bool) -> SyntheticSet:
     """Training graphs numbered ``index`` as a set."""
     forest, y = protocol.forests["train"].subset(index), protocol.labels("train")[index]
     weight, task, features = class_weights(y, protocol.data.task), protocol.data.task, protocol.data.features
@@ -249,14 +249,14 @@ def _labelled(protocol: Protocol, index: Tensor, *, packed: bool) -> SyntheticSe
     return RawSet(forest, y, weight, task, features, {"raw_bytes": int(protocol.raw[index].sum())})
 
 
-def full_set(protocol: Protocol) -> SyntheticSet:
+def full_set(protocol: TreeProtocol) -> SyntheticSet:
     """The whole training split, counted in raw bytes; trained on through its distinct trees, without loss."""
     data, y = protocol.data, protocol.labels("train")
     meta = {"raw_bytes": int(protocol.raw.sum())}
     return RawSet(protocol.training.forest, y, class_weights(y, data.task), data.task, data.features, meta)
 
 
-def baseline_rows(protocol: Protocol) -> list[Row]:
+def baseline_rows(protocol: TreeProtocol) -> list[Row]:
     """What needs no distilled set: untrained networks and scorers without a network.
 
     Returns:

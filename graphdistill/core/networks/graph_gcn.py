@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from graphdistill.core.data.feature_encoding import Columns
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.data.tensors import pointer
+from graphdistill.core.data.tensors import segment_ptr
 from graphdistill.core.networks.node_gcn import Propagation, normalised
 from graphdistill.core.scatter import segment_mean
 
@@ -61,7 +61,7 @@ class GraphBatch:
 
     def pool(self, h: Tensor) -> Tensor:
         """Mean over the nodes of each graph, ``[G, D]``."""
-        return segment_mean(h, pointer(self.sizes))
+        return segment_mean(h, segment_ptr(self.sizes))
 
 
 def batch_of(graphs: Graphs, columns: Columns) -> GraphBatch:

@@ -1,7 +1,7 @@
 """Small graph networks that train on graphs, trees and counts alike: GCN, GraphSAGE, GAT and GIN.
 
 Every network reads a :class:`~graphdistill.core.trees.forest.Forest`. On a lossless forest outputs and gradients are
-those on the full graphs; `graphdistill.core.trees.forest.unshared` writes graphs as a forest without sharing.
+those on the full graphs; `graphdistill.core.trees.build.uncompressed_forest` writes graphs as a forest without sharing.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data.datasets import Features, Task
-from graphdistill.core.data.tensors import pointer
+from graphdistill.core.data.tensors import segment_ptr
 from graphdistill.core.trees import varint
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -131,7 +131,7 @@ def read_stream(
 def read_counts(payload: Mapping[str, Tensor], name: str, *, total: int, length: int | None = None) -> Tensor:
     """First entry of each segment, from a stream of their sizes, which sum to ``total``; long ``[length + 1]``."""
     # Each is at most the total, and there are no more than a file has bytes: the sum cannot overflow.
-    ptr = pointer(read_stream(payload, name, length=length, most=total))
+    ptr = segment_ptr(read_stream(payload, name, length=length, most=total))
     if int(ptr[-1]) != total:
         raise ValueError(f"holds counts in {name} that sum to {int(ptr[-1])}, expected {total}")
     return ptr

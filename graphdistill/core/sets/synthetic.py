@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphdistill.core.data.datasets import Features, Task
-from graphdistill.core.data.tensors import narrow, tensor_bytes, to_device
+from graphdistill.core.data.tensors import downcast, tensor_bytes, to_device
 from graphdistill.core.sets.checked_file import brief
 from graphdistill.core.sets.half_precision import half_exponent, round_half, scaled
 from graphdistill.core.sets.payload import (
@@ -153,7 +153,7 @@ class SyntheticSet:
         if not torch.equal(self.weight, class_weights(self.y, self.task)):
             out["weight"] = self.weight
         if self.edges is not None:
-            out["edge_index"], out["edge_weight"] = narrow(self.edges[0]), _shrink(self.edges[1])
+            out["edge_index"], out["edge_weight"] = downcast(self.edges[0]), _shrink(self.edges[1])
         return out
 
     @classmethod
@@ -228,11 +228,11 @@ class SyntheticSet:
         return type(self), (self.data, self.y, self.weight, self.task, self.features, dict(self.meta), self.edges)
 
 
-def eight_bits(x: Tensor) -> Tensor:
+def quantize_uint8(x: Tensor) -> Tensor:
     """Round values to steps of 1/255 from 0 to 1, of which a set stores each in one byte.
 
     Example:
-        >>> (eight_bits(torch.tensor([-0.2, 0.5, 1.7])) * 255).tolist()
+        >>> (quantize_uint8(torch.tensor([-0.2, 0.5, 1.7])) * 255).tolist()
         [0.0, 128.0, 255.0]
     """
     return (x.clamp(0, 1) * 255).round().to(torch.uint8).float() / 255
@@ -289,7 +289,7 @@ def _quantise(y: Tensor, task: Task) -> Tensor:
 def _pack_labels(y: Tensor, task: Task) -> Tensor:
     """Labels as they are stored: narrow integers, bytes where these say all, else floats as they are."""
     if not y.is_floating_point():
-        return narrow(y)
+        return downcast(y)
     packed = _quantise(y, task)
     exact = torch.equal(_unpack_labels(packed, task).nan_to_num(-1), y.nan_to_num(-1))
     return packed if exact else y

@@ -15,7 +15,7 @@ from graphdistill.core.data.datasets import Metric, Task
 from graphdistill.core.networks.graph_gcn import GraphBatch
 from graphdistill.core.networks.node_gcn import Nodes
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.core.training.metrics import loss_per_graph, score
+from graphdistill.core.training.metrics import per_sample_loss, score
 from graphdistill.core.training.sampler import RepeatedRandomSampler
 from graphdistill.core.trees.forest import Forest
 
@@ -158,7 +158,7 @@ class _Run:
         self.model, self.config = model, config
         # One vector that the parameters are views of: the same bits as one after the other, in a third of the time.
         self.parameters = [p for p in model.parameters() if p.requires_grad]
-        self.flat = nn.Parameter(torch.cat([p.detach().view(-1) for p in self.parameters]))
+        self.flat = nn.Parameter(torch.cat([p.detach().reshape(-1) for p in self.parameters]))
         views = self.flat.detach().split([p.numel() for p in self.parameters])
         for p, view in zip(self.parameters, views, strict=True):
             p.data = view.view_as(p)
@@ -173,9 +173,9 @@ class _Run:
         """Take one step; ``spent`` seconds went into the batch."""
         start = time.perf_counter()
         torch.set_rng_state(self.random)
-        loss = (loss_per_graph(self.model(batch), y, task) * weight).mean()
+        loss = (per_sample_loss(self.model(batch), y, task) * weight).mean()
         gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True, materialize_grads=True)
-        self.flat.grad = torch.cat([g.view(-1) for g in gradients])
+        self.flat.grad = torch.cat([g.reshape(-1) for g in gradients])
         self.optimizer.step()
         self.schedule.step()
         self.random = torch.get_rng_state()

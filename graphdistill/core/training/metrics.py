@@ -11,14 +11,14 @@ from torch import Tensor
 from graphdistill.core.data.datasets import Metric, Task
 
 
-def loss_per_graph(logits: Tensor, y: Tensor, task: Task) -> Tensor:
+def per_sample_loss(logits: Tensor, y: Tensor, task: Task) -> Tensor:
     r"""Loss of each graph, ``[n]``.
 
     Cross-entropy :math:`-\sum_c y_c \log p_c` for one task, with hard (long ``[n]``) or soft (float ``[n, C]``)
     labels; the mean binary cross-entropy over the tasks that are labelled for many tasks (float ``[n, T]`` with NaN).
 
     Example:
-        >>> loss_per_graph(torch.zeros(1, 2), torch.tensor([1]), "multiclass").exp().item()
+        >>> per_sample_loss(torch.zeros(1, 2), torch.tensor([1]), "multiclass").exp().item()
         2.0
     """
     if task == "multiclass":

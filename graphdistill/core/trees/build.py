@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data.graphs import Graphs, kind_of
-from graphdistill.core.data.tensors import pointer, ranges
+from graphdistill.core.data.tensors import ranges, segment_ptr
 from graphdistill.core.scatter import sort_by, tree_hash_step
 from graphdistill.core.trees.dictionary import Level, Trees, write_level
-from graphdistill.core.trees.forest import Forest, collect
+from graphdistill.core.trees.forest import Forest, from_counts
 from graphdistill.core.trees.wl import edge_factor, group, hash_labels, hash_rows
 
 
-def grow(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
+def build_forest(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
     """Compress graphs without loss into counts over their distinct depth-``depth`` computation trees.
 
     Labels carry the in-degree, so that GCN is exact at the leaves too. Rows and child slots are ordered by
@@ -35,7 +35,7 @@ def grow(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
     Example:
         >>> from torch_geometric.data import Data
         >>> ring = Data(x=torch.ones(4, 1).long(), edge_index=torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]]))
-        >>> forest = grow(Graphs.from_data_list([ring, ring]), depth=2)
+        >>> forest = build_forest(Graphs.from_data_list([ring, ring]), depth=2)
         >>> forest.trees.sizes, forest.count.tolist()
         ((1, 1, 1), [4, 4])
     """
@@ -69,10 +69,10 @@ def grow(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
             _check(write_level(row, ptr, row[neighbour], edge, torch.arange(len(row))), levels[-1], above)
         row = above
     trees = Trees(x, degree, edge_attr, tuple(levels))
-    return collect(trees, graphs.graph_of_node, row, torch.ones_like(row), len(graphs))
+    return from_counts(trees, graphs.graph_of_node, row, torch.ones_like(row), len(graphs))
 
 
-def unshared(graphs: Graphs, depth: int) -> Forest:
+def uncompressed_forest(graphs: Graphs, depth: int) -> Forest:
     """Write graphs as a forest in which every node keeps rows of its own: plain message passing.
 
     Args:
@@ -80,7 +80,7 @@ def unshared(graphs: Graphs, depth: int) -> Forest:
         depth: number of levels, all alike.
 
     Returns:
-        One entry per graph; what :func:`grow` must agree with, at the full graphs' cost.
+        One entry per graph; what :func:`build_forest` must agree with, at the full graphs' cost.
     """
     nodes = torch.arange(graphs.num_nodes)
     slots, ptr = sort_by(graphs.edge_index[1], graphs.num_nodes)
@@ -108,7 +108,7 @@ def merge(forests: Sequence[Forest]) -> Forest:
     Example:
         >>> from torch_geometric.data import Data
         >>> dot = Graphs.from_data_list([Data(x=torch.tensor([[6]]), edge_index=torch.empty(2, 0).long())])
-        >>> whole = merge([grow(dot, 1), grow(dot, 1)])
+        >>> whole = merge([build_forest(dot, 1), build_forest(dot, 1)])
         >>> len(whole), whole.trees.sizes
         (2, (1, 1))
     """
@@ -134,16 +134,16 @@ def merge(forests: Sequence[Forest]) -> Forest:
         edge = None
         if edge_attr is not None:
             edge = torch.cat([m[level.edge] for m, level in zip(edge_maps, here, strict=True)])
-        slot_ptr = pointer(torch.cat([level.ptr.diff() for level in here]))
+        slot_ptr = segment_ptr(torch.cat([level.ptr.diff() for level in here]))
         _, above, first = group(ids[depth])
         levels.append(write_level(own, slot_ptr, child, edge, first))
         row = above
     trees = Trees(x, degree, edge_attr, tuple(levels))
     maps = row.split([p.sizes[-1] for p in parts])
     tree = torch.cat([m[f.tree] for m, f in zip(maps, forests, strict=True)])
-    ptr = pointer(torch.cat([f.ptr.diff() for f in forests]))
+    ptr = segment_ptr(torch.cat([f.ptr.diff() for f in forests]))
     graph = torch.repeat_interleave(torch.arange(len(ptr) - 1), ptr.diff())
-    return collect(trees, graph, tree, torch.cat([f.count for f in forests]), len(ptr) - 1)
+    return from_counts(trees, graph, tree, torch.cat([f.count for f in forests]), len(ptr) - 1)
 
 
 def _check(everyone: Level, level: Level, row: Tensor) -> None:

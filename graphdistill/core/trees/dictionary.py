@@ -23,7 +23,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from graphdistill.core.data.tensors import narrow, pointer, ranges
+from graphdistill.core.data.tensors import downcast, ranges, segment_ptr
 from graphdistill.core.scatter import Segments, tree_hash_step
 from graphdistill.core.sets.payload import Declared, check_finite, check_streams, read_counts, read_stream
 from graphdistill.core.trees import varint
@@ -92,7 +92,7 @@ class Level:
 
         def build() -> Attention:
             count = self.ptr.diff()
-            ptr = pointer(count + 1)
+            ptr = segment_ptr(count + 1)
             itself, parent = ptr[:-1], torch.repeat_interleave(torch.arange(len(count), device=ptr.device), count + 1)
             slot = torch.ones(len(parent), dtype=torch.bool, device=ptr.device).index_fill_(0, itself, False)
             child = torch.empty_like(parent)
@@ -101,7 +101,7 @@ class Level:
             if num_edges is not None and self.edge is not None:
                 # An entry of a child gathers its edge, the one of the tree itself all edges, a share of each.
                 length = torch.ones_like(parent).index_copy_(0, itself, count)
-                edge_ptr = pointer(length)
+                edge_ptr = segment_ptr(length)
                 share = (1 / length.to(dtype)).repeat_interleave(length)
                 index = torch.empty(len(share), dtype=torch.long, device=ptr.device)
                 index[edge_ptr[:-1][slot]] = self.edge
@@ -168,9 +168,9 @@ class Trees:
         """
         if self.depth > MAX_DEPTH:
             raise ValueError(f"depth must be at most {MAX_DEPTH} for trees that are stored, got {self.depth}")
-        out = {"x": narrow(self.x), "degree": varint.encode(self.degree)}
+        out = {"x": downcast(self.x), "degree": varint.encode(self.degree)}
         if self.edge_attr is not None:
-            out["edge_attr"] = narrow(self.edge_attr)
+            out["edge_attr"] = downcast(self.edge_attr)
         for depth, level in enumerate(self.levels, start=1):
             out[f"own{depth}"] = varint.encode(level.own)
             out[f"children{depth}"] = varint.encode(level.ptr.diff())
@@ -256,7 +256,7 @@ class Trees:
             keep = _distinct(torch.cat([own, child]), self.sizes[depth - 1])
             new_rows = _renumber(keep, self.sizes[depth - 1])
             edge = None if level.edge is None else level.edge[slots]
-            levels.append(Level(new_rows[own], pointer(counts), new_rows[child], edge))
+            levels.append(Level(new_rows[own], segment_ptr(counts), new_rows[child], edge))
         return Trees(self.x[keep], self.degree[keep], self.edge_attr, tuple(reversed(levels))), top
 
     def cut(self, depth: int) -> tuple[Trees, Tensor]:
@@ -295,7 +295,7 @@ def write_level(own: Tensor, ptr: Tensor, child: Tensor, edge: Tensor | None, ro
     for key in keys:
         order = order[key[order].sort(stable=True).indices]
     slots = slots[order]
-    return Level(own[rows], pointer(counts), child[slots], None if edge is None else edge[slots])
+    return Level(own[rows], segment_ptr(counts), child[slots], None if edge is None else edge[slots])
 
 
 def _distinct(rows: Tensor, size: int) -> Tensor:

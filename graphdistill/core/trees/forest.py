@@ -12,7 +12,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from graphdistill.core.data.tensors import pointer, ranges, tensor_bytes
+from graphdistill.core.data.tensors import ranges, segment_ptr, tensor_bytes
 from graphdistill.core.scatter import Segments
 from graphdistill.core.sets.payload import Declared, check_range, read_counts, read_stream
 from graphdistill.core.trees import varint
@@ -100,7 +100,7 @@ class Forest:
         coded = read_stream(payload, "tree", most=2 * max(trees.sizes[-1], 1) - 1)
         ptr = read_counts(payload, "pairs", total=len(coded))
         gap, many = coded // 2, coded % 2 == 1
-        total = pointer(gap)
+        total = segment_ptr(gap)
         before = torch.repeat_interleave(total[ptr[:-1]], ptr.diff())
         later = torch.ones_like(many)
         later[ptr[:-1][ptr.diff() > 0]] = False
@@ -117,7 +117,7 @@ class Forest:
             content = group(ids)[2]
             orders.append(content[count[content].sort(descending=True, stable=True).indices])
         place = torch.empty_like(orders[-1]).scatter_(0, orders[-1], torch.arange(len(orders[-1])))
-        return collect(self.trees.reorder(orders), self.graph, place[self.tree], self.count, len(self))
+        return from_counts(self.trees.reorder(orders), self.graph, place[self.tree], self.count, len(self))
 
     @cached_property
     def graph(self) -> Tensor:
@@ -142,12 +142,12 @@ class Forest:
         if shrink:
             trees, rows = trees.restrict(tree)
             tree = rows[tree]
-        return Forest(trees, pointer(counts), tree, self.count[pairs])
+        return Forest(trees, segment_ptr(counts), tree, self.count[pairs])
 
     def cut(self, depth: int) -> Forest:
         """The same graphs counted over shallower trees."""
         trees, rows = self.trees.cut(depth)
-        return collect(trees, self.graph, rows[self.tree], self.count, len(self))
+        return from_counts(trees, self.graph, rows[self.tree], self.count, len(self))
 
     def multiplicity(self, dtype: torch.dtype) -> list[Tensor]:
         """How many nodes have each tree of each depth, from 0 to L; what weighs batch statistics."""
@@ -159,7 +159,7 @@ class Forest:
         return out[::-1]
 
 
-def collect(trees: Trees, graph: Tensor, tree: Tensor, count: Tensor, num_graphs: int) -> Forest:
+def from_counts(trees: Trees, graph: Tensor, tree: Tensor, count: Tensor, num_graphs: int) -> Forest:
     """Build a forest from (graph, tree, count) triples in any order; equal pairs are summed.
 
     Args:
@@ -172,4 +172,4 @@ def collect(trees: Trees, graph: Tensor, tree: Tensor, count: Tensor, num_graphs
     pair, row = torch.unique(graph * trees.sizes[-1] + tree, return_inverse=True)
     total = count.new_zeros(len(pair)).index_add_(0, row, count)
     owner = pair // trees.sizes[-1]
-    return Forest(trees, pointer(torch.bincount(owner, minlength=num_graphs)), pair % trees.sizes[-1], total)
+    return Forest(trees, segment_ptr(torch.bincount(owner, minlength=num_graphs)), pair % trees.sizes[-1], total)

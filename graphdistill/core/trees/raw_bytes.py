@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.data.tensors import narrow
+from graphdistill.core.data.tensors import downcast
 from graphdistill.core.trees.wl import hash_rows
 
 
@@ -38,7 +38,7 @@ def _row_bytes(values: Tensor) -> int:
     """Bytes of one feature row, each column as narrow as it goes."""
     if not len(values):
         return 0
-    return sum(narrow(torch.stack([column.min(), column.max()])).element_size() for column in values.T)
+    return sum(downcast(torch.stack([column.min(), column.max()])).element_size() for column in values.T)
 
 
 def _width(numbers: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.data.tensors import narrow, pointer
+from graphdistill.core.data.tensors import downcast, segment_ptr
 from graphdistill.core.sets.payload import (
     STREAM,
     Declared,
@@ -21,7 +21,7 @@ from graphdistill.core.sets.payload import (
     read_stream,
 )
 from graphdistill.core.trees import varint
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
 from graphdistill.core.trees.raw_bytes import every_edge_has_its_twin
 
@@ -37,7 +37,7 @@ class RawForest(Forest):
         >>> from torch_geometric.data import Data
         >>> pair = Data(x=torch.tensor([[6], [8]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
         >>> forest = raw_forest(Graphs.from_data_list([pair]), depth=3)
-        >>> forest.nbytes, grow(forest.graphs, 3).nbytes
+        >>> forest.nbytes, build_forest(forest.graphs, 3).nbytes
         (8, 25)
     """
 
@@ -56,14 +56,14 @@ class RawForest(Forest):
         step[1:] -= torch.where(graph[1:] == graph[:-1], start[:-1], 0)
         out = {
             "shape": torch.tensor([self.trees.depth, int(twins)], dtype=torch.uint8),
-            "x": narrow(graphs.x),
+            "x": downcast(graphs.x),
             "nodes": varint.encode(graphs.node_ptr.diff()),
             "edges": varint.encode(torch.bincount(graph, minlength=len(graphs))),
             "step": varint.encode(step),
             "end": varint.encode(end - start if twins else end),
         }
         if graphs.edge_attr is not None:
-            out["edge_attr"] = narrow(graphs.edge_attr[kept])
+            out["edge_attr"] = downcast(graphs.edge_attr[kept])
         return out
 
     @classmethod
@@ -93,7 +93,7 @@ class RawForest(Forest):
         given = read_stream(payload, "end", length=len(step), most=len(x))
         given_ptr = read_counts(payload, "edges", total=len(step), length=len(sizes))
         graph = torch.repeat_interleave(torch.arange(len(sizes)), given_ptr.diff())
-        total = pointer(step)
+        total = segment_ptr(step)
         start = total[1:] - torch.repeat_interleave(total[given_ptr[:-1]], given_ptr.diff())
         end = given + (start if twins else 0)
         for name, local in (("step", start), ("end", end)):
@@ -107,7 +107,7 @@ class RawForest(Forest):
             index = torch.cat([index, index[:, back].flip(0)], dim=1)
             graph = torch.cat([graph, graph[back]])
             attr = None if attr is None else torch.cat([attr, attr[back]])
-        edge_ptr = pointer(torch.bincount(graph, minlength=len(sizes)))
+        edge_ptr = segment_ptr(torch.bincount(graph, minlength=len(sizes)))
         order = graph.sort(stable=True).indices
         graphs = Graphs(x, index[:, order], None if attr is None else attr[order], node_ptr, edge_ptr)
         return raw_forest(graphs, depth)
@@ -123,7 +123,7 @@ def raw_forest(graphs: Graphs, depth: int) -> RawForest:
     order = _edge_order(graphs)
     attr = None if graphs.edge_attr is None else graphs.edge_attr[order]
     graphs = Graphs(graphs.x, graphs.edge_index[:, order], attr, graphs.node_ptr, graphs.edge_ptr)
-    forest = grow(graphs, depth)
+    forest = build_forest(graphs, depth)
     return RawForest(forest.trees, forest.ptr, forest.tree, forest.count, graphs)
 
 

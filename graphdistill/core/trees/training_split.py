@@ -13,7 +13,7 @@ from torch import Tensor
 
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
 from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.core.trees.tree_counts import TreeCountRegression
@@ -65,7 +65,7 @@ class TrainingSplit:
     def grown(self) -> Forest:
         """The graphs, compressed without loss."""
         with self._timed("grown"):
-            return grow(self.graphs, self.depth, verify=self.verify)
+            return build_forest(self.graphs, self.depth, verify=self.verify)
 
     @cached_property
     def forest(self) -> Forest:

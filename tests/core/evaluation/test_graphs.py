@@ -92,7 +92,7 @@ def test_rows_train_and_say_the_same_twice() -> None:
     assert len(row.test) == 4
     assert row.network == "GCN"
     assert valid_score(HERE, sets[0]) == valid_score(HERE, sets[0])
-    assert [len(s) for s in HERE.further_sets(sets)["random graphs, equal number"]] == [len(s) for s in sets]
+    assert [len(s) for s in HERE.extra_baselines(sets)["random graphs, equal number"]] == [len(s) for s in sets]
 
 
 @pytest.mark.parametrize(("classes", "name"), [(2, "number of nodes"), (3, "majority class")])

@@ -23,7 +23,7 @@ def small(count: int) -> SyntheticSet:
     return real_set(X[:count], Y[:count])
 
 
-def eight_bits(x: Tensor) -> Tensor:
+def quantize_uint8(x: Tensor) -> Tensor:
     return (x * 255).round() / 255
 
 
@@ -34,7 +34,7 @@ def test_random_images_have_equal_bytes_and_take_classes_in_turn() -> None:
     assert [s.nbytes for s in sets] == [budget] * 3
     assert [torch.bincount(s.y).tolist() for s in sets] == [[6, 6]] * 3
     assert not torch.equal(sets[0].y, sets[1].y) or not torch.equal(sets[0].data, sets[1].data)  # type: ignore[arg-type]
-    train = eight_bits(X[DATA.train])
+    train = quantize_uint8(X[DATA.train])
     for s in sets:
         assert isinstance(s.data, Tensor)
         found = [(train == image).flatten(1).all(dim=1).nonzero().item() for image in s.data]
@@ -50,7 +50,7 @@ def test_a_budget_below_one_of_each_class_or_above_all() -> None:
 
 def test_all_the_data_are_in_eight_bits_too() -> None:
     full = PROTOCOL.full()
-    assert torch.equal(full.inputs, eight_bits(X[DATA.train]))  # type: ignore[arg-type]
+    assert torch.equal(full.inputs, quantize_uint8(X[DATA.train]))  # type: ignore[arg-type]
     assert torch.equal(full.y, Y[DATA.train])
     assert full.nbytes == 40 * 65
 
@@ -59,7 +59,7 @@ def test_what_a_network_and_a_linear_model_read() -> None:
     assert torch.equal(PROTOCOL.inputs(small(3)), X[:3])
     assert torch.equal(PROTOCOL.flat(small(3)), X[:3].view(3, 64))
     assert torch.equal(PROTOCOL.flat("test"), X[60:].view(20, 64))
-    assert PROTOCOL.further_sets([small(3)]) == {}
+    assert PROTOCOL.extra_baselines([small(3)]) == {}
 
 
 def test_the_network() -> None:

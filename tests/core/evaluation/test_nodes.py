@@ -121,7 +121,7 @@ def test_a_stock_network_trains_on_the_graph_of_a_set_as_ours_does(kind: str) ->
     small = {
         "linked": linked,
         "alone": lambda: WORDS.random_sets(6 * 25, 1)[0],
-        "induced": lambda: WORDS.further_sets([linked()])["random nodes and the edges between them"][0],
+        "induced": lambda: WORDS.extra_baselines([linked()])["random nodes and the edges between them"][0],
     }[kind]()
     graph, ours = small.graph(), WORDS.network(0)
     ours.dropout = 0.0
@@ -198,7 +198,7 @@ def test_random_nodes_have_equal_bytes_and_take_classes_in_turn(protocol: NodePr
 @pytest.mark.parametrize("count", [3, 9, 12])
 def test_random_nodes_with_the_edges_between_them(protocol: NodeProtocol, count: int) -> None:
     data, like = protocol.data, linked(count)
-    sets = protocol.further_sets([like, like])["random nodes and the edges between them"]
+    sets = protocol.extra_baselines([like, like])["random nodes and the edges between them"]
     assert len(sets) == 2
     assert not torch.equal(sets[0].data, sets[1].data)  # type: ignore[arg-type]
     features = protocol.x.half().float()
@@ -240,7 +240,7 @@ def test_means_of_groups_into_which_a_class_is_dealt(protocol: NodeProtocol, per
 
 
 def test_means_of_groups_are_a_baseline_of_as_many_nodes() -> None:
-    one, other = WORDS.further_sets([linked(6), linked(6)])["means of random groups of nodes"]
+    one, other = WORDS.extra_baselines([linked(6), linked(6)])["means of random groups of nodes"]
     for small in (one, other):
         assert torch.bincount(small.y).tolist() == [2, 2, 2]
         assert (small.nbytes, small.edges) == (6 * 25, None)
@@ -249,7 +249,7 @@ def test_means_of_groups_are_a_baseline_of_as_many_nodes() -> None:
 
 @BOTH
 def test_all_training_nodes_alone(protocol: NodeProtocol) -> None:
-    (small,) = protocol.further_sets([linked()])["all training nodes, propagated features"]
+    (small,) = protocol.extra_baselines([linked()])["all training nodes, propagated features"]
     assert torch.equal(small.data, protocol.rounded[protocol.data.train])  # type: ignore[arg-type]
     assert torch.equal(small.y, protocol.labels("train"))
     assert small.edges is None
@@ -302,7 +302,7 @@ def test_self_loops_of_the_graph_change_no_row() -> None:
     looped = NodeProtocol(replace(data, edge_index=torch.cat([data.edge_index, nodes.expand(2, -1)], dim=1)))
     assert torch.equal(looped.rounded, NodeProtocol(data).rounded)
     name, sets = "random nodes and the edges between them", looped.random_sets(2000, 1)
-    one, other = (p.further_sets(sets)[name][0] for p in (looped, NodeProtocol(data)))
+    one, other = (p.extra_baselines(sets)[name][0] for p in (looped, NodeProtocol(data)))
     assert one.edges is not None
     assert other.edges is not None
     assert torch.equal(one.edges[0], other.edges[0])

@@ -93,7 +93,7 @@ def test_test_is_read_once_a_training_and_never_to_choose(
     read.clear()
     valid_score(protocol, asked)
     protocol.random_sets(10_000, 2)
-    protocol.further_sets([asked])
+    protocol.extra_baselines([asked])
     protocol.full()
     assert "valid" in read
     assert "test" not in read

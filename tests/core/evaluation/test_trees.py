@@ -14,8 +14,8 @@ from torch_geometric.data import Data
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.evaluation import trees as evaluate
 from graphdistill.core.evaluation.trees import (
-    Protocol,
     RowPlan,
+    TreeProtocol,
     baseline_rows,
     full_set,
     random_sets,
@@ -27,7 +27,7 @@ from graphdistill.core.randomness import scoped
 from graphdistill.core.sets.synthetic import class_weights
 from graphdistill.core.training.fit import FitConfig, fit, predict
 from graphdistill.core.training.metrics import score
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.core.trees.tree_counts import TreeCountRegression
 from graphdistill.datasets import load, load_graphs
@@ -44,12 +44,12 @@ def real(name, folder):
 
 @pytest.fixture(scope="module")
 def molbace():
-    return Protocol(real("ogbg-molbace", "ogb/ogbg_molbace"), 2, ("GCN", "GIN"), 2, QUICK)
+    return TreeProtocol(real("ogbg-molbace", "ogb/ogbg_molbace"), 2, ("GCN", "GIN"), 2, QUICK)
 
 
 @pytest.fixture(scope="module")
 def mutag():
-    return Protocol(real("MUTAG", "tu/MUTAG"), 2, ("GCN", "GIN"), 2, QUICK)
+    return TreeProtocol(real("MUTAG", "tu/MUTAG"), 2, ("GCN", "GIN"), 2, QUICK)
 
 
 @pytest.fixture(scope="module", params=["binary", "three classes", "tasks"])
@@ -68,14 +68,14 @@ def toy(request):
         )
         graphs.append(Data(x=x, edge_index=torch.cat([ring, ring.flip(0)], dim=1), y=y))
     data = load(graphs, splits=tuple(torch.arange(100).split([60, 20, 20])))
-    return Protocol(data, 2, ("GIN",), 2, QUICK)
+    return TreeProtocol(data, 2, ("GIN",), 2, QUICK)
 
 
 def test_a_protocol_compresses_every_split(mutag):
     for split, index in (("train", mutag.data.train), ("valid", mutag.data.valid), ("test", mutag.data.test)):
         graphs = [mutag.data.graphs[int(i)] for i in index]
         assert mutag.forests[split].num_nodes.tolist() == [len(g.x) for g in graphs]
-        want = grow(Graphs.from_data_list(graphs), 2).trees.ids()[-1]
+        want = build_forest(Graphs.from_data_list(graphs), 2).trees.ids()[-1]
         assert torch.equal(mutag.forests[split].trees.ids()[-1], want)
         assert torch.equal(mutag.labels(split), mutag.data.y[index])
     assert torch.equal(mutag.raw, raw_bytes(mutag.data.split("train")[0]))
@@ -98,7 +98,7 @@ def test_a_row_is_what_fitting_by_hand_gives(toy):
     for seed in range(2):
         with scoped(seed, "weights", "GIN"):
             model = GNN("GIN", data.graphs, data.features, data.num_outputs, num_layers=2)
-        forests = {name: grow(data.split(name)[0], 2) for name in ("train", "valid", "test")}
+        forests = {name: build_forest(data.split(name)[0], 2) for name in ("train", "valid", "test")}
         y = {name: data.split(name)[1] for name in forests}
         fitted = fit(
             model,
@@ -146,7 +146,7 @@ def test_each_seed_trains_on_its_own_draw(toy, monkeypatch):
 def test_the_same_seeds_give_the_same_rows(toy):
     budget, found = int(toy.raw.sum()) // 4, []
     for _ in range(2):
-        protocol = Protocol(toy.data, 2, ("GIN",), 2, QUICK)
+        protocol = TreeProtocol(toy.data, 2, ("GIN",), 2, QUICK)
         torch.rand(5)
         rows = train_rows(protocol, "random", random_sets(protocol, budget, packed=True)) + baseline_rows(protocol)
         found.append([replace(row, train_seconds=None) for row in rows])
@@ -293,7 +293,7 @@ def test_labels_of_the_test_split_choose_nothing(molbace, monkeypatch):
     flipped[data.test] = 1 - flipped[data.test]
     rows, states = [], []
     for y in (data.y, flipped):
-        protocol = Protocol(replace(data, y=y), 2, ("GIN",), 2, QUICK)
+        protocol = TreeProtocol(replace(data, y=y), 2, ("GIN",), 2, QUICK)
         chosen = []
 
         def spy(models, *args, chosen=chosen, **options):

@@ -18,7 +18,7 @@ from graphdistill.core.data.datasets import Features
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.networks import tree_gnn as networks
 from graphdistill.core.networks.tree_gnn import GNN, CategoricalEncoder, Network, Norm, Readout, WeightedBatchNorm
-from graphdistill.core.trees.build import grow, unshared
+from graphdistill.core.trees.build import build_forest, uncompressed_forest
 from graphdistill.core.trees.forest import Forest
 from tests.strategies import SMALL, graph_lists
 
@@ -81,7 +81,7 @@ def test_shared_trees_give_the_outputs_and_gradients_of_the_graphs(
 ) -> None:
     collated = Graphs.from_data_list(graphs)
     model = network(name, collated, layers, norm, readout)
-    assert_same(outcome(model, grow(collated, layers)), outcome(model, unshared(collated, layers)))
+    assert_same(outcome(model, build_forest(collated, layers)), outcome(model, uncompressed_forest(collated, layers)))
 
 
 def molecules() -> list[Data]:
@@ -105,8 +105,8 @@ def test_mini_batches_give_the_gradients_of_their_graphs(name: Network) -> None:
     collated = Graphs.from_data_list(molecules())
     model = network(name, collated, 2, "batch")
     rows = torch.tensor([7, 1, 11, 1])
-    want = outcome(model, unshared(collated.subset(rows), 2))
-    forest = grow(collated, 2)
+    want = outcome(model, uncompressed_forest(collated.subset(rows), 2))
+    forest = build_forest(collated, 2)
     assert_same(outcome(model, forest.subset(rows)), want)
     # Rows that no graph of the batch has weigh nothing in batch statistics.
     assert_same(outcome(model, forest.subset(rows, shrink=False)), want)
@@ -114,7 +114,7 @@ def test_mini_batches_give_the_gradients_of_their_graphs(name: Network) -> None:
 
 def test_restoring_a_forest_changes_no_output() -> None:
     collated = Graphs.from_data_list(molecules())
-    forest = grow(collated, 2).by_frequency()
+    forest = build_forest(collated, 2).by_frequency()
     model = network("GAT", collated, 2, "batch")
     assert_same(outcome(model, Forest.from_payload(forest.payload())), outcome(model, forest))
 
@@ -124,7 +124,7 @@ def test_trees_with_edges_hear_them(name: Network) -> None:
     graphs = molecules()
     model = network(name, Graphs.from_data_list(graphs), 2)
     other = [Data(x=g.x, edge_index=g.edge_index, edge_attr=1 - g.edge_attr) for g in graphs]
-    one, two = (model(unshared(Graphs.from_data_list(g), 2)) for g in (graphs, other))
+    one, two = (model(uncompressed_forest(Graphs.from_data_list(g), 2)) for g in (graphs, other))
     assert bool(((one - two).abs().amax(dim=1) > 1e-6).all())
 
 
@@ -135,7 +135,7 @@ def layer(name: Network, edge_width: int | None) -> Any:
 
 
 def apply(conv: nn.Module, graphs: Graphs, h: Tensor) -> Tensor:
-    level = unshared(graphs, 1)
+    level = uncompressed_forest(graphs, 1)
     trees = level.trees
     out: Tensor = conv(h, trees.levels[0], trees.edge_attr, (trees.degree, trees.degree))
     return out
@@ -243,7 +243,7 @@ def test_a_whole_network_is_a_stack_of_pyg_layers() -> None:
     graphs = molecules()
     batch, collated = Batch.from_data_list(graphs), Graphs.from_data_list(graphs)
     model = network("GIN", collated, 2, "batch", "mean").train()
-    logits = model(grow(collated, 2))
+    logits = model(build_forest(collated, 2))
     h = model.encoder(batch.x)
     for k, conv in enumerate(model.convs):
         h = pyg_twin(conv, edges=True)(h, batch.edge_index, edge_attr=conv.edge_encoder(batch.edge_attr))
@@ -285,11 +285,11 @@ def test_readouts() -> None:
     logits = {}
     for readout in get_args(Readout):
         model = network("GCN", collated, 2, "none", readout)
-        nodes = model.embed(unshared(collated, 2))
+        nodes = model.embed(uncompressed_forest(collated, 2))
         per_graph = [
             h.mean(0) if readout == "mean" else h.sum(0) for h in nodes.split(collated.node_ptr.diff().tolist())
         ]
-        logits[readout] = model(grow(collated, 2))
+        logits[readout] = model(build_forest(collated, 2))
         torch.testing.assert_close(logits[readout], model.head(torch.stack(per_graph)), rtol=1e-9, atol=1e-9)
     assert not torch.allclose(logits["mean"], logits["sum"])
 
@@ -307,7 +307,7 @@ def test_ogb_features_are_encoded_as_by_ogb() -> None:
         ours.load_state_dict({"weight": torch.cat([table.weight for table in theirs])})
     torch.testing.assert_close(model.encoder(x), atoms(x))
     torch.testing.assert_close(model.convs[0].edge_encoder(graphs.edge_attr), bonds(graphs.edge_attr))
-    forest = grow(graphs, 2)
+    forest = build_forest(graphs, 2)
     # Stored features are as narrow as bytes, and the encoders take them as well.
     torch.testing.assert_close(model(Forest.from_payload(forest.payload())), model(forest))
 
@@ -324,7 +324,7 @@ def test_the_categorical_encoder_is_one_hot_and_linear() -> None:
 def test_dropout_acts_in_training_only() -> None:
     collated = Graphs.from_data_list(molecules())
     model = GNN("GIN", collated, "categorical", 2, dropout=0.5)
-    forest = grow(collated, 2)
+    forest = build_forest(collated, 2)
     assert not torch.equal(model(forest), model(forest))
     assert torch.equal(model.eval()(forest), model(forest))
 
@@ -350,4 +350,4 @@ def test_trees_of_another_depth_are_refused(depth: int) -> None:
     model = GNN("GIN", collated, "categorical", 2)
     message = rf"^the network has 2 layers but the trees have depth {depth}; use forest\.cut\(2\) or grow deeper trees$"
     with pytest.raises(ValueError, match=message):
-        model(grow(collated, depth))
+        model(build_forest(collated, depth))

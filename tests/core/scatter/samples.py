@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphdistill.core.data.tensors import pointer
+from graphdistill.core.data.tensors import segment_ptr
 
 WIDTHS = (1, 5, 64, 130)
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -46,7 +46,7 @@ def draw(
 ) -> Sample:
     """Random rows, gathered by random entries in segments of the given lengths."""
     generator = torch.Generator().manual_seed(seed)
-    ptr = pointer(torch.tensor(lengths, dtype=torch.long))
+    ptr = segment_ptr(torch.tensor(lengths, dtype=torch.long))
     entries = int(ptr[-1])
     x = torch.randn(rows, width, generator=generator, dtype=torch.double)
     weight = torch.randn(entries, generator=generator, dtype=torch.double)

@@ -10,7 +10,7 @@ from torch_geometric.data import Data
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.sets.storage import FORMAT, load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights, soft_labels
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from tests.faults import fail_at
 
 FILES = ["card.json", "set.safetensors"]
@@ -45,7 +45,7 @@ def data_of(kind):
         return torch.randn(5, 12, 2, generator=torch.Generator().manual_seed(0)).transpose(0, 1)
     if kind == "images":
         return torch.arange(12 * 8, dtype=torch.uint8).view(12, 1, 2, 4)
-    return grow(graphs(kind.split()[0], kind.endswith("edges")), 2).by_frequency()
+    return build_forest(graphs(kind.split()[0], kind.endswith("edges")), 2).by_frequency()
 
 
 def a_set(labels="tasks", kind="categorical, edges", weight=None):

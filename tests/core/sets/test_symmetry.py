@@ -59,13 +59,13 @@ def test_a_set_without_a_group_trains_as_it_is() -> None:
     (plain,) = protocol.random_sets(1000, 1)
     one, other = (protocol.train(s, 0, FitConfig(steps=3))[0] for s in (plain, replace(plain, meta={KEY: "identity"})))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
-    assert protocol.further_sets([plain]) == {}
+    assert protocol.extra_baselines([plain]) == {}
 
 
 def test_random_images_have_their_orbit_in_a_row_beside() -> None:
     protocol = ImageProtocol(bars())
     small = replace(protocol.random_sets(1000, 1)[0], meta={KEY: "flip"})
-    ((name, (drawn,)),) = protocol.further_sets([small]).items()
+    ((name, (drawn,)),) = protocol.extra_baselines([small]).items()
     assert name == "random images with their flip, equal bytes"
     assert drawn.nbytes == small.nbytes
     assert len(protocol.material(drawn).y) == 2 * len(small)

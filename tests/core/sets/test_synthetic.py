@@ -17,8 +17,8 @@ from torch_geometric.loader import DataLoader
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.data.tensors import tensor_bytes, to_device
 from graphdistill.core.networks.tree_gnn import GNN
-from graphdistill.core.sets.synthetic import SyntheticSet, class_weights, eight_bits, soft_labels, unfold
-from graphdistill.core.trees.build import grow
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights, quantize_uint8, soft_labels, unfold
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.wl import tree_ids
 from tests.strategies import SMALL, graph_lists
 
@@ -31,7 +31,7 @@ def rings(count: int, width: int = 2) -> list[Data]:
 
 
 def small_set(depth: int = 2, count: int = 4) -> SyntheticSet:
-    forest = grow(Graphs.from_data_list(rings(count)), depth)
+    forest = build_forest(Graphs.from_data_list(rings(count)), depth)
     y = torch.arange(count) % 2
     return SyntheticSet(forest, y, class_weights(y), features="categorical", meta={"method": "rings"})
 
@@ -73,7 +73,7 @@ def test_stock_networks_compute_on_roots_what_they_compute_on_nodes(name: str, d
     edges = ("integer", "float") if with_edges else ("none",)
     loops = name in ("GraphSAGE", "GIN", "GINE")
     graphs = data.draw(graph_lists(pools=SMALL, edges=edges, loops=loops, max_graphs=3))
-    forest = grow(Graphs.from_data_list(graphs), depth)
+    forest = build_forest(Graphs.from_data_list(graphs), depth)
     y = torch.zeros(len(graphs), dtype=torch.long)
     small = SyntheticSet(forest, y, class_weights(y))
     torch.manual_seed(0)
@@ -119,7 +119,7 @@ def test_leaves_carry_their_degree_and_blank_edge_features() -> None:
     star = Data(
         x=torch.tensor([[1], [2], [2]]), edge_index=torch.tensor([[1, 2], [0, 0]]), edge_attr=torch.tensor([[7], [7]])
     )
-    graph = unfold(grow(Graphs.from_data_list([star]), 1), extra=torch.tensor([5]))
+    graph = unfold(build_forest(Graphs.from_data_list([star]), 1), extra=torch.tensor([5]))
     own = graph.edge_index[0] == graph.edge_index[1]
     assert sorted(graph.edge_weight[own].tolist()) == [1.0, 3.0]
     assert graph.edge_weight[~own].tolist() == [1.0, 1.0]
@@ -276,7 +276,7 @@ def test_pickle_and_deepcopy(used: bool) -> None:
 @given(st.integers(0, 99), st.integers(1, 9))
 def test_pixels_of_eight_bits_are_stored_in_one_byte_each(seed: int, count: int) -> None:
     draw = torch.Generator().manual_seed(seed)
-    x = eight_bits(2 * torch.rand(count, 3, 2, generator=draw) - 0.5)
+    x = quantize_uint8(2 * torch.rand(count, 3, 2, generator=draw) - 0.5)
     y = torch.zeros(count, dtype=torch.long)
     small = SyntheticSet(x, y, class_weights(y))
     assert set(small.payload()) == {"pixels", "y"}

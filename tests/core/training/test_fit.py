@@ -17,7 +17,7 @@ from graphdistill.core.randomness import scoped
 from graphdistill.core.training import fit as fit_module
 from graphdistill.core.training.fit import FitConfig, Fitted, fit, fit_together, predict
 from graphdistill.core.training.metrics import score
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
 from tests.vqgraph.samples import small as nodes
 
@@ -36,9 +36,9 @@ def rings(count: int, seed: int) -> tuple[Graphs, Tensor]:
 
 
 GRAPHS, Y = rings(60, 0)
-TRAIN = grow(GRAPHS, 2)
+TRAIN = build_forest(GRAPHS, 2)
 VALID_GRAPHS, VALID_Y = rings(60, 1)
-VALID = grow(VALID_GRAPHS, 2)
+VALID = build_forest(VALID_GRAPHS, 2)
 QUICK = FitConfig(steps=12, eval_every=3)
 
 

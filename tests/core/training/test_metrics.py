@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
-from graphdistill.core.training.metrics import loss_per_graph, score
+from graphdistill.core.training.metrics import per_sample_loss, score
 
 
 def logits_of(seed: int, rows: int, columns: int) -> torch.Tensor:
@@ -77,20 +77,20 @@ def test_cross_entropy_of_hard_and_soft_labels(soft: bool) -> None:
     logits = logits_of(1, 6, 3).double()
     hard = torch.arange(6) % 3
     y = F.one_hot(hard, 3).double() if soft else hard
-    loss = loss_per_graph(logits, y, "multiclass")
+    loss = per_sample_loss(logits, y, "multiclass")
     assert loss.shape == (6,)
     assert float(loss.mean()) == pytest.approx(log_loss(hard.numpy(), logits.softmax(1).numpy()))
     if soft:
         mixed = torch.full((6, 3), 1 / 3).double()
         want = -logits.log_softmax(1).mean(1)
-        torch.testing.assert_close(loss_per_graph(logits, mixed, "multiclass"), want)
+        torch.testing.assert_close(per_sample_loss(logits, mixed, "multiclass"), want)
 
 
 def test_many_tasks_lose_over_the_known_labels_of_each_graph() -> None:
     logits = logits_of(2, 3, 3).requires_grad_()
     nan = torch.nan
     y = torch.tensor([[1.0, nan, 0.0], [nan, nan, nan], [nan, 0.0, nan]])
-    loss = loss_per_graph(logits, y, "multilabel")
+    loss = per_sample_loss(logits, y, "multilabel")
     want = [
         F.binary_cross_entropy_with_logits(row[~y_.isnan()], y_[~y_.isnan()]) for row, y_ in zip(logits, y, strict=True)
     ]

@@ -17,7 +17,7 @@ from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.scatter import tree_hash_step
 from graphdistill.core.trees import build as grow_module
-from graphdistill.core.trees.build import grow, merge, unshared
+from graphdistill.core.trees.build import build_forest, merge, uncompressed_forest
 from graphdistill.core.trees.forest import Forest
 from tests.reference import canonical_tree
 from tests.strategies import WILD, graph_lists, shuffled
@@ -30,7 +30,7 @@ ONE_ZERO = {**WILD, "float": tuple(v for v in WILD["float"] if str(v) != "-0.0")
 
 
 def forest_of(graphs: list[Data], depth: int) -> Forest:
-    return grow(Graphs.from_data_list(graphs), depth)
+    return build_forest(Graphs.from_data_list(graphs), depth)
 
 
 def same_bits(one: Forest, other: Forest) -> bool:
@@ -41,7 +41,7 @@ def same_bits(one: Forest, other: Forest) -> bool:
 @settings(deadline=None, max_examples=80)
 @given(graph_lists(), depths)
 def test_there_are_as_many_trees_as_canonical_strings(graphs: list[Data], depth: int) -> None:
-    forest = grow(Graphs.from_data_list(graphs), depth, verify=True)
+    forest = build_forest(Graphs.from_data_list(graphs), depth, verify=True)
     names = [{canonical_tree(g, v, k, True) for g in graphs for v in range(len(g.x))} for k in range(depth + 1)]
     assert forest.trees.sizes == tuple(map(len, names))
     assert len(forest) == len(graphs)
@@ -73,9 +73,9 @@ def test_merging_shards_of_ogbg_molbace() -> None:
     assert isinstance(data, GraphDataset)
     order = torch.randperm(len(data.graphs), generator=torch.Generator().manual_seed(0))
     graphs = data.graphs.subset(order)
-    whole = grow(graphs, 3, verify=True)
+    whole = build_forest(graphs, 3, verify=True)
     parts = torch.arange(len(graphs)).split([400, 1, 700, len(graphs) - 1101])
-    assert same_bits(merge([grow(graphs.subset(p), 3) for p in parts]), whole)
+    assert same_bits(merge([build_forest(graphs.subset(p), 3) for p in parts]), whole)
     assert whole.trees.sizes[0] < whole.trees.sizes[1] < whole.trees.sizes[2] < whole.trees.sizes[3]
 
 
@@ -90,11 +90,11 @@ INTEGERS = (1, "integer of width 1", "absent")
 @pytest.mark.parametrize(
     ("other", "kinds"),
     [
-        (grow(dot(torch.tensor([[6]])), 2), [INTEGERS, (2, "integer of width 1", "absent")]),
-        (grow(dot(torch.tensor([[6, 7]])), 1), [INTEGERS, (1, "integer of width 2", "absent")]),
-        (grow(dot(torch.tensor([[6.0]])), 1), [(1, "float of width 1", "absent"), INTEGERS]),
+        (build_forest(dot(torch.tensor([[6]])), 2), [INTEGERS, (2, "integer of width 1", "absent")]),
+        (build_forest(dot(torch.tensor([[6, 7]])), 1), [INTEGERS, (1, "integer of width 2", "absent")]),
+        (build_forest(dot(torch.tensor([[6.0]])), 1), [(1, "float of width 1", "absent"), INTEGERS]),
         (
-            grow(dot(torch.tensor([[6]]), torch.tensor([[1]])), 1),
+            build_forest(dot(torch.tensor([[6]]), torch.tensor([[1]])), 1),
             [INTEGERS, (1, "integer of width 1", "integer of width 1")],
         ),
     ],
@@ -103,12 +103,12 @@ INTEGERS = (1, "integer of width 1", "absent")
 def test_merging_what_differs_in_kind_is_refused(other: Forest, kinds: list[tuple[int, str, str]]) -> None:
     message = f"forests differ in (depth, features, edge features): {kinds}; grow them alike"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        merge([grow(dot(torch.tensor([[6]])), 1), other])
+        merge([build_forest(dot(torch.tensor([[6]])), 1), other])
 
 
 def test_a_negative_depth_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^depth must be 0 or more, got -2$"):
-        grow(dot(torch.tensor([[6]])), -2)
+        build_forest(dot(torch.tensor([[6]])), -2)
 
 
 def triangle_and_path() -> Graphs:
@@ -147,11 +147,11 @@ def test_verification_sees_through_ids_that_collide(
     name: str, sabotage: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graphs = triangle_and_path()
-    grow(graphs, 2, verify=True)
+    build_forest(graphs, 2, verify=True)
     monkeypatch.setattr(grow_module, name, sabotage)
-    grow(graphs, 2)
+    build_forest(graphs, 2)
     with pytest.raises(AssertionError, match="share a 128-bit id"):
-        grow(graphs, 2, verify=True)
+        build_forest(graphs, 2, verify=True)
 
 
 def test_verification_sees_a_difference_that_is_only_deep(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,14 +166,14 @@ def test_verification_sees_a_difference_that_is_only_deep(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(grow_module, "tree_hash_step", lazy)
     with pytest.raises(AssertionError, match="two trees share a 128-bit id"):
-        grow(graphs, 2, verify=True)
+        build_forest(graphs, 2, verify=True)
 
 
 @settings(deadline=None, max_examples=40)
 @given(graph_lists(), depths)
 def test_unshared_keeps_every_node_and_edge(graphs: list[Data], depth: int) -> None:
     collated = Graphs.from_data_list(graphs)
-    forest = unshared(collated, depth)
+    forest = uncompressed_forest(collated, depth)
     assert forest.trees.sizes == (collated.num_nodes,) * (depth + 1)
     assert torch.equal(forest.trees.x, collated.x)
     assert torch.equal(forest.graph, collated.graph_of_node)
@@ -189,6 +189,6 @@ def test_unshared_keeps_every_node_and_edge(graphs: list[Data], depth: int) -> N
 
 
 def test_one_entry_for_a_million_equal_nodes() -> None:
-    forest = grow(dot(torch.zeros(1_000_000, 1, dtype=torch.uint8)), 2)
+    forest = build_forest(dot(torch.zeros(1_000_000, 1, dtype=torch.uint8)), 2)
     assert (forest.trees.sizes, forest.count.tolist()) == ((1, 1, 1), [1_000_000])
     assert forest.nbytes < 30

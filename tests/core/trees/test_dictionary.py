@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch_geometric.data import Data
 
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.dictionary import Trees, write_level
 from graphdistill.core.trees.wl import hash_labels, tree_ids
 from tests.reference import canonical_tree
@@ -17,7 +17,7 @@ depths = st.integers(0, 3)
 
 
 def dictionary(graphs: list[Data], depth: int) -> Trees:
-    return grow(Graphs.from_data_list(graphs), depth).trees
+    return build_forest(Graphs.from_data_list(graphs), depth).trees
 
 
 def written(trees: Trees, depth: int, row: int) -> str:

@@ -10,8 +10,8 @@ from torch_geometric.data import Data
 
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.data.tensors import tensor_bytes
-from graphdistill.core.trees.build import grow
-from graphdistill.core.trees.forest import Forest, collect
+from graphdistill.core.trees.build import build_forest
+from graphdistill.core.trees.forest import Forest, from_counts
 from graphdistill.core.trees.wl import tree_ids
 from tests.reference import canonical_tree
 from tests.strategies import graph_lists
@@ -20,7 +20,7 @@ depths = st.integers(0, 3)
 
 
 def forest_of(graphs: list[Data], depth: int) -> Forest:
-    return grow(Graphs.from_data_list(graphs), depth)
+    return build_forest(Graphs.from_data_list(graphs), depth)
 
 
 def content(forest: Forest) -> list[Counter[tuple[int, ...]]]:
@@ -145,7 +145,7 @@ def test_the_readout_sums_over_nodes(graphs: list[Data], depth: int) -> None:
 def test_collect_sums_equal_pairs_and_keeps_empty_graphs() -> None:
     trees = forest_of([Data(x=torch.tensor([[1], [2], [3]]), edge_index=torch.empty(2, 0, dtype=torch.long))], 0).trees
     graph, tree, count = (torch.tensor(t) for t in ([2, 0, 2, 2], [1, 0, 0, 1], [5, 1, 2, 7]))
-    forest = collect(trees, graph, tree, count, 4)
+    forest = from_counts(trees, graph, tree, count, 4)
     assert len(forest) == 4
     assert forest.ptr.tolist() == [0, 1, 1, 3, 3]
     assert forest.tree.tolist() == [0, 0, 1]

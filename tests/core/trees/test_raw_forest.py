@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch_geometric.data import Data
 
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.core.trees.raw_forest import RawForest, raw_forest
 from graphdistill.datasets import load_graphs
@@ -49,8 +49,8 @@ def test_graphs_come_back_from_what_is_stored(graphs: Graphs, depth: int) -> Non
     assert torch.equal(again.graphs.node_ptr, graphs.node_ptr)
     for name, tensor in forest.payload().items():
         assert torch.equal(again.payload()[name], tensor), name
-    for name, tensor in grow(graphs, depth).payload().items():
-        assert torch.equal(grow(again.graphs, depth).payload()[name].long(), tensor.long()), name
+    for name, tensor in build_forest(graphs, depth).payload().items():
+        assert torch.equal(build_forest(again.graphs, depth).payload()[name].long(), tensor.long()), name
 
 
 def test_it_is_about_as_small_as_raw_bytes_say() -> None:
@@ -64,6 +64,6 @@ def test_it_is_about_as_small_as_raw_bytes_say() -> None:
 def test_its_trees_are_those_of_the_graphs() -> None:
     ring = Data(x=torch.tensor([[6], [6], [8]]), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]))
     graphs = Graphs.from_data_list([ring, ring])
-    forest, grown = raw_forest(graphs, 2), grow(graphs, 2)
+    forest, grown = raw_forest(graphs, 2), build_forest(graphs, 2)
     assert torch.equal(forest.trees.ids()[-1], grown.trees.ids()[-1])
     assert torch.equal(forest.tree, grown.tree)

@@ -5,7 +5,7 @@ import torch
 from torch_geometric.data import Data
 
 from graphdistill.core.trees import training_split
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.core.trees.training_split import TrainingSplit
 from graphdistill.core.trees.tree_counts import TreeCountRegression
@@ -21,7 +21,7 @@ def split():
 
 def test_the_parts_are_what_they_are_alone(split):
     graphs, y = split.data.split("train")
-    forest = grow(graphs, 2)
+    forest = build_forest(graphs, 2)
     assert torch.equal(split.raw, raw_bytes(graphs))
     assert split.grown.nbytes == forest.nbytes
     assert torch.equal(split.forest.tree, forest.by_frequency().tree)
@@ -31,7 +31,9 @@ def test_the_parts_are_what_they_are_alone(split):
 
 def test_each_part_is_computed_once_and_its_time_is_kept(split, monkeypatch):
     calls = []
-    monkeypatch.setattr(training_split, "grow", lambda *args, **options: calls.append(1) or grow(*args, **options))
+    monkeypatch.setattr(
+        training_split, "build_forest", lambda *args, **options: calls.append(1) or build_forest(*args, **options)
+    )
     assert split.seconds == {}
     assert split.teacher is split.teacher
     assert split.forest is split.forest
@@ -43,6 +45,6 @@ def test_each_part_is_computed_once_and_its_time_is_kept(split, monkeypatch):
 def test_what_is_computed_travels_to_other_processes(split, monkeypatch):
     teacher = split.teacher
     there = pickle.loads(pickle.dumps(split))
-    monkeypatch.setattr(training_split, "grow", None)
+    monkeypatch.setattr(training_split, "build_forest", None)
     assert torch.equal(there.teacher, teacher)
     assert there.sha256 == split.sha256

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from torch_geometric.data import Data
 
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.tree_counts import TreeCountRegression
 from tests.reference import canonical_tree
 
@@ -35,7 +35,7 @@ TEST, _ = toys(25, 1, labels=4)
 
 
 def forest(graphs, depth=2):
-    return grow(Graphs.from_data_list(graphs), depth)
+    return build_forest(Graphs.from_data_list(graphs), depth)
 
 
 def counts(graph, depth):

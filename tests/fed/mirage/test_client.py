@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 from fed.mirage.client import STEPS, MirageClient, keyed, pack, tidy, unpack
 from fed.mirage.noise import Noise
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.trees.build import grow
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
 
 BAGS = [[1, 1, 2], [1, 2, 3], [1], [2, 3], [3, 3]]
@@ -102,7 +102,7 @@ def test_edge_features_of_trees_that_stay_home_do_not_travel():
     row = holder.forest.trees.x.view(-1)[holder.forest.trees.roots()[-1]].tolist().index(1)
     question = {"ids": holder.ids, "label": np.zeros(1, np.int16), "sets": packed([row]), "wanted": packed([row])}
     assert ask(holder, "describe", **question)["trees/edge_attr"].tolist() == [[10]]
-    trees = grow(Graphs.from_data_list(graphs), 1).trees
+    trees = build_forest(Graphs.from_data_list(graphs), 1).trees
     assert all(torch.equal(a, b) for a, b in zip(tidy(trees).ids(), trees.ids(), strict=True))
 
 
