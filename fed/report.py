@@ -46,11 +46,11 @@ def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
             rows.append(
                 Row(
                     name=name,
-                    network=title(outcome, client),
+                    group=title(outcome, client),
                     test=(value,),
                     valid=(),
                     nbytes=None,
-                    graphs=None,
+                    entries=None,
                     distill_seconds=making if mine else None,
                     train_seconds=seconds.get("local training") if mine else None,
                 )
@@ -167,7 +167,7 @@ def show(report: Report, folder: Path, console: rich.console.Console) -> None:
     """Print a line for each client, or where there are many the worst, the median and the best, and the mean."""
     columns: dict[str, dict[str, float]] = {}
     for row in report.rows:
-        columns.setdefault(row.name, {})[str(row.network)] = row.mean
+        columns.setdefault(row.name, {})[str(row.group)] = row.mean
     first = next(iter(columns.values()), {})
     shown = frame(report, over="clients")
     shown.add_column("client")

@@ -110,7 +110,7 @@ def _show(title: str, rows: list[Row], full: Row) -> None:
             f"{row.mean:.3f} ± {row.std:.3f}",
             f"{row.mean - random:+.3f}",
             "" if row.nbytes is None else f"{row.nbytes:,}",
-            "" if row.graphs is None else f"{row.graphs:,}",
+            "" if row.entries is None else f"{row.entries:,}",
             "" if row.distill_seconds is None else f"{row.distill_seconds:.1f}",
             f"{math.ceil(after):,} trainings" if math.isfinite(after) else "",
         )

@@ -79,7 +79,9 @@ def accuracy(bench: Bench, setting: Setting) -> None:
 
 def _score_variant(taught: Taught, variant: str, config: VQGraphConfig, scores: dict[str, Scores], seed: int) -> None:
     view = taught.view
-    out = distill_vqgraph(taught.teacher, view.data, config, layer=taught.layer, seed=seed)
+    out = distill_vqgraph(
+        taught.teacher, view.data, config, layer=taught.layer, generator=torch.Generator().manual_seed(seed)
+    )
     with torch.no_grad():
         seen, unseen = out.student(view.data.x), out.student(view.whole.x[view.unseen])
     scores.setdefault(variant, Scores()).add(view, seen, unseen, out.valid, out.seconds)

@@ -34,9 +34,9 @@ def tree_order(forest: Forest) -> Tensor:
     Example:
         >>> from torch_geometric.data import Data
         >>> from graphdistill.core.data.graphs import Graphs
-        >>> from graphdistill.core.trees.build import grow
+        >>> from graphdistill.core.trees.build import build_forest
         >>> atoms = [Data(x=torch.tensor([[a]]), edge_index=torch.empty(2, 0).long()) for a in (6, 6, 8)]
-        >>> tree_order(grow(Graphs.from_data_list(atoms), 1).by_frequency()).tolist()
+        >>> tree_order(build_forest(Graphs.from_data_list(atoms), 1).by_frequency()).tolist()
         [0, 1]
     """
     trees = forest.trees

@@ -43,9 +43,9 @@ def directions(forest: Forest) -> Tensor:
     Example:
         >>> from torch_geometric.data import Data
         >>> from graphdistill.core.data.graphs import Graphs
-        >>> from graphdistill.core.trees.build import grow
+        >>> from graphdistill.core.trees.build import build_forest
         >>> atom = Data(x=torch.tensor([[6]]), edge_index=torch.empty(2, 0).long())
-        >>> directions(grow(Graphs.from_data_list([atom]), 1)).shape
+        >>> directions(build_forest(Graphs.from_data_list([atom]), 1)).shape
         torch.Size([1, 129])
     """
     out = [torch.ones(len(forest), 1)]

@@ -63,9 +63,9 @@ def draw(train: Forest, small: SyntheticSet, report: Report, path: Path, *, top:
         >>> import tempfile
         >>> from torch_geometric.data import Data
         >>> from graphdistill.core.data.graphs import Graphs
-        >>> from graphdistill.core.trees.build import grow
+        >>> from graphdistill.core.trees.build import build_forest
         >>> pair = Data(x=torch.tensor([[6], [8]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
-        >>> forest = grow(Graphs.from_data_list([pair, pair]), depth=1)
+        >>> forest = build_forest(Graphs.from_data_list([pair, pair]), depth=1)
         >>> small = SyntheticSet(forest, torch.tensor([0, 1]), torch.ones(2), features="categorical")
         >>> path = Path(tempfile.mkdtemp()) / "figure.png"
         >>> draw(forest, small, Report(title="pairs", metric="accuracy", rows=()), path)

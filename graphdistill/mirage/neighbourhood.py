@@ -40,9 +40,9 @@ def fragment(trees: Trees, row: int, limit: int = LIMIT) -> nx.DiGraph:
         >>> import torch
         >>> from torch_geometric.data import Data
         >>> from graphdistill.core.data.graphs import Graphs
-        >>> from graphdistill.core.trees.build import grow
+        >>> from graphdistill.core.trees.build import build_forest
         >>> pair = Data(x=torch.tensor([[6], [8]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
-        >>> fragment(grow(Graphs.from_data_list([pair]), depth=2).trees, 0).edges
+        >>> fragment(build_forest(Graphs.from_data_list([pair]), depth=2).trees, 0).edges
         OutEdgeView([(0, 1)])
     """
     roots, graph = trees.roots(), nx.DiGraph()

@@ -114,7 +114,7 @@ def paper_rows(protocol: TreeProtocol, small: SyntheticSet) -> list[Row]:
             ("untrained, best of 10 by validation", untrained),
         ):
             valid, test = zip(*chosen, strict=True)
-            rows.append(Row(name=name, network=network, test=test, valid=valid, nbytes=small.nbytes, graphs=len(small)))
+            rows.append(Row(name=name, group=network, test=test, valid=valid, nbytes=small.nbytes, entries=len(small)))
     return rows
 
 

@@ -43,9 +43,9 @@ def mine_patterns(forest: Forest, y: Tensor, thresholds: Sequence[int]) -> list[
     Example:
         >>> from torch_geometric.data import Data
         >>> from graphdistill.core.data.graphs import Graphs
-        >>> from graphdistill.core.trees.build import grow
+        >>> from graphdistill.core.trees.build import build_forest
         >>> atoms = [Data(x=torch.tensor([[a]]), edge_index=torch.empty(2, 0).long()) for a in (6, 6, 8)]
-        >>> forest = grow(Graphs.from_data_list(atoms), 0)
+        >>> forest = build_forest(Graphs.from_data_list(atoms), 0)
         >>> [p.support for p in mine_patterns(forest, torch.tensor([0, 0, 1]), (2, 1))]
         [2, 1]
     """

@@ -103,7 +103,7 @@ def _score_seed(
     data = first if seed == command.seed else nodes_of(command, seed, bars)
     config, teacher = config_of(command, len(data.y)), command.teacher
     taught, distilled = score_seed(
-        data, teacher, command.setting, config, scores, seed=seed, layer=command.layer, methods=methods, bars=bars
+        data, teacher, command.setting, config, scores, seed=seed, layer=command.layer, methods=methods, progress=bars
     )
     if published:
         health = paper.score_published(taught, config, teacher, scores, seed)
@@ -149,7 +149,7 @@ def _report(
 
 def table(report: Report, scores: dict[str, Scores]) -> Table:
     """One line per model: its accuracy in every column, and the paired gain over GLNN in the last."""
-    columns = list(dict.fromkeys(row.network for row in report.rows))
+    columns = list(dict.fromkeys(row.group for row in report.rows))
     seeds = len(report.rows[0].test)
     shown = frame(report, "in %")
     shown.add_column("model")
@@ -157,7 +157,7 @@ def table(report: Report, scores: dict[str, Scores]) -> Table:
         shown.add_column(str(column), justify="right")
     shown.add_column("over GLNN", justify="right")
     shown.add_column("train s", justify="right")
-    by_name = {(row.name, row.network): row for row in report.rows}
+    by_name = {(row.name, row.group): row for row in report.rows}
     for method, name in zip(scores, dict.fromkeys(row.name for row in report.rows), strict=True):
         cells = [by_name[name, column] for column in columns]
         shown.add_row(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import torch
@@ -14,18 +14,20 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
 
-from graphdistill.core.command.progress import Progress, progress
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.data.sparse_features import Features
 from graphdistill.core.parallel import one_thread
-from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.randomness import generator as seeded
+from graphdistill.core.randomness import scoped
+from graphdistill.core.training.fit import FitResult
 from graphdistill.core.training.metrics import score
 from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.sampling import batches
 from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.targets import spread
-from graphdistill.vqgraph.teachers import Trained, as_nodes, teach
+from graphdistill.vqgraph.teachers import as_nodes, teach
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -67,8 +69,8 @@ def distill_vqgraph(
     config: VQGraphConfig = VQGraphConfig(),
     *,
     layer: str = "convs.0",
-    seed: int = 0,
-    bars: Progress | None = None,
+    generator: torch.Generator | None = None,
+    progress: Progress = NO_PROGRESS,
     select: Tensor | None = None,
     outputs: tuple[Tensor, Tensor] | None = None,
 ) -> Distilled:
@@ -90,8 +92,8 @@ def distill_vqgraph(
             validation nodes only.
         config: sizes, weights and step sizes.
         layer: path of the teacher's hidden layer that codes are made of. (default: ``convs.0``)
-        seed: of weights, codes, dropout and batches.
-        bars: progress to show.
+        generator: its initial seed is that of weights, codes, dropout and batches. (default: seed 0)
+        progress: shows bars. (default: silent)
         select: nodes that the checkpoint is chosen on. (default: the validation nodes)
         outputs: logits and hidden rows of the teacher on ``data``, where they are there. (default: computed here)
 
@@ -112,6 +114,7 @@ def distill_vqgraph(
         >>> student(data.x[:1]).shape  # one node, no graph
         torch.Size([1, 10])
     """
+    seed = 0 if generator is None else generator.initial_seed()
     data = as_nodes(data)
     start = time.perf_counter()
     if outputs is None:
@@ -142,14 +145,20 @@ def distill_vqgraph(
             tokenizer = Tokenizer(hidden.shape[1], data.x.shape[1], config.num_codes, metric=config.metric)
     if tokenizer is not None:
         code = fit_tokenizer(
-            tokenizer, hidden, data.x, coalesce(data.edge_index), batch_size=config.batch_size, seed=seed, bars=bars
+            tokenizer,
+            hidden,
+            data.x,
+            coalesce(data.edge_index),
+            batch_size=config.batch_size,
+            seed=seed,
+            progress=progress,
         )
         health = tokenizer.codebook.health(code)
         with scoped(seed, "head"):
             head = nn.Linear(config.hidden if config.num_layers > 1 else logits.shape[1], config.num_codes)
         losses.append(weighted(code_loss(tokenizer, hidden, code, head, config), config.code_weight))
-    fitted = fit_student(student, data, losses, config, extra=head, seed=seed, bars=bars, select=select)
-    return Distilled(student, tokenizer, head, code, health, fitted.valid, fitted.epoch, time.perf_counter() - start)
+    fitted = fit_student(student, data, losses, config, extra=head, seed=seed, progress=progress, select=select)
+    return Distilled(student, tokenizer, head, code, health, fitted.valid, fitted.step, time.perf_counter() - start)
 
 
 def build_student(in_channels: int, out_channels: int, config: VQGraphConfig) -> VQGraphStudent:
@@ -205,9 +214,9 @@ def fit_student(
     *,
     extra: nn.Module | None = None,
     seed: int = 0,
-    bars: Progress | None = None,
+    progress: Progress = NO_PROGRESS,
     select: Tensor | None = None,
-) -> Trained:
+) -> FitResult:
     """Train a student in place by the sum of some losses, and leave it at the checkpoint that validation chose.
 
     Args:
@@ -217,7 +226,7 @@ def fit_student(
         config: epochs, step size and dropout.
         extra: a further module that the losses train, kept at the same checkpoint.
         seed: of dropout and batches.
-        bars: progress to show.
+        progress: shows a bar. (default: silent)
         select: nodes that the checkpoint is chosen on, by single looks as is published; honest choices leave it out.
             (default: the validation nodes, averaged over looks)
 
@@ -230,10 +239,10 @@ def fit_student(
     shown, told = data.x[select], data.y[select]
     whole = nn.ModuleList([student] if extra is None else [student, extra])
     optimizer = torch.optim.Adam(whole.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    draws, looks = generator(seed, "batches"), list[float]()
-    best, state = Trained(-1.0, 0), copy.deepcopy(whole.state_dict())
+    draws, looks = seeded(seed, "batches"), list[float]()
+    start, best, state = time.perf_counter(), FitResult(-1.0, 0, 0.0), copy.deepcopy(whole.state_dict())
     with scoped(seed, "student"):
-        for epoch in (bars or progress(quiet=True)).track(range(1, config.epochs + 1), "student"):
+        for epoch in progress.track(range(1, config.epochs + 1), "student"):
             whole.train()
             for nodes in batches(everyone, config.batch_size, draws):
                 rows = features if config.batch_size is None else Features(data.x[nodes])
@@ -249,7 +258,7 @@ def fit_student(
                     looks.append(score(student(shown), told, "accuracy"))
                 here = fmean(looks[-average:])
                 if here >= best.valid and (len(looks) >= average or epoch == config.epochs):
-                    best, state = Trained(here, epoch), copy.deepcopy(whole.state_dict())
+                    best, state = FitResult(here, epoch, 0.0), copy.deepcopy(whole.state_dict())
     whole.load_state_dict(state)
     whole.eval()
-    return best
+    return replace(best, seconds=time.perf_counter() - start)

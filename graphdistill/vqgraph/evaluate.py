@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import k_hop_subgraph
 
-from graphdistill.core.command.progress import Progress
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.command.report import Row
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.data.sparse_features import Features
@@ -115,7 +115,7 @@ def train_teacher(
     *,
     layer: str = "",
     seed: int = 0,
-    bars: Progress | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> Taught:
     """Make and train a ready-made teacher on what is observed."""
     classes = int(view.whole.y.max()) + 1
@@ -125,7 +125,7 @@ def train_teacher(
     if config.code_weight and config.num_codes > len(view.data.y):
         raise ValueError(f"num_codes is {config.num_codes} but there are only {len(view.data.y)} nodes; take fewer")
     start = time.perf_counter()
-    fitted = fit_teacher(teacher, view.data, batch_size=config.batch_size, seed=seed, bars=bars)
+    fitted = fit_teacher(teacher, view.data, batch_size=config.batch_size, seed=seed, progress=progress)
     seconds = time.perf_counter() - start
     layer = layer or usual
     logits, hidden = teach(teacher, layer, view.data.x, view.data.edge_index, batch_size=config.batch_size, seed=seed)
@@ -142,11 +142,11 @@ def score_seed(
     seed: int,
     layer: str = "",
     methods: Sequence[str] = METHODS,
-    bars: Progress | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> tuple[Taught, Distilled | None]:
     """Train and score everything once, on one split; the numbers go into ``scores``."""
     view = observe(normalised(data), setting, generator=generator(seed, "held out", data.name))
-    taught = train_teacher(view, name, config, layer=layer, seed=seed, bars=bars)
+    taught = train_teacher(view, name, config, layer=layer, seed=seed, progress=progress)
     later = taught.logits[:0]
     if len(view.unseen):
         graph = view.whole.x, view.whole.edge_index
@@ -163,8 +163,8 @@ def score_seed(
                 view.data,
                 config,
                 layer=taught.layer,
-                seed=seed,
-                bars=bars,
+                generator=torch.Generator().manual_seed(seed),
+                progress=progress,
                 outputs=(taught.logits, taught.hidden),
             )
             student, valid, seconds = distilled.student, distilled.valid, distilled.seconds
@@ -206,11 +206,11 @@ def rows(scores: dict[str, Scores], teacher: str) -> list[Row]:
     return [
         Row(
             name=NAMES[method].format(teacher),
-            network=column,
+            group=column,
             test=tuple(values),
             valid=() if method in ("untrained", *CHOSEN_ON_TEST) else tuple(found.valid),
             nbytes=None,
-            graphs=None,
+            entries=None,
             train_seconds=sum(found.seconds) / len(found.seconds),
         )
         for method, found in scores.items()

@@ -71,10 +71,10 @@ def _map(axes: Axes, taught: Taught, distilled: Distilled, count: torch.Tensor) 
 
 def _cost(axes: Axes, taught: Taught, rows: Sequence[Row], times: dict[str, float]) -> None:
     """Accuracy against milliseconds for one node."""
-    column = str(rows[-1].network)
+    column = str(rows[-1].group)
     reading = NAMES["teacher"].partition(" ")[0]
     for row in rows:
-        if row.network != column or row.name == NAMES["untrained"]:
+        if row.group != column or row.name == NAMES["untrained"]:
             continue
         slow = row.name.startswith(reading)
         x, y = times["teacher" if slow else "student"], 100 * row.mean

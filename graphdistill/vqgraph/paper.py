@@ -82,7 +82,13 @@ def score_published(
     start = time.perf_counter()
     outputs = taught.logits, taught.hidden
     ours = distill_vqgraph(
-        taught.teacher, data, config, layer=taught.layer, seed=seed, select=data.test, outputs=outputs
+        taught.teacher,
+        data,
+        config,
+        layer=taught.layer,
+        generator=torch.Generator().manual_seed(seed),
+        select=data.test,
+        outputs=outputs,
     )
     score("paper ours", ours.student(data.x), ours.valid, start)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -14,10 +15,11 @@ from torch import Tensor, nn
 from torch_geometric import nn as pyg
 from torch_geometric.data import Data
 
-from graphdistill.core.command.progress import Progress, progress
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.training.fit import FitResult
 from graphdistill.core.training.metrics import score
 from graphdistill.datasets import as_dataset
 from graphdistill.vqgraph.sampling import Neighbours, batches
@@ -168,14 +170,6 @@ def teach(
     return torch.cat(said), torch.cat(thought)
 
 
-@dataclass(frozen=True)
-class Trained:
-    """Validation accuracy of the checkpoint that was kept, and the epoch that had it."""
-
-    valid: float
-    epoch: int
-
-
 def as_nodes(data: NodeDataset | Data) -> NodeDataset:
     """The nodes of a graph, of this library or of PyG, fit to be distilled; several components are no fault.
 
@@ -205,8 +199,8 @@ def fit_teacher(
     patience: int = 100,
     penalty: Callable[[], Tensor] | None = None,
     seed: int = 0,
-    bars: Progress | None = None,
-) -> Trained:
+    progress: Progress = NO_PROGRESS,
+) -> FitResult:
     """Train a teacher in place on the training nodes and leave it at the checkpoint of least validation loss.
 
     Not of most validation accuracy: on few nodes that is luck, which students would then be measured against.
@@ -223,10 +217,10 @@ def fit_teacher(
         patience: epochs without improvement before stopping. (default: 100)
         penalty: further loss, read after each forward pass. (default: none)
         seed: of dropout and batches.
-        bars: progress to show.
+        progress: shows a bar. (default: silent)
 
     Returns:
-        The validation accuracy and the epoch of the checkpoint.
+        Validation accuracy and epoch of the checkpoint, and the seconds of training.
 
     Raises:
         ValueError: features or labels cannot be used, or the loss is never a number.
@@ -235,7 +229,7 @@ def fit_teacher(
     optimizer = torch.optim.Adam(teacher.parameters(), lr=lr, weight_decay=weight_decay)
     neighbours = None if batch_size is None else Neighbours(data.edge_index, len(data.y))
     draws, state = generator(seed, "batches"), copy.deepcopy(teacher.state_dict())
-    least, best = float("inf"), Trained(0.0, 0)
+    start, least, best = time.perf_counter(), float("inf"), FitResult(0.0, 0, 0.0)
 
     def answer(nodes: Tensor, dropout: float) -> Tensor:
         if neighbours is None:
@@ -246,7 +240,7 @@ def fit_teacher(
         return around[: len(nodes)]
 
     with scoped(seed, "teacher"):
-        for epoch in (bars or progress(quiet=True)).track(range(1, epochs + 1), "teacher"):
+        for epoch in progress.track(range(1, epochs + 1), "teacher"):
             teacher.train()
             for seeds in batches(data.train, batch_size, draws):
                 loss = F.cross_entropy(answer(seeds, input_dropout), data.y[seeds])
@@ -261,11 +255,11 @@ def fit_teacher(
             y = data.y[data.valid]
             here = float(F.cross_entropy(logits, y))
             if here <= least:
-                least, best = here, Trained(score(logits, y, "accuracy"), epoch)
+                least, best = here, FitResult(score(logits, y, "accuracy"), epoch, 0.0)
                 state = copy.deepcopy(teacher.state_dict())
-            elif epoch - best.epoch >= patience:
+            elif epoch - best.step >= patience:
                 break
-    if not best.epoch:
+    if not best.step:
         raise ValueError(f"the teacher's validation loss was never a number in {epoch} epochs; lower lr, got {lr}")
     teacher.load_state_dict(state)
-    return best
+    return replace(best, seconds=time.perf_counter() - start)

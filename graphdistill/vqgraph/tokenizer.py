@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphdistill.core.command.progress import Progress, progress
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator
 from graphdistill.vqgraph.codebook import Codebook, Metric
@@ -119,7 +119,7 @@ def fit_tokenizer(
     lr: float = 3e-3,
     batch_size: int | None = None,
     seed: int = 0,
-    bars: Progress | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> Tensor:
     """Train a tokenizer in place on hidden rows of a frozen teacher.
 
@@ -135,7 +135,7 @@ def fit_tokenizer(
         lr: step size of Adam. (default: 3e-3)
         batch_size: nodes in a step; ``None`` for all. (default: ``None``)
         seed: of k-means, revivals and batches.
-        bars: progress to show.
+        progress: shows a bar. (default: silent)
 
     Returns:
         Code of each node, long ``[N]``.
@@ -157,7 +157,7 @@ def fit_tokenizer(
     tokenizer.start(h[_some(len(h), 100_000, draws)], draws)
     optimizer = torch.optim.Adam(tokenizer.parameters(), lr=lr)
     neighbours = None if batch_size is None else Neighbours(edge_index, len(h))
-    for _ in (bars or progress(quiet=True)).track(range(epochs), "tokenizer"):
+    for _ in progress.track(range(epochs), "tokenizer"):
         for seeds in batches(torch.arange(len(h)), batch_size, draws):
             if neighbours is None:
                 loss, z, code = tokenizer.loss(h, x, edge_index)

@@ -91,7 +91,7 @@ def test_the_journey_from_images_to_the_report(journey):
         "majority class",
     ]
     for name in list(rows)[:2]:
-        assert (len(rows[name]["test"]), rows[name]["nbytes"], rows[name]["graphs"]) == (4, 390, 6)
+        assert (len(rows[name]["test"]), rows[name]["nbytes"], rows[name]["entries"]) == (4, 390, 6)
     assert rows["distilled set"]["distill_seconds"] > 0
     assert rows["all the data"]["nbytes"] == results["facts"]["raw_bytes"] > 390
     assert len(results["facts"]["sets"]) == 2
@@ -180,9 +180,9 @@ def test_the_journey_from_nodes_to_the_report(tmp_path, capsys):
         "majority class",
     ]
     for name in list(rows)[:2]:
-        assert (len(rows[name]["test"]), rows[name]["nbytes"], rows[name]["graphs"]) == (2, small.nbytes, 20)
-    assert rows["random nodes and the edges between them"]["graphs"] == 20
-    assert rows["distilled set"]["network"] == "GCN"
+        assert (len(rows[name]["test"]), rows[name]["nbytes"], rows[name]["entries"]) == (2, small.nbytes, 20)
+    assert rows["random nodes and the edges between them"]["entries"] == 20
+    assert rows["distilled set"]["group"] == "GCN"
     assert rows["all the data"]["nbytes"] == results["facts"]["raw_bytes"] > small.nbytes
     printed = capsys.readouterr().out
     assert "nodes" in printed

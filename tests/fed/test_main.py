@@ -25,7 +25,7 @@ def test_from_the_command_to_a_report(method, tmp_path, capsys, monkeypatch):
     assert "digits 0" in said
     assert "mean of 2" in said
     told = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert [row["network"] for row in told["rows"]] == ["0 digits 0", "1 digits 1"] * 3
+    assert [row["group"] for row in told["rows"]] == ["0 digits 0", "1 digits 1"] * 3
     assert told["facts"]["bytes up"] > 2 * 2 * 4 * 10_000
     files = {path.name for path in (tmp_path / "out").iterdir()}
     assert files >= {"rounds.png", "clients.png", "model.safetensors", "results.csv", "checkpoint.safetensors"}

@@ -36,7 +36,7 @@ def outcome(clients=2, **more):
 
 def test_clients_are_rows_and_bytes_are_told():
     made = report.report_of(FedConfig(method="fedavg-virtual", clients=2), outcome())
-    assert [(row.name, row.network, row.mean) for row in made.rows] == [
+    assert [(row.name, row.group, row.mean) for row in made.rows] == [
         ("fedavg-virtual", "0 domain 0", 0.5),
         ("fedavg-virtual", "1 domain 1", 0.51),
         ("untrained network", "0 domain 0", 0.1),

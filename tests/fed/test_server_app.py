@@ -142,7 +142,7 @@ def test_what_fails_after_training_costs_only_itself(clients, monkeypatch, tmp_p
     assert found["final valid"].keys() == {"0", "1"}
     assert len(found["history"]) == 3
     written = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert {row["network"][0] for row in written["rows"]} == left
+    assert {row["group"][0] for row in written["rows"]} == left
     wanted = "no reply of client 1" if left else "all 2 clients failed: node 1 failed: OSError: the disk is gone; node"
     assert written["notes"][0].startswith(f"Missing: test: {wanted}")
     assert written["notes"][1].startswith(f"Missing: test of the untrained network: {wanted}")

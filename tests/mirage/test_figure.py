@@ -54,7 +54,7 @@ def ring(x: torch.Tensor) -> Data:
 
 
 def row(name: str, score: float, nbytes: int | None, network: str = "GIN") -> Row:
-    return Row(name=name, network=network, test=(score, score + 0.02), valid=(), nbytes=nbytes, graphs=None)
+    return Row(name=name, group=network, test=(score, score + 0.02), valid=(), nbytes=nbytes, entries=None)
 
 
 def report(raw: int = 100_000) -> Report:

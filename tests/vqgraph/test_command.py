@@ -126,7 +126,7 @@ def test_the_journey_from_a_graph_to_the_report(journey: tuple[Path, str]) -> No
     found = results(output)
     assert [row["name"] for row in found["rows"]] == [NAMES[name].format("GCN") for name in METHODS]
     for row in found["rows"]:
-        assert row["network"] == "test"
+        assert row["group"] == "test"
         assert row["seeds"] == len(row["test"]) == 2
         assert row["mean"] == pytest.approx(sum(row["test"]) / 2)
         assert row["std"] == pytest.approx(abs(row["test"][0] - row["test"][1]) / 2**0.5)
@@ -183,7 +183,7 @@ def test_inductive_reports_seen_unseen_and_production(tmp_path: Path) -> None:
     assert all(column in printed for column in ("tran", "ind", "prod"))
     found = results(tmp_path)
     assert len(found["rows"]) == 3 * len(METHODS)
-    by_name = {(row["name"], row["network"]): row["mean"] for row in found["rows"]}
+    by_name = {(row["name"], row["group"]): row["mean"] for row in found["rows"]}
     for name in METHODS:
         tran, ind, prod = (by_name[NAMES[name].format("GraphSAGE"), column] for column in ("tran", "ind", "prod"))
         assert prod == pytest.approx(0.8 * tran + 0.2 * ind)

@@ -14,6 +14,7 @@ from scipy import stats
 from torch import Tensor
 
 from graphdistill.core.randomness import generator
+from graphdistill.core.training.fit import FitResult
 from graphdistill.vqgraph import distill, evaluate
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.distill import distill_vqgraph
@@ -34,7 +35,7 @@ from graphdistill.vqgraph.evaluate import (
 )
 from graphdistill.vqgraph.inductive import Setting, View, observe
 from graphdistill.vqgraph.student import VQGraphStudent
-from graphdistill.vqgraph.teachers import Trained, fit_teacher
+from graphdistill.vqgraph.teachers import fit_teacher
 from tests.vqgraph.samples import small
 
 DATA = small()
@@ -113,9 +114,9 @@ def test_every_model_has_its_row_and_names_are_unique(setting: Setting) -> None:
     assert tuple(scores) == METHODS
     columns = ["test"] if setting == "transductive" else ["tran", "ind", "prod"]
     made = rows(scores, "GCN")
-    assert len({(row.name, row.network) for row in made}) == len(made) == len(METHODS) * len(columns)
+    assert len({(row.name, row.group) for row in made}) == len(made) == len(METHODS) * len(columns)
     for row in made:
-        assert row.network in columns
+        assert row.group in columns
         assert len(row.test) == 2
         assert all(0 <= value <= 1 for value in row.test)
         assert len(row.valid) == (0 if row.name == NAMES["untrained"] else 2)
@@ -168,9 +169,13 @@ def test_labels_of_test_nodes_only_score() -> None:
 
 def test_all_students_start_from_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (distill, evaluate):
-        monkeypatch.setattr(module, "fit_student", lambda *args, **kwargs: Trained(0.0, 0))
+        monkeypatch.setattr(module, "fit_student", lambda *args, **kwargs: FitResult(0.0, 0, 0.0))
     taught = taught_of()
-    students = [distill_vqgraph(taught.teacher, taught.view.data, TINY, layer=taught.layer, seed=3).student]
+    students = [
+        distill_vqgraph(
+            taught.teacher, taught.view.data, TINY, layer=taught.layer, generator=torch.Generator().manual_seed(3)
+        ).student
+    ]
     students += [baseline(method, taught, TINY, 3)[0] for method in METHODS if method not in ("teacher", "vqgraph")]
     for student in students[1:]:
         for one, other in zip(students[0].parameters(), student.parameters(), strict=True):
@@ -183,7 +188,7 @@ def test_baselines_train_with_the_same_config_and_are_deterministic(
 ) -> None:
     asked = []
 
-    def spy(*args: Any, **kwargs: Any) -> Trained:
+    def spy(*args: Any, **kwargs: Any) -> FitResult:
         asked.append((args[3], kwargs))
         return distill.fit_student(*args, **kwargs)
 

@@ -47,11 +47,11 @@ def report(columns: tuple[str, ...] = ("test",), seeds: int = 2, methods: tuple[
     return [
         Row(
             name=NAMES[method].format("GCN"),
-            network=column,
+            group=column,
             test=tuple(0.5 + 0.04 * place + 0.01 * seed for seed in range(seeds)),
             valid=(),
             nbytes=None,
-            graphs=None,
+            entries=None,
         )
         for place, method in enumerate(methods)
         for column in columns

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from graphdistill.core.randomness import generator
+from graphdistill.core.training.fit import FitResult
 from graphdistill.vqgraph import distill, evaluate, paper
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.evaluate import CHOSEN_ON_TEST, NAMES, Scores, Taught, normalised, train_teacher
 from graphdistill.vqgraph.inductive import observe
 from graphdistill.vqgraph.paper import PUBLISHED, score_published
-from graphdistill.vqgraph.teachers import Trained, fit_teacher
+from graphdistill.vqgraph.teachers import fit_teacher
 from tests.vqgraph.samples import small
 
 TINY = VQGraphConfig(num_codes=6, hidden=8, epochs=8)
@@ -61,7 +62,7 @@ def test_rows_say_what_they_were_chosen_on() -> None:
 def test_students_are_chosen_on_test_and_the_teacher_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def spy(*args: Any, select: Any = None, **kwargs: Any) -> Trained:
+    def spy(*args: Any, select: Any = None, **kwargs: Any) -> FitResult:
         asked.append(select)
         return fit(*args, select=select, **kwargs)
 

@@ -31,33 +31,33 @@ from graphdistill.core.command.paths import expanded
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What one set gave one network, over several seeds.
+    """Scores of one set or baseline in one group, over several seeds.
 
     Attributes:
         name: the set or the baseline, such as ``distilled set`` or ``random graphs, equal bytes``.
-        network: the network that was trained; ``None`` for a scorer that needs none.
+        group: the network, client or column that the row belongs to; ``None`` for a scorer that belongs to none.
         test: test metric, one number per seed.
-        valid: validation metric, one number per seed; empty where nothing was chosen by it.
+        valid: validation metric, one number per seed; empty where nothing was selected on validation.
         nbytes: payload of the set in bytes, where it has one.
-        graphs: number of graphs (or images) in the set, where it has any.
-        distill_seconds: time that making the set took (default: nothing was made).
-        train_seconds: time that training on it took, the mean over seeds (default: nothing was trained).
+        entries: number of graphs, nodes or images in the set, where it has any.
+        distill_seconds: seconds of making the set (default: nothing was made).
+        train_seconds: seconds of training on the set, the mean over seeds (default: nothing was trained).
 
     Raises:
         ValueError: ``test`` is empty, or ``valid`` has another number of seeds.
 
     Example:
-        >>> row = Row(name="all data", network="GIN", test=(0.70, 0.72), valid=(), nbytes=None, graphs=9)
+        >>> row = Row(name="all data", group="GIN", test=(0.70, 0.72), valid=(), nbytes=None, entries=9)
         >>> round(row.mean, 3), round(row.std, 3)
         (0.71, 0.014)
     """
 
     name: str
-    network: str | None
+    group: str | None
     test: tuple[float, ...]
     valid: tuple[float, ...]
     nbytes: int | None
-    graphs: int | None
+    entries: int | None
     distill_seconds: float | None = None
     train_seconds: float | None = None
 
@@ -88,13 +88,13 @@ class Report:
     Attributes:
         title: what was distilled, in a few words.
         metric: name of the metric.
-        rows: one for each set and network.
+        rows: one for each set and group.
         facts: config, seeds, peak memory and so on; ``raw_bytes`` makes the table show shares of it.
         notes: sentences that the reader should know, shown under the table.
         entries: what the sets hold, the heading of their number.
 
     Raises:
-        ValueError: two rows have the same name and network.
+        ValueError: two rows have the same name and group.
     """
 
     title: str
@@ -105,37 +105,37 @@ class Report:
     entries: str = "graphs"
 
     def __post_init__(self) -> None:
-        keys = [(row.name, row.network) for row in self.rows]
+        keys = [(row.name, row.group) for row in self.rows]
         for key in keys:
             if keys.count(key) > 1:
-                raise ValueError(f"two rows are named {key[0]!r} for network {key[1]}; give each its own name")
+                raise ValueError(f"two rows are named {key[0]!r} in group {key[1]}; give each its own name")
 
 
 def table(report: Report) -> Table:
-    r"""One line per set: its size, the test metric of each network, their average and the seconds it took.
+    r"""One line per set: its size, the test metric of each group, their average and the seconds it took.
 
     Example:
-        >>> row = Row(name="all the data", network="GIN", test=(0.7,), valid=(0.8,), nbytes=900, graphs=3)
+        >>> row = Row(name="all the data", group="GIN", test=(0.7,), valid=(0.8,), nbytes=900, entries=3)
         >>> [c.header for c in table(Report(title="demo", metric="rocauc", rows=(row,))).columns]
         ['set', 'graphs', 'bytes', 'GIN', 'average', 'distil\ns', 'train\ns']
     """
-    networks = list(dict.fromkeys(row.network for row in report.rows if row.network is not None))
+    groups = list(dict.fromkeys(row.group for row in report.rows if row.group is not None))
     shown = frame(report)
     shown.padding = 0
     shown.add_column("set")
-    for header in (report.entries, "bytes", *networks):
+    for header in (report.entries, "bytes", *groups):
         shown.add_column(header, justify="right")
     shown.add_column("average", justify="right", style="bold")
     for header in ("distil\ns", "train\ns"):
         shown.add_column(header, justify="right")
     for name in dict.fromkeys(row.name for row in report.rows):
         rows = [row for row in report.rows if row.name == name]
-        of = {row.network: row for row in rows}
+        of = {row.group: row for row in rows}
         shown.add_row(
             Text(name),
-            _first(rows, "graphs", lambda n: f"{n:,}"),
+            _first(rows, "entries", lambda n: f"{n:,}"),
             _first(rows, "nbytes", lambda n: _bytes(n, report.facts.get("raw_bytes"))),
-            *[_score(of[n].test) if n in of else "" for n in networks],
+            *[_score(of[g].test) if g in of else "" for g in groups],
             _average(rows),
             _first(rows, "distill_seconds", _seconds),
             _total(rows),
@@ -147,7 +147,7 @@ def frame(report: Report, unit: str = "", over: str = "") -> Table:
     """An empty table under the report's title, what its numbers are and its notes below.
 
     Example:
-        >>> row = Row(name="all the data", network="GIN", test=(0.7,), valid=(0.8,), nbytes=900, graphs=3)
+        >>> row = Row(name="all the data", group="GIN", test=(0.7,), valid=(0.8,), nbytes=900, entries=3)
         >>> str(frame(Report(title="demo", metric="accuracy", rows=(row,)), unit="in %").caption)
         'test accuracy in %, mean ± standard deviation over 1 seed'
     """
@@ -169,7 +169,7 @@ def _std(values: tuple[float, ...]) -> float:
 
 
 def _seeds(rows: tuple[Row, ...]) -> str:
-    counts = sorted({len(row.test) for row in rows if row.network is not None} or {len(r.test) for r in rows})
+    counts = sorted({len(row.test) for row in rows if row.group is not None} or {len(r.test) for r in rows})
     words = " to ".join(dict.fromkeys(map(str, counts[:1] + counts[-1:])))
     return f"{words or 0} seed{'' if words == '1' else 's'}"
 
@@ -181,7 +181,7 @@ def _score(values: tuple[float, ...]) -> str:
 
 
 def _average(rows: list[Row]) -> str:
-    """Average over networks, seed by seed where all networks have the same seeds."""
+    """Average over groups, seed by seed where all groups have the same seeds."""
     counts = {len(row.test) for row in rows}
     if len(counts) == 1:
         return _score(tuple(statistics.fmean(seed) for seed in zip(*[r.test for r in rows], strict=True)))
@@ -194,7 +194,7 @@ def _first(rows: list[Row], name: str, show: Callable[[Any], str]) -> str:
 
 
 def _total(rows: list[Row]) -> str:
-    """Mean seconds of training over networks."""
+    """Mean seconds of training over groups."""
     values = [row.train_seconds for row in rows if row.train_seconds is not None]
     return _seconds(statistics.fmean(values)) if values else ""
 
@@ -217,7 +217,7 @@ def _bytes(count: int, whole: object) -> str:
 
 
 def write_report(report: Report, folder: Path) -> None:
-    """Write results.json (everything) and results.csv (a line per row, network and seed) into ``folder``.
+    """Write results.json (everything) and results.csv (a line per row and seed) into ``folder``.
 
     Paths in the facts are cut to their last part where they are absolute, so a report can be shown to others.
     Each file appears whole or not at all.
@@ -243,12 +243,12 @@ def write_report(report: Report, folder: Path) -> None:
     }
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    head = ("graphs", "nbytes", "distill_seconds", "train_seconds")
-    writer.writerow(["name", "network", "seed", "valid", "test", *head])
+    head = ("entries", "nbytes", "distill_seconds", "train_seconds")
+    writer.writerow(["name", "group", "seed", "valid", "test", *head])
     for row in report.rows:
         for seed, test in enumerate(row.test):
             valid = row.valid[seed] if row.valid else None
-            writer.writerow([row.name, row.network, seed, valid, test, *[getattr(row, h) for h in head]])
+            writer.writerow([row.name, row.group, seed, valid, test, *[getattr(row, h) for h in head]])
     folder = expanded(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "results.json", json.dumps(_plain(whole), indent=2, allow_nan=False) + "\n")

@@ -14,7 +14,7 @@ from graphdistill.core.data.datasets import GraphDataset, Metric
 from graphdistill.core.data.feature_encoding import Columns, columns_of
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.data.tensors import largest_that_fits
-from graphdistill.core.evaluation.protocol import Material, SetProtocol
+from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput
 from graphdistill.core.evaluation.trees import trivial
 from graphdistill.core.networks.graph_gcn import DEPTH
 from graphdistill.core.networks.tree_gnn import GNN
@@ -108,10 +108,12 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         orders = [self._order(draw)[: len(small)] for draw, small in enumerate(sets)]
         return {"random graphs, equal number": [self.chosen(rows) for rows in orders]}
 
-    def full(self) -> Material:
+    def full(self) -> TrainingInput:
         """All training graphs, stored as graphs and read through their distinct trees."""
         y = self.labels("train")
-        return self.material(SyntheticSet(self.forests["train"], y, class_weights(y), features=self.data.features))
+        return self.training_input(
+            SyntheticSet(self.forests["train"], y, class_weights(y), features=self.data.features)
+        )
 
     def trivial(self, split: str) -> dict[str, Tensor]:
         """Sizes where the metric is ROC-AUC, else the largest class."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data.datasets import ImageDataset
-from graphdistill.core.evaluation.protocol import Material, SetProtocol, real_set
+from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput, real_set
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import class_balanced_order, generator, scoped
 from graphdistill.core.sets.symmetry import KEY, elements, orbit
@@ -53,9 +53,9 @@ class ImageProtocol(SetProtocol[ImageDataset]):
         orders = [class_balanced_order(y, generator(draw, "random images"))[:count] for draw in range(draws)]
         return [real_set(x[rows], y[rows]) for rows in orders]
 
-    def material(self, small: SyntheticSet) -> Material:
+    def training_input(self, small: SyntheticSet) -> TrainingInput:
         """The images of a set, and their orbit under the group that ``meta`` names; bytes are those of the images."""
-        part, group = super().material(small), str(small.meta.get(KEY, "identity"))
+        part, group = super().training_input(small), str(small.meta.get(KEY, "identity"))
         y, weight = (torch.cat([values] * len(elements(group))) for values in (part.y, part.weight))
         return replace(part, inputs=orbit(self.inputs(small), group), y=y, weight=weight)
 
@@ -67,7 +67,7 @@ class ImageProtocol(SetProtocol[ImageDataset]):
         drawn = self.random_sets(max(small.nbytes for small in sets), len(sets))
         return {f"random images with their {meta[KEY]}, equal bytes": [replace(small, meta=meta) for small in drawn]}
 
-    def full(self) -> Material:
+    def full(self) -> TrainingInput:
         """All training images."""
         x, y = self.split("train")
-        return self.material(real_set(quantize_uint8(x), y))
+        return self.training_input(real_set(quantize_uint8(x), y))

@@ -14,7 +14,7 @@ from torch_geometric.utils import subgraph
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.data.sparse_features import Features
 from graphdistill.core.data.tensors import downcast, tensor_bytes
-from graphdistill.core.evaluation.protocol import Material, SetProtocol, real_set
+from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput, real_set
 from graphdistill.core.networks.node_gcn import DEPTH, GCN, Nodes, Propagation, normalised, without_loops
 from graphdistill.core.randomness import class_balanced_order, generator, scoped
 from graphdistill.core.sets.half_precision import half_exponent, round_half
@@ -141,7 +141,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
             labels += [label] * len(groups)
         return round_half(torch.stack(means), self.exponent), torch.tensor(labels)
 
-    def full(self) -> Material:
+    def full(self) -> TrainingInput:
         """The whole graph with the labels of its training nodes; features count as what is not zero of them."""
         (nodes, y), x = self.split("train"), self.data.x
         row, column = x.nonzero(as_tuple=True)
@@ -149,7 +149,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         sparse = tensor_bytes(downcast(torch.bincount(row, minlength=len(x))), downcast(column), values)
         half = self.data.edge_index[:, : self.data.edge_index.shape[1] // 2]
         count = min(sparse, tensor_bytes(x)) + tensor_bytes(downcast(half), downcast(self.data.train), downcast(y))
-        return Material(nodes, y, class_weights(y), count, len(x))
+        return TrainingInput(nodes, y, class_weights(y), count, len(x))
 
     def _order(self, draw: int) -> Tensor:
         return class_balanced_order(self.labels("train"), generator(draw, "random nodes"))

@@ -24,7 +24,7 @@ from graphdistill.core.command.report import Row
 from graphdistill.core.data.datasets import GraphDataset, ImageDataset, Metric, NodeDataset, Task
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
-from graphdistill.core.training.fit import FitConfig, Fitted, Inputs, fit, predict
+from graphdistill.core.training.fit import FitConfig, FitResult, Inputs, fit, predict
 from graphdistill.core.training.metrics import score
 
 CHOOSER = 1 << 40
@@ -34,7 +34,7 @@ Augmentation = Callable[[Any, torch.Generator], Any]
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingInput:
     """What a network is trained on: inputs, labels, weights, and what they take to store.
 
     Attributes:
@@ -124,7 +124,7 @@ class SetProtocol(ABC, Generic[AnyDataset]):
         """
 
     @abstractmethod
-    def full(self) -> Material:
+    def full(self) -> TrainingInput:
         """The whole training split."""
 
     def trivial(self, split: str) -> dict[str, Tensor]:
@@ -136,15 +136,15 @@ class SetProtocol(ABC, Generic[AnyDataset]):
         """Sets for further rows by name, which a reader of this kind of data asks for."""
         return {}
 
-    def material(self, small: SyntheticSet) -> Material:
+    def training_input(self, small: SyntheticSet) -> TrainingInput:
         """A set as something to train on."""
-        return Material(self.inputs(small), small.y, small.weight, small.nbytes, len(small))
+        return TrainingInput(self.inputs(small), small.y, small.weight, small.nbytes, len(small))
 
     def train(
-        self, small: SyntheticSet | Material, seed: int, config: FitConfig | None = None
-    ) -> tuple[nn.Module, Fitted]:
+        self, small: SyntheticSet | TrainingInput, seed: int, config: FitConfig | None = None
+    ) -> tuple[nn.Module, FitResult]:
         """Train a fresh network on a set."""
-        part = self.material(small) if isinstance(small, SyntheticSet) else small
+        part = self.training_input(small) if isinstance(small, SyntheticSet) else small
         net, inputs, valid = self.network(seed), part.inputs, self.split("valid")
         fitted = fit(
             net,
@@ -187,7 +187,7 @@ class SetPlan:
     """
 
     name: str
-    sets: Sequence[SyntheticSet | Material]
+    sets: Sequence[SyntheticSet | TrainingInput]
     distill_seconds: float | None = None
     fit: FitConfig | None = None
 
@@ -195,7 +195,7 @@ class SetPlan:
 def train_rows(
     protocol: SetProtocol[Any],
     name: str,
-    sets: Sequence[SyntheticSet | Material],
+    sets: Sequence[SyntheticSet | TrainingInput],
     distill_seconds: float | None = None,
 ) -> Row:
     """Train every network on every set.
@@ -223,7 +223,7 @@ def train_plans(protocol: SetProtocol[Any], plans: Sequence[SetPlan]) -> list[Ro
     Returns:
         One row per plan, as :func:`train_rows` gives it.
     """
-    parts = [[protocol.material(s) if isinstance(s, SyntheticSet) else s for s in plan.sets] for plan in plans]
+    parts = [[protocol.training_input(s) if isinstance(s, SyntheticSet) else s for s in plan.sets] for plan in plans]
     runs = [
         (number, draw, seed)
         for number, part in enumerate(parts)
@@ -241,11 +241,11 @@ def train_plans(protocol: SetProtocol[Any], plans: Sequence[SetPlan]) -> list[Ro
         rows.append(
             Row(
                 name=plan.name,
-                network=protocol.NETWORK,
+                group=protocol.NETWORK,
                 test=tests,
                 valid=valids,
                 nbytes=round(statistics.fmean(p.nbytes for p in part)),
-                graphs=round(statistics.fmean(p.entries for p in part)),
+                entries=round(statistics.fmean(p.entries for p in part)),
                 distill_seconds=plan.distill_seconds,
                 train_seconds=statistics.fmean(seconds),
             )
@@ -254,7 +254,7 @@ def train_plans(protocol: SetProtocol[Any], plans: Sequence[SetPlan]) -> list[Ro
 
 
 def _train(
-    context: tuple[SetProtocol[Any], list[list[Material]], list[FitConfig | None]], run: tuple[int, int, int]
+    context: tuple[SetProtocol[Any], list[list[TrainingInput]], list[FitConfig | None]], run: tuple[int, int, int]
 ) -> tuple[float, float, float]:
     """One training: test score, validation score and seconds."""
     protocol, parts, configs = context
@@ -269,7 +269,7 @@ def rs2_row(protocol: SetProtocol[Any], size: int) -> Row:
     return row
 
 
-def rs2_plan(protocol: SetProtocol[Any], size: int, whole: Material) -> SetPlan:
+def rs2_plan(protocol: SetProtocol[Any], size: int, whole: TrainingInput) -> SetPlan:
     """RS2, repeated sampling of random subsets: every step takes other real entries, as many as a set has.
 
     Okanovic et al., ICLR 2024, https://arxiv.org/abs/2305.18424; the walk is that of
@@ -297,24 +297,22 @@ def baseline_rows(protocol: SetProtocol[Any], sets: Sequence[SyntheticSet]) -> l
     """
     nets = [protocol.network(seed) for seed in range(protocol.networks)]
     tests = tuple(protocol.score(net, "test") for net in nets)
-    rows = [Row(name="untrained network", network=protocol.NETWORK, test=tests, valid=(), nbytes=None, graphs=None)]
+    rows = [Row(name="untrained network", group=protocol.NETWORK, test=tests, valid=(), nbytes=None, entries=None)]
     start = time.perf_counter()
     models = [_linear(protocol.flat(small), small.y, protocol.num_classes) for small in sets]
     seconds = (time.perf_counter() - start) / len(sets)
     splits = ("valid", "test")
     linear = f"logistic regression on {protocol.LINEAR} of the same set"
-    answers = {split: {linear: [model(protocol.flat(split)) for model in models]} for split in splits}
+    logits = {split: {linear: [model(protocol.flat(split)) for model in models]} for split in splits}
     for split in splits:
-        answers[split] |= {name: [logits] for name, logits in protocol.trivial(split).items()}
-    for name in answers["test"]:
+        logits[split] |= {name: [values] for name, values in protocol.trivial(split).items()}
+    for name in logits["test"]:
         valid, test = (
-            tuple(score(logits, protocol.labels(split), protocol.metric) for logits in answers[split][name])
+            tuple(score(values, protocol.labels(split), protocol.metric) for values in logits[split][name])
             for split in splits
         )
         learnt = seconds if name == linear else None
-        rows.append(
-            Row(name=name, network=None, test=test, valid=valid, nbytes=None, graphs=None, train_seconds=learnt)
-        )
+        rows.append(Row(name=name, group=None, test=test, valid=valid, nbytes=None, entries=None, train_seconds=learnt))
     return rows
 
 
@@ -347,7 +345,7 @@ def break_even(distilled: Row, full: Row) -> float:
     Infinite where a training on the distilled set takes as long as one on all the data.
 
     Example:
-        >>> row = dict(network="ConvNet", test=(0.9,), valid=(), nbytes=9, graphs=1)
+        >>> row = dict(group="ConvNet", test=(0.9,), valid=(), nbytes=9, entries=1)
         >>> small = Row(name="small", distill_seconds=60.0, train_seconds=2.0, **row)
         >>> break_even(small, Row(name="all", train_seconds=14.0, **row))
         5.0

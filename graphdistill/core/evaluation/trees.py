@@ -159,11 +159,11 @@ def train_plans(protocol: TreeProtocol, plans: Sequence[RowPlan]) -> list[Row]:
             rows.append(
                 Row(
                     name=plan.name,
-                    network=network,
+                    group=network,
                     test=test,
                     valid=valid,
                     nbytes=round(statistics.fmean(s.nbytes for s in plan.sets)),
-                    graphs=round(statistics.fmean(len(s) for s in plan.sets)),
+                    entries=round(statistics.fmean(len(s) for s in plan.sets)),
                     distill_seconds=plan.distill_seconds,
                     train_seconds=statistics.fmean(seconds),
                 )
@@ -266,7 +266,7 @@ def baseline_rows(protocol: TreeProtocol) -> list[Row]:
     data, rows = protocol.data, []
     for network in protocol.networks:
         tests = tuple(protocol.test_score(protocol.network(network, seed)) for seed in range(protocol.seeds))
-        rows.append(Row(name="untrained network", network=network, test=tests, valid=(), nbytes=None, graphs=None))
+        rows.append(Row(name="untrained network", group=network, test=tests, valid=(), nbytes=None, entries=None))
     train, y = protocol.forests["train"], protocol.labels("train")
     start = time.perf_counter()
     model = TreeCountRegression().fit(train, y, data.metric)
@@ -279,7 +279,7 @@ def baseline_rows(protocol: TreeProtocol) -> list[Row]:
         valid, test = (score(logits[s][name], protocol.labels(s), data.metric) for s in ("valid", "test"))
         learnt = seconds if name.startswith("logistic") else None
         rows.append(
-            Row(name=name, network=None, test=(test,), valid=(valid,), nbytes=None, graphs=None, train_seconds=learnt)
+            Row(name=name, group=None, test=(test,), valid=(valid,), nbytes=None, entries=None, train_seconds=learnt)
         )
     return rows
 

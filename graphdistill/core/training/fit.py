@@ -39,9 +39,9 @@ class FitConfig:
     weight_decay: float = 1e-4
     """Decoupled weight decay (AdamW)."""
     eval_every: int = 20
-    """Steps between looks at validation."""
+    """Steps between validation checks."""
     patience: int = 10
-    """Looks without improvement before stopping early."""
+    """Validation checks without improvement before training stops early."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "eval_every", "patience"):
@@ -50,8 +50,14 @@ class FitConfig:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """What training gave: the best validation score, the step that had it, and the seconds of the steps alone."""
+class FitResult:
+    """Result of a training.
+
+    Attributes:
+        valid: validation score of the checkpoint that was kept.
+        step: optimiser step of the checkpoint, or its epoch where training counts epochs.
+        seconds: seconds of training; :func:`fit` counts the steps without the validation checks.
+    """
 
     valid: float
     step: int
@@ -70,7 +76,7 @@ def fit(
     config: FitConfig = FitConfig(),
     augment: Callable[[Kind, torch.Generator], Kind] | None = None,
     seed: int = 0,
-) -> Fitted:
+) -> FitResult:
     """Train a network in place and leave it at the checkpoint that is best on validation.
 
     The untrained network is no candidate. Dropout, batches and augmentations are drawn from streams of ``seed``.
@@ -117,7 +123,7 @@ def fit_together(
     config: FitConfig = FitConfig(),
     augment: Callable[[Kind, torch.Generator], Kind] | None = None,
     seed: int = 0,
-) -> list[Fitted]:
+) -> list[FitResult]:
     """Train several networks by :func:`fit`, each as if it were alone, and make every batch once for all of them.
 
     Args and errors are those of :func:`fit`; ``models`` are the networks.
@@ -189,13 +195,13 @@ class _Run:
             self.stopped = True
         self.model.train()
 
-    def finish(self) -> Fitted:
+    def finish(self) -> FitResult:
         """Put the best checkpoint back."""
         self.model.eval()
         for p in self.parameters:
             p.data = p.data.clone()
         self.model.load_state_dict(self.state)
-        return Fitted(self.best, self.best_step, self.seconds)
+        return FitResult(self.best, self.best_step, self.seconds)
 
 
 @torch.no_grad()

@@ -27,9 +27,9 @@ class TreeCountRegression:
     Example:
         >>> from torch_geometric.data import Data
         >>> from graphdistill.core.data.graphs import Graphs
-        >>> from graphdistill.core.trees.build import grow
+        >>> from graphdistill.core.trees.build import build_forest
         >>> atoms = [Data(x=torch.tensor([[a]]), edge_index=torch.empty(2, 0).long()) for a in (6, 8) * 3]
-        >>> forest = grow(Graphs.from_data_list(atoms), 1)
+        >>> forest = build_forest(Graphs.from_data_list(atoms), 1)
         >>> y = torch.tensor([0, 1] * 3)
         >>> TreeCountRegression(min_graphs=1).fit(forest, y, "accuracy").logits(forest).argmax(dim=1).tolist()
         [0, 1, 0, 1, 0, 1]

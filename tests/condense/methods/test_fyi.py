@@ -53,7 +53,7 @@ def test_a_set_of_shapes_that_point_anywhere_holds_both_ways_in_the_bytes_of_one
     assert small.meta[KEY] == "flip"
     assert len(small) == 2
     assert small.nbytes == 2 * 65
-    assert len(here.protocol.material(small).y) == 4
+    assert len(here.protocol.training_input(small).y) == 4
 
 
 def test_shapes_whose_way_is_their_class_are_refused() -> None:

@@ -17,19 +17,19 @@ from graphdistill.core.command.report import Report, Row, table, write_report
 NETS = ("GCN", "SAGE", "GAT", "GIN")
 
 
-def row(name="distilled set", network="GCN", test=(0.7, 0.72), **more):
-    more = {"valid": (), "nbytes": None, "graphs": None} | more
-    return Row(name=name, network=network, test=test, **more)
+def row(name="distilled set", group="GCN", test=(0.7, 0.72), **more):
+    more = {"valid": (), "nbytes": None, "entries": None} | more
+    return Row(name=name, group=group, test=test, **more)
 
 
 def example(nets=NETS[1:]):
     rows = []
     for i, network in enumerate(nets):
-        size = {"nbytes": 21_300, "graphs": 40, "distill_seconds": 1.834, "train_seconds": 0.5 + i}
+        size = {"nbytes": 21_300, "entries": 40, "distill_seconds": 1.834, "train_seconds": 0.5 + i}
         rows.append(row(test=(0.70 + i / 100, 0.72 + i / 100), valid=(0.8, 0.81), **size))
-        rows[-1] = Row(**{**vars(rows[-1]), "network": network})
-        rows.append(row("random graphs, equal bytes", network, nbytes=21_280, graphs=123))
-        rows.append(row("all the data", network, nbytes=6_100_000, graphs=32_901, train_seconds=1234.0))
+        rows[-1] = Row(**{**vars(rows[-1]), "group": network})
+        rows.append(row("random graphs, equal bytes", network, nbytes=21_280, entries=123))
+        rows.append(row("all the data", network, nbytes=6_100_000, entries=32_901, train_seconds=1234.0))
     rows.append(row("logistic regression on tree counts", None, (0.778,)))
     return Report(
         title="ogbg-molhiv [Mirage]",
@@ -68,7 +68,7 @@ def test_rows_are_checked():
         row(test=())
     with pytest.raises(ValueError, match=r"valid has 1 seeds and test has 2"):
         row(valid=(0.5,))
-    with pytest.raises(ValueError, match=r"two rows are named 'distilled set' for network GCN"):
+    with pytest.raises(ValueError, match=r"two rows are named 'distilled set' in group GCN"):
         Report(title="t", metric="accuracy", rows=(row(), row()))
 
 
@@ -107,14 +107,14 @@ def test_table_fits_its_terminal(width, nets):
 
 
 def test_average_goes_seed_by_seed_and_survives_unequal_seeds():
-    equal = (row(network="GCN", test=(0.1, 0.3)), row(network="GIN", test=(0.3, 0.1)))
+    equal = (row(group="GCN", test=(0.1, 0.3)), row(group="GIN", test=(0.3, 0.1)))
     assert report._average(list(equal)) == "0.200\n±0.000"
-    unequal = (row(network="GCN", test=(0.1, 0.3)), row(network="GIN", test=(0.3, 0.1, 0.5)))
+    unequal = (row(group="GCN", test=(0.1, 0.3)), row(group="GIN", test=(0.3, 0.1, 0.5)))
     assert report._average(list(unequal)) == "0.250"
     assert "over 2 to 3 seeds" in drawn(table(Report(title="t", metric="m", rows=unequal)), 100)
 
 
-@pytest.mark.parametrize("rows", [(), (row(network=None, test=(0.5,)),)])
+@pytest.mark.parametrize("rows", [(), (row(group=None, test=(0.5,)),)])
 def test_table_without_networks(rows):
     shown = table(Report(title="t", metric="accuracy", rows=rows))
     assert [c.header for c in shown.columns][:4] == ["set", "graphs", "bytes", "average"]
@@ -176,11 +176,11 @@ def test_results_json_holds_everything_and_no_path(tmp_path):
     assert got["rows"] == [
         {
             "name": "distilled set",
-            "network": "GCN",
+            "group": "GCN",
             "test": [0.7, 0.72],
             "valid": [0.8, 0.9],
             "nbytes": 5,
-            "graphs": None,
+            "entries": None,
             "distill_seconds": None,
             "train_seconds": None,
             "mean": rep.rows[0].mean,
@@ -200,16 +200,16 @@ def test_results_csv_has_a_line_per_seed(tmp_path):
     assert len(lines) == 7
     assert lines[1] == {
         "name": "distilled set",
-        "network": "GIN",
+        "group": "GIN",
         "seed": "1",
         "valid": "0.81",
         "test": "0.72",
-        "graphs": "40",
+        "entries": "40",
         "nbytes": "21300",
         "distill_seconds": "1.834",
         "train_seconds": "0.5",
     }
-    assert lines[-1]["network"] == lines[-1]["valid"] == ""
+    assert lines[-1]["group"] == lines[-1]["valid"] == ""
     assert b"\r" not in (tmp_path / "results.csv").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["results.csv", "results.json"]
 
@@ -222,6 +222,6 @@ def test_peak_memory_is_in_bytes(monkeypatch, system, unit):
 
 
 def test_the_heading_of_the_number_of_entries_can_be_told():
-    row = Row(name="all the data", network="ConvNet", test=(0.7,), valid=(), nbytes=900, graphs=3)
+    row = Row(name="all the data", group="ConvNet", test=(0.7,), valid=(), nbytes=900, entries=3)
     shown = report.table(Report(title="demo", metric="accuracy", rows=(row,), entries="images"))
     assert [c.header for c in shown.columns][1] == "images"

@@ -90,7 +90,7 @@ def test_rows_train_and_say_the_same_twice() -> None:
     row = train_rows(HERE, "random", sets)
     assert row.test == train_rows(HERE, "random", sets).test
     assert len(row.test) == 4
-    assert row.network == "GCN"
+    assert row.group == "GCN"
     assert valid_score(HERE, sets[0]) == valid_score(HERE, sets[0])
     assert [len(s) for s in HERE.extra_baselines(sets)["random graphs, equal number"]] == [len(s) for s in sets]
 

@@ -285,7 +285,7 @@ def test_sets_with_edges_are_judged_like_any_other(tmp_path: Path) -> None:
     protocol = NodeProtocol(pairs(), networks=2, fit=FitConfig(steps=4, batch_size=1 << 30, eval_every=2))
     save_set(small, tmp_path)
     one, other = (train_rows(protocol, "linked", [s]) for s in (small, load_set(tmp_path)))
-    assert (one.test, one.valid, one.nbytes, one.graphs) == (other.test, other.valid, small.nbytes, 9)
+    assert (one.test, one.valid, one.nbytes, one.entries) == (other.test, other.valid, small.nbytes, 9)
     alone = replace(small, edges=None)
     nets = [protocol.train(s, 0)[0].state_dict()["head.weight"] for s in (small, alone)]
     assert not torch.equal(*nets)

@@ -52,9 +52,9 @@ def small(protocol: SetProtocol[Any], count: int = 10) -> SyntheticSet:
 def test_a_row_has_every_draw_and_network(protocol: SetProtocol[Any]) -> None:
     sets = [small(protocol, 10), small(protocol, 12)]
     row = train_rows(protocol, "two sets", sets, 3.0)
-    assert (len(row.test), len(row.valid), row.graphs) == (4, 4, 11)
+    assert (len(row.test), len(row.valid), row.entries) == (4, 4, 11)
     assert row.nbytes == 11 * sets[0].nbytes // 10
-    assert (row.distill_seconds, row.network) == (3.0, protocol.NETWORK)
+    assert (row.distill_seconds, row.group) == (3.0, protocol.NETWORK)
     assert row.train_seconds is not None
     assert row.train_seconds > 0
     first = train_rows(protocol, "one of them", sets[:1])
@@ -217,7 +217,7 @@ def test_every_kind_says_what_it_is(protocol: SetProtocol[Any]) -> None:
 
 def row(name: str, distil: float | None, train: float) -> Row:
     return Row(
-        name=name, network="ConvNet", test=(0.5,), valid=(), nbytes=1, graphs=1, distill_seconds=distil,
+        name=name, group="ConvNet", test=(0.5,), valid=(), nbytes=1, entries=1, distill_seconds=distil,
         train_seconds=train,
     )  # fmt: skip
 

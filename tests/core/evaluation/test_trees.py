@@ -113,7 +113,7 @@ def test_a_row_is_what_fitting_by_hand_gives(toy):
         )
         assert row.valid[seed] == fitted.valid
         assert row.test[seed] == score(predict(model, forests["test"]), y["test"], data.metric)
-    assert (row.name, row.network, row.graphs, row.nbytes) == ("all", "GIN", 60, int(toy.raw.sum()))
+    assert (row.name, row.group, row.entries, row.nbytes) == ("all", "GIN", 60, int(toy.raw.sum()))
     assert row.distill_seconds == 1.5
     assert row.train_seconds > 0
 
@@ -121,7 +121,7 @@ def test_a_row_is_what_fitting_by_hand_gives(toy):
 def test_there_is_a_row_per_network_with_one_training_per_seed(molbace):
     small = random_sets(molbace, 2000, packed=True)[:1]
     rows = train_rows(molbace, "random", small)
-    assert [row.network for row in rows] == ["GCN", "GIN"]
+    assert [row.group for row in rows] == ["GCN", "GIN"]
     assert all(len(set(row.test)) == len(set(row.valid)) == 2 for row in rows)
     once = train_rows(molbace, "random", small, seeds=1)
     assert [(row.test, row.valid) for row in once] == [(row.test[:1], row.valid[:1]) for row in rows]
@@ -138,7 +138,7 @@ def test_each_seed_trains_on_its_own_draw(toy, monkeypatch):
     (row,) = train_rows(toy, "random", sets)
     assert sorted((forest is sets[seed].forest, seed) for forest, seed in seen) == [(True, 0), (True, 1)]
     assert row.nbytes == round(sum(s.nbytes for s in sets) / 2)
-    assert row.graphs == round(sum(len(s) for s in sets) / 2)
+    assert row.entries == round(sum(len(s) for s in sets) / 2)
     assert row.distill_seconds is None
 
 
@@ -235,7 +235,7 @@ def test_all_the_data_takes_its_raw_bytes(molbace, toy):
 
 def test_scores_without_a_network_are_those_of_the_raw_molecules(molbace):
     data = molbace.data
-    rows = {(row.name, row.network): row for row in baseline_rows(molbace)}
+    rows = {(row.name, row.group): row for row in baseline_rows(molbace)}
     scorers = {
         "number of nodes": lambda graph: len(graph.x),
         # OGB's first feature is the atomic number less one; carbon is 5.
@@ -279,10 +279,10 @@ def test_untrained_networks_are_not_chosen(molbace):
     for row in baseline_rows(molbace):
         if row.name != "untrained network":
             continue
-        assert (row.valid, row.nbytes, row.graphs, row.train_seconds) == ((), None, None, None)
+        assert (row.valid, row.nbytes, row.entries, row.train_seconds) == ((), None, None, None)
         truth = molbace.labels("test").numpy()
         for seed in range(2):
-            logits = predict(molbace.network(row.network, seed), molbace.forests["test"])
+            logits = predict(molbace.network(row.group, seed), molbace.forests["test"])
             assert row.test[seed] == pytest.approx(roc_auc_score(truth, (logits[:, 1] - logits[:, 0]).numpy()))
 
 
@@ -315,7 +315,7 @@ def test_labels_of_the_test_split_choose_nothing(molbace, monkeypatch):
 
 
 def scores(rows):
-    return [(row.name, row.network, row.test, row.valid, row.nbytes, row.graphs) for row in rows]
+    return [(row.name, row.group, row.test, row.valid, row.nbytes, row.entries) for row in rows]
 
 
 @pytest.mark.parametrize("toy", ["binary"], indirect=True)

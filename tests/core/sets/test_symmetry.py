@@ -44,14 +44,14 @@ def test_networks_train_on_the_orbit_and_pay_for_the_images(tmp_path: Path) -> N
     protocol = ImageProtocol(bars())
     (plain,) = protocol.random_sets(1000, 1)
     small = replace(plain, meta={KEY: "flip"})
-    part = protocol.material(small)
+    part = protocol.training_input(small)
     assert isinstance(part.inputs, torch.Tensor)
     assert torch.equal(part.inputs, torch.cat([plain.data, plain.data.flip(3)]))  # type: ignore[list-item, union-attr]
     assert torch.equal(part.y, plain.y.repeat(2))
     assert torch.equal(part.weight, plain.weight.repeat(2))
     assert (part.nbytes, part.entries) == (plain.nbytes, len(plain))
     save_set(small, tmp_path)
-    assert len(protocol.material(load_set(tmp_path)).y) == 2 * len(plain)
+    assert len(protocol.training_input(load_set(tmp_path)).y) == 2 * len(plain)
 
 
 def test_a_set_without_a_group_trains_as_it_is() -> None:
@@ -68,4 +68,4 @@ def test_random_images_have_their_orbit_in_a_row_beside() -> None:
     ((name, (drawn,)),) = protocol.extra_baselines([small]).items()
     assert name == "random images with their flip, equal bytes"
     assert drawn.nbytes == small.nbytes
-    assert len(protocol.material(drawn).y) == 2 * len(small)
+    assert len(protocol.training_input(drawn).y) == 2 * len(small)

@@ -15,7 +15,7 @@ from graphdistill.core.networks.node_gcn import GCN, Nodes, Propagation
 from graphdistill.core.networks.tree_gnn import GNN, Norm
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training import fit as fit_module
-from graphdistill.core.training.fit import FitConfig, Fitted, fit, fit_together, predict
+from graphdistill.core.training.fit import FitConfig, FitResult, fit, fit_together, predict
 from graphdistill.core.training.metrics import score
 from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
@@ -44,7 +44,7 @@ QUICK = FitConfig(steps=12, eval_every=3)
 
 def train(
     *, y: Tensor = Y, train: Forest = TRAIN, dropout: float = 0.3, norm: Norm = "layer", **more: Any
-) -> tuple[GNN, Fitted]:
+) -> tuple[GNN, FitResult]:
     with scoped(7, "weights"):
         model = GNN("GIN", GRAPHS, "categorical", 2, hidden_channels=16, norm=norm, dropout=dropout)
     options: dict[str, Any] = {
@@ -211,7 +211,7 @@ BRIGHT = (torch.arange(40) % 2).long()
 IMAGES[BRIGHT == 1, :, 3] += 0.5
 
 
-def train_images(**more: Any) -> tuple[ConvNet, Fitted]:
+def train_images(**more: Any) -> tuple[ConvNet, FitResult]:
     with scoped(7, "weights"):
         model = ConvNet((1, 8, 8), 2, width=4)
     options: dict[str, Any] = {"valid": (IMAGES, BRIGHT), "metric": "accuracy", "task": "multiclass", "config": QUICK}
@@ -249,7 +249,7 @@ def test_nodes_of_a_graph_are_trained_on_whole_or_in_batches(batch_size: int) ->
     x = Features(spread(data.x))
     before = torch.get_rng_state()
 
-    def trained(seed: int) -> tuple[GCN, Fitted]:
+    def trained(seed: int) -> tuple[GCN, FitResult]:
         with scoped(0, "weights"):
             model = GCN(9, 3, width=8, dropout=0.2)
         sides = [(Nodes(x, spread, rows), data.y[rows]) for rows in (data.train, data.valid)]

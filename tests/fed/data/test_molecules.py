@@ -128,7 +128,7 @@ def test_names_of_molecules(name, expected):
 
 def test_a_client_grows_its_own_trees_alone(monkeypatch):
     grown = []
-    grow = molecules.grow
+    grow = molecules.build_forest
     monkeypatch.setattr(molecules, "build_forest", lambda graphs, hops: grown.append(len(graphs)) or grow(graphs, hops))
     monkeypatch.setattr(molecules, "load", lambda *a, **k: toy())
     held = molecules.parts(FedConfig(dataset="pains", clients=3, partition="iid"))

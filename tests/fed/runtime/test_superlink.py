@@ -291,7 +291,7 @@ def test_from_the_command_to_a_report_by_flowers_own_processes(tmp_path, capsys,
     assert cli.run(command.main, command.Command, prog="fed", description="", argv=words) == 0
     assert "round 2/2: loss" in capsys.readouterr().err
     told = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert [row["network"] for row in told["rows"]] == ["0 digits 0", "1 digits 1"] * 3
+    assert [row["group"] for row in told["rows"]] == ["0 digits 0", "1 digits 1"] * 3
     assert {"global.png", "client-0.png"} <= {path.name for path in (tmp_path / "out").iterdir()}
     names = ("flwr", "flower-", "ray", "gcs_server")
     left = [psutil.Process(pid) for pid in set(psutil.pids()) - before if not gone(pid)]
