@@ -16,7 +16,7 @@ from fed.config import FedConfig
 from fed.data.client_data import network
 from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
-from graphdistill.core.sets.safetensors_card import read_carded
+from graphdistill.core.sets.safetensors_card import read_with_card
 
 # Flower tells all that it does; the federation's own lines are enough.
 logging.getLogger("flwr").setLevel(logging.ERROR)
@@ -27,7 +27,7 @@ config = FedConfig(
 run_in_process(server, client, config.run_config(), config.clients)
 
 # What came of it is a report, figures and a model; the clients' digits never left them.
-tensors, card = read_carded(folder / "model.safetensors")
+tensors, card = read_with_card(folder / "model.safetensors")
 facts = {"channels": 1, "height": 8, "width": 8, "classes": 10}
 net = network(facts, 0)
 net.load_state_dict(tensors)

@@ -14,12 +14,12 @@ from graphdistill import datasets
 from graphdistill.vqgraph.codes import describe
 from graphdistill.vqgraph.distill import VQGraphConfig, distill_vqgraph
 from graphdistill.vqgraph.explain import explain
-from graphdistill.vqgraph.inductive import observe
+from graphdistill.vqgraph.inductive import inductive_split
 from graphdistill.vqgraph.storage import load_codes, load_student, save_student
 
 folder = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()
 torch.manual_seed(0)
-view = observe(datasets.load("digits-knn"), "inductive", generator=torch.Generator().manual_seed(0))
+view = inductive_split(datasets.load("digits-knn"), "inductive", generator=torch.Generator().manual_seed(0))
 data, whole = view.data, view.whole  # the data without, and with, the nodes that come later
 
 teacher = GCN(data.x.shape[1], 128, num_layers=2, out_channels=10, dropout=0.5)

@@ -22,7 +22,7 @@ from graphdistill.condense.data.learnable import frozen
 from graphdistill.condense.figures.images import draw
 from graphdistill.core.command.output import publish
 from graphdistill.core.command.report import Report, Row, frame, peak_memory, write_report
-from graphdistill.core.sets.safetensors_card import read_carded, write_carded
+from graphdistill.core.sets.safetensors_card import read_with_card, write_with_card
 from graphdistill.core.sets.storage import save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
 
@@ -111,7 +111,7 @@ def write(config: FedConfig, outcome: dict[str, Any]) -> None:
     folder, missing = Path(config.output), outcome["missing"]
     with publish(folder) as draft:
         card = {"config": config.settings(), "rounds": outcome["chosen round"]}
-        write_carded(draft / "model.safetensors", outcome["model"], card)
+        write_with_card(draft / "model.safetensors", outcome["model"], card)
         with _spare(draft, "rounds.png", missing):
             draw_rounds(outcome, draft / "rounds.png")
         with _spare(draft, "clients.png", missing):
@@ -135,7 +135,7 @@ def _draw_images(config: FedConfig, outcome: dict[str, Any], draft: Path) -> Non
     for client in list(outcome["test"])[:SHOWN] if home().parent == Path(config.output) else []:
         with _spare(draft, f"client-{client}.png", missing):
             files = list(home().glob(f"client-{client}-*/*.safetensors"))
-            kept = read_carded(max(files, key=lambda path: path.stat().st_mtime_ns))[0] if files else {}
+            kept = read_with_card(max(files, key=lambda path: path.stat().st_mtime_ns))[0] if files else {}
             if "virtual.x" in kept:
                 name = f"virtual images of client {client}, {outcome['names'].get(client, '')}"
                 draw(frozen(kept["virtual.x"], kept["virtual.y"], {"method": name}), draft / f"client-{client}.png")

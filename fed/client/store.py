@@ -17,7 +17,7 @@ from fed.data.client_data import Part
 from graphdistill import __version__
 from graphdistill.core.command.output import write_text
 from graphdistill.core.command.paths import expanded
-from graphdistill.core.sets.safetensors_card import read_carded, write_carded
+from graphdistill.core.sets.safetensors_card import read_with_card, write_with_card
 from graphdistill.datasets import cache_folder
 
 NOTE = "start.json"
@@ -93,7 +93,7 @@ class Memory:
         paths = [self._path(max(kept))] if kept else []
         for path in [*paths, self._path(0)]:
             if path.is_file():
-                return read_carded(path)[0]
+                return read_with_card(path)[0]
         return {}
 
     def save(self, rounds: int, tensors: dict[str, Tensor], seconds: float = 0.0) -> None:
@@ -107,7 +107,7 @@ class Memory:
         private_folder(self.folder)
         if not rounds and seconds:
             self._note(self._noted["seconds"] + seconds)
-        write_carded(self._path(rounds), tensors, {"round": rounds})
+        write_with_card(self._path(rounds), tensors, {"round": rounds})
         self._path(rounds).chmod(0o600)
         for number in sorted(self._rounds())[:-2]:
             self._path(number).unlink(missing_ok=True)

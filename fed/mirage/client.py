@@ -203,7 +203,7 @@ def tidy(trees: Trees) -> Trees:
     used = used.unique()
     row = torch.zeros(len(trees.edge_attr), dtype=torch.long)
     row[used] = torch.arange(len(used))
-    levels = tuple(Level(v.own, v.ptr, v.child, None if v.edge is None else row[v.edge]) for v in trees.levels)
+    levels = tuple(Level(v.truncated, v.ptr, v.child, None if v.edge is None else row[v.edge]) for v in trees.levels)
     return Trees(trees.x, trees.degree, trees.edge_attr[used], levels)
 
 

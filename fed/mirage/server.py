@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from fed.mirage.client import STEPS, Message, MirageClient, bits, pack, unpack
 from graphdistill.core.command.report import versions
-from graphdistill.core.data.datasets import Features
+from graphdistill.core.data.datasets import FeatureKind
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.trees.build import merge
 from graphdistill.core.trees.forest import Forest
@@ -54,7 +54,7 @@ def federated_mirage(
     ask: Ask,
     clients: int,
     thresholds: Sequence[float],
-    features: Features,
+    features: FeatureKind,
     *,
     per_class: int | None = None,
     min_clients: int = 1,

@@ -12,7 +12,7 @@ from torch import Tensor
 from fed.config import FedConfig
 from fed.data.client_data import Facts, Statistics, network
 from fed.methods import method_of
-from graphdistill.core.sets.safetensors_card import read_carded, write_carded
+from graphdistill.core.sets.safetensors_card import read_with_card, write_with_card
 
 FILE = "checkpoint.safetensors"
 """In the folder of results."""
@@ -89,7 +89,7 @@ class Progress:
         """Write all of it into a folder, whole or not at all."""
         tensors = {f"{part}.{name}": value for part in TENSORS for name, value in getattr(self, part).items()}
         card = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in TENSORS}
-        write_carded(folder / FILE, tensors, {"config": config.settings(), **card})
+        write_with_card(folder / FILE, tensors, {"config": config.settings(), **card})
 
     @classmethod
     def read(cls, folder: Path, config: FedConfig, data: Mapping[int, str] | None = None) -> Progress:
@@ -105,7 +105,7 @@ class Progress:
         """
         require(folder)
         try:
-            tensors, card = read_carded(folder / FILE)
+            tensors, card = read_with_card(folder / FILE)
             before = card.pop("config")
             parts: dict[str, dict[str, Tensor]] = {name: {} for name in TENSORS}
             for name, value in tensors.items():

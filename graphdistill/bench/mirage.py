@@ -63,8 +63,8 @@ def cost(data: GraphDataset) -> None:
         ("2 hops, 1 % of the bytes", MirageConfig(fraction=0.01)),
         ("2 hops, lossless", MirageConfig(lossless=True)),
     ):
-        best, small = _best(partial(distill_mirage, data, config))
-        lines.append((name, f"{best:.2f} s", f"{small.nbytes:,} B", f"{(peak_memory() - before) / 2**20:.0f} MB"))
+        best, synthetic = _best(partial(distill_mirage, data, config))
+        lines.append((name, f"{best:.2f} s", f"{synthetic.nbytes:,} B", f"{(peak_memory() - before) / 2**20:.0f} MB"))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     best, ids = _best(partial(tree_ids, graphs, 3))
@@ -116,7 +116,7 @@ def accuracy(data: GraphDataset, bench: Bench) -> None:
             except ValueError as error:
                 console.print(f"{data.name} at {100 * share:g} %: {error}")
                 continue
-            seconds = statistics.median(float(str(small.meta["seconds"])) for small in draws)
+            seconds = statistics.median(float(str(synthetic.meta["seconds"])) for synthetic in draws)
             label = f"{100 * share:g} %"
             ours = train_rows(protocol, f"distilled, {label}", draws, seconds)
             budget = int(share * total)

@@ -24,14 +24,14 @@ from graphdistill.vqgraph.evaluate import (
     CHOSEN_ON_TEST,
     NAMES,
     Scores,
-    Taught,
+    TrainedTeacher,
     latency,
-    normalised,
+    normalize_features,
     over_glnn,
     score_seed,
     train_teacher,
 )
-from graphdistill.vqgraph.inductive import Setting, observe
+from graphdistill.vqgraph.inductive import Setting, inductive_split
 from graphdistill.vqgraph.paper import PUBLISHED, score_published
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
 
@@ -67,9 +67,9 @@ def accuracy(bench: Bench, setting: Setting) -> None:
         scores: dict[str, Scores] = {}
         for seed in range(bench.seeds):
             start = time.perf_counter()
-            taught, _ = score_seed(_nodes(bench, name, seed), "GCN", setting, DEFAULT, scores, seed=seed)
+            trained, _ = score_seed(_nodes(bench, name, seed), "GCN", setting, DEFAULT, scores, seed=seed)
             for variant, config in VARIANTS.items():
-                _score_variant(taught, variant, config, scores, seed)
+                _score_variant(trained, variant, config, scores, seed)
             console.print(f"{name}, {setting}, seed {seed}: {time.perf_counter() - start:.0f} s")
         _show(f"{name}, {setting}", scores)
         found[name] = scores
@@ -77,14 +77,16 @@ def accuracy(bench: Bench, setting: Setting) -> None:
         _show_average(f"average of {', '.join(found)}, {setting}", found)
 
 
-def _score_variant(taught: Taught, variant: str, config: VQGraphConfig, scores: dict[str, Scores], seed: int) -> None:
-    view = taught.view
+def _score_variant(
+    trained: TrainedTeacher, variant: str, config: VQGraphConfig, scores: dict[str, Scores], seed: int
+) -> None:
+    split = trained.split
     out = distill_vqgraph(
-        taught.teacher, view.data, config, layer=taught.layer, generator=torch.Generator().manual_seed(seed)
+        trained.teacher, split.data, config, layer=trained.layer, generator=torch.Generator().manual_seed(seed)
     )
     with torch.no_grad():
-        seen, unseen = out.student(view.data.x), out.student(view.whole.x[view.unseen])
-    scores.setdefault(variant, Scores()).add(view, seen, unseen, out.valid, out.seconds)
+        seen, unseen = out.student(split.data.x), out.student(split.whole.x[split.unseen])
+    scores.setdefault(variant, Scores()).add(split, seen, unseen, out.valid, out.seconds)
 
 
 def published(bench: Bench) -> None:
@@ -92,7 +94,7 @@ def published(bench: Bench) -> None:
     for name in bench.datasets:
         scores: dict[str, Scores] = {}
         for seed in range(bench.seeds):
-            taught, _ = score_seed(
+            trained, _ = score_seed(
                 _nodes(bench, name, seed),
                 "GCN",
                 "transductive",
@@ -101,18 +103,18 @@ def published(bench: Bench) -> None:
                 seed=seed,
                 methods=("teacher", "vqgraph", "glnn"),
             )
-            score_published(taught, DEFAULT, "GCN", scores, seed)
+            score_published(trained, DEFAULT, "GCN", scores, seed)
         _show(f"{name}, the published protocol; the paper reports {PUBLISHED.get(name, 'nothing')}", scores)
 
 
 def cost(bench: Bench) -> None:
     """Seconds of an epoch of the tokenizer at width 128, and the process's peak memory."""
-    taught = _taught(bench)
-    data = taught.view.data
+    trained = _trained_teacher(bench)
+    data = trained.split.data
     with scoped(0, "cost"):
-        tokenizer = Tokenizer(taught.hidden.shape[1], data.x.shape[1], 256)
+        tokenizer = Tokenizer(trained.hidden.shape[1], data.x.shape[1], 256)
     start = time.process_time()
-    code = fit_tokenizer(tokenizer, taught.hidden, data.x, data.edge_index, epochs=20)
+    code = fit_tokenizer(tokenizer, trained.hidden, data.x, data.edge_index, epochs=20)
     seconds = (time.process_time() - start) / 20
     health = tokenizer.codebook.health(code)
     console.print(
@@ -124,9 +126,9 @@ def cost(bench: Bench) -> None:
 
 def speed(bench: Bench) -> None:
     """Milliseconds to answer for one node."""
-    taught = _taught(bench)
-    out = distill_vqgraph(taught.teacher, taught.view.data, replace(DEFAULT, epochs=1, code_weight=0.0))
-    times = latency(taught, out.student)
+    trained = _trained_teacher(bench)
+    out = distill_vqgraph(trained.teacher, trained.split.data, replace(DEFAULT, epochs=1, code_weight=0.0))
+    times = latency(trained, out.student)
     for name in ("student", "student, full batch"):
         console.print(
             f"{name}: {times[name]:.4f} ms a node; teacher with its neighbourhood by PyG's k_hop_subgraph "
@@ -162,9 +164,9 @@ def _nodes(bench: Bench, name: str, seed: int) -> NodeDataset:
     return data
 
 
-def _taught(bench: Bench) -> Taught:
-    data = normalised(_nodes(bench, bench.datasets[0], 0))
-    return train_teacher(observe(data, "transductive", generator=generator(0)), "GCN", DEFAULT, seed=0)
+def _trained_teacher(bench: Bench) -> TrainedTeacher:
+    data = normalize_features(_nodes(bench, bench.datasets[0], 0))
+    return train_teacher(inductive_split(data, "transductive", generator=generator(0)), "GCN", DEFAULT, seed=0)
 
 
 def _show(title: str, scores: dict[str, Scores]) -> None:

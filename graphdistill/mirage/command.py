@@ -42,11 +42,11 @@ def main(command: Command) -> None:
         )
     with progress(command.quiet) as bars:
         run = _paper if command.protocol == "paper" else _honest
-        small, report, protocol = run(command, data, bars)
+        synthetic, report, protocol = run(command, data, bars)
     with publish(command.output) as draft:
-        save_set(small, draft)
+        save_set(synthetic, draft)
         write_report(report, draft)
-        draw(protocol.forests["train"], small, report, draft / "figure.png")
+        draw(protocol.forests["train"], synthetic, report, draft / "figure.png")
     if not command.quiet:
         console = rich.console.Console()
         console.print(table(report))
@@ -59,28 +59,28 @@ def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synth
     protocol = TreeProtocol(data, command.hops, command.networks, command.seeds, jobs=jobs, progress=bars)
     split = TrainingSplit(data, command.hops, verify=True) if command.verify else protocol.training
     draws = generator(command.seed, "mirage")
-    small = distill_mirage(data, command.distilling, generator=draws, progress=bars, split=split)
-    seconds = small.meta["seconds"]
+    synthetic = distill_mirage(data, command.distilling, generator=draws, progress=bars, split=split)
+    seconds = synthetic.meta["seconds"]
     assert isinstance(seconds, float)
     plans = [
-        RowPlan("distilled set", [small], seconds),
-        RowPlan("random graphs, equal bytes", random_sets(protocol, small.nbytes, packed=False)),
-        RowPlan("random graphs, packed alike", random_sets(protocol, small.nbytes, packed=True)),
+        RowPlan("distilled set", [synthetic], seconds),
+        RowPlan("random graphs, equal bytes", random_sets(protocol, synthetic.nbytes, packed=False)),
+        RowPlan("random graphs, packed alike", random_sets(protocol, synthetic.nbytes, packed=True)),
         RowPlan("all the data", [full_set(protocol)]),
     ]
-    rows = train_plans(protocol, [*plans, *curve(protocol, small, command.seed)])
+    rows = train_plans(protocol, [*plans, *curve(protocol, synthetic, command.seed)])
     before = len(plans) * len(protocol.networks)
     rows = rows[:before] + baseline_rows(protocol) + rows[before:]
-    made = f"{len(small)} graphs over {small.forest.trees.sizes[-1]} trees of depth {command.hops}"
-    if "threshold" in small.meta:
-        made += f", each in {small.meta['threshold']} or more training graphs"
+    made = f"{len(synthetic)} graphs over {synthetic.forest.trees.sizes[-1]} trees of depth {command.hops}"
+    if "threshold" in synthetic.meta:
+        made += f", each in {synthetic.meta['threshold']} or more training graphs"
     notes = (
         f"The distilled set: {made}.",
         f"{protocol.seeds} trainings per network, checkpoint by validation; distilled with seed {command.seed}. The "
         f"curve has one training per network. Bytes are payload; raw bytes count plain narrow integers.",
         data.notes,
     )
-    return small, _report(command, data, rows, small, protocol, notes), protocol
+    return synthetic, _report(command, data, rows, synthetic, protocol, notes), protocol
 
 
 def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[SyntheticSet, Report, TreeProtocol]:
@@ -101,31 +101,31 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
     protocol = TreeProtocol(data, paper.HOPS, command.networks, paper.RESTARTS, jobs=jobs, progress=bars)
     forest, y = protocol.forests["train"], protocol.labels("train")
     patterns = paper.paper_patterns(forest, y, thresholds)
-    small = paper.paper_set(forest, patterns, protocol)
+    synthetic = paper.paper_set(forest, patterns, protocol)
     seconds = time.perf_counter() - start
     supports = " / ".join(
         " ".join(str(p.support) for p in patterns if p.label == label) for label in range(data.num_outputs)
     )
-    rows = paper.paper_rows(protocol, small) + baseline_rows(protocol)
+    rows = paper.paper_rows(protocol, synthetic) + baseline_rows(protocol)
     notes = (
         f"{len(patterns)} patterns with supports {supports}, mined in {seconds:.1f} s.",
         "The published way of choosing: best epoch of 31 and best 5 of 10 restarts, both by validation, the "
         "untrained network a candidate. Not an honest estimate; see the rows without training.",
     )
-    return small, _report(command, data, rows, small, protocol, notes), protocol
+    return synthetic, _report(command, data, rows, synthetic, protocol, notes), protocol
 
 
-def curve(protocol: TreeProtocol, small: SyntheticSet, seed: int) -> list[RowPlan]:
+def curve(protocol: TreeProtocol, synthetic: SyntheticSet, seed: int) -> list[RowPlan]:
     """Distilled sets from the smallest budget of the curve to lossless, one training per network.
 
     Args:
         protocol: data, depth, processes.
-        small: the distilled set, which stands for the budget that it was made with.
+        synthetic: the distilled set, which stands for the budget that it was made with.
         seed: of distilling.
     """
     total, hops = int(protocol.raw.sum()), protocol.depth
     budgets = {share: max(1, int(share * total)) for share in CURVE}
-    made: dict[object, SyntheticSet | None] = {small.meta["budget"]: small}
+    made: dict[object, SyntheticSet | None] = {synthetic.meta["budget"]: synthetic}
     missing = [None, *(budget for budget in budgets.values() if budget not in made)]
     configs = [MirageConfig(hops=hops, bytes=budget, lossless=budget is None) for budget in missing]
     assert len(protocol.training.teacher)  # fitted here, not once more in every process
@@ -154,7 +154,7 @@ def _report(
     command: Command,
     data: GraphDataset,
     rows: list[Row],
-    small: SyntheticSet,
+    synthetic: SyntheticSet,
     protocol: TreeProtocol,
     notes: tuple[str, ...],
 ) -> Report:
@@ -163,7 +163,7 @@ def _report(
         "raw_bytes": int(protocol.raw.sum()),
         "training_graphs": len(data.train),
         "fit": asdict(protocol.fit),
-        "set": dict(small.meta),
+        "set": dict(synthetic.meta),
         "peak_memory": peak_memory(),
         "versions": versions(),
     }

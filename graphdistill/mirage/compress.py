@@ -44,7 +44,7 @@ def tree_order(forest: Forest) -> Tensor:
     worth = nodes[-1].clone()
     rows = cut = torch.arange(trees.sizes[-1])
     for steps, level in enumerate(reversed(trees.levels)):
-        cut = level.own[cut]
+        cut = level.truncated[cut]
         below = nodes[trees.depth - 1 - steps]
         first = torch.full((len(below),), len(rows)).scatter_reduce_(0, cut, rows, "amin")
         first = first[first < len(rows)]
@@ -72,15 +72,15 @@ def stand_in(forest: Forest, keep: Tensor) -> Tensor:
         least = torch.full((trees.sizes[depth],), nobody).scatter_reduce_(0, cut[keep], keep, "amin")
         chosen = torch.where(chosen == nobody, least[cut], chosen)
         if depth:
-            cut = trees.levels[depth - 1].own[cut]
+            cut = trees.levels[depth - 1].truncated[cut]
     return torch.where(chosen == nobody, keep.min(), chosen)
 
 
 def rewrite(forest: Forest, keep: Tensor) -> Forest:
     """The same graphs counted over the dictionary ``keep``, by frequency."""
     tree = stand_in(forest, keep)[forest.tree]
-    small = from_counts(forest.trees, forest.graph, tree, forest.count, len(forest))
-    return small.subset(torch.arange(len(small))).by_frequency()
+    synthetic = from_counts(forest.trees, forest.graph, tree, forest.count, len(forest))
+    return synthetic.subset(torch.arange(len(synthetic))).by_frequency()
 
 
 def compress(
@@ -116,8 +116,8 @@ def compress(
     """
     worth, num_trees = tree_order(forest), forest.trees.sizes[-1]
 
-    def cost(small: Forest) -> int:
-        return small.nbytes + extra_bytes * len(small)
+    def cost(synthetic: Forest) -> int:
+        return synthetic.nbytes + extra_bytes * len(synthetic)
 
     def dictionary_bytes(num_kept: int) -> int:
         return tensor_bytes(*forest.trees.restrict(worth[:num_kept])[0].payload().values())
@@ -126,11 +126,11 @@ def compress(
     most = min(num_trees, 1 + int(dictionary_share * budget) // 2)
     kept = largest_that_fits(1, most, lambda k: dictionary_bytes(k) <= dictionary_share * budget)
     rewritten = rewrite(forest, worth[:kept])
-    small, index = _longest_prefix(rewritten, order, budget, extra_bytes)
+    synthetic, index = _longest_prefix(rewritten, order, budget, extra_bytes)
     while len(index) < at_least and kept > 1:
         kept //= 2
         rewritten = rewrite(forest, worth[:kept])
-        small, index = _longest_prefix(rewritten, order, budget, extra_bytes)
+        synthetic, index = _longest_prefix(rewritten, order, budget, extra_bytes)
     if len(index) < at_least:
         least = cost(rewrite(forest, worth[:1]).subset(order[:at_least]).by_frequency())
         raise ValueError(
@@ -140,11 +140,11 @@ def compress(
     if len(index) == len(forest):
         if kept < num_trees:
             kept = largest_that_fits(kept, num_trees, lambda k: cost(rewrite(forest, worth[:k])) <= budget)
-            small = rewrite(forest, worth[:kept]).subset(index).by_frequency()
+            synthetic = rewrite(forest, worth[:kept]).subset(index).by_frequency()
     elif reorder is not None and len(index) <= MOST_GRAPHS:
         other = _longest_prefix(rewritten, reorder(rewritten, len(index)), budget, extra_bytes)
-        small, index = other if len(other[1]) >= at_least else (small, index)
-    return small, index
+        synthetic, index = other if len(other[1]) >= at_least else (synthetic, index)
+    return synthetic, index
 
 
 def raw_prefix(
@@ -184,18 +184,18 @@ def raw_prefix(
     return (raw_forest(graphs.subset(index), forest.trees.depth) if len(index) else forest.subset(index)), index
 
 
-def _longest_prefix(small: Forest, order: Tensor, budget: int, extra_bytes: int) -> tuple[Forest, Tensor]:
+def _longest_prefix(synthetic: Forest, order: Tensor, budget: int, extra_bytes: int) -> tuple[Forest, Tensor]:
     """As many graphs as fit, over the part of the dictionary that they use."""
-    per_graph = small.pair_bytes[order] + extra_bytes
+    per_graph = synthetic.pair_bytes[order] + extra_bytes
     spent = per_graph.cumsum(0)
-    used, count, best = small.nbytes - int(small.pair_bytes.sum()), 0, small.subset(order[:0])
+    used, count, best = synthetic.nbytes - int(synthetic.pair_bytes.sum()), 0, synthetic.subset(order[:0])
     # Fewer graphs use fewer trees: what the dictionary saves pays for more graphs, until nothing more fits.
     limit = len(order)
     for _ in range(12):
         more = min(limit, int((spent <= budget - used).sum()))
         if more <= count:
             break
-        trial = small.subset(order[:more]).by_frequency()
+        trial = synthetic.subset(order[:more]).by_frequency()
         total = trial.nbytes + extra_bytes * more
         if total > budget:
             limit = (count + more) // 2

@@ -66,8 +66,8 @@ def distill_mirage(
         >>> from torch_geometric.data import Data
         >>> pair = torch.tensor([[0, 1], [1, 0]])
         >>> graphs = [Data(x=torch.tensor([[6], [a]]), edge_index=pair, y=torch.tensor([a % 2])) for a in (7, 8) * 20]
-        >>> small = distill_mirage(load(graphs), MirageConfig(bytes=60, hops=1))
-        >>> len(small) >= 2, small.nbytes <= 60
+        >>> synthetic = distill_mirage(load(graphs), MirageConfig(bytes=60, hops=1))
+        >>> len(synthetic) >= 2, synthetic.nbytes <= 60
         (True, True)
     """
     config = MirageConfig() if config is None else config
@@ -92,15 +92,15 @@ def distill_mirage(
     budget = config.bytes
     if budget is None and config.thresholds is None and not config.lossless:
         budget = int(raw * (0.01 if config.fraction is None else config.fraction))
-    start, parts = time.perf_counter(), ["grown", "forest", "raw"]
+    start, parts = time.perf_counter(), ["counted", "forest", "raw"]
     chosen: dict[str, object] = {}
     if config.thresholds is not None:
         with progress.step("mining closed tree sets", 1) as advance:
             patterns = mine_patterns(forest, y, config.thresholds)
-            small, label, weight = pattern_forest(forest, y, patterns)
+            synthetic, label, weight = pattern_forest(forest, y, patterns)
             advance(1)
         chosen["supports"] = [[p.support for p in patterns if p.label == c] for c in range(data.num_outputs)]
-        out = (small.by_frequency(), label, weight)
+        out = (synthetic.by_frequency(), label, weight)
     else:
         trees_hardly_repeat = forest.nbytes > raw
         best = raw_forest(graphs, config.hops) if trees_hardly_repeat else forest
@@ -114,7 +114,7 @@ def distill_mirage(
                 out = _fit_budget(forest, graphs, data, teacher, budget, trees_hardly_repeat, generator)
                 advance(1)
             chosen["threshold"] = _least_support(forest, out[0])
-    small, label, weight = out
+    synthetic, label, weight = out
     facts = {
         "method": "mirage",
         "config": asdict(config),
@@ -123,14 +123,14 @@ def distill_mirage(
         "source": data.name,
         "source_sha256": split.sha256,
         "budget": budget,
-        "trees": list(small.trees.sizes),
-        "graphs": len(small),
+        "trees": list(synthetic.trees.sizes),
+        "graphs": len(synthetic),
         "graphs_in_training_split": len(forest),
         "raw_bytes": raw,
         "seconds": sum(split.seconds[part] for part in parts) + time.perf_counter() - start,
         **chosen,
     }
-    return SyntheticSet(small, label, weight, data.task, data.features, facts)
+    return SyntheticSet(synthetic, label, weight, data.task, data.features, facts)
 
 
 def _fit_budget(
@@ -155,15 +155,15 @@ def _fit_budget(
 
     least, index = len(label.unique()), order[:0]
     if trees_hardly_repeat:
-        small, index = raw_prefix(forest, graphs, order, budget, columns, reorder)
+        synthetic, index = raw_prefix(forest, graphs, order, budget, columns, reorder)
     if len(index) < least:
-        small, index = compress(forest, order, budget, columns, least, reorder)
-    return small, soft[index], class_weights(soft[index], data.task)
+        synthetic, index = compress(forest, order, budget, columns, least, reorder)
+    return synthetic, soft[index], class_weights(soft[index], data.task)
 
 
-def _least_support(forest: Forest, small: Forest) -> int:
-    """The fewest training graphs that have a tree of the small set's dictionary."""
-    kept = small.trees.ids()[-1]
+def _least_support(forest: Forest, synthetic: Forest) -> int:
+    """The fewest training graphs that have a tree of the set's dictionary."""
+    kept = synthetic.trees.ids()[-1]
     _, row, _ = group(torch.cat([kept, forest.trees.ids()[-1]]))
     support = torch.zeros(int(row.max()) + 1, dtype=torch.long)
     support[row[len(kept) :]] = torch.bincount(forest.tree, minlength=len(row) - len(kept))

@@ -41,7 +41,7 @@ CURVE = "curve "  # begins the names of rows that are points of the curve; their
 HALO: list[AbstractPathEffect] = [withStroke(linewidth=2.5, foreground="white")]
 
 
-def draw(train: Forest, small: SyntheticSet, report: Report, path: Path, *, top: int = 6) -> None:
+def draw(train: Forest, synthetic: SyntheticSet, report: Report, path: Path, *, top: int = 6) -> None:
     """Draw tree coverage, test metric against bytes and the most frequent trees of a distilled set as one PNG.
 
     The file appears whole or not at all; equal arguments give equal bytes. Trees that look alike differ in features
@@ -49,7 +49,7 @@ def draw(train: Forest, small: SyntheticSet, report: Report, path: Path, *, top:
 
     Args:
         train: the training split without loss, at least as deep as the set's trees.
-        small: the distilled set.
+        synthetic: the distilled set.
         report: its rows named ``curve LABEL`` are the points of the curve, told apart by their LABEL; ``distilled
             set``, ``all the data``, ``random graphs, equal bytes`` and ``untrained network`` are marked where present.
         path: the PNG file; its folder is made if it is absent.
@@ -66,34 +66,35 @@ def draw(train: Forest, small: SyntheticSet, report: Report, path: Path, *, top:
         >>> from graphdistill.core.trees.build import build_forest
         >>> pair = Data(x=torch.tensor([[6], [8]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
         >>> forest = build_forest(Graphs.from_data_list([pair, pair]), depth=1)
-        >>> small = SyntheticSet(forest, torch.tensor([0, 1]), torch.ones(2), features="categorical")
+        >>> synthetic = SyntheticSet(forest, torch.tensor([0, 1]), torch.ones(2), features="categorical")
         >>> path = Path(tempfile.mkdtemp()) / "figure.png"
-        >>> draw(forest, small, Report(title="pairs", metric="accuracy", rows=()), path)
+        >>> draw(forest, synthetic, Report(title="pairs", metric="accuracy", rows=()), path)
         >>> path.read_bytes()[1:4]
         b'PNG'
     """
     if top < 1:
         raise ValueError(f"top must be 1 or more, got {top}")
-    depth = small.forest.trees.depth
+    depth = synthetic.forest.trees.depth
     if train.trees.depth < depth:
         raise ValueError(f"the set's trees have depth {depth} but train has {train.trees.depth}; grow it as deep")
     train = train.cut(depth) if train.trees.depth > depth else train
-    rows = math.ceil(min(top, small.forest.trees.sizes[-1]) / PER_ROW)
+    rows = math.ceil(min(top, synthetic.forest.trees.sizes[-1]) / PER_ROW)
     with rc_context(STYLE), warnings.catch_warnings(), publish(path.parent) as draft:
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a title in letters that the font lacks
         height = 5.25 + 2.05 * rows
         figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
         figure.text(0.3 / WIDTH, 1 - 0.32 / height, report.title, size=14, weight="bold", va="center")
-        text = f"the distilled set: {_count(len(small), 'graph')} over {_count(small.forest.trees.sizes[-1], 'tree')}"
-        figure.text(0.3 / WIDTH, 1 - 0.6 / height, f"{text}, {_size(small.nbytes)}", color=GREY, va="center")
+        trees = _count(synthetic.forest.trees.sizes[-1], "tree")
+        text = f"the distilled set: {_count(len(synthetic), 'graph')} over {trees}"
+        figure.text(0.3 / WIDTH, 1 - 0.6 / height, f"{text}, {_size(synthetic.nbytes)}", color=GREY, va="center")
         bottom = 1 - 4.25 / height
-        _draw_coverage(figure.add_axes((0.75 / WIDTH, bottom, 3.6 / WIDTH, 2.9 / height)), train, small.forest)
+        _draw_coverage(figure.add_axes((0.75 / WIDTH, bottom, 3.6 / WIDTH, 2.9 / height)), train, synthetic.forest)
         _draw_curve(figure.add_axes((5.15 / WIDTH, bottom, 3.25 / WIDTH, 2.9 / height)), report)
-        _draw_trees(figure, small, top, 1 - 5.15 / height)
+        _draw_trees(figure, synthetic, top, 1 - 5.15 / height)
         figure.savefig(draft / path.name, format="png", dpi=DPI, metadata={"Software": None})
 
 
-def _draw_coverage(axes: Axes, train: Forest, small: Forest) -> None:
+def _draw_coverage(axes: Axes, train: Forest, synthetic: Forest) -> None:
     """Share of training nodes under the k most frequent trees, one curve per depth, and the set's dictionary."""
     counts = train.multiplicity(torch.long)
     depths = range(min(1, len(counts) - 1), len(counts))
@@ -102,7 +103,7 @@ def _draw_coverage(axes: Axes, train: Forest, small: Forest) -> None:
         ranks = torch.logspace(0, math.log10(len(share)), 500, dtype=torch.double).round().long().unique()
         colour = DEPTHS[max(0, len(DEPTHS) - len(counts) + depth)]
         axes.plot(ranks, share[ranks - 1], color=colour, linewidth=2.2, label=f"depth {depth}")
-    size, known = small.trees.sizes[-1], _covered(train, small)
+    size, known = synthetic.trees.sizes[-1], _covered(train, synthetic)
     axes.plot([size, size], [0.0, known], color=OURS, linewidth=1.2, linestyle=(0, (2, 2)))
     axes.plot([size], [known], "*", color=OURS, markersize=13, markeredgecolor="white", clip_on=False, zorder=5)
     text = f"★ distilled set: {_percent(known)} by {_count(size, 'tree')}"
@@ -155,14 +156,14 @@ def _draw_curve(axes: Axes, report: Report) -> None:
         axes.text(raw, 1.035, f"raw: {_size(raw)}", color=GREY, ha="center", size=8.5, transform=across)
     if not curve:
         axes.text(0.5, 0.5, "no budget curve in this report", color=GREY, ha="center", transform=axes.transAxes)
-    apart, told = math.log(ends[1] / ends[0]) / 7, list[float]()
+    apart, labelled = math.log(ends[1] / ends[0]) / 7, list[float]()
     for size, mean, std, name in curve[-1:] + curve[:-1]:
         # Labels nearer to each other than a seventh of the axis would touch; the largest set keeps its own.
-        if all(abs(math.log(size / other)) > apart for other in told):
-            spot, offset, side = ((size, mean), (6, -9), "left") if told else ((size, mean + std), (6, 3), "right")
+        if all(abs(math.log(size / other)) > apart for other in labelled):
+            spot, offset, side = ((size, mean), (6, -9), "left") if labelled else ((size, mean + std), (6, 3), "right")
             note = axes.annotate(name, spot, offset, textcoords="offset points", ha=side, size=8.5)
             note.set(color=OURS, path_effects=HALO, zorder=6)
-            told.append(size)
+            labelled.append(size)
     _margin_labels(axes, labels)
     axes.xaxis.set(major_locator=LogLocator(numticks=8), minor_locator=NullLocator())
     axes.xaxis.set_major_formatter(EngFormatter(unit="B"))
@@ -189,24 +190,24 @@ def _margin_labels(axes: Axes, labels: list[tuple[float, str, str]]) -> None:
         axes.text(1.045, place, text, color=colour, va="center", size=9, linespacing=1.1, transform=axes.transAxes)
 
 
-def _draw_trees(figure: Figure, small: SyntheticSet, top: int, place: float) -> None:
+def _draw_trees(figure: Figure, synthetic: SyntheticSet, top: int, place: float) -> None:
     """The most frequent trees of the set, their share of its nodes and of the classes."""
-    forest, height = small.forest, figure.get_figheight()
+    forest, height = synthetic.forest, figure.get_figheight()
     count = forest.multiplicity(torch.long)[-1]
     order = count.sort(descending=True, stable=True).indices[:top].tolist()
     heading = "The most frequent trees of the distilled set"
     figure.text(0.3 / WIDTH, place + 0.2 / height, heading, size=11, weight="bold")
     hops = _count(forest.trees.depth, "hop") + ", cycles opened" * (forest.trees.depth > 1)
-    what = f"root ringed, {hops}, stubs lead on · all nodes: {_leaning(small, forest.tree >= 0)}"
+    what = f"root ringed, {hops}, stubs lead on · all nodes: {_leaning(synthetic, forest.tree >= 0)}"
     figure.text(1 - 0.3 / WIDTH, place + 0.2 / height, what, size=9, color=GREY, ha="right")
     for number, row in enumerate(order):
         line, column = divmod(number, PER_ROW)
         wide = (WIDTH - 0.4) / PER_ROW
         left, bottom = 0.2 + column * wide, place - (2.05 * line + 1.6) / height
         axes = figure.add_axes((left / WIDTH, bottom, wide / WIDTH, 1.6 / height))
-        draw_fragment(axes, fragment(forest.trees, row), forest.trees, small.features)
+        draw_fragment(axes, fragment(forest.trees, row), forest.trees, synthetic.features)
         share = f"{_percent(int(count[row]) / max(1, int(count.sum())))} of nodes"
-        for y, text, weight in ((-0.02, share, "bold"), (-0.13, _leaning(small, forest.tree == row), "normal")):
+        for y, text, weight in ((-0.02, share, "bold"), (-0.13, _leaning(synthetic, forest.tree == row), "normal")):
             axes.text(0.5, y, text, ha="center", va="top", weight=weight, transform=axes.transAxes)
 
 
@@ -215,10 +216,10 @@ def _coverage(count: Tensor) -> Tensor:
     return count.sort(descending=True).values.cumsum(0).double() / max(1, int(count.sum()))
 
 
-def _covered(train: Forest, small: Forest) -> float:
-    """Share of training nodes whose deepest tree is in the dictionary of the small set."""
+def _covered(train: Forest, synthetic: Forest) -> float:
+    """Share of training nodes whose deepest tree is in the dictionary of the distilled set."""
     count = train.multiplicity(torch.long)[-1]
-    row = group(torch.cat([train.trees.ids()[-1], small.trees.ids()[-1]]))[1]
+    row = group(torch.cat([train.trees.ids()[-1], synthetic.trees.ids()[-1]]))[1]
     known = torch.isin(row[: len(count)], row[len(count) :])
     return int(count[known].sum()) / max(1, int(count.sum()))
 
@@ -236,15 +237,15 @@ def _points(report: Report) -> dict[str, tuple[int, float, float]]:
     return points
 
 
-def _leaning(small: SyntheticSet, mine: Tensor) -> str:
+def _leaning(synthetic: SyntheticSet, mine: Tensor) -> str:
     """The likeliest class of the nodes in the pairs ``mine`` and its share of them; of two classes, class 1."""
-    y = small.y
+    y = synthetic.y
     if y.dim() == 1:
         y = torch.nn.functional.one_hot(y, max(2, int(y.max()) + 1))
-    y, count = y[small.forest.graph[mine]].double(), small.forest.count[mine, None]
+    y, count = y[synthetic.forest.graph[mine]].double(), synthetic.forest.count[mine, None]
     share = (y.nan_to_num() * count).sum(dim=0) / (~y.isnan() * count).sum(dim=0).clamp(min=1)
-    likeliest = 1 if small.task == "multiclass" and len(share) == 2 else int(share.argmax())
-    return f"{'class' if small.task == 'multiclass' else 'task'} {likeliest}: {_percent(float(share[likeliest]))}"
+    likeliest = 1 if synthetic.task == "multiclass" and len(share) == 2 else int(share.argmax())
+    return f"{'class' if synthetic.task == 'multiclass' else 'task'} {likeliest}: {_percent(float(share[likeliest]))}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -9,7 +9,7 @@ import networkx as nx
 from rdkit.Chem import GetPeriodicTable
 
 from graphdistill.core.command.drawing import Axes, Circle, to_rgb
-from graphdistill.core.data.datasets import Features
+from graphdistill.core.data.datasets import FeatureKind
 from graphdistill.core.trees.dictionary import Trees
 
 INK, OURS = "#24323f", "#c2185b"
@@ -65,7 +65,11 @@ def fragment(trees: Trees, row: int, limit: int = LIMIT) -> nx.DiGraph:
             drawn = slots[: max(0, room - len(graph))]
             for child, edge in drawn:
                 # What the child calls its parent: this tree, cut two levels shorter.
-                cut = None if depth < 2 else int(trees.levels[depth - 2].own[trees.levels[depth - 1].own[row]])
+                cut = (
+                    None
+                    if depth < 2
+                    else int(trees.levels[depth - 2].truncated[trees.levels[depth - 1].truncated[row]])
+                )
                 grown.append((len(graph), child, None if cut is None else (cut, edge), back or node == 0))
                 graph.add_node(len(graph), row=int(roots[depth - 1][child]))
                 graph.add_edge(node, len(graph) - 1, edge=edge)
@@ -120,7 +124,7 @@ def _layout(graph: nx.DiGraph) -> tuple[dict[int, tuple[float, float]], dict[int
     return places, stubs
 
 
-def draw_fragment(axes: Axes, graph: nx.DiGraph, trees: Trees, features: Features) -> None:
+def draw_fragment(axes: Axes, graph: nx.DiGraph, trees: Trees, features: FeatureKind) -> None:
     """Draw a neighbourhood with its root ringed, as atoms and bonds where the features are those of OGB.
 
     Args:
@@ -158,14 +162,14 @@ def draw_fragment(axes: Axes, graph: nx.DiGraph, trees: Trees, features: Feature
         axes.text(*place, text, style, size=size, zorder=4)
 
 
-def _strokes(trees: Trees, edge: int | None, features: Features) -> tuple[tuple[float, Dashes], ...]:
+def _strokes(trees: Trees, edge: int | None, features: FeatureKind) -> tuple[tuple[float, Dashes], ...]:
     """Lines of a bond, each with its shift and dashes: one, two, three, or one and a dashed one if aromatic."""
     kind = 0 if edge is None or trees.edge_attr is None or features != "ogb" else int(trees.edge_attr[edge, 0])
     pair = (-0.085, "-"), (0.085, "-" if kind == 1 else (0, (1.6, 1.1)))
     return {1: pair, 2: ((-0.14, "-"), (0.0, "-"), (0.14, "-")), 3: pair}.get(kind, ((0.0, "-"),))
 
 
-def _node(trees: Trees, row: int, features: Features) -> tuple[str, str]:
+def _node(trees: Trees, row: int, features: FeatureKind) -> tuple[str, str]:
     """Text and colour of a node: its element and charge, its label, or for float features its row."""
     x = trees.x[row]
     if features == "ogb":

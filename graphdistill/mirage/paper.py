@@ -89,18 +89,18 @@ def paper_set(forest: Forest, patterns: Sequence[Pattern], protocol: TreeProtoco
     tree = torch.tensor([t for _, trees in kept for t in trees])
     dictionary, row = forest.trees.restrict(tree)
     ptr = segment_ptr(torch.tensor([len(trees) for _, trees in kept]))
-    small = Forest(dictionary, ptr, row[tree], torch.ones_like(tree))
+    synthetic = Forest(dictionary, ptr, row[tree], torch.ones_like(tree))
     y, weight = torch.tensor([label for label, _ in kept]), torch.ones(len(kept))
     meta = {"method": "mirage, published setting", "source": protocol.data.name, "graphs": len(kept)}
-    return SyntheticSet(small, y, weight, protocol.data.task, protocol.data.features, meta)
+    return SyntheticSet(synthetic, y, weight, protocol.data.task, protocol.data.features, meta)
 
 
-def paper_rows(protocol: TreeProtocol, small: SyntheticSet) -> list[Row]:
+def paper_rows(protocol: TreeProtocol, synthetic: SyntheticSet) -> list[Row]:
     """The published evaluation: per network the reported number, the last epochs, and untrained networks."""
     rows = []
     restarts = [(network, seed) for network in protocol.networks for seed in range(RESTARTS)]
     runs: dict[Network, list[list[tuple[float, float]]]] = {network: [] for network in protocol.networks}
-    results = parallel_map(_restart, (protocol, small), restarts, jobs=protocol.jobs)
+    results = parallel_map(_restart, (protocol, synthetic), restarts, jobs=protocol.jobs)
     bar = protocol.progress.track(results, "training as published", len(restarts))
     for (network, _), scores in zip(restarts, bar, strict=True):
         runs[network].append(scores)
@@ -114,13 +114,15 @@ def paper_rows(protocol: TreeProtocol, small: SyntheticSet) -> list[Row]:
             ("untrained, best of 10 by validation", untrained),
         ):
             valid, test = zip(*chosen, strict=True)
-            rows.append(Row(name=name, group=network, test=test, valid=valid, nbytes=small.nbytes, entries=len(small)))
+            rows.append(
+                Row(name=name, group=network, test=test, valid=valid, nbytes=synthetic.nbytes, entries=len(synthetic))
+            )
     return rows
 
 
 def _restart(context: tuple[TreeProtocol, SyntheticSet], run: tuple[Network, int]) -> list[tuple[float, float]]:
     """Validation and test score before each epoch, the first of them untrained, and after the last."""
-    protocol, small = context
+    protocol, synthetic = context
     network, seed = run
     model = protocol.network(network, seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=STEP_SIZE)
@@ -131,6 +133,6 @@ def _restart(context: tuple[TreeProtocol, SyntheticSet], run: tuple[Network, int
             if epoch < EPOCHS:
                 model.train()
                 optimizer.zero_grad()
-                per_sample_loss(model(small.forest), small.y, small.task).mean().backward()
+                per_sample_loss(model(synthetic.forest), synthetic.y, synthetic.task).mean().backward()
                 optimizer.step()
     return scores

@@ -142,7 +142,7 @@ def write_patterns(
     trees = torch.cat([torch.tensor(p.trees) for p in patterns])
     restricted, row = dictionary.restrict(trees)
     ptr = segment_ptr(torch.tensor([len(p.trees) for p in patterns]))
-    small = Forest(restricted, ptr, row[trees], torch.cat(counts))
+    synthetic = Forest(restricted, ptr, row[trees], torch.cat(counts))
     label = torch.tensor([p.label for p in patterns])
     support = torch.tensor([float(p.support) for p in patterns])
-    return small, label, support / torch.zeros(int(label.max()) + 1).index_add_(0, label, support)[label]
+    return synthetic, label, support / torch.zeros(int(label.max()) + 1).index_add_(0, label, support)[label]

@@ -10,7 +10,7 @@ from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.networks.node_gcn import without_loops
 from graphdistill.core.randomness import generator
 from graphdistill.vqgraph.distill import Loss
-from graphdistill.vqgraph.teachers import teach
+from graphdistill.vqgraph.teachers import teacher_outputs
 
 
 def relation_loss(hidden: Tensor, seed: int, size: int = 512) -> Loss:
@@ -55,7 +55,7 @@ def reliability(
 
     Args:
         teacher: maps ``(x, edge_index)`` to logits.
-        layer: path of one of its layers, for :func:`~graphdistill.vqgraph.teachers.teach`.
+        layer: path of one of its layers, for :func:`~graphdistill.vqgraph.teachers.teacher_outputs`.
         data: the observed graph.
         seed: of the noise.
         noise: standard deviation relative to that of the features. (default: 1)
@@ -66,7 +66,7 @@ def reliability(
     source = generator(seed, "noise")
 
     def answer(x: Tensor) -> Tensor:
-        return teach(teacher, layer, x, data.edge_index, batch_size=batch_size, seed=seed)[0]
+        return teacher_outputs(teacher, layer, x, data.edge_index, batch_size=batch_size, seed=seed)[0]
 
     def entropy(logits: Tensor) -> Tensor:
         out: Tensor = torch.distributions.Categorical(logits=logits).entropy()

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphdistill.core.scatter import Metric as Metric
+from graphdistill.core.scatter import Distance as Distance
 from graphdistill.core.scatter import codebook_stats, nearest_code
 
 
@@ -66,15 +66,15 @@ class Codebook(nn.Module):
     revivals: Tensor
 
     def __init__(
-        self, num_codes: int, dim: int, *, metric: Metric = "cosine", decay: float = 0.9, revive_below: float = 0.5
+        self, num_codes: int, dim: int, *, metric: Distance = "cosine", decay: float = 0.9, revive_below: float = 0.5
     ):
         super().__init__()
         if num_codes < 1:
             raise ValueError(f"num_codes must be 1 or more, got {num_codes}")
         if not 0 <= decay < 1:
             raise ValueError(f"decay must be from 0 to below 1, got {decay}")
-        if metric not in get_args(Metric):
-            raise ValueError(f"metric must be one of {', '.join(get_args(Metric))}, got {metric!r}")
+        if metric not in get_args(Distance):
+            raise ValueError(f"metric must be one of {', '.join(get_args(Distance))}, got {metric!r}")
         self.metric, self.decay, self.revive_below = metric, decay, revive_below
         self.register_buffer("codes", torch.zeros(num_codes, dim))
         self.register_buffer("count", torch.ones(num_codes))

@@ -13,7 +13,7 @@ from graphdistill.core.networks.node_gcn import without_loops
 from graphdistill.core.scatter import nearest_code, sort_by
 from graphdistill.vqgraph.distill import Distilled
 from graphdistill.vqgraph.student import VQGraphStudent
-from graphdistill.vqgraph.teachers import teach
+from graphdistill.vqgraph.teachers import teacher_outputs
 
 
 class Meanings(NamedTuple):
@@ -136,7 +136,7 @@ def describe(result: Distilled, teacher: nn.Module, data: NodeDataset, *, layer:
     """
     if result.tokenizer is None or result.head is None:
         raise ValueError("result has no codes to describe; distil with code_weight above 0, got 0")
-    logits, hidden = teach(teacher, layer, data.x, data.edge_index)
+    logits, hidden = teacher_outputs(teacher, layer, data.x, data.edge_index)
     y = logits.argmax(dim=1)
     y[data.train] = data.y[data.train]
     book = result.tokenizer.codebook

@@ -19,7 +19,7 @@ from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.codes import describe
 from graphdistill.vqgraph.config import Command, VQGraphConfig
 from graphdistill.vqgraph.distill import Distilled
-from graphdistill.vqgraph.evaluate import METHODS, Scores, Taught, latency, over_glnn, rows, score_seed
+from graphdistill.vqgraph.evaluate import METHODS, Scores, TrainedTeacher, latency, over_glnn, rows, score_seed
 from graphdistill.vqgraph.figure import draw
 from graphdistill.vqgraph.storage import save_student
 
@@ -32,8 +32,8 @@ def main(command: Command) -> None:
     check_writable(command.output)
     with progress(command.quiet) as bars:
         first = nodes_of(command, command.seed, bars)
-        scores, taught, distilled, notes = _score(command, first, bars)
-    times = latency(taught, distilled.student)
+        scores, trained, distilled, notes = _score(command, first, bars)
+    times = latency(trained, distilled.student)
     report = _report(command, first, scores, distilled, times, notes)
     with publish(command.output) as draft:
         facts = {
@@ -43,10 +43,10 @@ def main(command: Command) -> None:
             "seed": command.seed,
             "valid": distilled.valid,
         }
-        codes = describe(distilled, taught.teacher, taught.view.data, layer=taught.layer)
+        codes = describe(distilled, trained.teacher, trained.split.data, layer=trained.layer)
         save_student(distilled.student, draft, codes=codes, card=facts)
         write_report(report, draft)
-        draw(taught, distilled, report.rows, times, draft / "figure.png")
+        draw(trained, distilled, report.rows, times, draft / "figure.png")
     if not command.quiet:
         console = rich.console.Console()
         console.print(table(report, scores))
@@ -77,12 +77,12 @@ def nodes_of(command: Command, seed: int, bars: Progress = NO_PROGRESS) -> NodeD
 
 def _score(
     command: Command, first: NodeDataset, bars: Progress
-) -> tuple[dict[str, Scores], Taught, Distilled, list[str]]:
+) -> tuple[dict[str, Scores], TrainedTeacher, Distilled, list[str]]:
     """Everything on every seed; what the first seed gave is kept, with what is to be said of it."""
     seeds = range(command.seed, command.seed + command.seeds)
     results = parallel_map(_score_seed, (command, first, bars), seeds, jobs=command.jobs or default_jobs())
     scores: dict[str, Scores] = {}
-    kept: tuple[Taught, Distilled, list[str]] | None = None
+    kept: tuple[TrainedTeacher, Distilled, list[str]] | None = None
     for found, first_networks in bars.track(results, "seeds", len(seeds)):
         for method, its_scores in found.items():
             scores.setdefault(method, Scores()).extend(its_scores)
@@ -93,7 +93,7 @@ def _score(
 
 def _score_seed(
     context: tuple[Command, NodeDataset, Progress], seed: int
-) -> tuple[dict[str, Scores], tuple[Taught, Distilled, list[str]] | None]:
+) -> tuple[dict[str, Scores], tuple[TrainedTeacher, Distilled, list[str]] | None]:
     """Everything on one seed; of the first one its networks and notes, too."""
     command, first, bars = context
     scores: dict[str, Scores] = {}
@@ -102,17 +102,17 @@ def _score_seed(
     methods = ("teacher", "vqgraph", "glnn", "mlp") if published else METHODS
     data = first if seed == command.seed else nodes_of(command, seed, bars)
     config, teacher = config_of(command, len(data.y)), command.teacher
-    taught, distilled = score_seed(
+    trained, distilled = score_seed(
         data, teacher, command.setting, config, scores, seed=seed, layer=command.layer, methods=methods, progress=bars
     )
     if published:
-        health = paper.score_published(taught, config, teacher, scores, seed)
-        notes = [f"In the teacher's path: {_told(health)}.", *paper.notes(data.name)]
+        health = paper.score_published(trained, config, teacher, scores, seed)
+        notes = [f"In the teacher's path: {_usage(health)}.", *paper.notes(data.name)]
     assert distilled is not None
-    return scores, (taught, distilled, notes) if seed == command.seed else None
+    return scores, (trained, distilled, notes) if seed == command.seed else None
 
 
-def _told(health: Health) -> str:
+def _usage(health: Health) -> str:
     return f"{health.live} of {health.codes} codes live, perplexity {health.perplexity:.1f}, {health.revivals} revivals"
 
 
@@ -127,7 +127,7 @@ def _report(
     health = distilled.health
     assert health is not None
     notes = [
-        f"Codebook: {_told(health)}.",
+        f"Codebook: {_usage(health)}.",
         *notes,
         f"One node: teacher {times['teacher']:.2f} ms with its neighbourhood, student {times['student']:.3f} ms "
         f"({times['teacher'] / times['student']:.0f}x), in a full batch {1000 * times['student, full batch']:.1f} µs "

@@ -1,4 +1,4 @@
-"""The settings of distilling a graph network, and the options of its command."""
+"""Config of VQGraph distillation, and the options of its command."""
 
 from __future__ import annotations
 
@@ -11,48 +11,52 @@ from graphdistill.core.parallel import check_jobs
 
 @dataclass(frozen=True, kw_only=True)
 class VQGraphConfig:
-    """What distilling may be told; the defaults were chosen on validation, over cora and citeseer together."""
+    """Hyperparameters of the distillation; the defaults were best on validation, over cora and citeseer together."""
 
     num_codes: int = 64
-    """Codes of the tokenizer."""
+    """Number of codes in the tokenizer's codebook."""
     hidden: int = 128
-    """Width of the student's hidden layers."""
+    """Width of the student's hidden layers (as the paper)."""
     num_layers: int = 2
-    """Linear layers of the student."""
+    """Number of linear layers of the student."""
     dropout: float = 0.5
     """Dropout after each hidden layer."""
     input_dropout: float = 0.5
-    """Dropout of the features."""
+    """Dropout of the input features."""
     epochs: int = 200
-    """Passes over the nodes."""
+    """Number of passes over the nodes."""
     lr: float = 0.01
-    """Step size of Adam."""
+    """Learning rate of Adam."""
     weight_decay: float = 1e-4
     """Weight decay of Adam."""
     batch_size: int | None = None
-    """Nodes in a step (default: all at once)."""
+    """Nodes per step (default: all nodes in one step)."""
+    eval_every: int = 4
+    """Epochs between validation checks."""
+    averaged_checks: int = 5
+    """Validation checks that are averaged to choose the checkpoint: one check on 200 nodes is noisy."""
     hard_weight: float = 0.0
-    """Weight of the hard labels of the training nodes, beside soft labels of weight one."""
+    """Weight of the loss on the hard labels of the training nodes; the loss on soft labels has weight 1."""
     code_weight: float = 0.1
-    """Weight of the code assignments; 0 leaves the tokenizer out."""
+    """Weight of the loss on code assignments; with 0 no tokenizer is trained."""
     code_temperature: float = 0.05
-    """Temperature of the tokenizer's assignments; the student's linear head learns the scale that fits it."""
+    """Temperature of the tokenizer's soft assignments; the student's linear head learns a matching scale."""
     metric: Literal["cosine", "euclidean"] = "cosine"
-    """How rows and codes are compared: cosine or euclidean."""
+    """Distance between hidden vectors and codes: cosine or euclidean."""
     spread_steps: int = 10
-    """Rounds of spreading the teacher's soft labels; 0 takes them as they are, as GLNN does."""
+    """Rounds of label spreading from the teacher's soft labels; 0 uses them unchanged, as GLNN does."""
     restart: float = 0.2
-    """Share of the teacher's own answer in each round."""
+    """Share of the teacher's own soft label in each round of label spreading."""
     feature_neighbours: int = 5
-    """Nodes nearest in features that labels are spread to, beside the graph's neighbours."""
+    """Nearest nodes in feature space that labels also spread to, in addition to the graph's neighbours."""
     feature_weight: float = 0.3
-    """Weight of their edges."""
+    """Weight of the edges to nearest nodes in feature space; edges of the graph have weight 1."""
     sharpen: float = 3.0
-    """Exponent that makes spread labels sharp again."""
+    """Exponent that sharpens the labels after spreading; 1 leaves them unchanged."""
 
     def __post_init__(self) -> None:
         # Written so that NaN fails.
-        for name in ("num_codes", "hidden", "num_layers", "epochs"):
+        for name in ("num_codes", "hidden", "num_layers", "epochs", "eval_every", "averaged_checks"):
             if not getattr(self, name) >= 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
         for name in ("dropout", "input_dropout"):
@@ -82,31 +86,31 @@ class Command:
     """Options of the command."""
 
     dataset: str = "digits-knn"
-    """digits-knn (no download), cora and other CPF names, planetoid-NAME, ogbn-NAME."""
+    """digits-knn (no download), cora and the other CPF data sets, planetoid-NAME or ogbn-NAME."""
     root: Path | None = None
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: Path = Path("runs/vqgraph")
-    """Folder for the student, results.json, results.csv and figure.png."""
+    """Folder that the student, results.json, results.csv and figure.png are written to."""
     teacher: Literal["GCN", "GraphSAGE", "GAT", "APPNP"] = "GCN"
-    """Network to distil."""
+    """Network that is trained as the teacher and distilled."""
     layer: str = ""
-    """Path of the teacher's hidden layer that codes are made of (default: its first)."""
+    """Path of the teacher's hidden layer whose output is quantized into codes (default: its first hidden layer)."""
     num_codes: int = 64
-    """Codes of the tokenizer."""
+    """Number of codes in the tokenizer's codebook."""
     hidden: int = 128
-    """Width of hidden layers, the teacher's and the student's."""
+    """Width of the hidden layers of teacher and student."""
     setting: Literal["transductive", "inductive"] = "transductive"
-    """Whether all nodes are seen while training, or a fifth of the test nodes comes later."""
+    """transductive: all nodes are seen in training; inductive: a fifth of the test nodes is held out with its edges."""
     protocol: Literal["honest", "paper"] = "honest"
-    """How it is judged: on equal terms with baselines, or as published (chosen on test)."""
+    """honest: checkpoints are chosen on validation, as for all baselines; paper: on test, as published."""
     seeds: int = 5
-    """Splits, teachers and students to train."""
+    """Number of runs, each with its own split, teacher and student."""
     seed: int = 0
-    """The first seed."""
+    """Seed of the first run; later runs add 1 each."""
     jobs: int | None = None
-    """Processes of one thread each that work side by side (default: one for each core that may be used)."""
+    """Parallel processes, one thread each (default: one per available core)."""
     quiet: bool = False
-    """No progress bars, no table."""
+    """Show no progress bars and no table."""
     debug: bool = False
     """Show the traceback of an error."""
 

@@ -16,7 +16,7 @@ from torch_geometric.utils import coalesce
 
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import NodeDataset
-from graphdistill.core.data.sparse_features import Features
+from graphdistill.core.data.sparse_features import SparseFeatures
 from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator as seeded
 from graphdistill.core.randomness import scoped
@@ -26,15 +26,12 @@ from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.sampling import batches
 from graphdistill.vqgraph.student import VQGraphStudent
-from graphdistill.vqgraph.targets import spread
-from graphdistill.vqgraph.teachers import as_nodes, teach
+from graphdistill.vqgraph.targets import label_spreading
+from graphdistill.vqgraph.teachers import as_nodes, teacher_outputs
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Of node numbers, the student's logits and its last hidden layer."""
-
-LOOK, LOOKS = 4, 5
-"""Epochs between looks at validation, and how many looks are averaged: one look at 200 nodes is noise."""
+"""Loss from node indices, the student's logits and its last hidden layer."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +75,13 @@ def distill_vqgraph(
 
     .. math:: L = \mathrm{CE}(T, p) + \lambda \, \mathrm{CE}(y, p) + \beta \, \mathrm{CE}(S, s)
 
-    with the student's class probabilities p against the teacher's, spread over the graph and sharpened
-    (:func:`~graphdistill.vqgraph.targets.spread`), and its code probabilities s against those of the tokenizer,
-    :math:`S = \mathrm{softmax}(\mathrm{sim}(z, e) / \tau)`, over the codes in use, node by node. The head that gives s
-    is linear, learns the scale :math:`1 / \tau` itself, and is no part of the student. The teacher is not touched.
+    The student's class probabilities p are trained on the teacher's, spread over the graph and sharpened
+    (:func:`~graphdistill.vqgraph.targets.label_spreading`). Its code probabilities s are trained on those of the
+    tokenizer, :math:`S = \mathrm{softmax}(\mathrm{sim}(z, e) / \tau)`, over the codes in use. The head that computes s
+    is linear, learns the scale :math:`1 / \tau` and is not part of the student. The teacher stays unchanged.
 
-    Teachers, tokenizers and students are trained on one thread: products are rounded otherwise on more, and the same
-    seed is to give the same bytes on any number of them.
+    Teachers, tokenizers and students train on one thread, because products round differently on several; so the same
+    seed gives the same bytes on any number of cores.
 
     Args:
         teacher: any network that maps ``(x, edge_index)`` to logits, trained.
@@ -118,14 +115,14 @@ def distill_vqgraph(
     data = as_nodes(data)
     start = time.perf_counter()
     if outputs is None:
-        outputs = teach(teacher, layer, data.x, data.edge_index, batch_size=config.batch_size, seed=seed)
+        outputs = teacher_outputs(teacher, layer, data.x, data.edge_index, batch_size=config.batch_size, seed=seed)
     logits, hidden = outputs
     if not bool(torch.isfinite(logits).all()):
-        raise ValueError("teacher gives NaN or infinite logits; train it, or mend it, first")
-    told = data.y[torch.cat([data.train, data.valid])]
-    if int(told.max()) >= logits.shape[1]:
-        raise ValueError(f"y has class {int(told.max())} but the teacher gives {logits.shape[1]} logits; widen it")
-    soft = spread(
+        raise ValueError("the teacher's logits hold NaN or infinity; train or fix the teacher first")
+    largest = int(data.y[torch.cat([data.train, data.valid])].max())
+    if largest >= logits.shape[1]:
+        raise ValueError(f"y has class {largest} but the teacher has only {logits.shape[1]} logits; widen its output")
+    soft = label_spreading(
         logits.softmax(dim=1),
         data.edge_index,
         data.x,
@@ -227,37 +224,37 @@ def fit_student(
         extra: a further module that the losses train, kept at the same checkpoint.
         seed: of dropout and batches.
         progress: shows a bar. (default: silent)
-        select: nodes that the checkpoint is chosen on, by single looks as is published; honest choices leave it out.
-            (default: the validation nodes, averaged over looks)
+        select: nodes that the checkpoint is chosen on, by the score of a single check, as published. (default: the
+            validation nodes, by the mean score over ``config.averaged_checks``)
 
     Returns:
-        The accuracy on the nodes chosen on, averaged over the last looks, and the epoch of the checkpoint.
+        The mean accuracy that the checkpoint was chosen by, its epoch, and the seconds of training.
     """
-    features, everyone = Features(data.x), torch.arange(len(data.y))
-    average = LOOKS if select is None else 1
+    features, everyone = SparseFeatures(data.x), torch.arange(len(data.y))
+    average = config.averaged_checks if select is None else 1
     select = data.valid if select is None else select
-    shown, told = data.x[select], data.y[select]
+    select_x, select_y = data.x[select], data.y[select]
     whole = nn.ModuleList([student] if extra is None else [student, extra])
     optimizer = torch.optim.Adam(whole.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    draws, looks = seeded(seed, "batches"), list[float]()
+    draws, checks = seeded(seed, "batches"), list[float]()
     start, best, state = time.perf_counter(), FitResult(-1.0, 0, 0.0), copy.deepcopy(whole.state_dict())
     with scoped(seed, "student"):
         for epoch in progress.track(range(1, config.epochs + 1), "student"):
             whole.train()
             for nodes in batches(everyone, config.batch_size, draws):
-                rows = features if config.batch_size is None else Features(data.x[nodes])
+                rows = features if config.batch_size is None else SparseFeatures(data.x[nodes])
                 h = student.embed(rows(student.lins[0], config.input_dropout))
                 logits = student.head(h)
                 total = torch.stack([loss(nodes, logits, h) for loss in losses]).sum()
                 optimizer.zero_grad(set_to_none=True)
                 total.backward()
                 optimizer.step()
-            if epoch % LOOK == 0 or epoch == config.epochs:
+            if epoch % config.eval_every == 0 or epoch == config.epochs:
                 whole.eval()
                 with torch.no_grad():
-                    looks.append(score(student(shown), told, "accuracy"))
-                here = fmean(looks[-average:])
-                if here >= best.valid and (len(looks) >= average or epoch == config.epochs):
+                    checks.append(score(student(select_x), select_y, "accuracy"))
+                here = fmean(checks[-average:])
+                if here >= best.valid and (len(checks) >= average or epoch == config.epochs):
                     best, state = FitResult(here, epoch, 0.0), copy.deepcopy(whole.state_dict())
     whole.load_state_dict(state)
     whole.eval()

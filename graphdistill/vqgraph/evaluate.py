@@ -17,7 +17,7 @@ from torch_geometric.utils import k_hop_subgraph
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.command.report import Row
 from graphdistill.core.data.datasets import NodeDataset
-from graphdistill.core.data.sparse_features import Features
+from graphdistill.core.data.sparse_features import SparseFeatures
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.training.metrics import score
 from graphdistill.vqgraph.baselines import neighbour_loss, relation_loss, reliability
@@ -31,10 +31,10 @@ from graphdistill.vqgraph.distill import (
     hard_loss,
     soft_loss,
 )
-from graphdistill.vqgraph.inductive import Setting, View, observe
+from graphdistill.vqgraph.inductive import InductiveSplit, Setting, inductive_split
 from graphdistill.vqgraph.sampling import Neighbours
 from graphdistill.vqgraph.student import VQGraphStudent
-from graphdistill.vqgraph.teachers import TeacherName, build_teacher, find_layer, fit_teacher, teach
+from graphdistill.vqgraph.teachers import TeacherName, build_teacher, find_layer, fit_teacher, teacher_outputs
 
 NAMES = {
     "teacher": "teacher {}, reads the graph",
@@ -69,13 +69,13 @@ class Scores:
     valid: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
-    def add(self, view: View, seen: Tensor, unseen: Tensor, valid: float, seconds: float) -> None:
+    def add(self, split: InductiveSplit, seen: Tensor, unseen: Tensor, valid: float, seconds: float) -> None:
         """Score logits of the observed nodes, and of those that were held out."""
-        test = view.data.test
-        tran = score(seen[test], view.data.y[test], "accuracy")
+        test = split.data.test
+        tran = score(seen[test], split.data.y[test], "accuracy")
         found = {"test": tran}
-        if len(view.unseen):
-            ind = score(unseen, view.whole.y[view.unseen], "accuracy")
+        if len(split.unseen):
+            ind = score(unseen, split.whole.y[split.unseen], "accuracy")
             found = {"tran": tran, "ind": ind, "prod": 0.8 * tran + 0.2 * ind}
         for name, value in found.items():
             self.test.setdefault(name, []).append(value)
@@ -90,18 +90,18 @@ class Scores:
         self.seconds.extend(other.seconds)
 
 
-def normalised(data: NodeDataset) -> NodeDataset:
+def normalize_features(data: NodeDataset) -> NodeDataset:
     """The data with each node's features scaled to length one, for all models alike."""
     return replace(data, x=F.normalize(data.x.float(), dim=1))
 
 
 @dataclass(frozen=True)
-class Taught:
+class TrainedTeacher:
     """A trained teacher on an observed graph, and what it says there."""
 
     teacher: nn.Module
     layer: str
-    view: View
+    split: InductiveSplit
     logits: Tensor
     hidden: Tensor
     valid: float
@@ -109,27 +109,29 @@ class Taught:
 
 
 def train_teacher(
-    view: View,
+    split: InductiveSplit,
     name: TeacherName,
     config: VQGraphConfig,
     *,
     layer: str = "",
     seed: int = 0,
     progress: Progress = NO_PROGRESS,
-) -> Taught:
+) -> TrainedTeacher:
     """Make and train a ready-made teacher on what is observed."""
-    classes = int(view.whole.y.max()) + 1
+    classes = int(split.whole.y.max()) + 1
     with scoped(seed, "teacher's weights"):
-        teacher, usual = build_teacher(name, view.data.x.shape[1], classes, hidden_channels=config.hidden)
+        teacher, usual = build_teacher(name, split.data.x.shape[1], classes, hidden_channels=config.hidden)
     find_layer(teacher, layer or usual)
-    if config.code_weight and config.num_codes > len(view.data.y):
-        raise ValueError(f"num_codes is {config.num_codes} but there are only {len(view.data.y)} nodes; take fewer")
+    if config.code_weight and config.num_codes > len(split.data.y):
+        raise ValueError(f"num_codes is {config.num_codes} but there are only {len(split.data.y)} nodes; take fewer")
     start = time.perf_counter()
-    fitted = fit_teacher(teacher, view.data, batch_size=config.batch_size, seed=seed, progress=progress)
+    fitted = fit_teacher(teacher, split.data, batch_size=config.batch_size, seed=seed, progress=progress)
     seconds = time.perf_counter() - start
     layer = layer or usual
-    logits, hidden = teach(teacher, layer, view.data.x, view.data.edge_index, batch_size=config.batch_size, seed=seed)
-    return Taught(teacher, layer, view, logits, hidden, fitted.valid, seconds)
+    logits, hidden = teacher_outputs(
+        teacher, layer, split.data.x, split.data.edge_index, batch_size=config.batch_size, seed=seed
+    )
+    return TrainedTeacher(teacher, layer, split, logits, hidden, fitted.valid, seconds)
 
 
 def score_seed(
@@ -143,56 +145,60 @@ def score_seed(
     layer: str = "",
     methods: Sequence[str] = METHODS,
     progress: Progress = NO_PROGRESS,
-) -> tuple[Taught, Distilled | None]:
+) -> tuple[TrainedTeacher, Distilled | None]:
     """Train and score everything once, on one split; the numbers go into ``scores``."""
-    view = observe(normalised(data), setting, generator=generator(seed, "held out", data.name))
-    taught = train_teacher(view, name, config, layer=layer, seed=seed, progress=progress)
-    later = taught.logits[:0]
-    if len(view.unseen):
-        graph = view.whole.x, view.whole.edge_index
-        later = teach(taught.teacher, taught.layer, *graph, batch_size=config.batch_size, seed=seed)[0][view.unseen]
+    split = inductive_split(normalize_features(data), setting, generator=generator(seed, "held out", data.name))
+    trained = train_teacher(split, name, config, layer=layer, seed=seed, progress=progress)
+    later = trained.logits[:0]
+    if len(split.unseen):
+        graph = split.whole.x, split.whole.edge_index
+        later = teacher_outputs(trained.teacher, trained.layer, *graph, batch_size=config.batch_size, seed=seed)[0][
+            split.unseen
+        ]
     distilled = None
     for method in methods:
         here = scores.setdefault(method, Scores())
         if method == "teacher":
-            here.add(view, taught.logits, later, taught.valid, taught.seconds)
+            here.add(split, trained.logits, later, trained.valid, trained.seconds)
             continue
         if method == "vqgraph":
             distilled = distill_vqgraph(
-                taught.teacher,
-                view.data,
+                trained.teacher,
+                split.data,
                 config,
-                layer=taught.layer,
+                layer=trained.layer,
                 generator=torch.Generator().manual_seed(seed),
                 progress=progress,
-                outputs=(taught.logits, taught.hidden),
+                outputs=(trained.logits, trained.hidden),
             )
             student, valid, seconds = distilled.student, distilled.valid, distilled.seconds
         else:
             start = time.perf_counter()
-            student, valid = baseline(method, taught, config, seed)
+            student, valid = baseline(method, trained, config, seed)
             seconds = time.perf_counter() - start
         with torch.no_grad():
-            here.add(view, student(view.data.x), student(view.whole.x[view.unseen]), valid, seconds)
-    return taught, distilled
+            here.add(split, student(split.data.x), student(split.whole.x[split.unseen]), valid, seconds)
+    return trained, distilled
 
 
-def baseline(method: str, taught: Taught, config: VQGraphConfig, seed: int) -> tuple[VQGraphStudent, float]:
+def baseline(method: str, trained: TrainedTeacher, config: VQGraphConfig, seed: int) -> tuple[VQGraphStudent, float]:
     """One of the other students, with the same network, step size, dropout and epochs."""
-    data = taught.view.data
+    data = trained.split.data
     with scoped(seed, "weights"):
-        student = build_student(data.x.shape[1], taught.logits.shape[1], config)
+        student = build_student(data.x.shape[1], trained.logits.shape[1], config)
     if method == "untrained":
         return student.eval(), 0.0
-    soft = taught.logits.softmax(dim=1)
+    soft = trained.logits.softmax(dim=1)
 
     def reliable() -> Tensor:
-        return reliability(taught.teacher, taught.layer, data, seed, batch_size=config.batch_size, logits=taught.logits)
+        return reliability(
+            trained.teacher, trained.layer, data, seed, batch_size=config.batch_size, logits=trained.logits
+        )
 
     losses: dict[str, Callable[[], list[Loss]]] = {
         "mlp": lambda: [hard_loss(data)],
         "glnn": lambda: [soft_loss(soft)],
-        "relations": lambda: [soft_loss(soft), relation_loss(taught.hidden, seed)],
+        "relations": lambda: [soft_loss(soft), relation_loss(trained.hidden, seed)],
         "krd": lambda: [
             soft_loss(soft),
             neighbour_loss(soft, data.edge_index, reliable(), seed),
@@ -246,7 +252,7 @@ def over_glnn(scores: dict[str, Scores], method: str) -> str:
 
 
 @torch.no_grad()
-def latency(taught: Taught, student: nn.Module, *, seed: int = 0, draws: int = 50) -> dict[str, float]:
+def latency(trained: TrainedTeacher, student: nn.Module, *, seed: int = 0, draws: int = 50) -> dict[str, float]:
     """Milliseconds to answer for one node, on the threads that torch may use.
 
     ``teacher`` fetches the node's neighbourhood, as many hops as it reads, and runs on it; ``teacher, PyG`` does so by
@@ -254,25 +260,25 @@ def latency(taught: Taught, student: nn.Module, *, seed: int = 0, draws: int = 5
     a run on all nodes divided by their number, on a sparse CSR tensor if most features are zero. The least of three
     rounds over ``draws`` nodes.
     """
-    data = taught.view.whole
-    layers = [module for module in taught.teacher.modules() if isinstance(module, MessagePassing)]
+    data = trained.split.whole
+    layers = [module for module in trained.teacher.modules() if isinstance(module, MessagePassing)]
     hops = max(1, sum(getattr(layer, "K", 1) for layer in layers))
     neighbours = Neighbours(data.edge_index, len(data.y))
-    sparse = Features(data.x).segments is not None
+    sparse = SparseFeatures(data.x).segments is not None
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
         whole = data.x.to_sparse_csr() if sparse else data.x
     nodes = torch.randperm(len(data.y), generator=generator(seed, "latency"))[:draws].split(1)
-    taught.teacher.eval()
+    trained.teacher.eval()
     student.eval()
 
     def ask_teacher(node: Tensor) -> None:
         near, edges = neighbours.sample(node, [-1] * hops, generator(0))
-        taught.teacher(data.x[near], edges)
+        trained.teacher(data.x[near], edges)
 
     def ask_by_pyg(node: Tensor) -> None:
         near, edges, place, _ = k_hop_subgraph(node, hops, data.edge_index, relabel_nodes=True, num_nodes=len(data.y))
-        taught.teacher(data.x[near], edges)[place]
+        trained.teacher(data.x[near], edges)[place]
 
     calls: dict[str, tuple[Callable[[Tensor], object], Sequence[Tensor], int]] = {
         "teacher": (ask_teacher, nodes, len(nodes)),

@@ -12,14 +12,16 @@ from sklearn.manifold import TSNE
 from graphdistill.core.command.drawing import Axes, Figure
 from graphdistill.core.command.report import Row
 from graphdistill.vqgraph.distill import Distilled
-from graphdistill.vqgraph.evaluate import NAMES, Taught
+from graphdistill.vqgraph.evaluate import NAMES, TrainedTeacher
 
 
-def draw(taught: Taught, distilled: Distilled, rows: Sequence[Row], times: dict[str, float], path: Path) -> None:
+def draw(
+    trained: TrainedTeacher, distilled: Distilled, rows: Sequence[Row], times: dict[str, float], path: Path
+) -> None:
     """Write the picture.
 
     Args:
-        taught: the teacher and what it was trained on.
+        trained: the teacher and what it was trained on.
         distilled: the student and the codes of the observed nodes.
         rows: of the report.
         times: milliseconds for one node, from :func:`~graphdistill.vqgraph.evaluate.latency`.
@@ -38,19 +40,19 @@ def draw(taught: Taught, distilled: Distilled, rows: Sequence[Row], times: dict[
         xlabel="codes, most used first",
         ylabel="nodes",
     )
-    _map(map_, taught, distilled, count)
-    _cost(cost, taught, rows, times)
+    _map(map_, trained, distilled, count)
+    _cost(cost, trained, rows, times)
     figure.savefig(path)
 
 
-def _map(axes: Axes, taught: Taught, distilled: Distilled, count: torch.Tensor) -> None:
+def _map(axes: Axes, trained: TrainedTeacher, distilled: Distilled, count: torch.Tensor) -> None:
     """t-SNE of the codes in use; colour is the class that the teacher gives most of their nodes, size their number."""
     assert distilled.code is not None
     assert distilled.tokenizer is not None
     used = count.nonzero().view(-1)
-    classes = taught.logits.shape[1]
-    told = taught.logits.argmax(dim=1)
-    votes = torch.bincount(distilled.code * classes + told, minlength=len(count) * classes).view(-1, classes)[used]
+    classes = trained.logits.shape[1]
+    predicted = trained.logits.argmax(dim=1)
+    votes = torch.bincount(distilled.code * classes + predicted, minlength=len(count) * classes).view(-1, classes)[used]
     codes = distilled.tokenizer.codebook.codes[used].numpy()
     axes.set(title="codes by t-SNE; colour: class", xticks=[], yticks=[])
     if len(used) < 3:
@@ -69,7 +71,7 @@ def _map(axes: Axes, taught: Taught, distilled: Distilled, count: torch.Tensor) 
     )
 
 
-def _cost(axes: Axes, taught: Taught, rows: Sequence[Row], times: dict[str, float]) -> None:
+def _cost(axes: Axes, trained: TrainedTeacher, rows: Sequence[Row], times: dict[str, float]) -> None:
     """Accuracy against milliseconds for one node."""
     column = str(rows[-1].group)
     reading = NAMES["teacher"].partition(" ")[0]

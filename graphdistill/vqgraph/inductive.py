@@ -15,7 +15,7 @@ Setting = Literal["transductive", "inductive"]
 
 
 @dataclass(frozen=True)
-class View:
+class InductiveSplit:
     """A data set as it is seen while training.
 
     Attributes:
@@ -31,7 +31,9 @@ class View:
     unseen: Tensor
 
 
-def observe(data: NodeDataset, setting: Setting, *, generator: torch.Generator, share: float = 0.2) -> View:
+def inductive_split(
+    data: NodeDataset, setting: Setting, *, generator: torch.Generator, share: float = 0.2
+) -> InductiveSplit:
     """What of a data set is seen while training (the settings of GLNN: Zhang et al., ICLR 2022).
 
     Transductive: all nodes and edges, but only the training nodes' labels. Inductive, also called production: a share
@@ -50,13 +52,13 @@ def observe(data: NodeDataset, setting: Setting, *, generator: torch.Generator, 
         >>> edges = torch.tensor([[0, 1, 2, 3], [1, 0, 3, 2]])
         >>> split = torch.tensor([0]), torch.tensor([1]), torch.tensor([2, 3])
         >>> tiny = NodeDataset("tiny", torch.eye(4), edges, torch.tensor([0, 1, 0, 1]), *split)
-        >>> view = observe(tiny, "inductive", generator=torch.Generator().manual_seed(0), share=0.5)
-        >>> len(view.data.x), len(view.unseen), view.data.edge_index.tolist()
+        >>> split = inductive_split(tiny, "inductive", generator=torch.Generator().manual_seed(0), share=0.5)
+        >>> len(split.data.x), len(split.unseen), split.data.edge_index.tolist()
         (3, 1, [[0, 1], [1, 0]])
     """
     everyone = torch.arange(len(data.y))
     if setting == "transductive":
-        return View(data, data, everyone, everyone[:0])
+        return InductiveSplit(data, data, everyone, everyone[:0])
     if setting != "inductive":
         raise ValueError(f"setting must be transductive or inductive, got {setting!r}")
     if not 0 <= share <= 1:
@@ -77,4 +79,4 @@ def observe(data: NodeDataset, setting: Setting, *, generator: torch.Generator, 
         valid=number[data.valid],
         test=number[seen],
     )
-    return View(observed, data, keep.nonzero().view(-1), unseen)
+    return InductiveSplit(observed, data, keep.nonzero().view(-1), unseen)

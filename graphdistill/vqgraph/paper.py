@@ -17,9 +17,9 @@ from graphdistill.vqgraph.distill import (
     fit_student,
     soft_loss,
 )
-from graphdistill.vqgraph.evaluate import Scores, Taught
-from graphdistill.vqgraph.quantized_teacher import QuantisedTeacher
-from graphdistill.vqgraph.teachers import TeacherName, build_teacher, fit_teacher, teach
+from graphdistill.vqgraph.evaluate import Scores, TrainedTeacher
+from graphdistill.vqgraph.quantized_teacher import QuantizedTeacher
+from graphdistill.vqgraph.teachers import TeacherName, build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.tokenizer import Tokenizer
 
 PUBLISHED = {
@@ -46,27 +46,27 @@ def notes(name: str) -> list[str]:
 
 
 def score_published(
-    taught: Taught, config: VQGraphConfig, name: TeacherName, scores: dict[str, Scores], seed: int
+    trained: TrainedTeacher, config: VQGraphConfig, name: TeacherName, scores: dict[str, Scores], seed: int
 ) -> Health:
     """Add the rows of one seed that the published protocol has: its own teacher, and choices on test.
 
     Returns:
         Usage of the codebook in the teacher's path.
     """
-    view, data = taught.view, taught.view.data
+    split, data = trained.split, trained.split.data
     with scoped(seed, "in path"):
-        teacher, _ = build_teacher(name, data.x.shape[1], taught.logits.shape[1], hidden_channels=config.hidden)
-        width = taught.hidden.shape[1]
+        teacher, _ = build_teacher(name, data.x.shape[1], trained.logits.shape[1], hidden_channels=config.hidden)
+        width = trained.hidden.shape[1]
         tokenizer = Tokenizer(width, data.x.shape[1], config.num_codes, width, metric=config.metric)
-    whole = QuantisedTeacher(teacher, taught.layer, tokenizer, seed)
-    none = data.x[view.unseen]
+    whole = QuantizedTeacher(teacher, trained.layer, tokenizer, seed)
+    none = data.x[split.unseen]
 
     def score(method: str, logits: Tensor, valid: float, start: float) -> None:
-        scores.setdefault(method, Scores()).add(view, logits, none, valid, time.perf_counter() - start)
+        scores.setdefault(method, Scores()).add(split, logits, none, valid, time.perf_counter() - start)
 
     start = time.perf_counter()
     fitted = fit_teacher(whole, data, penalty=lambda: whole.penalty, seed=seed)
-    logits, hidden = teach(whole, f"teacher.{taught.layer}", data.x, data.edge_index)
+    logits, hidden = teacher_outputs(whole, f"teacher.{trained.layer}", data.x, data.edge_index)
     score("paper teacher", logits, fitted.valid, start)
 
     start = time.perf_counter()
@@ -80,12 +80,12 @@ def score_published(
     score("paper student", student(data.x), chosen.valid, start)
 
     start = time.perf_counter()
-    outputs = taught.logits, taught.hidden
+    outputs = trained.logits, trained.hidden
     ours = distill_vqgraph(
-        taught.teacher,
+        trained.teacher,
         data,
         config,
-        layer=taught.layer,
+        layer=trained.layer,
         generator=torch.Generator().manual_seed(seed),
         select=data.test,
         outputs=outputs,
@@ -95,6 +95,6 @@ def score_published(
     start = time.perf_counter()
     with scoped(seed, "weights"):
         plain = build_student(data.x.shape[1], logits.shape[1], config)
-    chosen = fit_student(plain, data, [soft_loss(taught.logits.softmax(dim=1))], config, seed=seed, select=data.test)
+    chosen = fit_student(plain, data, [soft_loss(trained.logits.softmax(dim=1))], config, seed=seed, select=data.test)
     score("paper glnn", plain(data.x), chosen.valid, start)
     return tokenizer.codebook.health(code)

@@ -10,7 +10,7 @@ from graphdistill.vqgraph.teachers import replaced
 from graphdistill.vqgraph.tokenizer import Tokenizer
 
 
-class QuantisedTeacher(nn.Module):
+class QuantizedTeacher(nn.Module):
     """A teacher whose hidden layer passes through a codebook, trained with it (VQGraph: Yang et al., ICLR 2024).
 
     Args:

@@ -1,4 +1,4 @@
-"""What the student is taught: the teacher's soft labels, spread over the graph and over nodes with like features."""
+"""What the student is trained: the teacher's soft labels, spread over the graph and over nodes with like features."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def feature_neighbours(x: Tensor, k: int) -> Tensor:
     return torch.stack([both // n, both % n])
 
 
-def spread(
+def label_spreading(
     soft: Tensor,
     edge_index: Tensor,
     x: Tensor,
@@ -79,7 +79,7 @@ def spread(
     Example:
         >>> soft = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
         >>> path = torch.tensor([[0, 1], [1, 0]])
-        >>> out = spread(soft, path, torch.eye(3), neighbours=0, sharpen=1)
+        >>> out = label_spreading(soft, path, torch.eye(3), neighbours=0, sharpen=1)
         >>> bool(out[1, 0] > soft[1, 0]), torch.allclose(out[2], soft[2])
         (True, True)
     """

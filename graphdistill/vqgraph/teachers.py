@@ -116,7 +116,7 @@ def replaced(teacher: nn.Module, layer: str, change: Callable[[Tensor], Tensor |
 
 @one_thread()
 @torch.no_grad()
-def teach(
+def teacher_outputs(
     teacher: nn.Module,
     layer: str,
     x: Tensor,
@@ -126,7 +126,7 @@ def teach(
     fanout: tuple[int, ...] = (25, 25),
     seed: int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """What a trained teacher says and thinks of every node.
+    """Logits and hidden layer of a trained teacher at every node.
 
     Args:
         teacher: maps ``(x, edge_index)`` to logits.
@@ -150,24 +150,24 @@ def teach(
 
     modes = {module: module.training for module in teacher.modules()}
     neighbours = None if batch_size is None else Neighbours(edge_index, len(x))
-    draws, said, thought = generator(seed, "teach"), [], []
+    draws, logits, outputs = generator(seed, "teach"), [], []
     teacher.eval()
     try:
         for nodes in torch.arange(len(x)).split(batch_size or max(1, len(x))):
             near, edges = (nodes, edge_index) if neighbours is None else neighbours.sample(nodes, fanout, draws)
             hidden.clear()
             with replaced(teacher, layer, keep):
-                said.append(teacher(x if neighbours is None else x[near], edges)[: len(nodes)])
+                logits.append(teacher(x if neighbours is None else x[near], edges)[: len(nodes)])
             last = hidden[-1] if hidden else None
             if not isinstance(last, Tensor) or last.dim() != 2 or len(last) != len(near):
                 got = list(last.shape) if isinstance(last, Tensor) else "no tensor"
                 wanted = f"[{len(near)}, H], a row per node"
                 raise ValueError(f"layer {layer!r} must give {wanted}, got {got}; name another layer")
-            thought.append(last[: len(nodes)])
+            outputs.append(last[: len(nodes)])
     finally:
         for module, mode in modes.items():
             module.training = mode
-    return torch.cat(said), torch.cat(thought)
+    return torch.cat(logits), torch.cat(outputs)
 
 
 def as_nodes(data: NodeDataset | Data) -> NodeDataset:

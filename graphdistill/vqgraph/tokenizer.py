@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator
-from graphdistill.vqgraph.codebook import Codebook, Metric
+from graphdistill.vqgraph.codebook import Codebook, Distance
 from graphdistill.vqgraph.edges import Link, edge_loss
 from graphdistill.vqgraph.sampling import Neighbours, batches
 
@@ -52,7 +52,7 @@ class Tokenizer(nn.Module):
         num_codes: int = 256,
         dim: int = 128,
         *,
-        metric: Metric = "cosine",
+        metric: Distance = "cosine",
         edges: float = 1.0,
         commitment: float = 0.25,
         link: Link = "sigmoid",

@@ -11,7 +11,7 @@ from torch_geometric.data import Data
 from graphdistill.condense.data.graphs import LearnableGraphs, RealGraphs
 from graphdistill.condense.matching.objective import Setting, Step
 from graphdistill.core.data.datasets import GraphDataset
-from graphdistill.core.data.feature_encoding import columns_of
+from graphdistill.core.data.feature_encoding import fit_encoding
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.networks.graph_gcn import GraphGCN
@@ -82,5 +82,5 @@ def graph_step(per_class: int = 2, classes: int = 2, done: float = 0.5, seed: in
     """A step with a narrow network, from a seed."""
     graphs = real(classes)
     with scoped(seed, "weights"):
-        net = GraphGCN(columns_of(graphs.graphs.x).width, classes, width=4)
+        net = GraphGCN(fit_encoding(graphs.graphs.x).width, classes, width=4)
     return Step(graphs.begin(per_class, seeded(7)), graphs, net, NO_AUGMENT, seeded(seed), done)

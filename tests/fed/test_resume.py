@@ -14,7 +14,7 @@ from fed.runtime.in_process import run_in_process
 from fed.server.state import FILE
 from fed.server_app import app as server
 from graphdistill.core.command import cli
-from graphdistill.core.sets.safetensors_card import read_carded
+from graphdistill.core.sets.safetensors_card import read_with_card
 from tests.fed.data.test_images import images
 from tests.fed.samples import quick
 
@@ -53,7 +53,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
             if line.startswith("round 6/8"):
                 break
         until = time.monotonic() + 60
-        while read_carded(tmp_path / "cut" / FILE)[1]["rounds"] < 6 and time.monotonic() < until:
+        while read_with_card(tmp_path / "cut" / FILE)[1]["rounds"] < 6 and time.monotonic() < until:
             time.sleep(0.05)
         killed.send_signal(signal.SIGKILL)
     assert not (tmp_path / "cut" / "model.safetensors").exists()

@@ -25,7 +25,7 @@ def cuts(forest):
     """Every deepest tree's row at each depth, deepest last."""
     rows = [torch.arange(forest.trees.sizes[-1])]
     for level in reversed(forest.trees.levels):
-        rows.insert(0, level.own[rows[0]])
+        rows.insert(0, level.truncated[rows[0]])
     return rows
 
 

@@ -103,8 +103,8 @@ def test_every_node_learns_from_its_reliable_neighbours() -> None:
     ours, plain = (rows(4, 3, 1, torch.double).requires_grad_() for _ in range(2))
     got = neighbour_loss(soft, edges, reliable, 0)(NODES, ours, ours)
     # Edges 0 -> 4, 4 -> 1 and 4 -> 2: of the others the source is not reliable or the target not in the batch.
-    taught = [(0, 0), (4, 1), (4, 3)]
-    want = torch.stack([-(soft[u] * plain[place].log_softmax(dim=0)).sum() for u, place in taught]).mean()
+    trained = [(0, 0), (4, 1), (4, 3)]
+    want = torch.stack([-(soft[u] * plain[place].log_softmax(dim=0)).sum() for u, place in trained]).mean()
     got.backward()
     want.backward()
     torch.testing.assert_close(got, want)

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphdistill.vqgraph.codebook import Codebook, Metric
+from graphdistill.vqgraph.codebook import Codebook, Distance
 from tests.reference import codebook_stats_naive, moving_average_naive, nearest_code_naive
 from tests.vqgraph.samples import rows
 
-METRICS = get_args(Metric)
+METRICS = get_args(Distance)
 
 
 def draws(seed: int = 0) -> torch.Generator:
@@ -26,7 +26,7 @@ def clouds(number: int = 8, each: int = 30, width: int = 5) -> Tensor:
     return (5 * rows(number, width, 1))[torch.arange(number * each) % number] + rows(number * each, width)
 
 
-def started(x: Tensor, num_codes: int, metric: Metric = "cosine", rounds: int = 10, **options: float) -> Codebook:
+def started(x: Tensor, num_codes: int, metric: Distance = "cosine", rounds: int = 10, **options: float) -> Codebook:
     book = Codebook(num_codes, x.shape[1], metric=metric, **options)
     book.start(x, draws(), rounds)
     return book
@@ -39,14 +39,14 @@ def error(book: Codebook, x: Tensor) -> float:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_k_means_lowers_the_error_of_random_rows_as_codes(metric: Metric) -> None:
+def test_k_means_lowers_the_error_of_random_rows_as_codes(metric: Distance) -> None:
     x = clouds()
     errors = [error(started(x, 12, metric, rounds), x) for rounds in (0, 1, 10)]
     assert errors[0] > errors[1] > errors[2]
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_codes_that_started_are_means_of_their_rows(metric: Metric) -> None:
+def test_codes_that_started_are_means_of_their_rows(metric: Distance) -> None:
     x = clouds()
     book = started(x, 8, metric, rounds=50)
     count, total = codebook_stats_naive(book.place(x), book(x), 8)
@@ -56,7 +56,7 @@ def test_codes_that_started_are_means_of_their_rows(metric: Metric) -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_rows_take_the_nearest_code(metric: Metric) -> None:
+def test_rows_take_the_nearest_code(metric: Distance) -> None:
     x = clouds()
     book = started(x, 12, metric)
     assert book(x).tolist() == nearest_code_naive(x.double(), book.codes.double(), metric)[0]
@@ -69,7 +69,7 @@ def test_rows_take_the_nearest_code(metric: Metric) -> None:
     decay=st.sampled_from((0.0, 0.3, 0.9)),
     seed=st.integers(0, 1000),
 )
-def test_an_update_is_the_moving_average(code: list[int], metric: Metric, decay: float, seed: int) -> None:
+def test_an_update_is_the_moving_average(code: list[int], metric: Distance, decay: float, seed: int) -> None:
     x, taken = rows(len(code), 3, seed, torch.double), torch.tensor([*code[1:], code[0]])
     book = Codebook(4, 3, metric=metric, decay=decay, revive_below=0).double()
     book.codes.copy_(book.place(rows(4, 3, seed + 1, torch.double)))
@@ -86,7 +86,7 @@ def test_an_update_is_the_moving_average(code: list[int], metric: Metric, decay:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_dead_codes_move_onto_rows_and_are_counted(metric: Metric) -> None:
+def test_dead_codes_move_onto_rows_and_are_counted(metric: Distance) -> None:
     x = clouds()
     book = started(x, 8, metric)
     code = book(x)
@@ -138,7 +138,7 @@ def test_cosine_does_not_see_the_length_of_rows() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_the_same_seed_gives_the_same_bits_and_another_one_others(metric: Metric) -> None:
+def test_the_same_seed_gives_the_same_bits_and_another_one_others(metric: Distance) -> None:
     x, books = clouds(), []
     for seed in (0, 0, 1):
         torch.manual_seed(len(books))
@@ -164,7 +164,7 @@ def test_health_is_that_of_the_frequencies(code: list[int]) -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_similarity_is_that_of_each_pair_and_the_nearest_has_the_largest(metric: Metric) -> None:
+def test_similarity_is_that_of_each_pair_and_the_nearest_has_the_largest(metric: Distance) -> None:
     x = clouds().double()
     book = started(x.float(), 8, metric).double()
     book.codes.copy_(book.place(book.codes))
@@ -181,7 +181,7 @@ def cosines(x: Tensor, codes: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_similarity_differentiates_in_rows(metric: Metric) -> None:
+def test_similarity_differentiates_in_rows(metric: Distance) -> None:
     book = started(clouds(), 4, metric).double()
     assert torch.autograd.gradcheck(book.similarity, (rows(3, 5, dtype=torch.double).requires_grad_(),))
 

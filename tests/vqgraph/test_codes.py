@@ -8,7 +8,7 @@ from graphdistill.vqgraph.codes import CodeHead, Meanings, describe, find_meanin
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.distill import distill_vqgraph
 from graphdistill.vqgraph.student import VQGraphStudent
-from graphdistill.vqgraph.teachers import build_teacher, fit_teacher, teach
+from graphdistill.vqgraph.teachers import build_teacher, fit_teacher, teacher_outputs
 from tests.vqgraph.samples import rows, small
 
 CONFIG = VQGraphConfig(num_codes=12, hidden=16, epochs=20)
@@ -66,7 +66,7 @@ def test_the_head_of_a_distilled_student_is_described(distilled):
     for code, nodes in enumerate(head.meanings.nearest.tolist()):
         assert all(result.code[node] == code for node in nodes if node >= 0)
     # The nearest node is the one whose row is most like the code.
-    hidden = teach(teacher, "convs.0", data.x, data.edge_index)[1]
+    hidden = teacher_outputs(teacher, "convs.0", data.x, data.edge_index)[1]
     similar = result.tokenizer.codebook.similarity(result.tokenizer.encode(hidden))
     for code in result.code.unique().tolist():
         mine = (result.code == code).nonzero().view(-1)

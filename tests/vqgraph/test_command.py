@@ -95,18 +95,18 @@ def test_a_seed_travels_between_processes(protocol: Literal["honest", "paper"]) 
     assert command._score_seed(context, 4)[1] is None
 
 
-def test_a_teacher_answers_once_for_all_of_its_students(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers, honest = [], evaluate.teach
+def test_teacher_outputs_are_computed_once_for_all_students(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, honest = [], evaluate.teacher_outputs
 
-    def teach(*args: Any, **options: Any) -> Any:
-        answers.append(1)
+    def teacher_outputs(*args: Any, **options: Any) -> Any:
+        calls.append(1)
         return honest(*args, **options)
 
     for module in (evaluate, distill_module):
-        monkeypatch.setattr(module, "teach", teach)
+        monkeypatch.setattr(module, "teacher_outputs", teacher_outputs)
     words = command.Command(num_codes=6, hidden=8)
     command._score_seed((words, command.nodes_of(words, 0), NO_PROGRESS), 0)
-    assert answers == [1]
+    assert calls == [1]
 
 
 def test_jobs_start_at_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,7 +146,7 @@ def test_the_journey_from_a_graph_to_the_report(journey: tuple[Path, str]) -> No
 def test_the_student_and_its_codes_are_those_of_the_first_seed(journey: tuple[Path, str]) -> None:
     student, codes = load_student(journey[0]), load_codes(journey[0])
     assert student.config["hidden_channels"] == 8
-    data = evaluate.normalised(small())
+    data = evaluate.normalize_features(small())
     with torch.no_grad():
         right = student(data.x).argmax(dim=1) == data.y
     row = next(row for row in results(journey[0])["rows"] if row["name"] == NAMES["vqgraph"])

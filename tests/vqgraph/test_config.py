@@ -12,6 +12,7 @@ from graphdistill.vqgraph.config import VQGraphConfig
     ("name", "value", "message"),
     [
         *((name, 0, f"{name} must be 1 or more, got 0") for name in ("num_codes", "hidden", "num_layers", "epochs")),
+        *((name, 0, f"{name} must be 1 or more, got 0") for name in ("eval_every", "averaged_checks")),
         *((name, 1.0, f"{name} must be from 0 to below 1, got 1.0") for name in ("dropout", "input_dropout")),
         *((name, -1, f"{name} must be 0 or more, got -1") for name in ("hard_weight", "code_weight", "spread_steps")),
         *((name, -1, f"{name} must be 0 or more, got -1") for name in ("feature_neighbours", "feature_weight")),

@@ -16,8 +16,6 @@ from graphdistill.core.randomness import scoped
 from graphdistill.core.training.fit import FitResult
 from graphdistill.vqgraph import VQGraphStudent, distill
 from graphdistill.vqgraph.distill import (
-    LOOK,
-    LOOKS,
     Distilled,
     VQGraphConfig,
     build_student,
@@ -229,7 +227,7 @@ def test_more_codes_than_nodes_are_refused() -> None:
 
 def test_a_class_that_the_teacher_does_not_know_is_refused() -> None:
     teacher, _ = trained()
-    with pytest.raises(ValueError, match="y has class 3 but the teacher gives 3 logits"):
+    with pytest.raises(ValueError, match="y has class 3 but the teacher has only 3 logits"):
         distill_vqgraph(teacher, replace(DATA, y=put(DATA.y, int(DATA.valid[1]), 3)), TINY)
     distill_vqgraph(teacher, replace(DATA, y=put(DATA.y, int(DATA.test[1]), 3)), TINY)
 
@@ -238,7 +236,7 @@ def test_a_teacher_of_nan_is_refused() -> None:
     teacher, _ = trained()
     with torch.no_grad():
         next(teacher.parameters()).fill_(torch.nan)
-    with pytest.raises(ValueError, match="teacher gives NaN or infinite logits"):
+    with pytest.raises(ValueError, match="logits hold NaN or infinity"):
         distill_vqgraph(teacher, DATA, TINY)
 
 
@@ -254,8 +252,8 @@ def test_hard_labels_are_learnt_at_training_nodes_alone() -> None:
     data = replace(DATA, train=torch.tensor([3, 20, 41]))
     ours, plain = rows(4, 3, 1).requires_grad_(), rows(4, 3, 1).requires_grad_()
     got = hard_loss(data)(NODES, ours, ours)
-    told = [plain[place].log_softmax(dim=0)[DATA.y[NODES[place]]] for place in (0, 3)]
-    want = -torch.stack(told).mean()
+    known = [plain[place].log_softmax(dim=0)[DATA.y[NODES[place]]] for place in (0, 3)]
+    want = -torch.stack(known).mean()
     alike(got, want, ours, plain)
 
 
@@ -318,31 +316,31 @@ def test_the_sum_of_the_losses_is_what_is_trained(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(("epochs", "select"), [(3, None), (18, None), (61, None), (61, DATA.test)])
-def test_the_checkpoint_is_that_of_the_best_average_of_looks(
+def test_the_checkpoint_is_that_of_the_best_average_of_validation_checks(
     epochs: int, select: Tensor | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = replace(TINY, epochs=epochs)
-    told = iter([0.9, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9, 0.2, 0.8, 0.8, 0.1, 0.95, 0.1, 0.2, 0.95, 0.4, 0.5])
-    looks: list[tuple[float, str]] = []
+    scores = iter([0.9, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9, 0.2, 0.8, 0.8, 0.1, 0.95, 0.1, 0.2, 0.95, 0.4, 0.5])
+    checks: list[tuple[float, str]] = []
     student, extra = build_student(9, 3, config), nn.Linear(8, 2)
 
     def script(logits: Tensor, y: Tensor, metric: str) -> float:
         assert not student.training
-        looks.append((next(told), digest(student, extra)))
-        return looks[-1][0]
+        checks.append((next(scores), digest(student, extra)))
+        return checks[-1][0]
 
     monkeypatch.setattr(distill, "score", script)
     both = [soft_loss(DATA.x.softmax(dim=1)[:, :3]), lambda nodes, logits, h: extra(h).square().mean()]
     best = fit_student(student, DATA, both, config, extra=extra, select=select)
-    at = [*range(LOOK, epochs + 1, LOOK)]
-    at += [epochs] * (epochs % LOOK != 0)
-    assert len(looks) == len(at)
-    # As is published, choices on other nodes are by single looks.
-    average, means = LOOKS if select is None else 1, {}
+    at = [*range(config.eval_every, epochs + 1, config.eval_every)]
+    at += [epochs] * (epochs % config.eval_every != 0)
+    assert len(checks) == len(at)
+    # As is published, choices on other nodes are by single checks.
+    average, means = config.averaged_checks if select is None else 1, {}
     for place, epoch in enumerate(at):
         if place + 1 >= average or epoch == epochs:
-            window = [value for value, _ in looks[max(0, place + 1 - average) : place + 1]]
-            means[epoch] = (sum(window) / len(window), looks[place][1])
+            window = [value for value, _ in checks[max(0, place + 1 - average) : place + 1]]
+            means[epoch] = (sum(window) / len(window), checks[place][1])
     valid, epoch = max((mean, epoch) for epoch, (mean, _) in means.items())
     assert best.valid == pytest.approx(valid)
     assert best.step == epoch
@@ -364,17 +362,17 @@ def test_a_student_that_goes_wrong_late_is_not_kept() -> None:
 
 
 def test_the_checkpoint_is_chosen_on_the_nodes_that_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Tensor] = []
+    selected: list[Tensor] = []
 
     def spy(logits: Tensor, y: Tensor, metric: str) -> float:
-        asked.append(y)
+        selected.append(y)
         return 0.5
 
     monkeypatch.setattr(distill, "score", spy)
     teacher, _ = trained()
     select = torch.tensor([5, 3, 1])
     distill_vqgraph(teacher, DATA, TINY, select=select)
-    assert len(asked) == 2
-    assert all(torch.equal(y, DATA.y[select]) for y in asked)
+    assert len(selected) == 2
+    assert all(torch.equal(y, DATA.y[select]) for y in selected)
     distill_vqgraph(teacher, DATA, TINY)
-    assert torch.equal(asked[-1], DATA.y[DATA.valid])
+    assert torch.equal(selected[-1], DATA.y[DATA.valid])

@@ -23,17 +23,17 @@ from graphdistill.vqgraph.evaluate import (
     METHODS,
     NAMES,
     Scores,
-    Taught,
+    TrainedTeacher,
     baseline,
     latency,
-    normalised,
+    normalize_features,
     over_glnn,
     paired,
     rows,
     score_seed,
     train_teacher,
 )
-from graphdistill.vqgraph.inductive import Setting, View, observe
+from graphdistill.vqgraph.inductive import InductiveSplit, Setting, inductive_split
 from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.teachers import fit_teacher
 from tests.vqgraph.samples import small
@@ -50,12 +50,12 @@ def short_trainings() -> Iterator[None]:
         yield
 
 
-def view_of(setting: Setting) -> View:
-    return observe(normalised(DATA), setting, generator=torch.Generator().manual_seed(0))
+def split_of(setting: Setting) -> InductiveSplit:
+    return inductive_split(normalize_features(DATA), setting, generator=torch.Generator().manual_seed(0))
 
 
-def taught_of(name: Any = "GCN", **options: Any) -> Taught:
-    return train_teacher(view_of("transductive"), name, TINY, **options)
+def trained_teacher(name: Any = "GCN", **options: Any) -> TrainedTeacher:
+    return train_teacher(split_of("transductive"), name, TINY, **options)
 
 
 def scored(setting: Setting, seed: int = 0, **changes: Any) -> dict[str, Columns]:
@@ -66,39 +66,39 @@ def scored(setting: Setting, seed: int = 0, **changes: Any) -> dict[str, Columns
 
 def logits_for(y: Tensor, right: int) -> Tensor:
     """Logits of which the first ``right`` rows are right."""
-    told = y.clone()
-    told[right:] = (told[right:] + 1) % 3
-    return torch.eye(3)[told]
+    logits = y.clone()
+    logits[right:] = (logits[right:] + 1) % 3
+    return torch.eye(3)[logits]
 
 
 def test_features_are_scaled_to_length_one_and_nothing_else_changes() -> None:
     x = torch.cat([DATA.x[:59] * 7, torch.zeros(1, 9)])
-    got = normalised(replace(DATA, x=x))
+    got = normalize_features(replace(DATA, x=x))
     torch.testing.assert_close(got.x.norm(dim=1), torch.cat([torch.ones(59), torch.zeros(1)]))
     torch.testing.assert_close(got.x[:59] * x[:59].norm(dim=1, keepdim=True), x[:59])
     assert (got.y is DATA.y, got.edge_index is DATA.edge_index, got.train is DATA.train) == (True, True, True)
-    words = normalised(replace(DATA, x=torch.tensor([[3.0, 4.0]], dtype=torch.double).expand(60, 2)))
+    words = normalize_features(replace(DATA, x=torch.tensor([[3.0, 4.0]], dtype=torch.double).expand(60, 2)))
     assert words.x[0].tolist() == [pytest.approx(0.6), pytest.approx(0.8)]
     assert words.x.dtype == torch.float32
 
 
 def test_seen_nodes_have_one_column() -> None:
-    view, found = view_of("transductive"), Scores()
-    told = torch.eye(3)[(DATA.y + 1) % 3]
-    told[DATA.test[:5]] = torch.eye(3)[DATA.y[DATA.test[:5]]]
-    found.add(view, told, told[:0], 0.5, 2.0)
+    split, found = split_of("transductive"), Scores()
+    logits = torch.eye(3)[(DATA.y + 1) % 3]
+    logits[DATA.test[:5]] = torch.eye(3)[DATA.y[DATA.test[:5]]]
+    found.add(split, logits, logits[:0], 0.5, 2.0)
     assert found.test == {"test": [pytest.approx(5 / 20)]}
     assert (found.valid, found.seconds) == ([0.5], [2.0])
 
 
 @pytest.mark.parametrize(("seen", "unseen"), [(16, 0), (0, 4), (8, 3)])
 def test_unseen_nodes_have_theirs_and_production_weighs_both(seen: int, unseen: int) -> None:
-    view, found = view_of("inductive"), Scores()
-    assert (len(view.data.test), len(view.unseen)) == (16, 4)
-    told = torch.eye(3)[(view.data.y + 1) % 3]
-    told[view.data.test[:seen]] = torch.eye(3)[view.data.y[view.data.test[:seen]]]
+    split, found = split_of("inductive"), Scores()
+    assert (len(split.data.test), len(split.unseen)) == (16, 4)
+    logits = torch.eye(3)[(split.data.y + 1) % 3]
+    logits[split.data.test[:seen]] = torch.eye(3)[split.data.y[split.data.test[:seen]]]
     for _ in range(2):
-        found.add(view, told, logits_for(DATA.y[view.unseen], unseen), 0.5, 2.0)
+        found.add(split, logits, logits_for(DATA.y[split.unseen], unseen), 0.5, 2.0)
     tran, ind = seen / 16, unseen / 4
     want = {"tran": tran, "ind": ind, "prod": 0.8 * tran + 0.2 * ind}
     assert found.test == {name: [pytest.approx(value)] * 2 for name, value in want.items()}
@@ -109,7 +109,7 @@ def test_unseen_nodes_have_theirs_and_production_weighs_both(seen: int, unseen: 
 def test_every_model_has_its_row_and_names_are_unique(setting: Setting) -> None:
     scores: dict[str, Scores] = {}
     for seed in (0, 1):
-        taught, found = score_seed(DATA, "GCN", setting, TINY, scores, seed=seed)
+        trained, found = score_seed(DATA, "GCN", setting, TINY, scores, seed=seed)
         assert found is not None
     assert tuple(scores) == METHODS
     columns = ["test"] if setting == "transductive" else ["tran", "ind", "prod"]
@@ -123,7 +123,7 @@ def test_every_model_has_its_row_and_names_are_unique(setting: Setting) -> None:
         assert row.train_seconds is not None
         assert row.train_seconds >= 0
     assert made[0].name == "teacher GCN, reads the graph"
-    assert len(taught.view.unseen) == (0 if setting == "transductive" else 4)
+    assert len(trained.split.unseen) == (0 if setting == "transductive" else 4)
 
 
 def test_rows_chosen_on_test_have_no_validation() -> None:
@@ -147,7 +147,7 @@ def test_the_same_seed_scores_the_same_and_leaves_the_global_generator_alone() -
 
 def test_what_comes_later_is_not_seen_while_training() -> None:
     purpose = generator(0, "held out", "small")
-    unseen = observe(DATA, "inductive", generator=purpose).unseen
+    unseen = inductive_split(DATA, "inductive", generator=purpose).unseen
     x, y = DATA.x.clone(), DATA.y.clone()
     x[unseen] = 100 * torch.randn(4, 9, generator=torch.Generator().manual_seed(0))
     y[unseen] = 0
@@ -170,13 +170,13 @@ def test_labels_of_test_nodes_only_score() -> None:
 def test_all_students_start_from_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (distill, evaluate):
         monkeypatch.setattr(module, "fit_student", lambda *args, **kwargs: FitResult(0.0, 0, 0.0))
-    taught = taught_of()
+    trained = trained_teacher()
     students = [
         distill_vqgraph(
-            taught.teacher, taught.view.data, TINY, layer=taught.layer, generator=torch.Generator().manual_seed(3)
+            trained.teacher, trained.split.data, TINY, layer=trained.layer, generator=torch.Generator().manual_seed(3)
         ).student
     ]
-    students += [baseline(method, taught, TINY, 3)[0] for method in METHODS if method not in ("teacher", "vqgraph")]
+    students += [baseline(method, trained, TINY, 3)[0] for method in METHODS if method not in ("teacher", "vqgraph")]
     for student in students[1:]:
         for one, other in zip(students[0].parameters(), student.parameters(), strict=True):
             assert torch.equal(one, other)
@@ -186,40 +186,40 @@ def test_all_students_start_from_the_same_weights(monkeypatch: pytest.MonkeyPatc
 def test_baselines_train_with_the_same_config_and_are_deterministic(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    calls = []
 
     def spy(*args: Any, **kwargs: Any) -> FitResult:
-        asked.append((args[3], kwargs))
+        calls.append((args[3], kwargs))
         return distill.fit_student(*args, **kwargs)
 
     monkeypatch.setattr(evaluate, "fit_student", spy)
-    taught = taught_of()
-    (first, valid), (again, same) = baseline(method, taught, TINY, 1), baseline(method, taught, TINY, 1)
-    assert asked == [(TINY, {"seed": 1})] * 2
+    trained = trained_teacher()
+    (first, valid), (again, same) = baseline(method, trained, TINY, 1), baseline(method, trained, TINY, 1)
+    assert calls == [(TINY, {"seed": 1})] * 2
     assert valid == same
     assert torch.equal(first(DATA.x), again(DATA.x))
-    assert not torch.equal(first(DATA.x), baseline("untrained", taught, TINY, 1)[0](DATA.x))
+    assert not torch.equal(first(DATA.x), baseline("untrained", trained, TINY, 1)[0](DATA.x))
 
 
 def test_the_mlp_from_labels_does_not_ask_the_teacher() -> None:
-    taught = taught_of()
-    silent = replace(taught, logits=torch.zeros_like(taught.logits))
-    assert torch.equal(baseline("mlp", taught, TINY, 0)[0](DATA.x), baseline("mlp", silent, TINY, 0)[0](DATA.x))
-    assert not torch.equal(baseline("glnn", taught, TINY, 0)[0](DATA.x), baseline("glnn", silent, TINY, 0)[0](DATA.x))
+    trained = trained_teacher()
+    silent = replace(trained, logits=torch.zeros_like(trained.logits))
+    assert torch.equal(baseline("mlp", trained, TINY, 0)[0](DATA.x), baseline("mlp", silent, TINY, 0)[0](DATA.x))
+    assert not torch.equal(baseline("glnn", trained, TINY, 0)[0](DATA.x), baseline("glnn", silent, TINY, 0)[0](DATA.x))
 
 
 def test_a_wrong_layer_or_too_many_codes_are_refused_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "fit_teacher", lambda *args, **kwargs: pytest.fail("trained"))
     with pytest.raises(ValueError, match=r"layer 'conv' is not in the teacher; it has .*convs\.0"):
-        taught_of(layer="conv")
+        trained_teacher(layer="conv")
     with pytest.raises(ValueError, match="num_codes is 61 but there are only 60 nodes"):
-        train_teacher(view_of("transductive"), "GCN", replace(TINY, num_codes=61))
+        train_teacher(split_of("transductive"), "GCN", replace(TINY, num_codes=61))
 
 
 def test_a_layer_may_be_named() -> None:
-    assert taught_of().layer == "convs.0"
-    assert taught_of().hidden.shape == (60, 8)
-    assert taught_of(layer="convs.1").hidden.shape == (60, 3)
+    assert trained_teacher().layer == "convs.0"
+    assert trained_teacher().hidden.shape == (60, 8)
+    assert trained_teacher(layer="convs.1").hidden.shape == (60, 3)
 
 
 values = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=6)
@@ -267,8 +267,8 @@ def test_latency_is_measured_with_as_many_hops_as_the_teacher_reads(
             return super().sample(seeds, fanout, generator)  # type: ignore[no-any-return]
 
     monkeypatch.setattr(evaluate, "Neighbours", Spy)
-    taught = taught_of(name)
-    times = latency(taught, VQGraphStudent(9, 8, 3), draws=4)
+    trained = trained_teacher(name)
+    times = latency(trained, VQGraphStudent(9, 8, 3), draws=4)
     assert set(times) == {"teacher", "teacher, PyG", "student", "student, full batch"}
     assert all(0 < value < 1000 for value in times.values())
     assert times["student, full batch"] < times["student"] < times["teacher"]
@@ -277,4 +277,4 @@ def test_latency_is_measured_with_as_many_hops_as_the_teacher_reads(
 
 
 def test_latency_of_more_draws_than_nodes_is_over_all_of_them() -> None:
-    assert latency(taught_of(), VQGraphStudent(9, 8, 3), draws=100)["student"] > 0
+    assert latency(trained_teacher(), VQGraphStudent(9, 8, 3), draws=100)["student"] > 0

@@ -13,9 +13,9 @@ from graphdistill.core.command.report import Row
 from graphdistill.core.randomness import scoped
 from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.distill import Distilled
-from graphdistill.vqgraph.evaluate import NAMES, Taught
+from graphdistill.vqgraph.evaluate import NAMES, TrainedTeacher
 from graphdistill.vqgraph.figure import _cost, draw
-from graphdistill.vqgraph.inductive import View
+from graphdistill.vqgraph.inductive import InductiveSplit
 from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.teachers import build_teacher
 from graphdistill.vqgraph.tokenizer import Tokenizer
@@ -23,10 +23,10 @@ from tests.vqgraph.samples import rows, small
 
 TIMES = {"teacher": 1.2, "student": 0.05, "student, full batch": 0.001}
 DATA = small()
-TAUGHT = Taught(
+TAUGHT = TrainedTeacher(
     build_teacher("GCN", 9, 3, hidden_channels=8)[0],
     "convs.0",
-    View(DATA, DATA, torch.arange(60), torch.arange(0)),
+    InductiveSplit(DATA, DATA, torch.arange(60), torch.arange(0)),
     rows(60, 3),
     rows(60, 8, 1),
     0.8,

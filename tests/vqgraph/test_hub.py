@@ -62,18 +62,18 @@ def test_the_words_of_pygs_mixin_are_understood(tmp_path):
 
 def test_a_repository_is_downloaded_as_the_user_said(tmp_path, monkeypatch):
     of(a_student()).save_pretrained(tmp_path)
-    asked = {}
+    calls = {}
 
     def download(repo_id, **options):
-        asked.update(options, repo_id=repo_id)
+        calls.update(options, repo_id=repo_id)
         return str(tmp_path)
 
     monkeypatch.setattr(module, "snapshot_download", download)
     monkeypatch.setattr("huggingface_hub.hub_mixin.hf_hub_download", lambda **options: str(tmp_path / "config.json"))
     again = HubStudent.from_pretrained("someone/digits", token="hf_secret", cache_dir="cache")
     assert torch.equal(again(rows(2, 9)), a_student()(rows(2, 9)))
-    assert (asked["repo_id"], asked["token"], asked["cache_dir"]) == ("someone/digits", "hf_secret", "cache")
-    assert asked["allow_patterns"] == FILES
+    assert (calls["repo_id"], calls["token"], calls["cache_dir"]) == ("someone/digits", "hf_secret", "cache")
+    assert calls["allow_patterns"] == FILES
 
 
 def test_a_damaged_folder_is_refused(tmp_path):

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from graphdistill.core.data.datasets import NodeDataset
-from graphdistill.vqgraph.inductive import View, observe
+from graphdistill.vqgraph.inductive import InductiveSplit, inductive_split
 from tests.vqgraph.samples import small
 
 DATA = small()
 
 
-def inductive(data: NodeDataset = DATA, seed: int = 0, **options: float) -> View:
-    return observe(data, "inductive", generator=torch.Generator().manual_seed(seed), **options)
+def inductive(data: NodeDataset = DATA, seed: int = 0, **options: float) -> InductiveSplit:
+    return inductive_split(data, "inductive", generator=torch.Generator().manual_seed(seed), **options)
 
 
 def pairs(edges: Tensor) -> list[tuple[int, ...]]:
@@ -23,10 +23,10 @@ def pairs(edges: Tensor) -> list[tuple[int, ...]]:
 
 def test_transductive_is_everything() -> None:
     draw = torch.Generator().manual_seed(0)
-    view = observe(DATA, "transductive", generator=draw)
-    assert view.data is view.whole is DATA
-    assert view.nodes.tolist() == list(range(60))
-    assert view.unseen.tolist() == []
+    split = inductive_split(DATA, "transductive", generator=draw)
+    assert split.data is split.whole is DATA
+    assert split.nodes.tolist() == list(range(60))
+    assert split.unseen.tolist() == []
     assert torch.equal(draw.get_state(), torch.Generator().manual_seed(0).get_state())
 
 
@@ -34,25 +34,25 @@ def test_transductive_is_everything() -> None:
 @given(st.integers(6, 70), st.integers(0, 1000), st.sampled_from((0.0, 0.2, 0.5, 1.0)))
 def test_what_is_observed_is_the_rest_numbered_anew(nodes: int, seed: int, share: float) -> None:
     data = small(nodes, seed=seed)
-    view = inductive(data, seed, share=share)
-    unseen = set(view.unseen.tolist())
-    assert len(unseen) == len(view.unseen) == round(share * len(data.test))
+    split = inductive(data, seed, share=share)
+    unseen = set(split.unseen.tolist())
+    assert len(unseen) == len(split.unseen) == round(share * len(data.test))
     assert unseen <= set(data.test.tolist())
-    assert view.nodes.tolist() == sorted(set(range(nodes)) - unseen)
-    assert torch.equal(view.data.x, data.x[view.nodes])
-    assert torch.equal(view.data.y, data.y[view.nodes])
-    assert pairs(view.nodes[view.data.edge_index]) == [e for e in pairs(data.edge_index) if not unseen & set(e)]
-    assert torch.equal(view.nodes[view.data.train], data.train)
-    assert torch.equal(view.nodes[view.data.valid], data.valid)
-    assert sorted(view.nodes[view.data.test].tolist()) == sorted(set(data.test.tolist()) - unseen)
-    assert view.whole is data
+    assert split.nodes.tolist() == sorted(set(range(nodes)) - unseen)
+    assert torch.equal(split.data.x, data.x[split.nodes])
+    assert torch.equal(split.data.y, data.y[split.nodes])
+    assert pairs(split.nodes[split.data.edge_index]) == [e for e in pairs(data.edge_index) if not unseen & set(e)]
+    assert torch.equal(split.nodes[split.data.train], data.train)
+    assert torch.equal(split.nodes[split.data.valid], data.valid)
+    assert sorted(split.nodes[split.data.test].tolist()) == sorted(set(data.test.tolist()) - unseen)
+    assert split.whole is data
 
 
 def test_a_fifth_of_coras_test_nodes_is_held_out(cora: NodeDataset) -> None:
-    view = inductive(cora)
-    assert (len(view.unseen), len(view.data.test), len(view.data.y)) == (427, 1708, 2058)
-    assert not torch.isin(view.nodes[view.data.edge_index], view.unseen).any()
-    assert torch.equal(view.data.x, cora.x[view.nodes])
+    split = inductive(cora)
+    assert (len(split.unseen), len(split.data.test), len(split.data.y)) == (427, 1708, 2058)
+    assert not torch.isin(split.nodes[split.data.edge_index], split.unseen).any()
+    assert torch.equal(split.data.x, cora.x[split.nodes])
 
 
 def test_the_same_generator_holds_out_the_same_and_others_others() -> None:
@@ -73,7 +73,7 @@ def test_the_data_set_stays_as_it_was() -> None:
 
 def test_an_unknown_setting_is_refused() -> None:
     with pytest.raises(ValueError, match=r"setting must be transductive or inductive, got 'production'"):
-        observe(DATA, "production", generator=torch.Generator())
+        inductive_split(DATA, "production", generator=torch.Generator())
 
 
 def test_a_share_is_a_share() -> None:

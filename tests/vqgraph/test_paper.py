@@ -12,8 +12,15 @@ from graphdistill.core.randomness import generator
 from graphdistill.core.training.fit import FitResult
 from graphdistill.vqgraph import distill, evaluate, paper
 from graphdistill.vqgraph.config import VQGraphConfig
-from graphdistill.vqgraph.evaluate import CHOSEN_ON_TEST, NAMES, Scores, Taught, normalised, train_teacher
-from graphdistill.vqgraph.inductive import observe
+from graphdistill.vqgraph.evaluate import (
+    CHOSEN_ON_TEST,
+    NAMES,
+    Scores,
+    TrainedTeacher,
+    normalize_features,
+    train_teacher,
+)
+from graphdistill.vqgraph.inductive import inductive_split
 from graphdistill.vqgraph.paper import PUBLISHED, score_published
 from graphdistill.vqgraph.teachers import fit_teacher
 from tests.vqgraph.samples import small
@@ -30,14 +37,14 @@ def short_trainings() -> Iterator[None]:
         yield
 
 
-def taught(**options: Any) -> Taught:
-    view = observe(normalised(small()), "transductive", generator=generator(0))
-    return train_teacher(view, options.pop("name", "GCN"), TINY, **options)
+def trained(**options: Any) -> TrainedTeacher:
+    split = inductive_split(normalize_features(small()), "transductive", generator=generator(0))
+    return train_teacher(split, options.pop("name", "GCN"), TINY, **options)
 
 
 def scored(seed: int = 0, config: VQGraphConfig = TINY) -> dict[str, Scores]:
     scores: dict[str, Scores] = {}
-    score_published(taught(seed=seed), config, "GCN", scores, seed)
+    score_published(trained(seed=seed), config, "GCN", scores, seed)
     return scores
 
 
@@ -45,7 +52,7 @@ def scored(seed: int = 0, config: VQGraphConfig = TINY) -> dict[str, Scores]:
 def test_its_four_rows_are_added_to_those_that_are_there(name: Any) -> None:
     scores: dict[str, Scores] = {"teacher": Scores({"test": [0.5]}, [0.5], [1.0])}
     for seed in (0, 1):
-        score_published(taught(name=name), TINY, name, scores, seed)
+        score_published(trained(name=name), TINY, name, scores, seed)
     assert list(scores) == ["teacher", *PAPER_ROWS]
     for method in PAPER_ROWS:
         assert list(scores[method].test) == ["test"]
@@ -60,18 +67,18 @@ def test_rows_say_what_they_were_chosen_on() -> None:
 
 
 def test_students_are_chosen_on_test_and_the_teacher_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    calls = []
 
     def spy(*args: Any, select: Any = None, **kwargs: Any) -> FitResult:
-        asked.append(select)
+        calls.append(select)
         return fit(*args, select=select, **kwargs)
 
     fit = distill.fit_student
     for module in (paper, distill):
         monkeypatch.setattr(module, "fit_student", spy)
     scores = scored()
-    assert len(asked) == 3
-    assert all(torch.equal(select, small().test) for select in asked)
+    assert len(calls) == 3
+    assert all(torch.equal(select, small().test) for select in calls)
     # What a student was chosen by is what is reported of it: by single looks, and on test.
     for method in CHOSEN_ON_TEST:
         assert scores[method].valid == pytest.approx(scores[method].test["test"])
@@ -81,8 +88,8 @@ def test_choosing_on_test_does_not_lose_to_choosing_on_validation(monkeypatch: p
     honest: dict[str, Scores] = {}
     evaluate.score_seed(small(), "GCN", "transductive", TINY, honest, seed=0, methods=("vqgraph", "glnn"))
     scores: dict[str, Scores] = {}
-    view = observe(normalised(small()), "transductive", generator=generator(0))
-    score_published(train_teacher(view, "GCN", TINY), TINY, "GCN", scores, 0)
+    split = inductive_split(normalize_features(small()), "transductive", generator=generator(0))
+    score_published(train_teacher(split, "GCN", TINY), TINY, "GCN", scores, 0)
     assert scores["paper ours"].test["test"] >= honest["vqgraph"].test["test"]
     assert scores["paper glnn"].test["test"] >= honest["glnn"].test["test"]
 
@@ -97,7 +104,7 @@ def test_the_same_seed_gives_the_same_rows_and_the_global_generator_is_left_alon
 
 def test_the_layer_is_the_one_that_was_asked_for() -> None:
     scores: dict[str, Scores] = {}
-    score_published(taught(layer="convs.1"), TINY, "GCN", scores, 0)
+    score_published(trained(layer="convs.1"), TINY, "GCN", scores, 0)
     assert list(scores) == PAPER_ROWS
 
 

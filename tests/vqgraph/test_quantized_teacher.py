@@ -5,21 +5,21 @@ import torch
 from torch import Tensor, nn
 
 from graphdistill.core.randomness import scoped
-from graphdistill.vqgraph.quantized_teacher import QuantisedTeacher
-from graphdistill.vqgraph.teachers import TeacherName, build_teacher, fit_teacher, teach
+from graphdistill.vqgraph.quantized_teacher import QuantizedTeacher
+from graphdistill.vqgraph.teachers import TeacherName, build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.tokenizer import Tokenizer
 from tests.vqgraph.samples import small
 
 DATA = small()
 
 
-def build(name: TeacherName = "GCN", num_codes: int = 6, seed: int = 0) -> QuantisedTeacher:
+def build(name: TeacherName = "GCN", num_codes: int = 6, seed: int = 0) -> QuantizedTeacher:
     with scoped(seed, "test"):
         teacher, layer = build_teacher(name, 9, 3, hidden_channels=8)
-        return QuantisedTeacher(teacher, layer, Tokenizer(8, 9, num_codes, 8), seed)
+        return QuantizedTeacher(teacher, layer, Tokenizer(8, 9, num_codes, 8), seed)
 
 
-def out_of(module: nn.Module, whole: QuantisedTeacher) -> tuple[Tensor, Tensor]:
+def out_of(module: nn.Module, whole: QuantizedTeacher) -> tuple[Tensor, Tensor]:
     """What a module of a teacher gives to the next in the path of the whole, and the logits."""
     seen: list[Tensor] = []
     # Called before the module that reads the layer's output.
@@ -58,7 +58,7 @@ def test_the_next_layer_reads_rows_of_the_codebook_and_nothing_else() -> None:
     whole.eval()
     with torch.no_grad():
         read, logits = out_of(whole.teacher.get_submodule("convs.1"), whole)
-        hidden = teach(whole.teacher, "convs.0", DATA.x, DATA.edge_index)[1]
+        hidden = teacher_outputs(whole.teacher, "convs.0", DATA.x, DATA.edge_index)[1]
     code = whole.tokenizer(hidden)
     torch.testing.assert_close(read, whole.tokenizer.codebook.codes[code].relu())
     assert 1 < len(read.unique(dim=0)) <= 6
@@ -104,7 +104,7 @@ def test_a_copy_that_is_loaded_goes_on_from_its_codes() -> None:
 def test_what_is_taught_is_the_layer_before_its_codes() -> None:
     whole = build()
     fit_teacher(whole, DATA, epochs=2, penalty=lambda: whole.penalty)
-    logits, hidden = teach(whole, "teacher.convs.0", DATA.x, DATA.edge_index)
+    logits, hidden = teacher_outputs(whole, "teacher.convs.0", DATA.x, DATA.edge_index)
     assert len(hidden.unique(dim=0)) > 6
     assert torch.equal(logits, whole.eval()(DATA.x, DATA.edge_index))
     assert not list(whole.teacher.get_submodule("convs.0")._forward_hooks)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from graphdistill.vqgraph import targets
-from graphdistill.vqgraph.targets import feature_neighbours, spread
+from graphdistill.vqgraph.targets import feature_neighbours, label_spreading
 from tests.reference import feature_neighbours_naive, spread_naive
 from tests.vqgraph.samples import rows, small
 
@@ -37,7 +37,7 @@ def test_spreading_is_that_of_dense_matrices(
     sharpen: float, graph: tuple[Tensor, Tensor, Tensor], steps: int, restart: float, k: int, weight: float
 ) -> None:
     soft, edges, x = graph
-    got = spread(soft, edges, x, steps=steps, restart=restart, neighbours=k, weight=weight, sharpen=sharpen)
+    got = label_spreading(soft, edges, x, steps=steps, restart=restart, neighbours=k, weight=weight, sharpen=sharpen)
     similar = torch.tensor(sorted(feature_neighbours_naive(x, k)), dtype=torch.long).view(-1, 2).T
     want = spread_naive(soft, edges, similar, steps, restart, weight, sharpen)
     torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-7)
@@ -47,7 +47,7 @@ def test_spreading_is_that_of_dense_matrices(
 @given(graph=graphs(), sharpen=st.floats(0.1, 500))
 def test_rows_are_probabilities_however_sharp(graph: tuple[Tensor, Tensor, Tensor], sharpen: float) -> None:
     soft, edges, x = graph
-    out = spread(soft, edges, x, sharpen=sharpen)
+    out = label_spreading(soft, edges, x, sharpen=sharpen)
     assert bool((out >= 0).all())
     torch.testing.assert_close(out.sum(dim=1), torch.ones(len(soft), dtype=torch.double))
 
@@ -56,7 +56,7 @@ def test_rows_are_probabilities_however_sharp(graph: tuple[Tensor, Tensor, Tenso
 @given(graph=graphs(), steps=st.sampled_from([0, 5]))
 def test_without_steps_or_edges_labels_stay_as_they_are(graph: tuple[Tensor, Tensor, Tensor], steps: int) -> None:
     soft, edges, x = graph
-    out = spread(soft, NO_EDGES if steps else edges, x, steps=steps, neighbours=0 if steps else 5, sharpen=1)
+    out = label_spreading(soft, NO_EDGES if steps else edges, x, steps=steps, neighbours=0 if steps else 5, sharpen=1)
     torch.testing.assert_close(out, soft)
 
 
@@ -66,7 +66,7 @@ def test_isolated_nodes_keep_their_labels(graph: tuple[Tensor, Tensor, Tensor], 
     soft, edges, x = graph
     alone = torch.ones(len(soft), dtype=torch.bool)
     alone[edges.flatten()] = False
-    out = spread(soft, edges, x, steps=steps, neighbours=0, sharpen=1)
+    out = label_spreading(soft, edges, x, steps=steps, neighbours=0, sharpen=1)
     torch.testing.assert_close(out[alone], soft[alone])
 
 
@@ -76,13 +76,13 @@ def test_sharpening_keeps_the_order_and_raises_the_largest(
     graph: tuple[Tensor, Tensor, Tensor], sharpen: float
 ) -> None:
     soft, edges, x = graph
-    out = spread(soft, edges, x, steps=0, sharpen=sharpen)
+    out = label_spreading(soft, edges, x, steps=0, sharpen=sharpen)
     assert torch.equal(out.argmax(dim=1), soft.argmax(dim=1))
     assert bool((out.amax(dim=1) >= soft.amax(dim=1) - 1e-12).all())
 
 
 def test_a_certain_teacher_has_no_logarithm_of_zero_in_the_result() -> None:
-    out = spread(torch.eye(3), torch.tensor([[0, 1], [1, 0]]), torch.eye(3), sharpen=3)
+    out = label_spreading(torch.eye(3), torch.tensor([[0, 1], [1, 0]]), torch.eye(3), sharpen=3)
     assert bool(torch.isfinite(out).all())
     assert out[2].tolist() == [0, 0, 1]
 
@@ -90,9 +90,9 @@ def test_a_certain_teacher_has_no_logarithm_of_zero_in_the_result() -> None:
 def test_edges_of_no_weight_are_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     data = small()
     soft = rows(60, 3).softmax(dim=1)
-    without = spread(soft, data.edge_index, data.x, neighbours=0)
+    without = label_spreading(soft, data.edge_index, data.x, neighbours=0)
     monkeypatch.setattr(targets, "feature_neighbours", lambda x, k: feature_neighbours(x, 0 if k == 0 else 1 // 0))
-    assert torch.equal(spread(soft, data.edge_index, data.x, weight=0), without)
+    assert torch.equal(label_spreading(soft, data.edge_index, data.x, weight=0), without)
 
 
 @settings(deadline=None)
@@ -146,4 +146,4 @@ def test_self_loops_that_are_there_count_once() -> None:
     soft, x = rows(4, 3).softmax(dim=1), rows(4, 2, 1)
     path = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
     looped = torch.cat([path, torch.tensor([[0, 2, 2, 3], [0, 2, 2, 3]])], dim=1)
-    assert torch.equal(spread(soft, looped, x), spread(soft, path, x))
+    assert torch.equal(label_spreading(soft, looped, x), label_spreading(soft, path, x))

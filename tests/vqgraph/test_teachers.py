@@ -22,7 +22,7 @@ from graphdistill.vqgraph.teachers import (
     find_layer,
     fit_teacher,
     replaced,
-    teach,
+    teacher_outputs,
 )
 from graphdistill.vqgraph.tokenizer import Tokenizer
 from tests.vqgraph.samples import small
@@ -81,7 +81,7 @@ def test_any_teacher_learns_and_tells_what_it_thinks(
     teacher, layer = build(name)
     trained = fit(teacher, batch_size=batch_size, fanout=fanout)
     assert trained.valid > 0.55  # of three classes
-    logits, hidden = teach(teacher, layer, DATA.x, DATA.edge_index)
+    logits, hidden = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index)
     assert torch.equal(logits, say(teacher))
     assert hidden.shape == (60, 8)
     assert not logits.requires_grad
@@ -94,21 +94,23 @@ def test_any_teacher_learns_and_tells_what_it_thinks(
 
 def test_hidden_rows_are_what_the_layer_gives() -> None:
     teacher, layer = build("GCN")
-    _, hidden = teach(teacher, layer, DATA.x, DATA.edge_index)
+    _, hidden = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index)
     assert torch.equal(hidden, teacher.convs[0](DATA.x, DATA.edge_index))
     appnp, layer = build("APPNP")
-    _, hidden = teach(appnp, layer, DATA.x, DATA.edge_index)
+    _, hidden = teacher_outputs(appnp, layer, DATA.x, DATA.edge_index)
     assert torch.equal(hidden, appnp.hidden(DATA.x))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_in_batches_a_teacher_says_and_thinks_the_same(name: str) -> None:
     teacher, layer = build(name)
-    whole = teach(teacher, layer, DATA.x, DATA.edge_index)
-    parts = teach(teacher, layer, DATA.x, DATA.edge_index, batch_size=7, fanout=ALL)
+    whole = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index)
+    parts = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index, batch_size=7, fanout=ALL)
     for part, want in zip(parts, whole, strict=True):
         torch.testing.assert_close(part, want)
-    sampled, again = (teach(teacher, layer, DATA.x, DATA.edge_index, batch_size=7, fanout=(1, 1)) for _ in range(2))
+    sampled, again = (
+        teacher_outputs(teacher, layer, DATA.x, DATA.edge_index, batch_size=7, fanout=(1, 1)) for _ in range(2)
+    )
     assert [v.shape for v in sampled] == [v.shape for v in whole]
     assert all(torch.equal(a, b) for a, b in zip(sampled, again, strict=True))
 
@@ -118,7 +120,7 @@ def test_each_module_trains_or_not_as_before(layer: str) -> None:
     teacher, _ = build("Mine")
     teacher.train().norm.eval()  # as a frozen norm
     with contextlib.suppress(ValueError):  # "readout" gives no row per node
-        teach(teacher, layer, DATA.x, DATA.edge_index)
+        teacher_outputs(teacher, layer, DATA.x, DATA.edge_index)
     assert [name for name, module in teacher.named_modules() if not module.training] == ["norm"]
 
 
@@ -139,7 +141,7 @@ def test_appnp_is_a_network_on_features_that_is_propagated() -> None:
 @pytest.mark.parametrize("name", ["GCN", "GraphSAGE", "GAT"])
 def test_teachers_may_be_deeper(name: str, num_layers: int) -> None:
     teacher, layer = build(name, num_layers=num_layers)
-    logits, hidden = teach(teacher, layer, DATA.x, DATA.edge_index)
+    logits, hidden = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index)
     assert logits.shape == (60, 3)
     assert hidden.shape == (60, 3 if num_layers == 1 else 8)
 
@@ -210,7 +212,7 @@ def test_labels_of_test_nodes_are_not_read() -> None:
 def test_teaching_changes_no_weight_and_leaves_no_hook() -> None:
     teacher, layer = build("Mine")
     before = copy.deepcopy(teacher)
-    teach(teacher, layer, DATA.x, DATA.edge_index)
+    teacher_outputs(teacher, layer, DATA.x, DATA.edge_index)
     assert same(teacher, before)
     assert not any(module._forward_hooks for module in teacher.modules())
 
@@ -220,7 +222,7 @@ def test_what_a_layer_gives_can_be_replaced_for_a_while() -> None:
     before = say(teacher)
     with replaced(teacher, layer, torch.zeros_like):
         assert not torch.equal(say(teacher), before)
-        _, hidden = teach(teacher, layer, DATA.x, DATA.edge_index)
+        _, hidden = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index)
         assert hidden.eq(0).all()
     assert torch.equal(say(teacher), before)
 
@@ -251,12 +253,12 @@ def test_a_tokenizer_fits_into_the_teachers_path() -> None:
     teacher, layer = build()
     with scoped(0, "tokenizer"):
         tokenizer = Tokenizer(8, 9, num_codes=4, dim=8)
-    hidden = teach(teacher, layer, DATA.x, DATA.edge_index)[1]
+    hidden = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index)[1]
     tokenizer.codebook.start(tokenizer.encode(hidden).detach(), torch.Generator().manual_seed(0))
     before = copy.deepcopy(teacher)
     with replaced(teacher, layer, lambda h: tokenizer.quantise(h)[1]):
         trained = fit(teacher, epochs=5)
-        logits, q = teach(teacher, layer, DATA.x, DATA.edge_index)
+        logits, q = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index)
     assert len(q.unique(dim=0)) <= 4
     assert score(logits[DATA.valid], DATA.y[DATA.valid], "accuracy") == trained.valid
     assert not torch.equal(teacher.convs[0].lin.weight, before.convs[0].lin.weight)
@@ -269,15 +271,15 @@ def test_layers_are_found_by_path() -> None:
 
 mine = Mine()
 bad_calls: dict[str, Callable[[], object]] = {
-    r"layer 'convs.7' is not in the teacher; it has .*convs, convs.0, .*convs.1": lambda: teach(
+    r"layer 'convs.7' is not in the teacher; it has .*convs, convs.0, .*convs.1": lambda: teacher_outputs(
         build()[0], "convs.7", DATA.x, DATA.edge_index
     ),
     r"layer '' is not in the teacher; it has parts, parts.first, .*readout, twins": lambda: find_layer(mine, ""),
-    r"layer 'readout' must give \[60, H\], a row per node, got \[3\]; name another layer": lambda: teach(
+    r"layer 'readout' must give \[60, H\], a row per node, got \[3\]; name another layer": lambda: teacher_outputs(
         mine, "readout", DATA.x, DATA.edge_index
     ),
-    r"layer 'twins' must give .* got no tensor": lambda: teach(mine, "twins", DATA.x, DATA.edge_index),
-    r"layer 'unused' must give .* got no tensor": lambda: teach(mine, "unused", DATA.x, DATA.edge_index),
+    r"layer 'twins' must give .* got no tensor": lambda: teacher_outputs(mine, "twins", DATA.x, DATA.edge_index),
+    r"layer 'unused' must give .* got no tensor": lambda: teacher_outputs(mine, "unused", DATA.x, DATA.edge_index),
     r"teacher must be one of GCN, GraphSAGE, GAT, APPNP, got 'GTN'": lambda: build_teacher("GTN", 9, 3),
 }
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.vqgraph.codebook import Metric
+from graphdistill.vqgraph.codebook import Distance
 from graphdistill.vqgraph.edges import Link
-from graphdistill.vqgraph.teachers import build_teacher, fit_teacher, teach
+from graphdistill.vqgraph.teachers import build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
 from tests.reference import edge_loss_naive, nearest_code_naive
 from tests.vqgraph.samples import rows, small
@@ -35,8 +35,8 @@ def same(one: Tokenizer, other: Tokenizer) -> bool:
 
 
 @pytest.mark.parametrize("link", get_args(Link))
-@pytest.mark.parametrize("metric", get_args(Metric))
-def test_loss_and_gradients_are_those_of_the_dense_formula(metric: Metric, link: Link) -> None:
+@pytest.mark.parametrize("metric", get_args(Distance))
+def test_loss_and_gradients_are_those_of_the_dense_formula(metric: Distance, link: Link) -> None:
     one = tokenizer(5, metric=metric, link=link, edges=0.7, commitment=0.3)
     one.start(HIDDEN, generator(0))
     one.double()
@@ -87,10 +87,10 @@ def test_the_codebook_has_no_gradient_and_moves_nevertheless() -> None:
     assert not torch.equal(one.codebook.codes, before)
 
 
-@pytest.mark.parametrize("metric", get_args(Metric))
+@pytest.mark.parametrize("metric", get_args(Distance))
 @pytest.mark.parametrize("link", get_args(Link))
 @pytest.mark.parametrize("batch_size", [None, 16])
-def test_training_lowers_the_loss(batch_size: int | None, link: Link, metric: Metric) -> None:
+def test_training_lowers_the_loss(batch_size: int | None, link: Link, metric: Distance) -> None:
     one, losses = tokenizer(metric=metric, link=link), []
     for epochs in (1, 60 if batch_size is None else 20):
         fit(one, epochs=epochs, batch_size=batch_size)
@@ -186,7 +186,7 @@ def test_half_of_the_codes_live_on_cora(cora: NodeDataset) -> None:
         teacher, layer = build_teacher("GCN", cora.x.shape[1], 7)
         one = Tokenizer(128, cora.x.shape[1])
     fit_teacher(teacher, cora, epochs=8)
-    _, hidden = teach(teacher, layer, cora.x, cora.edge_index)
+    _, hidden = teacher_outputs(teacher, layer, cora.x, cora.edge_index)
     for batch_size in (None, 512):
         code = fit_tokenizer(one, hidden, cora.x, cora.edge_index, epochs=5, batch_size=batch_size)
         health = one.codebook.health(code)

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from graphdistill.condense.data.learnable import LearnableSet, stored_labels
 from graphdistill.condense.data.training_data import Kind, Real
-from graphdistill.core.data.datasets import Features
-from graphdistill.core.data.feature_encoding import Columns, straight_through
+from graphdistill.core.data.datasets import FeatureKind
+from graphdistill.core.data.feature_encoding import FeatureEncoding, straight_through
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.data.tensors import ranges, segment_ptr
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
-from graphdistill.core.networks.convnet import Norm
+from graphdistill.core.networks.convnet import ConvNetNorm
 from graphdistill.core.networks.graph_gcn import DEPTH, GraphBatch, GraphGCN, batch_of, dense_batch
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.trees.raw_forest import raw_forest
@@ -48,15 +48,15 @@ class RealGraphs(Real):
 
     def inputs(self, rows: Tensor) -> GraphBatch:
         """Training graphs as they are."""
-        return batch_of(self.graphs.subset(rows), self.protocol.columns)
+        return batch_of(self.graphs.subset(rows), self.protocol.encoding)
 
     def flat(self) -> Tensor:
         """Mean of the encoded node features, and sizes."""
         return self.protocol.flat("train")
 
-    def network(self, norm: Norm = "instance") -> GraphGCN:
+    def network(self, norm: ConvNetNorm = "instance") -> GraphGCN:
         """A GCN of three layers and a mean over nodes."""
-        return GraphGCN(self.protocol.columns.width, self.num_classes)
+        return GraphGCN(self.protocol.encoding.width, self.num_classes)
 
     def begin(self, per_class: int, generator: torch.Generator) -> LearnableGraphs:
         """Random graphs of each class of at most the median size, or the smallest where a class has too few of them."""
@@ -69,7 +69,7 @@ class RealGraphs(Real):
 
     def start(self, rows: Tensor, logits: Tensor | None = None) -> LearnableGraphs:
         """Graphs to learn."""
-        columns, features = self.protocol.columns, self.protocol.data.features
+        columns, features = self.protocol.encoding, self.protocol.data.features
         return LearnableGraphs(self.graphs.subset(rows), self.y[rows], columns, features, logits)
 
     def select(self, rows: Tensor) -> SyntheticSet:
@@ -101,19 +101,21 @@ class LearnableGraphs(LearnableSet):
 
     Example:
         >>> from torch_geometric.data import Data
-        >>> from graphdistill.core.data.feature_encoding import Categories
+        >>> from graphdistill.core.data.feature_encoding import CategoricalEncoding
         >>> pair = Data(x=torch.tensor([[0], [1]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
         >>> pairs = Graphs.from_data_list([pair, pair])
-        >>> small = LearnableGraphs(pairs, torch.tensor([0, 1]), Categories((2,)), "categorical")
+        >>> small = LearnableGraphs(pairs, torch.tensor([0, 1]), CategoricalEncoding((2,)), "categorical")
         >>> small.inputs().x.tolist(), small.freeze().nbytes
         ([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]], 16)
     """
 
-    def __init__(self, graphs: Graphs, y: Tensor, columns: Columns, features: Features, logits: Tensor | None = None):
+    def __init__(
+        self, graphs: Graphs, y: Tensor, columns: FeatureEncoding, features: FeatureKind, logits: Tensor | None = None
+    ):
         sizes = graphs.node_ptr.diff()
         most = int(sizes.max())
         room = torch.arange(most) < sizes[:, None]
-        start = columns.start(graphs.x)
+        start = columns.init_from(graphs.x)
         super().__init__(start.new_zeros(*room.shape, columns.width).index_put((room,), start), y, logits)
         self.columns, self.features, self.sizes = columns, features, sizes
         self.pairs = (room[:, :, None] & room[:, None, :]).triu(1)
@@ -146,10 +148,10 @@ class LearnableGraphs(LearnableSet):
 
         Example:
             >>> from torch_geometric.data import Data
-            >>> from graphdistill.core.data.feature_encoding import Categories
+            >>> from graphdistill.core.data.feature_encoding import CategoricalEncoding
             >>> dots = Graphs.from_data_list([Data(x=torch.zeros(2, 1).long())])
-            >>> small = LearnableGraphs(dots, torch.tensor([0]), Categories((2,)), "categorical")
-            >>> small.sample(torch.Generator().manual_seed(0), 0.5).spread.shape
+            >>> small = LearnableGraphs(dots, torch.tensor([0]), CategoricalEncoding((2,)), "categorical")
+            >>> small.sample(torch.Generator().manual_seed(0), 0.5).adjacency.shape
             torch.Size([1, 2, 2])
         """
         u = torch.rand(self.theta.shape, generator=generator)
@@ -176,4 +178,4 @@ class LearnableGraphs(LearnableSet):
     def _batch(self, theta: Tensor, rows: Tensor | None) -> GraphBatch:
         chosen = slice(None) if rows is None else rows
         upper = straight_through(theta > 0, theta.sigmoid())[chosen] * self.pairs[chosen]
-        return dense_batch(self.columns.read(self.x[chosen]), upper + upper.mT, self.sizes[chosen])
+        return dense_batch(self.columns.discretize(self.x[chosen]), upper + upper.mT, self.sizes[chosen])

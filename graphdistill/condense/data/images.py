@@ -9,7 +9,7 @@ from torch import Tensor
 from graphdistill.condense.data.learnable import LearnableSet, frozen
 from graphdistill.condense.data.training_data import Kind, Real
 from graphdistill.core.evaluation.images import ImageProtocol
-from graphdistill.core.networks.convnet import ConvNet, Norm
+from graphdistill.core.networks.convnet import ConvNet, ConvNetNorm
 from graphdistill.core.sets.synthetic import SyntheticSet
 
 
@@ -53,7 +53,7 @@ class RealImages(Real):
         """Pixels."""
         return self.x.flatten(1)
 
-    def network(self, norm: Norm = "instance") -> ConvNet:
+    def network(self, norm: ConvNetNorm = "instance") -> ConvNet:
         """A ConvNet."""
         return ConvNet(self.shape, self.num_classes, norm=norm)
 

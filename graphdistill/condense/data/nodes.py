@@ -16,8 +16,8 @@ from graphdistill.condense.data.learnable import LearnableSet, stored_labels
 from graphdistill.condense.data.training_data import Kind, Real
 from graphdistill.core.evaluation.nodes import NodeProtocol
 from graphdistill.core.evaluation.protocol import real_set
-from graphdistill.core.networks.convnet import Norm
-from graphdistill.core.networks.node_gcn import GCN, Nodes
+from graphdistill.core.networks.convnet import ConvNetNorm
+from graphdistill.core.networks.node_gcn import NodeGCN, Nodes
 from graphdistill.core.sets.half_precision import half_exponent, round_half
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 
@@ -40,15 +40,15 @@ class RealNodes(Real):
 
     def inputs(self, rows: Tensor) -> Nodes:
         """Training nodes in their graph."""
-        return Nodes(self.protocol.once, self.protocol.spread, self.rows[rows])
+        return Nodes(self.protocol.propagated_once, self.protocol.propagation, self.rows[rows])
 
     def flat(self) -> Tensor:
         """Propagated features."""
         return self.protocol.rounded[self.rows]
 
-    def network(self, norm: Norm = "instance") -> GCN:
+    def network(self, norm: ConvNetNorm = "instance") -> NodeGCN:
         """A GCN without dropout."""
-        return GCN(self.deviation.numel(), self.num_classes)
+        return NodeGCN(self.deviation.numel(), self.num_classes)
 
     def start(self, rows: Tensor, logits: Tensor | None = None) -> LearnableNodes:
         """Nodes to learn."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graphdistill.condense.data.learnable import stored_labels
 from graphdistill.condense.data.nodes import LearnableNodes
-from graphdistill.core.networks.node_gcn import Nodes, normalised
+from graphdistill.core.networks.node_gcn import Nodes, normalize_adjacency
 from graphdistill.core.sets.half_precision import round_half
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 
@@ -83,7 +83,7 @@ class LinkedNodes(LearnableNodes):
 
     def inputs(self, rows: Tensor | None = None) -> Nodes:
         """All nodes and their edges, and which of the nodes are asked for."""
-        spread = normalised(self.adjacency())
+        spread = normalize_adjacency(self.adjacency())
         return Nodes(spread @ self.features(), spread, rows)
 
     @torch.no_grad()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from graphdistill.condense.data.learnable import LearnableSet
-from graphdistill.core.networks.convnet import Norm
+from graphdistill.core.networks.convnet import ConvNetNorm
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.fit import Inputs
 
@@ -79,7 +79,7 @@ class Real(ABC):
         """A row of numbers for every entry, ``[n, d]``: what is compared where there is no network."""
 
     @abstractmethod
-    def network(self, norm: Norm = "instance") -> nn.Module:
+    def network(self, norm: ConvNetNorm = "instance") -> nn.Module:
         """A fresh network, its weights drawn from torch's global generator; ``norm`` is for networks that have one."""
 
     @abstractmethod

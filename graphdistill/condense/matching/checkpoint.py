@@ -14,7 +14,7 @@ from torch import Tensor
 
 from graphdistill.core.sets.checked_file import Header, brief
 from graphdistill.core.sets.payload import FLOATS, Declared, check_finite, check_names, check_tensor
-from graphdistill.core.sets.safetensors_card import read_card_alone, read_carded, write_carded
+from graphdistill.core.sets.safetensors_card import read_card_alone, read_with_card, write_with_card
 
 FORMAT = 3
 """Number of the layout; a file of another layout is refused."""
@@ -90,7 +90,7 @@ def write_checkpoint(path: Path, state: Checkpoint) -> None:
         f"{part}.{name}": value for part in ("now", "memory", "best") for name, value in getattr(state, part).items()
     }
     card = {name: getattr(state, name) for name in ("step", "looks", "scale", "seconds", "facts")}
-    write_carded(path, tensors, {"format": FORMAT, **card})
+    write_with_card(path, tensors, {"format": FORMAT, **card})
 
 
 def read_checkpoint(
@@ -128,7 +128,7 @@ def read_checkpoint(
             fail(f"{what}; give the same, or start anew")
     parts: dict[str, dict[str, Tensor]] = {"now": {}, "memory": {}, "best": {}}
     try:
-        tensors, _ = read_carded(path, lambda header: _check(header, parameters))
+        tensors, _ = read_with_card(path, lambda header: _check(header, parameters))
         for name, value in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = check_finite(name, value)

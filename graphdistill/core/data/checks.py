@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-LARGEST = 1e18
+MAX_MAGNITUDE = 1e18
 """Magnitude of a feature from where on its square leaves single precision."""
 MAX_CATEGORIES = 100_000
 """Classes or categories of a column that memory is taken for without as many entries: numbers beyond are ids."""
@@ -18,7 +18,7 @@ RENUMBER = "torch.unique(y, return_inverse=True)[1] numbers them from 0 without 
 """The way out for labels that are ids."""
 
 
-def check_numbers(what: str, values: Tensor, ptr: Tensor | None = None, limit: float = LARGEST) -> None:
+def check_numbers(what: str, values: Tensor, ptr: Tensor | None = None, limit: float = MAX_MAGNITUDE) -> None:
     """Refuse NaN, infinity and numbers whose squares overflow, by the row and column of the first.
 
     Args:

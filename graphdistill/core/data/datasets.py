@@ -17,7 +17,7 @@ from graphdistill.core.digest import Identified
 
 Task = Literal["multiclass", "multilabel"]
 Metric = Literal["rocauc", "accuracy"]
-Features = Literal["ogb", "categorical", "continuous"]
+FeatureKind = Literal["ogb", "categorical", "continuous"]
 
 
 class _Split(Identified):
@@ -50,7 +50,7 @@ class GraphDataset(_Split):
     valid: Tensor
     test: Tensor
     metric: Metric
-    features: Features
+    features: FeatureKind
     notes: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:

@@ -15,22 +15,22 @@ from torch import Tensor
 
 from graphdistill.core.data.tensors import downcast
 
-SURE = 0.95
+INITIAL_PROBABILITY = 0.95
 """Probability that logits give a known category at first."""
 
 
 @dataclass(frozen=True)
-class Categories:
+class CategoricalEncoding:
     """Integer columns; what is learnt is a logit for each category.
 
     Attributes:
         sizes: number of categories of each column.
 
     Example:
-        >>> columns = Categories((3, 2))
+        >>> columns = CategoricalEncoding((3, 2))
         >>> columns.encode(torch.tensor([[2, 0]])).tolist()
         [[0.0, 0.0, 1.0, 1.0, 0.0]]
-        >>> columns.decode(columns.start(torch.tensor([[2, 0]]))).tolist()
+        >>> columns.decode(columns.init_from(torch.tensor([[2, 0]]))).tolist()
         [[2, 0]]
     """
 
@@ -46,12 +46,12 @@ class Categories:
         blocks = [F.one_hot(column, size) for column, size in zip(x.long().T, self.sizes, strict=True)]
         return torch.cat(blocks, dim=1).float()
 
-    def start(self, x: Tensor) -> Tensor:
+    def init_from(self, x: Tensor) -> Tensor:
         """Logits that give every category of ``x`` (integer ``[N, K]``) the probability 0.95, float ``[N, F]``."""
-        margin = [math.log(max(size - 1, 1) * SURE / (1 - SURE)) for size in self.sizes]
+        margin = [math.log(max(size - 1, 1) * INITIAL_PROBABILITY / (1 - INITIAL_PROBABILITY)) for size in self.sizes]
         return self.encode(x) * torch.tensor(margin).repeat_interleave(torch.tensor(self.sizes))
 
-    def read(self, logits: Tensor) -> Tensor:
+    def discretize(self, logits: Tensor) -> Tensor:
         """One-hot blocks of the likeliest categories, ``[..., F]``; their gradient is that of a softmax in each."""
         blocks = logits.split(self.sizes, dim=-1)
         hard = [F.one_hot(block.argmax(dim=-1), block.shape[-1]) for block in blocks]
@@ -64,7 +64,7 @@ class Categories:
 
 
 @dataclass(frozen=True)
-class Measures:
+class NumericEncoding:
     """Float columns, in standard deviations from their mean; a column that never changes is always 0.
 
     Attributes:
@@ -72,7 +72,7 @@ class Measures:
         deviation: of each column, float ``[K]``.
 
     Example:
-        >>> columns = Measures(torch.tensor([1.0]), torch.tensor([2.0]))
+        >>> columns = NumericEncoding(torch.tensor([1.0]), torch.tensor([2.0]))
         >>> columns.encode(torch.tensor([[5.0]])).tolist(), columns.decode(torch.tensor([[2.0]])).tolist()
         ([[2.0]], [[5.0]])
     """
@@ -89,11 +89,11 @@ class Measures:
         """Deviations from the mean, float ``[N, F]``."""
         return torch.where(self.deviation > 0, (x.float() - self.mean) / self.deviation, 0.0)
 
-    def start(self, x: Tensor) -> Tensor:
+    def init_from(self, x: Tensor) -> Tensor:
         """The same: what is learnt is what is read."""
         return self.encode(x)
 
-    def read(self, z: Tensor) -> Tensor:
+    def discretize(self, z: Tensor) -> Tensor:
         """Itself."""
         return z
 
@@ -102,7 +102,7 @@ class Measures:
         return z * self.deviation + self.mean
 
 
-Columns = Categories | Measures
+FeatureEncoding = CategoricalEncoding | NumericEncoding
 
 
 def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
@@ -118,19 +118,19 @@ def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
     return hard.to(soft.dtype) + (soft - soft.detach())
 
 
-def columns_of(x: Tensor) -> Columns:
+def fit_encoding(x: Tensor) -> FeatureEncoding:
     """How to encode features like ``x`` (``[N, K]``): as many categories as the largest integer needs, or measures.
 
     Raises:
         ValueError: an integer is negative.
 
     Example:
-        >>> columns_of(torch.tensor([[2, 0], [0, 1]]))
-        Categories(sizes=(3, 2))
+        >>> fit_encoding(torch.tensor([[2, 0], [0, 1]]))
+        CategoricalEncoding(sizes=(3, 2))
     """
     if x.is_floating_point():
-        return Measures(x.float().mean(dim=0), x.float().std(dim=0, correction=0))
+        return NumericEncoding(x.float().mean(dim=0), x.float().std(dim=0, correction=0))
     if int(x.min()) < 0:
         raise ValueError(f"categorical features hold {int(x.min())}; number categories from 0, or give floats")
     sizes: Sequence[int] = (x.amax(dim=0) + 1).tolist()
-    return Categories(tuple(sizes))
+    return CategoricalEncoding(tuple(sizes))

@@ -59,9 +59,10 @@ class Graphs:
         for position, graph in enumerate(graphs):
             columns.append(_columns(graph, position))
             for name, first, here in zip(("x", "edge_attr"), columns[0][::2], columns[-1][::2], strict=True):
-                if kind_of(first) != kind_of(here):
+                want, found = feature_type(first), feature_type(here)
+                if found != want:
                     raise ValueError(
-                        f"graphs[{position}].{name} is {kind_of(here)} but graphs[0].{name} is {kind_of(first)}; "
+                        f"graphs[{position}].{name} is {found} but graphs[0].{name} is {want}; "
                         f"give every graph features of the same width and type"
                     )
         xs, indices, attrs = zip(*columns, strict=True)
@@ -155,11 +156,11 @@ def _columns(graph: Data, position: int) -> tuple[Tensor, Tensor, Tensor | None]
     return x, index, attr
 
 
-def kind_of(values: Tensor | None) -> str:
+def feature_type(values: Tensor | None) -> str:
     """Width and type of a feature matrix in words, for error messages and to compare collections.
 
     Example:
-        >>> kind_of(torch.zeros(3, 2)), kind_of(None)
+        >>> feature_type(torch.zeros(3, 2)), feature_type(None)
         ('float of width 2', 'absent')
     """
     if values is None:

@@ -13,14 +13,14 @@ DENSE = 0.2
 """Share of non-zeros from which on a dense product is taken."""
 
 
-class Features:
+class SparseFeatures:
     """Rows of features to train on, sparse where that is cheaper: a bag of words is one per cent full.
 
     Args:
         x: float ``[N, F]``.
 
     Example:
-        >>> features = Features(torch.eye(3))
+        >>> features = SparseFeatures(torch.eye(3))
         >>> features(nn.Linear(3, 2)).shape
         torch.Size([3, 2])
     """

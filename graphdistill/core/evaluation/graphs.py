@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data.datasets import GraphDataset, Metric
-from graphdistill.core.data.feature_encoding import Columns, columns_of
+from graphdistill.core.data.feature_encoding import FeatureEncoding, fit_encoding
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.data.tensors import largest_that_fits
 from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput
@@ -58,9 +58,9 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         return self.data.metric
 
     @cached_property
-    def columns(self) -> Columns:
+    def encoding(self) -> FeatureEncoding:
         """How node features are encoded where a linear layer reads them."""
-        return columns_of(self.data.graphs.x)
+        return fit_encoding(self.data.graphs.x)
 
     @cached_property
     def graphs(self) -> dict[str, Graphs]:
@@ -81,15 +81,15 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         """Graphs and classes of one split."""
         return self.forests[name], self.labels(name)
 
-    def inputs(self, small: SyntheticSet) -> Forest:
+    def inputs(self, synthetic: SyntheticSet) -> Forest:
         """The graphs of a set."""
-        return small.forest
+        return synthetic.forest
 
     def flat(self, what: SyntheticSet | str) -> Tensor:
         """Mean of the encoded node features, and logarithms of the numbers of nodes and edges, float ``[n, d]``."""
         forest = self.forests[what] if isinstance(what, str) else what.forest
         nodes = forest.cut(0)
-        both = torch.cat([self.columns.encode(nodes.trees.x), nodes.trees.degree[:, None].float()], dim=1)
+        both = torch.cat([self.encoding.encode(nodes.trees.x), nodes.trees.degree[:, None].float()], dim=1)
         total, count = nodes.readout.sum(both), nodes.num_nodes.float()[:, None]
         return torch.cat([total[:, :-1] / count, count.log(), total[:, -1:].log1p()], dim=1)
 
@@ -105,7 +105,7 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
 
     def extra_baselines(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
         """As many random graphs, whatever their bytes."""
-        orders = [self._order(draw)[: len(small)] for draw, small in enumerate(sets)]
+        orders = [self._order(draw)[: len(synthetic)] for draw, synthetic in enumerate(sets)]
         return {"random graphs, equal number": [self.chosen(rows) for rows in orders]}
 
     def full(self) -> TrainingInput:

@@ -36,10 +36,10 @@ class ImageProtocol(SetProtocol[ImageDataset]):
         index: Tensor = getattr(self.data, name)
         return self.data.images[index], self.data.y[index]
 
-    def inputs(self, small: SyntheticSet) -> Tensor:
+    def inputs(self, synthetic: SyntheticSet) -> Tensor:
         """The images of a set."""
-        assert isinstance(small.data, Tensor)
-        return small.data
+        assert isinstance(synthetic.data, Tensor)
+        return synthetic.data
 
     def flat(self, what: SyntheticSet | str) -> Tensor:
         """Pixels."""
@@ -53,19 +53,19 @@ class ImageProtocol(SetProtocol[ImageDataset]):
         orders = [class_balanced_order(y, generator(draw, "random images"))[:count] for draw in range(draws)]
         return [real_set(x[rows], y[rows]) for rows in orders]
 
-    def training_input(self, small: SyntheticSet) -> TrainingInput:
+    def training_input(self, synthetic: SyntheticSet) -> TrainingInput:
         """The images of a set, and their orbit under the group that ``meta`` names; bytes are those of the images."""
-        part, group = super().training_input(small), str(small.meta.get(KEY, "identity"))
+        part, group = super().training_input(synthetic), str(synthetic.meta.get(KEY, "identity"))
         y, weight = (torch.cat([values] * len(elements(group))) for values in (part.y, part.weight))
-        return replace(part, inputs=orbit(self.inputs(small), group), y=y, weight=weight)
+        return replace(part, inputs=orbit(self.inputs(synthetic), group), y=y, weight=weight)
 
     def extra_baselines(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
         """Where sets stand for their orbit under a group: random images that do so, too."""
         meta = {KEY: sets[0].meta.get(KEY, "identity")}
         if meta[KEY] == "identity":
             return {}
-        drawn = self.random_sets(max(small.nbytes for small in sets), len(sets))
-        return {f"random images with their {meta[KEY]}, equal bytes": [replace(small, meta=meta) for small in drawn]}
+        drawn = self.random_sets(max(s.nbytes for s in sets), len(sets))
+        return {f"random images with their {meta[KEY]}, equal bytes": [replace(s, meta=meta) for s in drawn]}
 
     def full(self) -> TrainingInput:
         """All training images."""

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch_geometric.utils import subgraph
 
 from graphdistill.core.data.datasets import NodeDataset
-from graphdistill.core.data.sparse_features import Features
+from graphdistill.core.data.sparse_features import SparseFeatures
 from graphdistill.core.data.tensors import downcast, tensor_bytes
 from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput, real_set
-from graphdistill.core.networks.node_gcn import DEPTH, GCN, Nodes, Propagation, normalised, without_loops
+from graphdistill.core.networks.node_gcn import DEPTH, NodeGCN, Nodes, Propagation, normalize_adjacency, without_loops
 from graphdistill.core.randomness import class_balanced_order, generator, scoped
 from graphdistill.core.sets.half_precision import half_exponent, round_half
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
@@ -43,7 +43,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
     LINEAR: ClassVar[str] = "features"
 
     @cached_property
-    def spread(self) -> Propagation:
+    def propagation(self) -> Propagation:
         """The whole graph."""
         return Propagation(self.data.edge_index, len(self.data.x))
 
@@ -54,14 +54,14 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         return x if bool((x < 0).any()) else x / x.sum(dim=1, keepdim=True).clamp(min=1e-12)
 
     @cached_property
-    def once(self) -> Features:
+    def propagated_once(self) -> SparseFeatures:
         """Features, averaged over neighbours once: what the first layer reads."""
-        return Features(self.spread(self.x))
+        return SparseFeatures(self.propagation(self.x))
 
     @cached_property
     def propagated(self) -> Tensor:
         """Features, averaged as often as the network has layers."""
-        return self.spread(self.once.x, DEPTH - 1)
+        return self.propagation(self.propagated_once.x, DEPTH - 1)
 
     @cached_property
     def exponent(self) -> Tensor:
@@ -73,23 +73,23 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         """The same in 16 bits, whatever their unit: what a node that stands alone has."""
         return round_half(self.propagated, self.exponent)
 
-    def network(self, seed: int) -> GCN:
+    def network(self, seed: int) -> NodeGCN:
         """A fresh network; its weights depend on the seed alone."""
         with scoped(seed, "weights", self.NETWORK):
-            return GCN(self.data.x.shape[1], self.num_classes, dropout=DROPOUT)
+            return NodeGCN(self.data.x.shape[1], self.num_classes, dropout=DROPOUT)
 
     def split(self, name: str) -> tuple[Nodes, Tensor]:
         """Nodes of the whole graph and their classes."""
         index: Tensor = getattr(self.data, name)
-        return Nodes(self.once, self.spread, index), self.data.y[index]
+        return Nodes(self.propagated_once, self.propagation, index), self.data.y[index]
 
-    def inputs(self, small: SyntheticSet) -> Nodes:
+    def inputs(self, synthetic: SyntheticSet) -> Nodes:
         """The nodes of a set, joined by its edges or alone."""
-        assert isinstance(small.data, Tensor)
-        if small.edges is None:
-            return Nodes(small.data)
-        spread = dense(*small.edges, len(small))
-        return Nodes(spread @ small.data, spread)
+        assert isinstance(synthetic.data, Tensor)
+        if synthetic.edges is None:
+            return Nodes(synthetic.data)
+        adjacency = dense(*synthetic.edges, len(synthetic))
+        return Nodes(adjacency @ synthetic.data, adjacency)
 
     def flat(self, what: SyntheticSet | str) -> Tensor:
         """Propagated features."""
@@ -97,7 +97,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
             return self.rounded[getattr(self.data, what)]
         nodes = self.inputs(what)
         assert isinstance(nodes.x, Tensor)
-        return nodes.around(nodes.x)
+        return nodes.propagate(nodes.x)
 
     def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
         """Random training nodes with propagated features and no edges."""
@@ -112,7 +112,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         As many random nodes with the edges between them (the literature's baseline), as many means of random groups of
         training nodes (what learning begins with), and all training nodes alone.
         """
-        orders = [self.data.train[self._order(draw)[: len(small)]] for draw, small in enumerate(sets)]
+        orders = [self.data.train[self._order(draw)[: len(synthetic)]] for draw, synthetic in enumerate(sets)]
         each = max(1, len(sets[0]) // self.num_classes)
         draws = [generator(draw, "groups of nodes") for draw in range(len(sets))]
         return {
@@ -174,4 +174,4 @@ def dense(edge_index: Tensor, edge_weight: Tensor, count: int) -> Tensor:
         [[0.5, 0.5], [0.5, 0.5]]
     """
     adjacency = torch.zeros(count, count).index_put((edge_index[1], edge_index[0]), edge_weight, accumulate=True)
-    return normalised(adjacency)
+    return normalize_adjacency(adjacency)

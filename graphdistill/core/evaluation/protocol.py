@@ -108,7 +108,7 @@ class SetProtocol(ABC, Generic[AnyDataset]):
         """Inputs and labels of one split."""
 
     @abstractmethod
-    def inputs(self, small: SyntheticSet) -> Inputs:
+    def inputs(self, synthetic: SyntheticSet) -> Inputs:
         """What a network reads of a set."""
 
     @abstractmethod
@@ -136,15 +136,15 @@ class SetProtocol(ABC, Generic[AnyDataset]):
         """Sets for further rows by name, which a reader of this kind of data asks for."""
         return {}
 
-    def training_input(self, small: SyntheticSet) -> TrainingInput:
+    def training_input(self, synthetic: SyntheticSet) -> TrainingInput:
         """A set as something to train on."""
-        return TrainingInput(self.inputs(small), small.y, small.weight, small.nbytes, len(small))
+        return TrainingInput(self.inputs(synthetic), synthetic.y, synthetic.weight, synthetic.nbytes, len(synthetic))
 
     def train(
-        self, small: SyntheticSet | TrainingInput, seed: int, config: FitConfig | None = None
+        self, synthetic: SyntheticSet | TrainingInput, seed: int, config: FitConfig | None = None
     ) -> tuple[nn.Module, FitResult]:
         """Train a fresh network on a set."""
-        part = self.training_input(small) if isinstance(small, SyntheticSet) else small
+        part = self.training_input(synthetic) if isinstance(synthetic, SyntheticSet) else synthetic
         net, inputs, valid = self.network(seed), part.inputs, self.split("valid")
         fitted = fit(
             net,
@@ -166,13 +166,13 @@ class SetProtocol(ABC, Generic[AnyDataset]):
         return score(predict(net, inputs), y, self.metric)
 
 
-def valid_score(protocol: SetProtocol[Any], small: SyntheticSet) -> float:
+def valid_score(protocol: SetProtocol[Any], synthetic: SyntheticSet) -> float:
     """Validation score of one network trained on a set, for choosing among sets; test is not read.
 
     It takes half the steps of a row's training; its seed is the same for every set, and none that rows are made with.
     """
     short = replace(protocol.fit, steps=max(1, protocol.fit.steps // 2))
-    return protocol.train(small, CHOOSER, short)[1].valid
+    return protocol.train(synthetic, CHOOSER, short)[1].valid
 
 
 @dataclass(frozen=True)
@@ -299,7 +299,7 @@ def baseline_rows(protocol: SetProtocol[Any], sets: Sequence[SyntheticSet]) -> l
     tests = tuple(protocol.score(net, "test") for net in nets)
     rows = [Row(name="untrained network", group=protocol.NETWORK, test=tests, valid=(), nbytes=None, entries=None)]
     start = time.perf_counter()
-    models = [_linear(protocol.flat(small), small.y, protocol.num_classes) for small in sets]
+    models = [_linear(protocol.flat(synthetic), synthetic.y, protocol.num_classes) for synthetic in sets]
     seconds = (time.perf_counter() - start) / len(sets)
     splits = ("valid", "test")
     linear = f"logistic regression on {protocol.LINEAR} of the same set"
@@ -346,8 +346,8 @@ def break_even(distilled: Row, full: Row) -> float:
 
     Example:
         >>> row = dict(group="ConvNet", test=(0.9,), valid=(), nbytes=9, entries=1)
-        >>> small = Row(name="small", distill_seconds=60.0, train_seconds=2.0, **row)
-        >>> break_even(small, Row(name="all", train_seconds=14.0, **row))
+        >>> synthetic = Row(name="distilled", distill_seconds=60.0, train_seconds=2.0, **row)
+        >>> break_even(synthetic, Row(name="all", train_seconds=14.0, **row))
         5.0
     """
     assert distilled.distill_seconds is not None

@@ -63,7 +63,7 @@ class TreeProtocol:
     def forests(self) -> dict[str, Forest]:
         """Every split, compressed without loss."""
         held_out = {name: build_forest(self.data.split(name)[0], self.depth) for name in ("valid", "test")}
-        return {"train": self.training.grown, **held_out}
+        return {"train": self.training.counted, **held_out}
 
     @cached_property
     def training(self) -> TrainingSplit:

@@ -7,9 +7,9 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Norm = Literal["instance", "batch"]
+ConvNetNorm = Literal["instance", "batch"]
 
-WIDTH = 32
+CONVNET_WIDTH = 32
 """Channels of every layer; 128 is usual on a GPU, a quarter of it keeps a step on one CPU core below 0.1 s."""
 
 
@@ -41,18 +41,18 @@ class ConvNet(nn.Module):
         self,
         shape: tuple[int, int, int],
         num_classes: int,
-        width: int = WIDTH,
+        width: int = CONVNET_WIDTH,
         depth: int | None = None,
-        norm: Norm = "instance",
+        norm: ConvNetNorm = "instance",
     ):
         super().__init__()
         channels, side = shape[0], min(shape[1:])
-        room = side.bit_length() - 2
-        depth = max(1, min(3, room)) if depth is None else depth
+        max_depth = side.bit_length() - 2
+        depth = max(1, min(3, max_depth)) if depth is None else depth
         for name, value in (("num_classes", num_classes), ("width", width), ("depth", depth)):
             if value < 1:
                 raise ValueError(f"{name} must be 1 or more, got {value}")
-        if depth > room:
+        if depth > max_depth:
             raise ValueError(
                 f"images of {shape[1]} x {shape[2]} pixels are too small for {depth} blocks; "
                 f"give sides of {1 << (depth + 1)} or more"

@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphdistill.core.data.feature_encoding import Columns
+from graphdistill.core.data.feature_encoding import FeatureEncoding
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.data.tensors import segment_ptr
-from graphdistill.core.networks.node_gcn import Propagation, normalised
+from graphdistill.core.networks.node_gcn import Propagation, normalize_adjacency
 from graphdistill.core.scatter import segment_mean
 
 HIDDEN = 64
@@ -30,49 +30,49 @@ class GraphBatch:
 
     Attributes:
         x: features that a linear layer reads, float ``[N, F]``.
-        spread: all graphs as one, or a dense normalised adjacency ``[G, n, n]`` that gradients run through.
+        adjacency: all graphs as one, or a dense normalised adjacency ``[G, n, n]`` that gradients run through.
         sizes: number of nodes of each graph, long ``[G]``; of a dense graph the first so many places are taken.
 
     Example:
         >>> apart = GraphBatch(torch.rand(3, 2), torch.eye(2).expand(2, 2, 2), torch.tensor([2, 1]))
-        >>> len(apart), apart.pool(apart.around(apart.x)).shape
+        >>> len(apart), apart.pool(apart.propagate(apart.x)).shape
         (2, torch.Size([2, 2]))
     """
 
     x: Tensor
-    spread: Propagation | Tensor
+    adjacency: Propagation | Tensor
     sizes: Tensor
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     @cached_property
-    def room(self) -> Tensor:
+    def mask(self) -> Tensor:
         """Whether a place of a dense graph is taken, boolean ``[G, n]``."""
-        assert isinstance(self.spread, Tensor)
-        return torch.arange(self.spread.shape[-1]) < self.sizes[:, None]
+        assert isinstance(self.adjacency, Tensor)
+        return torch.arange(self.adjacency.shape[-1]) < self.sizes[:, None]
 
-    def around(self, h: Tensor) -> Tensor:
+    def propagate(self, h: Tensor) -> Tensor:
         """Average hidden values ``[N, D]`` over neighbourhoods."""
-        if isinstance(self.spread, Propagation):
-            return self.spread(h)
-        padded = h.new_zeros(*self.room.shape, h.shape[1]).index_put((self.room,), h)
-        return (self.spread @ padded)[self.room]
+        if isinstance(self.adjacency, Propagation):
+            return self.adjacency(h)
+        padded = h.new_zeros(*self.mask.shape, h.shape[1]).index_put((self.mask,), h)
+        return (self.adjacency @ padded)[self.mask]
 
     def pool(self, h: Tensor) -> Tensor:
         """Mean over the nodes of each graph, ``[G, D]``."""
         return segment_mean(h, segment_ptr(self.sizes))
 
 
-def batch_of(graphs: Graphs, columns: Columns) -> GraphBatch:
+def batch_of(graphs: Graphs, columns: FeatureEncoding) -> GraphBatch:
     """Graphs as they are.
 
     Example:
         >>> from torch_geometric.data import Data
-        >>> from graphdistill.core.data.feature_encoding import Categories
+        >>> from graphdistill.core.data.feature_encoding import CategoricalEncoding
         >>> pair = Data(x=torch.tensor([[0], [1]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
-        >>> batch = batch_of(Graphs.from_data_list([pair]), Categories((2,)))
-        >>> batch.around(batch.x).round(decimals=4).tolist()
+        >>> batch = batch_of(Graphs.from_data_list([pair]), CategoricalEncoding((2,)))
+        >>> batch.propagate(batch.x).round(decimals=4).tolist()
         [[0.5, 0.5], [0.5, 0.5]]
     """
     return GraphBatch(
@@ -88,8 +88,8 @@ def dense_batch(x: Tensor, adjacency: Tensor, sizes: Tensor) -> GraphBatch:
         adjacency: weights of edges from 0 to 1, symmetric, no self-loops, float ``[G, n, n]``.
         sizes: number of nodes of each graph, long ``[G]``.
     """
-    room = torch.arange(x.shape[1]) < sizes[:, None]
-    return GraphBatch(x[room], normalised(adjacency), sizes)
+    mask = torch.arange(x.shape[1]) < sizes[:, None]
+    return GraphBatch(x[mask], normalize_adjacency(adjacency), sizes)
 
 
 class GraphGCN(nn.Module):
@@ -123,7 +123,7 @@ class GraphGCN(nn.Module):
         out, h = [], graphs.x
         for layer in self.layers:
             assert isinstance(layer, nn.Linear)
-            h = F.relu(graphs.around(F.linear(h, layer.weight)) + layer.bias)
+            h = F.relu(graphs.propagate(F.linear(h, layer.weight)) + layer.bias)
             out.append(graphs.pool(h))
         return out
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphdistill.core.data.sparse_features import Features
+from graphdistill.core.data.sparse_features import SparseFeatures
 from graphdistill.core.scatter import Segments, sort_by
 
 HIDDEN = 64
@@ -62,13 +62,13 @@ def without_loops(edge_index: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Nodes:
-    """Input of a :class:`GCN`: features, how they spread, and which nodes are asked for.
+    """Input of a :class:`NodeGCN`: features, the graph, and the nodes whose outputs are wanted.
 
     Attributes:
         x: features that were averaged over neighbours once already (the first layer's share, which no weight changes),
             ``[N, F]``.
-        spread: the graph, a dense normalised adjacency ``[N, N]``, or ``None`` for nodes that stand alone.
-        rows: numbers of the nodes that are asked for, long ``[n]``; all by default.
+        adjacency: the graph, a dense normalised adjacency ``[N, N]``, or ``None`` for nodes that stand alone.
+        index: numbers of the nodes whose outputs are wanted, long ``[n]``; all by default.
 
     Example:
         >>> alone = Nodes(torch.rand(4, 3))
@@ -76,29 +76,29 @@ class Nodes:
         (4, 2)
     """
 
-    x: Tensor | Features
-    spread: Propagation | Tensor | None = None
-    rows: Tensor | None = None
+    x: Tensor | SparseFeatures
+    adjacency: Propagation | Tensor | None = None
+    index: Tensor | None = None
 
     def __len__(self) -> int:
-        if self.rows is not None:
-            return len(self.rows)
-        return len(self.x.x if isinstance(self.x, Features) else self.x)
+        if self.index is not None:
+            return len(self.index)
+        return len(self.x.x if isinstance(self.x, SparseFeatures) else self.x)
 
-    def subset(self, rows: Tensor) -> Nodes:
-        """The same graph with others of its nodes asked for, by their place among those that were."""
-        if self.spread is None and isinstance(self.x, Tensor):
-            return Nodes(self.x[rows] if self.rows is None else self.x[self.rows[rows]])
-        return replace(self, rows=rows if self.rows is None else self.rows[rows])
+    def subset(self, index: Tensor) -> Nodes:
+        """The same graph with the outputs of fewer nodes wanted; ``index`` counts the present ones."""
+        if self.adjacency is None and isinstance(self.x, Tensor):
+            return Nodes(self.x[index] if self.index is None else self.x[self.index[index]])
+        return replace(self, index=index if self.index is None else self.index[index])
 
-    def around(self, h: Tensor) -> Tensor:
+    def propagate(self, h: Tensor) -> Tensor:
         """Average hidden values ``[N, D]`` over neighbourhoods."""
-        if self.spread is None:
+        if self.adjacency is None:
             return h
-        return self.spread @ h if isinstance(self.spread, Tensor) else self.spread(h)
+        return self.adjacency @ h if isinstance(self.adjacency, Tensor) else self.adjacency(h)
 
 
-def normalised(adjacency: Tensor) -> Tensor:
+def normalize_adjacency(adjacency: Tensor) -> Tensor:
     r"""Dense graphs as a GCN spreads by them: :math:`\hat D^{-1/2} (A + I) \hat D^{-1/2}`; differentiable.
 
     Args:
@@ -106,7 +106,7 @@ def normalised(adjacency: Tensor) -> Tensor:
             added, as in PyG's ``GCNConv``.
 
     Example:
-        >>> normalised(torch.zeros(2, 2)).tolist()
+        >>> normalize_adjacency(torch.zeros(2, 2)).tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
     full = adjacency + torch.diag_embed((adjacency.diagonal(dim1=-2, dim2=-1) == 0).to(adjacency.dtype))
@@ -114,7 +114,7 @@ def normalised(adjacency: Tensor) -> Tensor:
     return norm * full * norm.mT
 
 
-class GCN(nn.Module):
+class NodeGCN(nn.Module):
     r"""Graph convolutional network: :math:`\hat A \, \mathrm{relu}(\hat A X W_1 + b_1) \, W_2 + b_2` and deeper.
 
     Kipf and Welling, ICLR 2017, https://arxiv.org/abs/1609.02907. Nodes that stand alone make a multilayer perceptron
@@ -128,7 +128,7 @@ class GCN(nn.Module):
         dropout: probability at what each layer reads, averaged over neighbours, while training. (default: 0)
 
     Example:
-        >>> net = GCN(3, 2)
+        >>> net = NodeGCN(3, 2)
         >>> net(Nodes(torch.rand(4, 3))).shape
         torch.Size([4, 2])
     """
@@ -157,9 +157,9 @@ class GCN(nn.Module):
             if out:
                 h = layer(F.dropout(h, drop))
             else:
-                h = nodes.x(layer, drop) if isinstance(nodes.x, Features) else layer(F.dropout(nodes.x, drop))
-            h = nodes.around(F.relu(h))
-            out.append(h if nodes.rows is None else h[nodes.rows])
+                h = nodes.x(layer, drop) if isinstance(nodes.x, SparseFeatures) else layer(F.dropout(nodes.x, drop))
+            h = nodes.propagate(F.relu(h))
+            out.append(h if nodes.index is None else h[nodes.index])
         return out
 
     def embed(self, nodes: Nodes) -> Tensor:

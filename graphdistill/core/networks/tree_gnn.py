@@ -15,7 +15,7 @@ from ogb.utils.features import get_atom_feature_dims, get_bond_feature_dims
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from graphdistill.core.data.datasets import Features
+from graphdistill.core.data.datasets import FeatureKind
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.scatter import Segments, segment_max
 from graphdistill.core.trees.dictionary import Level
@@ -71,7 +71,7 @@ class _Linear(nn.Linear):
         return super().forward(x.to(self.weight.dtype))
 
 
-def _encoder(values: Tensor, features: Features, channels: int, edges: bool) -> nn.Module:
+def _encoder(values: Tensor, features: FeatureKind, channels: int, edges: bool) -> nn.Module:
     if features == "ogb" and not values.is_floating_point():
         return CategoricalEncoder((get_bond_feature_dims if edges else get_atom_feature_dims)(), channels)
     if values.is_floating_point():
@@ -191,7 +191,7 @@ class GATConv(_Conv):
         score = score * over.parent.sum(1 / over.entries.sum(score))
         heads = z.view(len(h), self.heads, -1).transpose(0, 1).flatten(0, 1)
         total = over.heads.sum(heads, score.T.flatten())
-        out: Tensor = total.view(self.heads, len(level.own), -1).transpose(0, 1).flatten(1) + self.bias
+        out: Tensor = total.view(self.heads, len(level.truncated), -1).transpose(0, 1).flatten(1) + self.bias
         return out
 
     @staticmethod
@@ -281,7 +281,7 @@ class GNN(nn.Module):
         self,
         network: Network,
         sample: Graphs | tuple[Tensor, Tensor | None],
-        features: Features,
+        features: FeatureKind,
         out_channels: int,
         *,
         hidden_channels: int = 64,

@@ -6,7 +6,7 @@ rounding). Each is an operator ``torch.ops.graphdistill.*`` with plain torch for
 ``torch.compile(fullgraph=True)`` and ``torch.export`` as one node.
 """
 
-from graphdistill.core.scatter._codes import Metric as Metric
+from graphdistill.core.scatter._codes import Distance as Distance
 from graphdistill.core.scatter._codes import Moments as Moments
 from graphdistill.core.scatter._codes import class_moments as class_moments
 from graphdistill.core.scatter._codes import codebook_stats as codebook_stats

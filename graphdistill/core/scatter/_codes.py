@@ -8,7 +8,7 @@ from torch import Tensor
 
 from graphdistill.core.scatter import _check, _ops
 
-Metric = Literal["euclidean", "cosine"]
+Distance = Literal["euclidean", "cosine"]
 
 
 class Moments(NamedTuple):
@@ -58,7 +58,7 @@ def class_moments(x: Tensor, y: Tensor, num_classes: int) -> Moments:
 
 
 def nearest_code(
-    x: Tensor, codebook: Tensor, metric: Metric = "euclidean", *, max_bytes: int = 1 << 23
+    x: Tensor, codebook: Tensor, metric: Distance = "euclidean", *, max_bytes: int = 1 << 23
 ) -> tuple[Tensor, Tensor]:
     r"""Find the nearest code of each row, without the N x K matrix of distances.
 

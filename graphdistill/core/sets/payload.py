@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from graphdistill.core.data.datasets import Features, Task
+from graphdistill.core.data.datasets import FeatureKind, Task
 from graphdistill.core.data.tensors import segment_ptr
 from graphdistill.core.trees import varint
 
@@ -152,7 +152,7 @@ def check_labels(y: Tensor, task: Task) -> Tensor:
     return y
 
 
-def check_categories(x: Tensor, edge_attr: Tensor | None, features: Features) -> None:
+def check_categories(x: Tensor, edge_attr: Tensor | None, features: FeatureKind) -> None:
     """Fail unless categories of nodes and edges are ones that networks have room for: of molecules, those of OGB."""
     sizes: dict[str, list[int]] = {}
     if features == "ogb":

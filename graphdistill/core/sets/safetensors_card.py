@@ -26,7 +26,7 @@ from graphdistill.core.sets.checked_file import (
 )
 
 
-def write_carded(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, object]) -> None:
+def write_with_card(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, object]) -> None:
     """Write tensors and what there is to say about them; the same input gives the same bytes.
 
     Args:
@@ -41,8 +41,8 @@ def write_carded(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, o
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "state.safetensors"
-        >>> write_carded(path, {"x": torch.ones(2)}, {"step": 3})
-        >>> read_carded(path)
+        >>> write_with_card(path, {"x": torch.ones(2)}, {"step": 3})
+        >>> read_with_card(path)
         ({'x': tensor([1., 1.])}, {'step': 3})
     """
     path = expanded(path)
@@ -56,8 +56,8 @@ def write_carded(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, o
     write_bytes(path, data)
 
 
-def read_carded(path: Path, check: Check | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what :func:`write_carded` wrote.
+def read_with_card(path: Path, check: Check | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what :func:`write_with_card` wrote.
 
     Args:
         path: the file.
@@ -72,7 +72,7 @@ def read_carded(path: Path, check: Check | None = None) -> tuple[dict[str, Tenso
 
 
 def read_card_alone(path: Path) -> tuple[Header, dict[str, Any]]:
-    """The card of what :func:`write_carded` wrote, and dtypes and shapes, before any tensor is read.
+    """The card of what :func:`write_with_card` wrote, and dtypes and shapes, before any tensor is read.
 
     Raises:
         ValueError: the file is absent or damaged.
@@ -80,7 +80,7 @@ def read_card_alone(path: Path) -> tuple[Header, dict[str, Any]]:
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "state.safetensors"
-        >>> write_carded(path, {"x": torch.ones(2)}, {"step": 3})
+        >>> write_with_card(path, {"x": torch.ones(2)}, {"step": 3})
         >>> read_card_alone(path)
         ({'x': Entry(dtype=torch.float32, shape=(2,))}, {'step': 3})
     """

@@ -25,13 +25,13 @@ CARD_TYPES = {"task": str, "features": str, "meta": dict, "sha256": str, "entrie
 """What the card of a set holds."""
 
 
-def save_set(small: SyntheticSet, folder: str | Path) -> None:
+def save_set(synthetic: SyntheticSet, folder: str | Path) -> None:
     """Write ``set.safetensors`` and ``card.json`` into a folder, both or neither.
 
     The card holds the set's ``meta``, its payload bytes and the sha256 of the tensors; no pickle anywhere.
 
     Args:
-        small: the set.
+        synthetic: the set.
         folder: created if absent; other files in it stay.
 
     Raises:
@@ -39,14 +39,14 @@ def save_set(small: SyntheticSet, folder: str | Path) -> None:
 
     Example:
         >>> import tempfile, torch
-        >>> small = SyntheticSet(torch.rand(2, 3), torch.tensor([0, 1]), torch.ones(2))
+        >>> synthetic = SyntheticSet(torch.rand(2, 3), torch.tensor([0, 1]), torch.ones(2))
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     save_set(small, folder)
+        ...     save_set(synthetic, folder)
         ...     again = load_set(folder)
-        >>> torch.equal(small.data, again.data)
+        >>> torch.equal(synthetic.data, again.data)
         True
     """
-    payload = small.payload()
+    payload = synthetic.payload()
     for name in ("features", "x", "edge_attr", "edge_weight"):
         if name in payload:
             try:
@@ -55,11 +55,11 @@ def save_set(small: SyntheticSet, folder: str | Path) -> None:
                 raise ValueError(f"the set {error}; no loader would take it back") from None
     card: dict[str, object] = {
         "format": FORMAT,
-        "task": small.task,
-        "features": small.features,
-        "entries": len(small),
+        "task": synthetic.task,
+        "features": synthetic.features,
+        "entries": len(synthetic),
         "payload_bytes": tensor_bytes(*payload.values()),
-        "meta": dict(small.meta),
+        "meta": dict(synthetic.meta),
     }
     with publish(Path(folder)) as draft:
         card["sha256"] = write_tensors(draft / "set.safetensors", payload)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphdistill.core.data.datasets import Features, Task
+from graphdistill.core.data.datasets import FeatureKind, Task
 from graphdistill.core.data.tensors import downcast, tensor_bytes, to_device
 from graphdistill.core.sets.checked_file import brief
 from graphdistill.core.sets.half_precision import half_exponent, round_half, scaled
@@ -34,7 +34,7 @@ from graphdistill.core.trees.raw_forest import RawForest
 class SyntheticSet:
     """Synthetic graphs (or rows of features) with hard or soft labels and weights.
 
-    It is a torch data set: ``len(small)``, ``small[i]`` and any ``DataLoader`` work. A graph comes out as a PyG
+    It is a torch data set: ``len(small)``, ``synthetic[i]`` and any ``DataLoader`` work. A graph comes out as a PyG
     ``Data`` object on which a stock PyG network of at most ``forest.trees.depth`` layers computes, at the nodes
     of ``root``, what it computes on the real graph.
 
@@ -52,8 +52,8 @@ class SyntheticSet:
         ValueError: lengths differ, a weight is negative or not finite, or an edge ends outside of the set.
 
     Example:
-        >>> small = SyntheticSet(torch.rand(2, 3), torch.tensor([0, 1]), torch.ones(2))
-        >>> len(small), small.nbytes
+        >>> synthetic = SyntheticSet(torch.rand(2, 3), torch.tensor([0, 1]), torch.ones(2))
+        >>> len(synthetic), synthetic.nbytes
         (2, 26)
     """
 
@@ -61,14 +61,14 @@ class SyntheticSet:
     y: Tensor
     weight: Tensor
     task: Task = "multiclass"
-    features: Features = "continuous"
+    features: FeatureKind = "continuous"
     meta: Mapping[str, object] = field(default_factory=dict)
     edges: tuple[Tensor, Tensor] | None = None
 
     def __post_init__(self) -> None:
         for name, value, choices in (
             ("task", self.task, get_args(Task)),
-            ("features", self.features, get_args(Features)),
+            ("features", self.features, get_args(FeatureKind)),
         ):
             if value not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}, got {brief(value)}")
@@ -191,7 +191,7 @@ class SyntheticSet:
 
     @classmethod
     def from_payload(
-        cls, payload: Mapping[str, Tensor], *, task: Task, features: Features, meta: Mapping[str, object]
+        cls, payload: Mapping[str, Tensor], *, task: Task, features: FeatureKind, meta: Mapping[str, object]
     ) -> SyntheticSet:
         """Rebuild a set from :meth:`payload`.
 

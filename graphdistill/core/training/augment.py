@@ -56,8 +56,8 @@ class Augment:
     Example:
         >>> augment = Augment()
         >>> draw = augment.draw(torch.Generator().manual_seed(0))
-        >>> real, small = torch.rand(5, 1, 8, 8), torch.rand(2, 1, 8, 8)
-        >>> draw.name, augment.apply(draw, real).shape, augment.apply(draw, small).shape
+        >>> real, synthetic = torch.rand(5, 1, 8, 8), torch.rand(2, 1, 8, 8)
+        >>> draw.name, augment.apply(draw, real).shape, augment.apply(draw, synthetic).shape
         ('rotate', torch.Size([5, 1, 8, 8]), torch.Size([2, 1, 8, 8]))
     """
 

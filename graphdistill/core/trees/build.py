@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from graphdistill.core.data.graphs import Graphs, kind_of
+from graphdistill.core.data.graphs import Graphs, feature_type
 from graphdistill.core.data.tensors import ranges, segment_ptr
 from graphdistill.core.scatter import sort_by, tree_hash_step
 from graphdistill.core.trees.dictionary import Level, Trees, write_level
@@ -112,7 +112,7 @@ def merge(forests: Sequence[Forest]) -> Forest:
         >>> len(whole), whole.trees.sizes
         (2, (1, 1))
     """
-    kinds = {(f.trees.depth, kind_of(f.trees.x), kind_of(f.trees.edge_attr)) for f in forests}
+    kinds = {(f.trees.depth, feature_type(f.trees.x), feature_type(f.trees.edge_attr)) for f in forests}
     if len(kinds) != 1:
         raise ValueError(f"forests differ in (depth, features, edge features): {sorted(kinds)}; grow them alike")
     parts = [f.trees for f in forests]
@@ -129,14 +129,14 @@ def merge(forests: Sequence[Forest]) -> Forest:
     for depth in range(1, parts[0].depth + 1):
         maps = row.split([p.sizes[depth - 1] for p in parts])
         here = [p.levels[depth - 1] for p in parts]
-        own = torch.cat([m[level.own] for m, level in zip(maps, here, strict=True)])
+        truncated = torch.cat([m[level.truncated] for m, level in zip(maps, here, strict=True)])
         child = torch.cat([m[level.child] for m, level in zip(maps, here, strict=True)])
         edge = None
         if edge_attr is not None:
             edge = torch.cat([m[level.edge] for m, level in zip(edge_maps, here, strict=True)])
         slot_ptr = segment_ptr(torch.cat([level.ptr.diff() for level in here]))
         _, above, first = group(ids[depth])
-        levels.append(write_level(own, slot_ptr, child, edge, first))
+        levels.append(write_level(truncated, slot_ptr, child, edge, first))
         row = above
     trees = Trees(x, degree, edge_attr, tuple(levels))
     maps = row.split([p.sizes[-1] for p in parts])
@@ -150,7 +150,7 @@ def _check(everyone: Level, level: Level, row: Tensor) -> None:
     """Fail if a node's tree differs from the tree of its class."""
     counts = level.ptr.diff()[row]
     slots = ranges(level.ptr[row], counts)
-    same = torch.equal(everyone.own, level.own[row]) and torch.equal(everyone.ptr.diff(), counts)
+    same = torch.equal(everyone.truncated, level.truncated[row]) and torch.equal(everyone.ptr.diff(), counts)
     same = same and torch.equal(everyone.child, level.child[slots])
     if level.edge is not None and everyone.edge is not None:
         same = same and torch.equal(everyone.edge, level.edge[slots])

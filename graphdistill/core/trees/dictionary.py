@@ -4,7 +4,8 @@ A depth-k tree is a root and the depth-(k-1) trees of its in-neighbours, so all 
 form a directed acyclic dictionary, one level per depth, in which every tree is written once. A GNN of depth L
 gives equal nodes equal embeddings: layer k needs one row per depth-k tree, not one per node,
 
-.. math:: h_k(t) = \mathrm{UPDATE}(h_{k-1}(\mathrm{own}(t)), \{(b, h_{k-1}(c)) : (b, c) \in \mathrm{children}(t)\})
+.. math:: h_k(t) = \mathrm{UPDATE}(h_{k-1}(\mathrm{truncated}(t)),
+    \{(b, h_{k-1}(c)) : (b, c) \in \mathrm{children}(t)\})
 
 and the readout of a graph is the count-weighted sum (or mean) over its depth-L trees. Outputs and gradients are
 those of the full graphs.
@@ -35,7 +36,7 @@ MAX_DEPTH = 255
 """Depth of the deepest trees that are stored."""
 
 
-class Pairs(NamedTuple):
+class ChildEdgePairs(NamedTuple):
     """Distinct (child, edge) pairs: gathering from the level below and from the edge table, and sums over slots."""
 
     child: Segments
@@ -59,13 +60,13 @@ class Level:
     """All trees of one depth, written in terms of the trees one level shallower.
 
     Attributes:
-        own: the same tree cut one level shorter, as a row of the level below, long ``[n_k]``.
+        truncated: the same tree cut one level shorter, as a row of the level below, long ``[n_k]``.
         ptr: first child slot of each tree and e_k at the end, long ``[n_k + 1]``.
         child: tree of the in-neighbour in each slot, a row of the level below, long ``[e_k]``.
         edge: edge features of each slot, a row of the edge table, long ``[e_k]``, or ``None``.
     """
 
-    own: Tensor
+    truncated: Tensor
     ptr: Tensor
     child: Tensor
     edge: Tensor | None
@@ -77,7 +78,7 @@ class Level:
     @cached_property
     def target(self) -> Tensor:
         """Tree that each child slot belongs to, long ``[e_k]``."""
-        return torch.repeat_interleave(torch.arange(len(self.own), device=self.own.device), self.ptr.diff())
+        return torch.repeat_interleave(torch.arange(len(self.truncated), device=self.truncated.device), self.ptr.diff())
 
     def children(self, num_rows: int) -> Segments:
         """Sums over the children of each tree, for a level below of ``num_rows`` trees."""
@@ -85,7 +86,7 @@ class Level:
 
     def roots(self, num_rows: int) -> Segments:
         """The same tree cut one level shorter, gathered from a level below of ``num_rows`` trees."""
-        return self._once("_roots", lambda: Segments.rows(self.own, num_rows))
+        return self._once("_roots", lambda: Segments.rows(self.truncated, num_rows))
 
     def attention(self, num_rows: int, num_edges: int | None, heads: int, dtype: torch.dtype) -> Attention:
         """What attention over the children and the tree itself gathers; ``num_edges`` is ``None`` without edges."""
@@ -96,7 +97,7 @@ class Level:
             itself, parent = ptr[:-1], torch.repeat_interleave(torch.arange(len(count), device=ptr.device), count + 1)
             slot = torch.ones(len(parent), dtype=torch.bool, device=ptr.device).index_fill_(0, itself, False)
             child = torch.empty_like(parent)
-            child[itself], child[slot] = self.own, self.child
+            child[itself], child[slot] = self.truncated, self.child
             edges = None
             if num_edges is not None and self.edge is not None:
                 # An entry of a child gathers its edge, the one of the tree itself all edges, a share of each.
@@ -109,20 +110,20 @@ class Level:
                 edges = Segments(edge_ptr, index, num_edges, share)
             entries = Segments.entries(ptr, len(child))
             children = Segments(ptr, child, num_rows)
-            root = Segments.rows(self.own[parent], num_rows)
+            root = Segments.rows(self.truncated[parent], num_rows)
             return Attention(children.apart(), root, edges, entries, entries.backwards(), children.blocks(heads))
 
         return self._once(f"_attention {num_edges} {heads} {dtype}", build)
 
-    def pairs(self, num_rows: int, num_edges: int) -> Pairs:
+    def pairs(self, num_rows: int, num_edges: int) -> ChildEdgePairs:
         """The distinct (child, edge) pairs of the slots, and sums over them for each tree."""
 
-        def build() -> Pairs:
+        def build() -> ChildEdgePairs:
             assert self.edge is not None
             pair, row = torch.unique(self.child * num_edges + self.edge, return_inverse=True)
             segments = Segments(self.ptr, row, len(pair))
             child, edge = pair // num_edges, pair % num_edges
-            return Pairs(Segments.rows(child, num_rows), Segments.rows(edge, num_edges), segments)
+            return ChildEdgePairs(Segments.rows(child, num_rows), Segments.rows(edge, num_edges), segments)
 
         return self._once("_pairs", build)
 
@@ -158,7 +159,7 @@ class Trees:
     @cached_property
     def sizes(self) -> tuple[int, ...]:
         """Number of trees of each depth, from 0 to L."""
-        return (len(self.x), *(len(level.own) for level in self.levels))
+        return (len(self.x), *(len(level.truncated) for level in self.levels))
 
     def payload(self) -> dict[str, Tensor]:
         """What has to be stored: features as narrow as they go, structure as streams of small integers.
@@ -172,7 +173,7 @@ class Trees:
         if self.edge_attr is not None:
             out["edge_attr"] = downcast(self.edge_attr)
         for depth, level in enumerate(self.levels, start=1):
-            out[f"own{depth}"] = varint.encode(level.own)
+            out[f"own{depth}"] = varint.encode(level.truncated)
             out[f"children{depth}"] = varint.encode(level.ptr.diff())
             out[f"child{depth}"] = varint.encode(level.child)
             if level.edge is not None:
@@ -205,16 +206,16 @@ class Trees:
         levels: list[Level] = []
         size = len(x)
         for k in range(1, 1 + sum(name.startswith("own") for name in payload)):
-            own = read_stream(payload, f"own{k}", most=size - 1)
+            truncated = read_stream(payload, f"own{k}", most=size - 1)
             child = read_stream(payload, f"child{k}", most=size - 1)
-            ptr = read_counts(payload, f"children{k}", total=len(child), length=len(own))
+            ptr = read_counts(payload, f"children{k}", total=len(child), length=len(truncated))
             edge = None
             if attr is not None:
                 edge = read_stream(
                     payload, f"edge{k}", length=len(child), most=len(check_finite("edge_attr", attr)) - 1
                 )
-            levels.append(Level(own, ptr, child, edge))
-            size = len(own)
+            levels.append(Level(truncated, ptr, child, edge))
+            size = len(truncated)
         return cls(x, read_stream(payload, "degree", length=len(x)), attr, tuple(levels))
 
     def ids(self) -> list[Tensor]:
@@ -223,7 +224,7 @@ class Trees:
         factors = None if self.edge_attr is None else edge_factor(hash_rows(self.edge_attr, salt=2))
         label = out[0]
         for level in self.levels:
-            label = label[level.own]
+            label = label[level.truncated]
             factor = None if factors is None or level.edge is None else factors[level.edge]
             out.append(tree_hash_step(label, out[-1], level.ptr, level.child, factor))
         return out
@@ -233,7 +234,7 @@ class Trees:
         rows = torch.arange(len(self.x), device=self.x.device)
         out = [rows]
         for level in self.levels:
-            out.append(out[-1][level.own])
+            out.append(out[-1][level.truncated])
         return out
 
     def restrict(self, keep: Tensor) -> tuple[Trees, Tensor]:
@@ -252,11 +253,11 @@ class Trees:
             level = self.levels[depth - 1]
             counts = level.ptr.diff()[keep]
             slots = ranges(level.ptr[keep], counts)
-            own, child = level.own[keep], level.child[slots]
-            keep = _distinct(torch.cat([own, child]), self.sizes[depth - 1])
+            truncated, child = level.truncated[keep], level.child[slots]
+            keep = _distinct(torch.cat([truncated, child]), self.sizes[depth - 1])
             new_rows = _renumber(keep, self.sizes[depth - 1])
             edge = None if level.edge is None else level.edge[slots]
-            levels.append(Level(new_rows[own], segment_ptr(counts), new_rows[child], edge))
+            levels.append(Level(new_rows[truncated], segment_ptr(counts), new_rows[child], edge))
         return Trees(self.x[keep], self.degree[keep], self.edge_attr, tuple(reversed(levels))), top
 
     def cut(self, depth: int) -> tuple[Trees, Tensor]:
@@ -265,20 +266,20 @@ class Trees:
             raise ValueError(f"depth must be from 0 to {self.depth}, got {depth}")
         rows = torch.arange(self.sizes[-1], device=self.x.device)
         for level in reversed(self.levels[depth:]):
-            rows = level.own[rows]
+            rows = level.truncated[rows]
         return replace(self, levels=self.levels[:depth]), rows
 
     def reorder(self, orders: Sequence[Tensor]) -> Trees:
         """The same trees with row ``orders[k][i]`` of depth k moved to row i, child slots in canonical order."""
         places = [torch.empty_like(order).scatter_(0, order, torch.arange(len(order))) for order in orders]
         levels = tuple(
-            write_level(below[level.own], level.ptr, below[level.child], level.edge, order)
+            write_level(below[level.truncated], level.ptr, below[level.child], level.edge, order)
             for level, below, order in zip(self.levels, places, orders[1:], strict=False)
         )
         return Trees(self.x[orders[0]], self.degree[orders[0]], self.edge_attr, levels)
 
 
-def write_level(own: Tensor, ptr: Tensor, child: Tensor, edge: Tensor | None, rows: Tensor) -> Level:
+def write_level(truncated: Tensor, ptr: Tensor, child: Tensor, edge: Tensor | None, rows: Tensor) -> Level:
     """One level made of the given ``rows`` of loose trees, the children of each sorted by tree and edge.
 
     Example:
@@ -295,7 +296,7 @@ def write_level(own: Tensor, ptr: Tensor, child: Tensor, edge: Tensor | None, ro
     for key in keys:
         order = order[key[order].sort(stable=True).indices]
     slots = slots[order]
-    return Level(own[rows], segment_ptr(counts), child[slots], None if edge is None else edge[slots])
+    return Level(truncated[rows], segment_ptr(counts), child[slots], None if edge is None else edge[slots])
 
 
 def _distinct(rows: Tensor, size: int) -> Tensor:

@@ -155,7 +155,7 @@ class Forest:
         out = [count.new_zeros(self.trees.sizes[-1]).index_add_(0, self.tree, count)]
         for depth in range(self.trees.depth, 0, -1):
             below = count.new_zeros(self.trees.sizes[depth - 1])
-            out.append(below.index_add_(0, self.trees.levels[depth - 1].own, out[-1]))
+            out.append(below.index_add_(0, self.trees.levels[depth - 1].truncated, out[-1]))
         return out[::-1]
 
 

@@ -37,7 +37,7 @@ class TrainingSplit:
         >>> graphs = [Data(x=torch.tensor([[6], [a]]), edge_index=pair, y=torch.tensor([a % 2])) for a in (7, 8) * 20]
         >>> split = TrainingSplit(load(graphs), 1)
         >>> len(split.forest), list(split.seconds)
-        (32, ['grown', 'forest'])
+        (32, ['counted', 'forest'])
     """
 
     data: GraphDataset
@@ -62,17 +62,17 @@ class TrainingSplit:
             return raw_bytes(self.graphs)
 
     @cached_property
-    def grown(self) -> Forest:
+    def counted(self) -> Forest:
         """The graphs, compressed without loss."""
-        with self._timed("grown"):
+        with self._timed("counted"):
             return build_forest(self.graphs, self.depth, verify=self.verify)
 
     @cached_property
     def forest(self) -> Forest:
         """The same, its trees sorted by how many nodes have them."""
-        grown = self.grown
+        counted = self.counted
         with self._timed("forest"):
-            return grown.by_frequency()
+            return counted.by_frequency()
 
     @cached_property
     def teacher(self) -> Tensor:

@@ -10,7 +10,7 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.nn import GCNConv
 
 from graphdistill.condense.data.graphs import LearnableGraphs
-from graphdistill.core.data.feature_encoding import Categories
+from graphdistill.core.data.feature_encoding import CategoricalEncoding
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.networks.graph_gcn import batch_of
 from graphdistill.core.sets.storage import load_set, save_set
@@ -78,21 +78,21 @@ def test_edges_are_drawn_once_for_both_directions_and_by_the_generator_alone() -
     small = learnable()
     with torch.no_grad():
         small.theta /= 5
-    first, second = small.sample(seeded(1), 0.5).spread, small.sample(seeded(1), 0.5).spread
+    first, second = small.sample(seeded(1), 0.5).adjacency, small.sample(seeded(1), 0.5).adjacency
     assert isinstance(first, torch.Tensor)
     assert isinstance(second, torch.Tensor)
     assert torch.equal(first, second)
     torch.testing.assert_close(first, first.mT)
-    assert not torch.equal(first, small.sample(seeded(2), 0.5).spread)  # type: ignore[arg-type]
+    assert not torch.equal(first, small.sample(seeded(2), 0.5).adjacency)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("temperature", [0.01, 1.0])
 def test_edges_are_drawn_with_their_probability_at_any_temperature(temperature: float) -> None:
     dots = Graphs.from_data_list([Data(x=torch.zeros(200, 1).long())])
-    small = LearnableGraphs(dots, torch.tensor([0]), Categories((1,)), "categorical")
+    small = LearnableGraphs(dots, torch.tensor([0]), CategoricalEncoding((1,)), "categorical")
     with torch.no_grad():
         small.theta.fill_(-1.0)
-    spread = small.sample(seeded(), temperature).spread
+    spread = small.sample(seeded(), temperature).adjacency
     assert isinstance(spread, torch.Tensor)
     linked = (spread[0] > 1e-6)[torch.ones(200, 200).triu(1).bool()].float()
     assert float(linked.mean()) == pytest.approx(torch.tensor(-1.0).sigmoid().item(), abs=0.01)
@@ -102,7 +102,7 @@ def test_edges_go_both_ways_make_no_loops_and_stay_inside_a_graph() -> None:
     small = learnable()
     with torch.no_grad():
         small.theta.fill_(9.0)
-    spread = small.inputs().spread
+    spread = small.inputs().adjacency
     assert isinstance(spread, torch.Tensor)
     for row, size in enumerate(small.sizes.tolist()):
         wanted = torch.eye(spread.shape[1])
@@ -159,14 +159,14 @@ def test_a_set_is_saved_and_loaded_and_stock_layers_train_on_it(tmp_path) -> Non
 
 def test_loops_parallel_edges_and_directions_are_left_behind() -> None:
     one = Data(x=torch.zeros(3, 1).long(), edge_index=torch.tensor([[0, 0, 1, 1], [0, 1, 0, 2]]))
-    small = LearnableGraphs(Graphs.from_data_list([one]), torch.tensor([0]), Categories((1,)), "categorical")
+    small = LearnableGraphs(Graphs.from_data_list([one]), torch.tensor([0]), CategoricalEncoding((1,)), "categorical")
     assert links(graphs_of(small.freeze()), 0) == {(0, 1), (1, 0), (1, 2), (2, 1)}
     assert small.density == pytest.approx(2 / 3)
 
 
 def test_a_single_node_has_no_pair() -> None:
     one = Data(x=torch.zeros(1, 1).long(), edge_index=torch.empty(2, 0).long())
-    small = LearnableGraphs(Graphs.from_data_list([one]), torch.tensor([0]), Categories((1,)), "categorical")
+    small = LearnableGraphs(Graphs.from_data_list([one]), torch.tensor([0]), CategoricalEncoding((1,)), "categorical")
     assert small.density == 0
     assert graphs_of(small.freeze()).edge_index.shape == (2, 0)
 

@@ -66,7 +66,7 @@ def test_a_step_is_in_deviations_and_a_column_that_never_changes_is_not_learnt(o
 def test_inputs_are_nodes_that_stand_alone_with_gradients() -> None:
     nodes, rows = small(), torch.tensor([2, 0])
     for inputs, wanted in ((nodes.inputs(), X), (nodes.inputs(rows), X[rows]), (nodes.inputs(Y == 0), X[:2])):
-        assert inputs.spread is inputs.rows is None
+        assert inputs.adjacency is inputs.index is None
         assert torch.equal(inputs.x, wanted)  # type: ignore[arg-type]
     nodes.backward(nodes.inputs(rows).x.sum())  # type: ignore[union-attr]
     assert nodes.x.grad is not None
@@ -166,9 +166,9 @@ def test_a_draw_is_class_by_class() -> None:
     nodes = real()
     inputs, y = nodes.draw(3, seeded())
     assert y.tolist() == [0] * 3 + [1] * 3 + [2] * 3
-    assert inputs.rows is not None
-    assert torch.equal(pairs().y[inputs.rows], y)
-    assert set(inputs.rows.tolist()) <= set(pairs().train.tolist())
+    assert inputs.index is not None
+    assert torch.equal(pairs().y[inputs.index], y)
+    assert set(inputs.index.tolist()) <= set(pairs().train.tolist())
     with pytest.raises(ValueError, match="--per-class 9 is more than the 8 training nodes of class 0; give 8 or less"):
         nodes.check_per_class(9)
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from graphdistill.condense.data.nodes import LearnableNodes
 from graphdistill.condense.data.structure import KEEP, LinkedNodes, PairMLP
 from graphdistill.core.evaluation.nodes import dense
-from graphdistill.core.networks.node_gcn import GCN
+from graphdistill.core.networks.node_gcn import NodeGCN
 from graphdistill.core.randomness import scoped
 from tests.condense.samples import seeded
 
@@ -47,7 +47,7 @@ def test_a_network_reads_the_frozen_set_as_it_was_learnt_where_all_edges_are_kep
     assert frozen.edges is not None
     assert frozen.edges[0].shape == (2, 20)
     with scoped(0, "net"):
-        net = GCN(3, 2)
+        net = NodeGCN(3, 2)
     spread = dense(*frozen.edges, 5)
     torch.testing.assert_close(
         net(small.inputs()), net(type(small.inputs())(spread @ frozen.data, spread)), rtol=1e-2, atol=1e-3
@@ -66,6 +66,6 @@ def test_what_is_learnt_has_names_and_a_column_that_never_changes_tells_nothing(
 def test_gradients_reach_edges_and_features() -> None:
     small = linked()
     with scoped(0, "net"):
-        net = GCN(3, 2)
+        net = NodeGCN(3, 2)
     small.backward(F.cross_entropy(net(small.inputs()), small.y))
     assert all(value.grad is not None and bool(value.grad.isfinite().all()) for value in small.parameters().values())

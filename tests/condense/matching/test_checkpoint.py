@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from graphdistill.condense.matching.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from graphdistill.core.sets.safetensors_card import read_carded, write_carded
+from graphdistill.core.sets.safetensors_card import read_with_card, write_with_card
 from tests.hostile import grow, refused
 
 X = {"x": torch.arange(4.0)}
@@ -96,9 +96,9 @@ def test_damage_is_told(tmp_path: Path, damage) -> None:
 def damaged(path: Path, tensors: dict[str, torch.Tensor] | None = None, **facts: object) -> None:
     """A whole file that says other things."""
     write_checkpoint(path, looked())
-    held, card = read_carded(path)
+    held, card = read_with_card(path)
     card = {name: value for name, value in {**card, **facts}.items() if value != "gone"}
-    write_carded(path, held if tensors is None else tensors, card)
+    write_with_card(path, held if tensors is None else tensors, card)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import torch
 
 from graphdistill.condense.data.learnable import LearnableSet
 from graphdistill.condense.matching.schedule import Schedule, States
-from graphdistill.core.networks.node_gcn import GCN, Nodes
+from graphdistill.core.networks.node_gcn import NodeGCN, Nodes
 from tests.condense.samples import real, real_data, seeded
 
 
@@ -73,7 +73,7 @@ def test_or_adam_on_nodes_and_gradients_of_the_set_stay_away() -> None:
         nodes.start(torch.arange(6)),
     )
     net, mirror = run.at(0), States(Schedule(), nodes, 0).at(0)
-    assert isinstance(net, GCN)
+    assert isinstance(net, NodeGCN)
     optimizer = torch.optim.Adam(mirror.parameters(), lr=0.02)
     for _ in range(3):
         optimizer.zero_grad()

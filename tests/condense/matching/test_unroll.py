@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from graphdistill.condense.matching.unroll import UNROLLS, FlatNetwork, Unroll, flat_weights, unrolled
 from graphdistill.core.networks.convnet import ConvNet
-from graphdistill.core.networks.node_gcn import GCN, Nodes
+from graphdistill.core.networks.node_gcn import NodeGCN, Nodes
 from graphdistill.core.training.augment import Augment
 from tests.condense.oracles_trajectories import student_naive
 from tests.condense.samples import seeded
@@ -47,7 +47,7 @@ def images(lr: float, double: bool = True, net: nn.Module | None = None) -> Prob
 
 def nodes(lr: float, double: bool = True) -> Problem:
     torch.manual_seed(0)
-    return Problem(GCN(6, 3, width=4), torch.rand(5, 6, generator=seeded()), Nodes, lr, double)
+    return Problem(NodeGCN(6, 3, width=4), torch.rand(5, 6, generator=seeded()), Nodes, lr, double)
 
 
 def relative(ours: list[Tensor], theirs: list[Tensor]) -> list[float]:

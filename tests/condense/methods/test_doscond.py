@@ -16,7 +16,7 @@ def by_hand(step, label, u, temperature):
     small, losses = step.small, []
     for row in (small.y == label).nonzero().view(-1).tolist() if label is not None else range(len(small)):
         size = int(small.sizes[row])
-        h = small.columns.read(small.x[row, :size])
+        h = small.columns.discretize(small.x[row, :size])
         spread = torch.eye(size)
         for i in range(size):
             for j in range(i + 1, size):

@@ -36,7 +36,7 @@ def test_nodes_begin_as_means_of_groups_and_stand_alone() -> None:
         torch.testing.assert_close(
             small.features()[small.y == label].mean(dim=0), x[rows].mean(dim=0), rtol=0.1, atol=0.02
         )
-    assert small.inputs().spread is None
+    assert small.inputs().adjacency is None
     assert small.y.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 

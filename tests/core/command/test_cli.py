@@ -211,4 +211,4 @@ def test_debug_shows_the_traceback(run, error, code):
     ],
 )
 def test_what_tyro_says_is_taken_out_of_its_box(text):
-    assert cli._problem(text, [], Config) == "wrong word"
+    assert cli._problem(text, [], Config, None) == "wrong word"

@@ -6,7 +6,7 @@ import torch
 from graphdistill.core.command.output import check_writable, publish
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.command.report import Report, write_report
-from graphdistill.core.sets.safetensors_card import read_carded, write_carded
+from graphdistill.core.sets.safetensors_card import read_with_card, write_with_card
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
 
@@ -40,8 +40,8 @@ def test_whatever_is_written_or_read_lies_in_the_home(home):
     check_writable(Path("~/new"))
     with publish(Path("~/out")) as draft:
         (draft / "a.txt").touch()
-    write_carded(Path("~/state/x.safetensors"), {"x": torch.ones(1)}, {"step": 1})
-    assert read_carded(Path("~/state/x.safetensors"))[1] == {"step": 1}
+    write_with_card(Path("~/state/x.safetensors"), {"x": torch.ones(1)}, {"step": 1})
+    assert read_with_card(Path("~/state/x.safetensors"))[1] == {"step": 1}
     write_report(Report(title="t", metric="accuracy", rows=()), Path("~/report"))
     found = {path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()}
     assert found == {

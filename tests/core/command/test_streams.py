@@ -15,7 +15,7 @@ from graphdistill.core.command.report import Report, Row, table
 class Config:
     name: str = ""
 def main(config):
-    row = Row(name="größte → \\u4e2d", network="GIN", test=(0.7, 0.72), valid=(), nbytes=900, graphs=3)
+    row = Row(name="größte → \\u4e2d", group="GIN", test=(0.7, 0.72), valid=(), nbytes=900, entries=3)
     rich.console.Console(width=100).print(table(Report(title="demo", metric="rocauc", rows=(row,))))
     raise ValueError(f"no such file: {config.name} ±1")
 sys.exit(cli.run(main, Config, prog="demo", description="Zeigt ± und →.", argv=sys.argv[1:]))

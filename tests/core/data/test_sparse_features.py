@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from graphdistill.core.data.sparse_features import DENSE, Features
+from graphdistill.core.data.sparse_features import DENSE, SparseFeatures
 from graphdistill.core.randomness import scoped
 from tests.vqgraph.samples import rows
 
@@ -26,7 +26,7 @@ def layer(bias: bool = True, dtype: torch.dtype = torch.float64) -> nn.Linear:
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.15, 0.5, 1.0])
 def test_value_and_gradient_are_those_of_the_linear_layer(share: float, bias: bool) -> None:
     x, linear, factor = filled(share), layer(bias), rows(40, 5, dtype=torch.double)
-    features = Features(x)
+    features = SparseFeatures(x)
     assert (features.segments is not None) == (share < DENSE)
     got, want = features(linear), linear(x)
     torch.testing.assert_close(got, want)
@@ -37,7 +37,7 @@ def test_value_and_gradient_are_those_of_the_linear_layer(share: float, bias: bo
 
 def test_empty_rows_give_the_bias() -> None:
     linear = layer()
-    out = Features(filled(0.1))(linear)
+    out = SparseFeatures(filled(0.1))(linear)
     assert torch.equal(out[0], linear.bias)
     assert torch.equal(out[-1], linear.bias)
 
@@ -45,7 +45,7 @@ def test_empty_rows_give_the_bias() -> None:
 @pytest.mark.parametrize("share", [0.1, 0.9])
 def test_dropout_is_right_on_average_and_drops_entries_one_by_one(share: float) -> None:
     x, linear = filled(share), layer(bias=False).requires_grad_(False)
-    features = Features(x)
+    features = SparseFeatures(x)
     with scoped(0, "dropout"):
         outs = torch.stack([features(linear, 0.4) for _ in range(4000)])
     want = linear(x)
@@ -57,7 +57,7 @@ def test_dropout_is_right_on_average_and_drops_entries_one_by_one(share: float) 
 
 @pytest.mark.parametrize("share", [0.1, 0.9])
 def test_dropout_draws_from_torchs_generator_and_none_draws_nothing(share: float) -> None:
-    features, linear = Features(filled(share)), layer()
+    features, linear = SparseFeatures(filled(share)), layer()
     outs = []
     for seed in (0, 0, 1):
         with scoped(seed, "dropout"):
@@ -70,13 +70,13 @@ def test_dropout_draws_from_torchs_generator_and_none_draws_nothing(share: float
 @pytest.mark.parametrize("share", [0.1, 0.9])
 def test_all_dropped_is_the_bias(share: float) -> None:
     linear = layer()
-    assert torch.equal(Features(filled(share))(linear, 1.0), linear.bias.expand(40, -1))
+    assert torch.equal(SparseFeatures(filled(share))(linear, 1.0), linear.bias.expand(40, -1))
 
 
 def test_float32_agrees_too() -> None:
     x, linear = filled(0.1, dtype=torch.float32), layer(dtype=torch.float32)
-    torch.testing.assert_close(Features(x)(linear), linear(x))
+    torch.testing.assert_close(SparseFeatures(x)(linear), linear(x))
 
 
 def test_no_rows_at_all() -> None:
-    assert Features(torch.empty(0, 30, dtype=torch.double))(layer()).shape == (0, 5)
+    assert SparseFeatures(torch.empty(0, 30, dtype=torch.double))(layer()).shape == (0, 5)

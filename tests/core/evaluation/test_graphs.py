@@ -64,11 +64,11 @@ def test_bytes_are_what_is_stored_and_a_set_comes_back(tmp_path) -> None:
 
 def test_a_linear_model_reads_means_and_sizes_node_by_node() -> None:
     flat, graphs = HERE.flat("train"), HERE.graphs["train"]
-    assert flat.shape == (16, HERE.columns.width + 2)
+    assert flat.shape == (16, HERE.encoding.width + 2)
     for number in range(16):
         one = graphs[number]
         wanted = [
-            *HERE.columns.encode(one.x).mean(dim=0).tolist(),
+            *HERE.encoding.encode(one.x).mean(dim=0).tolist(),
             torch.tensor(float(len(one.x))).log().item(),
             torch.tensor(float(one.edge_index.shape[1])).log1p().item(),
         ]

@@ -14,9 +14,9 @@ from torch_geometric import nn as pyg
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from graphdistill.core.data.datasets import NodeDataset
-from graphdistill.core.evaluation.nodes import DROPOUT, NodeProtocol, dense, normalised
+from graphdistill.core.evaluation.nodes import DROPOUT, NodeProtocol, dense
 from graphdistill.core.evaluation.protocol import train_rows
-from graphdistill.core.networks.node_gcn import GCN
+from graphdistill.core.networks.node_gcn import NodeGCN, normalize_adjacency
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig
@@ -75,7 +75,7 @@ def test_features_with_a_sign_stay_as_they_are() -> None:
 @BOTH
 def test_features_are_averaged_over_neighbours_once_and_as_often_as_there_are_layers(protocol: NodeProtocol) -> None:
     around = whole(protocol.data)
-    torch.testing.assert_close(protocol.once.x, around @ protocol.x)
+    torch.testing.assert_close(protocol.propagated_once.x, around @ protocol.x)
     torch.testing.assert_close(protocol.propagated, around @ around @ protocol.x)
     torch.testing.assert_close(protocol.rounded, protocol.propagated, rtol=1e-3, atol=1e-7)
     assert torch.equal(protocol.rounded.half().float(), protocol.rounded)
@@ -92,7 +92,7 @@ def test_a_split_is_asked_of_the_whole_graph(protocol: NodeProtocol) -> None:
         assert torch.equal(y, data.y[rows])
 
 
-def reference(net: GCN, x: Tensor, edge_index: Tensor, weight: Tensor | None = None) -> Tensor:
+def reference(net: NodeGCN, x: Tensor, edge_index: Tensor, weight: Tensor | None = None) -> Tensor:
     """A stock network of PyG with the same weights."""
     out: Tensor = Stock(net)(x, edge_index, weight)
     return out
@@ -101,7 +101,7 @@ def reference(net: GCN, x: Tensor, edge_index: Tensor, weight: Tensor | None = N
 class Stock(nn.Module):
     """Two layers of PyG, as anyone would write them."""
 
-    def __init__(self, like: GCN):
+    def __init__(self, like: NodeGCN):
         super().__init__()
         self.convs = nn.ModuleList()
         for layer in (like.layers[0], like.head):
@@ -156,12 +156,12 @@ def test_dense_is_pygs_normalisation(graph: tuple[Tensor, Tensor, int]) -> None:
     adjacency = torch.zeros(nodes, nodes)
     for (source, target), value in zip(index.T.tolist(), weight.tolist(), strict=True):
         adjacency[target, source] += value
-    torch.testing.assert_close(normalised(adjacency), wanted)
+    torch.testing.assert_close(normalize_adjacency(adjacency), wanted)
 
 
-def test_normalised_has_gradients() -> None:
+def test_normalize_adjacency_has_gradients() -> None:
     adjacency = torch.rand(4, 4, dtype=torch.double, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    assert torch.autograd.gradcheck(normalised, (adjacency,))
+    assert torch.autograd.gradcheck(normalize_adjacency, (adjacency,))
 
 
 def test_what_is_read_of_a_set() -> None:
@@ -170,9 +170,9 @@ def test_what_is_read_of_a_set() -> None:
     around, alone = matrix(*small.edges, len(small)), replace(small, edges=None)
     nodes = WORDS.inputs(small)
     torch.testing.assert_close(nodes.x, around @ small.data)  # type: ignore[operator]
-    torch.testing.assert_close(nodes.spread, around)
+    torch.testing.assert_close(nodes.adjacency, around)
     torch.testing.assert_close(WORDS.flat(small), around @ around @ small.data)  # type: ignore[operator]
-    assert WORDS.inputs(alone).spread is None
+    assert WORDS.inputs(alone).adjacency is None
     assert torch.equal(WORDS.flat(alone), small.data)  # type: ignore[arg-type]
 
 
@@ -215,7 +215,7 @@ def test_random_nodes_with_the_edges_between_them(protocol: NodeProtocol, count:
         assert index.shape[1] == len(found)
         assert weight.tolist() == [1.0] * len(found)
         assert small.nbytes == count * (2 * data.x.shape[1] + 1) + len(found) * (2 + 2)
-        torch.testing.assert_close(WORDS.inputs(small).spread, matrix(index, None, count))
+        torch.testing.assert_close(WORDS.inputs(small).adjacency, matrix(index, None, count))
 
 
 @BOTH

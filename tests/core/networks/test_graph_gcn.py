@@ -5,12 +5,12 @@ import torch
 from torch_geometric.data import Batch, Data
 from torch_geometric.nn import GCNConv, global_mean_pool
 
-from graphdistill.core.data.feature_encoding import Categories
+from graphdistill.core.data.feature_encoding import CategoricalEncoding
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.networks.graph_gcn import GraphBatch, GraphGCN, batch_of, dense_batch
 
 DRAW = torch.Generator().manual_seed(0)
-COLUMNS = Categories((3, 2))
+COLUMNS = CategoricalEncoding((3, 2))
 PATH = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
 PAIR = torch.tensor([[0, 1], [1, 0]])
 DATA = [
@@ -66,7 +66,7 @@ def test_edges_have_gradients_of_gradients() -> None:
     def gradient(theta: torch.Tensor) -> torch.Tensor:
         adjacency = (theta * mask).triu(1)
         batch = dense(adjacency + adjacency.mT)
-        batch = GraphBatch(batch.x.double(), batch.spread, batch.sizes)
+        batch = GraphBatch(batch.x.double(), batch.adjacency, batch.sizes)
         weights = [net.head.weight, *(layer.weight for layer in net.layers)]
         parts = torch.autograd.grad(net(batch).square().sum(), weights, create_graph=True)
         return torch.cat([part.flatten() for part in parts]).square().sum()

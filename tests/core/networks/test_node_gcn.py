@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch_geometric import nn as pyg
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
-from graphdistill.core.data.sparse_features import Features
-from graphdistill.core.networks.node_gcn import DEPTH, GCN, HIDDEN, Nodes, Propagation, normalised
+from graphdistill.core.data.sparse_features import SparseFeatures
+from graphdistill.core.networks.node_gcn import DEPTH, HIDDEN, NodeGCN, Nodes, Propagation, normalize_adjacency
 from graphdistill.core.randomness import scoped
 
 DEPTHS = pytest.mark.parametrize("depth", [2, 3])
@@ -29,16 +29,16 @@ def rows(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def net(depth: int = DEPTH, dropout: float = 0.0) -> GCN:
+def net(depth: int = DEPTH, dropout: float = 0.0) -> NodeGCN:
     with scoped(0, "weights"):
-        out = GCN(5, 3, width=4, depth=depth, dropout=dropout)
+        out = NodeGCN(5, 3, width=4, depth=depth, dropout=dropout)
         for layer in (*out.layers, out.head):
             assert isinstance(layer, nn.Linear)
             nn.init.normal_(layer.bias)
     return out
 
 
-def stock(ours: GCN) -> list[pyg.GCNConv]:
+def stock(ours: NodeGCN) -> list[pyg.GCNConv]:
     """PyG's layers with the same weights."""
     convs = []
     for layer in (*ours.layers, ours.head):
@@ -111,7 +111,7 @@ def test_a_dense_adjacency_is_as_good_and_so_are_sparse_features(depth: int, gra
     x = rows(nodes, 5) * (rows(nodes, 5, seed=2) > 1.2)
     wanted = ours(Nodes(spread(x), spread))
     torch.testing.assert_close(ours(Nodes(dense @ x, dense)), wanted)
-    torch.testing.assert_close(ours(Nodes(Features(spread(x)), spread)), wanted)
+    torch.testing.assert_close(ours(Nodes(SparseFeatures(spread(x)), spread)), wanted)
 
 
 @DEPTHS
@@ -173,16 +173,22 @@ def test_a_subset_is_by_place_among_those_that_were_asked_for(first: list[int], 
     second = data.draw(st.lists(st.integers(0, len(first) - 1), min_size=1, max_size=6))
     spread = Propagation(torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), 7)
     ours, x, a, b = net(), rows(7, 5), torch.tensor(first), torch.tensor(second)
-    for nodes in (Nodes(x), Nodes(x, spread), Nodes(Features(x), spread), Nodes(x, torch.eye(7)), Nodes(Features(x))):
+    for nodes in (
+        Nodes(x),
+        Nodes(x, spread),
+        Nodes(SparseFeatures(x), spread),
+        Nodes(x, torch.eye(7)),
+        Nodes(SparseFeatures(x)),
+    ):
         assert len(nodes) == 7
         part = nodes.subset(a)
         assert len(part) == len(a)
         assert len(part.subset(b)) == len(b)
         torch.testing.assert_close(ours(part), ours(nodes)[a])
         torch.testing.assert_close(ours(part.subset(b)), ours(nodes)[a][b])
-    kept = Nodes(x, rows=a).subset(b)
+    kept = Nodes(x, index=a).subset(b)
     assert torch.equal(kept.x, x[a][b])  # type: ignore[arg-type]
-    assert kept.rows is None  # nodes alone leave the others behind
+    assert kept.index is None  # nodes alone leave the others behind
 
 
 def test_dropout_is_for_training_only_and_each_layers_input_has_it() -> None:
@@ -196,12 +202,12 @@ def test_dropout_is_for_training_only_and_each_layers_input_has_it() -> None:
         for layer in ours.layers:
             h = nn.functional.dropout(layer(h).relu(), 0.6)
         assert torch.equal(one, ours.head(h))
-    whole = GCN(5, 3, width=4, dropout=1.0)
-    torch.testing.assert_close(whole(Nodes(Features(x))), whole.head.bias.expand(6, -1))
+    whole = NodeGCN(5, 3, width=4, dropout=1.0)
+    torch.testing.assert_close(whole(Nodes(SparseFeatures(x))), whole.head.bias.expand(6, -1))
 
 
 def test_widths_and_weights_at_the_start() -> None:
-    ours = GCN(5, 3)
+    ours = NodeGCN(5, 3)
     assert [tuple(p.shape) for p in ours.parameters()] == [(HIDDEN, 5), (HIDDEN,), (3, HIDDEN), (3,)]
     assert not any(bool(p.any()) for name, p in ours.named_parameters() if name.endswith("bias"))
     bound = (6 / (5 + HIDDEN)) ** 0.5
@@ -212,7 +218,7 @@ def test_widths_and_weights_at_the_start() -> None:
 
 def test_one_layer_is_too_few() -> None:
     with pytest.raises(ValueError, match="depth must be 2 or more, got 1"):
-        GCN(5, 3, depth=1)
+        NodeGCN(5, 3, depth=1)
 
 
 @st.composite
@@ -239,4 +245,4 @@ def test_a_dense_graph_keeps_the_self_loops_that_it_has() -> None:
     source, target = weights.nonzero().T
     index, weight = gcn_norm(torch.stack([source, target]), weights[source, target], 2)
     want = torch.zeros(2, 2).index_put((index[1], index[0]), weight)
-    torch.testing.assert_close(normalised(weights), want)
+    torch.testing.assert_close(normalize_adjacency(weights), want)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch_geometric import nn as pyg
 from torch_geometric.data import Batch, Data
 
-from graphdistill.core.data.datasets import Features
+from graphdistill.core.data.datasets import FeatureKind
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.networks import tree_gnn as networks
 from graphdistill.core.networks.tree_gnn import GNN, CategoricalEncoder, Network, Norm, Readout, WeightedBatchNorm
@@ -36,7 +36,7 @@ def randomised(module: nn.Module, seed: int = 0) -> Any:
     return module
 
 
-def kind(graphs: Graphs) -> Features:
+def kind(graphs: Graphs) -> FeatureKind:
     return "continuous" if graphs.x.is_floating_point() else "categorical"
 
 

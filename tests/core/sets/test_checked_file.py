@@ -13,7 +13,7 @@ from safetensors.torch import save, save_file
 
 from graphdistill.core.sets import checked_file
 from graphdistill.core.sets.checked_file import MAX_FILE, brief, parse_json, read_json, read_tensors
-from graphdistill.core.sets.safetensors_card import read_carded
+from graphdistill.core.sets.safetensors_card import read_with_card
 from tests.hostile import grow, refused, write_file
 
 TENSORS = {"x": torch.arange(6.0).view(2, 3), "y": torch.tensor([1, 2], dtype=torch.uint8), "none": torch.zeros(0, 4)}
@@ -113,7 +113,7 @@ def test_a_large_file_of_nothing_is_not_read(size, tmp_path):
         with refused(str(path)):
             read_tensors(path, digest="0" * 64)
         with refused("is damaged or absent"):
-            read_carded(path)
+            read_with_card(path)
 
 
 def test_a_large_tensor_that_nobody_expects_is_not_read(tmp_path):

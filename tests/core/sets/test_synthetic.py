@@ -184,7 +184,9 @@ def test_sets_move_with_all_that_they_hold() -> None:
     moved = to_device(small.forest, "meta")
     trees = moved.trees
     held = [moved.ptr, moved.tree, moved.count, trees.x, trees.degree]
-    held += [t for level in trees.levels for t in (level.own, level.ptr, level.child, level.edge) if t is not None]
+    held += [
+        t for level in trees.levels for t in (level.truncated, level.ptr, level.child, level.edge) if t is not None
+    ]
     assert {t.device.type for t in held} == {"meta"}
     back = small.to("cpu").payload()
     assert all(torch.equal(value, back[name]) for name, value in small.payload().items())

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.data.sparse_features import Features
+from graphdistill.core.data.sparse_features import SparseFeatures
 from graphdistill.core.networks.convnet import ConvNet
-from graphdistill.core.networks.node_gcn import GCN, Nodes, Propagation
+from graphdistill.core.networks.node_gcn import NodeGCN, Nodes, Propagation
 from graphdistill.core.networks.tree_gnn import GNN, Norm
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training import fit as fit_module
@@ -246,12 +246,12 @@ def test_nodes_of_a_graph_are_trained_on_whole_or_in_batches(batch_size: int) ->
     """All nodes pass messages, those of the batch alone are compared."""
     data = nodes(90)
     spread = Propagation(data.edge_index, 90)
-    x = Features(spread(data.x))
+    x = SparseFeatures(spread(data.x))
     before = torch.get_rng_state()
 
-    def trained(seed: int) -> tuple[GCN, FitResult]:
+    def trained(seed: int) -> tuple[NodeGCN, FitResult]:
         with scoped(0, "weights"):
-            model = GCN(9, 3, width=8, dropout=0.2)
+            model = NodeGCN(9, 3, width=8, dropout=0.2)
         sides = [(Nodes(x, spread, rows), data.y[rows]) for rows in (data.train, data.valid)]
         config = FitConfig(steps=80, batch_size=batch_size, eval_every=20, lr=0.03)
         options: dict[str, Any] = {"metric": "accuracy", "task": "multiclass", "config": config, "seed": seed}

@@ -57,7 +57,7 @@ def test_own_is_the_same_tree_cut_one_level_shorter(graphs: list[Data], depth: i
     trees = dictionary(graphs, depth)
     at = {canonical_tree(g, v, k, True): (g, v) for g in graphs for v in range(len(g.x)) for k in range(depth + 1)}
     for k in range(1, depth + 1):
-        for row, own in enumerate(trees.levels[k - 1].own.tolist()):
+        for row, own in enumerate(trees.levels[k - 1].truncated.tolist()):
             graph, node = at[written(trees, k, row)]
             assert written(trees, k - 1, own) == canonical_tree(graph, node, k - 1, True)
 
@@ -85,7 +85,7 @@ def test_a_payload_is_read_back_as_it_was(graphs: list[Data], depth: int) -> Non
     assert (back.edge_attr is None) == (trees.edge_attr is None)
     assert len(back.levels) == depth
     for one, other in zip(back.levels, trees.levels, strict=True):
-        for name in ("own", "ptr", "child"):
+        for name in ("truncated", "ptr", "child"):
             assert torch.equal(getattr(one, name), getattr(other, name))
         assert (one.edge is None) == (other.edge is None)
         assert one.edge is None or other.edge is None or torch.equal(one.edge, other.edge)
@@ -110,7 +110,7 @@ def test_restrict_keeps_what_was_asked_for_and_all_that_hangs_on_it(
     needed = set(range(len(kept)))
     for k in range(depth, 0, -1):
         level = small.levels[k - 1]
-        needed = {*level.own.tolist(), *level.child.tolist()}
+        needed = {*level.truncated.tolist(), *level.child.tolist()}
         assert needed == set(range(small.sizes[k - 1]))
     assert {written(small, depth, int(rows[row])) for row in kept} == {written(trees, depth, row) for row in kept}
 
@@ -130,7 +130,7 @@ def test_cut_is_growing_less_deep(graphs: list[Data], depth: int, shallow: int) 
     for row in range(trees.sizes[-1]):
         at = row
         for level in reversed(trees.levels[shallow:]):
-            at = int(level.own[at])
+            at = int(level.truncated[at])
         assert at == int(rows[row])
 
 
@@ -162,7 +162,7 @@ def test_write_level_sorts_children_by_tree_then_edge() -> None:
     child, edge = torch.tensor([2, 1, 2, 0]), torch.tensor([1, 7, 0, 3])
     level = write_level(own, ptr, child, edge, torch.tensor([1, 0]))
     assert level.edge is not None
-    assert (level.own.tolist(), level.ptr.tolist()) == ([6, 5], [0, 1, 4])
+    assert (level.truncated.tolist(), level.ptr.tolist()) == ([6, 5], [0, 1, 4])
     assert (level.child.tolist(), level.edge.tolist()) == ([0, 1, 2, 2], [3, 7, 0, 1])
     assert level.target.tolist() == [0, 1, 1, 1]
 

@@ -23,7 +23,7 @@ def test_the_parts_are_what_they_are_alone(split):
     graphs, y = split.data.split("train")
     forest = build_forest(graphs, 2)
     assert torch.equal(split.raw, raw_bytes(graphs))
-    assert split.grown.nbytes == forest.nbytes
+    assert split.counted.nbytes == forest.nbytes
     assert torch.equal(split.forest.tree, forest.by_frequency().tree)
     model = TreeCountRegression().fit(split.forest, y, split.data.metric)
     assert torch.equal(split.teacher, model.logits(split.forest))
@@ -38,7 +38,7 @@ def test_each_part_is_computed_once_and_its_time_is_kept(split, monkeypatch):
     assert split.teacher is split.teacher
     assert split.forest is split.forest
     assert calls == [1]
-    assert set(split.seconds) == {"grown", "forest", "teacher"}
+    assert set(split.seconds) == {"counted", "forest", "teacher"}
     assert min(split.seconds.values()) > 0
 
 

@@ -16,7 +16,7 @@ from fed.methods import fedlgd
 from fed.methods.fedlgd import EVERY, Method
 from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
-from graphdistill.core.sets.safetensors_card import read_carded
+from graphdistill.core.sets.safetensors_card import read_with_card
 from graphdistill.core.training.fit import predict
 from tests.fed.samples import FACTS, federation, part, quick
 
@@ -82,11 +82,11 @@ def test_clients_go_on_with_norms_of_their_own_and_the_server_has_their_mean(mon
     state = run_in_process(server, client_app.app, config.run_config(), 2)
     kept = [Memory(config, client, own, "").folder for client, own in enumerate(parts)]
     files = [next(path for path in folder.glob("*-1.safetensors")) for folder in kept]
-    own = [read_carded(path)[0]["norm.1.blocks.0.1.weight"] for path in files]
+    own = [read_with_card(path)[0]["norm.1.blocks.0.1.weight"] for path in files]
     assert not torch.equal(*own)
     after = json.loads(str(state.config_records["outcome"]["json"]))
     model = state.array_records["model"].to_torch_state_dict()["blocks.0.1.weight"]
     wanted = sum(own) / 2 if after["chosen round"] else torch.ones_like(model)
     torch.testing.assert_close(model, wanted)
-    net = Method().personalise(network(FACTS, 0), {**read_carded(files[0])[0]}, 1)
+    net = Method().personalise(network(FACTS, 0), {**read_with_card(files[0])[0]}, 1)
     assert torch.equal(net.blocks[0][1].weight, own[0])
