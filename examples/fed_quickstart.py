@@ -1,7 +1,7 @@
-"""Clients learn together on virtual data, in a few lines: ``python examples/fed_quickstart.py [FOLDER]``.
+"""Federated learning on virtual data, in a few lines: ``python examples/fed_quickstart.py [FOLDER]``.
 
-Three clients hold scikit-learn's digits, which come with it. The same apps run by ``flwr run .`` on a SuperLink, and on
-machines of their own as in ``examples/federation``.
+Three clients hold scikit-learn's digits. The same apps run with ``flwr run .`` on a SuperLink, and on separate machines
+as in ``examples/federation``.
 """
 
 import logging
@@ -18,15 +18,14 @@ from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
 from graphdistill.core.sets.safetensors_card import read_with_card
 
-# Flower tells all that it does; the federation's own lines are enough.
+# Flower logs every step; the federation's own lines are enough.
 logging.getLogger("flwr").setLevel(logging.ERROR)
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
-config = FedConfig(
-    dataset="digits", partition="dirichlet", alpha=1.0, method="fedlgd", clients=3, rounds=6, output=str(folder)
-)
+data = {"dataset": "digits", "partition": "dirichlet", "dirichlet_alpha": 1.0}
+config = FedConfig(**data, method="fedlgd", clients=3, rounds=6, output=str(folder))
 run_in_process(server, client, config.run_config(), config.clients)
 
-# What came of it is a report, figures and a model; the clients' digits never left them.
+# The results are a report, figures and a model; the digits never left the clients.
 tensors, card = read_with_card(folder / "model.safetensors")
 facts = {"channels": 1, "height": 8, "width": 8, "classes": 10}
 net = network(facts, 0)

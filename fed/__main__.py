@@ -1,23 +1,27 @@
-"""``python -m fed``: clients learn together, on real data or on virtual data that never leave them; then a report.
+"""``python -m fed``: federated learning on real data or on virtual data that stay at the clients, and a report.
 
 Example::
 
     python -m fed --dataset digits-domains --clients 3 --method fedlgd --in-process --rounds 5
 
-On a SuperLink of its own, clients in processes of Ray; with ``--in-process`` all clients run one after the other in
-this process. ``flwr run .`` runs the same apps.
+It runs on a SuperLink of its own, with clients in processes of Ray; with ``--in-process`` all clients run one after the
+other in this process. ``--method list`` prints the methods. ``flwr run .`` runs the same apps.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import rich.console
 
 from fed.config import FedConfig
+from fed.methods import FAMILY
 from graphdistill.core.command import cli
 from graphdistill.core.command.output import check_writable
 from graphdistill.core.command.paths import expanded
@@ -29,7 +33,7 @@ class Command(FedConfig):
     """Options of the command."""
 
     output: str = "runs/fed"
-    """Folder for the report, the model, figures, the checkpoint of every round, and clients' own files."""
+    """Folder for the report, the model, figures, the checkpoint of every round, and the clients' own files."""
     in_process: bool = False
     """Run all clients in this process, without a SuperLink."""
     quiet: bool = False
@@ -38,7 +42,7 @@ class Command(FedConfig):
     """Show the traceback of an error."""
 
     def config(self) -> FedConfig:
-        """What the federation is told."""
+        """The options of the federation alone."""
         return FedConfig(**{f.name: getattr(self, f.name) for f in fields(FedConfig)})
 
 
@@ -52,16 +56,14 @@ def main(command: Command) -> None:
     config = replace(config, output=str(folder), root=root)
     # Torch takes a while to import; --help should not wait for it.
     from fed import report
-    from fed.client import store as memory
     from fed.data import images as data
     from fed.runtime.lock import locked
     from fed.server.state import FILE, require
 
     if config.resume:
         require(folder)
-    os.environ.setdefault(memory.HOME, str(folder / "clients"))
-    with locked(folder):
-        # What clients cannot hold is refused before anything starts.
+    with _home(folder / "clients"), locked(folder):
+        # Data that cannot be divided are refused before anything starts.
         with progress(command.quiet).step(f"loading {config.dataset}"):
             data.parts(config)
         try:
@@ -71,10 +73,25 @@ def main(command: Command) -> None:
                 _on_superlink(command, config)
         except KeyboardInterrupt as stop:
             if (folder / FILE).is_file():
-                raise KeyboardInterrupt(f"--resume goes on after the last whole round in {folder}") from stop
+                raise KeyboardInterrupt(f"--resume continues after the last complete round in {folder}") from stop
             raise
     if not command.quiet:
         report.show(report.read(folder), folder, rich.console.Console())
+
+
+@contextlib.contextmanager
+def _home(folder: Path) -> Iterator[None]:
+    """Keep clients' files in a folder while the block runs, unless the environment names another one."""
+    from fed.client.store import HOME
+
+    if HOME in os.environ:
+        yield
+        return
+    os.environ[HOME] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ[HOME]
 
 
 def _in_process(command: Command, config: FedConfig) -> None:
@@ -110,14 +127,14 @@ def _on_superlink(command: Command, config: FedConfig) -> None:
 
     write = (lambda line: sys.stderr.write(line + "\n")) if command.quiet else progress().write
 
-    def tell(line: str) -> None:
+    def show(line: str) -> None:
         if command.debug or (line.startswith(MARK) and not command.quiet):
             write(line.removeprefix(MARK))
 
-    record = run_on_superlink(config.run_config(), config.clients, tell)
+    record = run_on_superlink(config.run_config(), config.clients, show)
     traffic = record.get("network-traffic", {})
     counts = {way: traffic.get(f"{way}bound-bytes", 0) for way in ("in", "out")}
-    # Flower counts what goes over the network, which is nothing in a simulation.
+    # Flower counts traffic over the network, which a simulation has none of.
     if any(counts.values()) and not command.quiet:
         shown = ", ".join(f"{way} {count:,}" for way, count in counts.items())
         sys.stderr.write(f"bytes by Flower's own counters: {shown}\n")
@@ -130,5 +147,6 @@ if __name__ == "__main__":
             Command,
             prog="python -m fed",
             description="Train one model at many clients, on their real data or on virtual data, and report.",
+            family=FAMILY,
         )
     )

@@ -1,6 +1,6 @@
-"""Measure federated learning: methods at their best step sizes, what attacks tell, and what many clients cost.
+"""Measure federated learning: methods at their best learning rates, membership inference, and the cost of many clients.
 
-Every part prints as it goes and can run alone, with some methods and on some data only.
+Every part prints its results as they come and can run alone, with some methods and on some data only.
 """
 
 from __future__ import annotations
@@ -14,26 +14,24 @@ import tempfile
 import time
 from collections.abc import Iterator
 from typing import Any
-from unittest import mock
 
 import rich.console
 import torch
 import torch.nn.functional as F
 from rich.table import Table
 
-from fed.client import store as memory
-from fed.client import virtual_data as virtual
-from fed.client.round import Turn
+from fed.client.store import HOME
 from fed.client_app import app as client
 from fed.config import FedConfig
 from fed.data.client_data import network
 from fed.data.images import parts
-from fed.methods import fedlgd
+from fed.methods import fedlgd, fedmirage
 from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
 from graphdistill.bench.options import FedBench as Bench
 from graphdistill.core.command.report import peak_memory, versions
 from graphdistill.core.evaluation.membership import membership_auc
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.training.fit import predict
 
 Outcome = dict[str, Any]
@@ -44,12 +42,12 @@ console = rich.console.Console(width=140)
 
 
 def main(bench: Bench) -> None:
-    """Run the parts that were asked for."""
+    """Run the parts that the options name."""
     console.print({**versions(), "threads": torch.get_num_threads()})
     logging.getLogger("flwr").setLevel(logging.ERROR)
-    # Somebody listens, so that the server's lines go nowhere else.
+    # A handler of its own keeps the server from writing its lines to stderr.
     logging.getLogger("fed").addHandler(logging.NullHandler())
-    with tempfile.TemporaryDirectory() as home, mock.patch.dict(os.environ, {memory.HOME: home}):
+    with _clients_folder():
         for name in bench.datasets:
             chosen: dict[str, float] = {}
             if "methods" in bench.parts:
@@ -66,8 +64,22 @@ def main(bench: Bench) -> None:
     console.print(f"peak memory {peak_memory() / 1e9:.2f} GB")
 
 
+@contextlib.contextmanager
+def _clients_folder() -> Iterator[None]:
+    """Keep clients' files in a temporary folder."""
+    before = os.environ.get(HOME)
+    with tempfile.TemporaryDirectory() as home:
+        os.environ[HOME] = home
+        try:
+            yield
+        finally:
+            del os.environ[HOME]
+            if before is not None:
+                os.environ[HOME] = before
+
+
 def run(config: FedConfig) -> Outcome:
-    """A federation in this process: what the server tells in the end, and the model."""
+    """A federation in this process: the outcome at the server, and the model."""
     state = run_in_process(server, client, config.run_config(), config.clients)
     outcome: Outcome = json.loads(str(state.config_records["outcome"]["json"]))
     return {**outcome, "model": state.array_records["model"].to_torch_state_dict()}
@@ -78,62 +90,68 @@ def test_of(outcome: Outcome) -> float:
     return statistics.fmean(outcome["test"].values())
 
 
-def best_rate(bench: Bench, name: str, method: str, **more: Any) -> tuple[float, Outcome]:
-    """The step size that validation likes best with the first seed, and what came of it."""
-    tried = {rate: run(bench.config(name, method, rate=rate, **more)) for rate in bench.rates}
-    rate = max(tried, key=lambda rate: tried[rate]["valid"])
+def best_lr(bench: Bench, name: str, method: str, **more: Any) -> tuple[float, Outcome]:
+    """The learning rate that is best on validation with the first seed, and its outcome."""
+    configs = {lr: bench.config(name, method, lr=lr, **more) for lr in bench.lrs}
+    tried = {lr: run(config) for lr, config in configs.items()}
+    lr = max(tried, key=lambda lr: tried[lr]["valid"])
     if len(tried) > 1:
-        found = ", ".join(f"{rate:g}: {outcome['valid']:.3f}" for rate, outcome in tried.items())
-        console.print(f"{name}, {method}: validation by step size {found}", highlight=False)
-    return rate, tried[rate]
+        found = ", ".join(f"{lr:g}: {outcome['valid']:.3f}" for lr, outcome in tried.items())
+        console.print(f"{name}, {configs[lr].label}: validation by learning rate {found}", highlight=False)
+    return lr, tried[lr]
 
 
 def methods(bench: Bench, name: str, chosen: dict[str, float]) -> None:
-    """Every method with all seeds at its best step size."""
+    """Every method with all seeds at its best learning rate."""
     rows = []
-    for method in bench.methods:
-        chosen[method], first = best_rate(bench, name, method)
-        more = [run(bench.config(name, method, rate=chosen[method], seed=seed)) for seed in range(1, bench.seeds)]
-        rows.append((method, chosen[method], [first, *more]))
+    virtual = [(method, "virtual") for method in bench.methods]
+    for method, data in [*(("fedavg", data) for data in bench.references), *virtual]:
+        label = bench.config(name, method, train_on=data).label
+        chosen[label], first = best_lr(bench, name, method, train_on=data)
+        options = {"train_on": data, "lr": chosen[label]}
+        more = [run(bench.config(name, method, seed=seed, **options)) for seed in range(1, bench.seeds)]
+        rows.append((label, chosen[label], [first, *more]))
         console.print(_line(name, *rows[-1]), highlight=False)
-    sizes = f"{bench.clients} clients, {bench.rounds} rounds, {bench.per_class} images a class, side {bench.side}"
+    sizes = (
+        f"{bench.clients} clients, {bench.rounds} rounds, {bench.per_class} images a class of {bench.image_size} pixels"
+    )
     _show(f"{name}: {sizes}", rows)
 
 
 def ablations(bench: Bench, name: str, chosen: dict[str, float]) -> None:
-    """FedLGD without what makes it, and virtual data at half the steps."""
+    """FedLGD without each of its parts, and virtual data at half the steps."""
     rows = []
-    for title, method, changes in (
-        ("virtual data once a round", "fedavg-virtual", [(Turn, "budget", property(lambda turn: turn.once))]),
-        ("fedlgd, noise for global images", "fedlgd", [(virtual, "match_gradient", lambda net, wanted, held: held)]),
-        ("fedlgd, no contrast", "fedlgd", [(fedlgd, "CONTRAST", 0.0)]),
+    once: dict[str, Any] = {"method": "fedavg", "train_on": "virtual", "passes": 1}
+    for title, whole, options in (
+        ("virtual data once a round", "fedavg, virtual", once),
+        ("fedlgd, noise for global images", "fedlgd", {"method": fedlgd.Config(match_steps=0)}),
+        ("fedlgd, no contrast", "fedlgd", {"method": fedlgd.Config(contrast=0.0)}),
     ):
-        with contextlib.ExitStack() as stack:
-            for owner, what, value in changes:
-                stack.enter_context(mock.patch.object(owner, what, value))
-            rate = chosen[method] if method in chosen else best_rate(bench, name, method)[0]
-            outcomes = [run(bench.config(name, method, rate=rate, seed=seed)) for seed in range(bench.seeds)]
-        rows.append((title, rate, outcomes))
+        lr = chosen[whole] if whole in chosen else best_lr(bench, name, **options)[0]
+        outcomes = [run(bench.config(name, **options, lr=lr, seed=seed)) for seed in range(bench.seeds)]
+        rows.append((title, lr, outcomes))
         console.print(_line(name, *rows[-1]), highlight=False)
     _show(f"{name}: what FedLGD is made of", rows)
 
 
 def privacy(bench: Bench, name: str, chosen: dict[str, float]) -> None:
-    """Whether a low loss tells what the model was trained on, and what noise costs."""
+    """Whether a low loss reveals what the model was trained on, and what noise costs."""
     table = _table(f"{name}: membership inference by a threshold on the loss", "method", "noise", "epsilon")
     table.add_column("test", justify="right")
     table.add_column("AUC of the attack (0.5 is chance) by client", justify="right")
-    rows: list[tuple[str, float]] = [("fedavg", 0), ("fedavg-virtual", 0), ("fedlgd", 0)]
-    for method, noise in [*rows, *((method, noise) for noise in (0.03, 1.0) for method in ("fedavg", "fedlgd"))]:
-        if method not in chosen:
-            chosen[method] = best_rate(bench, name, method)[0]
-        rate = chosen[method]
-        config = bench.config(name, method, rate=rate, dp_noise=noise, dp_clip=0.5 if noise else 0.0)
+    rows: list[tuple[str, str, float]] = [("fedavg", "real", 0), ("fedavg", "virtual", 0), ("fedlgd", "virtual", 0)]
+    rows += [(*row, noise) for noise in (0.03, 1.0) for row in (("fedavg", "real"), ("fedlgd", "virtual"))]
+    for method, data, noise in rows:
+        label = bench.config(name, method, train_on=data).label
+        if label not in chosen:
+            chosen[label] = best_lr(bench, name, method, train_on=data)[0]
+        options = {"train_on": data, "lr": chosen[label], "dp_noise": noise, "dp_clip": 0.5 if noise else 0.0}
+        config = bench.config(name, method, **options)
         outcome = run(config)
         attacks = [f"{auc:.3f} ± {error:.3f}" for auc, error in _attacks(config, outcome)]
         spent = outcome["privacy"]
         cells = (
-            method,
+            label,
             f"{noise:g}",
             f"{spent['epsilon']:.3g}" if spent else "none",
             f"{test_of(outcome):.3f}",
@@ -154,27 +172,28 @@ def _attacks(config: FedConfig, outcome: Outcome) -> Iterator[tuple[float, float
 
 
 def molecules(bench: Bench, name: str) -> None:
-    """Real molecules, virtual ones that each client mines, and those that all mine together without showing any."""
-    table = _table(f"{name}: four clients by scaffold, ROC-AUC, mean of clients", "method", "support", "step size")
+    """Real molecules, virtual ones that each client mines, and those that are mined over all clients from counts."""
+    table = _table(f"{name}: four clients by scaffold, ROC-AUC, mean of clients", "method", "support", "lr")
     for column in ("validation", "test", "by seed", "seconds", "mined: kB up a client", "raw kB a client"):
         table.add_column(column, justify="right")
     one, *more = bench.supports
-    for method, support in (
-        ("fedavg", one),
-        ("fedavg-virtual", one),
-        ("fedmirage-fedavg", one),
-        ("fedmirage", one),
-        *(("fedmirage", support) for support in more),
-    ):
-        tried = {rate: run(_molecular(bench, name, method, support, rate, 0)) for rate in (0.01, 0.03)}
-        rate = max(tried, key=lambda rate: tried[rate]["valid"])
-        further = [run(_molecular(bench, name, method, support, rate, seed)) for seed in range(1, bench.seeds)]
-        found = [tried[rate], *further]
+    rows: list[tuple[str | MethodConfig, str, float]] = [
+        ("fedavg", "real", one),
+        ("fedavg", "virtual", one),
+        (fedmirage.Config(trainer="clients"), "virtual", one),
+        *(("fedmirage", "virtual", support) for support in (one, *more)),
+    ]
+    for method, data, support in rows:
+        options: dict[str, Any] = {"method": method, "train_on": data, "support": support}
+        tried = {lr: run(_molecular(bench, name, lr=lr, **options)) for lr in (0.01, 0.03)}
+        lr = max(tried, key=lambda lr: tried[lr]["valid"])
+        further = [run(_molecular(bench, name, lr=lr, seed=seed, **options)) for seed in range(1, bench.seeds)]
+        found = [tried[lr], *further]
         tests, mined = [test_of(outcome) for outcome in found], found[0]["federated mirage"]
         cells = [
-            method,
-            "" if method == "fedavg" else f"{support:g}",
-            f"{rate:g}",
+            _molecular(bench, name, **options).label,
+            "" if data == "real" else f"{support:g}",
+            f"{lr:g}",
             f"{statistics.fmean(outcome['valid'] for outcome in found):.3f}",
             _mean(tests),
             " ".join(f"{value:.3f}" for value in tests),
@@ -188,29 +207,32 @@ def molecules(bench: Bench, name: str) -> None:
     console.print(table)
 
 
-def _molecular(bench: Bench, name: str, method: str, support: float, rate: float, seed: int) -> FedConfig:
+def _molecular(bench: Bench, name: str, **options: Any) -> FedConfig:
     return FedConfig(
         dataset=name,
         root=bench.root,
         partition="scaffold",
         clients=4,
         rounds=8,
-        method=method,
-        rate=rate,
-        seed=seed,
-        support=support,
         per_class=1000,
+        **options,
     )
 
 
 def many(bench: Bench) -> None:
-    """What rounds and clients cost that is not training: seconds of a round of ten, memory of a hundred."""
+    """What rounds and clients cost besides training: seconds of a round of ten, memory of a hundred."""
     table = _table("in process, scikit-learn's digits split at random, one virtual image a class", "clients")
-    for column in ("seconds a round", "of these training and judging", "peak memory"):
+    for column in ("seconds a round", "of these training and evaluation", "peak memory"):
         table.add_column(column, justify="right")
     for clients in CROWDS:
         config = FedConfig(
-            dataset="digits", partition="iid", clients=clients, method="fedavg-subset", per_class=1, rounds=5
+            dataset="digits",
+            partition="iid",
+            clients=clients,
+            method="fedavg",
+            train_on="subset",
+            per_class=1,
+            rounds=5,
         )
         start = time.perf_counter()
         outcome = run(config)
@@ -227,28 +249,28 @@ def _seconds(outcomes: list[Outcome]) -> float:
     return statistics.fmean(line["seconds"] for outcome in outcomes for line in outcome["history"][1:])
 
 
-def _line(name: str, title: str, rate: float, outcomes: list[Outcome]) -> str:
+def _line(name: str, title: str, lr: float, outcomes: list[Outcome]) -> str:
     tests = [test_of(outcome) for outcome in outcomes]
     valid = statistics.fmean(outcome["valid"] for outcome in outcomes)
     by_client = [statistics.fmean(values) for values in zip(*[o["test"].values() for o in outcomes], strict=True)]
     clients = " ".join(f"{value:.3f}" for value in by_client)
     return (
-        f"{name}, {title}: step {rate:g}, validation {valid:.3f}, "
+        f"{name}, {title}: lr {lr:g}, validation {valid:.3f}, "
         f"test {_mean(tests)} (clients {clients}), "
         f"{_seconds(outcomes):.2f} s a round"
     )
 
 
 def _show(title: str, rows: list[tuple[str, float, list[Outcome]]]) -> None:
-    table = _table(title, "method", "step size")
+    table = _table(title, "method", "lr")
     for column in ("validation", "test", "by seed", "s a round", "first virtual s", "MB up", "MB down"):
         table.add_column(column, justify="right")
-    for name, rate, outcomes in rows:
+    for name, lr, outcomes in rows:
         tests = [test_of(outcome) for outcome in outcomes]
         made = [outcome["history"][0]["seconds"] for outcome in outcomes]
         table.add_row(
             name,
-            f"{rate:g}",
+            f"{lr:g}",
             f"{statistics.fmean(outcome['valid'] for outcome in outcomes):.3f}",
             _mean(tests),
             " ".join(f"{value:.3f}" for value in tests),

@@ -1,9 +1,8 @@
 """The client's side of Flower: thin handlers around the method's round.
 
-What a client sends is the model, and numbers: its number, how much its model counts for, its loss, its validation score
-and seconds; and at first the name of its domain, and digests of its data and of its key for federated Mirage, from
-which nobody without its secrets learns anything. Real data and virtual data of its own stay in its memory and in its
-files.
+A client sends the model and numbers: its own number, the weight of its model, its loss, its validation score and
+seconds; on registration also the name of its domain, and keyed digests of its data and of its key for federated Mirage,
+which reveal nothing without its secrets. Real and virtual data stay in the memory and the files of the client.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricR
 from flwr.clientapp import ClientApp
 from torch import Tensor, nn
 
-from fed.client.round import Turn
-from fed.client.store import Memory, secret, shared_key
+from fed.client.round import LocalRound
+from fed.client.store import ClientStore, secret, shared_key
 from fed.config import CLIENTS, FedConfig
-from fed.data.client_data import Part, network
+from fed.data.client_data import ClientData, network
 from fed.data.images import parts
 from fed.data.molecules import HOPS, Molecules
-from fed.methods import method_of
+from fed.methods._method import method_of
 from fed.mirage.client import MirageClient
 from fed.mirage.noise import Noise
 from fed.server.privacy import clipped
@@ -31,16 +30,16 @@ from graphdistill.core.parallel import one_thread
 app = ClientApp()
 
 
-@app.query("hello")
+@app.query("register")
 @one_thread()
-def hello(message: Message, context: Context) -> Message:
-    """What the client is registered as: see :class:`fed.server.replies.Registration`."""
+def register(message: Message, context: Context) -> Message:
+    """Facts about the client for the server's list of clients: see :class:`fed.server.replies.Registration`."""
     config, client, part = _mine(context)
     nodes = int(context.node_config.get("num-partitions", config.clients))
     numbers = {**part.facts, "client": client, "nodes": nodes, "num-examples": _examples(config, part)}
     facts = {"name": part.name, "data": part.keyed_digest(secret(client))}
-    if method_of(config.algorithm).merges:
-        # It tells the server whether keys are the same, and nothing of what they are.
+    if method_of(config).merges:
+        # The server compares these digests; they do not reveal the key.
         facts["key"] = hmac.new(_mirage_key(context), b"federated mirage", "sha256").hexdigest()
     return _reply(message, numbers, facts=facts)
 
@@ -55,85 +54,86 @@ def statistics(message: Message, context: Context) -> Message:
 @app.query("sync")
 @one_thread()
 def sync(message: Message, context: Context) -> Message:
-    """Keep what the server sends to all."""
-    context.state["shared"] = message.content.array_records["shared"]
+    """Store the tensors that the server sends to all clients."""
+    context.state["broadcast"] = message.content.array_records["broadcast"]
     return _reply(message, {"kept": 1})
 
 
 @app.query("mirage")
 @one_thread()
 def mirage(message: Message, context: Context) -> Message:
-    """Answer one question of federated Mirage by counts; what blurs them and hides ids is the client's own."""
+    """Counts for one request of federated Mirage; the secrets for noise and ids are the client's own."""
     config, client, part = _mine(context)
     if not isinstance(part, Molecules):
         raise ValueError(f"{part.name} holds no molecules, which federated Mirage counts trees of")
     noise = Noise(config.support_epsilon, secret(client)) if config.support_epsilon else None
     holder = MirageClient(*part.data.split("train"), HOPS, part.num_classes, _mirage_key(context), noise)
-    question = {name: array.numpy() for name, array in message.content.array_records["question"].items()}
-    answer = ArrayRecord({name: Array(value) for name, value in holder.answer(question).items()})
-    return _reply(message, {"client": client, "raw-bytes": part.raw_bytes}, answer)
+    request = {name: array.numpy() for name, array in message.content.array_records["request"].items()}
+    counts = ArrayRecord({name: Array(value) for name, value in holder.reply(request).items()})
+    return _reply(message, {"client": client, "raw-bytes": part.raw_bytes}, counts)
 
 
 @app.train(mods=[clipped])
 @one_thread()
 def fit(message: Message, context: Context) -> Message:
-    """One round: judge the global model, then do as the method does."""
+    """One round: evaluate the global model, then train as the method does."""
     config, client, part = _mine(context)
-    method = method_of(config.algorithm)
-    told = message.content.config_records["config"]
-    rounds = int(str(told["server-round"]))
-    files = Memory(config, client, part, str(told["run"]))
+    method = method_of(config)
+    settings = message.content.config_records["config"]
+    rounds = int(str(settings["server-round"]))
+    files = ClientStore(config, client, part, str(settings["run"]))
     kept = _tensors(context, "memory") if "memory" in context.state else files.load(rounds)
-    net, received, beside = _model(message, part)
+    net, received, extra_arrays = _model(message, part)
     net = method.personalise(net, kept, rounds - 1)
     valid = part.score(net, "valid")
-    turn = Turn(
+    local = LocalRound(
         config=config,
         client=client,
         round=rounds,
         part=part,
         net=net,
-        rate=float(str(told["rate"])),
+        lr=float(str(settings["lr"])),
         memory=dict(kept),
-        shared=_tensors(context, "shared"),
+        broadcast=_tensors(context, "broadcast"),
         received=received,
-        beside=beside,
-        share=float(str(told["share"])),
-        save=lambda number, tensors: files.save(number, tensors, turn.virtual_seconds),
+        extra_arrays=extra_arrays,
+        share=float(str(settings["share"])),
+        save=lambda number, tensors: files.save(number, tensors, local.virtual_seconds),
     )
-    # What an earlier run made for this one costs what it cost then.
-    earlier = files.claim() if kept and "memory" not in context.state else 0.0
+    # The time of what an earlier run made is counted as if this one had made it.
+    earlier = files.claim_seconds() if kept and "memory" not in context.state else 0.0
     begun = time.perf_counter()
-    loss = method.fit(turn)
+    loss = method.fit(local)
     seconds = time.perf_counter() - begun
-    if any(turn.memory[name] is not kept.get(name) for name in turn.memory):
-        files.save(rounds, turn.memory)
-    context.state["memory"] = ArrayRecord(turn.memory)
+    if any(local.memory[name] is not kept.get(name) for name in local.memory):
+        files.save(rounds, local.memory)
+    context.state["memory"] = ArrayRecord(local.memory)
     numbers = {
         "num-examples": _examples(config, part),
         "client": client,
         "loss": loss,
         "valid": valid,
-        "seconds": seconds - turn.virtual_seconds,
-        "virtual-seconds": turn.virtual_seconds + earlier,
+        "seconds": seconds - local.virtual_seconds,
+        "virtual-seconds": local.virtual_seconds + earlier,
     }
-    # In the order in which they came, since those who clip go by it.
-    back = {**net.state_dict(), **turn.beside}
+    # In the order of the message, which clipping relies on.
+    back = {**net.state_dict(), **local.extra_arrays}
     arrays = ArrayRecord({name: Array(back[name]) for name in message.content.array_records["arrays"]})
     return _reply(message, numbers, arrays)
 
 
 @app.evaluate()
 @one_thread()
-def judge(message: Message, context: Context) -> Message:
-    """Score of a model of some round on the split that the server names; ``test`` is asked for once, at the end."""
+def evaluate(message: Message, context: Context) -> Message:
+    """Score of a model on the split that the server names; ``test`` is named once, at the end."""
     config, client, part = _mine(context)
-    told = message.content.config_records["config"]
-    method, rounds = method_of(config.algorithm), int(str(told["rounds"]))
-    # After a run that was taken up with no round left, only the files know what this client keeps.
-    kept = _tensors(context, "memory") or Memory(config, client, part, str(told["run"])).load(config.rounds + 1)
+    settings = message.content.config_records["config"]
+    method, rounds = method_of(config), int(str(settings["rounds"]))
+    # In a resumed run with no round left, the client's tensors are in its files only.
+    files = ClientStore(config, client, part, str(settings["run"]))
+    kept = _tensors(context, "memory") or files.load(config.rounds + 1)
     net = method.personalise(_model(message, part)[0], kept, rounds)
-    split = str(told["split"])
+    split = str(settings["split"])
     return _reply(message, {"client": client, "score": part.score(net, split), "trivial": part.trivial(split)})
 
 
@@ -141,19 +141,19 @@ def _mirage_key(context: Context) -> bytes:
     return shared_key(str(context.node_config.get("mirage-key", "")))
 
 
-def _examples(config: FedConfig, part: Part) -> int:
-    """What the client's model counts for."""
+def _examples(config: FedConfig, part: ClientData) -> int:
+    """Weight of the client's model in the mean."""
     return 1 if config.weights == "uniform" else len(part.train[1])
 
 
-def _mine(context: Context) -> tuple[FedConfig, int, Part]:
+def _mine(context: Context) -> tuple[FedConfig, int, ClientData]:
     config, client = FedConfig.of(context.run_config), int(context.node_config["partition-id"])
-    # Where another number of clients than the default is asked for, the server refuses what does not fit.
+    # A number of clients other than the default is checked by the server.
     if "num-partitions" in context.node_config and config.clients == CLIENTS:
         config = config.on_nodes(int(context.node_config["num-partitions"]))
     own = context.node_config.get("dataset")
     if own is not None:
-        # A client of a deployment that holds data of its own, all of it.
+        # A client of a deployment, with a data set of its own that is not divided.
         root = str(context.node_config.get("root", config.root))
         return config, client, parts(replace(config, dataset=str(own), root=root, partition="domain", clients=1))[0]
     held = parts(config)
@@ -162,13 +162,13 @@ def _mine(context: Context) -> tuple[FedConfig, int, Part]:
     return config, client, held[client]
 
 
-def _model(message: Message, part: Part) -> tuple[nn.Module, dict[str, Tensor], dict[str, Tensor]]:
-    """The global model, the arrays that it was made from, and those that came beside it."""
-    beside = dict(message.content.array_records["arrays"].to_torch_state_dict())
+def _model(message: Message, part: ClientData) -> tuple[nn.Module, dict[str, Tensor], dict[str, Tensor]]:
+    """The global model, its arrays as received, and the extra arrays that travel with it."""
+    extra_arrays = dict(message.content.array_records["arrays"].to_torch_state_dict())
     net = network(part.facts, 0)
-    received = {name: beside.pop(name) for name in net.state_dict()}
+    received = {name: extra_arrays.pop(name) for name in net.state_dict()}
     net.load_state_dict(received)
-    return net, received, beside
+    return net, received, extra_arrays
 
 
 def _tensors(context: Context, name: str) -> dict[str, Tensor]:

@@ -1,27 +1,31 @@
-"""What a federation may be told, in the words of the command line and of Flower's run config alike."""
+"""The options of a federation, for the command line and for Flower's run config alike."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
-from fed.methods import METHODS
+from fed.methods import FAMILY, TrainOn, start_options, train_on
 from graphdistill.core.command.paths import expanded
+from graphdistill.core.methods import MethodConfig, options_of
 
 Partition = Literal["domain", "iid", "dirichlet", "scaffold"]
 Weights = Literal["uniform", "size"]
 CLIENTS = 3
-"""Clients where nobody says how many."""
+"""Default number of clients."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FedConfig:
-    """A federation: who holds what, what is learnt and how.
+    """A federation: its data, its method and its training.
+
+    ``method`` is given by name or as the method's config, and is always a config afterwards.
 
     Example:
-        >>> FedConfig.of({"method": "fedavg", "rounds": 2, "per-class": 3}).per_class
-        3
+        >>> FedConfig.of({"method": "fedprox", "options": '{"mu": 0.1}', "per-class": 3}).options
+        {'mu': 0.1}
     """
 
     dataset: str = "digits-domains"
@@ -30,75 +34,89 @@ class FedConfig:
     root: str = ""
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: str = ""
-    """Folder for the report and for the checkpoint of every round. flwr run takes runs/fed, in the folder where its
-    SuperLink was started; from Python nothing is written without it."""
-    method: str = "fedlgd"
-    """fedavg, fedprox, scaffold, moon, fedbn or vhl, on all real data or, as in fedavg-subset and fedavg-virtual, on an
-    equal-step random part or on virtual data; or fedlgd. On molecules fedmirage trains at the server on what all
-    clients have in common, fedmirage-fedavg at the clients."""
+    """Folder for the report and for the checkpoint of every round. With flwr run the default is runs/fed in the folder
+    where its SuperLink was started; in Python the default is to write nothing."""
+    method: str | MethodConfig = "fedlgd"
+    """Name of the method (list prints them all), or in Python its config, such as fedlgd.Config(contrast=0.0)."""
+    train_on: Literal["auto", TrainOn] = "auto"
+    """All real data of a client; a random subset of them in every round, with as many entries as a round on virtual
+    data; or virtual data. auto is real, or virtual for methods that train on nothing else."""
     clients: int = CLIENTS
     """Number of clients; with flwr run the default gives way to the number of nodes that Flower simulates."""
     rounds: int = 20
     """Rounds of training."""
     partition: Partition = "domain"
-    """By data set, at random, with shares of every class drawn from a Dirichlet distribution, by scaffold."""
-    alpha: float = 0.5
-    """Of the Dirichlet distribution; the smaller, the more clients differ."""
-    side: int = 0
-    """Pixels of a side of all images; 0 takes that of the largest set."""
+    """How data are divided: by data set, at random, with shares of every class from a Dirichlet distribution, or by
+    molecular scaffold."""
+    dirichlet_alpha: float = 0.5
+    """Concentration of the Dirichlet distribution; the smaller it is, the more clients differ."""
+    image_size: int = 0
+    """Height and width of all images in pixels; 0 takes those of the largest set."""
     per_class: int = 10
-    """Virtual entries of each class, at a client and at the server; molecules may yield fewer.
-    A round of all but real data takes twice as many entries."""
+    """Virtual entries of each class, at a client and at the server; molecules may yield fewer."""
+    warm_up_steps: int = 300
+    """Matching steps of a client's first virtual images; FedLGD's code has 10000, these take about 10 s on one core."""
+    passes: int = 2
+    """Entries of a round on virtual data or on a subset, as a multiple of the virtual data of all classes."""
+    batch_size: int = 32
+    """Entries of a step at the clients."""
     support: float = 0.1
-    """Molecules: sets of trees that this share of the graphs of a class have become virtual molecules."""
+    """Molecules: share of the graphs of a class that must contain a set of trees for it to become a virtual
+    molecule."""
     min_clients: int = 0
-    """Federated Mirage: trees that fewer clients have are left out; 0 is 2 from three clients on, else 1."""
+    """Federated Mirage: clients that must have a tree for it to count; 0 is 2 from three clients on, else 1."""
     support_epsilon: float = 0.0
-    """Federated Mirage: epsilon of the noise on each count that a client tells; 0 is none."""
-    rate: float = 0.0
-    """Step size of SGD at the clients; 0 is the method's own, 0.03 for molecules."""
+    """Federated Mirage: epsilon of the noise on each count that a client sends; 0 is no noise."""
+    lr: float = 0.0
+    """Learning rate of SGD; 0 is the method's own, and 0.03 for molecules."""
     weights: Weights = "uniform"
-    """What a client's model counts for: each the same, or by the size of its real training data."""
+    """Weights of the clients' models in the mean: equal, or by the size of the real training data."""
     participation: float = 1.0
-    """Share of clients that are drawn in each round."""
+    """Share of the clients that are sampled in each round."""
     statistics: bool = False
-    """Clients tell mean and deviation of their classes' images, which the server's virtual images begin with."""
+    """Clients send mean and deviation of the images of each class, from which the server's virtual images start."""
     dp_noise: float = 0.0
-    """Differential privacy: deviation of the noise on the sum of updates over the clipping norm; 0 is none."""
+    """Differential privacy: deviation of the noise on the sum of updates over the clipping norm; 0 is no noise."""
     dp_clip: float = 0.0
-    """Differential privacy: an update is cut to this length; 0 leaves it."""
+    """Differential privacy: norm that updates are clipped to; 0 does not clip."""
     dp_side: Literal["server", "client"] = "server"
-    """Who cuts updates."""
+    """Where updates are clipped."""
     timeout: float = 1800.0
-    """Seconds that the server waits for the next answer of a client; one that does not answer is left out."""
+    """Seconds that the server waits for the next reply; clients that do not reply are left out."""
     skip_invalid: bool = False
     """Molecules of a .csv: leave out rows whose SMILES or label cannot be used."""
     resume: bool = False
-    """Go on from the checkpoint in --output."""
+    """Continue from the checkpoint in --output."""
     seed: int = 0
-    """Of everything that is drawn, save the noise of --dp-noise, which nobody shall know."""
+    """Seed of all randomness but the noise of --dp-noise, which must stay unknown."""
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"--method {self.method!r} is unknown; choose from {', '.join(METHODS)}")
-        for name, word in (("partition", Partition), ("weights", Weights), ("dp_side", Literal["server", "client"])):
-            if getattr(self, name) not in get_args(word):
+        FAMILY.check(self.method)
+        name = self.method if isinstance(self.method, str) else self.method.name
+        given = {} if isinstance(self.method, str) else options_of(self.method)
+        # Built from the method's source, so that the config of a method equals its stand-in of the command line.
+        object.__setattr__(self, "method", FAMILY.config_type(name)(**given))
+        for option, word in (("partition", Partition), ("weights", Weights), ("dp_side", Literal["server", "client"])):
+            if getattr(self, option) not in get_args(word):
                 raise ValueError(
-                    f"--{name.replace('_', '-')} {getattr(self, name)!r} is unknown; "
+                    f"--{option.replace('_', '-')} {getattr(self, option)!r} is unknown; "
                     f"choose from {', '.join(get_args(word))}"
                 )
-        for name in ("clients", "rounds", "per_class"):
+        choices = ("auto", *train_on(name))
+        if self.train_on not in choices:
+            raise ValueError(f"--method {name} cannot --train-on {self.train_on}; choose from {', '.join(choices)}")
+        for name in ("clients", "rounds", "per_class", "passes", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
-        if self.side and self.side < 8:
-            raise ValueError(f"--side must be 8 or more, got {self.side}")
-        for name in ("rate", "dp_noise", "dp_clip", "support_epsilon"):
+        if self.image_size and self.image_size < 8:
+            raise ValueError(f"--image-size must be 8 or more, got {self.image_size}")
+        for name in ("warm_up_steps", "lr", "dp_noise", "dp_clip", "support_epsilon"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(self, name)}")
         if not 0 < self.timeout < float("inf"):
             raise ValueError(f"--timeout must be above 0 and finite, got {self.timeout}; 1800 is half an hour")
-        if not self.alpha > 0:
-            raise ValueError(f"--alpha must be above 0, got {self.alpha}")
+        if not self.dirichlet_alpha > 0:
+            raise ValueError(f"--dirichlet-alpha must be above 0, got {self.dirichlet_alpha}")
         if not 0 < self.support < 1:
             raise ValueError(f"--support must be above 0 and below 1, got {self.support}; 0.1 is a tenth of a class")
         if not 0 <= self.min_clients <= self.clients:
@@ -107,39 +125,50 @@ class FedConfig:
             raise ValueError(f"--participation must be above 0 and at most 1, got {self.participation}")
         if bool(self.dp_noise) != bool(self.dp_clip):
             raise ValueError(
-                f"--dp-noise {self.dp_noise} and --dp-clip {self.dp_clip} belong together: "
-                "noise hides updates of a known length only; give both"
+                f"--dp-noise {self.dp_noise} and --dp-clip {self.dp_clip} must be given together: "
+                "noise hides only updates of bounded length"
             )
         if self.dp_noise and self.weights != "uniform":
-            raise ValueError("--weights size tells the sizes that --dp-noise shall hide; give --weights uniform")
+            raise ValueError("--weights size reveals the sizes that --dp-noise has to hide; give --weights uniform")
         if self.resume and not self.output:
-            raise ValueError("--resume needs the --output folder of the run to go on with")
+            raise ValueError("--resume needs the --output folder of the run to continue")
         if self.seed < 0:
             raise ValueError(f"--seed must be 0 or more, got {self.seed}")
 
     @classmethod
     def of(cls, run_config: Mapping[str, Any]) -> FedConfig:
-        """From Flower's run config; what it does not name has its default."""
+        """The config that Flower's run config describes; options that it lacks have their defaults.
+
+        Raises:
+            ValueError: an option has a value that it cannot have, or the method lacks one of ``options``.
+        """
         hints = get_type_hints(cls)
         kinds = {name: hint for name, hint in hints.items() if hint in (bool, int, float)}
         given = {f.name: run_config.get(f.name.replace("_", "-")) for f in fields(cls)}
         found = {name: kinds.get(name, str)(value) for name, value in given.items() if value is not None}
+        found["method"] = _method(found.get("method", cls.method), str(run_config.get("options", "{}")))
         # The server's folder; that of data is each client's own, and read there.
         return cls(**{**found, "output": str(expanded(found["output"])) if found.get("output") else ""})
 
     def run_config(self) -> dict[str, str | int | float | bool]:
-        """As Flower's run config."""
-        return {name.replace("_", "-"): value for name, value in asdict(self).items()}
+        """Flower's run config; ``options`` are those of the method that differ from their defaults, as JSON."""
+        values = {f.name.replace("_", "-"): getattr(self, f.name) for f in fields(FedConfig)}
+        return {**values, "method": self.algorithm, "options": json.dumps(self.changed)}
+
+    def record(self) -> dict[str, Any]:
+        """All options by name, with the method's name as ``method`` and its options as ``options``."""
+        values = {f.name: getattr(self, f.name) for f in fields(FedConfig)}
+        return {**values, "method": self.algorithm, "options": self.options}
 
     def settings(self) -> dict[str, Any]:
-        """What results depend on: all but folders, time limits and how far the run goes."""
-        return {k: v for k, v in asdict(self).items() if k not in ("root", "output", "rounds", "resume", "timeout")}
+        """The options that results depend on: all but folders, time limits and the number of rounds."""
+        return {k: v for k, v in self.record().items() if k not in ("root", "output", "rounds", "resume", "timeout")}
 
     def on_nodes(self, count: int) -> FedConfig:
-        """For a simulation of so many nodes: the default number of clients gives way, another one must be the same.
+        """For a simulation of ``count`` nodes: it replaces the default number of clients, and any other must equal it.
 
         Raises:
-            ValueError: the config has another number of clients than the default, and the simulation another than that.
+            ValueError: the number of clients is neither the default nor that of the simulation.
 
         Example:
             >>> FedConfig().on_nodes(2).clients
@@ -154,15 +183,73 @@ class FedConfig:
 
     @property
     def algorithm(self) -> str:
-        """The method, whatever it is trained on: the module of :mod:`fed.methods` that it is."""
-        return self.method.partition("-")[0]
+        """Name of the method."""
+        assert isinstance(self.method, MethodConfig)
+        return self.method.name
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The method's own options by name."""
+        assert isinstance(self.method, MethodConfig)
+        return options_of(self.method)
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """The method's own options that differ from their defaults."""
+        defaults = options_of(FAMILY.config_type(self.algorithm)())
+        return {name: value for name, value in self.options.items() if value != defaults[name]}
+
+    @property
+    def label(self) -> str:
+        """The method, with its data and its options where they are not the default.
+
+        Example:
+            >>> FedConfig(method="fedavg", train_on="subset").label
+            'fedavg, subset'
+            >>> FedConfig.of({"method": "fedlgd", "options": '{"contrast": 0}'}).label
+            'fedlgd, contrast 0.0'
+        """
+        data = [self.training_data] if self.training_data != train_on(self.algorithm)[0] else []
+        options = [f"{name.replace('_', '-')} {value}" for name, value in self.changed.items()]
+        return ", ".join([self.algorithm, *data, *options])
+
+    @property
+    def training_data(self) -> TrainOn:
+        """What clients train on."""
+        return train_on(self.algorithm)[0] if self.train_on == "auto" else self.train_on
+
+    @property
+    def start_options(self) -> dict[str, Any]:
+        """The method and its options, as far as a client's tensors before the first round depend on them."""
+        names = start_options(self.algorithm)
+        return {} if names is None else {"method": self.algorithm, **{name: self.options[name] for name in names}}
 
     @property
     def at_server(self) -> bool:
-        """Whether clients only count and judge."""
-        return self.method == "fedmirage"
+        """Whether the server trains, and clients only count and evaluate."""
+        return self.options.get("trainer") == "server"
 
-    @property
-    def material(self) -> str:
-        """What a method without data of its own trains on: ``real``, ``subset`` or ``virtual``."""
-        return self.method.partition("-")[2] or "real"
+
+def _method(name: str, options: str) -> MethodConfig:
+    """The config of a method from its name and its options as JSON, which anybody may have written."""
+    FAMILY.check(name)
+    made = FAMILY.config_type(name)
+    try:
+        given = json.loads(options)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"options are no JSON ({error}); give an object, such as '{{\"mu\": 0.1}}'") from error
+    if not isinstance(given, dict):
+        raise ValueError(f"options are {type(given).__name__}, wanted a JSON object, such as '{{\"mu\": 0.1}}'")
+    kinds = {f.name: type(f.default) for f in fields(made)}
+    if unknown := [repr(option)[:40] for option in given if option not in kinds]:
+        raise ValueError(
+            f"--method {name} has no option {', '.join(unknown)}; it has {', '.join(kinds) or 'no options'}"
+        )
+    for option, value in given.items():
+        kind = kinds[option]
+        # JSON writes a whole number without a point.
+        if kind is float and type(value) is int and abs(value) < 2**53:
+            given[option] = float(value)
+        elif type(value) is not kind:
+            raise ValueError(f"option {option} of --method {name} takes {kind.__name__}, got {repr(value)[:40]}")
+    return made(**given)

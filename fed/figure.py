@@ -38,7 +38,7 @@ def draw_rounds(outcome: dict[str, Any], path: Path) -> None:
 
 def draw_clients(config: FedConfig, outcome: dict[str, Any], path: Path) -> None:
     """Test score of every client, beside the baselines'."""
-    scores = {config.method: outcome["test"], **outcome["baselines"]}
+    scores = {config.label: outcome["test"], **outcome["baselines"]}
     clients = sorted(outcome["test"])
     figure = Figure(figsize=(max(4, min(12, 1 + len(clients))), 4), layout="constrained")
     axes = figure.subplots()

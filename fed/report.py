@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import statistics
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from graphdistill.condense.data.learnable import frozen
 from graphdistill.condense.figures.images import draw
 from graphdistill.core.command.output import publish
 from graphdistill.core.command.report import Report, Row, frame, peak_memory, write_report
+from graphdistill.core.sets.checked_file import read_json
 from graphdistill.core.sets.safetensors_card import read_with_card, write_with_card
 from graphdistill.core.sets.storage import save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
@@ -37,11 +36,11 @@ def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
         config: the federation.
         outcome: what :func:`fed.server_app.federate` returned.
     """
-    seconds, scores = outcome["seconds by phase"], {config.method: outcome["test"], **outcome["baselines"]}
+    seconds, scores = outcome["seconds by phase"], {config.label: outcome["test"], **outcome["baselines"]}
     making = seconds.get("virtual data of clients", 0.0) + seconds.get("virtual data of the server", 0.0)
     rows = []
     for name, by_client in scores.items():
-        mine = name == config.method
+        own = name == config.label
         for client, value in by_client.items():
             rows.append(
                 Row(
@@ -51,14 +50,14 @@ def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
                     valid=(),
                     nbytes=None,
                     entries=None,
-                    distill_seconds=making if mine else None,
-                    train_seconds=seconds.get("local training") if mine else None,
+                    distill_seconds=making if own else None,
+                    train_seconds=seconds.get("local training") if own else None,
                 )
             )
-    facts = {name: value for name, value in outcome.items() if name not in ("model", "shared")}
-    facts = {"config": asdict(config), **facts, "peak_memory": peak_memory()}
+    facts = {name: value for name, value in outcome.items() if name not in ("model", "broadcast")}
+    facts = {"config": config.record(), **facts, "peak_memory": peak_memory()}
     return Report(
-        title=f"{config.method} on {config.dataset}, {config.clients} client{'s' if config.clients > 1 else ''}",
+        title=f"{config.label} on {config.dataset}, {config.clients} client{'s' if config.clients > 1 else ''}",
         metric=outcome["metric"],
         rows=tuple(rows),
         facts=facts,
@@ -81,11 +80,11 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
     ]
     if merged := outcome["federated mirage"]:
         costs = zip(merged["bytes_up"], merged["bytes_down"], merged["raw_bytes"], strict=True)
-        told = "; ".join(f"{up:,}, {down:,}, {raw:,}" for up, down, raw in costs)
+        costs_by_client = "; ".join(f"{up:,}, {down:,}, {raw:,}" for up, down, raw in costs)
         notes.append(
             f"Federated Mirage, {merged['rounds']} messages to a client: "
             f"{' and '.join(str(len(sets)) for sets in merged['supports'])} graphs of the classes. Bytes of each "
-            f"client up, down, and of its training graphs: {told}."
+            f"client up, down, and of its training graphs: {costs_by_client}."
         )
     if config.skip_invalid:
         notes.append("Clients left out rows of their files whose SMILES or label cannot be used; each knows how many.")
@@ -95,9 +94,9 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
             f"{outcome['privacy']['delta']:g} after {outcome['privacy']['releases']} rounds; scores and losses that "
             "clients send are not covered."
         )
-    elif config.method in ("fedlgd", "fedmirage") or config.material == "virtual":
+    elif config.training_data == "virtual":
         notes.append(
-            "Virtual data alone is no guarantee of privacy: the model that is sent can still tell of real data."
+            "Virtual data alone are no guarantee of privacy: the model that is sent can still reveal real data."
         )
     return [*notes, *dict.fromkeys(outcome["refused"])]
 
@@ -118,7 +117,7 @@ def write(config: FedConfig, outcome: dict[str, Any]) -> None:
             draw_clients(config, outcome, draft / "clients.png")
         if outcome["kind"] == "molecules":
             if merged := outcome["federated mirage"]:
-                x, y, weight = unpacked(outcome["shared"])
+                x, y, weight = unpacked(outcome["broadcast"])
                 save_set(SyntheticSet(x, y, weight, features="ogb", meta=merged), draft)
         else:
             _draw_images(config, outcome, draft)
@@ -128,9 +127,9 @@ def write(config: FedConfig, outcome: dict[str, Any]) -> None:
 def _draw_images(config: FedConfig, outcome: dict[str, Any], draft: Path) -> None:
     """Grids of the global virtual images, and of those of some clients."""
     missing = outcome["missing"]
-    if "x" in outcome["shared"]:
+    if "x" in outcome["broadcast"]:
         with _spare(draft, "global.png", missing):
-            held = outcome["shared"]
+            held = outcome["broadcast"]
             draw(frozen(held["x"], held["y"], {"method": "global virtual images"}), draft / "global.png")
     for client in list(outcome["test"])[:SHOWN] if home().parent == Path(config.output) else []:
         with _spare(draft, f"client-{client}.png", missing):
@@ -153,14 +152,14 @@ def _spare(draft: Path, name: str, missing: list[str]) -> Iterator[None]:
 
 def read(folder: Path) -> Report:
     """The report that was written into a folder."""
-    told = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    found = read_json(folder / "results.json")
     names = {f.name for f in dataclasses.fields(Row)}
     rows = []
-    for row in told["rows"]:
+    for row in found["rows"]:
         kept = {name: value for name, value in row.items() if name in names}
         rows.append(Row(**{**kept, "test": tuple(kept["test"]), "valid": tuple(kept["valid"])}))
-    whole = {name: told[name] for name in ("title", "metric", "facts", "entries") if name in told}
-    return Report(**whole, rows=tuple(rows), notes=tuple(told["notes"]))
+    whole = {name: found[name] for name in ("title", "metric", "facts", "entries") if name in found}
+    return Report(**whole, rows=tuple(rows), notes=tuple(found["notes"]))
 
 
 def show(report: Report, folder: Path, console: rich.console.Console) -> None:

@@ -1,4 +1,4 @@
-"""The server's side of Flower: ask who is there, train, choose by validation, read test once."""
+"""The server's side of Flower: register clients, train, choose the model by validation, test once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from flwr.serverapp import Grid, ServerApp
 from fed import report
 from fed.config import FedConfig
 from fed.data.client_data import METRICS, UNKNOWN, Facts, Statistics, kind_of
-from fed.methods import METHODS, method_of
+from fed.methods import FAMILY
+from fed.methods._method import method_of
 from fed.mirage.driver import merge, train_here
 from fed.runtime.lock import locked
 from fed.runtime.superlink import MARK
@@ -27,28 +28,28 @@ from fed.server import privacy
 from fed.server.guard import Guard
 from fed.server.registration import register
 from fed.server.replies import EVALUATE, STATISTICS
-from fed.server.state import Progress, require
+from fed.server.state import ServerState, require
 from fed.server.strategy import Federation
 from graphdistill.core.command.output import check_writable
 from graphdistill.core.parallel import one_thread
 
 LOG = logging.getLogger("fed")
 SHOWN = 10
-"""Clients whose scores a line of progress has one by one."""
+"""Most clients whose scores a line of the log lists one by one."""
 OUTPUT = Path("runs/fed")
-"""Folder of results of ``flwr run``, from where its SuperLink was started."""
+"""Folder of results of ``flwr run``, relative to where its SuperLink was started."""
 app = ServerApp()
 
 
 @app.main()
 @one_thread()
 def main(grid: Grid, context: Context) -> None:
-    """Run the federation; what came of it is in ``context.state`` and in a folder, if the config or Flower has one."""
+    """Run the federation; the outcome is in ``context.state`` and in the config's folder, with Flower in runs/fed."""
     config = FedConfig.of(context.run_config)
     if not config.output and not getattr(grid, "in_process", False):
-        # Of a run that Flower's own processes make, nothing else would be left.
+        # Nothing but files outlives a run in Flower's own processes.
         config = replace(config, output=str(OUTPUT.resolve()))
-    with _heard(), locked(Path(config.output)) if config.output else contextlib.nullcontext():
+    with _logged(), locked(Path(config.output)) if config.output else contextlib.nullcontext():
         config, outcome = federate(Guard(grid, config), config)
         if config.output:
             report.write(config, outcome)
@@ -56,26 +57,26 @@ def main(grid: Grid, context: Context) -> None:
                 LOG.info("written to %s", config.output)
         for line in outcome["missing"]:
             LOG.warning(line)
-    tensors = {name: outcome.pop(name) for name in ("model", "shared")}
+    tensors = {name: outcome.pop(name) for name in ("model", "broadcast")}
     context.state["outcome"] = ConfigRecord({"json": json.dumps(outcome)})
-    for name, held in tensors.items():
-        context.state[name] = ArrayRecord(held)
+    for name, value in tensors.items():
+        context.state[name] = ArrayRecord(value)
 
 
 @contextlib.contextmanager
-def _heard() -> Iterator[None]:
-    """Where nobody listens to the log, as in a process that Flower starts, it goes to stderr, which Flower streams."""
+def _logged() -> Iterator[None]:
+    """Write the log to stderr, which Flower streams, where it has no handler, as in a process that Flower starts."""
     if LOG.handlers:
         yield
         return
-    listener, level = logging.StreamHandler(), LOG.level
-    listener.setFormatter(logging.Formatter(MARK + "%(message)s"))
-    LOG.addHandler(listener)
+    handler, level = logging.StreamHandler(), LOG.level
+    handler.setFormatter(logging.Formatter(MARK + "%(message)s"))
+    LOG.addHandler(handler)
     LOG.setLevel(logging.INFO)
     try:
         yield
     finally:
-        LOG.removeHandler(listener)
+        LOG.removeHandler(handler)
         LOG.setLevel(level)
 
 
@@ -87,13 +88,13 @@ def federate(guard: Guard, config: FedConfig) -> tuple[FedConfig, dict[str, Any]
         config: the federation.
 
     Returns:
-        The config, with the number of clients that there are; and what came of it: scores by client, history, bytes,
-        seconds, and what is missing; ``model`` and ``shared`` are tensors by name.
+        The config, with the actual number of clients; and the outcome: scores by client, history, bytes, seconds, and
+        what is missing; ``model`` and ``broadcast`` are tensors by name.
 
     Raises:
-        RuntimeError: all clients failed before the last round was done, all rounds were lost, or clients do not agree
-            on the shape of their data.
-        ValueError: the checkpoint to go on from does not fit, or no result can be written.
+        RuntimeError: all clients failed before the last round was done, all rounds were lost, or the shapes of the
+            clients' data differ.
+        ValueError: the checkpoint to resume from does not fit, or results cannot be written.
     """
     started = time.perf_counter()
     folder = Path(config.output) if config.output else None
@@ -101,64 +102,66 @@ def federate(guard: Guard, config: FedConfig) -> tuple[FedConfig, dict[str, Any]
         check_writable(folder)
         if config.resume:
             require(folder)
-    method = method_of(config.algorithm)
+    method = method_of(config)
     config, facts = register(guard, config)
     nodes = list(guard.registered)
     kind = kind_of(facts)
     _check(config, kind)
     data = {one.client: one.data for one in guard.registered.values()}
     if config.resume and folder:
-        progress = Progress.read(folder, config, data)
-        LOG.info("going on after round %d", progress.rounds)
+        state = ServerState.read(folder, config, data)
+        LOG.info("resuming after round %d", state.rounds)
     else:
         statistics = _statistics(guard, facts, nodes) if config.statistics else None
-        progress = Progress.first(config, facts, secrets.token_hex(4), statistics)
-    progress.data |= data
-    guard.up, guard.down = guard.up + progress.spent[0], guard.down + progress.spent[1]
-    if method.merges and not progress.shared:
-        small = merge(guard, config, facts["classes"], nodes)
-        progress.merged, progress.shared, progress.news = dict(small.meta), small.payload(), True
-        progress.took("federated Mirage", float(str(small.meta["seconds"])))
-    strategy = Federation(config, facts, nodes, progress)
-    told = _teller(guard, config, strategy, folder)
+        state = ServerState.first(config, facts, secrets.token_hex(4), statistics)
+    state.data |= data
+    guard.up, guard.down = guard.up + state.spent[0], guard.down + state.spent[1]
+    if method.merges and not state.broadcast:
+        synthetic = merge(guard, config, facts["classes"], nodes)
+        state.merged, state.broadcast, state.broadcast_changed = dict(synthetic.meta), synthetic.payload(), True
+        state.add_time("federated Mirage", float(str(synthetic.meta["seconds"])))
+    strategy = Federation(config, facts, nodes, state)
+    after_round = _after_round(guard, config, strategy, folder)
     outer = privacy.wrapped(strategy, config)
-    arrays = ArrayRecord(progress.arrays)
+    arrays = ArrayRecord(state.arrays)
     if config.at_server:
-        train_here(strategy, lambda a: _judged(guard, a, "valid", progress.rounds, nodes, progress.run)["score"], told)
-    elif progress.rounds < config.rounds:
-        outer.start(guard, arrays, num_rounds=config.rounds - progress.rounds, timeout=config.timeout, evaluate_fn=told)
-    if not progress.history:
+        scores = lambda arrays: _evaluated(guard, arrays, "valid", state.rounds, nodes, state.run)["score"]  # noqa: E731
+        train_here(strategy, scores, after_round)
+    elif state.rounds < config.rounds:
+        left = config.rounds - state.rounds
+        outer.start(guard, arrays, num_rounds=left, timeout=config.timeout, evaluate_fn=after_round)
+    if not state.history:
         raise RuntimeError(f"all {config.rounds} rounds were lost: {'; '.join(dict.fromkeys(guard.refused))}")
     outcome = {**_final(guard, strategy), "privacy": privacy.spent(outer)}
-    seconds = {**progress.seconds, "all": time.perf_counter() - started}
+    seconds = {**state.seconds, "all": time.perf_counter() - started}
     return config, {**outcome, "seconds by phase": seconds}
 
 
 def _final(guard: Guard, strategy: Federation) -> dict[str, Any]:
-    """Scores of the model that is chosen, with all that there is besides; what is missing by now costs nothing else."""
-    config, facts, nodes, progress = strategy.config, strategy.facts, strategy.nodes, strategy.progress
+    """The outcome with the scores of the chosen model; a reply that is missing now costs only its own score."""
+    config, facts, nodes, state = strategy.config, strategy.facts, strategy.nodes, strategy.state
     kind, missing = kind_of(facts), []
 
     def scores(arrays: dict[str, torch.Tensor], split: str, rounds: int, what: str) -> dict[str, dict[int, float]]:
         try:
-            found = _judged(guard, arrays, split, rounds, nodes, progress.run)
+            found = _evaluated(guard, arrays, split, rounds, nodes, state.run)
         except RuntimeError as error:
             missing.append(f"{what}: {error}")
             return {"score": {}, "trivial": {}}
-        absent = [str(one.client) for one in guard.registered.values() if one.client not in found["answered"]]
+        absent = [str(one.client) for one in guard.registered.values() if one.client not in found["replied"]]
         if absent:
             missing.append(f"{what}: no reply of client{'s' if len(absent) > 1 else ''} {', '.join(absent)}")
         return found
 
-    final = scores(progress.arrays, "valid", progress.rounds, "validation of the last model")["score"]
-    progress.look(final, progress.arrays, progress.rounds)
-    best = progress.best or progress.arrays
-    chosen = progress.best_rounds if progress.best else progress.rounds
+    final = scores(state.arrays, "valid", state.rounds, "validation of the last model")["score"]
+    state.keep_best(final, state.arrays, state.rounds)
+    best = state.best or state.arrays
+    chosen = state.best_rounds if state.best else state.rounds
     tests = scores(best, "test", chosen, "test")
-    untrained = scores(Progress.first(config, facts, "").arrays, "test", 0, "test of the untrained network")
-    lost = config.rounds - len({line["round"] for line in progress.history})
+    untrained = scores(ServerState.first(config, facts, "").arrays, "test", 0, "test of the untrained network")
+    lost = config.rounds - len({line["round"] for line in state.history})
     if lost:
-        missing.append(f"{lost} of {config.rounds} rounds were lost, for all clients failed or were refused")
+        missing.append(f"{lost} of {config.rounds} rounds were lost because all clients failed or were refused")
     return {
         "names": {one.client: one.name for one in guard.registered.values()},
         "nodes": {one.client: node for node, one in guard.registered.items()},
@@ -166,41 +169,41 @@ def _final(guard: Guard, strategy: Federation) -> dict[str, Any]:
         "metric": METRICS[kind][0],
         "test": tests["score"],
         "baselines": {"untrained network": untrained["score"], METRICS[kind][1]: tests["trivial"]},
-        "valid": progress.best_valid,
+        "valid": state.best_valid,
         "chosen round": chosen,
-        "history": progress.history,
+        "history": state.history,
         "final valid": final,
         "bytes up": guard.up,
         "bytes down": guard.down,
-        "federated mirage": progress.merged,
+        "federated mirage": state.merged,
         "refused": guard.refused,
         "missing": missing,
         "model": {name: best[name] for name in strategy.model(best).state_dict()},
-        "shared": progress.shared if progress.news else {},
+        "broadcast": state.broadcast if state.broadcast_changed else {},
     }
 
 
-def _teller(
+def _after_round(
     guard: Guard, config: FedConfig, strategy: Federation, folder: Path | None
 ) -> Callable[[int, ArrayRecord], None]:
-    """What is done after each round: tell how it went, and write down where the federation stands."""
+    """What is done after each round: log it, and write the checkpoint."""
     last = [time.perf_counter()]
 
-    def told(number: int, arrays: ArrayRecord) -> None:
+    def after_round(number: int, arrays: ArrayRecord) -> None:
         if not number:
             return
-        strategy.done(arrays)
-        progress = strategy.progress
+        strategy.end_round(arrays)
+        state = strategy.state
         now = time.perf_counter()
-        line: dict[str, Any] = progress.history[-1] if progress.history else {"round": 0}
-        if line["round"] != progress.rounds:
-            LOG.warning("round %d is lost", progress.rounds)
+        line: dict[str, Any] = state.history[-1] if state.history else {"round": 0}
+        if line["round"] != state.rounds:
+            LOG.warning("round %d is lost", state.rounds)
             return
         line["seconds"], last[0] = now - last[0], now
-        progress.spent = guard.up, guard.down
+        state.spent = guard.up, guard.down
         LOG.info(
             "round %d/%d: loss %.3f; validation before it %s; bytes %s up, %s down; %.1f s",
-            progress.rounds,
+            state.rounds,
             config.rounds,
             line["loss"],
             _scores(line["valid before"]),
@@ -209,13 +212,13 @@ def _teller(
             line["seconds"],
         )
         if folder:
-            progress.write(folder, config)
+            state.write(folder, config)
 
-    return told
+    return after_round
 
 
 def _scores(by_client: dict[int, float]) -> str:
-    """Of every client, or where they are many of the worst and the best."""
+    """The score of every client, or of the worst and the best where there are many."""
     if len(by_client) > SHOWN:
         values = by_client.values()
         return f"{min(values):.3f} to {max(values):.3f} at {len(values)} clients"
@@ -224,17 +227,15 @@ def _scores(by_client: dict[int, float]) -> str:
 
 def _check(config: FedConfig, kind: str) -> None:
     """Refuse what the clients' kind of data does not allow."""
-    if kind not in method_of(config.algorithm).kinds:
-        fit = [name for name in METHODS if kind in method_of(name.partition("-")[0]).kinds]
-        raise ValueError(f"--method {config.method} is not for {kind}; choose from {', '.join(fit)}")
+    FAMILY.check(config.method, kind)
     if config.statistics and kind == "molecules":
-        raise ValueError("--statistics are means of pixels, which molecules have not; leave it out")
+        raise ValueError("--statistics are means of pixels, and molecules have none; leave it out")
     if config.dp_noise and config.at_server:
-        raise ValueError("--dp-noise hides updates, of which fedmirage has none; give --support-epsilon")
+        raise ValueError("--dp-noise is noise on updates, and fedmirage has none; give --support-epsilon")
 
 
 def _statistics(guard: Guard, facts: Facts, nodes: list[int]) -> Statistics:
-    """Means over clients of the means and deviations of their classes; 0.5 and 0.25 where nobody has a class."""
+    """Means over clients of the means and deviations of their classes; 0.5 and 0.25 for a class that no client has."""
     replies = guard.numbers(STATISTICS, RecordDict(), nodes)
 
     def mean(kind: str, default: float) -> torch.Tensor:
@@ -249,13 +250,13 @@ def _statistics(guard: Guard, facts: Facts, nodes: list[int]) -> Statistics:
     return mean("mean", 0.5), mean("deviation", 0.25)
 
 
-def _judged(
+def _evaluated(
     guard: Guard, arrays: dict[str, torch.Tensor], split: str, rounds: int, nodes: list[int], run: str
 ) -> dict[str, dict[int, float]]:
-    """Scores of a model of some round by client, what it takes no model to reach, and who answered at all."""
-    asked = ConfigRecord({"split": split, "rounds": rounds, "run": run})
-    content = RecordDict({"arrays": ArrayRecord(arrays), "config": asked})
+    """Scores of a model by client, the trivial scores without a model, and the clients that replied at all."""
+    settings = ConfigRecord({"split": split, "rounds": rounds, "run": run})
+    content = RecordDict({"arrays": ArrayRecord(arrays), "config": settings})
     by_client = {int(numbers["client"]): numbers for numbers in guard.numbers(EVALUATE, content, nodes)}
     known = {client: numbers for client, numbers in by_client.items() if numbers["score"] != UNKNOWN}
     scores = {name: {client: numbers[name] for client, numbers in known.items()} for name in ("score", "trivial")}
-    return {**scores, "answered": dict.fromkeys(by_client, 1.0)}
+    return {**scores, "replied": dict.fromkeys(by_client, 1.0)}

@@ -60,7 +60,8 @@ def test_values_are_checked_and_methods_are_listed_without_torch():
         ("graphdistill.condense", ["--method", "hreding"], 2, "Did you mean herding?"),
         ("graphdistill.mirage", ["--hops", "0"], 2, "--hops must be 1 or more"),
         ("graphdistill.vqgraph", ["--seeds", "0"], 2, "--seeds must be 1 or more"),
-        ("fed", ["--method", "fedagv"], 2, "choose from fedavg, fedavg-subset"),
+        ("fed", ["--method", "list"], 0, "fedlgd"),
+        ("fed", ["--method", "fedagv"], 2, "Did you mean fedavg?"),
     ):
         found, out, err, packages = ran(command, *words)
         assert (found, packages & HEAVY) == (code, set()), err

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fed import report
 from fed.client import store as memory
 from fed.config import FedConfig
-from fed.runtime.superlink import HOST, MARK, PATIENCE, Family, environment, follow, open_port, plain, write_app
+from fed.runtime.superlink import HOST, MARK, PATIENCE, ProcessGroup, environment, follow, open_port, plain, write_app
 from graphdistill.core.command.streams import replace_unknown
 
 CONFIG = FedConfig(dataset="digits", partition="iid", method="fedlgd", clients=3, rounds=3, per_class=2)
@@ -87,12 +87,12 @@ class Machines:
     """Homes and processes of all roles.
 
     Args:
-        family: to start processes in.
+        group: to start processes in.
         folder: for homes, keys and logs.
     """
 
-    def __init__(self, family, folder):
-        self.family, self.folder, self.port = family, folder, open_port()
+    def __init__(self, group, folder):
+        self.group, self.folder, self.port = group, folder, open_port()
 
     def around(self, role):
         """The environment of a role, which keeps all its files in a home of its own."""
@@ -103,7 +103,7 @@ class Machines:
     def start(self, role, *words):
         """Start a process; what it says is kept in a file."""
         with (self.folder / f"{role}.log").open("w") as log:
-            return self.family.start(words, env=self.around(role), stdout=log, stderr=subprocess.STDOUT)
+            return self.group.start(words, env=self.around(role), stdout=log, stderr=subprocess.STDOUT)
 
     def said(self, role):
         """The end of what a role's process has said."""
@@ -146,8 +146,8 @@ class Machines:
 
 def main():
     """Bring all up, show who is refused, run, and take all down."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, Family() as family:
-        machines = Machines(family, Path(name))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, ProcessGroup() as group:
+        machines = Machines(group, Path(name))
         for authority in ("own", "other"):
             certificates(machines.folder / authority)
         machines.superlink()
@@ -173,7 +173,7 @@ def main():
         output = machines.folder / "report"
         app = write_app(machines.folder / "app", replace(CONFIG, output=str(output)).run_config())
         command = ["flwr", "run", str(app), "--stream"]
-        record = follow(family, machines.around("person"), command, tell_own)
+        record = follow(group, machines.around("person"), command, tell_own)
         bytes_in, bytes_out = (record["network-traffic"][f"{way}bound-bytes"] for way in ("in", "out"))
         tell(f"{record['status']}; by Flower's counters {bytes_in:,} bytes in, {bytes_out:,} out")
         report.show(report.read(output), output, rich.console.Console())

@@ -1,4 +1,4 @@
-r"""A client's training, without a word of Flower: cross-entropy, FedProx's term, the contrastive term of FedLGD.
+r"""A client's training, independent of Flower: cross-entropy, FedProx's term, the contrastive term of FedLGD.
 
 .. math:: L = CE(B) + \tfrac{\mu}{2}\|\theta - \theta_{global}\|^2 + \lambda\, SupCon(f(B), f(G))
 
@@ -15,79 +15,74 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fed.data.client_data import Entries, Pairs, Part, network, pick
+from fed.data.client_data import ClientData, Entries, Pairs, network, select_entries
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator
 from graphdistill.core.training.augment import Augment
 from graphdistill.core.training.fit import FitConfig, fit
 
-BATCH = 32
-"""Entries of a step (FedLGD's value)."""
-RATE = 0.4
-"""Step size of plain SGD. FedLGD has 0.01; on validation of digits, over three seeds, 0.4 is the best of 0.2, 0.4, 0.8
-for FedLGD, for as many real images and for plain virtual ones alike."""
-PROXIMAL = 0.01
-"""FedProx's weight mu, from the middle of the paper's list."""
-CONTRAST = 0.1
-"""Weight lambda of the contrastive term. FedLGD has 10 for digits, which acts much like a longer step: at the step size
-that validation likes best, 0, 0.1 and 0.3 are within half a point of each other, and 1 loses."""
-TEMPERATURE = 0.07
-"""Of the contrastive term (FedLGD's value)."""
-SOFTNESS = 2.0
-"""Temperature of labels that a teacher gives; on validation of digits 1 and 4 are half a point to one worse."""
-ANCHORS = 16
-"""Global virtual images that a step is contrasted with: half as many as its own, so it takes half as long again."""
-LESSONS = 1000
-"""Steps of a client's teacher, in batches of 64."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
-    """What is added to cross-entropy.
+class LossTerms:
+    """The terms of the loss besides cross-entropy.
 
     Attributes:
-        proximal: weight of the squared distance to the weights that training began with.
+        proximal: weight of the squared distance to the initial weights.
         contrast: weight of the contrastive term.
-        anchors: images that are embedded with every batch, for the other terms to be taken against, and their classes.
-        drawn: anchors of a step; all without it.
-        logits: what a teacher says of each image, ``[n, C]``; it is learnt in place of its class.
-        extra: what is added besides, from a batch and the embeddings of its images and, after them, of the anchors.
-        correction: what is added to the gradient of each parameter.
+        temperature: of the contrastive term.
+        anchors: images that are embedded with every batch for the terms that need them, and their classes.
+        num_anchors: anchors of a step. (default: all)
+        logits: a teacher's logits of each image, ``[n, C]``, which replace its class as the target.
+        kd_temperature: temperature of that target.
+        extra: a further term, a function of a batch and the embeddings of its images followed by those of the anchors.
+        correction: added to the gradient of each parameter.
     """
 
     proximal: float = 0.0
     contrast: float = 0.0
+    temperature: float = 0.07
     anchors: Pairs | None = None
-    drawn: int | None = None
+    num_anchors: int | None = None
     logits: Tensor | None = None
+    kd_temperature: float = 2.0
     extra: Callable[[Tensor, Tensor], Tensor] | None = None
     correction: Sequence[Tensor] = ()
 
 
-PLAIN = Terms()
+PLAIN = LossTerms()
 """Cross-entropy alone."""
 
 
-def train(net: nn.Module, data: Entries, count: int, seed: int, terms: Terms = PLAIN, rate: float = RATE) -> float:
-    """Train in place on ``count`` entries and return the mean loss; entries come again only once all were taken.
+def train(
+    net: nn.Module,
+    data: Entries,
+    count: int,
+    seed: int,
+    terms: LossTerms = PLAIN,
+    *,
+    lr: float,
+    batch_size: int = 32,
+) -> float:
+    """Train in place on ``count`` entries and return the mean loss; an entry repeats only once all were used.
 
     Args:
         net: the network.
-        data: inputs, classes, and where they do not all count the same, weights of any scale.
-        count: entries to take in all, in batches of 32.
+        data: inputs, classes and, where entries are weighted, weights of any scale.
+        count: entries to train on in all.
         seed: of their order.
-        terms: what is added to cross-entropy.
-        rate: step size of SGD.
+        terms: the terms of the loss besides cross-entropy.
+        lr: learning rate of SGD.
+        batch_size: entries of a step.
     """
     y = data[1]
     draws = generator(seed, "order")
     order = torch.cat([torch.randperm(len(y), generator=draws) for _ in range(-(-count // len(y)))])[:count]
     first = [p.detach().clone() for p in net.parameters()]
-    optimizer = torch.optim.SGD(net.parameters(), lr=rate)
+    optimizer = torch.optim.SGD(net.parameters(), lr=lr)
     total, mean = 0.0, data[2].mean() if len(data) > 2 else 1.0
     net.train()
-    for rows in order.split(BATCH):
-        x, y, *weight = pick(data, rows)
+    for rows in order.split(batch_size):
+        x, y, *weight = select_entries(data, rows)
         if weight:
             loss = (F.cross_entropy(net(x), y, reduction="none") * weight[0]).mean() / mean
         else:
@@ -97,33 +92,35 @@ def train(net: nn.Module, data: Entries, count: int, seed: int, terms: Terms = P
             loss = loss + terms.proximal / 2 * sum((p - q).square().sum() for p, q in pairs)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        for p, more in zip(net.parameters(), terms.correction, strict=False):
+        for p, correction in zip(net.parameters(), terms.correction, strict=False):
             assert p.grad is not None
-            p.grad += more
+            p.grad += correction
         optimizer.step()
         total += loss.item() * len(rows)
     return total / count
 
 
-def _loss(net: nn.Module, x: Tensor, y: Tensor, logits: Tensor | None, terms: Terms, draws: torch.Generator) -> Tensor:
+def _loss(
+    net: nn.Module, x: Tensor, y: Tensor, logits: Tensor | None, terms: LossTerms, draws: torch.Generator
+) -> Tensor:
     if terms.contrast or terms.extra:
         assert isinstance(net, ConvNet)
         anchors, labels = terms.anchors or (x[:0], y[:0])
-        if terms.drawn is not None:
-            rows = torch.randperm(len(labels), generator=draws)[: terms.drawn]
+        if terms.num_anchors is not None:
+            rows = torch.randperm(len(labels), generator=draws)[: terms.num_anchors]
             anchors, labels = anchors[rows], labels[rows]
         embedded = net.embed(torch.cat([x, anchors]))
         out = net.head(embedded[: len(y)])
     else:
         out = net(x)
-    loss = F.cross_entropy(out, y) if logits is None else distillation(out, logits)
+    loss = F.cross_entropy(out, y) if logits is None else distillation(out, logits, terms.kd_temperature)
     if terms.contrast:
-        loss = loss + terms.contrast * contrastive(embedded, torch.cat([y, labels]))
+        loss = loss + terms.contrast * contrastive(embedded, torch.cat([y, labels]), terms.temperature)
     return loss + terms.extra(x, embedded) if terms.extra else loss
 
 
-def distillation(ours: Tensor, theirs: Tensor, temperature: float = SOFTNESS) -> Tensor:
-    r"""What a student has to learn of a teacher (Hinton et al., 2015, https://arxiv.org/abs/1503.02531).
+def distillation(ours: Tensor, theirs: Tensor, temperature: float) -> Tensor:
+    r"""Distillation loss of a student to a teacher (Hinton et al., 2015, https://arxiv.org/abs/1503.02531).
 
     .. math:: L = \frac{\tau^2}{n} \sum_i KL\big(\mathrm{softmax}(t_i / \tau) \,\|\, \mathrm{softmax}(s_i / \tau)\big)
 
@@ -134,18 +131,18 @@ def distillation(ours: Tensor, theirs: Tensor, temperature: float = SOFTNESS) ->
 
     Example:
         >>> logits = torch.tensor([[1.0, 2.0]])
-        >>> distillation(logits, logits + 3).item()
+        >>> distillation(logits, logits + 3, 2.0).item()
         0.0
     """
     student, teacher = ((logits / temperature).log_softmax(dim=1) for logits in (ours, theirs))
     return temperature**2 * F.kl_div(student, teacher, log_target=True, reduction="batchmean")
 
 
-def teach(part: Part, seed: int, steps: int = LESSONS) -> nn.Module:
-    """A client's teacher: trained on all of its real images, augmented, left where its validation images like it best.
+def train_teacher(part: ClientData, seed: int, steps: int) -> nn.Module:
+    """A client's teacher: trained on all of its real images, augmented; the checkpoint that is best on validation.
 
     Args:
-        part: what the client holds.
+        part: the client's data.
         seed: of weights and batches.
         steps: of Adam.
     """
@@ -156,7 +153,7 @@ def teach(part: Part, seed: int, steps: int = LESSONS) -> nn.Module:
     return net
 
 
-def contrastive(z: Tensor, y: Tensor, temperature: float = TEMPERATURE) -> Tensor:
+def contrastive(z: Tensor, y: Tensor, temperature: float) -> Tensor:
     r"""Supervised contrastive loss (Khosla et al., NeurIPS 2020, https://arxiv.org/abs/2004.11362).
 
     .. math:: L = -\frac{1}{n} \sum_i \frac{1}{|P_i|} \sum_{p \in P_i}
@@ -169,7 +166,7 @@ def contrastive(z: Tensor, y: Tensor, temperature: float = TEMPERATURE) -> Tenso
 
     Example:
         >>> z = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
-        >>> contrastive(z, torch.tensor([0, 0, 1, 1])) < contrastive(z, torch.tensor([0, 1, 0, 1]))
+        >>> contrastive(z, torch.tensor([0, 0, 1, 1]), 0.1) < contrastive(z, torch.tensor([0, 1, 0, 1]), 0.1)
         tensor(True)
     """
     z = F.normalize(z, dim=1)
@@ -184,7 +181,7 @@ def contrastive(z: Tensor, y: Tensor, temperature: float = TEMPERATURE) -> Tenso
     return -((logs * positive).sum(dim=1)[kept] / counts[kept]).mean()
 
 
-def pseudo_gradient(old: nn.Module, new: nn.Module, rate: float = RATE) -> list[Tensor]:
-    """What a round of training amounts to as one step of SGD: old less new weights over the step size."""
+def pseudo_gradient(old: nn.Module, new: nn.Module, lr: float) -> list[Tensor]:
+    """The gradient of one step of SGD that would do what a round did: old minus new weights over the learning rate."""
     pairs = zip(old.parameters(), new.parameters(), strict=True)
-    return [((before - after) / rate).detach() for before, after in pairs]
+    return [((before - after) / lr).detach() for before, after in pairs]

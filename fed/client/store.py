@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fed.client.private_files import checked_name, private_folder, secret_file
 from fed.config import FedConfig
-from fed.data.client_data import Part
+from fed.data.client_data import ClientData
 from graphdistill import __version__
 from graphdistill.core.command.output import write_text
 from graphdistill.core.command.paths import expanded
@@ -59,7 +59,7 @@ def shared_key(path: str = "") -> bytes:
     return secret_file(expanded(path) if path else home() / "mirage.key")
 
 
-class Memory:
+class ClientStore:
     """Files of one client: one for what it made before the first round, one for each round that changed something.
 
     They lie in a folder that is named by the hash of the client's data and of the settings that its first virtual data
@@ -77,8 +77,9 @@ class Memory:
         ValueError: the name of the run, which the server gives, could lead out of the folder.
     """
 
-    def __init__(self, config: FedConfig, client: int, part: Part, run: str):
-        what = [part.digest, config.per_class, config.support, config.seed, client, config.material, __version__]
+    def __init__(self, config: FedConfig, client: int, part: ClientData, run: str):
+        what = [part.digest, config.per_class, config.support, config.seed, client, config.training_data, __version__]
+        what += [config.warm_up_steps, config.start_options]
         key = hashlib.sha256(json.dumps(what).encode())
         self.folder = home() / f"client-{client}-{key.hexdigest()[:16]}"
         self.run = checked_name(run, "run") if run else ""
@@ -112,7 +113,7 @@ class Memory:
         for number in sorted(self._rounds())[:-2]:
             self._path(number).unlink(missing_ok=True)
 
-    def claim(self) -> float:
+    def claim_seconds(self) -> float:
         """Seconds that earlier runs needed for what was made before the first round; 0 once this run has asked."""
         kept = self._noted
         if not kept["seconds"] or kept["run"] == self.run:

@@ -1,8 +1,8 @@
-r"""Virtual images: a client's match its real images, the server's match what clients learnt.
+r"""Virtual images: a client's match its real images, the server's match the updates of the clients.
 
 A client: distribution matching (:mod:`graphdistill.condense.methods.dm`), first on random networks, then on the global
-model; of classes, or of groups of alike images within each class, so that every virtual image has a target of its own
-and few steps suffice. The server: gradient matching of the pseudo-gradient of a round,
+model; of classes, or of groups of similar images within each class, so that every virtual image has its own target and
+few steps suffice. The server: gradient matching of the pseudo-gradient of a round,
 
 .. math:: \min_X D\big(\nabla_\theta L(X, y; \theta_{old}), (\theta_{old} - \theta_{new}) / \eta\big)
 
@@ -28,18 +28,15 @@ from graphdistill.condense.methods.dm import RATE, MomentMatch
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.training.augment import Augment
 
-WARM_UP, REFRESH, MATCH = 300, 5, 10
-"""Steps: the paper's code has 10000, 100 and 500; these keep a warm-up at about 10 s on an idle core, and a round at
-about three times that of training on as many real images."""
 BATCH = 64
-"""Real images of each class in a step of a client, shared out to its groups."""
+"""Real images of each class in a step of a client, divided among its groups."""
 MEMBERS = 5
-"""Real images of a group, at the least: virtual images shall be like many and none like one."""
+"""Fewest real images of a group: a virtual image has to resemble many and none in particular."""
 
 
 @dataclass(frozen=True)
 class GradientTarget:
-    """Distance of the gradient on the set from one that is given.
+    """Distance of the gradient on the set from a given one.
 
     Attributes:
         wanted: gradient of every parameter.
@@ -48,20 +45,20 @@ class GradientTarget:
     wanted: list[Tensor]
 
     def accumulate(self, step: Step) -> float:
-        """Of the whole set, without augmentation: what clients did is known, not how."""
+        """Distance over the whole set, without augmentation, since only the clients' updates are known."""
         ours = gradient(step.net, step.small.inputs(), step.small.labels, differentiable=True)
         return step.small.backward(row_distance(ours, self.wanted))
 
 
-def warm_up(real: Pairs, per_class: int, seed: int, steps: int = WARM_UP, *, groups: bool = False) -> Pairs:
+def warm_up(real: Pairs, per_class: int, seed: int, steps: int, *, groups: bool = False) -> Pairs:
     """A client's first virtual images, by distribution matching on random networks.
 
-    They begin as noise around the mean of their class or group: no pixel of a real image is taken over.
+    They start as noise around the mean of their class or group, so no pixel of a real image is copied.
 
     Args:
         real: the client's training images and classes; classes may be missing.
         per_class: images of each class that it has.
-        seed: of everything drawn.
+        seed: of all randomness.
         steps: of matching.
         groups: whether each image is matched with its own group of a class, by :func:`grouped`. (default: with all of
             its class)
@@ -69,7 +66,7 @@ def warm_up(real: Pairs, per_class: int, seed: int, steps: int = WARM_UP, *, gro
     x, y = real
     held = y.unique()
     group = grouped(real, per_class, seed) if groups else y
-    target = torch.cat([_in_turn(group[y == label].unique(), per_class) for label in held])
+    target = torch.cat([_cycled(group[y == label].unique(), per_class) for label in held])
     means = torch.stack([x[group == number].mean(dim=0) for number in target])
     noise = 0.2 * torch.randn(means.shape, generator=generator(seed, "virtual noise"))
 
@@ -82,17 +79,17 @@ def warm_up(real: Pairs, per_class: int, seed: int, steps: int = WARM_UP, *, gro
     return made, held.repeat_interleave(per_class)
 
 
-def _in_turn(groups: Tensor, count: int) -> Tensor:
+def _cycled(groups: Tensor, count: int) -> Tensor:
     return groups.repeat(-(-count // len(groups)))[:count]
 
 
 def grouped(real: Pairs, per_class: int, seed: int) -> Tensor:
-    """Group of every real image, long ``[n]``: k-means of the pixels of its class; small groups go to the next.
+    """Group of every real image, long ``[n]``: k-means of the pixels of its class; small groups join the nearest.
 
     Args:
         real: images and classes.
         per_class: groups of a class; fewer where some would have less than five images.
-        seed: of the means to begin with.
+        seed: of the initial means.
 
     Example:
         >>> x = torch.tensor([0.0, 0.1] * 5 + [0.9, 1.0] * 5 + [0.5]).view(21, 1, 1, 1)
@@ -113,7 +110,7 @@ def grouped(real: Pairs, per_class: int, seed: int) -> Tensor:
 
 
 def _real(real: Pairs) -> RealImages:
-    """With the classes that are held numbered without gaps, which is what matching wants."""
+    """The images with their classes numbered without gaps, as matching needs them."""
     held, compact = real[1].unique(return_inverse=True)
     return RealImages(real[0], compact, len(held))
 
@@ -125,10 +122,10 @@ def match_means(
 
     Args:
         real: images and classes.
-        virtual: images and classes to begin with, of exactly the classes that ``real`` holds.
+        virtual: initial images and classes, of exactly the classes that ``real`` holds.
         networks: the network of a step.
-        steps: how many.
-        seed: of the draws.
+        steps: number of steps.
+        seed: of the samples.
         batch: real images of each class, or group, in a step.
     """
     held, compact = virtual[1].unique(return_inverse=True)
@@ -138,17 +135,17 @@ def match_means(
     return small.x.detach(), virtual[1]
 
 
-def match_gradient(net: nn.Module, wanted: list[Tensor], virtual: Pairs, steps: int = MATCH) -> Pairs:
+def match_gradient(net: nn.Module, wanted: list[Tensor], virtual: Pairs, steps: int) -> Pairs:
     """The server's virtual images after gradient matching; the network is only read.
 
     Args:
         net: the global model before the round.
         wanted: pseudo-gradient of the round in each of its parameters; those of one dimension do not count.
-        virtual: images and classes to begin with.
-        steps: how many.
+        virtual: initial images and classes.
+        steps: number of steps.
     """
     small = LearnableSet(*virtual)
-    # Nothing is drawn, so any seed does.
+    # Nothing is sampled, so the seed does not matter.
     _learn(small, None, GradientTarget(wanted), lambda step: net, steps, len(virtual[1]) / 100, 0, Augment(()))
     return small.x.detach(), virtual[1]
 

@@ -38,7 +38,7 @@ METRICS: dict[str, tuple[Metric, str]] = {
 
 
 @dataclass(frozen=True)
-class Part:
+class ClientData:
     """What a client holds; classes may be missing.
 
     Attributes:
@@ -108,7 +108,7 @@ class Part:
         return tensors["x"], tensors["y"]
 
 
-class Parts(Sequence[Part]):
+class LazyClientData(Sequence[ClientData]):
     """What all clients hold; a part is made when it is first asked for, so a client makes its own alone.
 
     Args:
@@ -117,25 +117,25 @@ class Parts(Sequence[Part]):
 
     Example:
         >>> made = []
-        >>> parts = Parts(3, lambda client: made.append(client) or client)
+        >>> parts = LazyClientData(3, lambda client: made.append(client) or client)
         >>> len(parts), parts[1], parts[1], made
         (3, 1, 1, [1])
     """
 
-    def __init__(self, count: int, make: Callable[[int], Part]):
+    def __init__(self, count: int, make: Callable[[int], ClientData]):
         self._count, self._make = count, make
-        self._made: dict[int, Part] = {}
+        self._made: dict[int, ClientData] = {}
 
     def __len__(self) -> int:
         return self._count
 
     @overload
-    def __getitem__(self, client: int) -> Part: ...
+    def __getitem__(self, client: int) -> ClientData: ...
 
     @overload
-    def __getitem__(self, client: slice) -> list[Part]: ...
+    def __getitem__(self, client: slice) -> list[ClientData]: ...
 
-    def __getitem__(self, client: int | slice) -> Part | list[Part]:
+    def __getitem__(self, client: int | slice) -> ClientData | list[ClientData]:
         if isinstance(client, slice):
             return [self[place] for place in range(*client.indices(len(self)))]
         if not 0 <= client < len(self):
@@ -152,11 +152,11 @@ def _add(made: hashlib._Hash | hmac.HMAC, tensors: Mapping[str, Tensor]) -> None
         made.update(value.contiguous().numpy().tobytes())
 
 
-def pick(entries: Entries, rows: Tensor) -> Entries:
+def select_entries(entries: Entries, rows: Tensor) -> Entries:
     """Those numbered ``rows``.
 
     Example:
-        >>> pick((torch.tensor([5, 6, 7]), torch.tensor([0, 1, 0])), torch.tensor([2]))
+        >>> select_entries((torch.tensor([5, 6, 7]), torch.tensor([0, 1, 0])), torch.tensor([2]))
         (tensor([7]), tensor([0]))
     """
     return tuple(column.subset(rows) if isinstance(column, Forest) else column[rows] for column in entries)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fed.config import FedConfig
 from fed.data import molecules
-from fed.data.client_data import Pairs, Part, Parts
+from fed.data.client_data import ClientData, LazyClientData, Pairs
 from fed.data.partition import iid_or_dirichlet
 from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.randomness import generator
@@ -60,7 +60,7 @@ def _load(name: str, config: FedConfig) -> ImageDataset:
 
 
 @lru_cache(maxsize=2)
-def parts(config: FedConfig) -> Parts:
+def parts(config: FedConfig) -> LazyClientData:
     """What every client holds, by the partition that the config names; each part is made when it is asked for.
 
     By domain, clients take the image sets in turn, and those that share one split it at random. Else all sets together
@@ -77,7 +77,7 @@ def parts(config: FedConfig) -> Parts:
     if config.partition not in ("domain", "iid", "dirichlet"):
         raise ValueError(f"--partition {config.partition} is not for images; choose domain, iid or dirichlet")
     sets = domains(config)
-    side = config.side or max(data.images.shape[-1] for data in sets)
+    size = config.image_size or max(data.images.shape[-1] for data in sets)
     channels = max(data.images.shape[1] for data in sets)
     classes = max(int(data.y.max()) for data in sets) + 1
     names = [data.name for data in sets]
@@ -102,19 +102,19 @@ def parts(config: FedConfig) -> Parts:
         for client, index in zip(sharers, zip(*divided, strict=True), strict=True):
             own[client] = label if len(sharers) == 1 else f"{label} {client // len(groups)}", held, index
 
-    def make(client: int) -> Part:
+    def make(client: int) -> ClientData:
         title, held, index = own[client]
-        splits = [_resized(held, split, rows, channels, side) for split, rows in zip(SPLITS, index, strict=True)]
+        splits = [_resized(held, split, rows, channels, size) for split, rows in zip(SPLITS, index, strict=True)]
         if config.dataset == CORRUPTED:
             kind, draws = list(KINDS)[client % len(KINDS)], generator(config.seed, "corruption", client)
             title, splits = f"{title}, {kind}", [(corrupt(x, kind, SEVERITY, draws), y) for x, y in splits]
         train, valid, test = splits
-        return Part(title, train, valid, test, classes)
+        return ClientData(title, train, valid, test, classes)
 
-    return Parts(config.clients, make)
+    return LazyClientData(config.clients, make)
 
 
-def _resized(held: Sequence[ImageDataset], split: str, rows: Tensor, channels: int, side: int) -> Pairs:
+def _resized(held: Sequence[ImageDataset], split: str, rows: Tensor, channels: int, size: int) -> Pairs:
     """Of a split of all sets one after the other, the images numbered ``rows``, in the common shape."""
     pairs, start = [], 0
     for data in held:
@@ -125,7 +125,7 @@ def _resized(held: Sequence[ImageDataset], split: str, rows: Tensor, channels: i
         if x.shape[1] != channels:
             x = x.mean(dim=1, keepdim=True).expand(-1, channels, -1, -1)
         if len(x):
-            x = F.interpolate(x, (side, side), mode="bilinear", antialias=True).clamp(0, 1).contiguous()
+            x = F.interpolate(x, (size, size), mode="bilinear", antialias=True).clamp(0, 1).contiguous()
             pairs.append((x, data.y[mine]))
     return torch.cat([x for x, _ in pairs]), torch.cat([y for _, y in pairs])
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fed.config import FedConfig
-from fed.data.client_data import UNKNOWN, Entries, Facts, Part, Parts
+from fed.data.client_data import UNKNOWN, ClientData, Entries, Facts, LazyClientData
 from fed.data.partition import iid_or_dirichlet, scaffold, scaffolds_of
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
@@ -24,7 +24,7 @@ from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.datasets import load
 from graphdistill.mirage.patterns import mine_patterns, pattern_forest
 
-RATE = 0.03
+LR = 0.03
 """Step size of SGD where the user names none; on validation of pains 0.1 makes training on merged sets unsteady."""
 SPLITS: tuple[Literal["train", "valid", "test"], ...] = ("train", "valid", "test")
 HOPS = 2
@@ -32,7 +32,7 @@ HOPS = 2
 
 
 @dataclass(frozen=True)
-class Molecules(Part):
+class Molecules(ClientData):
     """Molecules of one client: forests of their trees, classes, and weights that sum to 1 in each class.
 
     Attributes:
@@ -97,7 +97,7 @@ def unpacked(tensors: Mapping[str, Tensor]) -> Entries:
     return small.forest, small.y, small.weight
 
 
-def parts(config: FedConfig) -> Parts:
+def parts(config: FedConfig) -> LazyClientData:
     """What every client holds, by the partition that the config names; each part is made when it is asked for.
 
     All three splits of the data set are divided the same way, each apart, so that a client is judged on molecules like
@@ -122,7 +122,7 @@ def parts(config: FedConfig) -> Parts:
         if not any(len(data.y[mine].unique()) == 2 for mine in rows[name]):
             raise ValueError(
                 f"--clients {config.clients}: no client's {name} molecules would be of both classes, which ROC-AUC "
-                "needs; give fewer clients, a larger --alpha or --partition iid"
+                "needs; give fewer clients, a larger --dirichlet-alpha or --partition iid"
             )
 
     def make(client: int) -> Molecules:
@@ -130,7 +130,7 @@ def parts(config: FedConfig) -> Parts:
         splits = {name: _entries(*own.split(name)) for name in SPLITS}
         return Molecules(f"{data.name} {client}", **splits, num_classes=2, metric=data.metric, data=own)
 
-    return Parts(config.clients, make)
+    return LazyClientData(config.clients, make)
 
 
 def _entries(graphs: Graphs, y: Tensor) -> Entries:

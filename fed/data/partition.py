@@ -67,7 +67,7 @@ def dirichlet_shares(classes: int, clients: int, alpha: float, generator: torch.
         torch.Size([10, 3])
     """
     if not 0 < alpha < float("inf"):
-        raise ValueError(f"--alpha must be above 0 and finite, got {alpha}; 0.1 is very uneven, 100 nearly even")
+        raise ValueError(f"--dirichlet-alpha must be above 0 and finite, got {alpha}; 0.1 is very uneven")
     if clients < 1:
         raise ValueError(f"--clients must be 1 or more, got {clients}")
     # Torch's own sampler underflows where alpha is small.
@@ -134,7 +134,9 @@ def iid_or_dirichlet(
     """
     if config.partition != "dirichlet":
         return iid(len(label), clients, generator)
-    return by_shares(label, dirichlet_shares(classes, clients, config.alpha, seeded(config.seed, "shares")), generator)
+    return by_shares(
+        label, dirichlet_shares(classes, clients, config.dirichlet_alpha, seeded(config.seed, "shares")), generator
+    )
 
 
 def scaffold(scaffolds: Sequence[Hashable], clients: int) -> list[Tensor]:

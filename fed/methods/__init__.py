@@ -1,40 +1,45 @@
-"""Methods of federated learning, each in a module of its own name that holds its ``Method``."""
+"""The methods: each module is one, with ``PAPER``, ``FOR``, ``TRAIN_ON``, ``LR``, a ``Config`` and a ``Method``.
+
+``TRAIN_ON`` names the data that the method can train on, its default first; ``LR`` is the learning rate of SGD that
+validation on the digit domains preferred, for the methods that take images. ``Method`` is a subclass of
+:class:`fed.methods._method.Algorithm` that takes the config. A method whose clients make more than plain virtual data
+before the first round names in ``START_OPTIONS`` the options that these depend on.
+"""
 
 from __future__ import annotations
 
-import importlib
+import functools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
-from graphdistill.core import methods
+from graphdistill.core.methods import Family, constants
 
-if TYPE_CHECKING:
-    from fed.methods._method import Algorithm
+FAMILY = Family(__name__, Path(__file__).parent)
 
-_FOLDER = Path(__file__).parent
-
-
-def _variants(name: str) -> tuple[str, ...]:
-    """What a method declares as its variants, without importing it."""
-    declared = methods.constants(_FOLDER / "_method.py", "Algorithm")
-    declared |= methods.constants(_FOLDER / f"{name}.py", "Method")
-    variants: tuple[str, ...] = declared["variants"]
-    return variants
+TrainOn = Literal["real", "subset", "virtual"]
 
 
-_VARIANTS = {name: _variants(name) for name in methods.names(_FOLDER)}
-ON_ANYTHING = tuple(name for name, variants in _VARIANTS.items() if "virtual" in variants)
-"""Those that train on what they are given."""
-METHODS = tuple("-".join((name, *more)) for name in _VARIANTS for more in ((), *((v,) for v in _VARIANTS[name])))
-"""All that ``--method`` takes."""
-
-
-def method_of(name: str) -> Algorithm:
-    """The method in the module ``name``.
+def train_on(name: str) -> tuple[TrainOn, ...]:
+    """The data that a method can train on, its default first; the method is not imported.
 
     Example:
-        >>> method_of("fedavg").paper.startswith("McMahan")
-        True
+        >>> train_on("fedavg")
+        ('real', 'subset', 'virtual')
     """
-    made: Algorithm = importlib.import_module(f"fed.methods.{name}").Method()
-    return made
+    found: tuple[TrainOn, ...] = _constants(name)["TRAIN_ON"]
+    return found
+
+
+def start_options(name: str) -> tuple[str, ...] | None:
+    """Options that a client's tensors before the first round depend on; the method is not imported.
+
+    Returns:
+        Their names, or ``None`` for methods whose virtual data are made in the same way.
+    """
+    found: tuple[str, ...] | None = _constants(name).get("START_OPTIONS")
+    return found
+
+
+@functools.cache
+def _constants(name: str) -> dict[str, Any]:
+    return constants(FAMILY.folder / f"{name.replace('-', '_')}.py")

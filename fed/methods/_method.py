@@ -1,59 +1,88 @@
-"""What a method of federated learning may do at a client and at the server, and what it does if it says nothing."""
+"""What a method of federated learning may do at a client and at the server, and what it does by default."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from torch import Tensor, nn
 
-from fed.client.round import Turn
+from fed.client.round import LocalRound
 from fed.config import FedConfig
 from fed.data.client_data import Facts, Statistics
+from fed.methods import FAMILY
+from graphdistill.core.methods import MethodConfig
+
+Config = TypeVar("Config", bound=MethodConfig)
 
 
-class Algorithm(ABC):
-    """A method; instances hold nothing, for clients and server make their own.
+class Algorithm(ABC, Generic[Config]):
+    """Base of all methods.
+
+    An instance keeps no state, since clients and the server make their own for every message.
+
+    Args:
+        options: the method's own config.
 
     Attributes:
-        paper: authors, venue, year, address.
-        rate: step size of SGD where the user names none, by validation on digit domains.
-        kinds: what it works on.
-        variants: what ``--method`` takes after the method's name and a hyphen: other data to train on, or who trains.
-        merges: whether federated Mirage comes first, and what it finds is shared.
+        merges: whether federated Mirage runs first and its result is broadcast.
     """
 
-    paper: ClassVar[str]
-    rate: ClassVar[float] = 0.1
-    kinds: ClassVar[tuple[str, ...]] = ("images", "molecules")
-    variants: ClassVar[tuple[str, ...]] = ("subset", "virtual")
     merges: ClassVar[bool] = False
 
+    def __init__(self, options: Config):
+        self.options = options
+
     @abstractmethod
-    def fit(self, turn: Turn) -> float:
-        """A client's round: train ``turn.net`` in place and return the mean loss."""
+    def fit(self, local: LocalRound) -> float:
+        """A client's round: train ``local.net`` in place and return the mean loss."""
 
     def personalise(self, net: nn.Module, memory: Mapping[str, Tensor], rounds: int) -> nn.Module:
-        """A global model of ``rounds`` rounds with what is the client's own."""
+        """The global model after ``rounds`` rounds with the parameters that the client keeps for itself."""
         return net
 
-    def beside(self, net: nn.Module) -> dict[str, Tensor]:
-        """Arrays that travel with the model both ways and are averaged like it, as they are at first."""
+    def extra_arrays(self, net: nn.Module) -> dict[str, Tensor]:
+        """Initial arrays that travel with the model in both directions and are averaged like it."""
         return {}
 
-    def begin(self, config: FedConfig, facts: Facts, statistics: Statistics | None) -> dict[str, Tensor]:
-        """What the server holds before the first round; clients get it once :meth:`after` has changed it.
+    def first_broadcast(self, config: FedConfig, facts: Facts, statistics: Statistics | None) -> dict[str, Tensor]:
+        """Tensors at the server before the first round; clients get them once :meth:`next_broadcast` changes them.
 
         Args:
             config: the federation.
             facts: what networks are made from.
-            statistics: of the classes' images, if clients were to tell.
+            statistics: mean and deviation of each class's images, if clients send them.
         """
         return {}
 
-    def after(
-        self, rounds: int, old: nn.Module, new: nn.Module, shared: dict[str, Tensor], rate: float
+    def next_broadcast(
+        self, rounds: int, old: nn.Module, new: nn.Module, broadcast: dict[str, Tensor], lr: float
     ) -> dict[str, Tensor]:
-        """What all clients get after a round that led from one model to the other; ``shared`` itself is no news."""
-        return shared
+        """Tensors for all clients after a round; returning ``broadcast`` itself means that nothing changed.
+
+        Args:
+            rounds: number of the round.
+            old: the global model before the round.
+            new: the global model after it.
+            broadcast: the tensors so far.
+            lr: learning rate of the clients.
+        """
+        return broadcast
+
+
+def method_of(config: FedConfig) -> Algorithm[MethodConfig]:
+    """The method that a config names, with its options.
+
+    Example:
+        >>> type(method_of(FedConfig(method="fedavg"))).__module__
+        'fed.methods.fedavg'
+    """
+    made: Algorithm[MethodConfig] = FAMILY.module(config.method).Method(FAMILY.config(config.method))
+    return made
+
+
+def lr_of(config: FedConfig) -> float:
+    """The learning rate that a method has by default on images."""
+    found: float = FAMILY.module(config.method).LR
+    return found

@@ -1,20 +1,30 @@
-"""Federated averaging: clients train from the global model, the server averages what they reach."""
+r"""Federated averaging: clients train from the global model, and the server averages their models.
+
+.. math:: \theta \leftarrow \sum_i w_i \theta_i
+"""
 
 from __future__ import annotations
 
-from fed.client.round import Turn
+from dataclasses import dataclass
+
+from fed.client.round import LocalRound
 from fed.methods._method import Algorithm
+from graphdistill.core.methods import MethodConfig
+
+PAPER = "McMahan et al., AISTATS 2017, https://arxiv.org/abs/1602.05629"
+FOR = ("images", "molecules")
+TRAIN_ON = ("real", "subset", "virtual")
+LR = 0.2
 
 
-class Method(Algorithm):
-    r"""Federated averaging.
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """The method has no options."""
 
-    .. math:: \theta \leftarrow \sum_i w_i \theta_i
-    """
 
-    paper = "McMahan et al., AISTATS 2017, https://arxiv.org/abs/1602.05629"
-    rate = 0.2
+class Method(Algorithm[Config]):
+    """Federated averaging."""
 
-    def fit(self, turn: Turn) -> float:
+    def fit(self, local: LocalRound) -> float:
         """SGD on cross-entropy."""
-        return turn.train(*turn.data())
+        return local.train(*local.data())

@@ -1,56 +1,66 @@
-"""FedBN: norm layers are each client's own."""
+r"""FedBN: federated averaging of all but the norm layers, which each client keeps for itself.
+
+.. math:: \theta \leftarrow \sum_i w_i \theta_i \quad \text{without norms}, \qquad \phi_i \text{ of norms stay}
+
+The paper's norms are batch norm with its statistics; here they are the network's, which for images is the scale and
+shift of instance norm. A client keeps its norms by round, since the model that is chosen in the end may be that of an
+earlier round. The model that is written has the initial norms; the scores of a client are with its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from fed.client.round import Turn
+from fed.client.round import LocalRound
 from fed.methods._method import Algorithm
+from graphdistill.core.methods import MethodConfig
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
 """Layers that are not averaged."""
 
 
-class Method(Algorithm):
-    r"""Federated averaging of all but the norm layers.
+PAPER = "Li et al., ICLR 2021, https://arxiv.org/abs/2102.07623"
+FOR = ("images", "molecules")
+TRAIN_ON = ("real", "subset", "virtual")
+LR = 0.2
 
-    .. math:: \theta \leftarrow \sum_i w_i \theta_i \quad \text{without norms}, \qquad \phi_i \text{ of norms stay}
 
-    The paper's norms are batch norm, with their statistics; here they are what the network has, which is scale and
-    shift of instance norm for images. A client keeps them by round, since the model that is chosen in the end may be
-    that of an earlier one. The model that is written has norms as at the beginning; a client's scores are of its own.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """The method has no options."""
 
-    paper = "Li et al., ICLR 2021, https://arxiv.org/abs/2102.07623"
-    rate = 0.2
 
-    def fit(self, turn: Turn) -> float:
-        """SGD on cross-entropy, then remember the norms and send back those that came."""
-        loss = turn.train(*turn.data())
-        remember(turn)
-        turn.beside |= {name: turn.received[name] for name in norms(turn.net)}
+class Method(Algorithm[Config]):
+    """Federated averaging with local norm layers."""
+
+    def fit(self, local: LocalRound) -> float:
+        """SGD on cross-entropy; the norms are kept, and the received ones are sent back."""
+        loss = local.train(*local.data())
+        remember(local)
+        local.extra_arrays |= {name: local.received[name] for name in norms(local.net)}
         return loss
 
     def personalise(self, net: nn.Module, memory: Mapping[str, Tensor], rounds: int) -> nn.Module:
-        """With the client's own norms."""
+        """The model with the client's own norms."""
         return with_own(net, memory, rounds)
 
 
-def remember(turn: Turn) -> None:
+def remember(local: LocalRound) -> None:
     """Keep the norms of a trained network as those of the round."""
-    state = turn.net.state_dict()
-    turn.memory |= {f"norm.{turn.round}.{name}": state[name].clone() for name in norms(turn.net)}
+    state = local.net.state_dict()
+    local.memory |= {f"norm.{local.round}.{name}": state[name].clone() for name in norms(local.net)}
 
 
 def with_own(net: nn.Module, memory: Mapping[str, Tensor], rounds: int) -> nn.Module:
-    """A network with the norms that the client had after ``rounds`` rounds, those of the last in which it took part.
+    """A network with the client's norms after ``rounds`` rounds, those of the last round that it took part in.
 
     Args:
         net: a global model, changed in place.
-        memory: what :func:`remember` added to; without norms of that time the network stays as it is.
-        rounds: how many rounds led to the model.
+        memory: the client's tensors, with those of :func:`remember`; without norms so early the network is unchanged.
+        rounds: number of rounds of the model.
     """
     kept = {int(name.split(".")[1]) for name in memory if name.startswith("norm.")}
     done = [number for number in kept if number <= rounds]
@@ -61,7 +71,7 @@ def with_own(net: nn.Module, memory: Mapping[str, Tensor], rounds: int) -> nn.Mo
 
 
 def norms(net: nn.Module) -> list[str]:
-    """Names of all that norm layers hold.
+    """Names of all parameters and buffers of norm layers.
 
     Example:
         >>> norms(nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2)))

@@ -1,23 +1,40 @@
-"""Federated Mirage: the server mines what clients' molecules have in common, and a network is trained on that."""
+"""Federated Mirage: the server mines tree sets that the clients' molecules share, and a network is trained on them.
+
+They are the closed frequent tree sets of all clients together, found from counts by :mod:`fed.mirage.server`.
+"""
 
 from __future__ import annotations
 
-from fed.client.round import Turn
+from dataclasses import dataclass
+from typing import Literal
+
+from fed.client.round import LocalRound
 from fed.methods._method import Algorithm
+from graphdistill.core.methods import MethodConfig
+
+PAPER = "Gupta et al., ICLR 2024, https://arxiv.org/abs/2310.09486"
+FOR = ("molecules",)
+TRAIN_ON = ("virtual",)
+LR = 0.1
 
 
-class Method(Algorithm):
-    """Training on the closed frequent tree sets of all clients together, found from counts (:mod:`fed.mirage.server`).
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Where the network is trained."""
 
-    As ``fedmirage`` the server trains and clients only judge; as ``fedmirage-fedavg`` clients get the set and train,
-    each in an order of its own.
-    """
+    trainer: Literal["server", "clients"] = "server"
+    """Who trains on the mined set: the server alone, or by federated averaging all clients, each in its own order."""
 
-    paper = "Gupta et al., ICLR 2024, https://arxiv.org/abs/2310.09486"
-    kinds = ("molecules",)
-    variants = ("fedavg",)
+    def __post_init__(self) -> None:
+        if self.trainer not in ("server", "clients"):
+            raise ValueError(f"--trainer {self.trainer!r} is unknown; choose from server, clients")
+
+
+class Method(Algorithm[Config]):
+    """Federated averaging on the mined set, where clients train; the server's training is :mod:`fed.mirage.driver`."""
+
     merges = True
 
-    def fit(self, turn: Turn) -> float:
-        """SGD on what was merged."""
-        return turn.train(turn.part.entries(turn.shared), turn.budget)
+    def fit(self, local: LocalRound) -> float:
+        """SGD on the mined set."""
+        return local.train(local.part.entries(local.broadcast), local.budget)

@@ -1,21 +1,39 @@
-"""FedProx: clients are held near the global model."""
+r"""FedProx: a proximal term keeps clients near the global model.
+
+.. math:: \min_\theta CE(\theta) + \tfrac{\mu}{2} \|\theta - \theta_{global}\|^2
+"""
 
 from __future__ import annotations
 
-from fed.client.local_training import PROXIMAL, Terms
-from fed.client.round import Turn
+from dataclasses import dataclass
+
+from fed.client.local_training import LossTerms
+from fed.client.round import LocalRound
 from fed.methods._method import Algorithm
+from graphdistill.core.methods import MethodConfig
+
+PAPER = "Li et al., MLSys 2020, https://arxiv.org/abs/1812.06127"
+FOR = ("images", "molecules")
+TRAIN_ON = ("real", "subset", "virtual")
+LR = 0.1
 
 
-class Method(Algorithm):
-    r"""FedProx.
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """The proximal term."""
 
-    .. math:: \min_\theta CE(\theta) + \tfrac{\mu}{2} \|\theta - \theta_{global}\|^2
-    """
+    mu: float = 0.01
+    """Weight of the proximal term; the default is from the middle of the paper's list, 0.001 to 1."""
 
-    paper = "Li et al., MLSys 2020, https://arxiv.org/abs/1812.06127"
+    def __post_init__(self) -> None:
+        if not 0 <= self.mu < float("inf"):
+            raise ValueError(f"--mu must be 0 or more, got {self.mu}")
 
-    def fit(self, turn: Turn) -> float:
-        """SGD with the proximal term."""
-        data, count = turn.data()
-        return turn.train(data, count, Terms(proximal=PROXIMAL))
+
+class Method(Algorithm[Config]):
+    """SGD with the proximal term."""
+
+    def fit(self, local: LocalRound) -> float:
+        """SGD on cross-entropy and the proximal term."""
+        data, count = local.data()
+        return local.train(data, count, LossTerms(proximal=self.options.mu))

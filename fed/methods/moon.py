@@ -1,73 +1,89 @@
-"""MOON: embeddings are drawn to those of the global model, away from those of the client's last one."""
+r"""MOON: model-contrastive learning, towards embeddings of the global model and away from the client's last model.
+
+.. math:: L = CE(B) - \mu \log \frac{\exp(\cos(z, z_{global}) / \tau)}
+    {\exp(\cos(z, z_{global}) / \tau) + \exp(\cos(z, z_{last}) / \tau)}
+
+The embeddings z are the input of the network's last layer; the paper puts a projection of two layers before it. In
+its first round a client has no last model, and the term, which would be constant, is left out.
+"""
 
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fed.client.local_training import PLAIN, Terms
-from fed.client.round import Turn
+from fed.client.local_training import PLAIN, LossTerms
+from fed.client.round import LocalRound
 from fed.methods._method import Algorithm
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.networks.convnet import ConvNet
 
-WEIGHT = 1.0
-"""Weight mu of the contrastive term: of the paper's list 0.1 is as good on validation, 5 and 10 lose 3 to 6 points."""
-TEMPERATURE = 0.5
-"""Of the contrastive term (the paper's value)."""
+PAPER = "Li et al., CVPR 2021, https://arxiv.org/abs/2103.16257"
+FOR = ("images",)
+TRAIN_ON = ("real", "subset", "virtual")
+LR = 0.2
 
 
-class Method(Algorithm):
-    r"""Model-contrastive federated learning.
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """The contrastive term."""
 
-    .. math:: L = CE(B) - \mu \log \frac{\exp(\cos(z, z_{global}) / \tau)}
-        {\exp(\cos(z, z_{global}) / \tau) + \exp(\cos(z, z_{last}) / \tau)}
+    mu: float = 1.0
+    """Weight of the contrastive term; of the paper's list 0.1 is as good on validation, 5 and 10 lose 3 to 6 points."""
+    temperature: float = 0.5
+    """Temperature of the contrastive term; the default is the paper's."""
 
-    The embeddings z are what the network's last layer reads; the paper puts a projection of two layers before it. In
-    its first round a client has no last model, and the term, which would not change anything, is left out.
-    """
+    def __post_init__(self) -> None:
+        if not 0 <= self.mu < float("inf"):
+            raise ValueError(f"--mu must be 0 or more, got {self.mu}")
+        if not 0 < self.temperature < float("inf"):
+            raise ValueError(f"--temperature must be above 0, got {self.temperature}")
 
-    paper = "Li et al., CVPR 2021, https://arxiv.org/abs/2103.16257"
-    rate = 0.2
-    kinds = ("images",)
 
-    def fit(self, turn: Turn) -> float:
-        """SGD with the contrastive term, then remember the model."""
-        data, count = turn.data()
-        last = {f"last.{name}": name for name in turn.net.state_dict()}
+class Method(Algorithm[Config]):
+    """SGD with the contrastive term."""
+
+    def fit(self, local: LocalRound) -> float:
+        """SGD with the contrastive term, then keep the model."""
+        data, count = local.data()
+        last = {f"last.{name}": name for name in local.net.state_dict()}
         terms = PLAIN
-        if last.keys() <= turn.memory.keys():
-            near, far = copy.deepcopy(turn.net), copy.deepcopy(turn.net)
-            far.load_state_dict({name: turn.memory[kept] for kept, name in last.items()})
+        if last.keys() <= local.memory.keys():
+            near, far = copy.deepcopy(local.net), copy.deepcopy(local.net)
+            far.load_state_dict({name: local.memory[kept] for kept, name in last.items()})
             assert isinstance(near, ConvNet)
             assert isinstance(far, ConvNet)
+
+            mu, temperature = self.options.mu, self.options.temperature
 
             def extra(x: Tensor, z: Tensor) -> Tensor:
                 with torch.no_grad():
                     others = near.embed(x), far.embed(x)
-                return WEIGHT * model_contrast(z, *others)
+                return mu * model_contrast(z, *others, temperature)
 
-            terms = Terms(extra=extra)
-        loss = turn.train(data, count, terms)
-        state = turn.net.state_dict()
-        turn.memory |= {kept: state[name].clone() for kept, name in last.items()}
+            terms = LossTerms(extra=extra)
+        loss = local.train(data, count, terms)
+        state = local.net.state_dict()
+        local.memory |= {kept: state[name].clone() for kept, name in last.items()}
         return loss
 
 
-def model_contrast(z: Tensor, near: Tensor, far: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-    """Mean of the term of the equation above, without its weight.
+def model_contrast(z: Tensor, near: Tensor, far: Tensor, temperature: float) -> Tensor:
+    """Mean of the contrastive term of the equation above, without its weight.
 
     Args:
         z: embeddings ``[n, d]``.
-        near: what they are drawn to, ``[n, d]``.
-        far: what they are driven from, ``[n, d]``.
+        near: embeddings to approach, ``[n, d]``.
+        far: embeddings to move away from, ``[n, d]``.
         temperature: of the softmax.
 
     Example:
         >>> z = torch.eye(2)
-        >>> model_contrast(z, z, -z) < model_contrast(z, -z, z)
+        >>> model_contrast(z, z, -z, 0.5) < model_contrast(z, -z, z, 0.5)
         tensor(True)
     """
     return F.softplus((F.cosine_similarity(z, far) - F.cosine_similarity(z, near)) / temperature).mean()

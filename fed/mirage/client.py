@@ -1,4 +1,4 @@
-"""A client's side of federated Mirage: it answers questions about its trees by counts."""
+"""A client's side of federated Mirage: it replies to requests about its trees with counts."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from graphdistill.core.trees.dictionary import Level, Trees
 from graphdistill.core.trees.forest import Forest
 
 Message = dict[str, NDArray[np.generic]]
-"""What travels: arrays by name."""
+"""A message: arrays by name."""
 
 STEPS = ("sizes", "frequent", "present", "supports", "extend", "describe")
-"""What a client is asked, in order; ``step`` of a message is a number of this list."""
+"""Kinds of requests, in order; ``step`` of a message is a position in this list."""
 
 CHUNK = 1024
-"""Tree sets that are counted at a time."""
+"""Tree sets that are counted at once."""
 
 
 class MirageClient:
-    """Graphs that stay where they are, and answers about them.
+    """Graphs that stay where they are, and replies about them.
 
-    What leaves: class sizes; keyed ids of trees that are frequent here; one bit per tree asked for; supports; counts of
-    nodes; and the trees of the final patterns. A client keeps nothing from one message to the next.
+    A client sends class sizes; keyed ids of trees that are frequent at it; one bit for each requested tree; supports;
+    counts of nodes; and the trees of the final patterns. It keeps nothing from one message to the next.
 
     Args:
         graphs: training graphs.
         y: their classes, long ``[G]``.
         hops: depth of the trees.
         classes: number of classes of the federation.
-        key: secret of all clients that the server lacks: it cannot look up guessed trees among the ids then.
+        key: secret that all clients share and the server does not know, so its ids hide guessed trees.
             (default: none)
-        noise: blurs all counts. (default: none)
+        noise: added to all counts. (default: none)
 
     Raises:
         ValueError: labels do not fit.
@@ -58,11 +58,11 @@ class MirageClient:
         self.ids = keyed(self.forest.trees.ids()[-1], key)
         self.rows = {row.tobytes(): number for number, row in enumerate(self.ids)}
 
-    def answer(self, message: Message) -> Message:
-        """Answer one question of :func:`fed.mirage.server.federated_mirage`.
+    def reply(self, message: Message) -> Message:
+        """Answer one request of :func:`fed.mirage.server.federated_mirage`.
 
         Raises:
-            ValueError: it asks for a step that does not exist.
+            ValueError: its step does not exist.
         """
         step = int(message["step"])
         if not 0 <= step < len(STEPS):
@@ -135,7 +135,7 @@ class MirageClient:
             nodes[mine[np.nonzero(sets)[0]]] += self._blur(f"nodes {c}", pairs[here], nodes=True)
         wanted = np.unique(rows[bits(message["wanted"], len(ids))[0]])
         if -1 in wanted:
-            raise ValueError("the server wants the definition of a tree that this client does not have")
+            raise ValueError("the server requests the definition of a tree that this client does not have")
         trees, _ = self.forest.trees.restrict(torch.from_numpy(wanted))
         one = torch.arange(len(wanted))
         payload = Forest(tidy(trees), torch.tensor([0, len(wanted)]), one, torch.ones_like(one)).payload()
@@ -165,7 +165,7 @@ class MirageClient:
         return np.asarray((hits == sets.sum(axis=1)[:, None]) & (label[:, None] == self.y))
 
     def _capped(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Counts of nodes as far as noise hides them."""
+        """Counts of nodes, capped at the number that noise can hide."""
         return counts if self.noise is None else np.minimum(counts, self.noise.most_nodes)
 
     def _blur(self, kind: str, what: NDArray[np.uint64], nodes: bool = False) -> NDArray[np.int64]:
@@ -193,7 +193,7 @@ def keyed(ids: Tensor, key: bytes) -> NDArray[np.uint64]:
 def tidy(trees: Trees) -> Trees:
     """The same dictionary without edge features that none of its trees has.
 
-    A dictionary keeps the edge table of all graphs; a client would tell of bonds in trees that it keeps to itself.
+    A dictionary keeps the edge table of all graphs, which would reveal bonds of trees that the client does not send.
     """
     if trees.edge_attr is None:
         return trees

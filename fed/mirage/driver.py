@@ -1,4 +1,4 @@
-"""Federated Mirage over Flower, every step one message to each client; and training at the server on what it finds."""
+"""Federated Mirage over Flower, one message to each client for every step, and training at the server on its set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fed.client.local_training import train
 from fed.config import FedConfig
 from fed.data.molecules import unpacked
 from fed.mirage.client import Message as Arrays
-from fed.mirage.server import AnswerError, federated_mirage
+from fed.mirage.server import ReplyError, federated_mirage
 from fed.server.guard import Guard
 from fed.server.replies import COUNTS
 from fed.server.strategy import Federation
@@ -26,52 +26,52 @@ LOG = logging.getLogger("fed")
 
 
 class _LostError(Exception):
-    """Clients that did not answer as they should."""
+    """Clients that did not reply as required."""
 
     def __init__(self, nodes: set[int]):
         self.nodes = nodes
 
 
 def merge(guard: Guard, config: FedConfig, classes: int, nodes: Sequence[int]) -> SyntheticSet:
-    """What clients' molecules have in common, mined from counts; begun anew without those that fail.
+    """The tree sets that clients' molecules share, mined from counts; restarted without clients that fail.
 
     Args:
         guard: the grid.
         config: the federation.
-        classes: how many there are.
+        classes: number of classes.
         nodes: of all clients.
 
     Returns:
-        The set; ``meta`` says what it cost, with bytes up and down and the raw bytes of the training graphs of each
-        client, in the order of ``nodes`` without those that failed.
+        The set; ``meta`` has its cost, with bytes up and down and the raw bytes of each client's training graphs, in
+        the order of ``nodes`` without those that failed.
 
     Raises:
         RuntimeError: all clients failed.
         ValueError: no tree is frequent enough, or too many sets of trees are.
     """
-    heard = list(nodes)
+    active = list(nodes)
     raw: dict[int, int] = {}
 
-    def ask(questions: Sequence[Arrays]) -> list[Arrays]:
+    def exchange(requests: Sequence[Arrays]) -> list[Arrays]:
         messages = [
-            Message(RecordDict({"question": ArrayRecord({n: Array(v) for n, v in question.items()})}), node, COUNTS)
-            for node, question in zip(heard, questions, strict=True)
+            Message(RecordDict({"request": ArrayRecord({n: Array(v) for n, v in request.items()})}), node, COUNTS)
+            for node, request in zip(active, requests, strict=True)
         ]
-        answers = {m.metadata.src_node_id: m.content for m in guard.send_and_receive(messages) if m.has_content()}
-        if lost := set(heard) - set(answers):
+        replies = {m.metadata.src_node_id: m.content for m in guard.send_and_receive(messages) if m.has_content()}
+        if lost := set(active) - set(replies):
             raise _LostError(lost)
-        raw.update({node: int(str(answers[node].metric_records["metrics"]["raw-bytes"])) for node in heard})
+        raw.update({node: int(str(replies[node].metric_records["metrics"]["raw-bytes"])) for node in active})
         return [
-            {name: array.numpy() for name, array in answers[node].array_records["arrays"].items()} for node in heard
+            {name: array.numpy() for name, array in replies[node].array_records["arrays"].items()} for node in active
         ]
 
-    # Noise of a sum over clients has this deviation; three of them tell a tree that is missed by none from others.
-    spread = math.sqrt(2 * len(heard)) / config.support_epsilon if config.support_epsilon else 0.0
+    # Deviation of the noise on a sum over clients; three of them distinguish a tree that all graphs have from others.
+    spread = math.sqrt(2 * len(active)) / config.support_epsilon if config.support_epsilon else 0.0
     while True:
         try:
-            small = federated_mirage(
-                ask,
-                len(heard),
+            synthetic = federated_mirage(
+                exchange,
+                len(active),
                 [config.support] * classes,
                 "ogb",
                 per_class=config.per_class,
@@ -81,42 +81,43 @@ def merge(guard: Guard, config: FedConfig, classes: int, nodes: Sequence[int]) -
                 source=config.dataset,
             )
         except _LostError as lost:
-            heard = [node for node in heard if node not in lost.nodes]
-            LOG.warning("federated Mirage begins anew without nodes %s", ", ".join(map(str, sorted(lost.nodes))))
-        except AnswerError as error:
-            node = heard.pop(error.client)
-            guard.leave_out(node, f"in federated Mirage, which starts anew without it: {error}")
-            if not heard:
+            active = [node for node in active if node not in lost.nodes]
+            LOG.warning("federated Mirage restarts without nodes %s", ", ".join(map(str, sorted(lost.nodes))))
+        except ReplyError as error:
+            node = active.pop(error.client)
+            guard.leave_out(node, f"in federated Mirage, which restarts without it: {error}")
+            if not active:
                 raise RuntimeError(f"all clients failed: {'; '.join(guard.refused)}") from error
         except ValueError as error:
             raise ValueError(str(error).replace("--thresholds", f"--support {config.support}")) from error
         else:
-            return replace(small, meta={**small.meta, "raw_bytes": [raw[node] for node in heard]})
+            return replace(synthetic, meta={**synthetic.meta, "raw_bytes": [raw[node] for node in active]})
 
 
 def train_here(
     strategy: Federation,
-    judge: Callable[[dict[str, torch.Tensor]], dict[int, float]],
-    told: Callable[[int, ArrayRecord], None],
+    evaluate: Callable[[dict[str, torch.Tensor]], dict[int, float]],
+    after_round: Callable[[int, ArrayRecord], None],
 ) -> None:
-    """Train at the server on what was merged; before each round clients judge, as in rounds in which they train.
+    """Train at the server on the mined set; before each round clients evaluate, as in rounds in which they train.
 
-    A round takes as many entries as all clients together would.
+    A round takes as many entries as all clients together.
 
     Args:
-        strategy: where the federation stands.
-        judge: validation scores of a model, by client.
-        told: what is done after a round.
+        strategy: with the state of the federation.
+        evaluate: validation scores of a model, by client.
+        after_round: called after every round.
     """
-    config, progress = strategy.config, strategy.progress
-    data = unpacked(progress.shared)
-    count = 2 * config.per_class * strategy.facts["classes"] * config.clients
-    while progress.rounds < config.rounds:
-        valid = judge(progress.arrays)
-        progress.look(valid, progress.arrays, progress.rounds)
-        net, begun = strategy.model(progress.arrays), time.perf_counter()
-        draws = generator(config.seed, "server", progress.rounds + 1)
-        loss = train(net, data, count, int(torch.randint(2**62, (), generator=draws)), rate=strategy.rate)
-        progress.took("training at the server", time.perf_counter() - begun)
-        progress.history.append({"round": progress.rounds + 1, "loss": loss, "valid before": valid})
-        told(progress.rounds + 1, ArrayRecord(net.state_dict()))
+    config, state = strategy.config, strategy.state
+    data = unpacked(state.broadcast)
+    count = config.passes * config.per_class * strategy.facts["classes"] * config.clients
+    while state.rounds < config.rounds:
+        valid = evaluate(state.arrays)
+        state.keep_best(valid, state.arrays, state.rounds)
+        net, begun = strategy.model(state.arrays), time.perf_counter()
+        draws = generator(config.seed, "server", state.rounds + 1)
+        seed = int(torch.randint(2**62, (), generator=draws))
+        loss = train(net, data, count, seed, lr=strategy.lr, batch_size=config.batch_size)
+        state.add_time("training at the server", time.perf_counter() - begun)
+        state.history.append({"round": state.rounds + 1, "loss": loss, "valid before": valid})
+        after_round(state.rounds + 1, ArrayRecord(net.state_dict()))

@@ -1,4 +1,4 @@
-"""Discrete Laplace noise on counts, the same at every asking."""
+"""Discrete Laplace noise on counts, the same in every reply."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ class Noise:
 
     .. math:: P(k) = \frac{1 - q}{1 + q} q^{|k|}, \qquad q = e^{-\epsilon / \Delta}
 
-    Noise follows from the client's secret and what is counted, so asking again does not average it out. Each count
+    Noise follows from the client's secret and what is counted, so repeated requests do not average it out. Each count
     is epsilon-private towards one graph being added or taken away. That is **epsilon per count**: a graph takes part
-    in as many counts as there are tree sets asked for that it contains, and their epsilons add up.
+    in as many counts as there are requested tree sets that it contains, and their epsilons add up.
 
     Args:
         epsilon: of one count, above 0.
-        generator: draws the secret; its seed must stay with the client.
-        most_nodes: a graph counts for at most this many nodes; what :math:`\Delta` is for counts of nodes.
+        secret: of the client, from which the noise follows.
+        most_nodes: cap on the nodes that a graph contributes to a count, which is :math:`\Delta` for counts of nodes.
 
     Raises:
         ValueError: ``epsilon`` or ``most_nodes`` is out of range.
 
     Example:
-        >>> noise = Noise.draw(1.0, torch.Generator().manual_seed(0))
+        >>> noise = Noise.sample(1.0, torch.Generator().manual_seed(0))
         >>> what = np.arange(6, dtype=np.uint64).reshape(3, 2)
         >>> bool((noise("support", what) == noise("support", what)).all())
         True
@@ -47,8 +47,8 @@ class Noise:
             raise ValueError(f"most_nodes must be 1 or more, got {self.most_nodes}")
 
     @classmethod
-    def draw(cls, epsilon: float, generator: torch.Generator, most_nodes: int = 64) -> Noise:
-        """Noise with a secret from ``generator``."""
+    def sample(cls, epsilon: float, generator: torch.Generator, most_nodes: int = 64) -> Noise:
+        """Noise with a secret from ``generator``, whose seed must stay with the client."""
         return cls(epsilon, bytes(torch.randint(256, (32,), generator=generator).tolist()), most_nodes)
 
     def __call__(self, kind: str, what: NDArray[np.uint64], sensitivity: int = 1) -> NDArray[np.int64]:

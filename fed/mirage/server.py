@@ -1,22 +1,22 @@
 r"""Federated Mirage: the closed frequent tree sets of all clients' graphs together, from counts alone.
 
 A tree's id is a hash of its content, so clients count apart and the server adds. With s(P) the support of a tree set P
-over all clients, the server asks for :math:`s(P \cup \{t\})` of every tree t that may still be frequent with P; then
+over all clients, the server requests :math:`s(P \cup \{t\})` of every tree t that may still be frequent with P; then
 
 .. math:: \mathrm{closure}(P) = P \cup \{t : s(P \cup \{t\}) = s(P)\}
 
-and every t that reaches the threshold starts the next question. Each closed set is met on the shortest of its ways, so
-there are as many rounds as its smallest generator has trees at the most. The result equals mining the union (Mirage,
+and every t that reaches the threshold starts the next request. Each closed set is reached from its smallest generator,
+so there are at most as many rounds as that has trees. The result equals mining the union (Mirage,
 Gupta et al., ICLR 2024, https://arxiv.org/abs/2310.09486) byte for byte.
 
-Which trees are asked about: one with support :math:`\theta` in all reaches :math:`\lceil \theta n_i / n \rceil` at some
-client i (Savasere et al., VLDB 1995); all other ids stay at home. Then clients tell by one bit which of these ids they
-have, ids of fewer than ``min_clients`` clients are dropped, and only now supports are sent. Definitions are sent of
-trees in final patterns, and of those in patterns with as much support as the last that is kept, by one client each.
+Which trees are requested: one with support :math:`\theta` in all reaches :math:`\lceil \theta n_i / n \rceil` at some
+client i (Savasere et al., VLDB 1995); all other ids stay at the clients. Then clients send one bit for each of these
+ids, ids of fewer than ``min_clients`` clients are dropped, and only then supports are sent. The definitions of trees in
+final patterns, and in patterns with as much support as the last that is kept, are sent by one client each.
 
-What the server sees besides: how many clients have an id, each client's supports of tree sets (secure aggregation would
-hide these, as only sums are used), and that sets of passing trees may still come from one client. Noise blurs counts;
-which ids a client has and what the kept trees look like is told exactly, so noise alone is no guarantee.
+The server also sees how many clients have an id, each client's supports of tree sets (secure aggregation would
+hide these, as only sums are used), and that sets of passing trees may still come from one client. Noise hides counts;
+the ids of a client and the definitions of the kept trees are sent exactly, so noise alone is no guarantee.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ from graphdistill.mirage.mining import Itemset
 from graphdistill.mirage.patterns import Pattern, one_class_each, write_patterns
 
 MAX_COUNT = 2**40
-"""Greatest count that is believed; sums of many clients' are far below what an integer holds."""
-Ask = Callable[[Sequence[Message]], Sequence[Message]]
-"""Sends each client its message and returns the answers in the same order."""
+"""Largest count that is accepted; sums over many clients stay far below the largest integer."""
+Exchange = Callable[[Sequence[Message]], Sequence[Message]]
+"""Sends each client its message and returns the replies in the same order."""
 
 
-def local(clients: Sequence[MirageClient]) -> Ask:
-    """Clients that live in this process."""
-    return lambda messages: [client.answer(m) for client, m in zip(clients, messages, strict=True)]
+def local(clients: Sequence[MirageClient]) -> Exchange:
+    """Clients in this process."""
+    return lambda messages: [client.reply(m) for client, m in zip(clients, messages, strict=True)]
 
 
 def federated_mirage(
-    ask: Ask,
+    exchange: Exchange,
     clients: int,
     thresholds: Sequence[float],
     features: FeatureKind,
@@ -63,25 +63,25 @@ def federated_mirage(
     max_itemsets: int = 100_000,
     source: str = "federation",
 ) -> SyntheticSet:
-    """Distil by thresholds what many clients hold, without seeing it.
+    """Distil the graphs of many clients by thresholds, without their graphs.
 
     Without minimum and noise the set is that of ``distill_mirage(union, MirageConfig(thresholds=...))``, byte for
-    byte, save for edge features that no kept tree has: those are not told.
+    byte, except for edge features that no kept tree has: those are not sent.
 
     Args:
-        ask: sends each client its message and returns the answers; see :func:`local`.
-        clients: how many there are.
+        exchange: sends each client its message and returns the replies; see :func:`local`.
+        clients: number of clients.
         thresholds: least support in each class over all clients, class 0 first; below 1 it is a share of the class,
             of two graphs at the least.
-        features: what the node features mean.
+        features: the meaning of the node features.
         per_class: patterns of each class at the most, those with most support. (default: all)
         min_clients: trees that fewer clients have are dropped. (default: 1, none)
-        slack: a tree joins a set's closure if it is missed by so many of its graphs at most. Noise hides who is missed
-            by none; about three deviations of the noise on a sum over clients keep its sets from multiplying.
+        slack: a tree joins a set's closure if at most so many of its graphs lack it. Noise hides which trees no graph
+            lacks; about three deviations of the noise on a sum over clients keep its sets from multiplying.
             (default: 0, which is exact without noise)
         exact: whether counts have no noise, so that one below 0 or above the number of a client's graphs is refused.
-            (default: they may have)
-        max_itemsets: give up past so many closed sets of a class. (default: 100,000)
+            (default: counts may be noisy)
+        max_itemsets: most closed sets of a class; more are an error. (default: 100,000)
         source: name of the data, for the card.
 
     Returns:
@@ -89,15 +89,15 @@ def federated_mirage(
 
     Raises:
         ValueError: an argument is out of range, a class is empty or no tree of it reaches its threshold, there are too
-            many closed sets, or an answer does not fit its question.
+            many closed sets, or a reply does not fit its request.
 
     Example:
         >>> from torch_geometric.data import Data
         >>> from graphdistill.core.data.graphs import Graphs
         >>> atoms = [Data(x=torch.tensor([[a]]), edge_index=torch.empty(2, 0).long()) for a in (6, 8)]
         >>> client = MirageClient(Graphs.from_data_list(atoms), torch.tensor([0, 1]), hops=1, classes=2)
-        >>> small = federated_mirage(local([client, client]), 2, (2, 2), "categorical", min_clients=2)
-        >>> len(small), small.meta["supports"]
+        >>> synthetic = federated_mirage(local([client, client]), 2, (2, 2), "categorical", min_clients=2)
+        >>> len(synthetic), synthetic.meta["supports"]
         (2, [[2], [2]])
     """
     start = time.perf_counter()
@@ -109,8 +109,8 @@ def federated_mirage(
         )
     if slack < 0:
         raise ValueError(f"slack must be 0 or more, got {slack}")
-    wire = Wire(ask, clients)
-    sizes = _stack(wire.all("sizes"), "sizes", len(thresholds)).clip(0)
+    channel = Channel(exchange, clients)
+    sizes = _stack(channel.all("sizes"), "sizes", len(thresholds)).clip(0)
     for label in (sizes.sum(axis=0) == 0).nonzero()[0]:
         raise ValueError(f"no client has a graph of class {label}; number classes without gaps")
     totals = sizes.sum(axis=0).tolist()
@@ -118,18 +118,18 @@ def federated_mirage(
     # Of numbers that add up to less than the threshold none reaches it: one client has its share or more.
     shares = -(-np.array(least) * sizes // sizes.sum(axis=0))
     limits = sizes if exact else None
-    answers = wire.each("frequent", [{"least": pack(share.clip(1))} for share in shares])
-    ids = np.unique(np.concatenate(_shaped(answers, "ids", (None, 2), np.uint64)), axis=0)
-    answers = wire.all("present", ids=ids)
+    replies = channel.each("frequent", [{"least": pack(share.clip(1))} for share in shares])
+    ids = np.unique(np.concatenate(_shaped(replies, "ids", (None, 2), np.uint64)), axis=0)
+    replies = channel.all("present", ids=ids)
     present = np.stack(
-        [bits(part[None], len(ids))[0] for part in _shaped(answers, "present", ((len(ids) + 7) // 8,), np.uint8)]
+        [bits(part[None], len(ids))[0] for part in _shaped(replies, "present", ((len(ids) + 7) // 8,), np.uint8)]
     )
     passed = present.sum(axis=0) >= min_clients
     ids, present = ids[passed], present[:, passed]
-    answers = wire.all("supports", ids=ids)
+    replies = channel.all("supports", ids=ids)
     most = None if limits is None else np.tile(limits, len(ids))
-    supports = _total(answers, "supports", len(ids) * len(least), most).reshape(len(ids), len(least))
-    nodes = _total(answers, "nodes", len(ids))
+    supports = _total(replies, "supports", len(ids) * len(least), most).reshape(len(ids), len(least))
+    nodes = _total(replies, "nodes", len(ids))
     frequent = (supports >= np.array(least)).any(axis=1)
     ids, present, supports, nodes = ids[frequent], present[:, frequent], supports[frequent], nodes[frequent]
     for label, threshold in enumerate(least):
@@ -138,16 +138,16 @@ def federated_mirage(
                 f"--thresholds: no tree of class {label} that {min_clients} or more clients have reaches support "
                 f"{threshold} over all of them; give less"
             )
-    found = _search(wire, ids, supports, least, slack, max_itemsets, limits)
+    found = _search(channel, ids, supports, least, slack, max_itemsets, limits)
     itemsets = [[Itemset(_items(mask), support) for mask, support in sets.items()] for sets in found]
     patterns = one_class_each(itemsets, totals)
     if per_class is not None:
         patterns = [
             p
             for c in range(len(least))
-            for p in _most_supported(wire, ids, present, [q for q in patterns if q.label == c], per_class)
+            for p in _most_supported(channel, ids, present, [q for q in patterns if q.label == c], per_class)
         ]
-    forest, label, weight = _write(wire, ids, present, nodes, patterns)
+    forest, label, weight = _write(channel, ids, present, nodes, patterns)
     facts = {
         "method": "federated mirage",
         "source": source,
@@ -155,9 +155,9 @@ def federated_mirage(
         "min_clients": min_clients,
         "slack": slack,
         "clients": clients,
-        "rounds": wire.rounds,
-        "bytes_up": wire.up,
-        "bytes_down": wire.down,
+        "rounds": channel.rounds,
+        "bytes_up": channel.up,
+        "bytes_down": channel.down,
         "supports": [[p.support for p in patterns if p.label == c] for c in range(len(least))],
         "trees": list(forest.trees.sizes),
         "seconds": time.perf_counter() - start,
@@ -166,11 +166,11 @@ def federated_mirage(
     return SyntheticSet(forest, label, weight, "multiclass", features, facts)
 
 
-class AnswerError(ValueError):
-    """An answer that does not fit its question.
+class ReplyError(ValueError):
+    """A reply that does not fit its request.
 
     Attributes:
-        client: place of the client that gave it.
+        client: position of the client that sent it.
     """
 
     def __init__(self, client: int, why: str):
@@ -178,32 +178,32 @@ class AnswerError(ValueError):
         self.client = client
 
 
-class Wire:
-    """Asks clients and counts rounds and bytes."""
+class Channel:
+    """Sends requests to clients and counts rounds and bytes."""
 
-    def __init__(self, ask: Ask, clients: int):
-        self.ask, self.clients = ask, clients
+    def __init__(self, exchange: Exchange, clients: int):
+        self.exchange, self.clients = exchange, clients
         self.up, self.down, self.rounds = [0] * clients, [0] * clients, 0
 
-    def all(self, step: str, **question: NDArray[np.generic]) -> Sequence[Message]:
-        """Ask all the same."""
-        return self.each(step, [question] * self.clients)
+    def all(self, step: str, **request: NDArray[np.generic]) -> Sequence[Message]:
+        """Send all clients the same request."""
+        return self.each(step, [request] * self.clients)
 
-    def each(self, step: str, questions: Sequence[Message]) -> Sequence[Message]:
-        """Ask each its own."""
-        messages = [{"step": np.array(STEPS.index(step), np.uint8), **question} for question in questions]
-        answers = self.ask(messages)
-        if len(answers) != self.clients:
-            raise ValueError(f"{len(answers)} of {self.clients} clients answered {step!r}; counts need all of them")
+    def each(self, step: str, requests: Sequence[Message]) -> Sequence[Message]:
+        """Send each client a request of its own."""
+        messages = [{"step": np.array(STEPS.index(step), np.uint8), **request} for request in requests]
+        replies = self.exchange(messages)
+        if len(replies) != self.clients:
+            raise ValueError(f"{len(replies)} of {self.clients} clients replied to {step!r}; counts need all of them")
         self.rounds += 1
-        for client, (message, answer) in enumerate(zip(messages, answers, strict=True)):
+        for client, (message, reply) in enumerate(zip(messages, replies, strict=True)):
             self.down[client] += sum(array.nbytes for array in message.values())
-            self.up[client] += sum(array.nbytes for array in answer.values())
-        return answers
+            self.up[client] += sum(array.nbytes for array in reply.values())
+        return replies
 
 
 def _search(
-    wire: Wire,
+    channel: Channel,
     ids: NDArray[np.generic],
     supports: NDArray[np.int64],
     thresholds: Sequence[int],
@@ -214,7 +214,7 @@ def _search(
     """Closed frequent sets of each class, as bits, with their supports; ``limits`` are the graphs of each client."""
     found: list[dict[int, int]] = [{} for _ in thresholds]
     known: dict[tuple[int, int], list[int]] = defaultdict(list)
-    # A question: class, set, and as values its support and the trees that may be frequent with it.
+    # A request: class, set, and as values its support and the trees that may be frequent with it.
     front: dict[tuple[int, int], tuple[int, int]] = {}
     for label, threshold in enumerate(thresholds):
         every = [i for i, support in enumerate(supports[:, label].tolist()) if support >= threshold]
@@ -222,7 +222,7 @@ def _search(
         front |= {(label, 1 << i): (int(supports[i, label]), mask ^ (1 << i)) for i in every}
     while front:
         more = [rest for _, rest in front.values()]
-        answers = wire.all(
+        replies = channel.all(
             "extend",
             ids=ids,
             label=np.array([label for label, _ in front], np.int16),
@@ -231,7 +231,7 @@ def _search(
         )
         sizes = [rest.bit_count() for rest in more]
         most = None if limits is None else np.repeat(limits[:, [label for label, _ in front]], sizes, axis=1)
-        counts = iter(_total(answers, "counts", sum(sizes), most).tolist())
+        counts = iter(_total(replies, "counts", sum(sizes), most).tolist())
         after: dict[tuple[int, int], tuple[int, int]] = {}
         for (label, mask), (support, rest) in front.items():
             pairs = [(item, min(next(counts), support)) for item in _items(rest)]
@@ -255,11 +255,11 @@ def _search(
 
 
 def _most_supported(
-    wire: Wire, ids: NDArray[np.generic], present: NDArray[np.bool_], patterns: Sequence[Pattern], count: int
+    channel: Channel, ids: NDArray[np.generic], present: NDArray[np.bool_], patterns: Sequence[Pattern], count: int
 ) -> list[Pattern]:
     """So many patterns of a class; of those with the least support that is kept, the first by content.
 
-    Content is the same whatever the key and the order of the clients. It is asked for where there is a choice, so some
+    Content is the same whatever the key and the order of the clients. It is requested where there is a choice, so some
     more definitions are sent than those of the set.
     """
     ranked = sorted(patterns, key=lambda p: -p.support)
@@ -268,55 +268,55 @@ def _most_supported(
     least = ranked[count - 1].support
     sure, tied = [p for p in ranked if p.support > least], [p for p in ranked if p.support == least]
     if len(sure) + len(tied) > count:
-        _, raw, _ = _describe(wire, ids, present, tied)
+        _, raw, _ = _describe(channel, ids, present, tied)
         words = {item: tuple(np.frombuffer(content, np.uint64).tolist()) for item, content in raw.items()}
         tied.sort(key=lambda p: [raw[i] for i in sorted(p.trees, key=lambda i: words[i])])
     return [*sure, *tied][:count]
 
 
 def _describe(
-    wire: Wire, ids: NDArray[np.generic], present: NDArray[np.bool_], patterns: Sequence[Pattern]
+    channel: Channel, ids: NDArray[np.generic], present: NDArray[np.bool_], patterns: Sequence[Pattern]
 ) -> tuple[list[Forest], dict[int, bytes], Sequence[Message]]:
-    """Trees of patterns from one client each, their contents by their place among ``ids``, and the whole answers."""
+    """Trees of patterns from one client each, their contents by their place among ``ids``, and the whole replies."""
     used = sorted({item for pattern in patterns for item in pattern.trees})
     masks = [sum(1 << item for item in pattern.trees) for pattern in patterns]
     sets, label = _rows(masks, len(ids)), np.array([p.label for p in patterns], np.int16)
     owner = present.argmax(axis=0)
-    wanted = [_rows([sum(1 << i for i in used if owner[i] == c)], len(ids)) for c in range(wire.clients)]
-    answers = wire.each("describe", [{"ids": ids, "sets": sets, "label": label, "wanted": w} for w in wanted])
+    wanted = [_rows([sum(1 << i for i in used if owner[i] == c)], len(ids)) for c in range(channel.clients)]
+    replies = channel.each("describe", [{"ids": ids, "sets": sets, "label": label, "wanted": w} for w in wanted])
     pieces, raw = [], dict[int, bytes]()
-    for client, (answer, keyed) in enumerate(zip(answers, _shaped(answers, "ids", (None, 2), np.uint64), strict=True)):
-        payload = {n.removeprefix("trees/"): torch.from_numpy(np.array(v)) for n, v in answer.items() if "/" in n}
+    for client, (reply, keyed) in enumerate(zip(replies, _shaped(replies, "ids", (None, 2), np.uint64), strict=True)):
+        payload = {n.removeprefix("trees/"): torch.from_numpy(np.array(v)) for n, v in reply.items() if "/" in n}
         try:
             piece = Forest.from_payload(payload)
             content = piece.trees.ids()[-1].numpy()
             mine = {k.tobytes(): c.tobytes() for k, c in zip(keyed, content, strict=True)}
             items = [item for item in used if owner[item] == client]
             if mine.keys() != {ids[item].tobytes() for item in items}:
-                raise ValueError("they are not those that were asked for")
+                raise ValueError("they are not those that were requested")
             raw |= {item: mine[ids[item].tobytes()] for item in items}
         except (KeyError, ValueError, IndexError, RuntimeError) as error:
-            raise AnswerError(client, f"trees that cannot be read ({error!r})") from error
+            raise ReplyError(client, f"trees that cannot be read ({error!r})") from error
         if len(piece.tree):
             pieces.append(piece)
-    return pieces, raw, answers
+    return pieces, raw, replies
 
 
 def _write(
-    wire: Wire,
+    channel: Channel,
     ids: NDArray[np.generic],
     present: NDArray[np.bool_],
     nodes: NDArray[np.int64],
     patterns: Sequence[Pattern],
 ) -> tuple[Forest, torch.Tensor, torch.Tensor]:
-    """Ask for what patterns are made of, put trees in the order of the union, write."""
-    pieces, raw, answers = _describe(wire, ids, present, patterns)
+    """Request the trees of patterns, put them in the order of the union, and write the set."""
+    pieces, raw, replies = _describe(channel, ids, present, patterns)
     used = sorted(raw)
     trees = merge(pieces).trees
     place = {row.numpy().tobytes(): number for number, row in enumerate(trees.ids()[-1])}
     row = {item: place[content] for item, content in raw.items()}
-    totals = _total(answers, "nodes", sum(len(p.trees) for p in patterns)).clip(1)
-    sizes = _total(answers, "sizes", len(patterns))
+    totals = _total(replies, "nodes", sum(len(p.trees) for p in patterns)).clip(1)
+    sizes = _total(replies, "sizes", len(patterns))
     # As mining the union numbers trees: by falling number of nodes, then by content, as they are merged.
     rank = {item: n for n, item in enumerate(sorted(used, key=lambda i: (-nodes[i], row[i])))}
     entries, position = [], 0
@@ -336,44 +336,44 @@ def _write(
     return written[0].by_frequency(), written[1], written[2]
 
 
-def _stack(answers: Sequence[Message], name: str, length: int) -> NDArray[np.int64]:
+def _stack(replies: Sequence[Message], name: str, length: int) -> NDArray[np.int64]:
     """One vector of counts of each client, ``[clients, length]``."""
     parts = []
-    for client, stream in enumerate(_shaped(answers, name, (None,), np.uint8)):
+    for client, stream in enumerate(_shaped(replies, name, (None,), np.uint8)):
         try:
             part = unpack(stream)
         except ValueError as error:
-            raise AnswerError(client, f"{name} that cannot be read ({error})") from error
+            raise ReplyError(client, f"{name} that cannot be read ({error})") from error
         if len(part) != length:
-            raise AnswerError(client, f"{len(part)} {name} where {length} were asked for")
+            raise ReplyError(client, f"{len(part)} {name} where {length} were requested")
         # Noise may make a count negative, but not its size beyond all data.
         if len(part) and max(-int(part.min()), int(part.max())) > MAX_COUNT:
-            raise AnswerError(client, f"{name} from {part.min()} to {part.max()}, beyond {MAX_COUNT}")
+            raise ReplyError(client, f"{name} from {part.min()} to {part.max()}, beyond {MAX_COUNT}")
         parts.append(part)
     return np.stack(parts)
 
 
 def _shaped(
-    answers: Sequence[Message], name: str, shape: tuple[int | None, ...], dtype: type[np.generic]
+    replies: Sequence[Message], name: str, shape: tuple[int | None, ...], dtype: type[np.generic]
 ) -> list[NDArray[np.generic]]:
-    """One array of each answer; ``None`` stands for any length."""
-    for client, answer in enumerate(answers):
-        found = answer[name].shape if name in answer else ()
+    """One array of each reply; ``None`` stands for any length."""
+    for client, reply in enumerate(replies):
+        found = reply[name].shape if name in reply else ()
         if len(found) != len(shape) or any(want not in (None, have) for want, have in zip(shape, found, strict=True)):
-            raise AnswerError(client, f"{name} of shape {list(found)}")
-        if answer[name].dtype != dtype:
-            raise AnswerError(client, f"{name} of {answer[name].dtype}, wanted {np.dtype(dtype)}")
-    return [answer[name] for answer in answers]
+            raise ReplyError(client, f"{name} of shape {list(found)}")
+        if reply[name].dtype != dtype:
+            raise ReplyError(client, f"{name} of {reply[name].dtype}, wanted {np.dtype(dtype)}")
+    return [reply[name] for reply in replies]
 
 
 def _total(
-    answers: Sequence[Message], name: str, length: int, most: NDArray[np.int64] | None = None
+    replies: Sequence[Message], name: str, length: int, most: NDArray[np.int64] | None = None
 ) -> NDArray[np.int64]:
     """Sum over clients of one vector of counts, none below 0 or above ``most`` of the client, if that is given."""
-    counts = _stack(answers, name, length)
+    counts = _stack(replies, name, length)
     if most is not None:
         for client in np.flatnonzero(((counts < 0) | (counts > most)).any(axis=1)).tolist():
-            raise AnswerError(client, f"{name} that are not from 0 to the number of its graphs")
+            raise ReplyError(client, f"{name} that are not from 0 to the number of its graphs")
     return np.asarray(counts.sum(axis=0))
 
 

@@ -56,14 +56,14 @@ clientapp = "fed.client_app:app"
 """
 
 
-class Family:
+class ProcessGroup:
     """Processes that are gone when the block is left, by its end or an error, with all that they started.
 
     SIGINT, SIGTERM and SIGHUP raise ``KeyboardInterrupt`` inside the block, unless they were ignored before it.
 
     Example:
-        >>> with Family() as family:
-        ...     child = family.start([sys.executable, "-c", "import time; time.sleep(60)"])
+        >>> with ProcessGroup() as group:
+        ...     child = group.start([sys.executable, "-c", "import time; time.sleep(60)"])
         >>> child.returncode is not None
         True
     """
@@ -73,7 +73,7 @@ class Family:
         self._known: set[psutil.Process] = set()
         self._handlers: dict[signal.Signals, Any] = {}
 
-    def __enter__(self) -> Family:
+    def __enter__(self) -> ProcessGroup:
         if threading.current_thread() is threading.main_thread():
             signals = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
             heard = {s: signal.getsignal(s) for s in signals if signal.getsignal(s) is not signal.SIG_IGN}
@@ -106,7 +106,7 @@ class Family:
         self._started.append(child)
         return child
 
-    def look(self) -> None:
+    def note_descendants(self) -> None:
         """Take note of all descendants: once its parent is dead, nothing tells one from a stranger."""
         for child in self._started:
             if child.poll() is None:
@@ -116,7 +116,7 @@ class Family:
     def __exit__(self, *error: object) -> None:
         for number in self._handlers:
             signal.signal(number, signal.SIG_IGN)
-        self.look()
+        self.note_descendants()
         for end in (psutil.Process.terminate, psutil.Process.kill):
             alive = [process for process in self._known if _alive(process)]
             for process in alive:
@@ -229,7 +229,7 @@ def run_on_superlink(
     short = "/tmp" if Path("/tmp").is_dir() else None
     with (
         tempfile.TemporaryDirectory(prefix="fed-", dir=short, ignore_cleanup_errors=True) as name,
-        Family() as family,
+        ProcessGroup() as group,
     ):
         home = Path(name)
         around = environment(home)
@@ -239,19 +239,19 @@ def run_on_superlink(
         log = home / "superlink.log"
         with log.open("w", encoding="utf-8") as file:
             words = ["--insecure", "--simulation", "--host", HOST, "--port", str(port)]
-            link = family.start(["flower-superlink", *words], env=around, stdout=file, stderr=subprocess.STDOUT)
+            link = group.start(["flower-superlink", *words], env=around, stdout=file, stderr=subprocess.STDOUT)
         _await(link, port, log)
         nodes = f"num-supernodes={clients} client-resources-num-cpus=1 init-args-num-cpus={ACTORS}"
-        return follow(family, around, ["flwr", "run", str(app), "--stream", "--federation-config", nodes], tell)
+        return follow(group, around, ["flwr", "run", str(app), "--stream", "--federation-config", nodes], tell)
 
 
 def follow(
-    family: Family, around: Mapping[str, str], command: Sequence[str], tell: Callable[[str], object]
+    group: ProcessGroup, around: Mapping[str, str], command: Sequence[str], tell: Callable[[str], object]
 ) -> dict[str, Any]:
     """Start a run on the SuperLink that a home has as default, follow it to its end and return Flower's record of it.
 
     Args:
-        family: to start processes in.
+        group: to start processes in.
         around: their environment, with the home.
         command: ``flwr run`` with its words, ``--stream`` among them.
         tell: is called with every line of the run's log as it comes.
@@ -259,11 +259,11 @@ def follow(
     Raises:
         RuntimeError: the run was not taken, or failed.
     """
-    run = family.start(command, env=around, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    run = group.start(command, env=around, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert run.stdout is not None
     assert run.stderr is not None
     for line in run.stdout:
-        family.look()
+        group.note_descendants()
         tell(line.rstrip())
     if run.wait():
         raise RuntimeError(f"the run could not be started or followed: {plain(run.stderr.read())}")

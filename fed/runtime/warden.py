@@ -1,8 +1,8 @@
 """A process between a command and what it starts, which ends all of that when the command is gone, however it went.
 
-Run as a script by :class:`fed.runtime.superlink.Family` on Linux, with nothing but Python's own library. Its standard
-input is a pipe that the command holds; the kernel closes it even where the command was killed. Orphans of all that is
-started are given to this process, so none is out of its sight.
+Run as a script by :class:`fed.runtime.superlink.ProcessGroup` on Linux, with Python's standard library only. Its
+standard input is a pipe that the command holds; the kernel closes it even where the command was killed. Orphans of all
+started processes become children of this process, so none is missed.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ DELTA = 1e-5
 
 
 class NoisyMean(DifferentialPrivacyFixedClippingBase):
-    """Flower's fixed clipping, with noise that no seed repeats, for whoever of the drawn clients has answered.
+    """Flower's fixed clipping, with noise that no seed repeats, for the sampled clients that have replied.
 
     Flower's own wrappers draw from numpy's global generator, drop the round if one client fails, and divide by the
     length of an update, which may be 0.
@@ -49,7 +49,7 @@ class NoisyMean(DifferentialPrivacyFixedClippingBase):
     """
 
     def __init__(self, strategy: Federation, config: FedConfig, accountant: RdpAccountant):
-        super().__init__(strategy, config.dp_noise, config.dp_clip, strategy.drawn, accountant=accountant)
+        super().__init__(strategy, config.dp_noise, config.dp_clip, strategy.num_sampled, accountant=accountant)
         self.at_server = config.dp_side == "server"
         self.sent = ArrayRecord()
 
@@ -91,9 +91,9 @@ def wrapped(strategy: Federation, config: FedConfig) -> Strategy:
             sampling_method=SamplingMethod.NO_AMPLIFICATION,
         )
     )
-    if strategy.progress.releases:
-        event = GaussianPrivacyEvent(config.dp_noise, strategy.drawn, len(strategy.nodes))
-        accountant.compose(event, strategy.progress.releases)
+    if strategy.state.releases:
+        event = GaussianPrivacyEvent(config.dp_noise, strategy.num_sampled, len(strategy.nodes))
+        accountant.compose(event, strategy.state.releases)
     return NoisyMean(strategy, config, accountant)
 
 

@@ -11,7 +11,7 @@ from flwr.app import RecordDict
 from fed.config import FedConfig
 from fed.data.client_data import Facts
 from fed.server.guard import Guard, numbers_of
-from fed.server.replies import HELLO, Registration
+from fed.server.replies import REGISTER, Registration
 
 LOG = logging.getLogger("fed")
 PATIENCE = 120.0
@@ -72,7 +72,7 @@ def register(guard: Guard, config: FedConfig) -> tuple[FedConfig, Facts]:
 def _ask(guard: Guard, nodes: list[int]) -> dict[int, Registration]:
     """What nodes reply; those that fail are named by the guard."""
     try:
-        replies = guard.ask(HELLO, RecordDict(), nodes)
+        replies = guard.ask(REGISTER, RecordDict(), nodes)
     except RuntimeError:
         # All of these failed; others may connect.
         return {}

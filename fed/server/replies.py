@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from fed.config import FedConfig
 from fed.data.client_data import UNKNOWN, Facts
 from fed.data.molecules import HOPS
-from fed.methods import method_of
+from fed.methods._method import method_of
 
-HELLO, STATISTICS, SYNC, COUNTS = "query.hello", "query.statistics", "query.sync", "query.mirage"
+REGISTER, STATISTICS, SYNC, COUNTS = "query.register", "query.statistics", "query.sync", "query.mirage"
 TRAIN, EVALUATE = "train", "evaluate"
 MAX_UPDATE_RATIO = 10.0
 """An update longer than this many times the model (and 1) is refused: honest ones are below its length."""
@@ -118,7 +118,9 @@ def fault(asked: RecordDict, got: RecordDict, kind: str, config: FedConfig, know
 
 
 def _fault(asked: RecordDict, got: RecordDict, kind: str, config: FedConfig, known: Registration | None) -> str:
-    wanted = {"metrics"} | ({"arrays"} if kind in (TRAIN, COUNTS) else set()) | ({"facts"} if kind == HELLO else set())
+    wanted = (
+        {"metrics"} | ({"arrays"} if kind in (TRAIN, COUNTS) else set()) | ({"facts"} if kind == REGISTER else set())
+    )
     if got.keys() != wanted:
         return f"records are {', '.join(sorted(got)) or 'none'}, wanted {', '.join(sorted(wanted))}"
     if got.metric_records.keys() != {"metrics"} or got.array_records.keys() != wanted & {"arrays"}:
@@ -126,8 +128,8 @@ def _fault(asked: RecordDict, got: RecordDict, kind: str, config: FedConfig, kno
     metrics = got.metric_records["metrics"]
     if problem := _metrics(metrics, kind, config, known):
         return problem
-    if kind == HELLO:
-        return _facts(got, {"name", "data"} | ({"key"} if method_of(config.algorithm).merges else set()))
+    if kind == REGISTER:
+        return _facts(got, {"name", "data"} | ({"key"} if method_of(config).merges else set()))
     if kind == COUNTS:
         return _counts(got.array_records["arrays"])
     return _model(asked, got.array_records["arrays"]) if kind == TRAIN else ""
@@ -140,7 +142,7 @@ def _metrics(got: Mapping[str, object], kind: str, config: FedConfig, known: Reg
     if known is not None:
         client, examples = (Number(n, n, whole=True) for n in (known.client, known.examples))
         facts = known.facts
-    if kind == HELLO:
+    if kind == REGISTER:
         # A simulation may have more nodes than the config has clients, and says so here.
         own = {"client": Number(0, 2**31, whole=True), "nodes": Number(1, 2**31, whole=True), "num-examples": examples}
         wanted = next(({**own, **kinds} for kinds in FACTS if kinds.keys() <= got.keys()), {**own, **FACTS[0]})

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fed.config import FedConfig, Partition
-from fed.methods import ON_ANYTHING
+from fed.methods import TrainOn
+from graphdistill.core.methods import MethodConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,25 +51,22 @@ class FedBench:
     """How their images are divided."""
     molecules: tuple[str, ...] = ("pains", "ogbg-molbace")
     """Data sets of the molecules part; four clients share each by scaffold."""
-    methods: tuple[str, ...] = (
-        "fedavg",
-        "fedavg-subset",
-        *(f"{name}-virtual" for name in ON_ANYTHING),
-        "fedlgd",
-    )
-    """Methods of the methods part."""
+    references: tuple[TrainOn, ...] = ("real", "subset")
+    """Data that fedavg trains on for comparison, in the methods part."""
+    methods: tuple[str, ...] = ("fedavg", "fedbn", "fedprox", "moon", "scaffold", "vhl", "fedlgd")
+    """Methods of the methods part, on virtual data."""
     clients: int = 3
     """Clients of all parts but the last."""
     supports: tuple[float, ...] = (0.05, 0.1, 0.03)
     """Shares of a class that molecules are mined at: the first by all methods, the others by federated Mirage."""
     rounds: int = 20
     """Rounds of training."""
-    side: int = 16
-    """Pixels of a side of all images; 0 is that of the largest set, 28 of the digits."""
+    image_size: int = 16
+    """Height and width of all images in pixels; 0 takes those of the largest set, 28 of the digits."""
     per_class: int = 10
     """Virtual images of each class, at a client and at the server."""
-    rates: tuple[float, ...] = (0.1, 0.2, 0.4)
-    """Step sizes; the one that validation likes best with the first seed is used with all (one: no choice)."""
+    lrs: tuple[float, ...] = (0.1, 0.2, 0.4)
+    """Learning rates; the best on validation with the first seed is used with all seeds (one: no choice)."""
     root: str = ""
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     seeds: int = 3
@@ -76,10 +74,10 @@ class FedBench:
     debug: bool = False
     """Show the traceback of an error."""
 
-    def config(self, dataset: str, method: str, **more: Any) -> FedConfig:
+    def config(self, dataset: str, method: str | MethodConfig, **more: Any) -> FedConfig:
         """A federation of this bench."""
         given = {"clients": self.clients, "rounds": self.rounds, "per_class": self.per_class, "root": self.root}
-        given |= {"side": self.side, "partition": self.partition}
+        given |= {"image_size": self.image_size, "partition": self.partition}
         return FedConfig(**{**given, "dataset": dataset, "method": method, **more})
 
 

@@ -1,13 +1,14 @@
 """Small federations: random images of few classes in place of data sets."""
 
+from dataclasses import replace
+
 import torch
 
 from fed import client_app
-from fed.client import local_training as task
-from fed.client import virtual_data as virtual
 from fed.config import FedConfig
 from fed.data import molecules as fed_molecules
-from fed.data.client_data import Part
+from fed.data.client_data import ClientData
+from fed.methods import FAMILY
 from tests.fed.data.test_partition import SMILES, molecules
 
 FACTS = {"channels": 1, "height": 8, "width": 8, "classes": 3}
@@ -23,21 +24,24 @@ def part(seed, classes=(0, 1, 2), count=12, num_classes=3, name="own"):
         x[torch.arange(size), 0, 2 * y] += 0.8
         return x, y
 
-    return Part(name, split(count), split(6), split(6), num_classes)
+    return ClientData(name, split(count), split(6), split(6), num_classes)
 
 
-def quick(monkeypatch):
-    """Two steps of all that takes many."""
-    monkeypatch.setattr(virtual, "REFRESH", 2)
-    for function in (virtual.warm_up, virtual.match_gradient, task.teach):
-        monkeypatch.setattr(function, "__defaults__", (2,))
+QUICK = ("--warm-up-steps", "2", "--teacher-steps", "2")
+"""Options of the command for FedLGD in few steps."""
 
 
-def federation(monkeypatch, parts, **options):
+def quick(method):
+    """A method, given by name or config, with two steps of what takes many."""
+    made = FAMILY.config(method)
+    return replace(made, teacher_steps=2) if made.name == "fedlgd" else made
+
+
+def federation(monkeypatch, parts, method="fedlgd", **options):
     """A config whose clients hold ``parts``, with few steps of matching."""
     monkeypatch.setattr(client_app, "parts", lambda config: tuple(parts))
-    quick(monkeypatch)
-    return FedConfig(**{"clients": len(parts), "per_class": 2, "rounds": 3, **options})
+    few = {"clients": len(parts), "per_class": 2, "rounds": 3, "warm_up_steps": 2}
+    return FedConfig(**{**few, "method": quick(method), **options})
 
 
 def toy():
@@ -60,8 +64,8 @@ def hostile(kind, client, spoil, when=lambda config: True):
 
     def app(message, context):
         reply = client_app.app(message, context)
-        asked = message.content.config_records.get("config", {})
-        if message.metadata.message_type == kind and context.node_config["partition-id"] == client and when(asked):
+        settings = message.content.config_records.get("config", {})
+        if message.metadata.message_type == kind and context.node_config["partition-id"] == client and when(settings):
             return spoil(reply) or reply
         return reply
 

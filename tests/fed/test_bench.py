@@ -10,17 +10,26 @@ import rich.console
 
 from fed import bench as bench
 from fed import client_app
-from fed.data.client_data import Part
+from fed.config import FedConfig
+from fed.data.client_data import ClientData
+from graphdistill.core.methods import MethodConfig
 from tests.fed.samples import molecular, part, quick
+
+
+class Few(bench.Bench):
+    """The bench with few steps of all that takes many."""
+
+    def config(self, dataset: str, method: str | MethodConfig, **more: Any) -> FedConfig:
+        return super().config(dataset, quick(method), **{"warm_up_steps": 2, **more})
 
 
 @pytest.fixture(autouse=True)
 def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Clients of a few images and few steps; what methods reach is measured elsewhere."""
-    held: tuple[Part, ...] = part(0), part(1)
+    held: tuple[ClientData, ...] = part(0), part(1)
     for module in (client_app, bench):
         monkeypatch.setattr(module, "parts", lambda config: held * (config.clients // 2))
-    quick(monkeypatch)
+    monkeypatch.setattr(bench, "FedConfig", lambda **options: FedConfig(**{"warm_up_steps": 2, **options}))
     monkeypatch.setattr(bench, "console", rich.console.Console(width=200))
     level = logging.getLogger("flwr").level
     yield
@@ -30,16 +39,16 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def shown(capsys: pytest.CaptureFixture[str], **options: Any) -> tuple[str, list[list[str]]]:
     given = {"datasets": ("toy",), "clients": 2, "rounds": 3, "per_class": 2, "seeds": 2, **options}
-    bench.main(bench.Bench(**given))
+    bench.main(Few(**given))
     printed = capsys.readouterr().out
     lines = [line.strip("│").split("│") for line in printed.splitlines() if line.startswith("│")]
     return printed, [[cell.strip() for cell in line] for line in lines]
 
 
-def test_methods_at_the_step_size_that_validation_likes(capsys: pytest.CaptureFixture[str]) -> None:
-    printed, rows = shown(capsys, parts=("methods",), methods=("fedavg-subset", "fedlgd"), rates=(0.0001, 0.1))
-    assert [row[0] for row in rows] == ["fedavg-subset", "fedlgd"]
-    assert "toy, fedlgd: validation by step size 0.0001: " in printed
+def test_methods_at_the_learning_rate_that_is_best_on_validation(capsys: pytest.CaptureFixture[str]) -> None:
+    printed, rows = shown(capsys, parts=("methods",), references=("subset",), methods=("fedlgd",), lrs=(0.0001, 0.1))
+    assert [row[0] for row in rows] == ["fedavg, subset", "fedlgd, teacher-steps 2"]
+    assert "toy, fedlgd, teacher-steps 2: validation by learning rate 0.0001: " in printed
     assert rows[0][1] == "0.1"
     for row in rows:
         first, second = (float(value) for value in row[4].split())
@@ -48,7 +57,7 @@ def test_methods_at_the_step_size_that_validation_likes(capsys: pytest.CaptureFi
 
 
 def test_fedlgd_is_taken_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    _, rows = shown(capsys, parts=("rows",), rates=(0.1,), seeds=1)
+    _, rows = shown(capsys, parts=("rows",), lrs=(0.1,), seeds=1)
     assert [row[0] for row in rows] == [
         "virtual data once a round",
         "fedlgd, noise for global images",
@@ -57,8 +66,9 @@ def test_fedlgd_is_taken_apart(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_attacks_and_noise(capsys: pytest.CaptureFixture[str]) -> None:
-    _, rows = shown(capsys, parts=("privacy",), rates=(0.1,))
-    assert [row[0] for row in rows] == ["fedavg", "fedavg-virtual", "fedlgd", "fedavg", "fedlgd", "fedavg", "fedlgd"]
+    _, rows = shown(capsys, parts=("privacy",), lrs=(0.1,))
+    few = "fedlgd, teacher-steps 2"
+    assert [row[0] for row in rows] == ["fedavg", "fedavg, virtual", few, *["fedavg", few] * 2]
     assert [row[2] == "none" for row in rows] == [True] * 3 + [False] * 4
     assert float(rows[3][2]) > float(rows[5][2]) > 1
     for row in rows:
@@ -75,12 +85,14 @@ def test_many_clients(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
 def test_molecules(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     molecular(monkeypatch, clients=4)
     small = bench._molecular
-    monkeypatch.setattr(bench, "_molecular", lambda *args: replace(small(*args), rounds=1, per_class=3))
+    monkeypatch.setattr(
+        bench, "_molecular", lambda *args, **options: replace(small(*args, **options), rounds=1, per_class=3)
+    )
     _, rows = shown(capsys, parts=("molecules",), molecules=("toy",), supports=(0.1, 0.05))
     assert [row[0] for row in rows] == [
         "fedavg",
-        "fedavg-virtual",
-        "fedmirage-fedavg",
+        "fedavg, virtual",
+        "fedmirage, trainer clients",
         "fedmirage",
         "fedmirage",
         "untrained network",

@@ -1,5 +1,5 @@
 import json
-import runpy
+import os
 import sys
 from pathlib import Path
 
@@ -7,19 +7,19 @@ import pytest
 
 from fed import __main__ as command
 from fed.client.store import HOME
+from fed.methods import FAMILY
 from graphdistill.core.command import cli
-from tests.fed.samples import quick
+from tests.fed.samples import QUICK
 
 
 def run(*words):
-    return cli.run(command.main, command.Command, prog="fed", description="", argv=list(words))
+    return cli.run(command.main, command.Command, prog="fed", description="", argv=list(words), family=FAMILY)
 
 
-@pytest.mark.parametrize("method", ["fedavg-subset", "fedlgd"])
-def test_from_the_command_to_a_report(method, tmp_path, capsys, monkeypatch):
-    quick(monkeypatch)
-    monkeypatch.setenv(HOME, str(tmp_path / "out" / "clients"))
-    words = ["--dataset", "digits", "--partition", "iid", "--method", method, "--clients", "2", "--rounds", "2"]
+@pytest.mark.parametrize(("method", "own"), [("fedavg", ("--train-on", "subset")), ("fedlgd", QUICK)])
+def test_from_the_command_to_a_report(method, own, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv(HOME)
+    words = ["--dataset", "digits", "--partition", "iid", "--method", method, "--clients", "2", "--rounds", "2", *own]
     assert run(*words, "--per-class", "1", "--in-process", "--output", str(tmp_path / "out")) == 0
     said = capsys.readouterr().out
     assert "digits 0" in said
@@ -30,14 +30,30 @@ def test_from_the_command_to_a_report(method, tmp_path, capsys, monkeypatch):
     files = {path.name for path in (tmp_path / "out").iterdir()}
     assert files >= {"rounds.png", "clients.png", "model.safetensors", "results.csv", "checkpoint.safetensors"}
     assert ({"global.png", "client-0.png", "client-1.png"} <= files) == (method == "fedlgd")
+    assert HOME not in os.environ
+
+
+def test_each_run_keeps_clients_files_in_its_own_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv(HOME)
+    words = ["--dataset", "digits", "--partition", "iid", "--method", "fedavg", "--train-on", "virtual"]
+    words += ["--warm-up-steps", "1", "--clients", "1", "--rounds", "1", "--per-class", "1", "--in-process", "--quiet"]
+    for name in ("one", "two"):
+        assert run(*words, "--output", str(tmp_path / name)) == 0
+        assert list((tmp_path / name / "clients").glob("client-0-*/start.safetensors"))
+    monkeypatch.setenv(HOME, str(tmp_path / "own"))
+    assert run(*words, "--output", str(tmp_path / "three")) == 0
+    assert (tmp_path / "own").is_dir()
+    assert not (tmp_path / "three" / "clients").exists()
 
 
 @pytest.mark.parametrize("words", [[], ["out"]])
 def test_the_quickstart_runs(words, tmp_path, monkeypatch, capsys):
-    quick(monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["fed_quickstart.py", *words])
-    runpy.run_path(str(Path(__file__).parents[2] / "examples" / "fed_quickstart.py"))
+    source = (Path(__file__).parents[2] / "examples" / "fed_quickstart.py").read_text()
+    few = source.replace('method="fedlgd"', "method=fedlgd.Config(teacher_steps=2), warm_up_steps=2")
+    assert few != source
+    exec(compile(f"from fed.methods import fedlgd\n{few}", "fed_quickstart.py", "exec"), {"__name__": "__main__"})
     said = capsys.readouterr().out
     assert "torch.Size([1, 10])" in said
     assert "'global.png', 'model.safetensors'" in said
@@ -48,6 +64,9 @@ def test_the_quickstart_runs(words, tmp_path, monkeypatch, capsys):
     ("words", "said"),
     [
         (["--method", "fedmagic"], "--method 'fedmagic' is unknown"),
+        (["--method", "fedavg-virtual"], "--method 'fedavg-virtual' is unknown"),
+        (["--train-on", "real"], "--method fedlgd cannot --train-on real; choose from auto, virtual"),
+        (["--contrast", "-1"], "--contrast must be 0 or more, got -1.0"),
         (["--per-class", "0", "--in-process"], "--per-class must be 1 or more"),
         (["--dataset", "digits", "--in-process", "--clients", "2000", "--partition", "iid"], "fewer clients"),
         (["--dataset", "nothing", "--in-process"], "not a known data set"),

@@ -29,16 +29,16 @@ def outcome(clients=2, **more):
         "privacy": None,
         "seconds by phase": {"local training": 1.0, "virtual data of clients": 2.0, "virtual data of the server": 3.0},
         "model": {"w": torch.ones(2)},
-        "shared": {},
+        "broadcast": {},
         **more,
     }
 
 
 def test_clients_are_rows_and_bytes_are_told():
-    made = report.report_of(FedConfig(method="fedavg-virtual", clients=2), outcome())
+    made = report.report_of(FedConfig(method="fedavg", train_on="virtual", clients=2), outcome())
     assert [(row.name, row.group, row.mean) for row in made.rows] == [
-        ("fedavg-virtual", "0 domain 0", 0.5),
-        ("fedavg-virtual", "1 domain 1", 0.51),
+        ("fedavg, virtual", "0 domain 0", 0.5),
+        ("fedavg, virtual", "1 domain 1", 0.51),
         ("untrained network", "0 domain 0", 0.1),
         ("untrained network", "1 domain 1", 0.1),
     ]
@@ -60,7 +60,7 @@ def test_what_was_written_is_shown(clients, tmp_path, monkeypatch):
     monkeypatch.setenv(HOME, str(tmp_path / "elsewhere"))
     config = FedConfig(method="fedlgd", clients=clients, output=str(tmp_path / "out"))
     x, y = torch.rand(4, 1, 8, 8), torch.tensor([0, 0, 1, 1])
-    report.write(config, outcome(clients, shared={"x": x, "y": y}))
+    report.write(config, outcome(clients, broadcast={"x": x, "y": y}))
     again = report.read(tmp_path / "out")
     assert again.rows == report.report_of(config, outcome(clients)).rows
     said = io.StringIO()

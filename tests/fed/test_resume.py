@@ -10,33 +10,43 @@ from fed import __main__ as command
 from fed import client_app
 from fed.client.store import HOME
 from fed.config import FedConfig
+from fed.methods import FAMILY
 from fed.runtime.in_process import run_in_process
 from fed.server.state import FILE
 from fed.server_app import app as server
 from graphdistill.core.command import cli
 from graphdistill.core.sets.safetensors_card import read_with_card
 from tests.fed.data.test_images import images
-from tests.fed.samples import quick
+from tests.fed.samples import QUICK, quick
 
-# Few steps of matching, and after a round a while in which the process can be killed.
+# After a round there is a while in which the process can be killed.
 SCRIPT = """
 import sys, time
 from fed import __main__ as command
-from fed.client import local_training as task, virtual_data as virtual
-from fed.server.state import Progress
+from fed.methods import FAMILY
+from fed.server.state import ServerState
 from graphdistill.core.command import cli
-virtual.REFRESH = 2
-for function in (virtual.warm_up, virtual.match_gradient, task.teach):
-    function.__defaults__ = (2,)
-write = Progress.write
+write = ServerState.write
 def slow(self, *args):
     write(self, *args)
     if self.rounds == {wait_after}:
         time.sleep(60)
-Progress.write = slow
-sys.exit(cli.run(command.main, command.Command, prog="fed", description="", argv=sys.argv[1:]))
+ServerState.write = slow
+sys.exit(cli.run(command.main, command.Command, prog="fed", description="", argv=sys.argv[1:], family=FAMILY))
 """
-WORDS = ["--dataset", "digits", "--partition", "iid", "--method", "fedlgd", "--clients", "2", "--per-class", "1"]
+WORDS = [
+    "--dataset",
+    "digits",
+    "--partition",
+    "iid",
+    "--method",
+    "fedlgd",
+    "--clients",
+    "2",
+    "--per-class",
+    "1",
+    *QUICK,
+]
 
 
 def start(folder, *more, wait_after=None):
@@ -58,15 +68,14 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
         killed.send_signal(signal.SIGKILL)
     assert not (tmp_path / "cut" / "model.safetensors").exists()
     with start(tmp_path / "cut", "--resume") as again:
-        _, said = again.communicate(timeout=120)
-    assert again.returncode == 0, said
-    assert "going on after round 6" in said
-    assert "round 5/8" not in said
+        _, log = again.communicate(timeout=120)
+    assert again.returncode == 0, log
+    assert "resuming after round 6" in log
+    assert "round 5/8" not in log
     # The same without a break, in this process, with files elsewhere.
     monkeypatch.setenv(HOME, str(tmp_path / "elsewhere"))
-    quick(monkeypatch)
-    names = {"dataset": "digits", "partition": "iid", "method": "fedlgd", "clients": 2, "per_class": 1, "rounds": 8}
-    config = FedConfig(**names, output=str(tmp_path / "whole"))
+    names = {"dataset": "digits", "partition": "iid", "clients": 2, "per_class": 1, "rounds": 8, "warm_up_steps": 2}
+    config = FedConfig(**names, method=quick("fedlgd"), output=str(tmp_path / "whole"))
     run_in_process(server, client_app.app, config.run_config(), 2)
     for name in ("model.safetensors", "global.png"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -79,7 +88,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
 
 def test_there_must_be_something_to_go_on_with(tmp_path, capsys):
     words = [*WORDS, "--in-process", "--resume", "--output", str(tmp_path / "none")]
-    assert cli.run(command.main, command.Command, prog="fed", description="", argv=words) == 2
+    assert cli.run(command.main, command.Command, prog="fed", description="", argv=words, family=FAMILY) == 2
     assert capsys.readouterr().err.startswith("fed: error: --resume: there is no checkpoint.safetensors in ")
     assert not (tmp_path / "none").exists()
 
@@ -90,11 +99,11 @@ def test_other_data_under_the_same_name_are_refused(tmp_path, capsys, monkeypatc
         images(tmp_path / name / "x.npz", seed)
     link = tmp_path / "x.npz"
     link.symlink_to(tmp_path / "one" / "x.npz")
-    words = ["--dataset", str(link), "--method", "fedavg-subset", "--clients", "2", "--output", str(tmp_path / "out")]
-    words += ["--in-process", "--quiet"]
+    words = ["--dataset", str(link), "--method", "fedavg", "--clients", "2", "--output", str(tmp_path / "out")]
+    words += ["--train-on", "subset", "--in-process", "--quiet"]
 
     def run(*more):
-        code = cli.run(command.main, command.Command, prog="fed", description="", argv=[*words, *more])
+        code = cli.run(command.main, command.Command, prog="fed", description="", argv=[*words, *more], family=FAMILY)
         return code, capsys.readouterr().err
 
     assert run("--rounds", "1") == (0, "")

@@ -10,14 +10,13 @@ import torch
 from flwr.app import ArrayRecord, Context, Message, RecordDict
 
 from fed import client_app, report, server_app
-from fed.methods import METHODS as ALL
-from fed.methods import fedlgd, method_of
+from fed.methods import FAMILY, fedlgd, train_on
 from fed.runtime import in_process as grid
 from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
 from tests.fed.samples import federation, part
 
-METHODS = [name for name in ALL if "images" in method_of(name.partition("-")[0]).kinds]
+VARIANTS = [(name, data) for name in FAMILY.names("images") for data in train_on(name)]
 
 
 def run(config, client=client_app.app):
@@ -34,25 +33,25 @@ def settled(told):
     return {k: v for k, v in told.items() if "seconds" not in k and "bytes" not in k} | {"history": history}
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_the_same_seed_gives_the_same(method, monkeypatch):
-    config = federation(monkeypatch, [part(0), part(1)], method=method)
+@pytest.mark.parametrize(("method", "data"), VARIANTS)
+def test_the_same_seed_gives_the_same(method, data, monkeypatch):
+    config = federation(monkeypatch, [part(0), part(1)], method=method, train_on=data)
     first, second = run(config), run(config)
     assert settled(outcome(first)) == settled(outcome(second))
     assert outcome(first)["test"].keys() == {"0", "1"}
     assert len(outcome(first)["history"]) == 3
     if method == "fedlgd":
-        assert torch.equal(*[s.array_records["shared"].to_torch_state_dict()["x"] for s in (first, second)])
+        assert torch.equal(*[s.array_records["broadcast"].to_torch_state_dict()["x"] for s in (first, second)])
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "data"), VARIANTS)
 @pytest.mark.parametrize(
     "parts",
     [[part(0)], [part(0, classes=(0, 2)), part(1, classes=(1,), count=5), part(2, count=40)]],
     ids=["one client", "missing classes and unequal sizes"],
 )
-def test_odd_federations_work(method, parts, monkeypatch):
-    told = outcome(run(federation(monkeypatch, parts, method=method)))
+def test_odd_federations_work(method, data, parts, monkeypatch):
+    told = outcome(run(federation(monkeypatch, parts, method=method, train_on=data)))
     assert len(told["test"]) == len(parts)
     assert told["refused"] == []
 
@@ -90,21 +89,23 @@ def test_a_round_goes_on_without_those_that_fail(monkeypatch):
 
 
 @pytest.mark.parametrize("method", ["fedavg", "fedlgd"])
-def test_some_clients_are_drawn_and_all_are_judged(method, monkeypatch):
+def test_some_clients_are_drawn_and_all_evaluate(method, monkeypatch):
     parts = [part(seed) for seed in range(4)]
     config = federation(monkeypatch, parts, method=method, participation=0.5, rounds=8)
     told = outcome(run(config))
     assert {len(line["valid before"]) for line in told["history"]} == {2}
     assert {client for line in told["history"] for client in line["valid before"]} == {"0", "1", "2", "3"}
     assert told["test"].keys() == told["final valid"].keys() == {"0", "1", "2", "3"}
-    # Rounds in which not all could judge are no candidates.
+    # Rounds that not all clients evaluated are no candidates.
     assert told["chosen round"] == 8
 
 
 def test_global_images_may_begin_with_what_clients_tell(monkeypatch):
     seen = []
-    begin = fedlgd.Method.begin
-    monkeypatch.setattr(fedlgd.Method, "begin", lambda self, *args: seen.append(args[2]) or begin(self, *args))
+    begin = fedlgd.Method.first_broadcast
+    monkeypatch.setattr(
+        fedlgd.Method, "first_broadcast", lambda self, *args: seen.append(args[2]) or begin(self, *args)
+    )
     parts = [part(0, classes=(0, 1)), part(1, classes=(0,))]
     run(federation(monkeypatch, parts, method="fedlgd", statistics=True))
     mean, deviation = seen[0]
@@ -196,12 +197,12 @@ def test_a_run_is_resumed_with_the_same_data_only(monkeypatch, tmp_path):
     assert len(outcome(run(more))["history"]) == 2
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_no_message_holds_data_of_a_client(method, monkeypatch):
+@pytest.mark.parametrize(("method", "data"), VARIANTS)
+def test_no_message_holds_data_of_a_client(method, data, monkeypatch):
     parts, seen, grids = [part(0), part(1)], [], []
-    config = federation(monkeypatch, parts, method=method)
+    config = federation(monkeypatch, parts, method=method, train_on=data)
 
-    class Wire(grid.LocalGrid):
+    class Channel(grid.LocalGrid):
         def __init__(self, *args):
             super().__init__(*args)
             grids.append(self)
@@ -211,12 +212,12 @@ def test_no_message_holds_data_of_a_client(method, monkeypatch):
             seen.extend([message, reply])
             return reply
 
-    monkeypatch.setattr(grid, "LocalGrid", Wire)
+    monkeypatch.setattr(grid, "LocalGrid", Channel)
     run(config)
     images = torch.cat([getattr(p, s)[0] for p in parts for s in ("train", "valid", "test")])
     kept = [c.state.array_records["memory"].to_torch_state_dict() for c in grids[0].contexts.values()]
     private = torch.cat([images, *[k["virtual.x"] for k in kept if "virtual.x" in k]]).flatten(1)
-    assert (len(private) > len(images)) == (method.endswith("virtual") or method == "fedlgd")
+    assert (len(private) > len(images)) == (data == "virtual")
     for message in seen:
         assert not message.has_error()
         for name, record in message.content.array_records.items():
@@ -277,7 +278,7 @@ def test_all_is_computed_with_one_thread(kind, monkeypatch):
         context = Context(1, 1, {"partition-id": 0}, RecordDict(), {})
         with grid.identity():
             if kind == "client":
-                client_app.sync(Message(RecordDict({"shared": ArrayRecord()}), 1, "query.sync"), context)
+                client_app.sync(Message(RecordDict({"broadcast": ArrayRecord()}), 1, "query.sync"), context)
             else:
                 with pytest.raises(ZeroDivisionError):
                     server(grid.LocalGrid(client_app.app, {}, 1), context)

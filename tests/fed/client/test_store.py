@@ -3,8 +3,9 @@ import os
 import pytest
 import torch
 
-from fed.client.store import HOME, Memory, secret, shared_key
+from fed.client.store import HOME, ClientStore, secret, shared_key
 from fed.config import FedConfig
+from fed.methods import fedlgd
 from tests.fed.samples import part
 
 
@@ -18,7 +19,7 @@ def value(memory, before):
 
 
 def test_the_last_round_before_is_what_comes_back():
-    memory = Memory(FedConfig(), 0, part(0), "run")
+    memory = ClientStore(FedConfig(), 0, part(0), "run")
     assert memory.load(1) == {}
     for rounds in (0, 1, 4, 6):
         memory.save(rounds, {"x": torch.tensor(rounds)})
@@ -32,7 +33,7 @@ def test_the_last_round_before_is_what_comes_back():
 
 
 def test_another_run_begins_at_the_start():
-    first, second = (Memory(FedConfig(), 0, part(0), run) for run in ("one", "two"))
+    first, second = (ClientStore(FedConfig(), 0, part(0), run) for run in ("one", "two"))
     first.save(0, {"x": torch.tensor(0)})
     first.save(3, {"x": torch.tensor(3)})
     assert value(second, 9) == {"x": 0}
@@ -41,22 +42,25 @@ def test_another_run_begins_at_the_start():
 
 def test_files_are_found_by_what_matters():
     same = [
-        Memory(FedConfig(rounds=n, method=method), 0, part(0), "run").folder
-        for n, method in ((1, "scaffold-virtual"), (2, "fedavg-virtual"))
+        ClientStore(FedConfig(rounds=n, method=method, train_on="virtual"), 0, part(0), "run").folder
+        for n, method in ((1, "scaffold"), (2, "fedavg"))
     ]
     assert same[0] == same[1]
     others = [
-        Memory(FedConfig(seed=1), 0, part(0), "run"),
-        Memory(FedConfig(), 1, part(0), "run"),
-        Memory(FedConfig(), 0, part(1), "run"),
-        Memory(FedConfig(per_class=3), 0, part(0), "run"),
-        Memory(FedConfig(), 0, part(0), "run"),
+        ClientStore(FedConfig(warm_up_steps=1), 0, part(0), "run"),
+        ClientStore(FedConfig(method=fedlgd.Config(teacher_steps=1)), 0, part(0), "run"),
+        ClientStore(FedConfig(seed=1), 0, part(0), "run"),
+        ClientStore(FedConfig(), 1, part(0), "run"),
+        ClientStore(FedConfig(), 0, part(1), "run"),
+        ClientStore(FedConfig(per_class=3), 0, part(0), "run"),
+        ClientStore(FedConfig(), 0, part(0), "run"),
     ]
-    assert len({same[0], *[memory.folder for memory in others]}) == 6
+    assert len({same[0], *[store.folder for store in others]}) == 8
+    assert ClientStore(FedConfig(method=fedlgd.Config(contrast=0.0)), 0, part(0), "run").folder == others[-1].folder
 
 
 def test_a_damaged_file_is_named():
-    memory = Memory(FedConfig(), 0, part(0), "run")
+    memory = ClientStore(FedConfig(), 0, part(0), "run")
     memory.save(0, {"x": torch.ones(3)})
     (memory.folder / "start.safetensors").write_bytes(b"no")
     with pytest.raises(ValueError, match=r"start\.safetensors is damaged"):
@@ -88,13 +92,13 @@ def test_the_key_is_drawn_once_or_what_somebody_laid_down(tmp_path):
 @pytest.mark.parametrize("run", ["../..", "/tmp/other", "a/../..", "a\0", "r" * 65, "*"])
 def test_the_server_cannot_reach_out_of_the_folder_by_the_runs_name(run, tmp_path):
     with pytest.raises(ValueError, match="the run's name is"):
-        Memory(FedConfig(), 0, part(0), run)
+        ClientStore(FedConfig(), 0, part(0), run)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 def test_nobody_else_may_read_what_a_client_keeps(tmp_path):
-    memory = Memory(FedConfig(), 0, part(0), "run")
+    memory = ClientStore(FedConfig(), 0, part(0), "run")
     memory.folder.mkdir(mode=0o755)
     memory.save(0, {"x": torch.ones(1)})
     memory.save(1, {"x": torch.ones(1)})
@@ -103,7 +107,7 @@ def test_nobody_else_may_read_what_a_client_keeps(tmp_path):
 
 
 def test_files_of_others_in_the_folder_are_let_alone():
-    memory = Memory(FedConfig(), 0, part(0), "run")
+    memory = ClientStore(FedConfig(), 0, part(0), "run")
     memory.save(1, {"x": torch.tensor(1)})
     (memory.folder / "run-copy.safetensors").write_bytes(b"")
     assert value(memory, 9) == {"x": 1}
@@ -111,29 +115,29 @@ def test_files_of_others_in_the_folder_are_let_alone():
 
 def test_what_was_made_costs_each_run_what_it_took_once():
     def memory(run):
-        return Memory(FedConfig(), 0, part(0), run)
+        return ClientStore(FedConfig(), 0, part(0), run)
 
     first = memory("one")
-    assert first.claim() == 0.0
+    assert first.claim_seconds() == 0.0
     first.save(0, {"x": torch.tensor(0)}, 10.0)
     first.save(0, {"x": torch.tensor(0)}, 15.0)
     first.save(1, {"x": torch.tensor(0)}, 99.0)
     # Each message may be another process.
-    assert memory("one").claim() == 0.0
+    assert memory("one").claim_seconds() == 0.0
     second = memory("two")
-    assert second.claim() == 15.0
-    assert memory("two").claim() == 0.0
+    assert second.claim_seconds() == 15.0
+    assert memory("two").claim_seconds() == 0.0
     # What it makes besides is added for the next.
     second.save(0, {"x": torch.tensor(0)}, 2.0)
-    assert memory("two").claim() == 0.0
-    assert memory("three").claim() == 17.0
+    assert memory("two").claim_seconds() == 0.0
+    assert memory("three").claim_seconds() == 17.0
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "[" * 100_000, '{"seconds": "a"}', '{"seconds": NaN, "run": ""}', '{"run": 1}']
 )
 def test_a_damaged_time_is_none(text):
-    memory = Memory(FedConfig(), 0, part(0), "run")
+    memory = ClientStore(FedConfig(), 0, part(0), "run")
     memory.save(0, {"x": torch.tensor(0)}, 3.0)
     (memory.folder / "start.json").write_text(text)
-    assert Memory(FedConfig(), 0, part(0), "other").claim() == 0.0
+    assert ClientStore(FedConfig(), 0, part(0), "other").claim_seconds() == 0.0

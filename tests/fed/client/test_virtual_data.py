@@ -21,7 +21,7 @@ def test_a_client_makes_images_of_the_classes_that_it_has():
     assert not torch.equal(x, warm_up(own.train, 2, 1, steps=2)[0])
 
 
-def test_groups_are_of_one_class_and_of_alike_images():
+def test_groups_are_of_one_class_and_of_similar_images():
     draws = torch.Generator().manual_seed(0)
     kind = torch.arange(4).repeat(10)  # classes 0 and 2, two kinds of each
     x = (kind.view(-1, 1, 1, 1) % 2) + 0.1 * torch.rand(40, 1, 4, 4, generator=draws)
@@ -73,8 +73,8 @@ def test_matching_brings_means_of_embeddings_nearer(monkeypatch):
 def test_the_server_comes_nearer_to_the_pseudo_gradient():
     own, old = part(0), network(FACTS, 0)
     new = copy.deepcopy(old)
-    train(new, own.train, 24, 0)
-    wanted = pseudo_gradient(old, new)
+    train(new, own.train, 24, 0, lr=0.4)
+    wanted = pseudo_gradient(old, new, 0.4)
     first = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1)), torch.arange(3).repeat(2)
     before = copy.deepcopy(old.state_dict())
     x, y = match_gradient(old, wanted, first, steps=20)

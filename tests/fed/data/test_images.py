@@ -19,7 +19,7 @@ def _fresh():
 
 @pytest.mark.parametrize("partition", ["iid", "dirichlet", "domain"])
 def test_every_image_is_with_one_client(partition):
-    held = parts(FedConfig(dataset="digits", clients=3, partition=partition, alpha=2.0))
+    held = parts(FedConfig(dataset="digits", clients=3, partition=partition, dirichlet_alpha=2.0))
     for split, count in (("train", 1439), ("valid", 179), ("test", 179)):
         images = torch.cat([getattr(part, split)[0] for part in held])
         assert images.shape == (count, 1, 8, 8)
@@ -31,8 +31,8 @@ def made(monkeypatch, labels=None, **sizes):
     """Image sets of these sides and channels in place of those that are loaded."""
 
     def load(name, root, seed):
-        side, channels = sizes[name]
-        x = torch.rand(20, channels, side, side, generator=torch.Generator().manual_seed(0))
+        size, channels = sizes[name]
+        x = torch.rand(20, channels, size, size, generator=torch.Generator().manual_seed(0))
         every = torch.arange(20)
         y = every % 2 if labels is None else labels
         return ImageDataset(name, x, y, every[:10], every[10:15], every[15:])
@@ -59,12 +59,12 @@ def test_clients_take_domains_in_turn_and_share_them(monkeypatch):
     assert [part.name for part in parts(FedConfig(dataset="a,b", clients=1))] == ["a"]
 
 
-def images(path, seed, side=8):
+def images(path, seed, image_size=8):
     """An npz file of random images of two classes."""
     draws = np.random.default_rng(seed)
     arrays = {}
     for split, count in (("train", 40), ("test", 10)):
-        arrays[f"{split}_images"] = draws.integers(0, 256, (count, side, side), dtype=np.uint8)
+        arrays[f"{split}_images"] = draws.integers(0, 256, (count, image_size, image_size), dtype=np.uint8)
         arrays[f"{split}_labels"] = np.arange(count) % 2
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **arrays)
@@ -74,7 +74,7 @@ def images(path, seed, side=8):
 @pytest.mark.parametrize("partition", ["domain", "iid", "dirichlet"])
 def test_files_of_one_base_name_are_two_sets(partition, tmp_path):
     files = [images(tmp_path / folder / "x.npz", seed) for seed, folder in enumerate(("a", "b"))]
-    held = parts(FedConfig(dataset=",".join(files), clients=2, partition=partition, alpha=100.0))
+    held = parts(FedConfig(dataset=",".join(files), clients=2, partition=partition, dirichlet_alpha=100.0))
     whole = [part.train[0] for part in held]
     assert sum(map(len, whole)) == 72
     assert len(torch.cat(whole).flatten(1).unique(dim=0)) == 72
@@ -119,7 +119,7 @@ def root(tmp_path):
 
 @pytest.mark.parametrize("partition", ["domain", "dirichlet"])
 def test_every_client_holds_one_corruption_in_all_splits(root, partition):
-    options = {"root": root, "clients": 21, "partition": partition, "alpha": 5.0}
+    options = {"root": root, "clients": 21, "partition": partition, "dirichlet_alpha": 5.0}
     clean = parts(FedConfig(dataset="cifar10_subset", **options))
     held = parts(FedConfig(dataset="cifar10-corrupted", **options))
     for client, (part, before) in enumerate(zip(held, clean, strict=True)):
@@ -180,7 +180,7 @@ def test_corrupted_images_need_their_file(tmp_path, monkeypatch):
 
 def test_a_small_alpha_makes_clients_differ():
     def spread(alpha):
-        held = parts(FedConfig(dataset="digits", clients=3, partition="dirichlet", alpha=alpha, seed=2))
+        held = parts(FedConfig(dataset="digits", clients=3, partition="dirichlet", dirichlet_alpha=alpha, seed=2))
         counts = torch.stack([torch.bincount(part.train[1], minlength=10) for part in held]).float()
         return float((counts / counts.sum(dim=0)).std(dim=0).mean())
 
@@ -189,7 +189,7 @@ def test_a_small_alpha_makes_clients_differ():
 
 @pytest.mark.parametrize("clients", [3, 20])
 def test_a_client_is_tested_on_the_classes_that_it_trains_on(clients):
-    held = parts(FedConfig(dataset="digits", clients=clients, partition="dirichlet", alpha=0.3, seed=2))
+    held = parts(FedConfig(dataset="digits", clients=clients, partition="dirichlet", dirichlet_alpha=0.3, seed=2))
     shares = {
         split: torch.stack([torch.bincount(getattr(part, split)[1], minlength=10) for part in held]).float()
         for split in ("train", "valid", "test")
@@ -223,7 +223,7 @@ def test_more_clients_than_images_are_refused():
 
 
 def test_a_client_with_few_images_has_some_of_every_split():
-    held = parts(FedConfig(dataset="digits", clients=179, partition="dirichlet", alpha=0.1))
+    held = parts(FedConfig(dataset="digits", clients=179, partition="dirichlet", dirichlet_alpha=0.1))
     assert {len(part.valid[1]) for part in held} == {1}
     assert min(len(part.train[1]) for part in held) >= 1
 

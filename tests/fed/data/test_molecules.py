@@ -24,7 +24,7 @@ def parts(monkeypatch, data=None, **options):
 
 @pytest.mark.parametrize("partition", ["iid", "dirichlet", "scaffold"])
 def test_every_split_is_divided_the_same_way(partition, monkeypatch):
-    held = parts(monkeypatch, partition=partition, alpha=5.0)
+    held = parts(monkeypatch, partition=partition, dirichlet_alpha=5.0)
     whole = toy()
     for split in ("train", "valid", "test"):
         index = getattr(whole, split)
@@ -126,12 +126,14 @@ def test_names_of_molecules(name, expected):
     assert molecules.are_molecules(name) == expected
 
 
-def test_a_client_grows_its_own_trees_alone(monkeypatch):
-    grown = []
-    grow = molecules.build_forest
-    monkeypatch.setattr(molecules, "build_forest", lambda graphs, hops: grown.append(len(graphs)) or grow(graphs, hops))
+def test_a_client_builds_its_own_trees_alone(monkeypatch):
+    built = []
+    build_forest = molecules.build_forest
+    monkeypatch.setattr(
+        molecules, "build_forest", lambda graphs, hops: built.append(len(graphs)) or build_forest(graphs, hops)
+    )
     monkeypatch.setattr(molecules, "load", lambda *a, **k: toy())
     held = molecules.parts(FedConfig(dataset="pains", clients=3, partition="iid"))
-    assert grown == []
+    assert built == []
     assert held[2] is held[2]
-    assert grown == [13, 3, 3]
+    assert built == [13, 3, 3]

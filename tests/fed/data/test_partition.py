@@ -129,7 +129,7 @@ def test_errors_name_the_option_and_the_way_out():
     with pytest.raises(ValueError, match="--clients must be from 1 to the number of scaffolds, 1, got 2"):
         scaffold(["a", "a"], 2)
     for alpha in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="--alpha must be above 0"):
+        with pytest.raises(ValueError, match="--dirichlet-alpha must be above 0"):
             dirichlet_shares(2, 2, alpha, seeded(0))
     data = molecules(["CCO", "CC"])
     plain = GraphDataset("plain", data.graphs, data.y, *[data.train] * 3, "rocauc", "categorical")

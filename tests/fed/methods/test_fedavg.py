@@ -1,7 +1,7 @@
 import torch
 
 from fed import client_app
-from fed.client.round import Turn
+from fed.client.round import LocalRound
 from fed.data.client_data import network
 from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
@@ -15,12 +15,12 @@ def model(config):
 def test_a_round_is_the_mean_of_what_clients_reach(monkeypatch):
     parts = [part(0), part(1, count=30)]
     for weights, shares in (("uniform", (1, 1)), ("size", (12, 30))):
-        config = federation(monkeypatch, parts, method="fedavg", rounds=1, rate=0.1, weights=weights)
+        config = federation(monkeypatch, parts, method="fedavg", rounds=1, lr=0.1, weights=weights)
         reached = []
         for client, own in enumerate(parts):
             net = network(FACTS, 0)
-            turn = Turn(config=config, client=client, round=1, part=own, net=net, rate=0.1)
-            turn.train(own.train, len(own.train[1]))
+            local = LocalRound(config=config, client=client, round=1, part=own, net=net, lr=0.1)
+            local.train(own.train, len(own.train[1]))
             reached.append(net.state_dict())
         after = model(config).to_torch_state_dict()
         for name, value in after.items():

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from fed.data.client_data import Part, network
-from fed.methods.fedbn import Method, norms
-from fed.server.state import Progress
+from fed.data.client_data import ClientData, network
+from fed.methods.fedbn import Config, Method, norms
+from fed.server.state import ServerState
 from tests.fed.methods.runs import federate
 from tests.fed.samples import federation, part
 
@@ -22,59 +22,59 @@ def test_norms_are_those_of_the_last_round_in_which_a_client_took_part():
     memory = {f"norm.{n}.1.{name}": torch.full((2,), float(n)) for n in (2, 10) for name in ("weight", "bias")}
     for rounds, wanted in ((1, 1.0), (2, 2.0), (9, 2.0), (10, 10.0), (11, 10.0)):
         nn.init.ones_(net[1].weight)
-        assert Method().personalise(net, memory, rounds)[1].weight.tolist() == [wanted] * 2
+        assert Method(Config()).personalise(net, memory, rounds)[1].weight.tolist() == [wanted] * 2
 
 
 def test_norms_differ_by_client_and_stay_at_the_server(monkeypatch, tmp_path):
     parts = [part(0), part(1)]
     config = federation(monkeypatch, parts, method="fedbn", output=str(tmp_path))
-    progress, memories = federate(monkeypatch, tmp_path, config)
+    state, memories = federate(monkeypatch, tmp_path, config)
     first = network(parts[0].facts, 0)
     for name in norms(first):
-        torch.testing.assert_close(progress.arrays[name], first.state_dict()[name])
+        torch.testing.assert_close(state.arrays[name], first.state_dict()[name])
         kept = [torch.stack([memory[f"norm.{number}.{name}"] for number in (1, 2, 3)]) for memory in memories]
         assert len(torch.cat(kept).unique(dim=0)) == 6, name
-    assert not torch.equal(progress.arrays["head.weight"], first.head.weight)
+    assert not torch.equal(state.arrays["head.weight"], first.head.weight)
 
 
 @pytest.fixture
-def judged(monkeypatch):
-    """Splits and weights that scores were asked for."""
-    seen, score = [], Part.score
+def scored(monkeypatch):
+    """Splits and weights of all scores."""
+    seen, score = [], ClientData.score
 
     def noted(self, net, split):
         seen.append((split, {name: value.clone() for name, value in net.state_dict().items()}))
         return score(self, net, split)
 
-    monkeypatch.setattr(Part, "score", noted)
+    monkeypatch.setattr(ClientData, "score", noted)
     return seen
 
 
-def test_a_run_that_is_taken_up_after_its_last_round_is_judged_with_the_clients_norms(judged, monkeypatch, tmp_path):
+def test_a_run_that_is_taken_up_after_its_last_round_is_scored_with_the_clients_norms(scored, monkeypatch, tmp_path):
     config = federation(monkeypatch, [part(0), part(1)], method="fedbn", output=str(tmp_path))
     federate(monkeypatch, tmp_path, config)
-    first = judged[-6:]
+    first = scored[-6:]
     federate(monkeypatch, tmp_path, replace(config, resume=True))
-    assert len(judged) == 18
-    for (_, once), (_, again) in zip(first, judged[-6:], strict=True):
+    assert len(scored) == 18
+    for (_, once), (_, again) in zip(first, scored[-6:], strict=True):
         assert all(torch.equal(value, again[name]) for name, value in once.items())
 
 
-def test_clients_are_judged_with_their_own_norms_of_the_chosen_round(judged, monkeypatch, tmp_path):
-    def look(self, valid, arrays, rounds):
+def test_clients_are_scored_with_their_own_norms_of_the_chosen_round(scored, monkeypatch, tmp_path):
+    def keep_best(self, valid, arrays, rounds):
         if rounds == 1:
             self.best, self.best_rounds, self.best_valid = arrays, rounds, 0.5
 
-    monkeypatch.setattr(Progress, "look", look)
+    monkeypatch.setattr(ServerState, "keep_best", keep_best)
     config = federation(monkeypatch, [part(0), part(1)], method="fedbn", output=str(tmp_path))
-    progress, memories = federate(monkeypatch, tmp_path, config)
+    state, memories = federate(monkeypatch, tmp_path, config)
     names = norms(network(part(0).facts, 0))
     # Each of three rounds and the end ask for validation, then test is read for the chosen and the untrained model.
-    assert [split for split, _ in judged] == ["valid"] * 8 + ["test"] * 4
+    assert [split for split, _ in scored] == ["valid"] * 8 + ["test"] * 4
     for client, memory in enumerate(memories):
         for number in (1, 2, 3):
-            state = judged[2 * number + client][1]
-            assert all(torch.equal(state[name], memory[f"norm.{number}.{name}"]) for name in names)
-        chosen = judged[8 + client][1]
+            weights = scored[2 * number + client][1]
+            assert all(torch.equal(weights[name], memory[f"norm.{number}.{name}"]) for name in names)
+        chosen = scored[8 + client][1]
         assert all(torch.equal(chosen[name], memory[f"norm.1.{name}"]) for name in names)
-        assert all(torch.equal(chosen[name], value) for name, value in progress.best.items() if name not in names)
+        assert all(torch.equal(chosen[name], value) for name, value in state.best.items() if name not in names)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from fed import client_app
-from fed.client import round as turns
+from fed.client import round as rounds
+from fed.methods import fedmirage
 from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
 from graphdistill.core.sets.storage import load_set
@@ -18,42 +19,42 @@ def run(config):
 
 
 def spied(monkeypatch):
-    given, train = [], turns.train
-    monkeypatch.setattr(turns, "train", lambda *a: given.append(a) or train(*a))
+    given, train = [], rounds.train
+    monkeypatch.setattr(rounds, "train", lambda *a, **k: given.append(a) or train(*a, **k))
     return given
 
 
 def test_at_the_server_no_client_trains(monkeypatch):
     given = spied(monkeypatch)
     config, _ = molecular(monkeypatch, method="fedmirage", support=0.15, per_class=5)
-    _, told = run(config)
+    _, found = run(config)
     assert given == []
-    assert told["metric"] == "rocauc"
-    assert set(told["baselines"]) == {"untrained network", "number of nodes"}
-    assert len(told["federated mirage"]["raw_bytes"]) == len(told["history"]) + 1 == 3
+    assert found["metric"] == "rocauc"
+    assert set(found["baselines"]) == {"untrained network", "number of nodes"}
+    assert len(found["federated mirage"]["raw_bytes"]) == len(found["history"]) + 1 == 3
 
 
 def test_at_the_clients_all_train_on_what_was_merged_each_in_its_own_order(monkeypatch):
     given = spied(monkeypatch)
-    config, held = molecular(monkeypatch, method="fedmirage-fedavg", support=0.15, per_class=5)
-    state, told = run(config)
+    config, held = molecular(monkeypatch, method=fedmirage.Config(trainer="clients"), support=0.15, per_class=5)
+    state, found = run(config)
     assert [args[2] for args in given] == [20] * 6
-    shared = held[0].entries(dict(state.array_records["shared"].to_torch_state_dict()))
+    shared = held[0].entries(dict(state.array_records["broadcast"].to_torch_state_dict()))
     for args in given:
         assert torch.equal(args[1][1], shared[1])
         assert torch.equal(args[1][2], shared[2])
         assert args[1][0].nbytes == shared[0].nbytes
     assert len({args[3] for args in given}) == 6
-    assert told["refused"] == []
+    assert found["refused"] == []
 
 
 def test_a_run_that_was_cut_goes_on_with_what_was_merged(monkeypatch, tmp_path):
     def model(folder, **options):
         config, _ = molecular(monkeypatch, method="fedmirage", support=0.15, per_class=5, output=str(folder), **options)
-        state, told = run(config)
+        state, found = run(config)
         small = load_set(folder)
         assert (small.meta["method"], len(small)) == ("federated mirage", 10)
-        return state.array_records["model"].to_torch_state_dict(), told["bytes up"]
+        return state.array_records["model"].to_torch_state_dict(), found["bytes up"]
 
     (whole, _), (_, before) = model(tmp_path / "whole"), model(tmp_path / "cut", rounds=1)
     cut, after = model(tmp_path / "cut", resume=True)
@@ -64,18 +65,20 @@ def test_a_run_that_was_cut_goes_on_with_what_was_merged(monkeypatch, tmp_path):
 
 @pytest.mark.bits
 def test_the_same_seed_gives_the_same(monkeypatch):
-    for method in ("fedavg-virtual", "fedavg-subset"):
-        config, _ = molecular(monkeypatch, clients=2, method=method, support=0.15, per_class=5, rounds=1)
+    for data in ("virtual", "subset"):
+        config, _ = molecular(
+            monkeypatch, clients=2, method="fedavg", train_on=data, support=0.15, per_class=5, rounds=1
+        )
         first, second = (run(config)[0].array_records["model"].to_torch_state_dict() for _ in range(2))
-        assert all(torch.equal(first[name], second[name]) for name in first), method
+        assert all(torch.equal(first[name], second[name]) for name in first), data
 
 
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"method": "fedlgd"}, "--method fedlgd is not for molecules; choose from fedavg, .*fedmirage-fedavg"),
-        ({"method": "fedavg", "statistics": True}, "--statistics are means of pixels, which molecules have not"),
-        ({"method": "fedmirage", "dp_noise": 1.0, "dp_clip": 1.0}, "fedmirage has none; give --support-epsilon"),
+        ({"method": "fedlgd"}, "--method fedlgd is for images, .* for molecules choose from fedavg, .*fedmirage"),
+        ({"method": "fedavg", "statistics": True}, "--statistics are means of pixels, and molecules have none"),
+        ({"method": "fedmirage", "dp_noise": 1.0, "dp_clip": 1.0}, "and fedmirage has none; give --support-epsilon"),
     ],
 )
 def test_what_molecules_do_not_allow_is_refused(options, error, monkeypatch):
@@ -84,7 +87,7 @@ def test_what_molecules_do_not_allow_is_refused(options, error, monkeypatch):
 
 
 def test_images_are_refused(monkeypatch):
-    with pytest.raises(ValueError, match=r"--method fedmirage is not for images; choose from fedavg, .*fedlgd"):
+    with pytest.raises(ValueError, match=r"fedmirage is for molecules, .* for images choose from fedavg, .*fedlgd"):
         run(federation(monkeypatch, [part(0)], method="fedmirage"))
 
 
@@ -97,7 +100,7 @@ def test_methods_on_molecules_work_where_a_client_lacks_a_class(method, monkeypa
         rows = (y == 0).nonzero().view(-1)
         splits[split] = x.subset(rows), y[rows], weight[rows]
     monkeypatch.setattr(client_app, "parts", lambda config: (held[0], replace(held[1], **splits)))
-    _, told = run(config)
-    assert told["refused"] == []
-    assert set(told["test"]) == set(told["history"][0]["valid before"]) == set(told["final valid"]) == {"0"}
-    assert told["valid"] == max(told["history"][0]["valid before"]["0"], told["final valid"]["0"])
+    _, found = run(config)
+    assert found["refused"] == []
+    assert set(found["test"]) == set(found["history"][0]["valid before"]) == set(found["final valid"]) == {"0"}
+    assert found["valid"] == max(found["history"][0]["valid before"]["0"], found["final valid"]["0"])

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from fed.data.client_data import network
 from fed.methods import moon
-from tests.fed.methods.runs import by_hand, federate, turn
+from tests.fed.methods.runs import by_hand, federate, local_round
 from tests.fed.samples import federation, part
 
 
@@ -24,17 +24,17 @@ def naive(z, near, far, t):
 def test_the_term_is_that_of_the_equation():
     z, near, far = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(moon.model_contrast(z, near, far, 0.7), naive(z, near, far, 0.7))
-    torch.testing.assert_close(moon.model_contrast(z, near, near), torch.tensor(math.log(2)))
+    torch.testing.assert_close(moon.model_contrast(z, near, near, 0.5), torch.tensor(math.log(2)))
 
 
 def test_a_step_goes_down_the_equations_gradient():
     own = part(0)
     before, last = network(own.facts, 1), network(own.facts, 2)
-    mine = turn("moon", own, before, memory={f"last.{name}": value for name, value in last.state_dict().items()})
-    moon.Method().fit(mine)
+    mine = local_round("moon", own, before, memory={f"last.{name}": value for name, value in last.state_dict().items()})
+    moon.Method(moon.Config(mu=0.7)).fit(mine)
     (x, y), net = own.train, copy.deepcopy(before)
     z = net.embed(x)
-    loss = F.cross_entropy(net.head(z), y) + moon.WEIGHT * naive(z, before.embed(x).detach(), last.embed(x), 0.5)
+    loss = F.cross_entropy(net.head(z), y) + 0.7 * naive(z, before.embed(x).detach(), last.embed(x), 0.5)
     loss.backward()
     for p, q in zip(net.parameters(), mine.net.parameters(), strict=True):
         torch.testing.assert_close(q, p - 0.1 * p.grad, atol=1e-5, rtol=1e-4)
@@ -52,7 +52,7 @@ def test_the_first_round_is_fedavgs_and_the_second_is_not():
 
 def test_models_that_clients_remember_are_their_own(monkeypatch, tmp_path):
     config = federation(monkeypatch, [part(0), part(1)], method="moon", output=str(tmp_path))
-    progress, memories = federate(monkeypatch, tmp_path, config)
+    state, memories = federate(monkeypatch, tmp_path, config)
     a, b = (memory["last.head.weight"] for memory in memories)
     assert not torch.equal(a, b)
-    torch.testing.assert_close((a + b) / 2, progress.arrays["head.weight"])
+    torch.testing.assert_close((a + b) / 2, state.arrays["head.weight"])

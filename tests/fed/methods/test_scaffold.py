@@ -2,17 +2,23 @@ import pytest
 import torch
 from torch import nn
 
-from fed.data.client_data import Part
-from fed.methods.scaffold import Method
-from graphdistill.core.randomness import generator
-from tests.fed.methods.runs import by_hand, federate, turn
+from fed.data.client_data import ClientData
+from fed.methods.scaffold import Config, Method
+from graphdistill.core.randomness import generator, scoped
+from tests.fed.methods.runs import by_hand, federate, local_round
 from tests.fed.samples import federation, part
 
 
 def points(seed):
     draws = torch.Generator().manual_seed(seed)
     split = torch.randn(80, 4, generator=draws, dtype=torch.float64), torch.randint(3, (80,), generator=draws)
-    return Part("points", split, split, split, 3)
+    return ClientData("points", split, split, split, 3)
+
+
+def linear():
+    """The same weights in every run: clients' gradients differ by enough."""
+    with scoped(0, "linear"):
+        return nn.Linear(4, 3).double()
 
 
 def gradient(weight, bias, x, y):
@@ -21,7 +27,7 @@ def gradient(weight, bias, x, y):
     return apart.T @ x, apart.sum(dim=0)
 
 
-def naive(parts, net, rounds, rate):
+def naive(parts, net, rounds, lr):
     """SCAFFOLD with option II as in its paper's first algorithm."""
     model = [net.weight.detach().clone(), net.bias.detach().clone()]
     control = [torch.zeros_like(p) for p in model]
@@ -30,14 +36,14 @@ def naive(parts, net, rounds, rate):
         models, changes = [], []
         for client, held in enumerate(parts):
             mine, (x, y) = [p.clone() for p in model], held.train
-            seed = turn("scaffold", held, net, client=client).seed(number)
+            seed = local_round("scaffold", held, net, client=client).seed(number)
             order = torch.randperm(80, generator=generator(seed, "order"))
             for rows in (order[:32], order[32:64], order[64:]):
                 steps = gradient(*mine, x[rows], y[rows])
                 both = zip(mine, steps, controls[client], control, strict=True)
-                mine = [p - rate * (g - own + c) for p, g, own, c in both]
+                mine = [p - lr * (g - own + c) for p, g, own, c in both]
             both = zip(controls[client], control, model, mine, strict=True)
-            new = [own - c + (p - q) / (3 * rate) for own, c, p, q in both]
+            new = [own - c + (p - q) / (3 * lr) for own, c, p, q in both]
             changes.append([a - b for a, b in zip(new, controls[client], strict=True)])
             models.append(mine)
             controls[client] = new
@@ -47,7 +53,7 @@ def naive(parts, net, rounds, rate):
 
 
 def test_three_rounds_are_those_of_the_paper():
-    net, parts = nn.Linear(4, 3).double(), [points(0), points(1)]
+    net, parts = linear(), [points(0), points(1)]
     arrays, turns = by_hand("scaffold", parts, net, 3)
     model, control = naive(parts, net, 3, 0.1)
     torch.testing.assert_close([arrays["weight"], arrays["bias"]], model)
@@ -58,12 +64,12 @@ def test_three_rounds_are_those_of_the_paper():
 
 
 def test_corrections_are_nought_in_sum():
-    arrays, turns = by_hand("scaffold", [points(0), points(1)], nn.Linear(4, 3).double(), 2)
+    arrays, turns = by_hand("scaffold", [points(0), points(1)], linear(), 2)
     given = []
     for mine in turns[-1]:
-        mine.beside = {name: arrays[name] for name in mine.beside}
+        mine.extra_arrays = {name: arrays[name] for name in mine.extra_arrays}
         mine.train = lambda data, count, terms: given.append(terms.correction) or 0.0
-        Method().fit(mine)
+        Method(Config()).fit(mine)
     for first, second in zip(*given, strict=True):
         torch.testing.assert_close(first, -second)
         assert first.norm() > 0.01
@@ -78,10 +84,10 @@ def test_the_servers_control_is_the_mean_of_the_clients(participation, monkeypat
         participation=participation,
         output=str(tmp_path),
     )
-    progress, memories = federate(monkeypatch, tmp_path, config)
-    names = [name for name in progress.arrays if name.startswith("control.")]
-    assert len(names) == len(progress.arrays) // 2
+    state, memories = federate(monkeypatch, tmp_path, config)
+    names = [name for name in state.arrays if name.startswith("control.")]
+    assert len(names) == len(state.arrays) // 2
     for name in names:
-        nought = torch.zeros_like(progress.arrays[name])
+        nought = torch.zeros_like(state.arrays[name])
         mean = sum(memory.get(name, nought) for memory in memories) / 3
-        torch.testing.assert_close(progress.arrays[name], mean, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(state.arrays[name], mean, atol=1e-5, rtol=1e-4)

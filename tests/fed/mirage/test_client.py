@@ -24,8 +24,8 @@ def client(**more):
     return MirageClient(bags(), LABELS, 0, 2, **more)
 
 
-def ask(holder, step, **question):
-    return holder.answer({"step": np.array(STEPS.index(step), np.uint8), **question})
+def ask(holder, step, **request):
+    return holder.reply({"step": np.array(STEPS.index(step), np.uint8), **request})
 
 
 def id_of(holder, *atoms):
@@ -49,22 +49,22 @@ def test_answers_are_counts_by_hand():
     frequent = ask(holder, "frequent", least=pack(np.array([3, 2])))["ids"]
     assert {row.tobytes() for row in frequent} == {row.tobytes() for row in id_of(holder, 1, 3)}
     assert np.unpackbits(ask(holder, "present", ids=ids)["present"], bitorder="little")[:4].tolist() == [1, 1, 1, 0]
-    answer = ask(holder, "supports", ids=ids)
-    assert unpack(answer["supports"]).reshape(4, 2).tolist() == [[3, 0], [2, 1], [1, 2], [0, 0]]
-    assert unpack(answer["nodes"]).tolist() == [4, 3, 4, 0]
-    question = {"ids": ids, "label": np.array([0, 1], np.int16), "sets": packed([0], [2])}
-    assert unpack(ask(holder, "extend", **question, more=packed([1, 2, 3], [0, 1]))["counts"]).tolist() == [
+    reply = ask(holder, "supports", ids=ids)
+    assert unpack(reply["supports"]).reshape(4, 2).tolist() == [[3, 0], [2, 1], [1, 2], [0, 0]]
+    assert unpack(reply["nodes"]).tolist() == [4, 3, 4, 0]
+    request = {"ids": ids, "label": np.array([0, 1], np.int16), "sets": packed([0], [2])}
+    assert unpack(ask(holder, "extend", **request, more=packed([1, 2, 3], [0, 1]))["counts"]).tolist() == [
         2,
         1,
         0,
         0,
         1,
     ]
-    answer = ask(holder, "describe", **{**question, "sets": packed([0, 1], [2])}, wanted=packed([2]))
-    assert unpack(answer["nodes"]).tolist() == [3, 2, 3]
-    assert unpack(answer["sizes"]).tolist() == [6, 4]
-    assert answer["trees/x"].tolist() == [[3]]
-    assert (answer["ids"] == ids[2:3]).all()
+    reply = ask(holder, "describe", **{**request, "sets": packed([0, 1], [2])}, wanted=packed([2]))
+    assert unpack(reply["nodes"]).tolist() == [3, 2, 3]
+    assert unpack(reply["sizes"]).tolist() == [6, 4]
+    assert reply["trees/x"].tolist() == [[3]]
+    assert (reply["ids"] == ids[2:3]).all()
 
 
 def test_a_key_hides_ids_alike_at_all_who_have_it():
@@ -76,18 +76,18 @@ def test_a_key_hides_ids_alike_at_all_who_have_it():
 
 
 def test_noise_of_a_set_is_one_number_however_it_is_asked_for():
-    holder = client(noise=Noise.draw(0.05, torch.Generator().manual_seed(0)))
+    holder = client(noise=Noise.sample(0.05, torch.Generator().manual_seed(0)))
     ids = id_of(holder, 1, 2, 3)
     label = np.zeros(2, np.int16)
-    answer = ask(holder, "extend", ids=ids, label=label, sets=packed([0], [1]), more=packed([1], [0]))
-    counts = unpack(answer["counts"]).tolist()
+    reply = ask(holder, "extend", ids=ids, label=label, sets=packed([0], [1]), more=packed([1], [0]))
+    counts = unpack(reply["counts"]).tolist()
     assert counts[0] == counts[1] != 2
     again = ask(holder, "extend", ids=ids[::-1], label=label[:1], sets=packed([2]), more=packed([1]))
     assert unpack(again["counts"]).tolist() == counts[:1]
 
 
 def test_a_graph_counts_for_so_many_nodes_under_noise():
-    noise = Noise.draw(1e6, torch.Generator().manual_seed(0), most_nodes=2)
+    noise = Noise.sample(1e6, torch.Generator().manual_seed(0), most_nodes=2)
     holder = MirageClient(bags([[1] * 9, [1]]), torch.tensor([0, 0]), 0, 1, noise=noise)
     assert unpack(ask(holder, "supports", ids=holder.ids)["nodes"]).tolist() == [3]
 
@@ -100,18 +100,18 @@ def test_edge_features_of_trees_that_stay_home_do_not_travel():
     ]
     holder = MirageClient(Graphs.from_data_list(graphs), torch.tensor([0, 0]), 1, 1)
     row = holder.forest.trees.x.view(-1)[holder.forest.trees.roots()[-1]].tolist().index(1)
-    question = {"ids": holder.ids, "label": np.zeros(1, np.int16), "sets": packed([row]), "wanted": packed([row])}
-    assert ask(holder, "describe", **question)["trees/edge_attr"].tolist() == [[10]]
+    request = {"ids": holder.ids, "label": np.zeros(1, np.int16), "sets": packed([row]), "wanted": packed([row])}
+    assert ask(holder, "describe", **request)["trees/edge_attr"].tolist() == [[10]]
     trees = build_forest(Graphs.from_data_list(graphs), 1).trees
     assert all(torch.equal(a, b) for a, b in zip(tidy(trees).ids(), trees.ids(), strict=True))
 
 
 def test_definitions_read_back_as_a_forest():
     holder = client()
-    question = {"ids": holder.ids, "label": np.zeros(1, np.int16), "sets": packed([0]), "wanted": packed([0, 1, 2])}
-    answer = ask(holder, "describe", **question)
-    payload = {n.removeprefix("trees/"): torch.from_numpy(v) for n, v in answer.items() if n.startswith("trees/")}
-    assert (Forest.from_payload(payload).trees.ids()[-1].numpy().view(np.uint64) == answer["ids"]).all()
+    request = {"ids": holder.ids, "label": np.zeros(1, np.int16), "sets": packed([0]), "wanted": packed([0, 1, 2])}
+    reply = ask(holder, "describe", **request)
+    payload = {n.removeprefix("trees/"): torch.from_numpy(v) for n, v in reply.items() if n.startswith("trees/")}
+    assert (Forest.from_payload(payload).trees.ids()[-1].numpy().view(np.uint64) == reply["ids"]).all()
 
 
 def test_errors_name_what_is_wrong():
@@ -120,8 +120,8 @@ def test_errors_name_what_is_wrong():
     with pytest.raises(ValueError, match="give one class for each of 5 graphs"):
         MirageClient(bags(), LABELS.float(), 0, 2)
     with pytest.raises(ValueError, match="step 9 is not one of 0 to 5"):
-        client().answer({"step": np.array(9)})
+        client().reply({"step": np.array(9)})
     holder = client()
-    question = {"ids": np.ones((1, 2), np.uint64), "label": np.zeros(1, np.int16), "sets": packed([0])}
+    request = {"ids": np.ones((1, 2), np.uint64), "label": np.zeros(1, np.int16), "sets": packed([0])}
     with pytest.raises(ValueError, match="definition of a tree that this client does not have"):
-        ask(holder, "describe", **question, wanted=packed([0]))
+        ask(holder, "describe", **request, wanted=packed([0]))

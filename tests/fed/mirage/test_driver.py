@@ -8,7 +8,7 @@ from fed.mirage.client import STEPS, keyed, pack, unpack
 from fed.mirage.driver import merge, train_here
 from fed.runtime.in_process import LocalGrid, identity
 from fed.server.guard import Guard
-from fed.server.state import Progress
+from fed.server.state import ServerState
 from fed.server.strategy import Federation
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
@@ -17,7 +17,7 @@ from tests.fed.mirage.test_server import payload
 from tests.fed.samples import molecular
 
 
-class Wire(LocalGrid):
+class Channel(LocalGrid):
     """Keeps what is sent; nodes may do as they should not."""
 
     def __init__(self, config, wrong=()):
@@ -32,9 +32,9 @@ class Wire(LocalGrid):
         return reply
 
 
-def merged(config, wire):
+def merged(config, channel):
     with identity():
-        return merge(Guard(wire), config, 2, wire.get_node_ids())
+        return merge(Guard(channel), config, 2, channel.get_node_ids())
 
 
 def mined(held, share):
@@ -50,11 +50,11 @@ def mined(held, share):
 
 def test_what_is_merged_is_what_mining_all_molecules_gives(monkeypatch):
     config, held = molecular(monkeypatch, support=0.15, per_class=10**6, min_clients=1)
-    wire = Wire(config)
-    small = merged(config, wire)
+    channel = Channel(config)
+    small = merged(config, channel)
     assert payload(small) == payload(mined(held, 0.15))
     assert small.meta["raw_bytes"] == [part.raw_bytes for part in held]
-    assert len(wire.sent) == 3 * small.meta["rounds"]
+    assert len(channel.sent) == 3 * small.meta["rounds"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_client_that_fails_is_left_out(node, name, change, said, monkeypatch):
 
     config, held = molecular(monkeypatch, support=0.15, per_class=10**6, min_clients=1)
     with identity():
-        guard = Guard(Wire(config, {node: wrong}))
+        guard = Guard(Channel(config, {node: wrong}))
         small = merge(guard, config, 2, [1, 2, 3])
     assert len(guard.refused) == 1
     assert said in guard.refused[0]
@@ -94,7 +94,7 @@ def test_a_client_that_fails_is_left_out(node, name, change, said, monkeypatch):
 
 def test_the_most_supported_of_each_class_are_kept(monkeypatch):
     config, held = molecular(monkeypatch, support=0.15, per_class=2, min_clients=1)
-    small, whole = merged(config, Wire(config)), mined(held, 0.15)
+    small, whole = merged(config, Channel(config)), mined(held, 0.15)
     assert small.meta["supports"] == [sorted(s, reverse=True)[:2] for s in whole.meta["supports"]]
     assert torch.bincount(small.y).tolist() == [2, 2]
 
@@ -104,14 +104,14 @@ def test_trees_of_one_client_never_leave_it(monkeypatch):
     ids = [{row.numpy().tobytes() for row in part.train[0].trees.ids()[-1]} for part in held]
     alone = [mine - set().union(*(ids[:i] + ids[i + 1 :])) for i, mine in enumerate(ids)]
     assert any(alone)
-    wire = Wire(config)
-    small = merged(config, wire)
+    channel = Channel(config)
+    small = merged(config, channel)
     content = small.forest.trees.ids()[-1]
     known = {row.numpy().tobytes() for row in content}
     assert known
     assert not known & set().union(*alone)
-    for message, reply in wire.sent:
-        step = STEPS[int(message.content["question"]["step"].numpy())]
+    for message, reply in channel.sent:
+        step = STEPS[int(message.content["request"]["step"].numpy())]
         arrays = {name: array.numpy() for name, array in reply.content["arrays"].items()}
         assert all(value.dtype.kind in "ui" for value in arrays.values())
         assert set(reply.content.metric_records["metrics"]) == {"client", "raw-bytes"}
@@ -125,7 +125,7 @@ def test_trees_of_one_client_never_leave_it(monkeypatch):
 
 def test_noise_is_the_clients_own_and_stays(monkeypatch):
     config, _ = molecular(monkeypatch, support=0.15, per_class=3, support_epsilon=1.0)
-    first, second = (merged(config, Wire(config)) for _ in range(2))
+    first, second = (merged(config, Channel(config)) for _ in range(2))
     assert payload(first) == payload(second)
     assert first.meta["slack"] == 8
 
@@ -133,23 +133,23 @@ def test_noise_is_the_clients_own_and_stays(monkeypatch):
 def test_too_much_support_is_said_in_the_words_of_the_command(monkeypatch):
     config, _ = molecular(monkeypatch, support=0.95)
     with pytest.raises(ValueError, match=r"--support 0.95: no tree of class"):
-        merged(config, Wire(config))
+        merged(config, Channel(config))
 
 
 def test_the_server_trains_and_clients_judge(monkeypatch):
-    config, held = molecular(monkeypatch, method="fedmirage", support=0.15, per_class=5, rate=0.01)
-    wire = Wire(config)
-    shared = merged(config, wire).payload()
+    config, held = molecular(monkeypatch, method="fedmirage", support=0.15, per_class=5, lr=0.01)
+    channel = Channel(config)
+    shared = merged(config, channel).payload()
 
     def trained():
-        progress = Progress.first(config, held[0].facts, "run")
-        progress.shared = dict(shared)
-        strategy = Federation(config, held[0].facts, [1, 2, 3], progress)
+        state = ServerState.first(config, held[0].facts, "run")
+        state.broadcast = dict(shared)
+        strategy = Federation(config, held[0].facts, [1, 2, 3], state)
         judged = iter([{0: 0.4}, {0: 0.9}])
-        train_here(strategy, lambda arrays: next(judged), lambda number, arrays: strategy.done(arrays))
-        assert (progress.rounds, progress.best_rounds, progress.best_valid) == (2, 1, 0.9)
-        assert progress.history[0]["loss"] > progress.history[1]["loss"]
-        return progress.arrays
+        train_here(strategy, lambda arrays: next(judged), lambda number, arrays: strategy.end_round(arrays))
+        assert (state.rounds, state.best_rounds, state.best_valid) == (2, 1, 0.9)
+        assert state.history[0]["loss"] > state.history[1]["loss"]
+        return state.arrays
 
     first, second = trained(), trained()
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -12,7 +12,7 @@ def contents(count, start=0):
 
 
 def drawn(epsilon, seed=0, **more):
-    return Noise.draw(epsilon, torch.Generator().manual_seed(seed), **more)
+    return Noise.sample(epsilon, torch.Generator().manual_seed(seed), **more)
 
 
 @pytest.mark.parametrize(("epsilon", "sensitivity"), [(1.0, 1), (0.5, 1), (4.0, 8)])

@@ -95,9 +95,9 @@ def watched(clients):
     ask = local(clients)
 
     def keep(messages):
-        answers = ask(messages)
-        sent.extend((int(m["step"]), a) for m, a in zip(messages, answers, strict=True))
-        return answers
+        replies = ask(messages)
+        sent.extend((int(m["step"]), a) for m, a in zip(messages, replies, strict=True))
+        return replies
 
     return keep, sent
 
@@ -110,9 +110,9 @@ def test_trees_of_few_clients_are_dropped_before_supports_and_definitions():
     small = federated_mirage(ask, 2, (2, 2), "categorical", min_clients=2)
     assert sorted(small.forest.trees.x.view(-1).tolist()) == [1, 2]
     rare = clients[0].ids[(clients[0].forest.trees.x.view(-1) == 7).numpy()]
-    told = [step for step, answer in sent if (answer.get("ids", rare[:0]) == rare).all(axis=1).any()]
+    told = [step for step, reply in sent if (reply.get("ids", rare[:0]) == rare).all(axis=1).any()]
     assert told == [1]
-    assert not any(7 in answer.get("trees/x", np.zeros(0)) for _, answer in sent)
+    assert not any(7 in reply.get("trees/x", np.zeros(0)) for _, reply in sent)
     assert small.meta["supports"] == [[3], [3]]
 
 
@@ -121,7 +121,7 @@ def test_ids_below_a_clients_share_stay_at_home():
     clients = holders(data, [torch.arange(5)], 0)
     ask, sent = watched(clients)
     federated_mirage(ask, 1, (2, 1), "categorical")
-    assert [len(answer["ids"]) for step, answer in sent if step == 1] == [2]
+    assert [len(reply["ids"]) for step, reply in sent if step == 1] == [2]
 
 
 def test_each_tree_is_defined_by_one_client_and_bytes_are_counted():
@@ -129,8 +129,8 @@ def test_each_tree_is_defined_by_one_client_and_bytes_are_counted():
     clients = holders(data, [torch.tensor([0, 2]), torch.tensor([1, 3])], 0)
     ask, sent = watched(clients)
     small = federated_mirage(ask, 2, (2, 2), "categorical")
-    assert [len(answer["trees/x"]) for step, answer in sent if step == 5] == [3, 0]
-    size = [sum(array.nbytes for array in answer.values()) for _, answer in sent]
+    assert [len(reply["trees/x"]) for step, reply in sent if step == 5] == [3, 0]
+    size = [sum(array.nbytes for array in reply.values()) for _, reply in sent]
     assert small.meta["bytes_up"] == [sum(size[::2]), sum(size[1::2])]
     assert small.meta["rounds"] == len(sent) / 2
 
@@ -140,7 +140,7 @@ def test_noise_follows_its_secret_and_vanishes_with_large_epsilon():
     parts = iid(70, 2, torch.Generator().manual_seed(0))
 
     def blurred(epsilon, seed):
-        noise = Noise.draw(epsilon, torch.Generator().manual_seed(seed))
+        noise = Noise.sample(epsilon, torch.Generator().manual_seed(seed))
         return federated(data, parts, 0, (8, 8), noise=noise)
 
     exact = federated(data, parts, 0, (8, 8))
@@ -167,7 +167,7 @@ def test_errors_name_what_is_wrong():
     clients = holders(data, [torch.arange(2)], 0)
     with pytest.raises(ValueError, match=r"--min-clients must be from 1 to the number of clients, 1, got 2"):
         federated_mirage(local(clients), 1, (1, 1), "categorical", min_clients=2)
-    with pytest.raises(ValueError, match="client 0 sent 2 sizes where 3 were asked for"):
+    with pytest.raises(ValueError, match="client 0 sent 2 sizes where 3 were requested"):
         federated_mirage(local(clients), 1, (1, 1, 1), "categorical")
     with pytest.raises(ValueError, match="--thresholds takes one support of 1 or more"):
         federated_mirage(local(clients), 1, (0, 1), "categorical")
@@ -178,16 +178,16 @@ def test_errors_name_what_is_wrong():
     both = dataset(bags([1], [1, 2], [3]), torch.tensor([0, 0, 1]))
     with pytest.raises(ValueError, match="more than 1 closed sets in class 0"):
         federated_mirage(local(holders(both, [torch.arange(3)], 0)), 1, (1, 1), "categorical", max_itemsets=1)
-    with pytest.raises(ValueError, match="0 of 1 clients answered 'sizes'"):
+    with pytest.raises(ValueError, match="0 of 1 clients replied to 'sizes'"):
         federated_mirage(lambda messages: [], 1, (1, 1), "categorical")
 
     def short(messages):
-        answers = local(clients)(messages)
+        replies = local(clients)(messages)
         return [
-            {**a, "nodes": a["nodes"][:1]} if int(m["step"]) == 3 else a for a, m in zip(answers, messages, strict=1)
+            {**a, "nodes": a["nodes"][:1]} if int(m["step"]) == 3 else a for a, m in zip(replies, messages, strict=1)
         ]
 
-    with pytest.raises(ValueError, match="client 0 sent 1 nodes where 2 were asked for"):
+    with pytest.raises(ValueError, match="client 0 sent 1 nodes where 2 were requested"):
         federated_mirage(short, 1, (1, 1), "categorical")
 
 

@@ -10,7 +10,7 @@ from flwr.supercore.task_identity import TaskIdentity
 from fed.config import FedConfig
 from fed.runtime.in_process import LocalGrid, identity, run_in_process
 from fed.server.guard import Guard
-from fed.server.state import Progress
+from fed.server.state import ServerState
 from fed.server.strategy import Federation
 
 
@@ -73,9 +73,9 @@ def test_a_round_of_ten_clients_costs_below_a_tenth_of_a_second():
     @server.main()
     def main(grid, context):
         start = time.process_time()
-        progress = Progress.first(config, facts, "run")
-        strategy = Federation(config, facts, grid.get_node_ids(), progress)
-        strategy.start(Guard(grid, config), ArrayRecord(progress.arrays), num_rounds=5)
+        state = ServerState.first(config, facts, "run")
+        strategy = Federation(config, facts, grid.get_node_ids(), state)
+        strategy.start(Guard(grid, config), ArrayRecord(state.arrays), num_rounds=5)
         took.append((time.process_time() - start) / 5)
 
     run_in_process(server, counting(), {}, 10)

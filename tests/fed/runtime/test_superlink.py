@@ -19,7 +19,7 @@ from fed import __main__ as command
 from fed.client.store import HOME
 from fed.config import FedConfig
 from fed.runtime import superlink
-from fed.runtime.superlink import Family, environment, open_port, run_on_superlink, write_app
+from fed.runtime.superlink import ProcessGroup, environment, open_port, run_on_superlink, write_app
 from graphdistill.core.command import cli
 
 ROOT = Path(superlink.__file__).parents[2]
@@ -47,8 +47,8 @@ def impatient(monkeypatch):
     monkeypatch.setattr(superlink, "GRACE", 0.3)
 
 
-def parent(family):
-    child = family.start([sys.executable, "-S", "-c", PARENT], stdout=-1)
+def parent(group):
+    child = group.start([sys.executable, "-S", "-c", PARENT], stdout=-1)
     return child.pid, int(child.stdout.readline())
 
 
@@ -56,8 +56,8 @@ def test_an_error_takes_down_what_would_not_go_by_itself(impatient):
     pids = []
 
     def fail():
-        with Family() as family:
-            pids.extend(parent(family))
+        with ProcessGroup() as group:
+            pids.extend(parent(group))
             assert not any(map(gone, pids))
             raise ZeroDivisionError
 
@@ -67,11 +67,11 @@ def test_an_error_takes_down_what_would_not_go_by_itself(impatient):
 
 
 def test_orphans_are_known_if_they_were_seen(impatient):
-    with Family() as family:
-        pids = parent(family)
-        family.look()
+    with ProcessGroup() as group:
+        pids = parent(group)
+        group.note_descendants()
         os.kill(pids[0], signal.SIGKILL)
-        family._started[0].wait()
+        group._started[0].wait()
         assert not gone(pids[1])
     assert gone(pids[1])
 
@@ -81,8 +81,8 @@ def test_a_signal_takes_all_down_and_its_handler_comes_back(number, impatient):
     before, pids = signal.getsignal(number), []
 
     def struck():
-        with Family() as family:
-            pids.extend(parent(family))
+        with ProcessGroup() as group:
+            pids.extend(parent(group))
             os.kill(os.getpid(), number)
 
     with pytest.raises(KeyboardInterrupt):
@@ -94,7 +94,7 @@ def test_a_signal_takes_all_down_and_its_handler_comes_back(number, impatient):
 def test_what_was_ignored_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with Family():
+        with ProcessGroup():
             os.kill(os.getpid(), signal.SIGHUP)
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
@@ -125,7 +125,7 @@ def test_flowers_processes_find_this_package_and_their_home(tmp_path, monkeypatc
 
 
 def test_the_app_is_one_to_flower(tmp_path):
-    config = FedConfig(root='/data "of" clinic', alpha=1e-5, dataset="grün").run_config()
+    config = FedConfig(root='/data "of" clinic', dirichlet_alpha=1e-5, dataset="grün").run_config()
     path = write_app(tmp_path / "app", config) / "pyproject.toml"
     loaded, warnings = load_and_validate(path)
     assert warnings == []
@@ -271,15 +271,15 @@ def test_flwr_run_works_in_a_fresh_folder_with_one_line(tmp_path):
     around |= {"FLWR_LOCAL_SUPERLINK_HTTP_API_PORT": str(open_port())}
     # Ray's sockets need a short path.
     del around["RAY_TMPDIR"]
-    # What is added to the line makes the run short; the SuperLink that Flower leaves behind ends with the family.
-    more = ["--run-config", "method='fedavg-subset' rounds=2 side=8"]
-    with Family() as family:
-        run = family.start(["flwr", "run", ".", "--stream", *more], env=around, cwd=tmp_path / "app", stdout=-1)
+    # What is added to the line makes the run short; the SuperLink that Flower leaves behind ends with the group.
+    more = ["--run-config", "method='fedavg' train-on='subset' rounds=2 image-size=8"]
+    with ProcessGroup() as group:
+        run = group.start(["flwr", "run", ".", "--stream", *more], env=around, cwd=tmp_path / "app", stdout=-1)
         log = run.stdout.read()
         assert run.wait() == 0
     assert "fed: Flower simulates 2 nodes, so there are as many clients; for 3 give flwr run" in log
     written = json.loads((tmp_path / "app" / "runs" / "fed" / "results.json").read_text())
-    assert written["title"] == "fedavg-subset on digits-domains, 2 clients"
+    assert written["title"] == "fedavg, subset on digits-domains, 2 clients"
 
 
 @pytest.mark.deployment

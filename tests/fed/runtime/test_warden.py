@@ -30,9 +30,9 @@ os.read(ready, 1)
 """
 COMMAND = """
 import sys, time
-from fed.runtime.superlink import Family
-with Family() as family:
-    child = family.start([sys.executable, "-S", "-c", sys.argv[1]], stdout=-1)
+from fed.runtime.superlink import ProcessGroup
+with ProcessGroup() as group:
+    child = group.start([sys.executable, "-S", "-c", sys.argv[1]], stdout=-1)
     print(child.stdout.readline(), end="", flush=True)
     time.sleep(60)
 """

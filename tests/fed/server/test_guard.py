@@ -11,7 +11,7 @@ from fed import client_app
 from fed.config import FedConfig
 from fed.runtime.in_process import LocalGrid, identity, run_in_process
 from fed.server.guard import Guard
-from fed.server.replies import COUNTS, EVALUATE, HELLO, STATISTICS, SYNC, TRAIN
+from fed.server.replies import COUNTS, EVALUATE, REGISTER, STATISTICS, SYNC, TRAIN
 from fed.server_app import app as server
 from tests.fed.samples import federation, hostile, molecular, part
 
@@ -74,14 +74,14 @@ def slow(reply):
 NUMBERS = (math.nan, math.inf, 1e300, -1e300, 10**400, True, [0.5])
 ANY = [broken, left, nothing, stranger, without("metrics"), record("again", MetricRecord({"a": 1}))]
 ANY += [record("metrics", ArrayRecord()), metric("more", 1.0), metric("client", 0), metric("client", 1e12)]
-WAYS = [(kind, spoil) for kind in (TRAIN, EVALUATE, HELLO) for spoil in ANY if spoil.__name__ != "client 0"]
+WAYS = [(kind, spoil) for kind in (TRAIN, EVALUATE, REGISTER) for spoil in ANY if spoil.__name__ != "client 0"]
 WAYS += [(kind, spoil) for kind in (SYNC, STATISTICS) for spoil in ANY if not spoil.__name__.startswith("client")]
-WAYS += [(TRAIN, metric("client", 0)), (EVALUATE, metric("client", 0)), (HELLO, metric("client", 0))]
+WAYS += [(TRAIN, metric("client", 0)), (EVALUATE, metric("client", 0)), (REGISTER, metric("client", 0))]
 WAYS += [(TRAIN, metric(n, v)) for n in ("num-examples", "loss", "valid", "seconds") for v in NUMBERS]
 WAYS += [(TRAIN, metric("num-examples", 1e12)), (EVALUATE, metric("trivial", math.nan)), (SYNC, metric("kept", 0))]
 WAYS += [(EVALUATE, metric("score", v)) for v in NUMBERS]
-WAYS += [(HELLO, metric(n, v)) for n in ("classes", "height", "num-examples") for v in (*NUMBERS, 7, 0)]
-WAYS += [(HELLO, without("facts")), (HELLO, record("facts", ConfigRecord({"name": "../x"})))]
+WAYS += [(REGISTER, metric(n, v)) for n in ("classes", "height", "num-examples") for v in (*NUMBERS, 7, 0)]
+WAYS += [(REGISTER, without("facts")), (REGISTER, record("facts", ConfigRecord({"name": "../x"})))]
 WAYS += [(STATISTICS, metric("mean-0-0", v)) for v in NUMBERS] + [(STATISTICS, metric("mean-9-0", 0.5))]
 WAYS += [
     (TRAIN, arrays(change))
@@ -110,8 +110,8 @@ def test_one_bad_client_is_left_out_by_name_and_the_rest_goes_on(kind, spoil, mo
     assert outcome["refused"]
     assert all(line.startswith(("node 3 failed: ", "node 3 was refused: ")) for line in outcome["refused"])
     assert len(outcome["history"]) == 2
-    assert outcome["test"].keys() == ({"0", "1"} if kind in (EVALUATE, HELLO) else {"0", "1", "2"})
-    if kind in (TRAIN, HELLO):
+    assert outcome["test"].keys() == ({"0", "1"} if kind in (EVALUATE, REGISTER) else {"0", "1", "2"})
+    if kind in (TRAIN, REGISTER):
         # What the others learn is what they learn by themselves.
         assert [line["valid before"].keys() for line in outcome["history"]] == [{"0", "1"}] * 2
         assert all(torch.isfinite(value).all() for value in state["model"].to_torch_state_dict().values())
@@ -137,7 +137,7 @@ def test_federated_mirage_starts_anew_without_a_bad_client(spoil, monkeypatch):
     assert outcome["federated mirage"]["clients"] == 2
 
 
-@pytest.mark.parametrize("kind", [HELLO, SYNC, TRAIN, EVALUATE])
+@pytest.mark.parametrize("kind", [REGISTER, SYNC, TRAIN, EVALUATE])
 def test_a_client_that_does_not_answer_in_time_is_left_out(kind, monkeypatch):
     config = federation(monkeypatch, [part(0), part(1)], method="fedlgd", rounds=2, timeout=1.0)
     asked = []
@@ -171,7 +171,7 @@ def test_nodes_that_do_not_answer_are_asked_again_once_they_have(monkeypatch):
         guard = Guard(grid, config)
 
         def ask():
-            return [reply.has_content() for reply in guard.ask(HELLO, RecordDict(), [1, 2])]
+            return [reply.has_content() for reply in guard.ask(REGISTER, RecordDict(), [1, 2])]
 
         assert ask() == [True, False]
         assert ask() == [True, False]

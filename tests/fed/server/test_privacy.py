@@ -10,7 +10,7 @@ from fed import client_app
 from fed.config import FedConfig
 from fed.runtime.in_process import run_in_process
 from fed.server import privacy
-from fed.server.state import Progress
+from fed.server.state import ServerState
 from fed.server.strategy import Federation
 from fed.server_app import app as server
 from tests.fed.samples import FACTS, federation, part
@@ -39,7 +39,7 @@ def test_epsilon_is_accounted_for(method, side, monkeypatch):
 def test_updates_are_cut(side, monkeypatch):
     config = federation(monkeypatch, [part(0)], method="fedavg", rounds=1, dp_noise=1e-6, dp_clip=0.01, dp_side=side)
     _, after = run(config)
-    before = Progress.first(config, FACTS, "").arrays
+    before = ServerState.first(config, FACTS, "").arrays
     if not all(torch.equal(after[n], before[n]) for n in before):
         assert math.hypot(*[float((after[n] - before[n]).norm()) for n in before]) < 0.011
 
@@ -98,14 +98,14 @@ def test_what_was_spent_before_counts():
     config = FedConfig(method="fedavg", dp_noise=1.0, dp_clip=1.0, clients=2)
     epsilons = []
     for releases in (0, 5, 10):
-        progress = Progress.first(config, FACTS, "run")
-        progress.releases = releases
-        epsilons.append(privacy.spent(privacy.wrapped(Federation(config, FACTS, [1, 2], progress), config))["epsilon"])
+        state = ServerState.first(config, FACTS, "run")
+        state.releases = releases
+        epsilons.append(privacy.spent(privacy.wrapped(Federation(config, FACTS, [1, 2], state), config))["epsilon"])
     assert epsilons[0] == 0 < epsilons[1] < epsilons[2]
 
 
 def test_without_noise_there_is_no_claim():
     config = FedConfig(method="fedavg")
-    strategy = Federation(config, FACTS, [1], Progress.first(config, FACTS, "run"))
+    strategy = Federation(config, FACTS, [1], ServerState.first(config, FACTS, "run"))
     assert privacy.wrapped(strategy, config) is strategy
     assert privacy.spent(strategy) is None

@@ -8,7 +8,7 @@ from fed.runtime.in_process import LocalGrid, identity
 from fed.server import registration
 from fed.server.guard import Guard
 from fed.server.registration import register
-from fed.server.replies import HELLO
+from fed.server.replies import REGISTER
 from tests.fed.samples import FACTS, federation, hostile, molecular, part
 
 
@@ -47,7 +47,7 @@ def test_a_number_is_one_clients(monkeypatch):
         reply.content["metrics"]["client"] = 0
 
     config = federation(monkeypatch, [part(0), part(1), part(2)], method="fedavg")
-    guard, _, _ = registered(config, app=hostile(HELLO, 1, claims))
+    guard, _, _ = registered(config, app=hostile(REGISTER, 1, claims))
     assert {node: one.client for node, one in guard.registered.items()} == {1: 0, 3: 2}
     assert guard.refused == ["node 2 was refused: node 1 has partition-id 0 already; give it one of its own"]
 
@@ -83,12 +83,12 @@ def test_clients_without_the_key_of_most_are_left_out(monkeypatch):
     config, _ = molecular(monkeypatch, method="fedmirage", support=0.15)
     guard, _, _ = registered(config)
     assert len({one.key for one in guard.registered.values()}) == len(guard.registered[1].key) // 64 == 1
-    guard, _, _ = registered(config, app=hostile(HELLO, 1, own))
+    guard, _, _ = registered(config, app=hostile(REGISTER, 1, own))
     assert list(guard.registered) == [1, 3]
     assert guard.refused[0].startswith("node 2 was refused: its key for federated Mirage is not that of most clients; ")
     config, _ = molecular(monkeypatch, clients=2, method="fedmirage", support=0.15)
     with pytest.raises(RuntimeError, match=r"2 different keys for federated Mirage; copy the mirage.key of one client"):
-        registered(config, app=hostile(HELLO, 1, own))
+        registered(config, app=hostile(REGISTER, 1, own))
 
 
 def test_a_node_may_name_its_key(monkeypatch, tmp_path):

@@ -7,7 +7,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 
 from fed.config import FedConfig
 from fed.server import replies
-from fed.server.replies import COUNTS, EVALUATE, HELLO, STATISTICS, SYNC, TRAIN, Registration, fault
+from fed.server.replies import COUNTS, EVALUATE, REGISTER, STATISTICS, SYNC, TRAIN, Registration, fault
 from tests.fed.samples import FACTS
 
 CONFIG = FedConfig(method="fedavg")
@@ -21,7 +21,7 @@ GOOD = {
     SYNC: {"kept": 1},
     STATISTICS: {"mean-0-0": 0.5, "deviation-0-0": 0.25, "mean-2-0": 1.0, "deviation-2-0": 0.0},
     COUNTS: {"client": 1, "raw-bytes": 99},
-    HELLO: {"client": 1, "nodes": 3, "num-examples": 1, **FACTS},
+    REGISTER: {"client": 1, "nodes": 3, "num-examples": 1, **FACTS},
 }
 
 
@@ -58,7 +58,7 @@ def good(kind):
     made = RecordDict({"metrics": MetricRecord(GOOD[kind])})
     if kind in (TRAIN, COUNTS):
         made["arrays"] = trained()["arrays"] if kind == TRAIN else ArrayRecord({"ids": Array(np.arange(3))})
-    if kind == HELLO:
+    if kind == REGISTER:
         made["facts"] = ConfigRecord({"name": "own", "data": "0" * 64})
     return made
 
@@ -184,9 +184,9 @@ def test_a_weight_is_what_the_client_is_registered_with():
     ],
 )
 def test_who_a_client_says_it_is_can_be_shown(facts, problem):
-    got = good(HELLO)
+    got = good(REGISTER)
     got["facts"] = ConfigRecord(facts)
-    assert fault(SENT, got, HELLO, CONFIG).startswith(problem)
+    assert fault(SENT, got, REGISTER, CONFIG).startswith(problem)
 
 
 def test_statistics_are_of_the_federations_classes():
