@@ -34,8 +34,8 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "recipe", partial(_shorter, recipe))
 
 
-def _shorter(recipe: Any, setting: Any) -> Any:
-    return replace(recipe(setting), steps=2)
+def _shorter(recipe: Any, setting: Any, config: Any) -> Any:
+    return replace(recipe(setting, config), steps=2)
 
 
 def shown(capsys: pytest.CaptureFixture[str], **options: Any) -> tuple[str, dict[str, list[str]]]:

@@ -17,9 +17,8 @@ import graphdistill.condense.command as command
 import graphdistill.condense.distill as distill_module
 import graphdistill.condense.matching.loop as loop
 from graphdistill import __version__
-from graphdistill.condense import __main__ as front
-from graphdistill.condense import methods
 from graphdistill.condense.data import kinds
+from graphdistill.condense.methods import FAMILY
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core.command import cli
 from graphdistill.core.evaluation.images import ImageProtocol
@@ -64,7 +63,8 @@ def journey(images, tmp_path_factory):
 
 
 def run(*words) -> int:
-    return cli.run(command.main, command.Command, prog="condense", description="Test.", argv=[str(w) for w in words])
+    argv = [str(word) for word in words]
+    return cli.run(command.main, command.Command, prog="condense", description="Test.", argv=argv, family=FAMILY)
 
 
 def test_the_journey_from_images_to_the_report(journey):
@@ -236,10 +236,10 @@ def test_the_set_that_validation_liked_best_is_saved(images, tmp_path, monkeypat
 
 def test_list_prints_all_methods_with_their_papers(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    assert cli.run(front.main, front.Command, prog="condense", description="", argv=["--method", "list"]) == 0
+    assert run("--method", "list") == 0
     printed = capsys.readouterr().out
-    for name in methods.names():
-        line, paper = methods.about(name)
+    for name in FAMILY.names():
+        line, paper = FAMILY.about(name)
         assert name in printed
         assert line in printed
         assert paper in printed

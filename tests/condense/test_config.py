@@ -24,8 +24,8 @@ def test_a_command_says_what_it_takes(words: dict[str, Any], message: str) -> No
         Command(**words)
 
 
-def test_the_list_is_no_method_but_a_command() -> None:
-    assert Command(method="list").checkpoint(3) == Path("runs/condense/checkpoint-3.safetensors")
+def test_every_seed_has_a_checkpoint_of_its_own() -> None:
+    assert Command().checkpoint(3) == Path("runs/condense/checkpoint-3.safetensors")
 
 
 def test_defaults() -> None:

@@ -4,18 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from graphdistill.condense import methods
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of
 from graphdistill.condense.distill import distill_condense
 from tests.condense.samples import bars, pairs, seeded
-
-LEARNERS = [
-    (name, kind)
-    for name in methods.names()
-    for kind in methods.find(name).FOR
-    if hasattr(methods.find(name), "recipe") and kind != "graphs"
-]
 
 
 def test_any_method_by_its_name() -> None:

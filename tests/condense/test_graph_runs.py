@@ -9,7 +9,6 @@ import pytest
 import torch
 
 import graphdistill.condense.command as command
-from graphdistill.condense import methods
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.data import kinds
 from graphdistill.condense.data.graphs import RealGraphs
@@ -18,7 +17,7 @@ from graphdistill.condense.distill import distill_condense
 from graphdistill.condense.matching.loop import distill
 from graphdistill.condense.matching.objective import Recipe
 from graphdistill.condense.matching.schedule import Schedule
-from graphdistill.condense.methods import doscond
+from graphdistill.condense.methods import FAMILY, doscond
 from graphdistill.core.command import cli
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.sets.storage import load_set
@@ -49,15 +48,15 @@ def test_graphs_have_their_protocol_and_their_training_data() -> None:
     assert isinstance(real_of(protocol_of(chains())), RealGraphs)
 
 
-@pytest.mark.parametrize("name", [n for n in methods.names() if "graphs" in methods.find(n).FOR])
+@pytest.mark.parametrize("name", [n for n in FAMILY.names() if "graphs" in FAMILY.kinds(n)])
 def test_every_method_for_graphs_gives_graphs_of_each_class(name: str) -> None:
-    method, setting = methods.find(name), graph_setting(3)
+    method, setting = FAMILY.module(name), graph_setting(3)
     if hasattr(method, "recipe"):
-        assert isinstance(method.recipe(setting), Recipe)
+        assert isinstance(method.recipe(setting, method.Config()), Recipe)
         return
-    small = method.select(setting)
+    small = method.select(setting, method.Config())
     assert torch.bincount(small.y).tolist() == [3, 3]
-    assert payload(small) == payload(method.select(graph_setting(3)))
+    assert payload(small) == payload(method.select(graph_setting(3), method.Config()))
 
 
 @pytest.mark.bits
@@ -98,7 +97,7 @@ def test_the_command_reports_on_graphs(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setattr(command, "load", lambda *_, **__: chains())
     options = ["--method", "doscond", "--per-class", "2", "--steps", "4", "--seeds", "2", "--networks", "1", "--quiet"]
     argv = [*options, "--output", str(tmp_path / "out")]
-    assert cli.run(command.main, command.Command, prog="condense", description="", argv=argv) == 0
+    assert cli.run(command.main, command.Command, prog="condense", description="", argv=argv, family=FAMILY) == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["metric"] == "rocauc"
     rows = [row["name"] for row in results["rows"]]

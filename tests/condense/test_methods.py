@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from graphdistill.condense import methods
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import Recipe
+from graphdistill.condense.methods import FAMILY
 from tests.condense.samples import setting
 
 HERE = Path(__file__).parent
@@ -20,7 +20,7 @@ def untested(names: list[str], folder: Path) -> list[str]:
 
 
 def test_every_method_has_a_test() -> None:
-    assert untested(methods.names(), HERE / "methods") == []
+    assert untested(FAMILY.names(), HERE / "methods") == []
 
 
 def test_a_method_without_one_is_found(tmp_path: Path) -> None:
@@ -28,13 +28,13 @@ def test_a_method_without_one_is_found(tmp_path: Path) -> None:
     assert untested(["dm", "k-center"], tmp_path) == ["dm"]
 
 
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", FAMILY.names())
 def test_every_method_is_told_of_and_does_one_thing(name: str) -> None:
-    line, paper = methods.about(name)
+    line, paper = FAMILY.about(name)
     assert len(line) > 20
     assert line.endswith(".")
     assert "http" in paper or name == "random"
-    module = methods.find(name)
+    module = FAMILY.module(name)
     assert hasattr(module, "recipe") != hasattr(module, "select")
     assert "_" not in name
     assert module.FOR
@@ -42,15 +42,15 @@ def test_every_method_is_told_of_and_does_one_thing(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind"),  # graphs have theirs in test_graph_runs.py
-    [(name, kind) for name in methods.names() for kind in methods.find(name).FOR if kind != "graphs"],
+    [(name, kind) for name in FAMILY.names() for kind in FAMILY.kinds(name) if kind != "graphs"],
 )
 @pytest.mark.parametrize("per_class", [1, 3])
 def test_every_method_gives_what_it_should(name: str, kind: Kind, per_class: int) -> None:
-    module, asked = methods.find(name, kind), setting(per_class, kind=kind)
+    module, asked = FAMILY.module(name), setting(per_class, kind=kind)
     if hasattr(module, "recipe"):
-        assert isinstance(module.recipe(asked), Recipe)
+        assert isinstance(module.recipe(asked, module.Config()), Recipe)
         return
-    small = module.select(asked)
+    small = module.select(asked, module.Config())
     label = small.y if small.y.dim() == 1 else small.y.argmax(dim=1)
     assert torch.bincount(label).tolist() == [per_class] * 3
 
@@ -59,9 +59,9 @@ def test_a_method_that_is_not_for_the_data_is_told() -> None:
     with pytest.raises(
         ValueError, match="--method gcdm is for nodes, but the data set holds images; for images choose"
     ):
-        methods.find("gcdm", "images")
+        FAMILY.check("gcdm", "images")
 
 
 def test_a_slip_of_the_pen_is_told() -> None:
     with pytest.raises(ValueError, match=r"--method 'hreding' is unknown. Did you mean herding\? Choices: cda, "):
-        methods.find("hreding")
+        FAMILY.check("hreding")

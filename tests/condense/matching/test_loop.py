@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 
-from graphdistill.condense import methods
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.data.learnable import LearnableSet
 from graphdistill.condense.data.nodes import LearnableNodes
@@ -19,6 +18,7 @@ from graphdistill.condense.matching.checkpoint import read_checkpoint
 from graphdistill.condense.matching.loop import Diverged, distill
 from graphdistill.condense.matching.objective import Objective, Recipe, Step
 from graphdistill.condense.matching.schedule import Schedule
+from graphdistill.condense.methods import FAMILY, dc
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.augment import NO_AUGMENT
@@ -26,9 +26,9 @@ from tests.condense.samples import bars, data, real, real_data, seeded, setting
 
 LEARNERS = [
     (name, kind)
-    for name in methods.names()
-    for kind in methods.find(name).FOR
-    if hasattr(methods.find(name), "recipe") and kind != "graphs"
+    for name in FAMILY.names()
+    for kind in FAMILY.kinds(name)
+    if hasattr(FAMILY.module(name), "recipe") and kind != "graphs"
 ]
 
 
@@ -85,7 +85,7 @@ def test_soft_labels_are_learnt_along(tmp_path: Path) -> None:
         x, y = real().draw(1, seeded(3))
         return LearnableSet(x, y, 3 * torch.eye(3)[y])
 
-    what = replace(methods.find("dc").recipe(setting()), steps=10, lr=0.1)
+    what = replace(dc.recipe(setting(), dc.Config()), steps=10, lr=0.1)
     whole = run(replace(what, start=start()), lambda small: float(small.y.max()))
     assert whole.y.shape == (3, 3)
     assert whole.y.argmax(dim=1).tolist() == [0, 1, 2]
@@ -158,14 +158,14 @@ def test_patience_stops_early() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [(name, kind) for name in methods.names() for kind in methods.find(name).FOR if kind != "graphs"]
+    ("name", "kind"), [(name, kind) for name in FAMILY.names() for kind in FAMILY.kinds(name) if kind != "graphs"]
 )
 def test_the_same_seed_gives_the_same_bytes_and_the_global_generator_is_left_alone(name: str, kind: Kind) -> None:
-    before, module = torch.get_rng_state(), methods.find(name)
+    before, module = torch.get_rng_state(), FAMILY.module(name)
 
     def made(seed: int) -> SyntheticSet:
         if hasattr(module, "recipe"):
-            return run(replace(module.recipe(setting(2, seed, kind)), steps=6), seed=seed, kind=kind)
+            return run(replace(module.recipe(setting(2, seed, kind), module.Config()), steps=6), seed=seed, kind=kind)
         return distill_condense(data(kind), CondenseConfig(method=name, per_class=2), generator=seeded(seed))
 
     one, other, third = made(1), made(1), made(2)
@@ -200,8 +200,10 @@ def cut_and_taken_up(what: Callable[[], Recipe], path: Path, cut: int, kind: Kin
 def test_a_run_that_was_cut_and_taken_up_ends_in_the_same_bytes(
     name: str, kind: Kind, cut: int, tmp_path: Path
 ) -> None:
-    module = methods.find(name)
-    cut_and_taken_up(lambda: replace(module.recipe(setting(2, 0, kind)), steps=20), tmp_path / "c", cut, kind)
+    module = FAMILY.module(name)
+    cut_and_taken_up(
+        lambda: replace(module.recipe(setting(2, 0, kind), module.Config()), steps=20), tmp_path / "c", cut, kind
+    )
 
 
 @pytest.mark.parametrize("kind", ["images", "nodes"])

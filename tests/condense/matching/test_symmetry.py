@@ -73,7 +73,7 @@ def test_what_is_stored_are_the_images_and_the_name_of_the_group() -> None:
 
 def test_the_group_of_one_element_changes_no_bit() -> None:
     here = setting(2)
-    base = dm.recipe(here)
+    base = dm.recipe(here, dm.Config())
     recipes = base, replace(base, start=lambda small: OrbitSet(small, "identity"))
     one, other = (
         distill(

@@ -14,7 +14,7 @@ from tests.condense.samples import bars
 
 def test_all_but_the_curriculum_is_sre2ls() -> None:
     here = asked(bars())
-    ours, theirs = cda.recipe(here), sre2l.recipe(here)
+    ours, theirs = cda.recipe(here, cda.Config()), sre2l.recipe(here, sre2l.Config())
     assert replace(ours, objective=theirs.objective, start=None) == replace(theirs, start=None)
     assert isinstance(ours.objective, sre2l.Recover)
     assert isinstance(theirs.objective, sre2l.Recover)

@@ -60,6 +60,6 @@ def test_both_sides_see_the_same_augmentation() -> None:
 
 
 def test_the_step_grows_with_the_images_of_a_class() -> None:
-    one, ten = datadam.recipe(setting(1)).lr, datadam.recipe(setting(10)).lr
+    one, ten = datadam.recipe(setting(1), datadam.Config()).lr, datadam.recipe(setting(10), datadam.Config()).lr
     assert isinstance(one, float)
     assert ten == pytest.approx(10 * one)

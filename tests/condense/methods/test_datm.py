@@ -16,7 +16,7 @@ def short_experts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_begins_with_images_that_experts_are_right_on_and_what_they_say() -> None:
     asked = setting(2)
-    recipe = datm.recipe(asked)
+    recipe = datm.recipe(asked, datm.Config())
     small, match = recipe.start, recipe.objective
     assert small is not None
     assert small.logits is not None
@@ -32,7 +32,7 @@ def test_it_begins_with_images_that_experts_are_right_on_and_what_they_say() -> 
 
 
 def test_labels_are_learnt_and_bad_steps_skipped() -> None:
-    recipe = datm.recipe(setting(2))
+    recipe = datm.recipe(setting(2), datm.Config())
     assert dict(recipe.lr).keys() == {"x", "logits", LOG_LR}  # type: ignore[call-overload]
     assert recipe.start is not None
     assert recipe.start.parameters().keys() == {"x", "logits", LOG_LR}
@@ -48,7 +48,7 @@ def test_larger_sets_match_later_epochs() -> None:
 
 
 def test_another_seed_begins_with_other_images() -> None:
-    one, same, other = (datm.recipe(setting(2, seed=seed)).start for seed in (0, 0, 1))
+    one, same, other = (datm.recipe(setting(2, seed=seed), datm.Config()).start for seed in (0, 0, 1))
     assert one is not None
     assert same is not None
     assert other is not None

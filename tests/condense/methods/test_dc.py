@@ -48,6 +48,6 @@ def test_all_images_are_learnt_and_a_class_sees_only_its_own() -> None:
 
 
 def test_networks_are_trained_between_matches_only_where_a_class_has_more_images_than_one() -> None:
-    assert dc.recipe(setting(1)).schedule == Schedule()
-    assert dc.recipe(setting(10)).schedule.inner > 0
-    assert dc.recipe(setting(10)).augment == NO_AUGMENT != Augment()
+    assert dc.recipe(setting(1), dc.Config()).schedule == Schedule()
+    assert dc.recipe(setting(10), dc.Config()).schedule.inner > 0
+    assert dc.recipe(setting(10), dc.Config()).augment == NO_AUGMENT != Augment()

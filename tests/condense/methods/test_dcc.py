@@ -40,5 +40,5 @@ def test_it_begins_class_by_class() -> None:
 
 
 def test_the_recipe_is_that_of_dsa_but_for_the_objective() -> None:
-    recipe, base = dcc.recipe(setting(10)), dc.recipe(setting(10))
+    recipe, base = dcc.recipe(setting(10), dcc.Config()), dc.recipe(setting(10), dc.Config())
     assert (recipe.schedule, recipe.lr, recipe.augment) == (base.schedule, base.lr, Augment())

@@ -37,5 +37,5 @@ def test_both_sides_see_the_same_augmentation() -> None:
 
 
 def test_the_step_grows_with_the_images_of_a_class() -> None:
-    assert dm.recipe(setting(10)).lr == pytest.approx(10 * dm.recipe(setting(1)).lr)
-    assert dm.recipe(setting(1)).augment == Augment()
+    assert dm.recipe(setting(10), dm.Config()).lr == pytest.approx(10 * dm.recipe(setting(1), dm.Config()).lr)
+    assert dm.recipe(setting(1), dm.Config()).augment == Augment()

@@ -110,7 +110,7 @@ def test_draws_grow_colder() -> None:
 
 def test_networks_are_never_trained_and_scope_follows_the_metric() -> None:
     for classes, joint in ((2, True), (3, False)):
-        recipe = doscond.recipe(graph_setting(classes=classes))
+        recipe = doscond.recipe(graph_setting(classes=classes), doscond.Config())
         assert recipe.schedule == Schedule()
         assert recipe.objective.joint == joint  # type: ignore[attr-defined]
         assert set(recipe.lr) == {"x", "theta"}  # type: ignore[arg-type]

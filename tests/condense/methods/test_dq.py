@@ -63,7 +63,7 @@ def test_every_bin_gives_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dq, "binned", lambda x, bins: torch.arange(len(x)))
     picked: list[Tensor] = []
     monkeypatch.setattr(type(here.real), "select", lambda self, rows: picked.append(rows))
-    dq.select(here)
+    dq.select(here, dq.Config())
     for rows, members in zip(picked[0].split(4), here.real.members, strict=True):
         places = [members.tolist().index(row) for row in rows.tolist()]
         assert [place // 4 for place in places] == [0, 0, 1, 2]
@@ -71,7 +71,7 @@ def test_every_bin_gives_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_the_same_seed_gives_the_same_set(kind: Kind) -> None:
-    first, again, other = (dq.select(quick(kind, per_class=3, seed=seed)) for seed in (0, 0, 1))
+    first, again, other = (dq.select(quick(kind, per_class=3, seed=seed), dq.Config()) for seed in (0, 0, 1))
     assert first.y.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert torch.equal(first.data, again.data)
     assert not torch.equal(first.data, other.data)

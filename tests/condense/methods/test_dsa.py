@@ -11,12 +11,14 @@ from tests.condense.samples import real, setting
 
 
 def test_it_is_dc_with_the_augmentation() -> None:
-    assert dsa.recipe(setting(10)) == replace(dc.recipe(setting(10)), augment=Augment())
+    assert dsa.recipe(setting(10), dsa.Config()) == replace(dc.recipe(setting(10), dc.Config()), augment=Augment())
 
 
 def test_without_operations_it_is_dc_bit_for_bit() -> None:
     one, other = step_of(NO_AUGMENT), step_of(Augment(()))
-    assert dc.recipe(setting(1)).objective.accumulate(one) == dsa.recipe(setting(1)).objective.accumulate(other)
+    assert dc.recipe(setting(1), dc.Config()).objective.accumulate(one) == dsa.recipe(
+        setting(1), dsa.Config()
+    ).objective.accumulate(other)
     assert torch.equal(one.small.x.grad, other.small.x.grad)  # type: ignore[arg-type]
 
 

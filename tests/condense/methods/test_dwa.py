@@ -50,7 +50,7 @@ def test_no_way_is_the_same_teacher() -> None:
 
 def test_every_round_has_a_teacher_of_its_own_and_begins_as_real_images() -> None:
     here = asked(bars())
-    recipe = dwa.recipe(here)
+    recipe = dwa.recipe(here, dwa.Config())
     assert isinstance(recipe.objective, sre2l.Recover)
     assert isinstance(recipe.start, sre2l.Relabelled)
     one, other = recipe.objective.teachers

@@ -53,6 +53,6 @@ def test_validation_chooses_between_the_two_ends(monkeypatch: pytest.MonkeyPatch
         return 0.9 if len(shown) - 1 == liked else 0.4
 
     monkeypatch.setattr(el2n, "valid_score", validate)
-    small = el2n.select(here)
+    small = el2n.select(here, el2n.Config())
     assert dict(small.meta) == {"kept": name, "valid": 0.9}
     assert torch.equal(small.data, el2n.keep(here, -score if name == "easiest" else score).data)

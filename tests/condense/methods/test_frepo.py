@@ -71,6 +71,6 @@ def test_both_sides_see_the_same_augmentation() -> None:
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_the_same_seed_gives_the_same_set(kind: Kind) -> None:
     here = setting(1, kind=kind)
-    recipe = replace(frepo.recipe(here), steps=4)
+    recipe = replace(frepo.recipe(here, frepo.Config()), steps=4)
     first, again = (distill(here.real, 1, recipe, validate=lambda s: 0.0, generator=seeded()) for _ in range(2))
     assert torch.equal(first.data, again.data)

@@ -15,7 +15,7 @@ def short_experts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_experts_look_for_flat_places_and_the_set_is_an_average() -> None:
     asked = setting()
-    recipe, plain = ftd.recipe(asked), mtt.recipe(asked)
+    recipe, plain = ftd.recipe(asked, ftd.Config()), mtt.recipe(asked, mtt.Config())
     assert recipe.average > 0 == plain.average
     assert isinstance(recipe.objective, mtt.TrajectoryMatch)
     assert isinstance(plain.objective, mtt.TrajectoryMatch)

@@ -17,7 +17,7 @@ from tests.condense.samples import bars, seeded
 
 def test_all_but_the_start_is_dms() -> None:
     here = asked(bars())
-    ours, base = fyi.recipe(here), dm.recipe(here)
+    ours, base = fyi.recipe(here, fyi.Config()), dm.recipe(here, dm.Config())
     assert replace(ours, start=None) == base
     small = ours.begin(here.real.start(torch.arange(6)))
     assert isinstance(small, OrbitSet)
@@ -27,7 +27,7 @@ def test_all_but_the_start_is_dms() -> None:
 @pytest.mark.parametrize("base", [dm, dc])
 def test_the_group_of_one_element_is_the_base_bit_for_bit(base: object) -> None:
     here = asked(bars())
-    plain = replace(base.recipe(here), steps=2)  # type: ignore[attr-defined]
+    plain = replace(base.recipe(here, base.Config()), steps=2)  # type: ignore[attr-defined]
     one, other = (
         distill(here.real, 2, recipe, validate=lambda small: float(small.data.sum()), generator=seeded())  # type: ignore[union-attr, arg-type]
         for recipe in (plain, fyi.over(plain, here, "identity"))
@@ -38,7 +38,7 @@ def test_the_group_of_one_element_is_the_base_bit_for_bit(base: object) -> None:
 
 def test_it_starts_where_its_base_starts() -> None:
     here = asked(bars())
-    base = replace(dm.recipe(here), steps=1)
+    base = replace(dm.recipe(here, dm.Config()), steps=1)
     starts = []
     for recipe in (base, fyi.over(base, here)):
         seen = []
@@ -49,7 +49,9 @@ def test_it_starts_where_its_base_starts() -> None:
 
 def test_a_set_of_shapes_that_point_anywhere_holds_both_ways_in_the_bytes_of_one() -> None:
     here = asked(arrows(closed=True))
-    small = distill(here.real, 1, replace(fyi.recipe(here), steps=2), validate=lambda s: 0.0, generator=seeded())
+    small = distill(
+        here.real, 1, replace(fyi.recipe(here, fyi.Config()), steps=2), validate=lambda s: 0.0, generator=seeded()
+    )
     assert small.meta[KEY] == "flip"
     assert len(small) == 2
     assert small.nbytes == 2 * 65
@@ -58,13 +60,13 @@ def test_a_set_of_shapes_that_point_anywhere_holds_both_ways_in_the_bytes_of_one
 
 def test_shapes_whose_way_is_their_class_are_refused() -> None:
     with pytest.raises(ValueError, match="group 'flip' does not keep the classes of arrows"):
-        fyi.recipe(asked(arrows(closed=False)))
+        fyi.recipe(asked(arrows(closed=False)), fyi.Config())
 
 
 @pytest.mark.bits
 def test_a_cut_run_ends_in_the_same_set(tmp_path: Path) -> None:
     here, path = asked(bars()), tmp_path / "state"
-    recipe = replace(fyi.recipe(here), steps=6)
+    recipe = replace(fyi.recipe(here, fyi.Config()), steps=6)
     seen: list[float] = []
 
     def cut(small: SyntheticSet) -> float:

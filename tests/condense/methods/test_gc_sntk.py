@@ -59,7 +59,7 @@ def test_the_gradient_is_that_of_the_loss(name: str) -> None:
 
 def test_ridge_regression_learns_more_from_what_it_made() -> None:
     here, asked = step_of(soft=False), setting(1, kind="nodes")
-    recipe = replace(gc_sntk.recipe(asked), steps=20)
+    recipe = replace(gc_sntk.recipe(asked, gc_sntk.Config()), steps=20)
     errors: list[float] = []
 
     def validate(small: SyntheticSet) -> float:
@@ -77,6 +77,6 @@ def test_ridge_regression_learns_more_from_what_it_made() -> None:
 @pytest.mark.bits
 def test_the_same_seed_gives_the_same_nodes() -> None:
     here = setting(1, kind="nodes")
-    recipe = replace(gc_sntk.recipe(here), steps=4)
+    recipe = replace(gc_sntk.recipe(here, gc_sntk.Config()), steps=4)
     first, again = (distill(here.real, 1, recipe, validate=lambda s: 0.0, generator=seeded()) for _ in range(2))
     assert torch.equal(first.data, again.data)

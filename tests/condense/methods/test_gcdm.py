@@ -19,14 +19,14 @@ def step() -> Step:
 
 def test_the_loss_is_the_distance_of_class_means_of_all_nodes_in_their_graph() -> None:
     here, asked = step(), setting(2, kind="nodes")
-    loss = gcdm.recipe(asked).objective.accumulate(here)
+    loss = gcdm.recipe(asked, gcdm.Config()).objective.accumulate(here)
     inputs, y = asked.protocol.split("train")
     theirs, ours = here.net.embed(inputs).detach(), here.net.embed(here.small.inputs()).detach()
     assert loss == pytest.approx(class_distance_naive(theirs, y, ours, here.small.y), rel=1e-4)
 
 
 def test_it_goes_downhill() -> None:
-    here, objective = step(), gcdm.recipe(setting(2, kind="nodes")).objective
+    here, objective = step(), gcdm.recipe(setting(2, kind="nodes"), gcdm.Config()).objective
     before = objective.accumulate(here)
     assert here.small.x.grad is not None
     here.small.x.data -= 0.01 * here.small.x.grad.sign()

@@ -11,7 +11,7 @@ from tests.condense.samples import pairs, seeded, setting
 
 
 def test_edges_and_features_take_turns() -> None:
-    start = gcond.recipe(setting(2, kind="nodes")).start
+    start = gcond.recipe(setting(2, kind="nodes"), gcond.Config()).start
     assert isinstance(start, LinkedNodes)
     objective = gcond.TurnMatch(edges=2, features=3)
     for number in range(10):
@@ -26,7 +26,7 @@ def test_edges_and_features_take_turns() -> None:
 
 def test_without_edges_it_is_gcondx() -> None:
     """A network that sees no edge leaves nodes alone, and the gradient with them as it is."""
-    start = gcond.recipe(setting(2, kind="nodes")).start
+    start = gcond.recipe(setting(2, kind="nodes"), gcond.Config()).start
     assert isinstance(start, LinkedNodes)
     with torch.no_grad():
         start.mlp.out.bias.fill_(-100)

@@ -35,7 +35,10 @@ def test_labels_for_validation_and_test_change_nothing(seed: int) -> None:
 
 def test_nor_do_they_change_the_recipe() -> None:
     protocol = protocol_of(relabelled(pairs(), 1))
-    one, other = geom.recipe(setting(kind="nodes")), geom.recipe(Setting(real_of(protocol), 2, protocol))
+    one, other = (
+        geom.recipe(setting(kind="nodes"), geom.Config()),
+        geom.recipe(Setting(real_of(protocol), 2, protocol), geom.Config()),
+    )
     assert isinstance(one.objective, TrajectoryMatch)
     assert isinstance(other.objective, TrajectoryMatch)
     assert torch.equal(one.objective.experts, other.objective.experts)
@@ -66,7 +69,7 @@ def test_labels_spread_to_nodes_that_have_none() -> None:
 
 def test_experts_have_a_curriculum_and_labels_are_learnt() -> None:
     asked = setting(kind="nodes")
-    recipe, plain = geom.recipe(asked), sfgc.recipe(asked)
+    recipe, plain = geom.recipe(asked, geom.Config()), sfgc.recipe(asked, sfgc.Config())
     assert recipe.start is not None
     assert plain.start is not None
     assert recipe.start.parameters().keys() - plain.start.parameters().keys() == {"logits"}

@@ -23,7 +23,7 @@ def test_as_by_trying_every_row(rows: int, seed: int, data: st.DataObject) -> No
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_the_mean_of_the_chosen_is_nearer_to_that_of_the_class_than_a_random_one(kind: Kind) -> None:
     asked = setting(4, kind=kind)
-    small, x = herding.select(asked), asked.real.flat()
+    small, x = herding.select(asked, herding.Config()), asked.real.flat()
     rows = torch.tensor(chosen(small, asked.real))
     assert small.y.tolist() == asked.real.y[rows].tolist() == [0] * 4 + [1] * 4 + [2] * 4
     for label, members in enumerate(asked.real.members):

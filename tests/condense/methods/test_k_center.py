@@ -27,7 +27,7 @@ def test_twins_are_still_different_images() -> None:
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_classes_follow_one_another_each_covered(kind: Kind) -> None:
     asked = setting(3, kind=kind)
-    small = k_center.select(asked)
+    small = k_center.select(asked, k_center.Config())
     assert small.y.tolist() == [0] * 3 + [1] * 3 + [2] * 3
     wanted = [members[cover_naive(asked.real.flat()[members], 3)] for members in asked.real.members]
     assert chosen(small, asked.real) == torch.cat(wanted).tolist()

@@ -11,7 +11,7 @@ from tests.condense.samples import chosen, setting
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_one_mean_is_that_of_the_class(kind: Kind) -> None:
     asked = setting(1, kind=kind)
-    rows = chosen(k_means_nearest.select(asked), asked.real)
+    rows = chosen(k_means_nearest.select(asked, k_means_nearest.Config()), asked.real)
     for label, members in enumerate(asked.real.members):
         x = asked.real.flat()[members]
         assert rows[label] == members[(x - x.mean(dim=0)).norm(dim=1).argmin()]
@@ -25,6 +25,6 @@ def test_clusters_each_give_one() -> None:
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_nothing_comes_twice_even_where_all_are_wanted(kind: Kind) -> None:
     asked = setting(len(setting(kind=kind).real.members[0]), kind=kind)
-    rows = chosen(k_means_nearest.select(asked), asked.real)
+    rows = chosen(k_means_nearest.select(asked, k_means_nearest.Config()), asked.real)
     assert sorted(rows) == list(range(len(asked.real)))
-    assert rows == chosen(k_means_nearest.select(asked), asked.real)
+    assert rows == chosen(k_means_nearest.select(asked, k_means_nearest.Config()), asked.real)

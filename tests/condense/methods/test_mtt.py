@@ -117,13 +117,13 @@ def test_experts_that_are_too_short_are_told() -> None:
 
 
 def test_the_recipe_learns_images_and_a_step_size() -> None:
-    recipe = mtt.recipe(setting())
+    recipe = mtt.recipe(setting(), mtt.Config())
     assert recipe.start is not None
     assert recipe.start.parameters().keys() == {"x", LOG_LR} == dict(recipe.lr).keys()  # type: ignore[call-overload]
     assert recipe.start.y.tolist() == [0, 0, 1, 1, 2, 2]
     assert isinstance(recipe.objective, TrajectoryMatch)
     assert recipe.objective.unroll == "reverse"
-    same, other = mtt.recipe(setting()), mtt.recipe(setting(seed=1))
+    same, other = mtt.recipe(setting(), mtt.Config()), mtt.recipe(setting(seed=1), mtt.Config())
     assert torch.equal(recipe.objective.experts, same.objective.experts)  # type: ignore[attr-defined]
     assert not torch.equal(recipe.objective.experts, other.objective.experts)  # type: ignore[attr-defined]
 

@@ -21,7 +21,7 @@ from tests.condense.samples import setting
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_it_is_the_random_set_with_other_labels(kind: Kind) -> None:
     here = quick(kind)
-    small, hard = random_kd.select(here), random.select(here)
+    small, hard = random_kd.select(here, random_kd.Config()), random.select(here, random.Config())
     assert torch.equal(small.data, hard.data)
     assert small.y.shape == (6, 3)
     assert small.y.sum(dim=1).tolist() == pytest.approx([1] * 6)
@@ -64,7 +64,7 @@ def test_what_is_hardest_is_the_worst_to_learn_from_and_a_teacher_makes_up_for_i
     order = [rows[score[rows].argsort(descending=True, stable=True)[:2]] for rows in here.real.members]
     hard, told = el2n.keep(here, score), random_kd.taught(here, torch.cat(order))
     assert torch.equal(told.data, hard.data)
-    sets = (hard, told, random.select(here), random_kd.select(here))
+    sets = (hard, told, random.select(here, random.Config()), random_kd.select(here, random_kd.Config()))
     hard_valid, told_valid, random_valid, random_told = (protocol.train(small, 0)[1].valid for small in sets)
     assert hard_valid < random_valid - 0.25
     assert told_valid > hard_valid + 0.2

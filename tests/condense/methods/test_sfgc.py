@@ -30,7 +30,7 @@ def gradients(recipe: Recipe, unroll: str) -> dict[str, torch.Tensor]:
 
 def test_nodes_begin_as_means_of_groups_and_stand_alone() -> None:
     asked = setting(3, kind="nodes")
-    small, x = sfgc.recipe(asked).start, asked.real.flat()
+    small, x = sfgc.recipe(asked, sfgc.Config()).start, asked.real.flat()
     assert isinstance(small, LearnableNodes)
     for label, rows in enumerate(asked.real.members):
         torch.testing.assert_close(
@@ -41,7 +41,7 @@ def test_nodes_begin_as_means_of_groups_and_stand_alone() -> None:
 
 
 def test_the_sweep_is_exact_on_nodes() -> None:
-    recipe = sfgc.recipe(setting(kind="nodes"))
+    recipe = sfgc.recipe(setting(kind="nodes"), sfgc.Config())
     one, other = gradients(recipe, "reverse"), gradients(recipe, "full")
     assert one.keys() == {"x", LOG_LR}
     for name, value in one.items():
@@ -49,6 +49,6 @@ def test_the_sweep_is_exact_on_nodes() -> None:
 
 
 def test_the_same_seed_gives_the_same_recipe() -> None:
-    one, same, other = (sfgc.recipe(setting(seed=seed, kind="nodes")).objective for seed in (0, 0, 1))
+    one, same, other = (sfgc.recipe(setting(seed=seed, kind="nodes"), sfgc.Config()).objective for seed in (0, 0, 1))
     assert torch.equal(one.experts, same.experts)  # type: ignore[attr-defined]
     assert not torch.equal(one.experts, other.experts)  # type: ignore[attr-defined]

@@ -142,7 +142,7 @@ def test_noise_is_like_the_real_images_in_the_large() -> None:
 
 def test_recovering_brings_images_near_to_what_the_teacher_remembers() -> None:
     here = replace(asked(bars()), per_class=1)
-    recipe = replace(sre2l.recipe(here), steps=20)
+    recipe = replace(sre2l.recipe(here, sre2l.Config()), steps=20)
     learnt, losses, looks = recipe.start, [], itertools.count()
     assert isinstance(learnt, sre2l.Relabelled)
     for steps in (0, 20):

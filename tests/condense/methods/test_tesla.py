@@ -15,7 +15,7 @@ def short_experts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_but_the_gradient_is_mtts() -> None:
-    one, other = mtt.recipe(setting()), tesla.recipe(setting())
+    one, other = mtt.recipe(setting(), mtt.Config()), tesla.recipe(setting(), tesla.Config())
     assert isinstance(one.objective, mtt.TrajectoryMatch)
     assert isinstance(other.objective, mtt.TrajectoryMatch)
     assert (one.objective.unroll, other.objective.unroll) == ("reverse", "tesla")
