@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from graphdistill import datasets
-from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.data.kinds import protocol_of, training_data_of
 from graphdistill.condense.matching.loop import distill
 from graphdistill.condense.matching.objective import Recipe, Step
 from graphdistill.condense.matching.schedule import Schedule
@@ -21,20 +21,20 @@ class LayerMatch:
 
     def accumulate(self, step: Step) -> float:
         """Add the gradient to that of the set, and return the loss."""
-        view, (x, y) = step.view(), step.real.draw(self.batch, step.generator)
-        theirs, ours = step.net.features(view(x)), step.net.features(view(step.small.inputs()))
+        view, (x, y) = step.view(), step.real.sample(self.batch, step.generator)
+        theirs, ours = step.net.features(view(x)), step.net.features(view(step.synthetic.inputs()))
         terms = []
         for a, b in zip(theirs, ours, strict=True):
             wanted = class_moments(a.detach().flatten(1), y, step.real.num_classes).mean
-            found = class_moments(b.flatten(1), step.small.y, step.real.num_classes).mean
+            found = class_moments(b.flatten(1), step.synthetic.y, step.real.num_classes).mean
             terms.append((wanted - found).square().mean())
-        return step.small.backward(sum(terms))
+        return step.synthetic.backward(sum(terms))
 
 
 protocol = protocol_of(datasets.load("digits"))
 recipe = Recipe(objective=LayerMatch(), schedule=Schedule(), augment=Augment(), steps=40, lr=10.0)
-small = distill(
-    real_of(protocol), 1, recipe, validate=lambda s: valid_score(protocol, s), generator=generator(0, "layers")
+synthetic = distill(
+    training_data_of(protocol), 1, recipe, validate=lambda s: valid_score(protocol, s), generator=generator(0, "layers")
 )
-for step, accuracy in small.meta["looks"]:
+for step, accuracy in synthetic.meta["checks"]:
     print(f"after {step} steps: validation accuracy {accuracy:.3f}")

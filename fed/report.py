@@ -17,7 +17,7 @@ from fed.config import FedConfig
 from fed.data.molecules import unpacked
 from fed.figure import draw_clients, draw_rounds, title
 from graphdistill.condense.data.learnable import frozen
-from graphdistill.condense.figures.images import draw
+from graphdistill.condense.figures.images import draw_images
 from graphdistill.core.command.output import publish
 from graphdistill.core.command.report import Report, Row, frame, peak_memory, write_report
 from graphdistill.core.sets.checked_file import read_json
@@ -130,14 +130,16 @@ def _draw_images(config: FedConfig, outcome: dict[str, Any], draft: Path) -> Non
     if "x" in outcome["broadcast"]:
         with _spare(draft, "global.png", missing):
             held = outcome["broadcast"]
-            draw(frozen(held["x"], held["y"], {"method": "global virtual images"}), draft / "global.png")
+            draw_images(frozen(held["x"], held["y"], {"method": "global virtual images"}), draft / "global.png")
     for client in list(outcome["test"])[:SHOWN] if home().parent == Path(config.output) else []:
         with _spare(draft, f"client-{client}.png", missing):
             files = list(home().glob(f"client-{client}-*/*.safetensors"))
             kept = read_with_card(max(files, key=lambda path: path.stat().st_mtime_ns))[0] if files else {}
             if "virtual.x" in kept:
                 name = f"virtual images of client {client}, {outcome['names'].get(client, '')}"
-                draw(frozen(kept["virtual.x"], kept["virtual.y"], {"method": name}), draft / f"client-{client}.png")
+                draw_images(
+                    frozen(kept["virtual.x"], kept["virtual.y"], {"method": name}), draft / f"client-{client}.png"
+                )
 
 
 @contextlib.contextmanager

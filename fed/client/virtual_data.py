@@ -20,11 +20,12 @@ from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
 from fed.data.client_data import Pairs
-from graphdistill.condense.data.images import RealImages
+from graphdistill.condense.data.images import TrainingImages
 from graphdistill.condense.data.learnable import LearnableSet
 from graphdistill.condense.matching.objective import Objective, Recipe, Step, gradient, row_distance
-from graphdistill.condense.matching.optimizer import Descent
-from graphdistill.condense.methods.dm import RATE, MomentMatch
+from graphdistill.condense.matching.optimizer import SetOptimizer
+from graphdistill.condense.methods.dm import Config as DMConfig
+from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.training.augment import Augment
 
@@ -46,8 +47,8 @@ class GradientTarget:
 
     def accumulate(self, step: Step) -> float:
         """Distance over the whole set, without augmentation, since only the clients' updates are known."""
-        ours = gradient(step.net, step.small.inputs(), step.small.labels, differentiable=True)
-        return step.small.backward(row_distance(ours, self.wanted))
+        ours = gradient(step.net, step.synthetic.inputs(), step.synthetic.labels, differentiable=True)
+        return step.synthetic.backward(row_distance(ours, self.wanted))
 
 
 def warm_up(real: Pairs, per_class: int, seed: int, steps: int, *, groups: bool = False) -> Pairs:
@@ -109,10 +110,10 @@ def grouped(real: Pairs, per_class: int, seed: int) -> Tensor:
     return out
 
 
-def _real(real: Pairs) -> RealImages:
+def _real(real: Pairs) -> TrainingImages:
     """The images with their classes numbered without gaps, as matching needs them."""
     held, compact = real[1].unique(return_inverse=True)
-    return RealImages(real[0], compact, len(held))
+    return TrainingImages(real[0], compact, len(held))
 
 
 def match_means(
@@ -130,7 +131,7 @@ def match_means(
     """
     held, compact = virtual[1].unique(return_inverse=True)
     small = LearnableSet(virtual[0], compact)
-    rate = RATE * len(compact) / len(held)
+    rate = DMConfig().lr * len(compact) / len(held)
     _learn(small, _real(real), MomentMatch(batch), networks, steps, rate, seed, Augment())
     return small.x.detach(), virtual[1]
 
@@ -152,7 +153,7 @@ def match_gradient(net: nn.Module, wanted: list[Tensor], virtual: Pairs, steps: 
 
 def _learn(
     small: LearnableSet,
-    real: RealImages | None,
+    real: TrainingImages | None,
     objective: Objective,
     networks: Callable[[int], Any],
     steps: int,
@@ -160,7 +161,7 @@ def _learn(
     seed: int,
     augment: Augment,
 ) -> None:
-    descent = Descent(Recipe(objective=objective, schedule=None, steps=max(1, steps), lr=rate), small.parameters())
+    descent = SetOptimizer(Recipe(objective=objective, schedule=None, steps=max(1, steps), lr=rate), small.parameters())
     for number in range(steps):
         draws, done = generator(seed, "matching", number), number / steps
         loss = objective.accumulate(Step(small, real, networks(number), augment, draws, done, number))  # type: ignore[arg-type]

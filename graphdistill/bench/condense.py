@@ -1,4 +1,4 @@
-"""Measure dataset distillation: what every method reaches beside its baselines, and what its step sizes rest on.
+"""Measure dataset distillation: scores of every method and its baselines, and the reasons for step sizes.
 
 Every part prints as it goes and can run alone, on some data sets and methods only.
 """
@@ -9,7 +9,6 @@ import math
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import rich.console
@@ -19,12 +18,12 @@ from rich.table import Table
 
 from graphdistill.bench.options import CondenseBench as Bench
 from graphdistill.condense.config import CondenseConfig
-from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.data.kinds import protocol_of, training_data_of
 from graphdistill.condense.data.learnable import LearnableSet
-from graphdistill.condense.data.nodes import RealNodes
+from graphdistill.condense.data.nodes import TrainingNodes
 from graphdistill.condense.distill import distill_condense
 from graphdistill.condense.matching.loop import distill
-from graphdistill.condense.matching.objective import Setting
+from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.condense.matching.unroll import UNROLLS, unrolled
 from graphdistill.condense.methods import FAMILY, mtt
 from graphdistill.condense.methods.mtt import TrajectoryMatch
@@ -43,7 +42,7 @@ console = rich.console.Console(width=120)
 
 
 def main(bench: Bench) -> None:
-    """Run the parts that were asked for."""
+    """Run the chosen parts."""
     console.print({**versions(), "threads": torch.get_num_threads()})
     if "methods" in bench.parts:
         for name in bench.datasets:
@@ -61,7 +60,7 @@ def compare(bench: Bench, name: str, per_class: int) -> None:
     data: Any = load(name, bench.root)
     protocol = protocol_of(data, bench.networks)
     full = train_rows(protocol, "all the data", [protocol.full()])
-    rows, kind = list[Row](), real_of(protocol).KIND
+    rows, kind = list[Row](), training_data_of(protocol).KIND
     for method in bench.methods or FAMILY.names():
         if kind not in FAMILY.kinds(method):
             continue
@@ -73,11 +72,11 @@ def compare(bench: Bench, name: str, per_class: int) -> None:
         except ValueError as error:
             console.print(f"{name}, {per_class} a class, {method} is refused: {error}")
             continue
-        seconds = statistics.fmean(float(str(small.meta["seconds"])) for small in sets)
+        seconds = statistics.fmean(float(str(synthetic.meta["seconds"])) for synthetic in sets)
         rows.append(train_rows(protocol, method, sets, seconds))
-        stayed = sum(small.meta.get("chosen_step") == 0 for small in sets)
-        began = f", {stayed} of {len(sets)} sets are what they began as" if stayed else ""
-        console.print(f"{name}, {per_class} a class, {method}: {told(rows[-1])}{began}")
+        stayed = sum(synthetic.meta.get("chosen_step") == 0 for synthetic in sets)
+        unchanged = f", in {stayed} of {len(sets)} sets the first one is best on validation" if stayed else ""
+        console.print(f"{name}, {per_class} a class, {method}: {summary(rows[-1])}{unchanged}")
         if method == "random":
             rows += _baselines(protocol, sets)
     _show(f"{name}, {per_class} of each class: {bench.seeds} sets x {bench.networks} networks", rows, full)
@@ -90,8 +89,8 @@ def _baselines(protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Iterator
     yield from baseline_rows(protocol, sets)
 
 
-def told(row: Row) -> str:
-    """Scores of a row in words."""
+def summary(row: Row) -> str:
+    """Scores of a row in one line."""
     valid = f"validation {statistics.fmean(row.valid):.4f}, " if row.valid else ""
     spent = "" if row.distill_seconds is None else f", {row.distill_seconds:.1f} s"
     return f"{valid}test {row.mean:.4f} ± {row.std:.4f}{spent}"
@@ -118,9 +117,9 @@ def _show(title: str, rows: list[Row], full: Row) -> None:
 
 
 def units(bench: Bench) -> None:
-    """Step sizes on nodes, in deviations: those of each column beside one size for all, their root mean square.
+    """Step sizes on nodes in standard deviations: those of each column against one for all, their root mean square.
 
-    Both begin with the same means of groups; what came out last is judged, not what validation would have chosen.
+    Both begin with the same means of groups; the set of the last step is evaluated, without a choice on validation.
     """
     table = Table(title="steps of Adam, test accuracy of the last set", title_justify="left")
     for column in ("data", "method", "step size", "one size for all columns", "in deviations of each column"):
@@ -133,7 +132,7 @@ def units(bench: Bench) -> None:
             for lr in (0.01, 0.03, 0.1):
                 cells = []
                 for same in (True, False):
-                    real = RealNodes(protocol)
+                    real = TrainingNodes(protocol)
                     if same:
                         real.deviation = real.deviation.square().mean().sqrt().expand_as(real.deviation)
                     sets = [_last(real, protocol, method, lr, seed) for seed in range(bench.seeds)]
@@ -144,22 +143,22 @@ def units(bench: Bench) -> None:
     console.print(table)
 
 
-def _last(real: RealNodes, protocol: NodeProtocol, method: str, lr: float, seed: int) -> SyntheticSet:
-    """The set of the last step, chosen by nothing."""
-    looks = iter(range(100))
-    recipe = FAMILY.module(method).recipe(Setting(real, 10, protocol, seed), FAMILY.config(method))
-    recipe = replace(recipe, lr=lr)
-    return distill(real, 10, recipe, validate=lambda _: float(next(looks)), generator=generator(seed, "condense"))
+def _last(real: TrainingNodes, protocol: NodeProtocol, method: str, lr: float, seed: int) -> SyntheticSet:
+    """The set of the last step, without a choice on validation."""
+    checks = iter(range(100))
+    module = FAMILY.module(method)
+    recipe = module.recipe(MethodContext(real, 10, protocol, seed), module.Config(lr=lr))
+    return distill(real, 10, recipe, validate=lambda _: float(next(checks)), generator=generator(seed, "condense"))
 
 
 def unroll(bench: Bench) -> None:
-    """Gradients through a student's steps on digits, one image a class: the sweep, TESLA and autograd."""
+    """Gradients through the steps of a student on digits, one image a class: the sweep, TESLA and autograd."""
     protocol = protocol_of(load("digits", bench.root))
-    real = real_of(protocol)
-    recipe = mtt.recipe(Setting(real, 1, protocol), mtt.Config())
-    match, small = recipe.objective, recipe.start
+    real = training_data_of(protocol)
+    recipe = mtt.recipe(MethodContext(real, 1, protocol), mtt.Config())
+    match, synthetic = recipe.objective, recipe.start
     assert isinstance(match, TrajectoryMatch)
-    assert isinstance(small, LearnableSet)
+    assert isinstance(synthetic, LearnableSet)
     table = Table(title="gradient in the images of K student steps", title_justify="left")
     for column in ("step size", "K", "sweep: relative error", "TESLA: cosine", "sweep s", "TESLA s", "unroll s"):
         table.add_column(column, justify="right")
@@ -168,12 +167,12 @@ def unroll(bench: Bench) -> None:
         for how in UNROLLS:
             start = time.perf_counter()
             _, gradient = unrolled(
-                lambda number, theta: F.cross_entropy(match.network(theta, small.inputs()), small.labels),
+                lambda number, theta: F.cross_entropy(match.network(theta, synthetic.inputs()), synthetic.labels),
                 torch.tensor(lr).log(),
                 match.experts[0, 0],
                 match.experts[0, 2],
                 steps,
-                [small.x],
+                [synthetic.x],
                 how,
             )
             (found[how],) = gradient()

@@ -11,10 +11,10 @@ from typing import Any
 import rich.console
 
 from graphdistill.condense.config import Command, CondenseConfig
-from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.data.kinds import protocol_of, training_data_of
 from graphdistill.condense.distill import distill_condense
 from graphdistill.condense.figures.graphs import draw_graphs
-from graphdistill.condense.figures.images import draw
+from graphdistill.condense.figures.images import draw_images
 from graphdistill.condense.figures.nodes import draw_nodes
 from graphdistill.condense.matching.loop import Diverged
 from graphdistill.condense.methods import FAMILY
@@ -50,7 +50,7 @@ def main(command: Command) -> None:
         raise ValueError(f"--resume: there is no checkpoint in {command.output}; leave it out to start anew")
     bars = progress(command.quiet)
     protocol = protocol_of(data, command.networks, bars, command.jobs or default_jobs())
-    real = real_of(protocol)
+    real = training_data_of(protocol)
     FAMILY.check(command.method, real.KIND)
     # From here on the method is imported.
     command = replace(command, method=FAMILY.config(command.method))
@@ -68,7 +68,7 @@ def main(command: Command) -> None:
             if not any(path.is_file() for path in kept):
                 raise
             raise KeyboardInterrupt("no results were written; --resume goes on at the last look") from error
-    best = sets[_liked(sets)]
+    best = sets[_best_on_validation(sets)]
     with publish(command.output) as draft:
         save_set(best, draft)
         write_report(report, draft)
@@ -81,15 +81,15 @@ def main(command: Command) -> None:
         console.print(f"written to {command.output}: set.safetensors, card.json, results.json, results.csv, set.png")
 
 
-def picture(protocol: SetProtocol[Any], small: SyntheticSet, path: Path) -> None:
+def picture(protocol: SetProtocol[Any], synthetic: SyntheticSet, path: Path) -> None:
     """Images in a grid, nodes on a map, or graphs beside real ones."""
     if isinstance(protocol, GraphSetProtocol):
-        (real,) = protocol.extra_baselines([small]).values()
-        draw_graphs(small, real[0], path)
+        (real,) = protocol.extra_baselines([synthetic]).values()
+        draw_graphs(synthetic, real[0], path)
     elif isinstance(protocol, NodeProtocol):
-        draw_nodes(small, protocol, path)
+        draw_nodes(synthetic, protocol, path)
     else:
-        draw(small, path)
+        draw_images(synthetic, path)
 
 
 def _condense(context: tuple[Command, SetProtocol[Any]], seed: int) -> SyntheticSet:
@@ -117,7 +117,7 @@ def _condense(context: tuple[Command, SetProtocol[Any]], seed: int) -> Synthetic
         ) from error
 
 
-def _liked(sets: list[SyntheticSet]) -> int:
+def _best_on_validation(sets: list[SyntheticSet]) -> int:
     """Number of the set that validation liked best; the first one of selections, which do not ask it."""
     return max(range(len(sets)), key=lambda i: float(str(sets[i].meta.get("valid", 0))))
 
@@ -125,8 +125,8 @@ def _liked(sets: list[SyntheticSet]) -> int:
 def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Report:
     """All rows of an honest report."""
     method = FAMILY.config(command.method)
-    seconds = statistics.fmean(float(str(small.meta["seconds"])) for small in sets)
-    budget, whole = max(small.nbytes for small in sets), protocol.full()
+    seconds = statistics.fmean(float(str(synthetic.meta["seconds"])) for synthetic in sets)
+    budget, whole = max(synthetic.nbytes for synthetic in sets), protocol.full()
     plans = [
         SetPlan("distilled set", sets, seconds),
         SetPlan(f"random {protocol.ENTRIES}, equal bytes", protocol.random_sets(budget, command.seeds)),
@@ -152,17 +152,17 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
         f"{command.seeds} sets x {command.networks} networks, checkpoints by validation, test read once; all rows "
         f"with the same steps and augmentation. Bytes count labels and {precision}. {pays}",
         f"RS2 takes as many steps on as many {protocol.ENTRIES}, but others every time: it has to store all the data.",
-        f"Saved: the set of seed {command.seed + _liked(sets)}"
+        f"Saved: the set of seed {command.seed + _best_on_validation(sets)}"
         + (", which validation liked best." if "valid" in sets[0].meta else "."),
         protocol.data.notes,
     ]
-    if stayed := sum(small.meta.get("chosen_step") == 0 for small in sets):
+    if stayed := sum(synthetic.meta.get("chosen_step") == 0 for synthetic in sets):
         notes.insert(1, f"In {stayed} of {len(sets)} sets validation liked what learning began with best.")
     facts = {
         "command": {**asdict(command), "method": method.name, "options": options_of(method)},
         "raw_bytes": whole.nbytes,
         "fit": asdict(protocol.fit),
-        "sets": [dict(small.meta) for small in sets],
+        "sets": [dict(synthetic.meta) for synthetic in sets],
         "break_even_trainings": trainings,
         "paper": FAMILY.about(method.name)[1],
         "peak_memory": peak_memory(),

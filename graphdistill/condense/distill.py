@@ -12,9 +12,9 @@ import torch
 from torch_geometric.data import Data
 
 from graphdistill.condense.config import CondenseConfig
-from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.data.kinds import protocol_of, training_data_of
 from graphdistill.condense.matching.loop import distill
-from graphdistill.condense.matching.objective import Recipe, Setting
+from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.methods import FAMILY
 from graphdistill.core import randomness
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
@@ -35,32 +35,38 @@ def distill_condense(
     resume: bool = False,
     protocol: SetProtocol[Any] | None = None,
 ) -> SyntheticSet:
-    """Make a few images, nodes or graphs out of many, by the method that the config names.
+    """Condense a data set into a few synthetic images, nodes or graphs of each class, by the method of the config.
 
     Args:
-        data: the real data, of this library or PyG graphs that :func:`graphdistill.datasets.load` reads. What is for
-            training is condensed; validation chooses among what was learnt.
+        data: the real data, of this library or PyG graphs that :func:`graphdistill.datasets.load` reads. The training
+            split is condensed; validation selects the best set.
         config: method, entries of each class, steps.
-        generator: for all that is drawn. (default: seed 0)
+        generator: source of all randomness. (default: seed 0)
         progress: shows a bar with the loss.
-        checkpoint: file to write the state to at every look. (default: none is written)
-        resume: whether to go on from that file, where it is there. (default: no)
-        protocol: of ``data``, where several sets are made of it. (default: made here)
+        checkpoint: file that the state is written to at every validation check. (default: none is written)
+        resume: whether to continue from that file, if it exists. (default: no)
+        protocol: of ``data``, if several sets are made of it. (default: made here)
 
     Returns:
-        The set; ``meta`` has the method, the seconds and, of methods that learn, the looks at validation.
+        The set; ``meta`` has the method, its options, the seconds and, for methods that learn, the validation checks.
 
     Raises:
         ValueError: data that :func:`graphdistill.datasets.load` refuses, an unknown method or one for other data, a
-            class without enough entries, steps where nothing is learnt, or a checkpoint that does not belong to this
-            run.
-        Diverged: the loss was not finite; the checkpoint stands at the last look, with half the step size.
+            class without enough entries, steps for a method that only selects, or a checkpoint of another run.
+        Diverged: the loss is not finite; the checkpoint is that of the last validation check, with half the step size.
 
     Example:
         >>> from graphdistill import datasets
-        >>> small = distill_condense(datasets.load("digits"), CondenseConfig(method="herding", per_class=1))
-        >>> len(small), small.nbytes
+        >>> synthetic = distill_condense(datasets.load("digits"), CondenseConfig(method="herding", per_class=1))
+        >>> len(synthetic), synthetic.nbytes
         (10, 650)
+
+        What can be tuned in a method are the fields of its config.
+
+        >>> from graphdistill.condense.methods import mtt
+        >>> config = CondenseConfig(method=mtt.Config(experts=1, student_steps=2), per_class=1, steps=1)
+        >>> distill_condense(datasets.load("digits"), config).meta["options"]["experts"]
+        1
     """
     generator = randomness.generator(0, "condense") if generator is None else generator
     if protocol is None:
@@ -68,7 +74,7 @@ def distill_condense(
     elif protocol.data is not data:
         raise ValueError(f"protocol is of {protocol.data.name}, not of this data; make it by protocol_of(data)")
     data = protocol.data
-    real = real_of(protocol)
+    real = training_data_of(protocol)
     FAMILY.check(config.method, real.KIND)
     method, options = FAMILY.module(config.method), FAMILY.config(config.method)
     real.check_per_class(config.per_class)
@@ -81,19 +87,19 @@ def distill_condense(
     }
     start = time.perf_counter()
     seed = int(torch.randint(2**62, (), generator=generator))
-    setting = Setting(real, config.per_class, protocol, seed, progress)
+    context = MethodContext(real, config.per_class, protocol, seed, progress)
     if hasattr(method, "select"):
         if config.steps is not None:
             raise ValueError(f"--steps is for methods that learn, but {options.name} only selects; leave it out")
-        small: SyntheticSet = method.select(setting, options)
-        return replace(small, meta={**facts, **small.meta, "seconds": time.perf_counter() - start})
-    recipe: Recipe = method.recipe(setting, options)
+        synthetic: SyntheticSet = method.select(context, options)
+        return replace(synthetic, meta={**facts, **synthetic.meta, "seconds": time.perf_counter() - start})
+    recipe: Recipe = method.recipe(context, options)
     recipe = replace(recipe, steps=config.steps or recipe.steps)
     return distill(
         real,
         config.per_class,
         recipe,
-        validate=lambda small: valid_score(protocol, small),
+        validate=lambda synthetic: valid_score(protocol, synthetic),
         generator=generator,
         facts=facts,
         progress=progress,

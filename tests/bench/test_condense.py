@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from graphdistill.bench import condense
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.distill import distill_condense
 from graphdistill.condense.matching.loop import distill
-from graphdistill.condense.methods import gcdm, gcondx
 from tests.condense.samples import bars, pairs
 
 
@@ -26,16 +24,11 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(condense, "load", lambda name, root: bars() if name == "digits" else pairs())
     monkeypatch.setattr(condense, "distill_condense", short)
-    monkeypatch.setattr(condense, "distill", lambda real, per_class, *rest, **more: distill(real, 2, *rest, **more))
+    monkeypatch.setattr(
+        condense, "distill", lambda real, _, recipe, **more: distill(real, 2, replace(recipe, steps=2), **more)
+    )
     # So wide that no name is wrapped.
     monkeypatch.setattr(condense, "console", rich.console.Console(width=200))
-    for module in (gcdm, gcondx):
-        recipe = module.recipe
-        monkeypatch.setattr(module, "recipe", partial(_shorter, recipe))
-
-
-def _shorter(recipe: Any, setting: Any, config: Any) -> Any:
-    return replace(recipe(setting, config), steps=2)
 
 
 def shown(capsys: pytest.CaptureFixture[str], **options: Any) -> tuple[str, dict[str, list[str]]]:
@@ -49,7 +42,7 @@ def shown(capsys: pytest.CaptureFixture[str], **options: Any) -> tuple[str, dict
     return printed, cells
 
 
-def test_methods_of_images_beside_their_baselines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_methods_of_images_with_their_baselines(capsys: pytest.CaptureFixture[str]) -> None:
     printed, cells = shown(
         capsys, parts=("methods",), datasets=("digits",), per_class=(2,), methods=("random", "herding", "dm", "gcdm")
     )

@@ -8,8 +8,8 @@ from functools import cache
 import torch
 from torch_geometric.data import Data
 
-from graphdistill.condense.data.graphs import LearnableGraphs, RealGraphs
-from graphdistill.condense.matching.objective import Setting, Step
+from graphdistill.condense.data.graphs import LearnableGraphs, TrainingGraphs
+from graphdistill.condense.matching.objective import MethodContext, Step
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.feature_encoding import fit_encoding
 from graphdistill.core.data.graphs import Graphs
@@ -65,22 +65,22 @@ def protocol(classes: int = 2, measured: bool = False) -> GraphSetProtocol:
     return GraphSetProtocol(chains(classes=classes, measured=measured), 2, QUICK)
 
 
-def real(classes: int = 2, measured: bool = False) -> RealGraphs:
-    return RealGraphs(protocol(classes, measured))
+def real(classes: int = 2, measured: bool = False) -> TrainingGraphs:
+    return TrainingGraphs(protocol(classes, measured))
 
 
-def graph_setting(per_class: int = 2, classes: int = 2) -> Setting:
+def graph_context(per_class: int = 2, classes: int = 2) -> MethodContext:
     here = protocol(classes)
-    return Setting(RealGraphs(here), per_class, here)
+    return MethodContext(TrainingGraphs(here), per_class, here)
 
 
 def learnable(per_class: int = 2, measured: bool = False) -> LearnableGraphs:
-    return real(measured=measured).begin(per_class, seeded(7))
+    return real(measured=measured).init_random(per_class, seeded(7))
 
 
-def graph_step(per_class: int = 2, classes: int = 2, done: float = 0.5, seed: int = 0) -> Step:
+def graph_step(per_class: int = 2, classes: int = 2, fraction_done: float = 0.5, seed: int = 0) -> Step:
     """A step with a narrow network, from a seed."""
     graphs = real(classes)
     with scoped(seed, "weights"):
         net = GraphGCN(fit_encoding(graphs.graphs.x).width, classes, width=4)
-    return Step(graphs.begin(per_class, seeded(7)), graphs, net, NO_AUGMENT, seeded(seed), done)
+    return Step(graphs.init_random(per_class, seeded(7)), graphs, net, NO_AUGMENT, seeded(seed), fraction_done)

@@ -7,10 +7,10 @@ from functools import cache
 
 import torch
 
-from graphdistill.condense.data.images import RealImages
-from graphdistill.condense.data.kinds import protocol_of, real_of
-from graphdistill.condense.data.training_data import Kind, Real
-from graphdistill.condense.matching.objective import Setting
+from graphdistill.condense.data.images import TrainingImages
+from graphdistill.condense.data.kinds import protocol_of, training_data_of
+from graphdistill.condense.data.training_data import Kind, TrainingData
+from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.core.data.datasets import ImageDataset, NodeDataset
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.sets.synthetic import SyntheticSet
@@ -38,8 +38,8 @@ def bars(per_class: int = 24, classes: int = 3) -> ImageDataset:
     )
 
 
-def real(per_class: int = 24, classes: int = 3) -> RealImages:
-    return RealImages.of(ImageProtocol(bars(per_class, classes)))
+def real(per_class: int = 24, classes: int = 3) -> TrainingImages:
+    return TrainingImages.of(ImageProtocol(bars(per_class, classes)))
 
 
 @cache
@@ -70,19 +70,19 @@ def data(kind: Kind) -> ImageDataset | NodeDataset:
     return pairs() if kind == "nodes" else bars()
 
 
-def real_data(kind: Kind) -> Real:
-    return real_of(protocol_of(data(kind)))
+def real_data(kind: Kind) -> TrainingData:
+    return training_data_of(protocol_of(data(kind)))
 
 
-def setting(per_class: int = 2, seed: int = 0, kind: Kind = "images") -> Setting:
+def context_of(per_class: int = 2, seed: int = 0, kind: Kind = "images") -> MethodContext:
     protocol = protocol_of(data(kind))
-    return Setting(real_of(protocol), per_class, protocol, seed)
+    return MethodContext(training_data_of(protocol), per_class, protocol, seed)
 
 
-def chosen(small: SyntheticSet, whole: Real) -> list[int]:
+def chosen(synthetic: SyntheticSet, whole: TrainingData) -> list[int]:
     """Numbers of the real entries that a set of them holds, each of which is found once."""
-    assert isinstance(small.data, torch.Tensor)
-    return [int((whole.flat() == row).all(dim=1).nonzero()) for row in small.data.flatten(1)]
+    assert isinstance(synthetic.data, torch.Tensor)
+    return [int((whole.flat() == row).all(dim=1).nonzero()) for row in synthetic.data.flatten(1)]
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -76,9 +76,9 @@ def test_the_journey_from_images_to_the_report(journey):
         "results.csv",
         "set.png",
     }
-    small = load_set(output)
-    assert (len(small), small.nbytes) == (6, 6 * 65)
-    assert small.meta["method"] == "dm"
+    synthetic = load_set(output)
+    assert (len(synthetic), synthetic.nbytes) == (6, 6 * 65)
+    assert synthetic.meta["method"] == "dm"
     results = json.loads((output / "results.json").read_text(encoding="utf-8"))
     rows = {row["name"]: row for row in results["rows"]}
     assert list(rows) == [
@@ -162,9 +162,9 @@ def test_the_journey_from_nodes_to_the_report(tmp_path, capsys):
         "results.csv",
         "set.png",
     }
-    small = load_set(tmp_path / "out")
-    assert (len(small), small.nbytes) == (20, 20 * (64 * 2 + 1))
-    assert (small.meta["method"], small.meta["dataset"]) == ("gcdm", "digits-knn")
+    synthetic = load_set(tmp_path / "out")
+    assert (len(synthetic), synthetic.nbytes) == (20, 20 * (64 * 2 + 1))
+    assert (synthetic.meta["method"], synthetic.meta["dataset"]) == ("gcdm", "digits-knn")
     results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
     rows = {row["name"]: row for row in results["rows"]}
     assert list(rows) == [
@@ -180,10 +180,10 @@ def test_the_journey_from_nodes_to_the_report(tmp_path, capsys):
         "majority class",
     ]
     for name in list(rows)[:2]:
-        assert (len(rows[name]["test"]), rows[name]["nbytes"], rows[name]["entries"]) == (2, small.nbytes, 20)
+        assert (len(rows[name]["test"]), rows[name]["nbytes"], rows[name]["entries"]) == (2, synthetic.nbytes, 20)
     assert rows["random nodes and the edges between them"]["entries"] == 20
     assert rows["distilled set"]["group"] == "GCN"
-    assert rows["all the data"]["nbytes"] == results["facts"]["raw_bytes"] > small.nbytes
+    assert rows["all the data"]["nbytes"] == results["facts"]["raw_bytes"] > synthetic.nbytes
     printed = capsys.readouterr().out
     assert "nodes" in printed
     assert "16 bits a feature" in " ".join(printed.split())
@@ -225,7 +225,7 @@ def test_bad_arguments_are_one_line_and_exit_code_two(words, message, tmp_path, 
 
 def test_the_set_that_validation_liked_best_is_saved(images, tmp_path, monkeypatch):
     scores = iter([0.1] * 6 + [0.2, 0.9, 0.3, 0.3, 0.3, 0.3] + [0.5] * 6)
-    monkeypatch.setattr(distill_module, "valid_score", lambda protocol, small: next(scores))
+    monkeypatch.setattr(distill_module, "valid_score", lambda protocol, synthetic: next(scores))
     words = ("--dataset", images, "--output", tmp_path / "out", *SMALL[:-1], 3, "--quiet")
     assert run(*words) == 0
     kept = load_set(tmp_path / "out").meta

@@ -11,8 +11,8 @@ from tests.condense.samples import bars, pairs, seeded
 
 
 def test_any_method_by_its_name() -> None:
-    small = distill_condense(bars(), CondenseConfig(method="dm", per_class=1, steps=2), generator=seeded())
-    assert (len(small), small.meta["method"], small.meta["dataset"]) == (3, "dm", "bars")
+    synthetic = distill_condense(bars(), CondenseConfig(method="dm", per_class=1, steps=2), generator=seeded())
+    assert (len(synthetic), synthetic.meta["method"], synthetic.meta["dataset"]) == (3, "dm", "bars")
     herd = distill_condense(bars(), CondenseConfig(method="herding", per_class=2))
     assert (len(herd), herd.meta["per_class"]) == (6, 2)
     assert isinstance(herd.meta["seconds"], float)
@@ -45,10 +45,10 @@ def test_a_class_without_training_images_is_named() -> None:
 
 def test_dm_beats_the_random_images_it_began_with() -> None:
     """On validation, which chose; the honest rows are those of the command."""
-    small = distill_condense(bars(), CondenseConfig(method="dm", per_class=1, steps=30), generator=seeded())
-    looks = small.meta["looks"]
+    synthetic = distill_condense(bars(), CondenseConfig(method="dm", per_class=1, steps=30), generator=seeded())
+    looks = synthetic.meta["checks"]
     assert isinstance(looks, list)
-    assert small.meta["valid"] >= looks[0][1]
+    assert synthetic.meta["valid"] >= looks[0][1]
 
 
 def test_a_protocol_of_other_data_is_refused() -> None:

@@ -11,8 +11,8 @@ import torch
 import graphdistill.condense.command as command
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.data import kinds
-from graphdistill.condense.data.graphs import RealGraphs
-from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.data.graphs import TrainingGraphs
+from graphdistill.condense.data.kinds import protocol_of, training_data_of
 from graphdistill.condense.distill import distill_condense
 from graphdistill.condense.matching.loop import distill
 from graphdistill.condense.matching.objective import Recipe
@@ -21,7 +21,7 @@ from graphdistill.condense.methods import FAMILY, doscond
 from graphdistill.core.command import cli
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.sets.storage import load_set
-from tests.condense.graph_samples import QUICK, chains, graph_setting, real
+from tests.condense.graph_samples import QUICK, chains, graph_context, real
 from tests.condense.samples import seeded, shortened
 
 
@@ -35,8 +35,8 @@ def recipe(steps: int = 6) -> Recipe:
     )
 
 
-def payload(small) -> list[list[int]]:
-    return [tensor.flatten().tolist() for tensor in small.payload().values()]
+def payload(synthetic) -> list[list[int]]:
+    return [tensor.flatten().tolist() for tensor in synthetic.payload().values()]
 
 
 @pytest.fixture
@@ -45,18 +45,18 @@ def quick(monkeypatch) -> None:
 
 
 def test_graphs_have_their_protocol_and_their_training_data() -> None:
-    assert isinstance(real_of(protocol_of(chains())), RealGraphs)
+    assert isinstance(training_data_of(protocol_of(chains())), TrainingGraphs)
 
 
 @pytest.mark.parametrize("name", [n for n in FAMILY.names() if "graphs" in FAMILY.kinds(n)])
 def test_every_method_for_graphs_gives_graphs_of_each_class(name: str) -> None:
-    method, setting = FAMILY.module(name), graph_setting(3)
+    method, context = FAMILY.module(name), graph_context(3)
     if hasattr(method, "recipe"):
-        assert isinstance(method.recipe(setting, method.Config()), Recipe)
+        assert isinstance(method.recipe(context, method.Config()), Recipe)
         return
-    small = method.select(setting, method.Config())
-    assert torch.bincount(small.y).tolist() == [3, 3]
-    assert payload(small) == payload(method.select(graph_setting(3), method.Config()))
+    synthetic = method.select(context, method.Config())
+    assert torch.bincount(synthetic.y).tolist() == [3, 3]
+    assert payload(synthetic) == payload(method.select(graph_context(3), method.Config()))
 
 
 @pytest.mark.bits
@@ -79,7 +79,7 @@ def test_a_run_that_was_cut_ends_in_the_same_bytes(tmp_path: Path) -> None:
         real(), 2, recipe(), validate=lambda _: next(rest), generator=seeded(), checkpoint=path, resume=True
     )
     assert payload(again) == payload(whole)
-    assert payload(whole) != payload(real().begin(2, seeded()).freeze())
+    assert payload(whole) != payload(real().init_random(2, seeded()).freeze())
 
 
 @pytest.mark.bits

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.condense.data.learnable import LearnableSet, stored_labels
-from graphdistill.condense.data.training_data import Kind, Real
+from graphdistill.condense.data.training_data import Kind, TrainingData
 from graphdistill.core.data.datasets import FeatureKind
 from graphdistill.core.data.feature_encoding import FeatureEncoding, straight_through
 from graphdistill.core.data.graphs import Graphs
@@ -27,7 +27,7 @@ EDGE = 5.0
 """Logit of an edge that is there at first, and minus that of one that is not (the value of DosCond's code)."""
 
 
-class RealGraphs(Real):
+class TrainingGraphs(TrainingData):
     """The training graphs.
 
     Args:
@@ -46,9 +46,9 @@ class RealGraphs(Real):
         self.graphs = protocol.graphs["train"]
         self.largest = int(self.graphs.node_ptr.diff().median())
 
-    def inputs(self, rows: Tensor) -> GraphBatch:
+    def inputs(self, index: Tensor) -> GraphBatch:
         """Training graphs as they are."""
-        return batch_of(self.graphs.subset(rows), self.protocol.encoding)
+        return batch_of(self.graphs.subset(index), self.protocol.encoding)
 
     def flat(self) -> Tensor:
         """Mean of the encoded node features, and sizes."""
@@ -58,23 +58,23 @@ class RealGraphs(Real):
         """A GCN of three layers and a mean over nodes."""
         return GraphGCN(self.protocol.encoding.width, self.num_classes)
 
-    def begin(self, per_class: int, generator: torch.Generator) -> LearnableGraphs:
+    def init_random(self, per_class: int, generator: torch.Generator) -> LearnableGraphs:
         """Random graphs of each class of at most the median size, or the smallest where a class has too few of them."""
-        sizes, rows = self.graphs.node_ptr.diff(), []
+        sizes, index = self.graphs.node_ptr.diff(), []
         for members in self.members:
             ordered = members[sizes[members].sort(stable=True).indices]
             count = max(per_class, int((sizes[members] <= self.largest).sum()))
-            rows.append(ordered[torch.randperm(count, generator=generator)[:per_class]])
-        return self.start(torch.cat(rows))
+            index.append(ordered[torch.randperm(count, generator=generator)[:per_class]])
+        return self.init_from(torch.cat(index))
 
-    def start(self, rows: Tensor, logits: Tensor | None = None) -> LearnableGraphs:
+    def init_from(self, index: Tensor, logits: Tensor | None = None) -> LearnableGraphs:
         """Graphs to learn."""
         columns, features = self.protocol.encoding, self.protocol.data.features
-        return LearnableGraphs(self.graphs.subset(rows), self.y[rows], columns, features, logits)
+        return LearnableGraphs(self.graphs.subset(index), self.y[index], columns, features, logits)
 
-    def select(self, rows: Tensor) -> SyntheticSet:
+    def select(self, index: Tensor) -> SyntheticSet:
         """Graphs as they are, without edge features."""
-        return self.protocol.chosen(rows)
+        return self.protocol.chosen(index)
 
 
 class LearnableGraphs(LearnableSet):
@@ -104,8 +104,8 @@ class LearnableGraphs(LearnableSet):
         >>> from graphdistill.core.data.feature_encoding import CategoricalEncoding
         >>> pair = Data(x=torch.tensor([[0], [1]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
         >>> pairs = Graphs.from_data_list([pair, pair])
-        >>> small = LearnableGraphs(pairs, torch.tensor([0, 1]), CategoricalEncoding((2,)), "categorical")
-        >>> small.inputs().x.tolist(), small.freeze().nbytes
+        >>> synthetic = LearnableGraphs(pairs, torch.tensor([0, 1]), CategoricalEncoding((2,)), "categorical")
+        >>> synthetic.inputs().x.tolist(), synthetic.freeze().nbytes
         ([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]], 16)
     """
 
@@ -131,11 +131,11 @@ class LearnableGraphs(LearnableSet):
         """The tensors that are learnt, by name."""
         return {**super().parameters(), "theta": self.theta}
 
-    def inputs(self, rows: Tensor | None = None) -> GraphBatch:
+    def inputs(self, index: Tensor | None = None) -> GraphBatch:
         """The likeliest graphs; with gradients."""
-        return self._batch(self.theta, rows)
+        return self._batch(self.theta, index)
 
-    def sample(self, generator: torch.Generator, temperature: float, rows: Tensor | None = None) -> GraphBatch:
+    def sample(self, generator: torch.Generator, temperature: float, index: Tensor | None = None) -> GraphBatch:
         r"""Graphs whose edges are drawn, with the gradient of the binary concrete distribution (Maddison et al., 2017).
 
         .. math:: A_{ij} = [P_{ij} > 1/2], \quad \nabla A_{ij} = \nabla P_{ij}, \quad
@@ -144,19 +144,19 @@ class LearnableGraphs(LearnableSet):
         Args:
             generator: for u, one number for both directions of an edge.
             temperature: t; the lower, the more gradients are those of undecided edges alone.
-            rows: numbers or mask of the graphs that are wanted. (default: all)
+            index: numbers or mask of the graphs that are wanted. (default: all)
 
         Example:
             >>> from torch_geometric.data import Data
             >>> from graphdistill.core.data.feature_encoding import CategoricalEncoding
             >>> dots = Graphs.from_data_list([Data(x=torch.zeros(2, 1).long())])
-            >>> small = LearnableGraphs(dots, torch.tensor([0]), CategoricalEncoding((2,)), "categorical")
-            >>> small.sample(torch.Generator().manual_seed(0), 0.5).adjacency.shape
+            >>> synthetic = LearnableGraphs(dots, torch.tensor([0]), CategoricalEncoding((2,)), "categorical")
+            >>> synthetic.sample(torch.Generator().manual_seed(0), 0.5).adjacency.shape
             torch.Size([1, 2, 2])
         """
         u = torch.rand(self.theta.shape, generator=generator)
         # No u of 0, which float32 draws once in 16 million times.
-        return self._batch((self.theta + u.logit(eps=1e-6)) / temperature, rows)
+        return self._batch((self.theta + u.logit(eps=1e-6)) / temperature, index)
 
     def clip(self) -> None:
         """Logits have no border."""
@@ -175,7 +175,7 @@ class LearnableGraphs(LearnableSet):
         forest = raw_forest(Graphs(x, edges, None, node_ptr, edge_ptr), DEPTH)
         return SyntheticSet(forest, y, class_weights(y), features=self.features, meta=dict(meta or {}))
 
-    def _batch(self, theta: Tensor, rows: Tensor | None) -> GraphBatch:
-        chosen = slice(None) if rows is None else rows
+    def _batch(self, theta: Tensor, index: Tensor | None) -> GraphBatch:
+        chosen = slice(None) if index is None else index
         upper = straight_through(theta > 0, theta.sigmoid())[chosen] * self.pairs[chosen]
         return dense_batch(self.columns.discretize(self.x[chosen]), upper + upper.mT, self.sizes[chosen])

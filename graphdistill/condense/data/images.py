@@ -7,13 +7,13 @@ from typing import ClassVar
 from torch import Tensor
 
 from graphdistill.condense.data.learnable import LearnableSet, frozen
-from graphdistill.condense.data.training_data import Kind, Real
+from graphdistill.condense.data.training_data import Kind, TrainingData
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.networks.convnet import ConvNet, ConvNetNorm
 from graphdistill.core.sets.synthetic import SyntheticSet
 
 
-class RealImages(Real):
+class TrainingImages(TrainingData):
     """Training images and their classes.
 
     Args:
@@ -23,8 +23,8 @@ class RealImages(Real):
 
     Example:
         >>> import torch
-        >>> real = RealImages(torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 1, 1]), 2)
-        >>> real.counts.tolist(), real.draw(2, torch.Generator().manual_seed(0))[1].tolist()
+        >>> real = TrainingImages(torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 1, 1]), 2)
+        >>> real.counts.tolist(), real.sample(2, torch.Generator().manual_seed(0))[1].tolist()
         ([1, 3], [0, 1, 1])
     """
 
@@ -35,7 +35,7 @@ class RealImages(Real):
         self.x = x
 
     @classmethod
-    def of(cls, protocol: ImageProtocol) -> RealImages:
+    def of(cls, protocol: ImageProtocol) -> TrainingImages:
         """The training split."""
         return cls(*protocol.split("train"), protocol.num_classes)
 
@@ -45,9 +45,9 @@ class RealImages(Real):
         channels, height, width = self.x.shape[1:]
         return channels, height, width
 
-    def inputs(self, rows: Tensor) -> Tensor:
+    def inputs(self, index: Tensor) -> Tensor:
         """Images."""
-        return self.x[rows]
+        return self.x[index]
 
     def flat(self) -> Tensor:
         """Pixels."""
@@ -57,10 +57,10 @@ class RealImages(Real):
         """A ConvNet."""
         return ConvNet(self.shape, self.num_classes, norm=norm)
 
-    def start(self, rows: Tensor, logits: Tensor | None = None) -> LearnableSet:
+    def init_from(self, index: Tensor, logits: Tensor | None = None) -> LearnableSet:
         """Images to learn."""
-        return LearnableSet(self.x[rows], self.y[rows], logits)
+        return LearnableSet(self.x[index], self.y[index], logits)
 
-    def select(self, rows: Tensor) -> SyntheticSet:
+    def select(self, index: Tensor) -> SyntheticSet:
         """Images in 8 bits a pixel."""
-        return frozen(self.x[rows], self.y[rows])
+        return frozen(self.x[index], self.y[index])

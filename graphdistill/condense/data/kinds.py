@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphdistill.condense.data.graphs import RealGraphs
-from graphdistill.condense.data.images import RealImages
-from graphdistill.condense.data.nodes import RealNodes
-from graphdistill.condense.data.training_data import Real
+from graphdistill.condense.data.graphs import TrainingGraphs
+from graphdistill.condense.data.images import TrainingImages
+from graphdistill.condense.data.nodes import TrainingNodes
+from graphdistill.condense.data.training_data import TrainingData
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import Dataset, GraphDataset, NodeDataset
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
@@ -38,18 +38,18 @@ def protocol_of(data: Dataset, networks: int = 3, progress: Progress = NO_PROGRE
     return ImageProtocol(data, networks, augment=Augment().each, jobs=jobs, progress=progress)
 
 
-def real_of(protocol: SetProtocol[Any]) -> Real:
+def training_data_of(protocol: SetProtocol[Any]) -> TrainingData:
     """The training data of a protocol.
 
     Example:
         >>> from graphdistill import datasets
-        >>> real_of(protocol_of(datasets.load("digits-knn"))).KIND
+        >>> training_data_of(protocol_of(datasets.load("digits-knn"))).KIND
         'nodes'
     """
     match protocol:
         case NodeProtocol():
-            return RealNodes(protocol)
+            return TrainingNodes(protocol)
         case GraphSetProtocol():
-            return RealGraphs(protocol)
+            return TrainingGraphs(protocol)
     assert isinstance(protocol, ImageProtocol)
-    return RealImages.of(protocol)
+    return TrainingImages.of(protocol)

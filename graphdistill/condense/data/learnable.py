@@ -28,8 +28,8 @@ class LearnableSet:
         ValueError: lengths differ.
 
     Example:
-        >>> small = LearnableSet(torch.rand(2, 1, 8, 8), torch.tensor([0, 1]))
-        >>> small.x.requires_grad, small.labels.tolist(), len(small.freeze())
+        >>> synthetic = LearnableSet(torch.rand(2, 1, 8, 8), torch.tensor([0, 1]))
+        >>> synthetic.x.requires_grad, synthetic.labels.tolist(), len(synthetic.freeze())
         (True, [0, 1], 2)
     """
 
@@ -50,9 +50,9 @@ class LearnableSet:
         """What a network is trained with: long ``[n]``, or float ``[n, C]`` that gradients run through."""
         return self.y if self.logits is None else self.logits.softmax(dim=1)
 
-    def inputs(self, rows: Tensor | None = None) -> Any:
-        """What a network reads of the set, or of the entries that ``rows`` (numbers or mask) names; with gradients."""
-        return self.x if rows is None else self.x[rows]
+    def inputs(self, index: Tensor | None = None) -> Any:
+        """What a network reads of the set, or of the entries that ``index`` (numbers or mask) names; with gradients."""
+        return self.x if index is None else self.x[index]
 
     def parameters(self) -> dict[str, Tensor]:
         """The tensors that are learnt, by name."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.condense.data.learnable import LearnableSet, stored_labels
-from graphdistill.condense.data.training_data import Kind, Real
+from graphdistill.condense.data.training_data import Kind, TrainingData
 from graphdistill.core.evaluation.nodes import NodeProtocol
 from graphdistill.core.evaluation.protocol import real_set
 from graphdistill.core.networks.convnet import ConvNetNorm
@@ -22,7 +22,7 @@ from graphdistill.core.sets.half_precision import half_exponent, round_half
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 
 
-class RealNodes(Real):
+class TrainingNodes(TrainingData):
     """The training nodes of a graph.
 
     Args:
@@ -34,27 +34,27 @@ class RealNodes(Real):
     def __init__(self, protocol: NodeProtocol):
         super().__init__(protocol.labels("train"), protocol.num_classes)
         self.protocol = protocol
-        self.rows = protocol.data.train
+        self.index = protocol.data.train
         self.deviation = protocol.rounded.std(dim=0)
         self.exponent = protocol.exponent
 
-    def inputs(self, rows: Tensor) -> Nodes:
+    def inputs(self, index: Tensor) -> Nodes:
         """Training nodes in their graph."""
-        return Nodes(self.protocol.propagated_once, self.protocol.propagation, self.rows[rows])
+        return Nodes(self.protocol.propagated_once, self.protocol.propagation, self.index[index])
 
     def flat(self) -> Tensor:
         """Propagated features."""
-        return self.protocol.rounded[self.rows]
+        return self.protocol.rounded[self.index]
 
     def network(self, norm: ConvNetNorm = "instance") -> NodeGCN:
         """A GCN without dropout."""
         return NodeGCN(self.deviation.numel(), self.num_classes)
 
-    def start(self, rows: Tensor, logits: Tensor | None = None) -> LearnableNodes:
+    def init_from(self, index: Tensor, logits: Tensor | None = None) -> LearnableNodes:
         """Nodes to learn."""
-        return LearnableNodes(self.flat()[rows], self.y[rows], self.deviation, logits, self.exponent)
+        return LearnableNodes(self.flat()[index], self.y[index], self.deviation, logits, self.exponent)
 
-    def begin(self, per_class: int, generator: torch.Generator) -> LearnableNodes:
+    def init_random(self, per_class: int, generator: torch.Generator) -> LearnableNodes:
         """Means of random groups: the nodes of a class, dealt out to as many groups as it gets synthetic nodes.
 
         Propagated features may be averaged, as they are averages already; a mean of a few tells more than one of them.
@@ -62,9 +62,9 @@ class RealNodes(Real):
         x, y = self.protocol.group_means(per_class, generator)
         return LearnableNodes(x, y, self.deviation, exponent=self.exponent)
 
-    def select(self, rows: Tensor) -> SyntheticSet:
+    def select(self, index: Tensor) -> SyntheticSet:
         """Nodes with propagated features that stand alone."""
-        return real_set(self.flat()[rows], self.y[rows])
+        return real_set(self.flat()[index], self.y[index])
 
 
 class LearnableNodes(LearnableSet):
@@ -84,10 +84,10 @@ class LearnableNodes(LearnableSet):
         exponent: power of two that each feature is stored in units of, long ``[F]``. (default: as ``x`` needs)
 
     Example:
-        >>> small = LearnableNodes(torch.ones(2, 3), torch.tensor([0, 1]), torch.tensor([1.0, 0.1, 0.0]))
+        >>> synthetic = LearnableNodes(torch.ones(2, 3), torch.tensor([0, 1]), torch.tensor([1.0, 0.1, 0.0]))
         >>> with torch.no_grad():
-        ...     small.x += 1
-        >>> small.features()[0].tolist()
+        ...     synthetic.x += 1
+        >>> synthetic.features()[0].tolist()
         [2.0, 1.100000023841858, 1.0]
     """
 
@@ -107,10 +107,10 @@ class LearnableNodes(LearnableSet):
         """Features ``[n, F]``, with gradients."""
         return self.origin + self.deviation * self.x
 
-    def inputs(self, rows: Tensor | None = None) -> Nodes:
+    def inputs(self, index: Tensor | None = None) -> Nodes:
         """Nodes that stand alone."""
         x = self.features()
-        return Nodes(x if rows is None else x[rows])
+        return Nodes(x if index is None else x[index])
 
     def clip(self) -> None:
         """Features of nodes have no border."""

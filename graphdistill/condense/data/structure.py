@@ -1,4 +1,4 @@
-"""Learnt edges between learnt nodes, told from their features by a small network."""
+"""Learnt edges between learnt nodes, predicted from their features by a small network."""
 
 from __future__ import annotations
 
@@ -14,14 +14,6 @@ from graphdistill.core.networks.node_gcn import Nodes, normalize_adjacency
 from graphdistill.core.sets.half_precision import round_half
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 
-WIDTH = 128
-"""Hidden width of the network that tells edges (the paper's value)."""
-START = -4.0
-"""Logit that all edges begin near: nodes begin as good as alone, for their features begin as those of nodes that are
-alone. The paper begins with every edge at one half."""
-KEEP = 0.5
-"""Weight from which on an edge is stored (the paper's value)."""
-
 
 class PairMLP(nn.Module):
     r"""Weight of the edge between any two nodes (Jin et al., ICLR 2022, https://arxiv.org/abs/2110.07580).
@@ -33,19 +25,22 @@ class PairMLP(nn.Module):
 
     Args:
         in_channels: number F of features.
+        width: hidden width. (default: 128, the paper's value)
+        first_logit: logit that all edges begin near. (default: -4, so that nodes begin without edges, as their features
+            do; the paper begins with 0)
 
     Example:
         >>> PairMLP(3)(torch.rand(4, 3)).shape
         torch.Size([4, 4])
     """
 
-    def __init__(self, in_channels: int):
+    def __init__(self, in_channels: int, width: int = 128, first_logit: float = -4.0):
         super().__init__()
-        self.source = nn.Linear(in_channels, WIDTH, bias=False)
-        self.target = nn.Linear(in_channels, WIDTH)
-        self.hidden = nn.Linear(WIDTH, WIDTH)
-        self.out = nn.Linear(WIDTH, 1)
-        nn.init.constant_(self.out.bias, START)
+        self.source = nn.Linear(in_channels, width, bias=False)
+        self.target = nn.Linear(in_channels, width)
+        self.hidden = nn.Linear(width, width)
+        self.out = nn.Linear(width, 1)
+        nn.init.constant_(self.out.bias, first_logit)
 
     def forward(self, x: Tensor) -> Tensor:
         """Edge weights ``[n, n]`` from 0 to 1 of features ``[n, F]``."""
@@ -59,9 +54,18 @@ class PairMLP(nn.Module):
 
 
 class LinkedNodes(LearnableNodes):
-    """Learnt nodes with learnt edges; the network's weights are learnt along, as ``edge.*``.
+    """Learnt nodes with learnt edges; the weights of the network that predicts edges are learnt, too, as ``edge.*``.
 
-    Args are those of :class:`~graphdistill.condense.data.nodes.LearnableNodes`.
+    Args:
+        x: first features, as all arguments up to ``exponent`` in
+            :class:`~graphdistill.condense.data.nodes.LearnableNodes`.
+        y: class of each.
+        deviation: standard deviation of each feature.
+        logits: first logits of soft labels.
+        exponent: power of two that each feature is stored in units of.
+        width: hidden width of the network that predicts edges. (default: 128)
+        first_logit: logit that all edges begin near. (default: -4)
+        threshold: smallest weight of an edge that is stored. (default: 0.5, the paper's value)
     """
 
     def __init__(
@@ -71,26 +75,31 @@ class LinkedNodes(LearnableNodes):
         deviation: Tensor,
         logits: Tensor | None = None,
         exponent: Tensor | None = None,
+        *,
+        width: int = 128,
+        first_logit: float = -4.0,
+        threshold: float = 0.5,
     ):
         super().__init__(x, y, deviation, logits, exponent)
-        self.mlp = PairMLP(x.shape[1])
+        self.threshold = threshold
+        self.mlp = PairMLP(x.shape[1], width, first_logit)
         self.extra = {f"edge.{name}": value for name, value in self.mlp.named_parameters()}
 
     def adjacency(self) -> Tensor:
-        """Edge weights ``[n, n]``, with gradients; features are told in deviations."""
+        """Edge weights ``[n, n]``, with gradients; the network reads features in standard deviations."""
         weight: Tensor = self.mlp(self.features() / self.deviation.where(self.deviation > 0, torch.inf))
         return weight
 
-    def inputs(self, rows: Tensor | None = None) -> Nodes:
-        """All nodes and their edges, and which of the nodes are asked for."""
+    def inputs(self, index: Tensor | None = None) -> Nodes:
+        """All nodes and their edges, and the index of the nodes whose predictions are wanted."""
         spread = normalize_adjacency(self.adjacency())
-        return Nodes(spread @ self.features(), spread, rows)
+        return Nodes(spread @ self.features(), spread, index)
 
     @torch.no_grad()
     def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
-        """The nodes in 16 bits a feature, and the edges from a weight of 0.5 on in 16 bits each."""
+        """The nodes in 16 bits a feature, and the edges whose weight reaches the threshold in 16 bits each."""
         y, weight = stored_labels(self.labels), self.adjacency()
-        index = (weight >= KEEP).nonzero().T
+        index = (weight >= self.threshold).nonzero().T
         edges = index, weight[index[0], index[1]].half().float()
         return SyntheticSet(
             round_half(self.features(), self.exponent), y, class_weights(y), meta=dict(meta or {}), edges=edges

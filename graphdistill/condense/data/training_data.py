@@ -16,7 +16,7 @@ from graphdistill.core.training.fit import Inputs
 Kind = Literal["images", "nodes", "graphs"]
 
 
-class Real(ABC):
+class TrainingData(ABC):
     """Training data of one kind with their classes.
 
     Args:
@@ -53,7 +53,7 @@ class Real(ABC):
                 f"{least}; give {int(self.counts[least])} or less"
             )
 
-    def pick(self, size: int, generator: torch.Generator, label: int | None = None) -> Tensor:
+    def sample_indices(self, size: int, generator: torch.Generator, label: int | None = None) -> Tensor:
         """Numbers of ``size`` random entries of each class (or of class ``label``), or of all that a class has.
 
         Classes follow one another; nothing is drawn twice.
@@ -61,18 +61,18 @@ class Real(ABC):
         groups = self.members if label is None else [self.members[label]]
         return torch.cat([group[torch.randperm(len(group), generator=generator)[:size]] for group in groups])
 
-    def draw(self, size: int, generator: torch.Generator, label: int | None = None) -> tuple[Any, Tensor]:
-        """Inputs and classes of :meth:`pick`."""
-        rows = self.pick(size, generator, label)
-        return self.inputs(rows), self.y[rows]
+    def sample(self, size: int, generator: torch.Generator, label: int | None = None) -> tuple[Any, Tensor]:
+        """Inputs and classes of :meth:`sample_indices`."""
+        index = self.sample_indices(size, generator, label)
+        return self.inputs(index), self.y[index]
 
-    def begin(self, per_class: int, generator: torch.Generator) -> LearnableSet:
+    def init_random(self, per_class: int, generator: torch.Generator) -> LearnableSet:
         """What learning begins with: random entries of each class."""
-        return self.start(self.pick(per_class, generator))
+        return self.init_from(self.sample_indices(per_class, generator))
 
     @abstractmethod
-    def inputs(self, rows: Tensor) -> Inputs:
-        """What a network reads of the entries numbered ``rows``."""
+    def inputs(self, index: Tensor) -> Inputs:
+        """What a network reads of the entries numbered ``index``."""
 
     @abstractmethod
     def flat(self) -> Tensor:
@@ -83,9 +83,9 @@ class Real(ABC):
         """A fresh network, its weights drawn from torch's global generator; ``norm`` is for networks that have one."""
 
     @abstractmethod
-    def start(self, rows: Tensor, logits: Tensor | None = None) -> LearnableSet:
-        """A set to learn, which begins as the entries numbered ``rows``; with ``logits`` labels are learnt, too."""
+    def init_from(self, index: Tensor, logits: Tensor | None = None) -> LearnableSet:
+        """A set to learn, which begins as the entries numbered ``index``; with ``logits`` labels are learnt, too."""
 
     @abstractmethod
-    def select(self, rows: Tensor) -> SyntheticSet:
-        """The entries numbered ``rows`` as a set."""
+    def select(self, index: Tensor) -> SyntheticSet:
+        """The entries numbered ``index`` as a set."""

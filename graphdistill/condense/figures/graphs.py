@@ -18,30 +18,30 @@ CLASSES = 6
 """Classes that are shown."""
 
 
-def draw_graphs(small: SyntheticSet, real: SyntheticSet, path: Path) -> None:
+def draw_graphs(synthetic: SyntheticSet, real: SyntheticSet, path: Path) -> None:
     """Write the picture: a row for each class, its graphs on the left, real ones on the right.
 
     A node's colour is its first feature.
 
     Args:
-        small: the set, stored as graphs.
+        synthetic: the set, stored as graphs.
         real: real graphs of the same classes, stored as graphs.
         path: the PNG file.
     """
-    classes = small.y.unique().tolist()[:CLASSES]
+    classes = synthetic.y.unique().tolist()[:CLASSES]
     figure = Figure(figsize=(2.4 * MOST, 0.4 + 1.3 * len(classes)), dpi=150)
     axes = figure.subplots(len(classes), 2 * MOST, squeeze=False)
     for line, label in zip(axes, classes, strict=True):
         line[0].set_ylabel(f"class {label}")
-        for half, part in ((line[:MOST], small), (line[MOST:], real)):
+        for half, part in ((line[:MOST], synthetic), (line[MOST:], real)):
             for place, row in zip(half, (part.y == label).nonzero().view(-1).tolist(), strict=False):
                 assert isinstance(part.forest, RawForest)
                 _draw(place, part.forest.graphs, row)
     for place in axes.flat:
         place.set(xticks=[], yticks=[])
         place.spines[:].set_visible(False)
-    told = f"{len(small)} graphs, {small.nbytes:,} bytes"
-    figure.suptitle(f"{small.meta.get('method', 'set')}: {told} (left), real graphs (right)", fontsize=8)
+    told = f"{len(synthetic)} graphs, {synthetic.nbytes:,} bytes"
+    figure.suptitle(f"{synthetic.meta.get('method', 'set')}: {told} (left), real graphs (right)", fontsize=8)
     figure.savefig(path, bbox_inches="tight")
 
 

@@ -14,26 +14,28 @@ MOST = 20
 """Images of a class that are shown."""
 
 
-def draw(small: SyntheticSet, path: Path) -> None:
+def draw_images(synthetic: SyntheticSet, path: Path) -> None:
     """Write the picture.
 
     Args:
-        small: images with hard or soft labels; a soft label counts for its likeliest class.
+        synthetic: images with hard or soft labels; a soft label counts for its likeliest class.
         path: the PNG file.
     """
-    assert isinstance(small.data, Tensor)
-    label = small.y if small.y.dim() == 1 else small.y.argmax(dim=1)
+    assert isinstance(synthetic.data, Tensor)
+    label = synthetic.y if synthetic.y.dim() == 1 else synthetic.y.argmax(dim=1)
     classes = label.unique().tolist()
-    rows = [small.data[label == value][:MOST] for value in classes]
+    rows = [synthetic.data[label == value][:MOST] for value in classes]
     columns = max(map(len, rows))
     figure = Figure(figsize=(0.6 + 0.6 * columns, 0.3 + 0.6 * len(rows)), dpi=150)
     axes = figure.subplots(1, 1)
-    height = small.data.shape[2]
+    height = synthetic.data.shape[2]
     axes.imshow(grid(rows, columns).squeeze(2).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_yticks([(height + 1) * (i + 0.5) for i in range(len(rows))], [str(value) for value in classes])
     axes.set_xticks([])
     axes.set_ylabel("class")
-    axes.set_title(f"{small.meta.get('method', 'set')}: {len(small)} images, {small.nbytes:,} bytes", fontsize=8)
+    axes.set_title(
+        f"{synthetic.meta.get('method', 'set')}: {len(synthetic)} images, {synthetic.nbytes:,} bytes", fontsize=8
+    )
     figure.savefig(path, bbox_inches="tight")
 
 

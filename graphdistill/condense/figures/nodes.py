@@ -21,14 +21,14 @@ COMPONENTS = 32
 """Principal components that the map is made from."""
 
 
-def draw_nodes(small: SyntheticSet, protocol: NodeProtocol, path: Path) -> None:
+def draw_nodes(synthetic: SyntheticSet, protocol: NodeProtocol, path: Path) -> None:
     """Write the picture: on the left the graph with its training nodes large, on the right the set.
 
     Places are by the two directions of propagated features, scaled to length 1, that tell the classes of training
     nodes apart best (linear discriminant analysis): a synthetic node lies where real nodes like it do.
 
     Args:
-        small: the set; a soft label counts for its likeliest class.
+        synthetic: the set; a soft label counts for its likeliest class.
         protocol: the graph.
         path: the PNG file.
     """
@@ -41,7 +41,7 @@ def draw_nodes(small: SyntheticSet, protocol: NodeProtocol, path: Path) -> None:
     before, after = (
         # With two classes there is but one direction that tells them apart.
         np.column_stack([tell.transform(parts), parts[:, :1]])[:, :2]
-        for parts in map(axes_of.transform, (real[shown], F.normalize(protocol.flat(small)).numpy()))
+        for parts in map(axes_of.transform, (real[shown], F.normalize(protocol.flat(synthetic)).numpy()))
     )
     figure = Figure(figsize=(9, 4.6), dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -51,13 +51,14 @@ def draw_nodes(small: SyntheticSet, protocol: NodeProtocol, path: Path) -> None:
     _dots(left, before[seen], y[seen], size=30, alpha=1)
     left.set_title(f"{data.name}: {len(data.x):,} nodes, {len(train):,} with a label (large)", fontsize=9)
     _dots(right, before, y[shown], size=4, alpha=0.15)
-    if small.edges is not None:
-        _edges(right, after, *small.edges)
-    label = small.y if small.y.dim() == 1 else small.y.argmax(dim=1)
+    if synthetic.edges is not None:
+        _edges(right, after, *synthetic.edges)
+    label = synthetic.y if synthetic.y.dim() == 1 else synthetic.y.argmax(dim=1)
     _dots(right, after, label.numpy(), size=30, alpha=1)
-    links = 0 if small.edges is None else small.edges[0].shape[1] // 2
+    links = 0 if synthetic.edges is None else synthetic.edges[0].shape[1] // 2
     right.set_title(
-        f"{small.meta.get('method', 'set')}: {len(small)} nodes, {links} edges, {small.nbytes:,} bytes", fontsize=9
+        f"{synthetic.meta.get('method', 'set')}: {len(synthetic)} nodes, {links} edges, {synthetic.nbytes:,} bytes",
+        fontsize=9,
     )
     # A hub or two far out would leave all others in a corner.
     low, high = np.percentile(before, [0.5, 99.5], axis=0)

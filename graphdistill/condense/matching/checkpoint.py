@@ -33,7 +33,7 @@ class Checkpoint:
         now: tensors that are learnt, as they are.
         memory: what the optimiser remembers.
         best: the tensors that are learnt, as validation liked them best.
-        looks: step and validation score of every look so far.
+        checks: step and validation score of every look so far.
         scale: factor on the step size; halves each time that the loss is not finite.
         seconds: that went into it.
     """
@@ -42,33 +42,33 @@ class Checkpoint:
     now: Mapping[str, Tensor]
     memory: Mapping[str, Tensor]
     best: Mapping[str, Tensor]
-    looks: tuple[tuple[int, float], ...] = ()
+    checks: tuple[tuple[int, float], ...] = ()
     scale: float = 1.0
     seconds: float = 0.0
     facts: Mapping[str, object] = field(default_factory=dict)
     """What the run was told; it may only be taken up with the same."""
 
     @property
-    def best_look(self) -> tuple[int, float]:
+    def best_check(self) -> tuple[int, float]:
         """Step and score of the first of the best looks."""
-        return max(self.looks, key=lambda look: look[1])
+        return max(self.checks, key=lambda look: look[1])
 
     @property
-    def looks_since_best(self) -> int:
+    def checks_since_best(self) -> int:
         """Looks that came after the best one."""
-        return len(self.looks) - 1 - self.looks.index(self.best_look)
+        return len(self.checks) - 1 - self.checks.index(self.best_check)
 
     @classmethod
-    def start(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> Checkpoint:
+    def initial(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> Checkpoint:
         """Before the first step and the first look."""
         now = {name: value.detach().clone() for name, value in tensors.items()}
         return cls(0, now, {}, now, facts=facts)
 
-    def look(self, score: float, shown: Mapping[str, Tensor], **state: Any) -> Checkpoint:
+    def after_check(self, score: float, shown: Mapping[str, Tensor], **state: Any) -> Checkpoint:
         """After a look at validation, which gave ``score`` to the tensors that were ``shown`` to it."""
         after = replace(self, **state)
-        after = replace(after, looks=(*self.looks, (after.step, score)))
-        return replace(after, best=shown) if after.best_look[0] == after.step else after
+        after = replace(after, checks=(*self.checks, (after.step, score)))
+        return replace(after, best=shown) if after.best_check[0] == after.step else after
 
     def slower(self) -> Checkpoint:
         """The same place with half the step size and no memory: the way on where a loss was not finite."""
@@ -82,14 +82,14 @@ def write_checkpoint(path: Path, state: Checkpoint) -> None:
         >>> import tempfile, torch
         >>> x = {"x": torch.ones(2)}
         >>> path = Path(tempfile.mkdtemp()) / "checkpoint.safetensors"
-        >>> write_checkpoint(path, Checkpoint(3, x, {}, x, looks=((0, 0.5),)))
+        >>> write_checkpoint(path, Checkpoint(3, x, {}, x, checks=((0, 0.5),)))
         >>> read_checkpoint(path, {}).step
         3
     """
     tensors = {
         f"{part}.{name}": value for part in ("now", "memory", "best") for name, value in getattr(state, part).items()
     }
-    card = {name: getattr(state, name) for name in ("step", "looks", "scale", "seconds", "facts")}
+    card = {name: getattr(state, name) for name in ("step", "checks", "scale", "seconds", "facts")}
     write_with_card(path, tensors, {"format": FORMAT, **card})
 
 
@@ -159,12 +159,12 @@ def _card(card: dict[str, Any]) -> dict[str, Any]:
     def number(name: str, least: float, most: float) -> bool:
         return type(card.get(name)) in (int, float) and least <= card[name] <= most
 
-    looks, step = card.get("looks"), card.get("step")
+    checks, step = card.get("checks"), card.get("step")
     whole = type(step) is int and step >= 0
-    steps = [look[0] for look in looks] if isinstance(looks, list) and all(map(_is_look, looks)) else []
+    steps = [look[0] for look in checks] if isinstance(checks, list) and all(map(_is_check, checks)) else []
     good = {
         "step": whole,
-        "looks": whole and steps == sorted(set(steps)) and bool(steps) and 0 <= steps[0] and steps[-1] <= step,
+        "checks": whole and steps == sorted(set(steps)) and bool(steps) and 0 <= steps[0] and steps[-1] <= step,
         "scale": number("scale", sys.float_info.min, 1),
         "seconds": number("seconds", 0, sys.float_info.max),
         "facts": isinstance(card.get("facts"), dict),
@@ -172,10 +172,10 @@ def _card(card: dict[str, Any]) -> dict[str, Any]:
     for name, fits in good.items():
         if not fits:
             raise ValueError(f"its card has {name} {brief(card.get(name))}")
-    return {name: card[name] for name in good} | {"looks": tuple((at, float(score)) for at, score in card["looks"])}
+    return {name: card[name] for name in good} | {"checks": tuple((at, float(score)) for at, score in card["checks"])}
 
 
-def _is_look(look: object) -> bool:
+def _is_check(look: object) -> bool:
     """Whether this is the number of a step and its score."""
     if not isinstance(look, list) or len(look) != 2:
         return False

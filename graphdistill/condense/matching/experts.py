@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphdistill.condense.data.training_data import Real
+from graphdistill.condense.data.training_data import TrainingData
 from graphdistill.condense.matching.unroll import FlatNetwork, flat_weights
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.randomness import generator, scoped
@@ -52,19 +52,19 @@ class Curriculum:
     first: float
     until: float
 
-    def rows(self, done: float) -> Tensor:
-        """Numbers of the entries to train on, easiest first, when ``done`` of the training lies behind.
+    def index(self, fraction_done: float) -> Tensor:
+        """Numbers of the entries to train on, easiest first, when ``fraction_done`` of the training lies behind.
 
         Example:
-            >>> Curriculum(torch.tensor([3.0, 1.0, 2.0, 0.0]), 0.5, 0.5).rows(0.0).tolist()
+            >>> Curriculum(torch.tensor([3.0, 1.0, 2.0, 0.0]), 0.5, 0.5).index(0.0).tolist()
             [3, 1]
         """
-        share = self.first ** max(0.0, 1 - done / self.until)
+        share = self.first ** max(0.0, 1 - fraction_done / self.until)
         return self.difficulty.argsort(stable=True)[: max(1, round(share * len(self.difficulty)))]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
+class ExpertTraining:
     """How experts are trained: SGD, minibatches of images, all nodes of a graph at once.
 
     Attributes:
@@ -94,7 +94,7 @@ class Training:
 
 
 def record_trajectories(
-    real: Real, training: Training, count: int, seed: int, progress: Progress = NO_PROGRESS
+    real: TrainingData, training: ExpertTraining, count: int, seed: int, progress: Progress = NO_PROGRESS
 ) -> Tensor:
     """Train experts and write their weights down: at the start and after every epoch.
 
@@ -111,25 +111,29 @@ def record_trajectories(
     Example:
         >>> from graphdistill.condense.data.images import RealImages
         >>> real = RealImages(torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 1, 0]), 2)
-        >>> record_trajectories(real, Training(epochs=3, lr=0.1), 2, seed=0).shape
+        >>> record_trajectories(real, ExpertTraining(epochs=3, lr=0.1), 2, seed=0).shape
         torch.Size([2, 4, 9954])
     """
     nodes, experts = real.KIND == "nodes", []
-    for number in progress.track(range(count), "training experts"):
-        with scoped(seed, "expert", number):
+    for expert in progress.track(range(count), "training experts"):
+        with scoped(seed, "expert", expert):
             net = real.network()
         network, theta = FlatNetwork(net), flat_weights(net)
-        speed, path, draws = torch.zeros_like(theta), [theta], generator(seed, "expert's batches", number)
+        momentum_buffer, path, draws = torch.zeros_like(theta), [theta], generator(seed, "expert's batches", expert)
         for epoch in range(training.epochs):
             for number_of_pass in range(training.passes):
-                done = (epoch + number_of_pass / training.passes) / training.epochs
-                used = torch.arange(len(real)) if training.curriculum is None else training.curriculum.rows(done)
+                fraction_done = (epoch + number_of_pass / training.passes) / training.epochs
+                used = (
+                    torch.arange(len(real)) if training.curriculum is None else training.curriculum.index(fraction_done)
+                )
                 batches = [used] if nodes else used[torch.randperm(len(used), generator=draws)].split(training.batch)
-                for rows in batches:
-                    x, y = real.inputs(rows), real.y[rows]
+                for index in batches:
+                    x, y = real.inputs(index), real.y[index]
                     x = training.augment.each(x, draws) if isinstance(x, Tensor) else x
-                    speed = training.momentum * speed + _direction(network, theta, x, y, training.sharpness)
-                    theta = theta - training.lr * speed
+                    momentum_buffer = training.momentum * momentum_buffer + _direction(
+                        network, theta, x, y, training.sharpness
+                    )
+                    theta = theta - training.lr * momentum_buffer
             path.append(theta)
         experts.append(torch.stack(path))
     return torch.stack(experts)
@@ -174,8 +178,8 @@ class Window:
                 f"a window needs 0 <= earliest <= first_latest <= latest, got {self.earliest}, {first}, {self.latest}"
             )
 
-    def limit(self, done: float) -> int:
-        """The latest epoch when ``done`` of the steps lie behind.
+    def limit(self, fraction_done: float) -> int:
+        """The latest epoch when ``fraction_done`` of the steps lie behind.
 
         Example:
             >>> window = Window(0, 20, first_latest=10)
@@ -183,15 +187,15 @@ class Window:
             (10, 15, 20)
         """
         first = self.latest if self.first_latest is None else self.first_latest
-        return first + int((self.latest - first) * min(1.0, done / self.until))
+        return first + int((self.latest - first) * min(1.0, fraction_done / self.until))
 
-    def draw(self, done: float, generator: torch.Generator) -> int:
+    def sample_epoch(self, fraction_done: float, generator: torch.Generator) -> int:
         """Draw an epoch."""
-        return int(torch.randint(self.earliest, self.limit(done) + 1, (), generator=generator))
+        return int(torch.randint(self.earliest, self.limit(fraction_done) + 1, (), generator=generator))
 
 
 @torch.no_grad()
-def expert_logits(real: Real, network: FlatNetwork, weights: Tensor) -> tuple[Tensor, Tensor]:
+def expert_logits(real: TrainingData, network: FlatNetwork, weights: Tensor) -> tuple[Tensor, Tensor]:
     """What experts that are right say of the training data, on average, and how many are right.
 
     Of entries that no expert is right on all experts are asked, and the true class is raised to the largest logit.

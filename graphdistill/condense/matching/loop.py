@@ -13,18 +13,18 @@ from torch import Tensor
 
 from graphdistill import __version__
 from graphdistill.condense.data.learnable import LearnableSet
-from graphdistill.condense.data.training_data import Real
+from graphdistill.condense.data.training_data import TrainingData
 from graphdistill.condense.matching.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from graphdistill.condense.matching.objective import Recipe, Step
-from graphdistill.condense.matching.optimizer import Descent
-from graphdistill.condense.matching.schedule import Schedule, States
+from graphdistill.condense.matching.optimizer import SetOptimizer
+from graphdistill.condense.matching.schedule import NetworkSchedule, Schedule
 from graphdistill.core import randomness
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.digest import digest
 from graphdistill.core.sets.synthetic import SyntheticSet
 
-LOOKS = 5
+NUM_CHECKS = 5
 """Looks at validation after the one at the start; each trains a network, so they are few."""
 PATIENCE = 3
 """Looks without improvement before a run stops."""
@@ -45,7 +45,7 @@ class Diverged(ArithmeticError):
 
 
 def distill(
-    real: Real,
+    real: TrainingData,
     per_class: int,
     recipe: Recipe,
     *,
@@ -84,60 +84,62 @@ def distill(
     seed = int(torch.randint(2**62, (), generator=generator))
     checkpoint = None if checkpoint is None else expanded(checkpoint)
     facts = {**(facts or {}), "steps": recipe.steps, "seed": seed}
-    small = recipe.begin(real.begin(per_class, randomness.generator(seed, "start")))
+    synthetic = recipe.initial_set(real.init_random(per_class, randomness.generator(seed, "start")))
     schedule = recipe.schedule or Schedule()
-    states = States(schedule, real, seed)
+    networks = NetworkSchedule(schedule, real, seed)
     # Looks are where a fresh network comes, so that a checkpoint need not hold one.
-    every = math.ceil(recipe.steps / LOOKS / schedule.outer) * schedule.outer
+    every = math.ceil(recipe.steps / NUM_CHECKS / schedule.outer) * schedule.outer
     identity = {} if checkpoint is None else _identity(real, recipe, facts)
-    state = Checkpoint.start(small.parameters(), identity)
+    state = Checkpoint.initial(synthetic.parameters(), identity)
     if resume and checkpoint is not None and checkpoint.is_file():
-        state = read_checkpoint(checkpoint, identity, small.parameters())
-        _load(small, state.now)
+        state = read_checkpoint(checkpoint, identity, synthetic.parameters())
+        _load(synthetic, state.now)
         begun -= state.seconds
-    descent, step = Descent(recipe, small.parameters(), state.scale), state.step
-    descent.load(state.memory)
+    set_optimizer, step = SetOptimizer(recipe, synthetic.parameters(), state.scale), state.step
+    set_optimizer.load(state.memory)
     with progress.step(f"distilling by {facts.get('method', 'a recipe')}", recipe.steps) as advance:
         advance(step)
         while True:
             due = step % every == 0 or step == recipe.steps
-            if due and step not in dict(state.looks):
-                now = _copies(small.parameters())
-                shown = _copies(descent.averages) if recipe.average else now
-                _load(small, shown)
-                score = validate(small.freeze())
-                _load(small, now)
+            if due and step not in dict(state.checks):
+                now = _copies(synthetic.parameters())
+                shown = _copies(set_optimizer.averages) if recipe.average else now
+                _load(synthetic, shown)
+                score = validate(synthetic.freeze())
+                _load(synthetic, now)
                 seconds = time.perf_counter() - begun
-                state = state.look(score, shown, step=step, now=now, memory=descent.state(), seconds=seconds)
+                state = state.after_check(
+                    score, shown, step=step, now=now, memory=set_optimizer.state(), seconds=seconds
+                )
                 if checkpoint is not None:
                     write_checkpoint(checkpoint, state)
-            if step == recipe.steps or state.looks_since_best >= PATIENCE:
+            if step == recipe.steps or state.checks_since_best >= PATIENCE:
                 break
-            draws, done = randomness.generator(seed, "step", step), step / recipe.steps
-            net = states.at(step) if recipe.schedule else None
-            loss = recipe.objective.accumulate(Step(small, real, net, recipe.augment, draws, done, step))
-            descent.step(done)
-            small.clip()
+            draws, fraction_done = randomness.generator(seed, "step", step), step / recipe.steps
+            net = networks.at(step) if recipe.schedule else None
+            loss = recipe.objective.accumulate(Step(synthetic, real, net, recipe.augment, draws, fraction_done, step))
+            set_optimizer.step(fraction_done)
+            synthetic.clip()
             if recipe.average:
-                descent.settle()
-            if not (math.isfinite(loss) and all(bool(p.isfinite().all()) for p in small.parameters().values())):
+                set_optimizer.update_ema()
+            if not (math.isfinite(loss) and all(bool(p.isfinite().all()) for p in synthetic.parameters().values())):
                 if checkpoint is not None:
                     write_checkpoint(checkpoint, state.slower())
-                _load(small, state.best)
-                raise Diverged(step, loss, small.freeze(facts), state.best_look[0])
+                _load(synthetic, state.best)
+                raise Diverged(step, loss, synthetic.freeze(facts), state.best_check[0])
             if recipe.schedule:
-                states.train(small, step, randomness.generator(seed, "training", step), recipe.augment)
+                networks.train(synthetic, step, randomness.generator(seed, "training", step), recipe.augment)
             step += 1
             advance(1, f"loss {loss:.4g}")
-    _load(small, state.best)
-    chosen, valid = state.best_look
-    told = {"chosen_step": chosen, "valid": valid, "looks": [list(look) for look in state.looks]}
-    rates = dict(recipe.lr) if isinstance(recipe.lr, Mapping) else recipe.lr
-    settings = {"lr": rates, "optimizer": recipe.optimizer, "schedule": asdict(schedule)}
-    return small.freeze({**facts, **settings, **told, "seconds": time.perf_counter() - begun})
+    _load(synthetic, state.best)
+    chosen, valid = state.best_check
+    told = {"chosen_step": chosen, "valid": valid, "checks": [list(look) for look in state.checks]}
+    lrs = dict(recipe.lr) if isinstance(recipe.lr, Mapping) else recipe.lr
+    settings = {"lr": lrs, "optimizer": recipe.optimizer, "schedule": asdict(schedule)}
+    return synthetic.freeze({**facts, **settings, **told, "seconds": time.perf_counter() - begun})
 
 
-def _identity(real: Real, recipe: Recipe, facts: Mapping[str, object]) -> dict[str, object]:
+def _identity(real: TrainingData, recipe: Recipe, facts: Mapping[str, object]) -> dict[str, object]:
     """What a checkpoint is of: the content of data and recipe, never a name or a path."""
     parts = {f.name: getattr(recipe, f.name) for f in fields(recipe) if f.name not in ("objective", "start")}
     parts["objective"] = type(recipe.objective).__qualname__
@@ -157,6 +159,6 @@ def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def _load(small: LearnableSet, tensors: Mapping[str, Tensor]) -> None:
-    for name, value in small.parameters().items():
+def _load(synthetic: LearnableSet, tensors: Mapping[str, Tensor]) -> None:
+    for name, value in synthetic.parameters().items():
         value.copy_(tensors[name])

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphdistill.condense.data.learnable import LearnableSet
-from graphdistill.condense.data.training_data import Real
+from graphdistill.condense.data.training_data import TrainingData
 from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.evaluation.protocol import SetProtocol
@@ -27,22 +27,22 @@ class Step:
     """What an objective sees in one step.
 
     Attributes:
-        small: the set that is learnt.
+        synthetic: the set that is learnt.
         real: the training data.
         net: the network to match on; of any kind, with ``embed`` and ``features`` beside its logits.
         augment: draws what is done to both sides.
         generator: for everything that is drawn.
-        done: share of the steps that lie behind, from 0 to below 1.
-        number: of the step, from 0.
+        fraction_done: share of the steps that lie behind, from 0 to below 1.
+        step: number of the step, from 0.
     """
 
-    small: LearnableSet
-    real: Real
+    synthetic: LearnableSet
+    real: TrainingData
     net: Any
     augment: Augment
     generator: torch.Generator
-    done: float = 0.0
-    number: int = 0
+    fraction_done: float = 0.0
+    step: int = 0
 
     def view(self) -> Callable[[Any], Any]:
         """Draw an augmentation, to be applied to real and synthetic inputs alike."""
@@ -93,7 +93,7 @@ class Recipe:
         if self.steps < 1:
             raise ValueError(f"--steps must be 1 or more, got {self.steps}")
 
-    def begin(self, default: LearnableSet) -> LearnableSet:
+    def initial_set(self, default: LearnableSet) -> LearnableSet:
         """What to begin with, where ``default`` is random real data."""
         if callable(self.start):
             return self.start(default)
@@ -101,7 +101,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Setting:
+class MethodContext:
     """What a method may know when it makes its recipe; teachers and experts are trained here, and their time counts.
 
     Attributes:
@@ -112,7 +112,7 @@ class Setting:
         progress: shows a bar for what takes long.
     """
 
-    real: Real
+    real: TrainingData
     per_class: int
     protocol: SetProtocol[Any]
     seed: int = 0

@@ -13,7 +13,7 @@ from graphdistill.condense.matching.objective import Recipe
 AVERAGE = "average"
 
 
-class Descent:
+class SetOptimizer:
     """Takes the steps that a recipe asks for.
 
     Args:
@@ -24,20 +24,20 @@ class Descent:
     Example:
         >>> from graphdistill.condense.methods.dm import MomentMatch
         >>> x = torch.ones(1, requires_grad=True)
-        >>> descent = Descent(Recipe(objective=MomentMatch(), schedule=None, steps=2, lr=0.5), {"x": x})
+        >>> set_optimizer = SetOptimizer(Recipe(objective=MomentMatch(), schedule=None, steps=2, lr=0.5), {"x": x})
         >>> x.sum().backward()
-        >>> descent.step(0.0)
-        >>> x.item(), descent.state()["x.momentum_buffer"].item()
+        >>> set_optimizer.step(0.0)
+        >>> x.item(), set_optimizer.state()["x.momentum_buffer"].item()
         (0.5, 1.0)
     """
 
     def __init__(self, recipe: Recipe, parameters: Mapping[str, Tensor], scale: float = 1.0):
         self.recipe, self.parameters = recipe, dict(parameters)
-        rates = recipe.lr if isinstance(recipe.lr, Mapping) else dict.fromkeys(parameters, recipe.lr)
-        if missing := parameters.keys() - rates.keys():
-            raise ValueError(f"lr has no step size for {', '.join(sorted(missing))}; it has {', '.join(sorted(rates))}")
-        self.rates = [rates[name] * scale for name in parameters]
-        groups = [{"params": [value], "lr": rate} for value, rate in zip(parameters.values(), self.rates, strict=True)]
+        lrs = recipe.lr if isinstance(recipe.lr, Mapping) else dict.fromkeys(parameters, recipe.lr)
+        if missing := parameters.keys() - lrs.keys():
+            raise ValueError(f"lr has no step size for {', '.join(sorted(missing))}; it has {', '.join(sorted(lrs))}")
+        self.lrs = [lrs[name] * scale for name in parameters]
+        groups = [{"params": [value], "lr": lr} for value, lr in zip(parameters.values(), self.lrs, strict=True)]
         self.optimizer: torch.optim.Optimizer = (
             torch.optim.Adam(groups, betas=recipe.betas)
             if recipe.optimizer == "adam"
@@ -45,15 +45,15 @@ class Descent:
         )
         self.averages = {name: value.detach().clone() for name, value in self.parameters.items()}
 
-    def step(self, done: float) -> None:
-        """Go down the gradients there are, and forget them; ``done`` is the share of the steps that lie behind."""
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * (1 + math.cos(math.pi * done)) / 2 if self.recipe.cosine else rate
+    def step(self, fraction_done: float) -> None:
+        """Take a step along the gradients and clear them; ``fraction_done`` is the share of steps taken so far."""
+        for group, lr in zip(self.optimizer.param_groups, self.lrs, strict=True):
+            group["lr"] = lr * (1 + math.cos(math.pi * fraction_done)) / 2 if self.recipe.cosine else lr
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
     @torch.no_grad()
-    def settle(self) -> None:
+    def update_ema(self) -> None:
         """Let the running average follow."""
         for name, average in self.averages.items():
             average.lerp_(self.parameters[name], 1 - self.recipe.average)

@@ -1,4 +1,4 @@
-"""Kernel ridge regression: training in closed form, which gradients run through, and the kernel of a wide network.
+"""Kernel ridge regression, which is differentiable training in closed form, and the kernel of a wide network.
 
 Shape legend: n and m entries, d numbers each, C classes.
 """
@@ -15,16 +15,12 @@ from graphdistill.core.evaluation.protocol import AnyDataset, SetProtocol
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.metrics import score
 
-DEPTH = 2
-"""Hidden layers of the wide network that :func:`arc_cosine` stands for."""
-RIDGE = 1.0
-"""Share of the kernel's mean diagonal that is added to it, which is what stops a network early (GC-SNTK has 0.001)."""
-EDGE = 1e-6
-"""How near to 1 a cosine may come: at 1 its angle has no derivative."""
+MARGIN = 1e-6
+"""Distance of a cosine to 1 and -1, where its angle has no derivative."""
 
 
 def centred(y: Tensor, num_classes: int) -> Tensor:
-    """What ridge regression aims at, ``[n, C]``: shares of the classes less 1 / C, so that not knowing is 0.
+    """Target of ridge regression, ``[n, C]``: probabilities of the classes less 1 / C, so that 0 means uncertain.
 
     Args:
         y: hard labels long ``[n]``, or soft float ``[n, C]``.
@@ -38,16 +34,17 @@ def centred(y: Tensor, num_classes: int) -> Tensor:
     return shares.double() - 1 / num_classes
 
 
-def ridge(gram: Tensor, cross: Tensor, target: Tensor, share: float = RIDGE) -> Tensor:
-    r"""What ridge regression learns from some entries, asked of others.
+def ridge(gram: Tensor, cross: Tensor, target: Tensor, share: float = 1.0) -> Tensor:
+    r"""Predictions for some entries by ridge regression that was fitted to others.
 
     .. math:: K_{ts} \Big(K_{ss} + \lambda \frac{\mathrm{tr} K_{ss}}{n} I\Big)^{-1} Y_s
 
     Args:
-        gram: kernel of the entries that it learns from, ``[n, n]``.
-        cross: kernel of those that are asked for with these, ``[m, n]``.
-        target: what is learnt, ``[n, C]``.
-        share: of the mean diagonal that is added to it. (default: 1)
+        gram: kernel of the entries that it is fitted to, ``[n, n]``.
+        cross: kernel of the entries to predict with these, ``[m, n]``.
+        target: targets of the fit, ``[n, C]``.
+        share: ridge, as a share of the mean diagonal. (default: 1, which has the effect of early stopping; GC-SNTK has
+            0.001)
 
     Returns:
         Predictions ``[m, C]``.
@@ -61,8 +58,8 @@ def ridge(gram: Tensor, cross: Tensor, target: Tensor, share: float = RIDGE) -> 
     return cross @ learnt
 
 
-def arc_cosine(x: Tensor, z: Tensor, depth: int = DEPTH) -> Tensor:
-    r"""Neural tangent kernel of an endlessly wide perceptron with rectified hidden layers and no biases.
+def arc_cosine(x: Tensor, z: Tensor, depth: int = 2) -> Tensor:
+    r"""Neural tangent kernel of an infinitely wide perceptron with ReLU and no biases.
 
     Cho and Saul, NeurIPS 2009; Jacot et al., NeurIPS 2018, https://arxiv.org/abs/1806.07572. With
     :math:`\Theta = \Sigma = x \cdot z` at first, and :math:`\theta = \arccos(\Sigma / \|x\| \|z\|)`, each layer takes
@@ -83,27 +80,27 @@ def arc_cosine(x: Tensor, z: Tensor, depth: int = DEPTH) -> Tensor:
         [[50.0]]
     """
     x, z = x.double(), z.double()
-    # Nodes without a word have no direction: they are like nothing.
+    # Nodes without features have no direction: their similarity to all others is 0.
     sizes = x.norm(dim=1).clamp(min=1e-12)[:, None] * z.norm(dim=1).clamp(min=1e-12)
     tangent = x @ z.T
     cosine = tangent / sizes
     for _ in range(depth):
-        angle = cosine.clamp(EDGE - 1, 1 - EDGE).acos()
+        angle = cosine.clamp(MARGIN - 1, 1 - MARGIN).acos()
         cosine = (angle.sin() + (math.pi - angle) * angle.cos()) / math.pi
         tangent = tangent * (1 - angle / math.pi) + sizes * cosine
     return tangent
 
 
-def krr_score(protocol: SetProtocol[AnyDataset], small: SyntheticSet, split: str = "valid") -> float:
-    """What ridge regression with :func:`arc_cosine` learns from a set, by the protocol's metric.
+def krr_score(protocol: SetProtocol[AnyDataset], synthetic: SyntheticSet, split: str = "valid") -> float:
+    """Score of ridge regression with :func:`arc_cosine` that is fitted to a set, by the protocol's metric.
 
-    No network is trained: it says in no time what a set teaches a very wide one. It reads what the linear model of the
-    report reads, of nodes propagated features.
+    No network is trained: it is a fast estimate of the score of a very wide one. Its input is that of the report's
+    linear model: pixels, or propagated features of nodes.
 
     Args:
         protocol: the real data.
-        small: the set.
-        split: which entries are asked for. (default: ``valid``)
+        synthetic: the set.
+        split: entries to predict. (default: ``valid``)
 
     Example:
         >>> from graphdistill import datasets
@@ -113,7 +110,7 @@ def krr_score(protocol: SetProtocol[AnyDataset], small: SyntheticSet, split: str
         >>> krr_score(protocol, few) > 0.5
         True
     """
-    x = protocol.flat(small)
-    target = centred(small.y, protocol.num_classes)
+    x = protocol.flat(synthetic)
+    target = centred(synthetic.y, protocol.num_classes)
     guess = ridge(arc_cosine(x, x), arc_cosine(protocol.flat(split), x), target)
     return score(guess, protocol.labels(split), protocol.metric)

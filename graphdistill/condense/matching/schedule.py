@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from graphdistill.condense.data.learnable import LearnableSet
-from graphdistill.condense.data.training_data import Real
+from graphdistill.condense.data.training_data import TrainingData
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.augment import NO_AUGMENT, Augment
 
@@ -44,7 +44,7 @@ class Schedule:
         return step % self.outer == 0
 
 
-class States:
+class NetworkSchedule:
     """The network of each step.
 
     Args:
@@ -53,7 +53,7 @@ class States:
         seed: of the networks' weights.
     """
 
-    def __init__(self, schedule: Schedule, real: Real, seed: int):
+    def __init__(self, schedule: Schedule, real: TrainingData, seed: int):
         self.schedule, self.real, self.seed = schedule, real, seed
         self.net: nn.Module | None = None
         self.optimizer: torch.optim.Optimizer | None = None
@@ -69,14 +69,16 @@ class States:
         assert self.net is not None
         return self.net
 
-    def train(self, small: LearnableSet, step: int, generator: torch.Generator, augment: Augment = NO_AUGMENT) -> None:
+    def train(
+        self, synthetic: LearnableSet, step: int, generator: torch.Generator, augment: Augment = NO_AUGMENT
+    ) -> None:
         """Train the network of a step on the set, unless the next step has another one."""
         if self.schedule.begins(step + 1):
             return
         assert self.net is not None
         assert self.optimizer is not None
         with torch.no_grad():
-            x, y = small.inputs(), small.labels
+            x, y = synthetic.inputs(), synthetic.labels
         for _ in range(self.schedule.inner):
             loss = F.cross_entropy(self.net(augment.each(x, generator)), y)
             self.optimizer.zero_grad(set_to_none=True)

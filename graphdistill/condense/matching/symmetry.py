@@ -1,4 +1,4 @@
-"""Learning images together with what a group of symmetries makes of them, and whether a group suits the data."""
+"""Learning images together with their orbit under a group of symmetries, and whether classes are closed under it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,17 @@ import torch
 from torch import Tensor
 
 from graphdistill.condense.data.learnable import LearnableSet
-from graphdistill.condense.matching.objective import Setting
+from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.core.evaluation.protocol import CHOOSER
 from graphdistill.core.sets.symmetry import KEY, elements, orbit
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.fit import predict
 
-KEPT = 0.9
-"""Least share of its accuracy that a network keeps on moved images where classes are closed under a group: that of
-natural images keeps within some hundredths of it by chance, that of digits loses more than half."""
-
 
 class OrbitSet(LearnableSet):
-    """Images to learn that show their orbit under a group; their bytes stay those of the images alone.
+    """Images to learn whose networks see the orbit under a group; only the images are learnt and stored.
 
-    All that is learnt is what the set that it is made of learns. Frozen, it names the group in ``meta``, and the
-    protocol trains on the orbit.
+    The stored set names the group in ``meta``, and the protocol trains on the orbit.
 
     Args:
         base: the images to learn.
@@ -35,8 +30,8 @@ class OrbitSet(LearnableSet):
         ValueError: the group is unknown.
 
     Example:
-        >>> small = OrbitSet(LearnableSet(torch.rand(2, 1, 8, 8), torch.tensor([0, 1])), "flip")
-        >>> small.inputs().shape[0], small.labels.tolist(), len(small.freeze())
+        >>> synthetic = OrbitSet(LearnableSet(torch.rand(2, 1, 8, 8), torch.tensor([0, 1])), "flip")
+        >>> synthetic.inputs().shape[0], synthetic.labels.tolist(), len(synthetic.freeze())
         (4, [0, 1, 0, 1], 2)
     """
 
@@ -50,17 +45,17 @@ class OrbitSet(LearnableSet):
         """Labels of the images, once for every element."""
         return torch.cat([self.base.labels] * self.elements)
 
-    def inputs(self, rows: Tensor | None = None) -> Tensor:
-        """The orbit, or the images of it that ``rows`` names."""
+    def inputs(self, index: Tensor | None = None) -> Tensor:
+        """The orbit, or the entries of it at ``index``."""
         x = orbit(self.base.inputs(), self.group)
-        return x if rows is None else x[rows]
+        return x if index is None else x[index]
 
     def parameters(self) -> dict[str, Tensor]:
-        """What the images' own set learns."""
+        """The learnt tensors of the images' own set."""
         return self.base.parameters()
 
     def clip(self) -> None:
-        """As the images' own set does it."""
+        """Clip the images' own set."""
         self.base.clip()
 
     def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
@@ -68,34 +63,35 @@ class OrbitSet(LearnableSet):
         return self.base.freeze({**(meta or {}), KEY: self.group})
 
 
-def check_closed(setting: Setting, group: str) -> None:
-    """Refuse a group that makes of images what their class does not look like.
+def check_closed(context: MethodContext, group: str, min_kept_accuracy: float = 0.9) -> None:
+    """Refuse a group under which the classes of the images are not closed.
 
-    A network is trained on the training images as they are, and asked for the validation images and for what each
-    element of the group makes of them. Where classes are closed under the group it knows both alike; that of digits
-    mistakes a mirrored 2 or 3. Where it knows little of the images themselves, it can refuse little.
+    A network is trained on the training images, and evaluated on the validation images before and after each element of
+    the group. Where classes are closed under the group, both accuracies are alike; flipped digits such as 2 and 3 are
+    misclassified. A network of low accuracy can refuse little.
 
     Args:
-        setting: data and protocol.
+        context: data and protocol.
         group: ``identity`` or ``flip``.
+        min_kept_accuracy: share of its accuracy that the network must keep on transformed images. (default: 0.9)
 
     Raises:
-        ValueError: the network keeps less than 0.9 of its accuracy.
+        ValueError: the group is unknown, or the network keeps less.
     """
     moves = elements(group)[1:]
     if not moves:
         return
-    protocol = setting.protocol
+    protocol = context.protocol
     short = replace(protocol.fit, steps=max(1, protocol.fit.steps // 2))
-    with setting.progress.step(f"asking whether classes are closed under {group}"):
+    with context.progress.step(f"checking whether classes are closed under {group}"):
         net, _ = protocol.train(protocol.full(), CHOOSER, short)
     x, y = cast(tuple[Tensor, Tensor], protocol.split("valid"))
     plain, *moved = [
         float((predict(net, part).argmax(dim=1) == y).float().mean()) for part in (x, *(m(x) for m in moves))
     ]
-    if min(moved) < KEPT * plain:
+    if min(moved) < min_kept_accuracy * plain:
         raise ValueError(
-            f"group {group!r} does not keep the classes of {protocol.data.name}, so --method fyi is not for it: "
-            f"a network knows {plain:.0%} of the validation images but {min(moved):.0%} of what {group} makes of them; "
-            f"choose a method without it, such as dm, or in Python the group 'identity'"
+            f"group {group!r} does not keep the classes of {protocol.data.name}, so --method fyi is not for it: a "
+            f"network classifies {plain:.0%} of the validation images correctly, but {min(moved):.0%} after {group}; "
+            f"choose a method without it, such as dm, or --group identity"
         )

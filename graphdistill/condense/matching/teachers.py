@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphdistill.condense.matching.objective import Setting
+from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.core.randomness import generator
 from graphdistill.core.training.fit import chunks, predict
 
 
-def teach(setting: Setting, count: int = 1, share: float = 1.0) -> list[nn.Module]:
+def train_teachers(context: MethodContext, count: int = 1, share: float = 1.0) -> list[nn.Module]:
     """Train networks on all the training data, each left where validation liked it best.
 
     Args:
-        setting: data, protocol, seed.
+        context: data, protocol, seed.
         count: number of networks. (default: 1)
         share: of the protocol's steps that they take, such as a tenth for networks early in training. (default: all)
 
@@ -25,23 +25,23 @@ def teach(setting: Setting, count: int = 1, share: float = 1.0) -> list[nn.Modul
         >>> from graphdistill import datasets
         >>> from graphdistill.condense.data.kinds import protocol_of, real_of
         >>> protocol = protocol_of(datasets.load("digits"))
-        >>> (net,) = teach(Setting(real_of(protocol), 1, protocol), share=0.1)
+        >>> (net,) = train_teachers(MethodContext(real_of(protocol), 1, protocol), share=0.1)
         >>> protocol.score(net, "valid") > 0.5
         True
     """
-    protocol, whole = setting.protocol, setting.protocol.full()
+    protocol, whole = context.protocol, context.protocol.full()
     config = replace(protocol.fit, steps=max(1, round(share * protocol.fit.steps)))
-    seeds = torch.randint(2**62, (count,), generator=generator(setting.seed, "teachers")).tolist()
-    return [protocol.train(whole, seed, config)[0] for seed in setting.progress.track(seeds, "training teachers")]
+    seeds = torch.randint(2**62, (count,), generator=generator(context.seed, "teachers")).tolist()
+    return [protocol.train(whole, seed, config)[0] for seed in context.progress.track(seeds, "training teachers")]
 
 
-def answers(setting: Setting, net: nn.Module) -> Tensor:
+def predictions(context: MethodContext, net: nn.Module) -> Tensor:
     """Logits that a network gives all training entries, ``[n, C]``."""
-    return predict(net, setting.real.inputs(torch.arange(len(setting.real))))
+    return predict(net, context.real.inputs(torch.arange(len(context.real))))
 
 
 @torch.no_grad()
-def embeddings(setting: Setting, net: Any) -> Tensor:
+def embeddings(context: MethodContext, net: Any) -> Tensor:
     """What the last layer of a network reads of all training entries, ``[n, d]``."""
     net.eval()
-    return torch.cat([net.embed(part) for part in chunks(setting.real.inputs(torch.arange(len(setting.real))))])
+    return torch.cat([net.embed(part) for part in chunks(context.real.inputs(torch.arange(len(context.real))))])

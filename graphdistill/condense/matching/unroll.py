@@ -104,13 +104,13 @@ def unrolled(
     if steps < 1:
         raise ValueError(f"steps must be 1 or more, got {steps}")
 
-    def descend(number: int, theta: Tensor, differentiable: bool) -> Tensor:
-        (slope,) = torch.autograd.grad(loss(number, theta), theta, create_graph=differentiable)
+    def descend(i: int, theta: Tensor, differentiable: bool) -> Tensor:
+        (slope,) = torch.autograd.grad(loss(i, theta), theta, create_graph=differentiable)
         return theta - log_lr.exp() * slope
 
     states = [start.detach().clone().requires_grad_()]
-    for number in range(steps):
-        after = descend(number, states[-1], unroll == "full")
+    for i in range(steps):
+        after = descend(i, states[-1], unroll == "full")
         states.append(after if unroll == "full" else after.detach().requires_grad_())
     value = (states[-1] - target).square().sum() / (start - target).square().sum()
 
@@ -119,9 +119,9 @@ def unrolled(
             return list(torch.autograd.grad(value, learnt, materialize_grads=True))
         (pull,) = torch.autograd.grad(value, states[-1])
         total = [torch.zeros_like(leaf) for leaf in learnt]
-        for number in reversed(range(steps)):
-            after = descend(number, states[number], True)
-            wanted = [*learnt, states[number]] if unroll == "reverse" else learnt
+        for i in reversed(range(steps)):
+            after = descend(i, states[i], True)
+            wanted = [*learnt, states[i]] if unroll == "reverse" else learnt
             parts = torch.autograd.grad(after, wanted, pull, materialize_grads=True)
             for whole, part in zip(total, parts[: len(total)], strict=True):
                 whole += part

@@ -1,4 +1,4 @@
-r"""DataDAM, attention matching: where random networks look, layer by layer, and class means of their embeddings.
+r"""DataDAM, attention matching: spatial attention of random networks, layer by layer, and class means of embeddings.
 
 .. math:: L = \sum_c \sum_{l < L} \Big\| \overline{a_l(T_c)} - \overline{a_l(S_c)} \Big\|^2
     + \lambda \, \Big\| \overline{\psi(T_c)} - \overline{\psi(S_c)} \Big\|^2, \qquad
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Recipe, Setting
+from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core.methods import MethodConfig
@@ -30,7 +30,27 @@ FOR: tuple[Kind, ...] = ("images",)
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of DataDAM."""
+
+    lr: float = 2.0
+    """Step size for one image of each class; it is multiplied by the images of a class, as in DM. The paper's step,
+    times the factor of 100 in its code, times 0.3 squared would be 9; steps of 1 to 3 are as good, and 10 is worse."""
+    batch: int = 64
+    """Real images of each class in a step (the paper's value)."""
+    power: float = 1.0
+    """Exponent p of activations: the higher, the more the strong channels count. The paper has 4, its code 1; on
+    validation of digits, one image a class, three sets, 4 reaches 93 % where 1 and DM reach 95 %."""
+    embedding_weight: float = 0.01
+    """Weight of the distance of embeddings (the paper's value)."""
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "power"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"--{name} must be above 0, got {getattr(self, name)}")
+        if self.batch < 1:
+            raise ValueError(f"--batch must be 1 or more, got {self.batch}")
+        if not self.embedding_weight >= 0:
+            raise ValueError(f"--embedding-weight must be 0 or more, got {self.embedding_weight}")
 
 
 @dataclass(frozen=True)
@@ -39,22 +59,22 @@ class AttentionMatch(MomentMatch):
 
     Attributes:
         batch: real images of each class in a step.
-        power: p, how much the strong channels count.
-        embeddings: weight of the embeddings' distance.
+        power: exponent p of activations; the higher, the more the strong channels count.
+        embedding_weight: weight of the distance of embeddings.
     """
 
     power: float = 1.0
-    embeddings: float = 0.01
+    embedding_weight: float = 0.01
 
     def compared(self, net: Any, x: Inputs) -> Tensor:
-        """Attention maps and weighted embedding side by side: distances of rows are the sum of both terms."""
+        """Attention maps and weighted embedding in one vector, whose squared distance is the sum of both terms."""
         *layers, last = net.features(x)
         maps = [attention(layer, self.power) for layer in layers]
-        return torch.cat([*maps, self.embeddings**0.5 * last.flatten(1)], dim=1)
+        return torch.cat([*maps, self.embedding_weight**0.5 * last.flatten(1)], dim=1)
 
 
 def attention(z: Tensor, power: float) -> Tensor:
-    """Where a layer looks: powers summed over channels, one row of length 1 for each image.
+    """Spatial attention of a layer: powers summed over channels, a vector of length 1 for each image.
 
     Args:
         z: output of the layer, ``[n, channels, h, w]``.
@@ -70,15 +90,12 @@ def attention(z: Tensor, power: float) -> Tensor:
     return F.normalize(z.abs().pow(power).sum(dim=1).flatten(1), dim=1)
 
 
-def recipe(setting: Setting, config: Config) -> Recipe:
-    """DataDAM's recipe.
-
-    The paper: p = 4, weight 0.01 on the embeddings, 64 real images a class, 20000 steps of size 1 on images of unit
-    deviation. Its code has p = 1, and both terms a hundred times. Here p = 1, the code's, and 200 steps, for CPUs (on
-    validation of digits, one image a class, three sets: p = 4 reaches 93 % where p = 1 and DM reach 95 %, and does not
-    learn at all by steps of 10). The paper's step times the code's hundred times 0.3 squared would be 9; by steps of 1
-    and of 3 it is as good, of 10 worse. It grows with the images of a class, as in DM.
-    """
+def recipe(context: MethodContext, config: Config) -> Recipe:
+    """DataDAM's recipe: 200 steps, for CPUs; the paper takes 20000."""
     return Recipe(
-        objective=AttentionMatch(), schedule=Schedule(), augment=Augment(), steps=200, lr=2.0 * setting.per_class
+        objective=AttentionMatch(config.batch, config.power, config.embedding_weight),
+        schedule=Schedule(),
+        augment=Augment(),
+        steps=200,
+        lr=config.lr * context.per_class,
     )

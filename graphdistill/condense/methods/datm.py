@@ -1,10 +1,10 @@
 r"""DATM, trajectory matching whose difficulty fits the size of the set, with labels that are learnt.
 
-.. math:: t \sim U\{t^-, \dots, T(\text{done})\}, \qquad y_i = \mathrm{softmax}(z_i), \qquad
+.. math:: t \sim U\{t^-, \dots, T(\text{fraction done})\}, \qquad y_i = \mathrm{softmax}(z_i), \qquad
     z_i^0 = \text{mean of the logits of experts that are right}
 
-A set of many images shall match late epochs of the experts, a small one early epochs. The latest epoch to start at
-grows while the set is learnt. The set begins as images that the experts are right on.
+A set of many images matches late epochs of the experts, a small one early epochs. The latest epoch to start at grows
+while the set is learnt. The set begins with images that the experts classify correctly.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.experts import Window, expert_logits
-from graphdistill.condense.matching.objective import Recipe, Setting
+from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.methods import mtt
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator
@@ -26,33 +26,70 @@ FOR: tuple[Kind, ...] = ("images",)
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of DATM; the last five are those of MTT, its base, that matter most."""
+
+    max_start_epoch: int | None = None
+    """Latest epoch of an expert that a student starts at in the end (default: 4 for one image of each class, else 10;
+    the paper has 4, 20 and 40 of 100 epochs for 1, 10 and 50 images)."""
+    first_max_start_epoch: int | None = None
+    """That epoch at the first step; it moves evenly over half of the steps (default: the same for one image of each
+    class, else half of it, as in the paper)."""
+    max_loss: float = 1.0
+    """Steps with a larger loss, whose student is farther from the target than its start, change nothing (the paper's
+    value)."""
+    logits_lr: float = 1.0
+    """Step size of the labels' logits for one image of each class (a guess; the paper has 2 to 10)."""
+    experts: int = 5
+    """Networks trained on the real data, as in MTT; the paper has 100."""
+    expert_epochs: int = 12
+    """Epochs that an expert is trained for, as in MTT."""
+    span: int = 2
+    """Epochs M of an expert that a student has to match, as in MTT."""
+    student_steps: int = 15
+    """Steps K of SGD that a student takes on the set, as in MTT."""
+    lr: float = 10.0
+    """Step size for one image of each class, as in MTT; it is multiplied by the images of a class."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_start_epoch", "first_max_start_epoch"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise ValueError(f"--{name.replace('_', '-')} must be 0 or more, got {value}")
+        for name in ("max_loss", "logits_lr"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"--{name.replace('_', '-')} must be above 0, got {getattr(self, name)}")
+        for name in ("experts", "expert_epochs", "span", "student_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
+        if not self.lr > 0:
+            raise ValueError(f"--lr must be above 0, got {self.lr}")
 
 
-def recipe(setting: Setting, config: Config) -> Recipe:
-    """DATM's recipe: MTT's with a window, a start and labels of its own.
-
-    The paper bounds the loss at 1, above which a student is farther from the target than where it started; so here.
-    Labels learn at 1 an image of a class (2 to 10 in the paper), a guess.
-    """
-    base, real = mtt.recipe(setting, mtt.Config()), setting.real
+def recipe(context: MethodContext, config: Config) -> Recipe:
+    """DATM's recipe: MTT's with a window, a start and labels of its own."""
+    chosen, real = window(config, context.per_class), context.real
+    base = mtt.recipe(context, mtt.shared_config(config, max_start_epoch=chosen.latest))
     match = base.objective
     assert isinstance(match, mtt.TrajectoryMatch)
+    assert isinstance(base.lr, dict)
     logits, right = expert_logits(real, match.network, match.experts[:, -1])
-    order = torch.randperm(len(real), generator=generator(setting.seed, "start"))
+    order = torch.randperm(len(real), generator=generator(context.seed, "start"))
     order = order[right[order].sort(descending=True, stable=True).indices]
-    rows = torch.cat([order[real.y[order] == label][: setting.per_class] for label in range(real.num_classes)])
+    index = torch.cat([order[real.y[order] == label][: context.per_class] for label in range(real.num_classes)])
     return replace(
         base,
-        objective=replace(match, window=window(setting.per_class), above=1.0),
-        lr={**mtt.rates(setting.per_class), "logits": 1.0 * setting.per_class},
-        start=mtt.student(real.start(rows, logits[rows]), mtt.STUDENT_LR),
+        objective=replace(match, window=chosen, max_loss=config.max_loss),
+        lr={**base.lr, "logits": config.logits_lr * context.per_class},
+        start=mtt.student(real.init_from(index, logits[index]), mtt.Config().student_lr),
     )
 
 
-def window(per_class: int) -> Window:
-    """Epochs to start at: the first ones for one image a class, more and more for more.
-
-    The paper has 0 to 4, 0 to 20 and 0 to 40 of 100 epochs for 1, 10 and 50 images a class, and half of that at first.
-    """
-    return Window(0, 4) if per_class == 1 else Window(0, 10, first_latest=5)
+def window(config: Config, per_class: int) -> Window:
+    """Epochs to start at: the first ones for one image a class, more and later ones for more."""
+    latest = config.max_start_epoch
+    if latest is None:
+        latest = 4 if per_class == 1 else 10
+    first = config.first_max_start_epoch
+    if first is None:
+        first = latest if per_class == 1 else latest // 2
+    return Window(0, latest, first_latest=first)

@@ -1,4 +1,4 @@
-r"""DC, gradient matching: the gradients that real and synthetic images of a class give a network, layer by layer.
+r"""DC, gradient matching: gradients of a network on real and on synthetic images of a class, layer by layer.
 
 .. math:: L = \sum_c D\big(\nabla_\theta \ell(T_c; \theta), \nabla_\theta \ell(S_c; \theta)\big)
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Recipe, Setting, Step, gradient, row_distance
+from graphdistill.condense.matching.objective import MethodContext, Recipe, Step, gradient, row_distance
 from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.training.augment import NO_AUGMENT
@@ -21,7 +21,29 @@ FOR: tuple[Kind, ...] = ("images",)
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of DC."""
+
+    lr: float = 0.01
+    """Step size. The paper has 0.1 on images of unit deviation, and pixels from 0 to 1 deviate by about 0.3, whose
+    square times 0.1 is 0.01 (on validation of digits, one image a class, 0.1 loses ten points)."""
+    batch: int = 64
+    """Real images of each class in a step; the paper has 256, which costs CPUs four times as much."""
+    matches_per_network: int | None = None
+    """Steps that a network is matched for (default: 1 for one image of each class, as in the paper, else 5, where the
+    paper has 10)."""
+    network_steps: int = 5
+    """Training steps on the set between two matches of a network; the paper has 50 epochs. Five matches and five steps
+    cost a tenth, and networks have still learnt something from the set."""
+
+    def __post_init__(self) -> None:
+        if not self.lr > 0:
+            raise ValueError(f"--lr must be above 0, got {self.lr}")
+        if self.batch < 1:
+            raise ValueError(f"--batch must be 1 or more, got {self.batch}")
+        if self.matches_per_network is not None and self.matches_per_network < 1:
+            raise ValueError(f"--matches-per-network must be 1 or more, got {self.matches_per_network}")
+        if self.network_steps < 0:
+            raise ValueError(f"--network-steps must be 0 or more, got {self.network_steps}")
 
 
 @dataclass(frozen=True)
@@ -35,34 +57,28 @@ class GradientMatch:
     batch: int = 64
 
     def accumulate(self, step: Step) -> float:
-        """Two gradients of each class, of which one is differentiated again."""
+        """Two gradients for each class; that of the set is differentiated again."""
         total = 0.0
         for label in range(step.real.num_classes):
-            view, rows = step.view(), step.small.y == label
-            x, y = step.real.draw(self.batch, step.generator, label)
+            view, index = step.view(), step.synthetic.y == label
+            x, y = step.real.sample(self.batch, step.generator, label)
             wanted = gradient(step.net, view(x), y)
-            ours = gradient(step.net, view(step.small.inputs(rows)), step.small.labels[rows], differentiable=True)
+            ours = gradient(
+                step.net, view(step.synthetic.inputs(index)), step.synthetic.labels[index], differentiable=True
+            )
             loss = row_distance(ours, wanted)
-            total += step.small.backward(loss)
+            total += step.synthetic.backward(loss)
         return total
 
 
-def recipe(setting: Setting, config: Config) -> Recipe:
-    """DC's recipe.
-
-    The paper: 1000 networks, 256 real images a class, step size 0.1 on images of unit deviation. Here 100 steps and 64
-    images, for CPUs. Pixels from 0 to 1 deviate by about 0.3, and 0.3 squared of the paper's step is 0.01 (on
-    validation of digits, one image a class: 0.1 loses ten points).
-    """
+def recipe(context: MethodContext, config: Config) -> Recipe:
+    """DC's recipe: 100 steps, for CPUs; the paper takes 1000 networks."""
+    matches = config.matches_per_network or (1 if context.per_class == 1 else 5)
     return Recipe(
-        objective=GradientMatch(), schedule=schedule(setting.per_class), augment=NO_AUGMENT, steps=100, lr=0.01
+        objective=GradientMatch(config.batch),
+        # A network that is matched once is never trained.
+        schedule=Schedule() if matches == 1 else Schedule(outer=matches, inner=config.network_steps),
+        augment=NO_AUGMENT,
+        steps=100,
+        lr=config.lr,
     )
-
-
-def schedule(per_class: int) -> Schedule:
-    """Fresh networks for a single image a class, as in the paper; else five matches on each.
-
-    The paper has ten matches and 50 epochs between them. Five and five (a guess) cost a tenth, and let networks be seen
-    that have learnt something from the set.
-    """
-    return Schedule() if per_class == 1 else Schedule(outer=5, inner=5)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Recipe, Setting, Step
+from graphdistill.condense.matching.objective import MethodContext, Recipe, Step
 from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.scatter import class_moments
@@ -25,13 +25,23 @@ from graphdistill.core.training.fit import Inputs, chunks
 PAPER = "Zhao and Bilen, WACV 2023, https://arxiv.org/abs/2110.04181"
 FOR: tuple[Kind, ...] = ("images",)
 
-RATE = 0.1
-"""Step size for one image a class; it grows with them, since each gets that share of their mean's gradient."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of DM."""
+
+    lr: float = 0.1
+    """Step size for one image of each class; it is multiplied by the images of a class, since each gets that share of
+    their mean's gradient. The paper has 1 on images of unit deviation, and pixels from 0 to 1 deviate by about 0.3,
+    whose square is 0.1 (on validation of digits, one image a class, 0.03 is as good and 1 fails)."""
+    batch: int = 64
+    """Real images of each class in a step; the paper has 256, which costs CPUs four times as much."""
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError(f"--batch must be 1 or more, got {self.batch}")
+        if not self.lr > 0:
+            raise ValueError(f"--lr must be above 0, got {self.lr}")
 
 
 @dataclass(frozen=True)
@@ -45,30 +55,28 @@ class MomentMatch:
     batch: int = 64
 
     def accumulate(self, step: Step) -> float:
-        """One forward pass of real images, one pass to and fro of the set, for all classes at once."""
+        """One forward pass of the real images, one forward and backward pass of the set, for all classes at once."""
         view, classes = step.view(), step.real.num_classes
-        x, y = step.real.draw(self.batch, step.generator)
+        x, y = step.real.sample(self.batch, step.generator)
         with torch.no_grad():
             theirs = torch.cat([self.compared(step.net, part) for part in chunks(view(x))])
             wanted = class_moments(theirs, y, classes).mean
-        ours = class_moments(self.compared(step.net, view(step.small.inputs())), step.small.y, classes).mean
+        ours = class_moments(self.compared(step.net, view(step.synthetic.inputs())), step.synthetic.y, classes).mean
         loss = (ours - wanted).square().sum()
-        return step.small.backward(loss)
+        return step.synthetic.backward(loss)
 
     def compared(self, net: Any, x: Inputs) -> Tensor:
-        """What of a network's view of the inputs is averaged, a row for each."""
-        rows: Tensor = net.embed(x)
-        return rows
+        """The vectors that are averaged over a class, one for each input, ``[n, d]``."""
+        embedding: Tensor = net.embed(x)
+        return embedding
 
 
-def recipe(setting: Setting, config: Config) -> Recipe:
-    """DM's recipe.
-
-    The paper: 20000 steps, 256 real images a class, step size 1 on images of unit deviation. Here 200 steps and 64
-    images, for CPUs: most of the gain is there. Pixels from 0 to 1 deviate by about 0.3, and 0.3 squared of the paper's
-    step is 0.1 (on validation of digits, one image a class: 0.03 as good, 1 fails). It grows with the images of a
-    class, since each gets that share of their mean's gradient.
-    """
+def recipe(context: MethodContext, config: Config) -> Recipe:
+    """DM's recipe: 200 steps, for CPUs; the paper takes 20000, but most of the gain is in the first ones."""
     return Recipe(
-        objective=MomentMatch(), schedule=Schedule(), augment=Augment(), steps=200, lr=RATE * setting.per_class
+        objective=MomentMatch(config.batch),
+        schedule=Schedule(),
+        augment=Augment(),
+        steps=200,
+        lr=config.lr * context.per_class,
     )

@@ -1,10 +1,10 @@
-r"""DQ, dataset quantization: bins of real data, each spread over what the bins before it left, and some of every bin.
+r"""DQ, dataset quantization: bins of real data, each spread over the data that earlier bins left, and some of each bin.
 
 .. math:: i_t = \arg\max_{i \in P \setminus S} \sum_{j \in P} k_{ij} - 2 \sum_{j \in S} k_{ij}
 
-:math:`P` is what earlier bins left of a class, :math:`S` the bin so far, and :math:`k` the cosine of features of a
-network that was trained on all the data. The first bins hold what is typical, the last ones what is not. No patches are
-dropped: what the paper fills them with is a large network of its own.
+:math:`P` are the entries of a class that earlier bins left, :math:`S` is the bin so far, and :math:`k` the cosine of
+features of a network that was trained on all the data. The first bins hold typical entries, the last ones unusual
+entries. No patches are dropped: the paper restores them with a large network of its own.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Setting
-from graphdistill.condense.matching.teachers import embeddings, teach
+from graphdistill.condense.matching.objective import MethodContext
+from graphdistill.condense.matching.teachers import embeddings, train_teachers
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet
@@ -25,26 +25,30 @@ from graphdistill.core.sets.synthetic import SyntheticSet
 PAPER = "Zhou et al., ICCV 2023, https://arxiv.org/abs/2308.10524"
 FOR: tuple[Kind, ...] = ("images", "nodes")
 
-BINS = 10
-"""Bins of a class (the paper's value), or as many as entries are kept where these are fewer."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of DQ."""
+
+    bins: int = 10
+    """Bins of a class (the paper's value), or as many as entries are kept where these are fewer."""
+
+    def __post_init__(self) -> None:
+        if self.bins < 1:
+            raise ValueError(f"--bins must be 1 or more, got {self.bins}")
 
 
-def select(setting: Setting, config: Config) -> SyntheticSet:
-    """So many entries of each class, classes one after another, the same share of every bin."""
-    (net,) = teach(setting)
-    features, draws = embeddings(setting, net), generator(setting.seed, "select")
+def select(context: MethodContext, config: Config) -> SyntheticSet:
+    """Real entries of each class, classes one after another, the same share of every bin."""
+    (net,) = train_teachers(context)
+    features, draws = embeddings(context, net), generator(context.seed, "select")
     chosen = []
-    for rows in setting.real.members:
-        count = min(BINS, setting.per_class)
-        order = rows[binned(features[rows], count)]
-        for part, size in zip(order.tensor_split(count), sizes(setting.per_class, count), strict=True):
+    for index in context.real.members:
+        count = min(config.bins, context.per_class)
+        order = index[binned(features[index], count)]
+        for part, size in zip(order.tensor_split(count), sizes(context.per_class, count), strict=True):
             chosen.append(part[torch.randperm(len(part), generator=draws)[:size]])
-    return setting.real.select(torch.cat(chosen))
+    return context.real.select(torch.cat(chosen))
 
 
 def sizes(total: int, parts: int) -> list[int]:
@@ -58,7 +62,7 @@ def sizes(total: int, parts: int) -> list[int]:
 
 
 def binned(x: Tensor, bins: int) -> Tensor:
-    """Rows of ``x`` (``[n, d]``) in the order in which equal bins take them, one bin after another, long ``[n]``.
+    """Index of the rows of ``x`` (``[n, d]``) in the order in which equal bins take them, bin by bin, long ``[n]``.
 
     Example:
         >>> binned(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.1, 1.0], [0.2, 1.0]]), 2).tolist()

@@ -1,10 +1,10 @@
-r"""EL2N: the real data that networks early in training find easiest, or hardest, whichever validation likes.
+r"""EL2N: the real data that networks early in training find easiest or hardest, whichever is best on validation.
 
 .. math:: s_i = \frac{1}{K} \sum_k \big\| \mathrm{softmax}(f_k(x_i)) - \mathrm{onehot}(y_i) \big\|
 
-The paper keeps the hardest, and most of the data. A set of a few of each class has no room for exceptions: on
-validation of digits, two of each class, the hardest give 0.39, random images 0.85 and the easiest 0.88; of six it is
-0.61, 0.97 and 0.92. The more are kept the sooner that turns, so a short training on each of both ends decides.
+The paper keeps most of the data, and the hardest. A set of a few of each class has no room for exceptions: on
+validation of digits, two of each class, the hardest give 0.39, random images 0.85 and the easiest 0.88; six of each
+class give 0.61, 0.97 and 0.92. With more entries that changes, so a training on each of the two sets decides.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Setting
-from graphdistill.condense.matching.teachers import answers, teach
+from graphdistill.condense.matching.objective import MethodContext
+from graphdistill.condense.matching.teachers import predictions, train_teachers
 from graphdistill.core.evaluation.protocol import valid_score
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.sets.synthetic import SyntheticSet
@@ -25,34 +25,40 @@ from graphdistill.core.sets.synthetic import SyntheticSet
 PAPER = "Paul et al., NeurIPS 2021, https://arxiv.org/abs/2107.07075"
 FOR: tuple[Kind, ...] = ("images", "nodes")
 
-NETWORKS = 5
-"""Networks that are asked; the paper has 10."""
-EARLY = 0.1
-"""Share of a training that they have behind them: 20 of 200 epochs in the paper."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of EL2N."""
+
+    scoring_networks: int = 5
+    """Networks whose errors are averaged, each of which is trained for a while; the paper has 10."""
+    training_share: float = 0.1
+    """Share of a training that they take before they are used (20 of 200 epochs in the paper)."""
+
+    def __post_init__(self) -> None:
+        if self.scoring_networks < 1:
+            raise ValueError(f"--scoring-networks must be 1 or more, got {self.scoring_networks}")
+        if not 0 < self.training_share <= 1:
+            raise ValueError(f"--training-share must be above 0 and at most 1, got {self.training_share}")
 
 
-def select(setting: Setting, config: Config) -> SyntheticSet:
-    """So many entries of each class; of the easiest and the hardest what validation likes."""
-    score = scores(setting)
-    sets = {name: keep(setting, s) for name, s in (("easiest", -score), ("hardest", score))}
-    valid = {name: valid_score(setting.protocol, small) for name, small in sets.items()}
-    liked = max(valid, key=lambda name: valid[name])
-    return replace(sets[liked], meta={"kept": liked, "valid": valid[liked]})
+def select(context: MethodContext, config: Config) -> SyntheticSet:
+    """The easiest or the hardest entries of each class, whichever set is best on validation."""
+    score = scores(context, config)
+    sets = {name: keep(context, s) for name, s in (("easiest", -score), ("hardest", score))}
+    valid = {name: valid_score(context.protocol, synthetic) for name, synthetic in sets.items()}
+    best = max(valid, key=lambda name: valid[name])
+    return replace(sets[best], meta={"kept": best, "valid": valid[best]})
 
 
-def scores(setting: Setting) -> Tensor:
-    """EL2N of every training entry, ``[n]``: from 0, right and sure, to the root of 2."""
-    nets = teach(setting, NETWORKS, EARLY)
-    return torch.stack([error_norm(answers(setting, net), setting.real.y) for net in nets]).mean(dim=0)
+def scores(context: MethodContext, config: Config) -> Tensor:
+    """EL2N of every training entry, ``[n]``: from 0, correct and certain, to the root of 2."""
+    nets = train_teachers(context, config.scoring_networks, config.training_share)
+    return torch.stack([error_norm(predictions(context, net), context.real.y) for net in nets]).mean(dim=0)
 
 
 def error_norm(logits: Tensor, y: Tensor) -> Tensor:
-    """Length of the difference between predicted shares and the one class that is right, ``[n]``.
+    """Length of the difference between predicted probabilities and the one-hot label, ``[n]``.
 
     Example:
         >>> error_norm(torch.tensor([[0.0, 0.0], [99.0, 0.0]]), torch.tensor([0, 0])).tolist()
@@ -62,9 +68,9 @@ def error_norm(logits: Tensor, y: Tensor) -> Tensor:
     return error.square().sum(dim=1).sqrt()
 
 
-def keep(setting: Setting, score: Tensor) -> SyntheticSet:
+def keep(context: MethodContext, score: Tensor) -> SyntheticSet:
     """The entries of the largest score of each class, classes one after another."""
     best = [
-        rows[score[rows].argsort(descending=True, stable=True)[: setting.per_class]] for rows in setting.real.members
+        index[score[index].argsort(descending=True, stable=True)[: context.per_class]] for index in context.real.members
     ]
-    return setting.real.select(torch.cat(best))
+    return context.real.select(torch.cat(best))

@@ -1,10 +1,10 @@
-r"""FRePo: data from which ridge regression on features of a network in training learns what the real ones are.
+r"""FRePo: data from which ridge regression on features of a network in training predicts the real labels.
 
 .. math:: L = \frac{1}{|T|} \Big\| \psi(T) \psi(S)^\top
     \Big(\psi(S) \psi(S)^\top + \lambda \frac{\mathrm{tr} \, \psi(S) \psi(S)^\top}{|S|} I\Big)^{-1} Y_S - Y_T \Big\|^2
 
-:math:`\psi` is what the last layer reads of a network that is trained on the set between the steps: that layer is
-solved for, all others are taken as they stand.
+:math:`\psi` is the input of the last layer of a network that is trained on the set between the steps: that layer is
+solved for in closed form, all others are held fixed.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Recipe, Setting, Step
-from graphdistill.condense.matching.ridge import RIDGE, centred, ridge
+from graphdistill.condense.matching.objective import MethodContext, Recipe, Step
+from graphdistill.condense.matching.ridge import centred, ridge
 from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.training.fit import chunks
@@ -26,15 +26,39 @@ FOR: tuple[Kind, ...] = ("images", "nodes")
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of FRePo."""
+
+    lr: float | None = None
+    """Step size of Adam (default: 0.02 for images, 0.01 deviations of a feature for nodes; on validation of Cora, ten
+    of each class, 0.003 gives 0.779 and 0.01 gives 0.792)."""
+    ridge: float | None = None
+    """Ridge as a share of the mean diagonal (default: 0.001 for images; 1 for nodes, which overfit soon: on validation
+    of Cora 0.01 finds nothing better than the random nodes, 0.768). The paper has 1e-6."""
+    batch: int = 64
+    """Real images of each class in a step; of nodes all are used."""
+    matches_per_network: int = 10
+    """Steps that a network is matched for; the paper has a pool of networks of different age instead."""
+    network_steps: int = 5
+    """Training steps on the set between two matches of a network."""
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "ridge"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"--{name} must be above 0, got {value}")
+        for name in ("batch", "matches_per_network"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
+        if self.network_steps < 0:
+            raise ValueError(f"--network-steps must be 0 or more, got {self.network_steps}")
 
 
 @dataclass(frozen=True)
 class FeatureRidge:
-    """Squared error of ridge regression on a network's features, which learns from the set, on real data.
+    """Squared error on real data of ridge regression on features of a network, fitted to the set.
 
     Attributes:
-        share: of the mean squared length of features that is added to the diagonal.
+        share: ridge, as a share of the mean squared length of features.
         batch: real entries of each class in a step.
     """
 
@@ -42,32 +66,30 @@ class FeatureRidge:
     batch: int = 64
 
     def accumulate(self, step: Step) -> float:
-        """One forward pass of real data, one pass to and fro of the set, one solution in closed form."""
+        """One forward pass of real data, one forward and backward pass of the set, one solution in closed form."""
         view, classes = step.view(), step.real.num_classes
-        x, y = step.real.draw(self.batch, step.generator)
+        x, y = step.real.sample(self.batch, step.generator)
         with torch.no_grad():
             theirs = torch.cat([step.net.embed(part) for part in chunks(view(x))]).double()
-        ours = step.net.embed(view(step.small.inputs())).double()
-        guess = ridge(ours @ ours.T, theirs @ ours.T, centred(step.small.labels, classes), self.share)
+        ours = step.net.embed(view(step.synthetic.inputs())).double()
+        guess = ridge(ours @ ours.T, theirs @ ours.T, centred(step.synthetic.labels, classes), self.share)
         loss = (guess - centred(y, classes)).square().sum(dim=1).mean()
-        return step.small.backward(loss)
+        return step.synthetic.backward(loss)
 
 
-def recipe(setting: Setting, config: Config) -> Recipe:
-    """FRePo's recipe.
+def recipe(context: MethodContext, config: Config) -> Recipe:
+    """FRePo's recipe: 200 steps of Adam for images, 100 for nodes; labels stay, where the paper learns them.
 
-    The paper: labels learnt too, a pool of networks of different age that a step draws from, and a ridge of 1e-6 of the
-    diagonal. Here one network at a time, asked ten times with five training steps between, and labels that stay. Of
-    images 0.001 of the diagonal and Adam with 0.02 (on validation of digits, one of each class, 0.92 where random
-    images give 0.77). Of nodes, which are soon learnt by heart, it is as large as the diagonal, as for gc-sntk: on
-    validation of Cora, ten of each class, two draws, 0.792, where 0.01 of it finds nothing better than the random nodes
-    at 0.768, and a step of 0.003 gives 0.779.
+    On validation of digits, one of each class, 0.92 where random images give 0.77.
     """
-    nodes = setting.real.KIND == "nodes"
+    nodes = context.real.KIND == "nodes"
+    ridge = config.ridge or (1.0 if nodes else 1e-3)
     return Recipe(
-        objective=FeatureRidge(RIDGE, batch=1 << 30) if nodes else FeatureRidge(),
-        schedule=Schedule(outer=10, inner=5, optimizer="adam" if nodes else "sgd"),
+        objective=FeatureRidge(ridge, batch=1 << 30 if nodes else config.batch),
+        schedule=Schedule(
+            outer=config.matches_per_network, inner=config.network_steps, optimizer="adam" if nodes else "sgd"
+        ),
         steps=100 if nodes else 200,
-        lr=0.01 if nodes else 0.02,
+        lr=config.lr or (0.01 if nodes else 0.02),
         optimizer="adam",
     )

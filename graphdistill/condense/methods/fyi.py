@@ -2,18 +2,19 @@ r"""FYI, flip your images: matching the synthetic images and their mirror images
 
 .. math:: S_c \to \{g(s) : s \in S_c, g \in G\}, \qquad G = \{e, \text{flip}\}
 
-Half of an image need not say again what the other half says, where a class has its mirror images. What is matched is
-the orbit; what is stored are the images, which networks are trained on with their orbit, too. With :math:`G = \{e\}` it
-is its base. Data whose classes are not closed under G, such as digits, are refused.
+Where a class contains its mirror images, one half of an image need not repeat the other half. The orbit is what is
+matched; the images alone are stored, and networks are trained on them and their orbit. With :math:`G = \{e\}` it is its
+base method. Data whose classes are not closed under G, such as digits, are refused.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from graphdistill.condense.data.learnable import LearnableSet
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Recipe, Setting
+from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.matching.symmetry import OrbitSet, check_closed
 from graphdistill.condense.methods import dm
 from graphdistill.core.methods import MethodConfig
@@ -24,33 +25,53 @@ FOR: tuple[Kind, ...] = ("images",)
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of FYI; lr and batch are those of DM, its base."""
+
+    group: Literal["flip", "identity"] = "flip"
+    """Group of symmetries: flip adds the mirror image of each image, identity adds nothing, which is DM."""
+    min_kept_accuracy: float = 0.9
+    """The data are refused where a network keeps less than this share of its accuracy on the transformed images.
+    Natural images keep nearly all of it when flipped, digits lose more than half."""
+    lr: float = 0.1
+    """DM's step size for one image of each class; it stays the same, for an image then has two entries of half the
+    weight each in the mean of its class."""
+    batch: int = 64
+    """Real images of each class in a step; the paper has 256, which costs CPUs four times as much."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_kept_accuracy <= 1:
+            raise ValueError(f"--min-kept-accuracy must be from 0 to 1, got {self.min_kept_accuracy}")
+        if self.batch < 1:
+            raise ValueError(f"--batch must be 1 or more, got {self.batch}")
+        if not self.lr > 0:
+            raise ValueError(f"--lr must be above 0, got {self.lr}")
 
 
-def recipe(setting: Setting, config: Config) -> Recipe:
-    """DM's recipe, which the paper has among its bases: nothing else changes.
+def recipe(context: MethodContext, config: Config) -> Recipe:
+    """DM's recipe on the orbit; DM is one of the base methods in the paper.
 
-    The step size stays, too: an image has two entries of its class's mean, of half the weight each. (On validation of
-    10,000 images of CIFAR-10, one image a class, one set, 50 steps: 25 % where DM has 19 %, and 20 % if networks see
-    its images flipped, too.)
+    On validation of 10,000 images of CIFAR-10, one image a class, one set, 50 steps: 25 % where DM has 19 %, and 20 %
+    if networks are trained on DM's images and their mirror images.
     """
-    return over(dm.recipe(setting, dm.Config()), setting)
+    base = dm.recipe(context, dm.Config(lr=config.lr, batch=config.batch))
+    return over(base, context, config.group, config.min_kept_accuracy)
 
 
-def over(base: Recipe, setting: Setting, group: str = "flip") -> Recipe:
+def over(base: Recipe, context: MethodContext, group: str = "flip", min_kept_accuracy: float = 0.9) -> Recipe:
     """Any base method for images, on the orbit under a group.
 
     Args:
-        base: recipe of the base.
-        setting: data that the group must suit.
+        base: recipe of the base method.
+        context: data whose classes must be closed under the group.
         group: ``flip`` or ``identity``. (default: ``flip``)
+        min_kept_accuracy: share of its accuracy that a network must keep on transformed images. (default: 0.9)
 
     Raises:
-        ValueError: the group is unknown, or takes images out of their class.
+        ValueError: the group is unknown, or the classes are not closed under it.
     """
-    check_closed(setting, group)
+    check_closed(context, group, min_kept_accuracy)
 
-    def start(small: LearnableSet) -> LearnableSet:
-        return OrbitSet(base.begin(small), group)
+    def start(synthetic: LearnableSet) -> LearnableSet:
+        return OrbitSet(base.initial_set(synthetic), group)
 
     return replace(base, start=start)

@@ -1,4 +1,4 @@
-r"""GCond, gradient matching on graphs: synthetic nodes and the edges between them, which a network tells from features.
+r"""GCond, gradient matching on graphs: synthetic nodes, and edges between them that a network predicts from features.
 
 .. math:: L = \sum_c \frac{N_c}{\max_k N_k}
     D\big(\nabla_\theta \ell(T_c, A; \theta), \nabla_\theta \ell(S_c, A'; \theta)\big)
@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from graphdistill.condense.data.nodes import RealNodes
+from graphdistill.condense.data.nodes import TrainingNodes
 from graphdistill.condense.data.structure import LinkedNodes
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Recipe, Setting, Step
+from graphdistill.condense.matching.objective import MethodContext, Recipe, Step
 from graphdistill.condense.methods import gcondx
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator, scoped
@@ -25,12 +25,53 @@ FOR: tuple[Kind, ...] = ("nodes",)
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of GCond; the last three are those of GCondX, its base."""
+
+    edge_steps: int = 10
+    """Steps of a round that learn edges (the paper's value)."""
+    feature_steps: int = 40
+    """Steps of a round that learn features (the paper's value)."""
+    edge_lr: float = 0.01
+    """Step size of Adam for the network that predicts edges (the paper's value; on validation of cora 0.003 and 0.03
+    are as good, since in so few steps no edge reaches the threshold)."""
+    edge_logit: float = -4.0
+    """Logit that all edges begin near, so that nodes begin without edges, as their features do. The paper begins with a
+    weight of one half."""
+    edge_threshold: float = 0.5
+    """Smallest weight of an edge that is stored (the paper's value)."""
+    edge_width: int = 128
+    """Hidden width of the network that predicts edges (the paper's value)."""
+    lr: float = 0.01
+    """Step size of Adam, in standard deviations of each feature, as for all methods on nodes; on validation of cora and
+    citeseer up to ten times as much is as good."""
+    matches_per_network: int = 10
+    """Steps that a network is matched for; the paper has 20, on hundreds of networks."""
+    network_steps: int = 10
+    """Training steps on the set between two matches of a network, with Adam at 0.01; the paper has 15."""
+
+    def __post_init__(self) -> None:
+        for name in ("edge_steps", "feature_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(self, name)}")
+        if self.edge_steps + self.feature_steps == 0:
+            raise ValueError("--edge-steps and --feature-steps must not both be 0")
+        if not self.edge_lr > 0:
+            raise ValueError(f"--edge-lr must be above 0, got {self.edge_lr}")
+        if not 0 < self.edge_threshold <= 1:
+            raise ValueError(f"--edge-threshold must be above 0 and at most 1, got {self.edge_threshold}")
+        if self.edge_width < 1:
+            raise ValueError(f"--edge-width must be 1 or more, got {self.edge_width}")
+        if not self.lr > 0:
+            raise ValueError(f"--lr must be above 0, got {self.lr}")
+        if self.matches_per_network < 1:
+            raise ValueError(f"--matches-per-network must be 1 or more, got {self.matches_per_network}")
+        if self.network_steps < 0:
+            raise ValueError(f"--network-steps must be 0 or more, got {self.network_steps}")
 
 
 @dataclass(frozen=True)
-class TurnMatch(gcondx.NodeGradientMatch):
-    """Gradient matching that learns edges and features in turn.
+class AlternatingMatch(gcondx.NodeGradientMatch):
+    """Gradient matching that alternates between edges and features.
 
     Attributes:
         edges: steps of a round that are for edges.
@@ -41,25 +82,36 @@ class TurnMatch(gcondx.NodeGradientMatch):
     features: int = 40
 
     def accumulate(self, step: Step) -> float:
-        """As without edges, and forget the gradients of those whose turn it is not."""
+        """As without edges, and drop the gradients of what this step does not learn."""
         loss = super().accumulate(step)
-        structure = step.number % (self.edges + self.features) < self.edges
-        for name, value in step.small.parameters().items():
+        structure = step.step % (self.edges + self.features) < self.edges
+        for name, value in step.synthetic.parameters().items():
             if name.startswith("edge") != structure:
                 value.grad = None
         return loss
 
 
-def recipe(setting: Setting, config: Config) -> Recipe:
-    """GCond's recipe.
-
-    Turns of 10 and 40 steps and 0.01 for the network that tells edges are the paper's; features and networks are as in
-    GCondX. On validation of cora 0.003 and 0.03 for edges are as good: in so few steps no edge grows to one half, so
-    what is stored is nodes alone.
-    """
-    real = setting.real
-    assert isinstance(real, RealNodes)
-    x, y = real.protocol.group_means(setting.per_class, generator(setting.seed, "start"))
-    with scoped(setting.seed, "structure"):
-        start = LinkedNodes(x, y, real.deviation, exponent=real.exponent)
-    return replace(gcondx.recipe(setting, gcondx.Config()), objective=TurnMatch(), start=start)
+def recipe(context: MethodContext, config: Config) -> Recipe:
+    """GCond's recipe; features and networks are as in GCondX."""
+    real = context.real
+    assert isinstance(real, TrainingNodes)
+    x, y = real.protocol.group_means(context.per_class, generator(context.seed, "start"))
+    with scoped(context.seed, "structure"):
+        start = LinkedNodes(
+            x,
+            y,
+            real.deviation,
+            exponent=real.exponent,
+            width=config.edge_width,
+            first_logit=config.edge_logit,
+            threshold=config.edge_threshold,
+        )
+    base = gcondx.recipe(
+        context,
+        gcondx.Config(lr=config.lr, matches_per_network=config.matches_per_network, network_steps=config.network_steps),
+    )
+    objective = AlternatingMatch(config.edge_steps, config.feature_steps)
+    base = replace(base, objective=objective, start=start)
+    if config.edge_lr == config.lr:
+        return base
+    return replace(base, lr={name: config.lr if name == "x" else config.edge_lr for name in start.parameters()})

@@ -1,4 +1,4 @@
-r"""GCondX, gradient matching on graphs: a GCN's gradients of real nodes and of synthetic ones that stand alone.
+r"""GCondX, gradient matching on graphs: gradients of a GCN on real nodes and on synthetic ones without edges.
 
 .. math:: L = \sum_c \frac{N_c}{\max_k N_k}
     D\big(\nabla_\theta \ell(T_c, A; \theta), \nabla_\theta \ell(S_c, I; \theta)\big)
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Recipe, Setting, Step, gradient, row_distance
+from graphdistill.condense.matching.objective import MethodContext, Recipe, Step, gradient, row_distance
 from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.core.methods import MethodConfig
 
@@ -21,36 +21,47 @@ FOR: tuple[Kind, ...] = ("nodes",)
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of GCondX."""
+
+    lr: float = 0.01
+    """Step size of Adam, in standard deviations of each feature, as for all methods on nodes; on validation of cora and
+    citeseer up to ten times as much is as good."""
+    matches_per_network: int = 10
+    """Steps that a network is matched for; the paper has 20, on hundreds of networks."""
+    network_steps: int = 10
+    """Training steps on the set between two matches of a network, with Adam at 0.01; the paper has 15."""
+
+    def __post_init__(self) -> None:
+        if not self.lr > 0:
+            raise ValueError(f"--lr must be above 0, got {self.lr}")
+        if self.matches_per_network < 1:
+            raise ValueError(f"--matches-per-network must be 1 or more, got {self.matches_per_network}")
+        if self.network_steps < 0:
+            raise ValueError(f"--network-steps must be 0 or more, got {self.network_steps}")
 
 
 @dataclass(frozen=True)
 class NodeGradientMatch:
-    """Distance of gradients, class by class, each weighed by its share of the training nodes; nothing is drawn."""
+    """Distance of gradients, class by class, each weighted by its share of the training nodes; nothing is random."""
 
     def accumulate(self, step: Step) -> float:
-        """Two gradients of each class, of which one is differentiated again."""
-        real, small, total = step.real, step.small, 0.0
+        """Two gradients for each class; that of the set is differentiated again."""
+        real, synthetic, total = step.real, step.synthetic, 0.0
         for label, members in enumerate(real.members):
-            rows = (small.y == label).nonzero().view(-1)
+            index = (synthetic.y == label).nonzero().view(-1)
             wanted = gradient(step.net, real.inputs(members), real.y[members])
-            ours = gradient(step.net, small.inputs(rows), small.labels[rows], differentiable=True)
+            ours = gradient(step.net, synthetic.inputs(index), synthetic.labels[index], differentiable=True)
             share = len(members) / int(real.counts.max())
-            total += small.backward(share * row_distance(ours, wanted))
+            total += synthetic.backward(share * row_distance(ours, wanted))
         return total
 
 
-def recipe(setting: Setting, config: Config) -> Recipe:
-    """GCondX's recipe.
-
-    The paper: hundreds of networks of which each is matched 20 times and trained 15 steps between (Adam, 0.01); here 10
-    networks, 10 matches and 10 steps, for CPUs. The step is a hundredth of each feature's deviation, as for every
-    method on nodes; on validation of cora and citeseer up to ten times as much is as good.
-    """
+def recipe(context: MethodContext, config: Config) -> Recipe:
+    """GCondX's recipe: 100 steps, 10 networks with the defaults, for CPUs."""
     return Recipe(
         objective=NodeGradientMatch(),
-        schedule=Schedule(outer=10, inner=10, optimizer="adam"),
+        schedule=Schedule(outer=config.matches_per_network, inner=config.network_steps, optimizer="adam"),
         steps=100,
-        lr=0.01,
+        lr=config.lr,
         optimizer="adam",
     )

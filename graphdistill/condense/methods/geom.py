@@ -1,65 +1,113 @@
-r"""GEOM, trajectory matching on graphs with experts that go from easy nodes to hard ones, and labels that are learnt.
+r"""GEOM, trajectory matching on graphs with experts trained on easy nodes first, and labels that are learnt.
 
 .. math:: d_v = H\Big(\frac{1}{|N(v)|} \sum_{u \in N(v)} p_u\Big)
 
-A node is hard whose neighbours are of many classes. The published code asks the true labels of all nodes, those for
-validation and test too; here :math:`p` are labels that spread from the training nodes. All else is as in SFGC, but the
+A node is hard if its neighbours are of many classes. The published code reads the true labels of all nodes, those for
+validation and test too; here :math:`p` are labels spread from the training nodes. All else is as in SFGC, but the
 latest epoch to start at grows while the set is learnt.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.experts import Curriculum, Window, record_trajectories
-from graphdistill.condense.matching.objective import Recipe, Setting
+from graphdistill.condense.matching.experts import Curriculum, Window
+from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.methods import sfgc
 from graphdistill.condense.methods.mtt import network_of
 from graphdistill.core.data.datasets import NodeDataset
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, options_of
 from graphdistill.core.networks.node_gcn import Propagation, without_loops
 
 PAPER = "Zhang et al., ICML 2024, https://arxiv.org/abs/2402.05011"
 FOR: tuple[Kind, ...] = ("nodes",)
 
-SPREADS = 10
-"""How often labels spread from the training nodes."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of GEOM; the last seven are those of SFGC, its base, that matter most."""
+
+    first_share: float = 0.75
+    """Share of the training nodes, easiest first, that experts begin with (the paper's value on Cora)."""
+    curriculum: float = 0.5
+    """Share of the experts' training after which all nodes are used (the paper's value on Cora)."""
+    spreading_rounds: int = 10
+    """Rounds of label spreading from the training nodes; the difficulty of a node is computed from these labels."""
+    first_max_start_epoch: int = 10
+    """Latest epoch to start at in the first step; it moves to --max-start-epoch evenly over half of the steps."""
+    logits_lr: float = 0.02
+    """Step size of the labels' logits."""
+    experts: int = 3
+    """Networks trained on the whole graph, as in SFGC."""
+    expert_epochs: int = 40
+    """Epochs that an expert is trained for, as in SFGC."""
+    passes: int = 6
+    """Training steps on the whole graph in an epoch, as in SFGC."""
+    min_start_epoch: int = 2
+    """Earliest epoch of an expert that a student starts at, as in SFGC."""
+    max_start_epoch: int = 20
+    """Latest epoch of an expert that a student starts at, as in SFGC."""
+    student_steps: int = 15
+    """Steps K of SGD that a student takes on the set, as in SFGC."""
+    lr: float = 0.005
+    """Step size of Adam for features, in standard deviations of each, as in SFGC."""
+
+    def __post_init__(self) -> None:
+        for name in ("spreading_rounds", "experts", "expert_epochs", "passes", "student_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
+        for name in ("first_share", "curriculum"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be above 0 and at most 1, got {getattr(self, name)}")
+        if not self.lr > 0:
+            raise ValueError(f"--lr must be above 0, got {self.lr}")
+        if not self.logits_lr >= 0:
+            raise ValueError(f"--logits-lr must be 0 or more, got {self.logits_lr}")
+        if not 0 <= self.min_start_epoch <= self.first_max_start_epoch <= self.max_start_epoch < self.expert_epochs:
+            raise ValueError(
+                f"--min-start-epoch, --first-max-start-epoch and --max-start-epoch must be in order, from 0 to below "
+                f"--expert-epochs {self.expert_epochs}, got {self.min_start_epoch}, {self.first_max_start_epoch} and "
+                f"{self.max_start_epoch}"
+            )
 
 
-def recipe(setting: Setting, config: Config) -> Recipe:
+def recipe(context: MethodContext, config: Config) -> Recipe:
     """GEOM's recipe: SFGC's with a curriculum, a window that grows, and soft labels.
 
-    Curriculum as in the paper on Cora: three quarters of the nodes at first, all after half of the training. Labels
-    begin as what the experts, on average, end with. On Cora, ten nodes a class, that start is what gains: validation
-    mostly chooses it over what matching makes of it.
+    Labels begin as the mean of the experts' predictions. On Cora, ten nodes a class, that start is the gain: the first
+    set is mostly the best on validation.
     """
-    real = setting.real
-    plan = Curriculum(difficulty(setting.protocol.data), first=0.75, until=0.5)
-    training = replace(sfgc.TRAINING, curriculum=plan)
-    experts = record_trajectories(real, training, sfgc.EXPERTS, setting.seed, setting.progress)
-    small, network = sfgc.begin(setting), network_of(setting)
+    plan = Curriculum(
+        difficulty(context.protocol.data, config.spreading_rounds), first=config.first_share, until=config.curriculum
+    )
+    base = shared_config(config)
+    experts = sfgc.record_experts(context, base, plan)
+    synthetic, network = sfgc.initial_set(context), network_of(context)
     with torch.no_grad():
-        logits = torch.stack([network(theta, small.inputs()) for theta in experts[:, -1]]).mean(dim=0)
+        logits = torch.stack([network(theta, synthetic.inputs()) for theta in experts[:, -1]]).mean(dim=0)
     # As in the paper, no class is above the true one.
-    small.logits = logits.scatter(1, small.y[:, None], logits.max(dim=1, keepdim=True).values).requires_grad_()
-    return sfgc.recipe_of(setting, experts, small, Window(2, 20, first_latest=10))
+    synthetic.logits = logits.scatter(1, synthetic.y[:, None], logits.max(dim=1, keepdim=True).values).requires_grad_()
+    window = Window(config.min_start_epoch, config.max_start_epoch, first_latest=config.first_max_start_epoch)
+    return sfgc.recipe_of(context, base, experts, synthetic, window, config.logits_lr)
 
 
-def difficulty(data: NodeDataset) -> Tensor:
-    """Entropy of what the neighbours of each training node are, float ``[n]``; 0 where there are none.
+def shared_config(config: Config) -> sfgc.Config:
+    """SFGC's config with the fields that both have."""
+    known = {f.name for f in fields(sfgc.Config)}
+    return sfgc.Config(**{name: value for name, value in options_of(config).items() if name in known})
+
+
+def difficulty(data: NodeDataset, rounds: int = 10) -> Tensor:
+    """Entropy of the class shares among the neighbours of each training node, float ``[n]``; 0 without neighbours.
 
     Args:
-        data: the graph; of its labels those of training nodes are read.
+        data: the graph; only labels of training nodes are read.
+        rounds: rounds of label spreading. (default: 10)
 
     Example:
         >>> edges, none = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), torch.empty(0).long()
@@ -70,15 +118,15 @@ def difficulty(data: NodeDataset) -> Tensor:
     known = F.one_hot(data.y[data.train]).float()
     spread, classes = Propagation(data.edge_index, len(data.x)), known.shape[1]
     share = torch.zeros(len(data.x), classes)
-    for _ in range(SPREADS):
+    for _ in range(rounds):
         share[data.train] = known
         share = spread(share)
     share[data.train] = known
     total = share.sum(dim=1, keepdim=True)
-    # Nodes that no label reaches may be anything.
+    # Nodes that no label reaches have the same share of every class.
     share = torch.where(total > 0, share / total, torch.full_like(share, 1 / classes))
     source, target = without_loops(data.edge_index)
-    around = torch.zeros_like(share).index_add_(0, target, share[source])
-    around = around / around.sum(dim=1, keepdim=True).clamp(min=1e-12)
-    entropy: Tensor = torch.special.entr(around).sum(dim=1)
+    neighbours = torch.zeros_like(share).index_add_(0, target, share[source])
+    neighbours = neighbours / neighbours.sum(dim=1, keepdim=True).clamp(min=1e-12)
+    entropy: Tensor = torch.special.entr(neighbours).sum(dim=1)
     return entropy[data.train]

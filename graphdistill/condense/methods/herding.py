@@ -3,8 +3,8 @@ r"""Herding: real data whose running mean stays nearest to the mean of their cla
 .. math:: i_t = \arg\min_{i \notin S} \Big\| \mu_c - \frac{1}{t} \Big(\phi(x_i) + \sum_{j \in S} \phi(x_j)\Big) \Big\|
 
 :math:`\phi` is the image itself, its pixels (of nodes, propagated features): on small images of one object in the
-middle they compare well, and no network has to be trained first (a guess; the literature mostly takes a trained
-network's features). Nothing is drawn.
+middle they compare well, and no network has to be trained first (a guess; the literature mostly takes features of a
+trained network). Nothing is random.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Setting
+from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.sets.synthetic import SyntheticSet
 
@@ -28,14 +28,14 @@ class Config(MethodConfig):
     """Nothing can be set."""
 
 
-def select(setting: Setting, config: Config) -> SyntheticSet:
-    """So many entries of each class, classes one after another, in the order of choice."""
-    x, members = setting.real.flat(), setting.real.members
-    return setting.real.select(torch.cat([rows[herd(x[rows], setting.per_class)] for rows in members]))
+def select(context: MethodContext, config: Config) -> SyntheticSet:
+    """Real entries of each class, classes one after another, in the order of choice."""
+    x, members = context.real.flat(), context.real.members
+    return context.real.select(torch.cat([index[herd(x[index], context.per_class)] for index in members]))
 
 
 def herd(x: Tensor, size: int) -> Tensor:
-    """Rows of ``x`` (``[n, d]``) whose running mean follows the mean of all, long ``[size]``.
+    """Index of the rows of ``x`` (``[n, d]``) whose running mean follows the mean of all, long ``[size]``.
 
     Example:
         >>> herd(torch.tensor([[0.0], [1.0], [5.0]]), 2).tolist()

@@ -1,10 +1,10 @@
-r"""K-center: real data that leave nothing of their class far from all of them.
+r"""K-center: real data that cover their class, so that no other entry is far from all of them.
 
 .. math:: i_t = \arg\max_i \min_{j \in S} \|x_i - x_j\|
 
-Greedy, on pixels (of nodes, on propagated features); it begins with what is nearest to the mean of its class, since an
-outlier would be a bad only image (a guess: the paper begins with images that are labelled already, of which there are
-none here). Nothing is drawn.
+Greedy, on pixels (of nodes, on propagated features). It begins with the entry nearest to the mean of its class, since
+an outlier would be a bad single image (a guess: the paper begins with images that are labelled already, of which there
+are none here). Nothing is random.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Setting
+from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.sets.synthetic import SyntheticSet
 
@@ -28,14 +28,14 @@ class Config(MethodConfig):
     """Nothing can be set."""
 
 
-def select(setting: Setting, config: Config) -> SyntheticSet:
-    """So many entries of each class, classes one after another, in the order of choice."""
-    x, members = setting.real.flat(), setting.real.members
-    return setting.real.select(torch.cat([rows[cover(x[rows], setting.per_class)] for rows in members]))
+def select(context: MethodContext, config: Config) -> SyntheticSet:
+    """Real entries of each class, classes one after another, in the order of choice."""
+    x, members = context.real.flat(), context.real.members
+    return context.real.select(torch.cat([index[cover(x[index], context.per_class)] for index in members]))
 
 
 def cover(x: Tensor, size: int) -> Tensor:
-    """Rows of ``x`` (``[n, d]``), each the farthest from those before it, long ``[size]``.
+    """Index of rows of ``x`` (``[n, d]``), each the farthest from those before it, long ``[size]``.
 
     Example:
         >>> cover(torch.tensor([[0.0], [1.0], [5.0]]), 2).tolist()
@@ -44,7 +44,7 @@ def cover(x: Tensor, size: int) -> Tensor:
     chosen = [int((x - x.mean(dim=0)).square().sum(dim=1).argmin())]
     far = (x - x[chosen[0]]).square().sum(dim=1)
     for _ in range(size - 1):
-        # Twins of chosen images are at distance 0, too, so those chosen go below.
+        # Duplicates of chosen images are at distance 0, too, so chosen ones are set below.
         far[chosen] = -1
         chosen.append(int(far.argmax()))
         far = far.minimum((x - x[chosen[-1]]).square().sum(dim=1))

@@ -2,8 +2,8 @@ r"""K-means-nearest: the real entry nearest to each of k means of its class.
 
 .. math:: i_t = \arg\min_{i \notin S} \|x_i - m_t\|, \quad m = \text{k-means of the class with } k = \text{per class}
 
-On pixels (of nodes, on propagated features), best of 3 starts (a guess: more starts change little with so few means).
-What is nearest to two means is taken once, and the next nearest for the second.
+On pixels (of nodes, on propagated features). An entry that is nearest to two means is taken once, and the next nearest
+one for the second mean.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Setting
+from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet
@@ -26,23 +26,30 @@ FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of k-means-nearest."""
+
+    restarts: int = 3
+    """Runs of k-means, of which the best is used (a guess: more change little with so few means)."""
+
+    def __post_init__(self) -> None:
+        if self.restarts < 1:
+            raise ValueError(f"--restarts must be 1 or more, got {self.restarts}")
 
 
-def select(setting: Setting, config: Config) -> SyntheticSet:
-    """So many entries of each class, classes one after another; k-means starts by the seed."""
-    real, chosen, draws = setting.real, [], generator(setting.seed, "select")
+def select(context: MethodContext, config: Config) -> SyntheticSet:
+    """Real entries of each class, classes one after another; k-means is seeded by the seed of the context."""
+    real, chosen, draws = context.real, [], generator(context.seed, "select")
     everything = real.flat()
-    for rows in real.members:
-        x = everything[rows]
+    for index in real.members:
+        x = everything[index]
         seed = int(torch.randint(2**31 - 1, (), generator=draws))
-        means = KMeans(setting.per_class, n_init=3, random_state=seed).fit(x.numpy()).cluster_centers_
-        chosen.append(rows[nearest(x, torch.from_numpy(means).to(x.dtype))])
+        means = KMeans(context.per_class, n_init=config.restarts, random_state=seed).fit(x.numpy()).cluster_centers_
+        chosen.append(index[nearest(x, torch.from_numpy(means).to(x.dtype))])
     return real.select(torch.cat(chosen))
 
 
 def nearest(x: Tensor, means: Tensor) -> Tensor:
-    """The row of ``x`` nearest to each mean in turn, none twice, long ``[k]``.
+    """Index of the row of ``x`` that is nearest to each mean, none twice, long ``[k]``.
 
     Example:
         >>> nearest(torch.tensor([[0.0], [1.0], [5.0]]), torch.tensor([[0.9], [1.1]])).tolist()

@@ -1,4 +1,4 @@
-r"""MTT, trajectory matching: a few steps on the set shall lead a network where whole epochs led it on the real data.
+r"""MTT, trajectory matching: a few steps on the set lead a network to where epochs on the real data lead it.
 
 .. math:: L = \frac{\|\theta_K(S) - \theta^*_{t+M}\|^2}{\|\theta^*_t - \theta^*_{t+M}\|^2}
 
@@ -9,7 +9,7 @@ steps of SGD on the set, with a step size that is learnt. Its gradient is exact,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -18,8 +18,8 @@ from torch import Tensor
 
 from graphdistill.condense.data.learnable import LearnableSet
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.experts import Training, Window, record_trajectories
-from graphdistill.condense.matching.objective import Recipe, Setting, Step
+from graphdistill.condense.matching.experts import ExpertTraining, Sharpness, Window, record_trajectories
+from graphdistill.condense.matching.objective import MethodContext, Recipe, Step
 from graphdistill.condense.matching.unroll import FlatNetwork, Unroll, unrolled
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator, scoped
@@ -28,24 +28,58 @@ from graphdistill.core.training.augment import Augment
 PAPER = "Cazenavette et al., CVPR 2022, https://arxiv.org/abs/2203.11932"
 FOR: tuple[Kind, ...] = ("images",)
 
-TRAINING = Training(epochs=12, lr=0.01, augment=Augment())
-"""How experts are trained; step size and augmentation are the paper's, epochs and batches (64 for 256) for CPUs."""
-STUDENT_LR = 0.02
-"""The student's first step size; twice the experts' (a guess), for it has half their steps."""
-EXPERTS = 5
-"""Networks trained on the real data; the paper has 100."""
 LOG_LR = "log_lr"
-"""The student's step size among what is learnt; its logarithm, so that it stays above 0."""
+"""Name of the student's step size among the learnt tensors; its logarithm is learnt, so that it stays above 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of MTT."""
+
+    experts: int = 5
+    """Networks trained on the real data, each of which takes as long as a training; the paper has 100."""
+    expert_epochs: int = 12
+    """Epochs that an expert is trained for; the paper has 50."""
+    expert_lr: float = 0.01
+    """Step size of the experts' SGD (the paper's value)."""
+    expert_batch: int = 64
+    """Real images in a step of an expert; the paper has 256, with which 12 epochs are too few steps."""
+    max_start_epoch: int = 10
+    """Latest epoch of an expert that a student starts at; the paper has about 20 of 50."""
+    span: int = 2
+    """Epochs M of an expert that a student has to match (the paper's value)."""
+    student_steps: int = 15
+    """Steps K of SGD that a student takes on the set; their cost is proportional."""
+    student_lr: float = 0.02
+    """First step size of a student, which is learnt; twice the experts' (a guess), as it has about half their steps."""
+    student_batch: int = 256
+    """Entries of the set in a step of a student; a smaller set is used whole."""
+    lr: float = 10.0
+    """Step size for one image of each class; it is multiplied by the images of a class, since each has that share of a
+    student's loss. The paper has 100 to 1000 on images of unit deviation, about 10 to 100 on pixels from 0 to 1 (on
+    validation of digits, one image a class: 3 is slower, Adam loses a point)."""
+    lr_lr: float = 0.1
+    """Step size of the logarithm of the student's step size."""
+
+    def __post_init__(self) -> None:
+        for name in ("experts", "expert_epochs", "expert_batch", "span", "student_steps", "student_batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
+        for name in ("expert_lr", "student_lr", "lr"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"--{name.replace('_', '-')} must be above 0, got {getattr(self, name)}")
+        if not self.lr_lr >= 0:
+            raise ValueError(f"--lr-lr must be 0 or more, got {self.lr_lr}")
+        if not 0 <= self.max_start_epoch <= self.expert_epochs - self.span:
+            raise ValueError(
+                f"--max-start-epoch must be from 0 to --expert-epochs less --span, {self.expert_epochs - self.span}, "
+                f"got {self.max_start_epoch}"
+            )
 
 
 @dataclass(frozen=True)
 class TrajectoryMatch:
-    """How far from an expert's later weights a student ends that starts at its earlier ones.
+    """Distance of a student, which starts at earlier weights of an expert, to later weights of the expert.
 
     Attributes:
         network: of experts and students.
@@ -55,7 +89,7 @@ class TrajectoryMatch:
         steps: K of the student.
         batch: entries of the set in a step of the student; a smaller set is used whole. (default: 256)
         unroll: how the gradient is taken. (default: ``reverse``, exact)
-        above: a step whose loss is above this changes nothing. (default: all count)
+        max_loss: steps with a larger loss change nothing. (default: all steps count)
     """
 
     network: FlatNetwork
@@ -65,7 +99,7 @@ class TrajectoryMatch:
     steps: int
     batch: int = 256
     unroll: Unroll = "reverse"
-    above: float = math.inf
+    max_loss: float = math.inf
 
     def __post_init__(self) -> None:
         if self.window.latest + self.span >= self.experts.shape[1]:
@@ -75,28 +109,30 @@ class TrajectoryMatch:
             )
 
     def accumulate(self, step: Step) -> float:
-        """A student's steps to and fro."""
-        small, draws = step.small, step.generator
+        """The steps of one student, and the gradient through them."""
+        synthetic, draws = step.synthetic, step.generator
         path = self.experts[int(torch.randint(len(self.experts), (), generator=draws))]
-        first = self.window.draw(step.done, draws)
-        seen = [(step.view(), rows) for rows in self._batches(len(small), draws)]
+        first = self.window.sample_epoch(step.fraction_done, draws)
+        seen = [(step.view(), index) for index in self._batches(len(synthetic), draws)]
 
-        def loss(number: int, theta: Tensor) -> Tensor:
-            view, rows = seen[number]
-            x: Any = view(small.inputs(rows))
-            return F.cross_entropy(self.network(theta, x), small.labels if rows is None else small.labels[rows])
+        def loss(i: int, theta: Tensor) -> Tensor:
+            view, index = seen[i]
+            x: Any = view(synthetic.inputs(index))
+            return F.cross_entropy(
+                self.network(theta, x), synthetic.labels if index is None else synthetic.labels[index]
+            )
 
-        learnt = list(small.parameters().values())
+        learnt = list(synthetic.parameters().values())
         value, gradient = unrolled(
-            loss, small.extra[LOG_LR], path[first], path[first + self.span], self.steps, learnt, self.unroll
+            loss, synthetic.extra[LOG_LR], path[first], path[first + self.span], self.steps, learnt, self.unroll
         )
-        if value <= self.above:
+        if value <= self.max_loss:
             for leaf, part in zip(learnt, gradient(), strict=True):
                 leaf.grad = part if leaf.grad is None else leaf.grad + part
         return value
 
     def _batches(self, count: int, draws: torch.Generator) -> list[Tensor | None]:
-        """Rows of the set for every step of the student, by turns."""
+        """Index of the batch of each step of a student; all entries are used before one comes again."""
         if count <= self.batch:
             return [None] * self.steps
         queue: list[Tensor] = []
@@ -105,46 +141,61 @@ class TrajectoryMatch:
         return list(queue[: self.steps])
 
 
-def student(small: LearnableSet, lr: float) -> LearnableSet:
-    """The same set with a student's step size to learn along."""
-    small.extra[LOG_LR] = torch.tensor(math.log(lr)).requires_grad_()
-    return small
+def student(synthetic: LearnableSet, lr: float) -> LearnableSet:
+    """The same set, with a student's step size among the learnt tensors."""
+    synthetic.extra[LOG_LR] = torch.tensor(math.log(lr)).requires_grad_()
+    return synthetic
 
 
-def network_of(setting: Setting) -> FlatNetwork:
+def network_of(context: MethodContext) -> FlatNetwork:
     """The network of experts and students."""
-    with scoped(setting.seed, "network"):
-        return FlatNetwork(setting.real.network())
+    with scoped(context.seed, "network"):
+        return FlatNetwork(context.real.network())
 
 
-def recipe(setting: Setting, config: Config) -> Recipe:
-    """MTT's recipe.
+def recipe(context: MethodContext, config: Config) -> Recipe:
+    """MTT's recipe: 100 steps of SGD with a cosine, which averages out single experts (5000 steps in the paper)."""
+    return recipe_of(context, config)
 
-    The paper: 100 experts of 50 epochs at 0.01, two epochs to match (M), starts within the first 20 or so, 5000 steps,
-    images by SGD at 100 to 1000. Here 5 experts of 12 epochs in batches of 64, 15 steps of the student and 100 of the
-    set, for CPUs. A step size of 10 is in the paper's range where pixels go from 0 to 1, so that they deviate by 0.3
-    and not by 1 (on validation of digits, one image a class: 3 is slower, Adam loses a point). It grows with the images
-    of a class, since each has that share of the student's loss. A cosine settles what single experts stir up.
+
+def recipe_of(context: MethodContext, config: Config, sharpness: Sharpness | None = None) -> Recipe:
+    """The recipe, with experts that may be trained towards flat minima.
+
+    Args:
+        context: the training data.
+        config: options.
+        sharpness: of the experts' training. (default: plain SGD)
     """
-    return recipe_of(setting, TRAINING)
-
-
-def recipe_of(setting: Setting, training: Training) -> Recipe:
-    """The recipe with experts that are trained in a way of their own."""
-    real = setting.real
-    experts = record_trajectories(real, training, EXPERTS, setting.seed, setting.progress)
-    small = real.begin(setting.per_class, generator(setting.seed, "start"))
+    real = context.real
+    training = ExpertTraining(
+        epochs=config.expert_epochs,
+        lr=config.expert_lr,
+        batch=config.expert_batch,
+        augment=Augment(),
+        sharpness=sharpness,
+    )
+    experts = record_trajectories(real, training, config.experts, context.seed, context.progress)
+    synthetic = real.init_random(context.per_class, generator(context.seed, "start"))
+    window = Window(0, config.max_start_epoch)
     return Recipe(
-        objective=TrajectoryMatch(network_of(setting), experts, Window(0, 10), span=2, steps=15),
+        objective=TrajectoryMatch(
+            network_of(context), experts, window, config.span, config.student_steps, config.student_batch
+        ),
         schedule=None,
         augment=Augment(),
         steps=100,
-        lr=rates(setting.per_class),
+        lr={"x": config.lr * context.per_class, LOG_LR: config.lr_lr},
         cosine=True,
-        start=student(small, STUDENT_LR),
+        start=student(synthetic, config.student_lr),
     )
 
 
-def rates(per_class: int) -> dict[str, float]:
-    """Step sizes of images and of the logarithm of the student's step size."""
-    return {"x": 10.0 * per_class, LOG_LR: 0.1}
+def shared_config(config: MethodConfig, **changes: Any) -> Config:
+    """MTT's config with the fields that the config of a method built on it has, too.
+
+    Args:
+        config: of the other method.
+        changes: values that differ.
+    """
+    shared = {f.name: getattr(config, f.name) for f in fields(Config) if hasattr(config, f.name)}
+    return Config(**{**shared, **changes})

@@ -1,6 +1,6 @@
-"""Random: real data of each class, drawn without any thought; what every other method has to beat.
+"""Random: a random sample of the real data of each class, the baseline that every other method has to beat.
 
-No parameters.
+It has no options, for nothing but the seed decides.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Setting
+from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet
@@ -22,7 +22,7 @@ class Config(MethodConfig):
     """Nothing can be set."""
 
 
-def select(setting: Setting, config: Config) -> SyntheticSet:
-    """So many random entries of each class, classes one after another."""
-    draws = generator(setting.seed, "select")
-    return setting.real.select(setting.real.pick(setting.per_class, draws))
+def select(context: MethodContext, config: Config) -> SyntheticSet:
+    """Random entries of each class, classes one after another."""
+    draws = generator(context.seed, "select")
+    return context.real.select(context.real.sample_indices(context.per_class, draws))

@@ -1,10 +1,10 @@
-r"""Random data with a teacher's labels: knowledge distillation on what pruning at random leaves.
+r"""Random data with a teacher's labels: knowledge distillation on a random sample of the real data.
 
 .. math:: y_i = (1 - \alpha) \, \mathrm{onehot}(y_i) + \alpha \, \mathrm{softmax}(f(x_i) / T)
 
 :math:`f` is a teacher that was trained on all the data, and :math:`\alpha` the share of the data that is left out: the
-fewer are kept, the more it says. The labels are stored with the set and count among its bytes, so any network learns
-from them by cross-entropy alone; the paper's loss has the temperature on the student's side, too.
+fewer are kept, the more weight the teacher has. The labels are stored with the set and count among its bytes, so any
+network learns from them by cross-entropy alone; the paper's loss has the temperature on the student's side, too.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch import Tensor
 
 from graphdistill.condense.data.learnable import stored_labels
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Setting
-from graphdistill.condense.matching.teachers import answers, teach
+from graphdistill.condense.matching.objective import MethodContext
+from graphdistill.condense.matching.teachers import predictions, train_teachers
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
@@ -25,35 +25,40 @@ from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 PAPER = "Ben-Baruch et al., ICML 2025, https://arxiv.org/abs/2403.07854"
 FOR: tuple[Kind, ...] = ("images", "nodes")
 
-TEMPERATURE = 2.0
-"""Of the teacher (a guess: on validation of digits, two of each class, 4 does as well)."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of random data with a teacher's labels."""
+
+    temperature: float = 2.0
+    """Temperature of the teacher's softmax (a guess: on validation of digits, two of each class, 4 is as good)."""
+    alpha: float | None = None
+    """Weight of the teacher's predictions, from 0 to 1 (default: the share of the data that is left out; on validation
+    of digits, two of each class, 0.91 where one half gives 0.89 and hard labels 0.85)."""
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise ValueError(f"--temperature must be above 0, got {self.temperature}")
+        if self.alpha is not None and not 0 <= self.alpha <= 1:
+            raise ValueError(f"--alpha must be from 0 to 1, got {self.alpha}")
 
 
-def select(setting: Setting, config: Config) -> SyntheticSet:
-    """So many random entries of each class, the ones that ``random`` takes, with soft labels."""
-    rows = setting.real.pick(setting.per_class, generator(setting.seed, "select"))
-    return taught(setting, rows)
+def select(context: MethodContext, config: Config) -> SyntheticSet:
+    """Random entries of each class, the same ones as of ``random``, with soft labels."""
+    index = context.real.sample_indices(context.per_class, generator(context.seed, "select"))
+    return with_soft_labels(context, index, config)
 
 
-def taught(
-    setting: Setting, rows: Tensor, alpha: float | None = None, temperature: float = TEMPERATURE
-) -> SyntheticSet:
-    """The training entries numbered ``rows`` with a teacher's labels.
+def with_soft_labels(context: MethodContext, index: Tensor, config: Config) -> SyntheticSet:
+    """Training entries with soft labels by a teacher.
 
     Args:
-        setting: data, protocol, seed.
-        rows: numbers of the entries, long ``[n]``; by whatever method they were chosen.
-        alpha: weight of the teacher, from 0 to 1. (default: the share of the data that is left out; on validation of
-            digits, two of each class, 0.91 where one half gives 0.89 and hard labels 0.85)
-        temperature: of the teacher. (default: 2)
+        context: data, protocol, seed.
+        index: of the entries, long ``[n]``; any method may have chosen them.
+        config: weight and temperature of the teacher.
     """
-    real, (net,) = setting.real, teach(setting)
-    alpha = 1 - len(rows) / len(real) if alpha is None else alpha
-    soft = (answers(setting, net)[rows] / temperature).softmax(dim=1)
-    y = stored_labels((1 - alpha) * F.one_hot(real.y[rows], real.num_classes) + alpha * soft)
-    return replace(real.select(rows), y=y, weight=class_weights(y))
+    real, (net,) = context.real, train_teachers(context)
+    alpha = 1 - len(index) / len(real) if config.alpha is None else config.alpha
+    soft = (predictions(context, net)[index] / config.temperature).softmax(dim=1)
+    y = stored_labels((1 - alpha) * F.one_hot(real.y[index], real.num_classes) + alpha * soft)
+    return replace(real.select(index), y=y, weight=class_weights(y))

@@ -1,11 +1,11 @@
-r"""SRe2L, squeeze, recover and relabel: images that a trained network knows and whose statistics are those it learnt.
+r"""SRe2L, squeeze, recover and relabel: images that a trained network classifies well and that match its statistics.
 
 .. math:: L = \sum_j \mathrm{CE}\big(\theta(A(S_j)), y\big) + r \sum_l w_l \big(\|\mu_l(A(S_j)) - \mu_l\|
     + r_{var} \|\sigma^2_l(A(S_j)) - \sigma^2_l\|\big)
 
-:math:`\theta` is a teacher with batch norm that was trained on all the data, :math:`\mu_l, \sigma^2_l` what layer l of
-it remembers, :math:`S_j` the j-th image of every class and :math:`A` a random crop. The images begin as noise, and end
-with the teacher's soft labels.
+:math:`\theta` is a teacher with batch norm that was trained on all the data, :math:`\mu_l, \sigma^2_l` are the running
+statistics of its layer l, :math:`S_j` is the j-th image of every class and :math:`A` a random crop. The images begin as
+noise, and end with the teacher's soft labels.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphdistill.condense.data.images import RealImages
+from graphdistill.condense.data.images import TrainingImages
 from graphdistill.condense.data.learnable import LearnableSet, frozen
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Recipe, Setting, Step
+from graphdistill.condense.matching.objective import MethodContext, Recipe, Step
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator, scoped
@@ -32,49 +32,72 @@ from graphdistill.core.training.fit import fit
 PAPER = "Yin et al., NeurIPS 2023, https://arxiv.org/abs/2306.13092"
 FOR: tuple[Kind, ...] = ("images",)
 
-SMALLEST = 0.08
-"""Smallest share of an image that a crop leaves (the paper's value)."""
-RATIO = 4 / 3
-"""Most that a crop is wider than high, or higher than wide, in parts of the image (the paper's value)."""
-FIRST = 10.0
-"""Weight of the first layer's statistics (the paper's value)."""
+MAX_ASPECT_RATIO = 4 / 3
+"""Largest ratio of a crop's sides, relative to those of the image (the paper's value)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of SRe2L."""
+
+    lr: float = 0.05
+    """Step size of Adam. The papers have 0.1 to 0.25 on images of unit deviation; pixels from 0 to 1 deviate by about
+    0.3, so 0.03 to 0.08."""
+    statistics: float = 3.0
+    """Weight of the batch norm statistics. The paper has 0.01; where a round is ten images and not hundreds, and a
+    teacher is nearly certain, they must count for more (on validation of digits, ten images a class, hard labels: 73 %
+    with 0.1, 82 % with 1, 87 % with 3, 79 % with 10)."""
+    variance: float = 1.0
+    """Weight of variances relative to means (the paper's value)."""
+    first_layer: float = 10.0
+    """Weight of the first layer's statistics relative to the other layers (the paper's value)."""
+    smallest_crop: float = 0.08
+    """Smallest share of an image that a random crop keeps (the paper's value)."""
+
+    def __post_init__(self) -> None:
+        if not self.lr > 0:
+            raise ValueError(f"--lr must be above 0, got {self.lr}")
+        for name in ("statistics", "variance", "first_layer"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(self, name)}")
+        if not 0 < self.smallest_crop <= 1:
+            raise ValueError(f"--smallest-crop must be above 0 and at most 1, got {self.smallest_crop}")
 
 
 @dataclass(frozen=True)
 class Recover:
-    """Cross-entropy of teachers and distance to the statistics that they remember.
+    """Cross-entropy of teachers and distance to their running statistics.
 
     Attributes:
         teachers: networks in evaluation mode, one for the j-th images each, or one for all.
-        statistics: weight r of their distance.
-        variance: weight of variances among them.
-        curriculum: share of the steps over which the least share that a crop leaves falls from 1 to 0.08.
+        statistics: weight r of the distance of statistics.
+        variance: weight of variances relative to means.
+        curriculum: share of the steps over which the smallest crop falls from the whole image to ``smallest_crop``.
+        first_layer: weight of the first layer's statistics relative to the other layers.
+        smallest_crop: smallest share of an image that a crop keeps in the end.
     """
 
     teachers: Sequence[ConvNet]
     statistics: float = 3.0
     variance: float = 1.0
     curriculum: float = 0.0
+    first_layer: float = 10.0
+    smallest_crop: float = 0.08
 
     def accumulate(self, step: Step) -> float:
-        """A pass to and fro of all images of a teacher, the statistics of each round apart."""
-        low, total = lowest(step.done, self.curriculum), 0.0
-        for teacher, rows in zip(self.teachers, rounds(step.small.y).chunk(len(self.teachers)), strict=True):
-            part = rows.flatten()
-            x = crop(step.small.inputs(part), torch.rand(len(rows), 4, generator=step.generator), low)
-            logits, distance = look(teacher, x, len(rows), self.variance)
-            loss = len(rows) * F.cross_entropy(logits, step.small.y[part]) + self.statistics * distance
-            total += step.small.backward(loss)
+        """A forward and backward pass of the images of each teacher, with statistics of each round by itself."""
+        low, total = least_share(step.fraction_done, self.curriculum, self.smallest_crop), 0.0
+        for teacher, index in zip(self.teachers, rounds(step.synthetic.y).chunk(len(self.teachers)), strict=True):
+            part = index.flatten()
+            x = crop(step.synthetic.inputs(part), torch.rand(len(index), 4, generator=step.generator), low)
+            logits, distance = forward_with_statistics(teacher, x, len(index), self.variance, self.first_layer)
+            loss = len(index) * F.cross_entropy(logits, step.synthetic.y[part]) + self.statistics * distance
+            total += step.synthetic.backward(loss)
         return total
 
 
 class Relabelled(LearnableSet):
-    """Images whose labels a teacher gives when they are frozen; while they are learnt they have their class.
+    """Images that are learnt with their hard labels, and stored with soft labels of a teacher.
 
     Args:
         x: first images.
@@ -92,13 +115,13 @@ class Relabelled(LearnableSet):
         return frozen(self.x, self.teacher(quantize_uint8(self.x)).softmax(dim=1), meta)
 
 
-def squeeze(setting: Setting) -> ConvNet:
+def squeeze(context: MethodContext) -> ConvNet:
     """A teacher with batch norm, trained on the training images, in evaluation mode and without gradients."""
-    real, protocol = setting.real, setting.protocol
-    assert isinstance(real, RealImages)
-    with scoped(setting.seed, "teacher"):
+    real, protocol = context.real, context.protocol
+    assert isinstance(real, TrainingImages)
+    with scoped(context.seed, "teacher"):
         teacher = real.network(norm="batch")
-    with setting.progress.step("training the teacher") as advance:
+    with context.progress.step("training the teacher") as advance:
         fit(
             teacher,
             real.x,
@@ -108,23 +131,23 @@ def squeeze(setting: Setting) -> ConvNet:
             task=protocol.task,
             config=protocol.fit,
             augment=protocol.augment,
-            seed=setting.seed,
+            seed=context.seed,
         )
         advance(1)
     return teacher.eval().requires_grad_(False)
 
 
-def noise(setting: Setting) -> tuple[Tensor, Tensor]:
+def noise(context: MethodContext) -> tuple[Tensor, Tensor]:
     """Noise with the mean and deviation of every channel of the real images, and classes that follow one another."""
-    real, draws = setting.real, generator(setting.seed, "noise")
-    assert isinstance(real, RealImages)
-    y = torch.arange(real.num_classes).repeat_interleave(setting.per_class)
+    real, draws = context.real, generator(context.seed, "noise")
+    assert isinstance(real, TrainingImages)
+    y = torch.arange(real.num_classes).repeat_interleave(context.per_class)
     mean, deviation = (f(real.x, dim=(0, 2, 3), keepdim=True) for f in (torch.mean, torch.std))
     return (mean + deviation * torch.randn(len(y), *real.shape, generator=draws)).clamp(0, 1), y
 
 
 def rounds(y: Tensor) -> Tensor:
-    """Numbers of the first entry of every class, of the second one of every class, and so on, long ``[rounds, C]``.
+    """Indices of the first entry of every class, of the second one of every class, and so on, long ``[rounds, C]``.
 
     Example:
         >>> rounds(torch.tensor([0, 0, 1, 1])).tolist()
@@ -133,14 +156,17 @@ def rounds(y: Tensor) -> Tensor:
     return torch.stack([(y == label).nonzero().view(-1) for label in y.unique()], dim=1)
 
 
-def look(teacher: ConvNet, x: Tensor, rounds: int, variance: float) -> tuple[Tensor, Tensor]:
-    """Logits, and the weighted distance of what each norm of a network sees to what it remembers, summed over rounds.
+def forward_with_statistics(
+    teacher: ConvNet, x: Tensor, rounds: int, variance: float, first_layer: float
+) -> tuple[Tensor, Tensor]:
+    """Logits, and the weighted distance of batch statistics to the running ones, summed over layers and rounds.
 
     Args:
         teacher: network with batch norm, in evaluation mode.
         x: images, round by round.
-        rounds: number of them; each has statistics of its own.
-        variance: weight of variances.
+        rounds: number of rounds; each has statistics of its own.
+        variance: weight of variances relative to means.
+        first_layer: weight of the first layer relative to the others.
     """
     distances: list[Tensor] = []
     for block in teacher.blocks:
@@ -149,33 +175,33 @@ def look(teacher: ConvNet, x: Tensor, rounds: int, variance: float) -> tuple[Ten
         seen = z.unflatten(0, (rounds, -1))
         mean = (seen.mean(dim=(1, 3, 4)) - norm.running_mean).norm(dim=1)
         deviation = (seen.var(dim=(1, 3, 4), correction=0) - norm.running_var).norm(dim=1)
-        distances.append((1.0 if distances else FIRST) * (mean + variance * deviation).sum())
+        distances.append((1.0 if distances else first_layer) * (mean + variance * deviation).sum())
         x = norm(z)
         for layer in rest:
             x = layer(x)
     return teacher.head(x.flatten(1)), torch.stack(distances).sum()
 
 
-def lowest(done: float, curriculum: float) -> float:
-    """Least share of an image that a crop leaves: from 1 down to 0.08 by a cosine, then as it is.
+def least_share(fraction_done: float, curriculum: float, smallest: float = 0.08) -> float:
+    """Smallest share of an image that a crop keeps: from 1 down to ``smallest`` by a cosine, then constant.
 
     Example:
-        >>> [round(lowest(done, 0.5), 2) for done in (0.0, 0.25, 0.5, 1.0)]
+        >>> [round(least_share(fraction_done, 0.5), 2) for fraction_done in (0.0, 0.25, 0.5, 1.0)]
         [1.0, 0.54, 0.08, 0.08]
     """
-    if done >= curriculum:
-        return SMALLEST
-    return SMALLEST + (1 - SMALLEST) * (1 + math.cos(math.pi * done / curriculum)) / 2
+    if fraction_done >= curriculum:
+        return smallest
+    return smallest + (1 - smallest) * (1 + math.cos(math.pi * fraction_done / curriculum)) / 2
 
 
 def crop(x: Tensor, u: Tensor, low: float) -> Tensor:
-    """Blow up a random part of images to their size, bilinearly.
+    """Crop a random part of images and resize it to their size, bilinearly.
 
     Args:
         x: images ``[rounds * n, channels, height, width]``, round by round.
-        u: for all images of a round, numbers from 0 to 1 for the part's size, its form, and its place from left and
-            from top, ``[rounds, 4]``.
-        low: least share of the image that it leaves.
+        u: numbers from 0 to 1 for the size, the aspect ratio and the position (x, y) of each round's crop,
+            ``[rounds, 4]``.
+        low: smallest share of the image that a crop keeps.
 
     Example:
         >>> x = torch.rand(2, 1, 8, 8)
@@ -183,35 +209,36 @@ def crop(x: Tensor, u: Tensor, low: float) -> Tensor:
         True
     """
     share = low + (1 - low) * u[:, 0]
-    form = (1 / share).clamp(max=RATIO) ** (2 * u[:, 1] - 1)
+    form = (1 / share).clamp(max=MAX_ASPECT_RATIO) ** (2 * u[:, 1] - 1)
     size = torch.stack([share * form, share / form], dim=1).sqrt()
     theta = torch.cat([torch.diag_embed(size), ((2 * u[:, 2:] - 1) * (1 - size))[:, :, None]], dim=2)
     grid = F.affine_grid(theta.repeat_interleave(len(x) // len(u), dim=0), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
-def recipe(setting: Setting, config: Config) -> Recipe:
+def recipe(context: MethodContext, config: Config) -> Recipe:
     """SRe2L's recipe, with one static soft label for each image.
 
-    The paper stores a soft label for every crop of a training on the set; here bytes count, so an image has one. It
-    also shifts images by some pixels in every step, which crops do, too. All else is in :func:`plan`.
+    The paper stores a soft label for every crop of a training on the set; here bytes count, so an image has one. The
+    paper also shifts images by some pixels in every step; crops do that, too.
 
-    What it makes is worse than random real images; it is for where these must not be shown. On validation of digits,
-    ten images a class, two sets: 84 % with hard labels and 83 % with soft ones (87 and 89 % in two others, all steps
-    done), where random images have 99 % with either, and noise with the teacher's labels has 42 %.
+    The result is worse than random real images; it is for cases where these must not be shown. On validation of digits,
+    ten images a class, two sets: 84 % with hard labels and 83 % with soft ones (87 and 89 % in two others after all
+    steps), where random images have 99 % with either, and noise with the teacher's labels has 42 %.
     """
-    teacher = squeeze(setting)
-    return plan(Recover((teacher,)), Relabelled(*noise(setting), teacher))
+    teacher = squeeze(context)
+    objective = Recover(
+        (teacher,),
+        config.statistics,
+        config.variance,
+        first_layer=config.first_layer,
+        smallest_crop=config.smallest_crop,
+    )
+    return recipe_of(objective, Relabelled(*noise(context), teacher), config.lr)
 
 
-def plan(objective: Recover, start: LearnableSet, lr: float = 0.05) -> Recipe:
-    """Adam with a cosine, as all methods of this family have it.
-
-    The papers: 1000 to 4000 steps of 0.1 to 0.25 on images of unit deviation, and statistics weigh 0.01. Here 200
-    steps, for CPUs; 0.3 of 0.1 to 0.25 is 0.03 to 0.08 on pixels from 0 to 1. Where a round is ten images and not
-    hundreds, and a teacher is nearly certain, statistics must count for more (on validation of digits, ten images a
-    class, hard labels: 73 % by 0.1, 82 % by 1, 87 % by 3, 79 % by 10).
-    """
+def recipe_of(objective: Recover, start: LearnableSet, lr: float) -> Recipe:
+    """The recipe of all methods of this family: 200 steps of Adam with a cosine, for CPUs (1000 or more in papers)."""
     return Recipe(
         objective=objective,
         schedule=None,

@@ -1,11 +1,11 @@
-r"""TESLA, trajectory matching by a truncated gradient: what a student's step learns is taken to move no later step.
+r"""TESLA, trajectory matching by a truncated gradient: a student's step is taken to have no effect on later steps.
 
 .. math:: \frac{dL}{dS} \approx -\alpha \sum_i \frac{\partial}{\partial S}
     \Big(\frac{\partial L}{\partial \theta_K} \cdot \nabla_\theta \ell(S; \theta_i)\Big), \quad \theta_i
     \text{ constant}
 
-The paper calls it exact; it is not, and points elsewhere where the student's way is long (see
-:func:`~.unroll.unrolled`). It costs as much as MTT's here, so it is there to be compared with.
+The paper calls the gradient exact. It is not: its direction is another one where the student takes long steps (see
+:func:`~.unroll.unrolled`). It costs as much as MTT's gradient here, so the method is here for comparison.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Recipe, Setting
+from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.methods import mtt
 from graphdistill.core.methods import MethodConfig
 
@@ -23,15 +23,40 @@ FOR: tuple[Kind, ...] = ("images",)
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
-    """Nothing can be set."""
+    """Options of TESLA: those of MTT, its base, that matter most."""
+
+    experts: int = 5
+    """Networks trained on the real data, as in MTT; the paper has 100."""
+    expert_epochs: int = 12
+    """Epochs that an expert is trained for, as in MTT."""
+    max_start_epoch: int = 10
+    """Latest epoch of an expert that a student starts at, as in MTT."""
+    span: int = 2
+    """Epochs M of an expert that a student has to match, as in MTT."""
+    student_steps: int = 15
+    """Steps K of SGD that a student takes on the set, as in MTT."""
+    lr: float = 10.0
+    """Step size for one image of each class, as in MTT; it is multiplied by the images of a class."""
+
+    def __post_init__(self) -> None:
+        for name in ("experts", "expert_epochs", "span", "student_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
+        if not self.lr > 0:
+            raise ValueError(f"--lr must be above 0, got {self.lr}")
+        if not 0 <= self.max_start_epoch <= self.expert_epochs - self.span:
+            raise ValueError(
+                f"--max-start-epoch must be from 0 to --expert-epochs less --span, {self.expert_epochs - self.span}, "
+                f"got {self.max_start_epoch}"
+            )
 
 
-def recipe(setting: Setting, config: Config) -> Recipe:
+def recipe(context: MethodContext, config: Config) -> Recipe:
     """MTT's recipe with the truncated gradient.
 
-    The paper's soft labels, which an expert gives anew in every step, are left out: ten classes need none (DATM learns
-    its labels).
+    The paper's soft labels, predicted by an expert in every step, are left out: ten classes need none (DATM learns its
+    labels).
     """
-    base = mtt.recipe(setting, mtt.Config())
+    base = mtt.recipe(context, mtt.shared_config(config))
     assert isinstance(base.objective, mtt.TrajectoryMatch)
     return replace(base, objective=replace(base.objective, unroll="tesla"))

@@ -22,9 +22,9 @@ from tests.condense.samples import seeded
 HERE = real()
 
 
-def graphs_of(small: SyntheticSet) -> Graphs:
-    assert isinstance(small.forest, RawForest)
-    return small.forest.graphs
+def graphs_of(synthetic: SyntheticSet) -> Graphs:
+    assert isinstance(synthetic.forest, RawForest)
+    return synthetic.forest.graphs
 
 
 def links(graphs: Graphs, row: int) -> set[tuple[int, ...]]:
@@ -33,10 +33,10 @@ def links(graphs: Graphs, row: int) -> set[tuple[int, ...]]:
 
 def test_a_set_begins_as_real_graphs_of_at_most_the_median_size() -> None:
     assert HERE.largest == int(HERE.graphs.node_ptr.diff().median())
-    small, seen = HERE.begin(3, seeded()), []
-    assert small.y.tolist() == [0, 0, 0, 1, 1, 1]
-    assert int(small.sizes.max()) <= HERE.largest
-    frozen = graphs_of(small.freeze())
+    synthetic, seen = HERE.init_random(3, seeded()), []
+    assert synthetic.y.tolist() == [0, 0, 0, 1, 1, 1]
+    assert int(synthetic.sizes.max()) <= HERE.largest
+    frozen = graphs_of(synthetic.freeze())
     for row in range(6):
         mine = (frozen[row].x.tolist(), links(frozen, row))
         same = [
@@ -46,96 +46,98 @@ def test_a_set_begins_as_real_graphs_of_at_most_the_median_size() -> None:
         ]
         assert same
         seen.append(same[0])
-    assert torch.equal(HERE.begin(3, seeded()).x, small.x)
+    assert torch.equal(HERE.init_random(3, seeded()).x, synthetic.x)
 
 
 def test_where_too_few_are_that_small_the_smallest_do() -> None:
     few = real()
     few.largest = 3
-    small = few.begin(4, seeded())
+    synthetic = few.init_random(4, seeded())
     for label in range(2):
         sizes = few.graphs.node_ptr.diff()[few.members[label]].sort().values[:4]
-        assert small.sizes[small.y == label].sort().values.tolist() == sizes.tolist()
+        assert synthetic.sizes[synthetic.y == label].sort().values.tolist() == sizes.tolist()
 
 
 def test_learnt_graphs_are_read_as_the_real_ones_that_they_begin_as() -> None:
-    rows = torch.tensor([0, 5, 2])
-    small, net = HERE.start(rows), HERE.network()
-    torch.testing.assert_close(net(small.inputs()), net(HERE.inputs(rows)))
-    torch.testing.assert_close(net(small.inputs(torch.tensor([2, 0]))), net(HERE.inputs(rows[[2, 0]])))
-    torch.testing.assert_close(net(small.inputs(torch.tensor([True, False, True]))), net(HERE.inputs(rows[[0, 2]])))
+    index = torch.tensor([0, 5, 2])
+    synthetic, net = HERE.init_from(index), HERE.network()
+    torch.testing.assert_close(net(synthetic.inputs()), net(HERE.inputs(index)))
+    torch.testing.assert_close(net(synthetic.inputs(torch.tensor([2, 0]))), net(HERE.inputs(index[[2, 0]])))
+    torch.testing.assert_close(
+        net(synthetic.inputs(torch.tensor([True, False, True]))), net(HERE.inputs(index[[0, 2]]))
+    )
 
 
 def test_what_is_matched_is_what_is_stored() -> None:
-    small, net = learnable(), HERE.network()
+    synthetic, net = learnable(), HERE.network()
     with torch.no_grad():
-        small.x.copy_(torch.randn(small.x.shape, generator=seeded()))
-        small.theta.copy_(torch.randn(small.theta.shape, generator=seeded(1)))
-    torch.testing.assert_close(net(small.inputs()), net(batch_of(graphs_of(small.freeze()), small.columns)))
+        synthetic.x.copy_(torch.randn(synthetic.x.shape, generator=seeded()))
+        synthetic.theta.copy_(torch.randn(synthetic.theta.shape, generator=seeded(1)))
+    torch.testing.assert_close(net(synthetic.inputs()), net(batch_of(graphs_of(synthetic.freeze()), synthetic.columns)))
 
 
 def test_edges_are_drawn_once_for_both_directions_and_by_the_generator_alone() -> None:
-    small = learnable()
+    synthetic = learnable()
     with torch.no_grad():
-        small.theta /= 5
-    first, second = small.sample(seeded(1), 0.5).adjacency, small.sample(seeded(1), 0.5).adjacency
+        synthetic.theta /= 5
+    first, second = synthetic.sample(seeded(1), 0.5).adjacency, synthetic.sample(seeded(1), 0.5).adjacency
     assert isinstance(first, torch.Tensor)
     assert isinstance(second, torch.Tensor)
     assert torch.equal(first, second)
     torch.testing.assert_close(first, first.mT)
-    assert not torch.equal(first, small.sample(seeded(2), 0.5).adjacency)  # type: ignore[arg-type]
+    assert not torch.equal(first, synthetic.sample(seeded(2), 0.5).adjacency)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("temperature", [0.01, 1.0])
 def test_edges_are_drawn_with_their_probability_at_any_temperature(temperature: float) -> None:
     dots = Graphs.from_data_list([Data(x=torch.zeros(200, 1).long())])
-    small = LearnableGraphs(dots, torch.tensor([0]), CategoricalEncoding((1,)), "categorical")
+    synthetic = LearnableGraphs(dots, torch.tensor([0]), CategoricalEncoding((1,)), "categorical")
     with torch.no_grad():
-        small.theta.fill_(-1.0)
-    spread = small.sample(seeded(), temperature).adjacency
+        synthetic.theta.fill_(-1.0)
+    spread = synthetic.sample(seeded(), temperature).adjacency
     assert isinstance(spread, torch.Tensor)
     linked = (spread[0] > 1e-6)[torch.ones(200, 200).triu(1).bool()].float()
     assert float(linked.mean()) == pytest.approx(torch.tensor(-1.0).sigmoid().item(), abs=0.01)
 
 
 def test_edges_go_both_ways_make_no_loops_and_stay_inside_a_graph() -> None:
-    small = learnable()
+    synthetic = learnable()
     with torch.no_grad():
-        small.theta.fill_(9.0)
-    spread = small.inputs().adjacency
+        synthetic.theta.fill_(9.0)
+    spread = synthetic.inputs().adjacency
     assert isinstance(spread, torch.Tensor)
-    for row, size in enumerate(small.sizes.tolist()):
+    for row, size in enumerate(synthetic.sizes.tolist()):
         wanted = torch.eye(spread.shape[1])
         wanted[:size, :size] = 1 / size
         torch.testing.assert_close(spread[row], wanted)
 
 
 def test_gradients_reach_all_that_is_read_and_no_padding() -> None:
-    small = learnable(3)
-    small.backward(HERE.network()(small.sample(seeded(), 1.0)).square().sum())
-    room = torch.arange(small.x.shape[1]) < small.sizes[:, None]
-    assert small.x.grad is not None
-    assert small.theta.grad is not None
-    assert bool((small.x.grad[room].abs().sum(dim=1) > 0).all())
-    assert bool((small.x.grad[~room] == 0).all())
-    assert bool((small.theta.grad[small.pairs] != 0).any())
-    assert bool((small.theta.grad[~small.pairs] == 0).all())
-    assert sorted(small.parameters()) == ["theta", "x"]
+    synthetic = learnable(3)
+    synthetic.backward(HERE.network()(synthetic.sample(seeded(), 1.0)).square().sum())
+    room = torch.arange(synthetic.x.shape[1]) < synthetic.sizes[:, None]
+    assert synthetic.x.grad is not None
+    assert synthetic.theta.grad is not None
+    assert bool((synthetic.x.grad[room].abs().sum(dim=1) > 0).all())
+    assert bool((synthetic.x.grad[~room] == 0).all())
+    assert bool((synthetic.theta.grad[synthetic.pairs] != 0).any())
+    assert bool((synthetic.theta.grad[~synthetic.pairs] == 0).all())
+    assert sorted(synthetic.parameters()) == ["theta", "x"]
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6), st.booleans())
 def test_what_is_frozen_is_the_likeliest_graph_and_comes_back_bit_for_bit(seed: int, measured: bool) -> None:
-    small = learnable(2, measured)
+    synthetic = learnable(2, measured)
     with torch.no_grad():
-        small.x.copy_(torch.randn(small.x.shape, generator=seeded(seed)))
-        small.theta.copy_(torch.randn(small.theta.shape, generator=seeded(seed + 1)))
-    frozen = small.freeze({"method": "none"})
+        synthetic.x.copy_(torch.randn(synthetic.x.shape, generator=seeded(seed)))
+        synthetic.theta.copy_(torch.randn(synthetic.theta.shape, generator=seeded(seed + 1)))
+    frozen = synthetic.freeze({"method": "none"})
     graphs = graphs_of(frozen)
-    for row, size in enumerate(small.sizes.tolist()):
-        likely = {(i, j) for i in range(size) for j in range(i + 1, size) if small.theta[row, i, j] > 0}
+    for row, size in enumerate(synthetic.sizes.tolist()):
+        likely = {(i, j) for i in range(size) for j in range(i + 1, size) if synthetic.theta[row, i, j] > 0}
         assert links(graphs, row) == likely | {(j, i) for i, j in likely}
-        assert torch.equal(graphs[row].x, small.columns.decode(small.x[row, :size].detach()))
+        assert torch.equal(graphs[row].x, synthetic.columns.decode(synthetic.x[row, :size].detach()))
     again = SyntheticSet.from_payload(
         frozen.payload(), task=frozen.task, features=frozen.features, meta=dict(frozen.meta)
     )
@@ -148,33 +150,37 @@ def test_what_is_frozen_is_the_likeliest_graph_and_comes_back_bit_for_bit(seed: 
 
 def test_a_set_is_saved_and_loaded_and_stock_layers_train_on_it(tmp_path) -> None:
     save_set(learnable().freeze({"method": "none"}), tmp_path)
-    small = load_set(tmp_path)
-    assert small.meta == {"method": "none"}
-    assert protocol().network(0)(small.forest).shape == (4, 2)
-    batch = Batch.from_data_list([graphs_of(small)[row] for row in range(4)])
+    synthetic = load_set(tmp_path)
+    assert synthetic.meta == {"method": "none"}
+    assert protocol().network(0)(synthetic.forest).shape == (4, 2)
+    batch = Batch.from_data_list([graphs_of(synthetic)[row] for row in range(4)])
     out = GCNConv(2, 4)(batch.x.float(), batch.edge_index)
     out.sum().backward()
-    assert out.shape == (int(small.forest.num_nodes.sum()), 4)
+    assert out.shape == (int(synthetic.forest.num_nodes.sum()), 4)
 
 
 def test_loops_parallel_edges_and_directions_are_left_behind() -> None:
     one = Data(x=torch.zeros(3, 1).long(), edge_index=torch.tensor([[0, 0, 1, 1], [0, 1, 0, 2]]))
-    small = LearnableGraphs(Graphs.from_data_list([one]), torch.tensor([0]), CategoricalEncoding((1,)), "categorical")
-    assert links(graphs_of(small.freeze()), 0) == {(0, 1), (1, 0), (1, 2), (2, 1)}
-    assert small.density == pytest.approx(2 / 3)
+    synthetic = LearnableGraphs(
+        Graphs.from_data_list([one]), torch.tensor([0]), CategoricalEncoding((1,)), "categorical"
+    )
+    assert links(graphs_of(synthetic.freeze()), 0) == {(0, 1), (1, 0), (1, 2), (2, 1)}
+    assert synthetic.density == pytest.approx(2 / 3)
 
 
 def test_a_single_node_has_no_pair() -> None:
     one = Data(x=torch.zeros(1, 1).long(), edge_index=torch.empty(2, 0).long())
-    small = LearnableGraphs(Graphs.from_data_list([one]), torch.tensor([0]), CategoricalEncoding((1,)), "categorical")
-    assert small.density == 0
-    assert graphs_of(small.freeze()).edge_index.shape == (2, 0)
+    synthetic = LearnableGraphs(
+        Graphs.from_data_list([one]), torch.tensor([0]), CategoricalEncoding((1,)), "categorical"
+    )
+    assert synthetic.density == 0
+    assert graphs_of(synthetic.freeze()).edge_index.shape == (2, 0)
 
 
 def test_soft_labels_are_learnt_too() -> None:
-    small = HERE.start(torch.tensor([0, 1]), torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
-    assert sorted(small.parameters()) == ["logits", "theta", "x"]
-    assert small.freeze().y.shape == (2, 2)
+    synthetic = HERE.init_from(torch.tensor([0, 1]), torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+    assert sorted(synthetic.parameters()) == ["logits", "theta", "x"]
+    assert synthetic.freeze().y.shape == (2, 2)
 
 
 def test_selected_graphs_are_the_real_ones_without_edge_features() -> None:

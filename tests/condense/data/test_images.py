@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from graphdistill.condense.data.images import RealImages
+from graphdistill.condense.data.images import TrainingImages
 from tests.condense.samples import bars, real, seeded
 
 
@@ -15,19 +15,19 @@ def test_it_is_the_training_split() -> None:
 
 
 def test_what_becomes_of_rows() -> None:
-    images, rows = real(), torch.tensor([3, 0])
-    assert torch.equal(images.inputs(rows), images.x[rows])
-    assert torch.equal(images.flat()[rows], images.x[rows].view(2, 64))
-    small, soft = images.start(rows), images.start(rows, torch.eye(3)[:2])
-    assert torch.equal(small.x, images.x[rows])
-    assert torch.equal(small.labels, images.y[rows])
+    images, index = real(), torch.tensor([3, 0])
+    assert torch.equal(images.inputs(index), images.x[index])
+    assert torch.equal(images.flat()[index], images.x[index].view(2, 64))
+    synthetic, soft = images.init_from(index), images.init_from(index, torch.eye(3)[:2])
+    assert torch.equal(synthetic.x, images.x[index])
+    assert torch.equal(synthetic.labels, images.y[index])
     assert torch.equal(soft.labels, torch.eye(3)[:2].softmax(dim=1))
-    small.x.detach().add_(1)
+    synthetic.x.detach().add_(1)
     assert float(images.x.max()) <= 1  # a copy
-    begun = images.begin(2, seeded())
-    assert torch.equal(begun.x, images.x[images.pick(2, seeded())])
-    kept = images.select(rows)
-    assert torch.equal(kept.data, images.x[rows])  # type: ignore[arg-type]
+    begun = images.init_random(2, seeded())
+    assert torch.equal(begun.x, images.x[images.sample_indices(2, seeded())])
+    kept = images.select(index)
+    assert torch.equal(kept.data, images.x[index])  # type: ignore[arg-type]
     assert kept.nbytes == 2 * 65
 
 
@@ -42,22 +42,22 @@ def test_networks_are_fresh_and_of_the_norm_that_is_asked_for() -> None:
 
 def test_a_draw_is_class_by_class_without_doubles() -> None:
     images = real()
-    rows = images.pick(5, seeded())
-    assert images.y[rows].tolist() == [0] * 5 + [1] * 5 + [2] * 5
-    assert len(set(rows.tolist())) == 15
-    x, y = images.draw(5, seeded(), label=1)
+    index = images.sample_indices(5, seeded())
+    assert images.y[index].tolist() == [0] * 5 + [1] * 5 + [2] * 5
+    assert len(set(index.tolist())) == 15
+    x, y = images.sample(5, seeded(), label=1)
     assert y.tolist() == [1] * 5
     assert x.shape == (5, 1, 8, 8)
-    assert sorted(images.pick(99, seeded()).tolist()) == list(range(36))
+    assert sorted(images.sample_indices(99, seeded()).tolist()) == list(range(36))
 
 
 def test_a_class_without_images_is_named() -> None:
     with pytest.raises(ValueError, match="class 1 of 0 to 2 has none of the training images; number classes from 0"):
-        RealImages(torch.rand(2, 1, 8, 8), torch.tensor([0, 2]), 3)
+        TrainingImages(torch.rand(2, 1, 8, 8), torch.tensor([0, 2]), 3)
 
 
 def test_more_than_a_class_has_is_refused() -> None:
-    images = RealImages(torch.rand(5, 1, 8, 8), torch.tensor([0, 0, 0, 1, 1]), 2)
+    images = TrainingImages(torch.rand(5, 1, 8, 8), torch.tensor([0, 0, 0, 1, 1]), 2)
     images.check_per_class(2)
     with pytest.raises(ValueError, match="--per-class 3 is more than the 2 training images of class 1; give 2 or less"):
         images.check_per_class(3)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from graphdistill.condense.data.kinds import protocol_of
-from graphdistill.condense.data.nodes import LearnableNodes, RealNodes
+from graphdistill.condense.data.nodes import LearnableNodes, TrainingNodes
 from graphdistill.condense.matching.objective import Recipe
-from graphdistill.condense.matching.optimizer import Descent
+from graphdistill.condense.matching.optimizer import SetOptimizer
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core.evaluation.nodes import NodeProtocol
 from graphdistill.core.sets.storage import load_set, save_set
@@ -22,19 +22,19 @@ X = torch.rand(4, 3, generator=seeded())
 DEVIATION = torch.tensor([1.0, 0.01, 0.0])
 
 
-def small(logits: Tensor | None = None) -> LearnableNodes:
+def synthetic(logits: Tensor | None = None) -> LearnableNodes:
     return LearnableNodes(X, Y, DEVIATION, logits)
 
 
-def real() -> RealNodes:
+def real() -> TrainingNodes:
     nodes = real_data("nodes")
-    assert isinstance(nodes, RealNodes)
+    assert isinstance(nodes, TrainingNodes)
     return nodes
 
 
 @given(st.lists(st.floats(-3, 3, width=32), min_size=12, max_size=12))
 def test_features_are_the_first_ones_plus_so_many_deviations(values: list[float]) -> None:
-    nodes = small()
+    nodes = synthetic()
     with torch.no_grad():
         nodes.x.copy_(torch.tensor(values).view(4, 3))
     for i, row in enumerate(nodes.features().tolist()):
@@ -43,7 +43,7 @@ def test_features_are_the_first_ones_plus_so_many_deviations(values: list[float]
 
 
 def test_it_begins_as_it_was_told() -> None:
-    nodes = small()
+    nodes = synthetic()
     assert torch.equal(nodes.features(), X)
     assert list(nodes.parameters()) == ["x"]
     assert nodes.x.requires_grad
@@ -52,10 +52,10 @@ def test_it_begins_as_it_was_told() -> None:
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_a_step_is_in_deviations_and_a_column_that_never_changes_is_not_learnt(optimizer: str) -> None:
-    nodes = small()
+    nodes = synthetic()
     recipe = Recipe(objective=MomentMatch(), schedule=None, steps=1, lr=0.1, optimizer=optimizer)  # type: ignore[arg-type]
     nodes.backward(nodes.features().sum())
-    Descent(recipe, nodes.parameters()).step(0.0)
+    SetOptimizer(recipe, nodes.parameters()).step(0.0)
     moved = X - nodes.features().detach()
     # Adam's first step is as long whatever the gradient is; that of SGD has the deviation in it once more.
     wanted = 0.1 * DEVIATION if optimizer == "adam" else 0.1 * DEVIATION.square()
@@ -64,17 +64,17 @@ def test_a_step_is_in_deviations_and_a_column_that_never_changes_is_not_learnt(o
 
 
 def test_inputs_are_nodes_that_stand_alone_with_gradients() -> None:
-    nodes, rows = small(), torch.tensor([2, 0])
-    for inputs, wanted in ((nodes.inputs(), X), (nodes.inputs(rows), X[rows]), (nodes.inputs(Y == 0), X[:2])):
+    nodes, index = synthetic(), torch.tensor([2, 0])
+    for inputs, wanted in ((nodes.inputs(), X), (nodes.inputs(index), X[index]), (nodes.inputs(Y == 0), X[:2])):
         assert inputs.adjacency is inputs.index is None
         assert torch.equal(inputs.x, wanted)  # type: ignore[arg-type]
-    nodes.backward(nodes.inputs(rows).x.sum())  # type: ignore[union-attr]
+    nodes.backward(nodes.inputs(index).x.sum())  # type: ignore[union-attr]
     assert nodes.x.grad is not None
     assert torch.equal(nodes.x.grad, DEVIATION * torch.tensor([[1.0], [0.0], [1.0], [0.0]]))
 
 
 def test_features_have_no_border() -> None:
-    nodes = small()
+    nodes = synthetic()
     with torch.no_grad():
         nodes.x += 99
     before = nodes.x.detach().clone()
@@ -84,7 +84,7 @@ def test_features_have_no_border() -> None:
 
 @pytest.mark.parametrize("soft", [False, True])
 def test_what_is_frozen_has_sixteen_bits_and_is_stored_so(soft: bool, tmp_path: Path) -> None:
-    nodes = small(torch.rand(4, 3, generator=seeded()) if soft else None)
+    nodes = synthetic(torch.rand(4, 3, generator=seeded()) if soft else None)
     with torch.no_grad():
         nodes.x += 0.7
     before = nodes.x.detach().clone()
@@ -104,7 +104,7 @@ def test_what_is_frozen_has_sixteen_bits_and_is_stored_so(soft: bool, tmp_path: 
 
 
 def test_soft_labels_are_learnt_along() -> None:
-    nodes = small(torch.zeros(4, 3))
+    nodes = synthetic(torch.zeros(4, 3))
     assert list(nodes.parameters()) == ["x", "logits"]
     torch.testing.assert_close(nodes.freeze().y, torch.full((4, 3), 1 / 3), rtol=0, atol=1 / 254)
     with pytest.raises(ValueError, match="y has 4 entries but x has 3; give each one"):
@@ -118,9 +118,9 @@ def test_the_real_ones_are_the_training_nodes_in_their_graph() -> None:
     assert torch.equal(nodes.y, data.y[data.train])
     assert nodes.counts.tolist() == [8, 8, 8]
     assert torch.equal(nodes.flat(), protocol.rounded[data.train])
-    net, rows = nodes.network().eval(), torch.tensor([5, 1])
+    net, index = nodes.network().eval(), torch.tensor([5, 1])
     # Products of two rows and of all of them may be rounded apart.
-    torch.testing.assert_close(net(nodes.inputs(rows)), net(protocol.split("train")[0])[rows], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(net(nodes.inputs(index)), net(protocol.split("train")[0])[index], rtol=1e-5, atol=1e-6)
     assert net.dropout == 0
 
 
@@ -139,22 +139,22 @@ def test_deviations_are_those_of_each_feature_over_all_nodes() -> None:
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.integers(0, 23), min_size=1, max_size=6))
 def test_what_becomes_of_rows(numbers: list[int]) -> None:
-    nodes, rows = real(), torch.tensor(numbers)
-    start, kept = nodes.start(rows, torch.zeros(len(rows), 3)), nodes.select(rows)
-    assert torch.equal(start.features(), nodes.flat()[rows])
-    assert torch.equal(start.y, nodes.y[rows])
+    nodes, index = real(), torch.tensor(numbers)
+    start, kept = nodes.init_from(index, torch.zeros(len(index), 3)), nodes.select(index)
+    assert torch.equal(start.features(), nodes.flat()[index])
+    assert torch.equal(start.y, nodes.y[index])
     assert start.deviation is nodes.deviation
-    assert torch.equal(kept.data, nodes.flat()[rows])  # type: ignore[arg-type]
-    assert kept.nbytes == len(rows) * (12 * 2 + 1)
+    assert torch.equal(kept.data, nodes.flat()[index])  # type: ignore[arg-type]
+    assert kept.nbytes == len(index) * (12 * 2 + 1)
     assert kept.edges is None
     # What is learnt but has not moved is what selecting it gives, bit for bit.
-    assert torch.equal(nodes.start(rows).freeze().data, kept.data)  # type: ignore[arg-type]
+    assert torch.equal(nodes.init_from(index).freeze().data, kept.data)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("per_class", [1, 3])
 def test_learning_begins_with_means_of_groups(per_class: int) -> None:
     nodes = real()
-    begun = nodes.begin(per_class, seeded())
+    begun = nodes.init_random(per_class, seeded())
     x, y = nodes.protocol.group_means(per_class, seeded())
     assert torch.equal(begun.features(), x)
     assert torch.equal(begun.labels, y)
@@ -164,7 +164,7 @@ def test_learning_begins_with_means_of_groups(per_class: int) -> None:
 
 def test_a_draw_is_class_by_class() -> None:
     nodes = real()
-    inputs, y = nodes.draw(3, seeded())
+    inputs, y = nodes.sample(3, seeded())
     assert y.tolist() == [0] * 3 + [1] * 3 + [2] * 3
     assert inputs.index is not None
     assert torch.equal(pairs().y[inputs.index], y)

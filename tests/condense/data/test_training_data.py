@@ -3,26 +3,26 @@ from __future__ import annotations
 import pytest
 import torch
 
-from graphdistill.condense.data.training_data import Real
+from graphdistill.condense.data.training_data import TrainingData
 from tests.condense.graph_samples import real as real_graphs
 from tests.condense.samples import real, seeded
 
 
 def test_learning_begins_with_random_entries_of_each_class() -> None:
     data = real()
-    begun, picked = data.begin(2, seeded(3)), data.start(data.pick(2, seeded(3)))
+    begun, picked = data.init_random(2, seeded(3)), data.init_from(data.sample_indices(2, seeded(3)))
     assert torch.equal(begun.x, picked.x)
     assert torch.bincount(begun.y).tolist() == [2] * data.num_classes
 
 
 @pytest.mark.parametrize("data", [real(), real_graphs()], ids=["images", "graphs"])
-def test_draws_are_of_the_class_that_is_asked_for_and_never_twice(data: Real) -> None:
-    rows = data.pick(100, seeded(), 1)
-    assert sorted(rows.tolist()) == data.members[1].tolist()
-    x, y = data.draw(3, seeded(), 1)
+def test_draws_are_of_the_class_that_is_asked_for_and_never_twice(data: TrainingData) -> None:
+    index = data.sample_indices(100, seeded(), 1)
+    assert sorted(index.tolist()) == data.members[1].tolist()
+    x, y = data.sample(3, seeded(), 1)
     assert y.tolist() == [1, 1, 1]
     assert len(x) == 3
-    assert data.draw(3, seeded())[1].tolist() == [label for label in range(data.num_classes) for _ in range(3)]
+    assert data.sample(3, seeded())[1].tolist() == [label for label in range(data.num_classes) for _ in range(3)]
 
 
 def test_more_of_a_class_than_there_are_is_refused() -> None:

@@ -24,8 +24,8 @@ def drawn(monkeypatch, tmp_path: Path) -> matplotlib.figure.Figure:
 
 
 def test_a_row_for_each_class_with_as_many_nodes_and_links_as_its_graphs(drawn) -> None:
-    small, axes = learnable(2).freeze(), drawn.axes
-    graphs = small.forest.graphs  # type: ignore[attr-defined]
+    synthetic, axes = learnable(2).freeze(), drawn.axes
+    graphs = synthetic.forest.graphs  # type: ignore[attr-defined]
     assert len(axes) == 2 * 2 * figure_graphs.MOST
     assert [axes[0].get_ylabel(), axes[2 * figure_graphs.MOST].get_ylabel()] == ["class 0", "class 1"]
     for row in range(4):
@@ -44,9 +44,9 @@ def test_real_graphs_stand_on_the_right_and_empty_places_stay_empty(drawn) -> No
 
 
 def test_the_picture_is_the_same_twice(tmp_path: Path) -> None:
-    small, other = learnable(2).freeze(), real().select(torch.arange(4))
+    synthetic, other = learnable(2).freeze(), real().select(torch.arange(4))
     for name in ("a.png", "b.png"):
-        draw_graphs(small, other, tmp_path / name)
+        draw_graphs(synthetic, other, tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 

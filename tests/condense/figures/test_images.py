@@ -7,20 +7,20 @@ import pytest
 import torch
 
 from graphdistill.condense.data.learnable import frozen
-from graphdistill.condense.figures.images import draw, grid
+from graphdistill.condense.figures.images import draw_images, grid
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_a_row_for_each_class(channels: int, tmp_path: Path) -> None:
-    small = frozen(torch.rand(5, channels, 8, 8), torch.tensor([0, 1, 1, 1, 2]), {"method": "dm"})
-    draw(small, tmp_path / "one.png")
-    draw(small, tmp_path / "two.png")
+    synthetic = frozen(torch.rand(5, channels, 8, 8), torch.tensor([0, 1, 1, 1, 2]), {"method": "dm"})
+    draw_images(synthetic, tmp_path / "one.png")
+    draw_images(synthetic, tmp_path / "two.png")
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     assert matplotlib.image.imread(tmp_path / "one.png").shape[0] > 100
 
 
 def test_soft_labels_are_shown_by_their_likeliest_class(tmp_path: Path) -> None:
-    draw(frozen(torch.rand(2, 1, 8, 8), torch.tensor([[0.1, 0.9], [0.8, 0.2]])), tmp_path / "soft.png")
+    draw_images(frozen(torch.rand(2, 1, 8, 8), torch.tensor([[0.1, 0.9], [0.8, 0.2]])), tmp_path / "soft.png")
     assert (tmp_path / "soft.png").is_file()
 
 

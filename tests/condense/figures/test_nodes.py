@@ -16,10 +16,10 @@ from tests.condense.samples import pairs
 @pytest.mark.parametrize("linked", [False, True])
 def test_a_picture_of_the_graph_and_the_set(classes: int, linked: bool, tmp_path: Path) -> None:
     protocol = NodeProtocol(pairs(classes=classes))
-    small = protocol.random_sets(10**4, 1)[0]
+    synthetic = protocol.random_sets(10**4, 1)[0]
     if linked:
-        small = replace(small, edges=(torch.tensor([[0, 1], [1, 0]]), torch.ones(2)))
-    draw_nodes(small, protocol, tmp_path / "set.png")
+        synthetic = replace(synthetic, edges=(torch.tensor([[0, 1], [1, 0]]), torch.ones(2)))
+    draw_nodes(synthetic, protocol, tmp_path / "set.png")
     picture = matplotlib.image.imread(tmp_path / "set.png")
     assert picture.shape[1] > picture.shape[0] > 300
     # Both halves show something in colour.

@@ -15,19 +15,21 @@ FACTS = {"method": "dm", "steps": 9}
 
 
 def looked() -> Checkpoint:
-    state = Checkpoint.start(X, FACTS)
+    state = Checkpoint.initial(X, FACTS)
     for step, score in ((0, 0.5), (3, 0.8), (6, 0.7), (9, 0.8)):
         now = {"x": torch.full((4,), float(step))}
-        state = state.look(score, now, step=step, now=now, memory={"x.momentum_buffer": now["x"]}, seconds=float(step))
+        state = state.after_check(
+            score, now, step=step, now=now, memory={"x.momentum_buffer": now["x"]}, seconds=float(step)
+        )
     return state
 
 
 def test_the_first_of_the_best_looks_is_kept() -> None:
     state = looked()
-    assert state.best_look == (3, 0.8)
+    assert state.best_check == (3, 0.8)
     assert state.best["x"].tolist() == [3.0] * 4
     assert state.now["x"].tolist() == [9.0] * 4
-    assert (state.step, state.looks_since_best, state.seconds) == (9, 2, 9.0)
+    assert (state.step, state.checks_since_best, state.seconds) == (9, 2, 9.0)
 
 
 def test_there_and_back(tmp_path: Path) -> None:
@@ -35,7 +37,7 @@ def test_there_and_back(tmp_path: Path) -> None:
     write_checkpoint(path, state)
     first = path.read_bytes()
     again = read_checkpoint(path, FACTS)
-    assert (again.step, again.looks, again.scale, again.seconds) == (9, state.looks, 1.0, 9.0)
+    assert (again.step, again.checks, again.scale, again.seconds) == (9, state.checks, 1.0, 9.0)
     assert dict(again.facts) == FACTS
     for part, name in (("now", "x"), ("memory", "x.momentum_buffer"), ("best", "x")):
         assert list(getattr(again, part)) == [name]
@@ -56,17 +58,17 @@ def test_slower_is_half_the_step_from_the_same_place() -> None:
 def test_what_was_shown_is_kept_and_not_what_is_learnt() -> None:
     """A running average is judged; learning goes on from the values themselves."""
     shown = {"x": torch.ones(4)}
-    state = Checkpoint.start(X, FACTS).look(0.9, shown, step=3, now={"x": torch.zeros(4)})
+    state = Checkpoint.initial(X, FACTS).after_check(0.9, shown, step=3, now={"x": torch.zeros(4)})
     assert state.best is shown
     assert state.now["x"].tolist() == [0.0] * 4
-    worse = state.look(0.1, X, step=6)
+    worse = state.after_check(0.1, X, step=6)
     assert worse.best is shown
-    assert worse.looks == ((3, 0.9), (6, 0.1))
+    assert worse.checks == ((3, 0.9), (6, 0.1))
 
 
 def test_the_start_is_a_copy() -> None:
     x = torch.zeros(4, requires_grad=True)
-    state = Checkpoint.start({"x": x}, FACTS)
+    state = Checkpoint.initial({"x": x}, FACTS)
     with torch.no_grad():
         x += 1
     assert state.now["x"].tolist() == state.best["x"].tolist() == [0.0] * 4
@@ -79,7 +81,7 @@ def test_other_words_are_refused(tmp_path: Path) -> None:
 
 
 def test_other_data_is_refused(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path / "c", Checkpoint.start(X, {"data_digest": "aa"}).look(0.5, X))
+    write_checkpoint(tmp_path / "c", Checkpoint.initial(X, {"data_digest": "aa"}).after_check(0.5, X))
     with pytest.raises(ValueError, match="is of other data, of digest 'aa', but now the digest is 'bb'; give the same"):
         read_checkpoint(tmp_path / "c", {"data_digest": "bb"})
 
@@ -105,9 +107,12 @@ def damaged(path: Path, tensors: dict[str, torch.Tensor] | None = None, **facts:
     "facts",
     [
         *({"step": value} for value in ("gone", -1, 3.0, True, "3")),
-        *({"looks": value} for value in ("gone", [], 3, [3], [[0]], [[0, "a"]], [[3, 0.1], [0, 0.1]], [[0, math.nan]])),
         *(
-            {"looks": value}
+            {"checks": value}
+            for value in ("gone", [], 3, [3], [[0]], [[0, "a"]], [[3, 0.1], [0, 0.1]], [[0, math.nan]])
+        ),
+        *(
+            {"checks": value}
             for value in ([[0, 0.1], [0, 0.2]], [[-3, 0.1]], [[0, None]], [[0, 0.1], [10, 0.1]], {"0": 1})
         ),
         *({"scale": value} for value in ("gone", 0, 2, -1.0, math.inf, math.nan, None)),

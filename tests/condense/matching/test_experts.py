@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphdistill.condense.data.training_data import Real
+from graphdistill.condense.data.training_data import TrainingData
 from graphdistill.condense.matching.experts import (
     Curriculum,
+    ExpertTraining,
     Sharpness,
-    Training,
     Window,
     expert_logits,
     record_trajectories,
@@ -26,8 +26,8 @@ from tests.condense.samples import real, real_data, seeded
 class Watched:
     """Real data that write down which rows are asked for."""
 
-    def __init__(self, inner: Real):
-        self.inner, self.asked = inner, list[list[int]]()
+    def __init__(self, inner: TrainingData):
+        self.inner, self.context = inner, list[list[int]]()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.inner, name)
@@ -35,13 +35,13 @@ class Watched:
     def __len__(self) -> int:
         return len(self.inner)
 
-    def inputs(self, rows: Tensor) -> object:
-        self.asked.append(rows.tolist())
-        return self.inner.inputs(rows)
+    def inputs(self, index: Tensor) -> object:
+        self.context.append(index.tolist())
+        return self.inner.inputs(index)
 
 
-def record(data: Real | Watched, count: int = 1, seed: int = 0, **how: object) -> Tensor:
-    training = Training(**{"epochs": 2, "lr": 0.1, **how})  # type: ignore[arg-type]
+def record(data: TrainingData | Watched, count: int = 1, seed: int = 0, **how: object) -> Tensor:
+    training = ExpertTraining(**{"epochs": 2, "lr": 0.1, **how})  # type: ignore[arg-type]
     return record_trajectories(data, training, count, seed)  # type: ignore[arg-type]
 
 
@@ -61,10 +61,10 @@ def test_experts_are_trained_as_by_a_stock_optimiser(kind: str) -> None:
 def test_an_epoch_of_images_sees_each_once_and_one_of_nodes_may_take_many_passes() -> None:
     images, nodes = Watched(real_data("images")), Watched(real_data("nodes"))
     record(images, batch=10, epochs=1)
-    assert [len(rows) for rows in images.asked] == [10, 10, 10, 6]
-    assert sorted(row for rows in images.asked for row in rows) == list(range(36))
+    assert [len(index) for index in images.context] == [10, 10, 10, 6]
+    assert sorted(row for index in images.context for row in index) == list(range(36))
     assert record(nodes, batch=10, epochs=2, passes=3).shape[:2] == (1, 3)
-    assert nodes.asked == [list(range(24))] * 6
+    assert nodes.context == [list(range(24))] * 6
 
 
 def test_momentum_is_that_of_torch() -> None:
@@ -99,17 +99,17 @@ def test_without_climbing_steps_are_those_of_sgd() -> None:
 def test_a_curriculum_goes_from_easy_to_hard() -> None:
     nodes = Watched(real_data("nodes"))
     record(nodes, epochs=4, curriculum=Curriculum(torch.arange(24.0).flip(0), first=0.25, until=0.5))
-    assert [len(rows) for rows in nodes.asked] == [6, 12, 24, 24]
-    assert nodes.asked[0] == [23, 22, 21, 20, 19, 18]
+    assert [len(index) for index in nodes.context] == [6, 12, 24, 24]
+    assert nodes.context[0] == [23, 22, 21, 20, 19, 18]
 
 
-@given(first=st.floats(0.05, 1), until=st.floats(0.1, 1), done=st.floats(0, 0.99), more=st.floats(0, 0.5))
-def test_a_curriculum_never_forgets(first: float, until: float, done: float, more: float) -> None:
+@given(first=st.floats(0.05, 1), until=st.floats(0.1, 1), fraction_done=st.floats(0, 0.99), more=st.floats(0, 0.5))
+def test_a_curriculum_never_forgets(first: float, until: float, fraction_done: float, more: float) -> None:
     plan = Curriculum(torch.rand(20, generator=seeded()), first, until)
-    early, late = plan.rows(done).tolist(), plan.rows(min(1, done + more)).tolist()
+    early, late = plan.index(fraction_done).tolist(), plan.index(min(1, fraction_done + more)).tolist()
     assert late[: len(early)] == early
     assert len(early) >= 1
-    assert sorted(plan.rows(until).tolist()) == list(range(20))
+    assert sorted(plan.index(until).tolist()) == list(range(20))
 
 
 @pytest.mark.bits
@@ -129,27 +129,27 @@ def test_the_same_seed_gives_the_same_bytes_and_leaves_the_global_generator(augm
     first=st.integers(0, 5),
     more=st.integers(0, 5),
     until=st.floats(0.1, 1),
-    done=st.floats(0, 0.99),
+    fraction_done=st.floats(0, 0.99),
 )
-def test_a_window_only_moves_on(earliest: int, first: int, more: int, until: float, done: float) -> None:
+def test_a_window_only_moves_on(earliest: int, first: int, more: int, until: float, fraction_done: float) -> None:
     first += earliest
     window = Window(earliest, first + more, first, until)
     assert window.limit(0) == first
-    assert first <= window.limit(done) <= window.limit(min(1, done + 0.1)) <= first + more
+    assert first <= window.limit(fraction_done) <= window.limit(min(1, fraction_done + 0.1)) <= first + more
     assert window.limit(until) == first + more
-    assert earliest <= window.draw(done, seeded()) <= window.limit(done)
+    assert earliest <= window.sample_epoch(fraction_done, seeded()) <= window.limit(fraction_done)
 
 
 def test_every_epoch_of_a_window_is_drawn() -> None:
     draws, window = seeded(), Window(2, 4)
-    assert {window.draw(0.0, draws) for _ in range(60)} == {2, 3, 4}
+    assert {window.sample_epoch(0.0, draws) for _ in range(60)} == {2, 3, 4}
 
 
 def test_windows_and_trainings_that_cannot_be_are_told() -> None:
     with pytest.raises(ValueError, match="0 <= earliest <= first_latest <= latest, got 3, 2, 2"):
         Window(3, 2)
     with pytest.raises(ValueError, match="epochs must be 1 or more, got 0"):
-        Training(epochs=0, lr=0.1)
+        ExpertTraining(epochs=0, lr=0.1)
 
 
 def test_logits_are_of_the_experts_that_are_right() -> None:

@@ -22,7 +22,7 @@ from graphdistill.condense.methods import FAMILY, dc
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.augment import NO_AUGMENT
-from tests.condense.samples import bars, data, real, real_data, seeded, setting
+from tests.condense.samples import bars, context_of, data, real, real_data, seeded
 
 LEARNERS = [
     (name, kind)
@@ -39,8 +39,8 @@ class ToGrey:
     fails_at: float = 2.0
 
     def accumulate(self, step: Step) -> float:
-        loss = torch.stack([(value - 0.5).square().sum() for value in step.small.parameters().values()]).sum()
-        return math.nan if step.done >= self.fails_at else step.small.backward(loss)
+        loss = torch.stack([(value - 0.5).square().sum() for value in step.synthetic.parameters().values()]).sum()
+        return math.nan if step.fraction_done >= self.fails_at else step.synthetic.backward(loss)
 
 
 class Cut(Exception):
@@ -52,10 +52,10 @@ def recipe(objective: Objective | None = None, **changes: object) -> Recipe:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
-def grey(small: SyntheticSet) -> float:
+def grey(synthetic: SyntheticSet) -> float:
     """A score that likes grey."""
-    assert isinstance(small.data, torch.Tensor)
-    return -float((small.data - 0.5).abs().mean())
+    assert isinstance(synthetic.data, torch.Tensor)
+    return -float((synthetic.data - 0.5).abs().mean())
 
 
 def run(what: Recipe, validate=grey, seed: int = 0, kind: Kind = "images", **more) -> SyntheticSet:
@@ -69,57 +69,57 @@ def same(one: SyntheticSet, other: SyntheticSet) -> bool:
 
 
 def test_it_learns_and_says_what_it_did() -> None:
-    small = run(recipe(ToGrey()))
-    assert small.y.tolist() == [0, 0, 1, 1, 2, 2]
-    assert isinstance(small.data, torch.Tensor)
-    assert float((small.data - 0.5).abs().max()) < 0.3
-    looks = small.meta["looks"]
-    assert isinstance(looks, list)
-    assert [step for step, _ in looks] == [0, 2, 4, 6, 8, 10]
-    assert small.meta["chosen_step"] == 10
-    assert small.meta["valid"] == looks[-1][1]
+    synthetic = run(recipe(ToGrey()))
+    assert synthetic.y.tolist() == [0, 0, 1, 1, 2, 2]
+    assert isinstance(synthetic.data, torch.Tensor)
+    assert float((synthetic.data - 0.5).abs().max()) < 0.3
+    checks = synthetic.meta["checks"]
+    assert isinstance(checks, list)
+    assert [step for step, _ in checks] == [0, 2, 4, 6, 8, 10]
+    assert synthetic.meta["chosen_step"] == 10
+    assert synthetic.meta["valid"] == checks[-1][1]
 
 
 def test_soft_labels_are_learnt_along(tmp_path: Path) -> None:
     def start() -> LearnableSet:
-        x, y = real().draw(1, seeded(3))
+        x, y = real().sample(1, seeded(3))
         return LearnableSet(x, y, 3 * torch.eye(3)[y])
 
-    what = replace(dc.recipe(setting(), dc.Config()), steps=10, lr=0.1)
-    whole = run(replace(what, start=start()), lambda small: float(small.y.max()))
+    what = replace(dc.recipe(context_of(), dc.Config()), steps=10, lr=0.1)
+    whole = run(replace(what, start=start()), lambda synthetic: float(synthetic.y.max()))
     assert whole.y.shape == (3, 3)
     assert whole.y.argmax(dim=1).tolist() == [0, 1, 2]
     first = start().freeze()
-    small = start()
-    run(replace(what, start=small), checkpoint=tmp_path / "c")
-    assert small.logits is not None
+    synthetic = start()
+    run(replace(what, start=synthetic), checkpoint=tmp_path / "c")
+    assert synthetic.logits is not None
     state = read_checkpoint(tmp_path / "c", {})
     assert set(state.now) == {"x", "logits"}
     assert not torch.equal(state.now["logits"].softmax(dim=1), first.y)
 
 
 def test_step_sizes_by_name_and_further_tensors_are_learnt_along() -> None:
-    x, y = real().draw(1, seeded(3))
-    small = LearnableSet(x, y, torch.eye(3)[y])
-    small.extra["rate"] = torch.zeros((), requires_grad=True)
-    rates = {"x": 0.05, "logits": 0.0, "rate": 0.1}
-    end = run(recipe(ToGrey(), start=small, lr=rates))
-    assert small.logits is not None
-    assert torch.equal(small.logits, torch.eye(3)[y])
-    assert 0.3 < small.extra["rate"].item() < 0.7
+    x, y = real().sample(1, seeded(3))
+    synthetic = LearnableSet(x, y, torch.eye(3)[y])
+    synthetic.extra["rate"] = torch.zeros((), requires_grad=True)
+    lrs = {"x": 0.05, "logits": 0.0, "rate": 0.1}
+    end = run(recipe(ToGrey(), start=synthetic, lr=lrs))
+    assert synthetic.logits is not None
+    assert torch.equal(synthetic.logits, torch.eye(3)[y])
+    assert 0.3 < synthetic.extra["rate"].item() < 0.7
     assert isinstance(end.data, torch.Tensor)
     assert float((end.data - 0.5).abs().max()) < 0.3
-    assert end.meta["lr"] == rates
+    assert end.meta["lr"] == lrs
     with pytest.raises(ValueError, match="lr has no step size for logits, rate; it has x"):
-        run(recipe(ToGrey(), start=small, lr={"x": 0.1}))
+        run(recipe(ToGrey(), start=synthetic, lr={"x": 0.1}))
 
 
 def test_the_average_is_judged_and_returned_and_learning_goes_on_from_the_values() -> None:
     seen: list[torch.Tensor] = []
-    look = lambda small: seen.append(small.data) or float(len(seen))  # type: ignore[func-returns-value]  # noqa: E731
+    look = lambda synthetic: seen.append(synthetic.data) or float(len(seen))  # type: ignore[func-returns-value]  # noqa: E731
     x = torch.zeros(1, 1, 8, 8)
-    small = LearnableSet(x, torch.tensor([0]))
-    end = run(recipe(ToGrey(), start=small, momentum=0.0, lr=0.25, steps=5, average=0.5), look)
+    synthetic = LearnableSet(x, torch.tensor([0]))
+    end = run(recipe(ToGrey(), start=synthetic, momentum=0.0, lr=0.25, steps=5, average=0.5), look)
     now, average, wanted = 0.0, 0.0, [0.0]
     for _ in range(5):
         now += 0.5 * (0.5 - now)  # a quarter of the gradient, which is twice the difference
@@ -132,7 +132,7 @@ def test_the_average_is_judged_and_returned_and_learning_goes_on_from_the_values
 
 def test_momentum_as_torch_has_it() -> None:
     seen: list[torch.Tensor] = []
-    run(recipe(ToGrey(), steps=5), lambda small: seen.append(small.data) or float(len(seen)))  # type: ignore[func-returns-value]
+    run(recipe(ToGrey(), steps=5), lambda synthetic: seen.append(synthetic.data) or float(len(seen)))  # type: ignore[func-returns-value]
     x = torch.nn.Parameter(seen[0].clone())
     optimizer = torch.optim.SGD([x], lr=0.05, momentum=0.5)
     for after in seen[1:]:
@@ -143,18 +143,18 @@ def test_momentum_as_torch_has_it() -> None:
 
 
 def test_validation_chooses_and_the_start_is_a_candidate() -> None:
-    start = run(recipe(ToGrey()), lambda small: -grey(small))
+    start = run(recipe(ToGrey()), lambda synthetic: -grey(synthetic))
     assert start.meta["chosen_step"] == 0
     scores = iter([0.1, 0.2, 0.9, 0.3, 0.4, 0.5])
-    middle = run(recipe(ToGrey()), lambda small: next(scores))
+    middle = run(recipe(ToGrey()), lambda synthetic: next(scores))
     assert (middle.meta["chosen_step"], middle.meta["valid"]) == (4, 0.9)
     assert grey(start) < grey(middle) < grey(run(recipe(ToGrey())))
 
 
 def test_patience_stops_early() -> None:
     scores = iter([0.1, 0.9, 0.3, 0.4, 0.5])
-    small = run(recipe(ToGrey()), lambda small: next(scores))
-    assert [step for step, _ in small.meta["looks"]] == [0, 2, 4, 6, 8]  # type: ignore[attr-defined]
+    synthetic = run(recipe(ToGrey()), lambda synthetic: next(scores))
+    assert [step for step, _ in synthetic.meta["checks"]] == [0, 2, 4, 6, 8]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,9 @@ def test_the_same_seed_gives_the_same_bytes_and_the_global_generator_is_left_alo
 
     def made(seed: int) -> SyntheticSet:
         if hasattr(module, "recipe"):
-            return run(replace(module.recipe(setting(2, seed, kind), module.Config()), steps=6), seed=seed, kind=kind)
+            return run(
+                replace(module.recipe(context_of(2, seed, kind), module.Config()), steps=6), seed=seed, kind=kind
+            )
         return distill_condense(data(kind), CondenseConfig(method=name, per_class=2), generator=seeded(seed))
 
     one, other, third = made(1), made(1), made(2)
@@ -179,19 +181,19 @@ def cut_and_taken_up(what: Callable[[], Recipe], path: Path, cut: int, kind: Kin
     whole = run(what(), kind=kind)
     left = cut
 
-    def pull_the_plug(small: SyntheticSet) -> float:
+    def pull_the_plug(synthetic: SyntheticSet) -> float:
         nonlocal left
         left -= 1
         if left < 0:
             raise Cut
-        return grey(small)
+        return grey(synthetic)
 
     with pytest.raises(Cut):
         run(what(), pull_the_plug, kind=kind, checkpoint=path)
     assert 0 <= read_checkpoint(path, {}).step < 20
     again = run(what(), kind=kind, checkpoint=path, resume=True)
     assert same(whole, again)
-    assert again.meta["looks"] == whole.meta["looks"]
+    assert again.meta["checks"] == whole.meta["checks"]
     # Taken up once more, it is done already.
     assert same(whole, run(what(), pull_the_plug, kind=kind, checkpoint=path, resume=True))
 
@@ -202,7 +204,7 @@ def test_a_run_that_was_cut_and_taken_up_ends_in_the_same_bytes(
 ) -> None:
     module = FAMILY.module(name)
     cut_and_taken_up(
-        lambda: replace(module.recipe(setting(2, 0, kind), module.Config()), steps=20), tmp_path / "c", cut, kind
+        lambda: replace(module.recipe(context_of(2, 0, kind), module.Config()), steps=20), tmp_path / "c", cut, kind
     )
 
 
@@ -221,10 +223,10 @@ def test_a_run_that_was_cut_and_taken_up_ends_in_the_same_bytes(
 )
 def test_so_does_one_with_any_optimiser(changes: dict[str, Any], kind: Kind, cut: int, tmp_path: Path) -> None:
     whole, changes = real_data(kind), dict(changes)
-    soft, rows = changes.pop("soft", False), torch.arange(6)
+    soft, index = changes.pop("soft", False), torch.arange(6)
 
     def what() -> Recipe:
-        start = whole.start(rows, torch.eye(3)[whole.y[rows]]) if soft else None
+        start = whole.init_from(index, torch.eye(3)[whole.y[index]]) if soft else None
         return recipe(steps=20, start=start, **changes)
 
     cut_and_taken_up(what, tmp_path / "c", cut, kind)
@@ -232,19 +234,21 @@ def test_so_does_one_with_any_optimiser(changes: dict[str, Any], kind: Kind, cut
 
 def test_nodes_begin_as_means_of_real_ones_and_are_learnt_in_their_deviations() -> None:
     seen: list[SyntheticSet] = []
-    end = run(recipe(ToGrey()), lambda small: seen.append(small) or float(len(seen)), kind="nodes")  # type: ignore[func-returns-value]
+    end = run(recipe(ToGrey()), lambda synthetic: seen.append(synthetic) or float(len(seen)), kind="nodes")  # type: ignore[func-returns-value]
     whole = real_data("nodes")
     assert isinstance(seen[0].data, torch.Tensor)
     for label, members in enumerate(whole.members):  # of groups of the same size
         mean = whole.flat()[members].mean(dim=0)
         torch.testing.assert_close(seen[0].data[seen[0].y == label].mean(dim=0), mean, rtol=1e-2, atol=1e-4)
-    small = whole.begin(2, seeded())
-    assert isinstance(small, LearnableNodes)
-    small.origin = seen[0].data
+    synthetic = whole.init_random(2, seeded())
+    assert isinstance(synthetic, LearnableNodes)
+    synthetic.origin = seen[0].data
     with torch.no_grad():
-        small.x += 0.5  # where the objective pulls it
+        synthetic.x += 0.5  # where the objective pulls it
     assert isinstance(end.data, torch.Tensor)
-    torch.testing.assert_close(end.data, small.features().detach(), rtol=0, atol=0.3 * float(small.deviation.max()))
+    torch.testing.assert_close(
+        end.data, synthetic.features().detach(), rtol=0, atol=0.3 * float(synthetic.deviation.max())
+    )
 
 
 def test_without_resume_a_checkpoint_is_written_over(tmp_path: Path) -> None:
@@ -307,5 +311,5 @@ def test_pixels_that_are_not_finite_stop_it_too() -> None:
 
 
 def test_looks_are_where_fresh_networks_come() -> None:
-    small = run(recipe(ToGrey(), steps=11, schedule=Schedule(outer=4)))
-    assert [step for step, _ in small.meta["looks"]] == [0, 4, 8, 11]  # type: ignore[attr-defined]
+    synthetic = run(recipe(ToGrey(), steps=11, schedule=Schedule(outer=4)))
+    assert [step for step, _ in synthetic.meta["checks"]] == [0, 4, 8, 11]  # type: ignore[attr-defined]

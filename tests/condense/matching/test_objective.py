@@ -35,12 +35,14 @@ def test_the_distance_number_by_number(one: int, other: int) -> None:
 
 def test_the_gradient_is_that_of_the_loss() -> None:
     here = step_of(NO_AUGMENT)
-    found = gradient(here.net, here.small.x, here.small.y)
-    torch.nn.functional.cross_entropy(here.net(here.small.x), here.small.y).backward()
+    found = gradient(here.net, here.synthetic.x, here.synthetic.y)
+    torch.nn.functional.cross_entropy(here.net(here.synthetic.x), here.synthetic.y).backward()
     for ours, parameter in zip(found, here.net.parameters(), strict=True):
         torch.testing.assert_close(ours, parameter.grad)
         assert not ours.requires_grad
-    assert all(g.requires_grad for g in gradient(here.net, here.small.x, here.small.y, differentiable=True)[:-1])
+    assert all(
+        g.requires_grad for g in gradient(here.net, here.synthetic.x, here.synthetic.y, differentiable=True)[:-1]
+    )
 
 
 def test_a_view_is_one_draw_for_both_sides() -> None:
@@ -58,13 +60,13 @@ def test_a_recipe_has_steps() -> None:
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_gradients_of_gradients_reach_what_is_learnt(kind: Kind) -> None:
     whole = real_data(kind)
-    small, rows = whole.start(torch.arange(6), torch.eye(3)[whole.y[:6]]), torch.arange(2, 5)
+    synthetic, index = whole.init_from(torch.arange(6), torch.eye(3)[whole.y[:6]]), torch.arange(2, 5)
     net = whole.network()
     wanted = gradient(net, whole.inputs(torch.arange(6, 12)), whole.y[6:12])
-    ours = gradient(net, small.inputs(rows), small.labels[rows], differentiable=True)
-    small.backward(row_distance(ours, wanted))
-    assert small.logits is not None
-    for value in (small.x, small.logits):
+    ours = gradient(net, synthetic.inputs(index), synthetic.labels[index], differentiable=True)
+    synthetic.backward(row_distance(ours, wanted))
+    assert synthetic.logits is not None
+    for value in (synthetic.x, synthetic.logits):
         assert value.grad is not None
         assert (value.grad.flatten(1).norm(dim=1) > 0).tolist() == [False, False, True, True, True, False]
     assert all(p.grad is None for p in net.parameters())

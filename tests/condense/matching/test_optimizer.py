@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.condense.matching.objective import Recipe
-from graphdistill.condense.matching.optimizer import Descent
+from graphdistill.condense.matching.optimizer import SetOptimizer
 from graphdistill.condense.methods.dm import MomentMatch
 from tests.condense.samples import seeded
 
@@ -23,7 +23,7 @@ OPTIMIZERS: Optimizers = {
         lambda groups: torch.optim.Adam(groups, betas=(0.5, 0.9)),
     ),
 }
-RATES = {"x": 0.1, "edge.weight": 0.03}
+LRS = {"x": 0.1, "edge.weight": 0.03}
 
 
 def recipe(**changes: Any) -> Recipe:
@@ -44,11 +44,11 @@ def loss(tensors: dict[str, Tensor], step: int) -> Tensor:
     return ((tensors["x"] - step).square().sum() + 1) * tensors["edge.weight"].cos().sum()
 
 
-def go(descent: Descent, steps: range) -> None:
+def go(set_optimizer: SetOptimizer, steps: range) -> None:
     for step in steps:
-        loss(descent.parameters, step).backward()  # type: ignore[no-untyped-call]
-        descent.step(step / 8)
-        descent.settle()
+        loss(set_optimizer.parameters, step).backward()  # type: ignore[no-untyped-call]
+        set_optimizer.step(step / 8)
+        set_optimizer.update_ema()
 
 
 def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
@@ -56,13 +56,13 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 
 @pytest.mark.parametrize("cosine", [False, True])
-@pytest.mark.parametrize("rates", [0.1, RATES], ids=["one rate", "by name"])
+@pytest.mark.parametrize("lrs", [0.1, LRS], ids=["one lr", "by name"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_it_goes_where_torchs_optimiser_goes(name: str, rates: float | dict[str, float], cosine: bool) -> None:
+def test_it_goes_where_torchs_optimiser_goes(name: str, lrs: float | dict[str, float], cosine: bool) -> None:
     words, make = OPTIMIZERS[name]
     ours, theirs = leaves(parameters()), leaves(parameters())
-    go(Descent(recipe(lr=rates, cosine=cosine, **words), ours), range(8))
-    each = rates if isinstance(rates, dict) else dict.fromkeys(theirs, rates)
+    go(SetOptimizer(recipe(lr=lrs, cosine=cosine, **words), ours), range(8))
+    each = lrs if isinstance(lrs, dict) else dict.fromkeys(theirs, lrs)
     optimizer = make([{"params": [value], "lr": each[key]} for key, value in theirs.items()])
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 8)
     for step in range(8):
@@ -78,11 +78,11 @@ def test_it_goes_where_torchs_optimiser_goes(name: str, rates: float | dict[str,
 
 def test_a_cosine_begins_whole_is_half_in_the_middle_and_ends_at_nothing() -> None:
     sizes = []
-    for done in (0.0, 0.5, 1.0):
+    for fraction_done in (0.0, 0.5, 1.0):
         x = torch.zeros(1, requires_grad=True)
-        descent = Descent(recipe(cosine=True, lr=0.2), {"x": x})
+        set_optimizer = SetOptimizer(recipe(cosine=True, lr=0.2), {"x": x})
         x.sum().backward()  # type: ignore[no-untyped-call]
-        descent.step(done)
+        set_optimizer.step(fraction_done)
         sizes.append(-x.item())
     assert sizes == pytest.approx([0.2, 0.1, 0.0])
 
@@ -90,42 +90,42 @@ def test_a_cosine_begins_whole_is_half_in_the_middle_and_ends_at_nothing() -> No
 @pytest.mark.parametrize("cosine", [False, True])
 def test_the_scale_is_a_factor_on_every_step_size(cosine: bool) -> None:
     one, other = leaves(parameters()), leaves(parameters())
-    go(Descent(recipe(lr=RATES, cosine=cosine), one, 0.5), range(8))
-    go(Descent(recipe(lr={name: rate / 2 for name, rate in RATES.items()}, cosine=cosine), other), range(8))
+    go(SetOptimizer(recipe(lr=LRS, cosine=cosine), one, 0.5), range(8))
+    go(SetOptimizer(recipe(lr={name: lr / 2 for name, lr in LRS.items()}, cosine=cosine), other), range(8))
     assert same(one, other)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.99])
 def test_the_running_average_number_by_number(decay: float) -> None:
     ours = leaves(parameters())
-    descent = Descent(recipe(average=decay), ours)
+    set_optimizer = SetOptimizer(recipe(average=decay), ours)
     wanted = {name: value.tolist() for name, value in parameters().items()}
     flat: dict[str, list[float]] = {name: parameters()[name].flatten().tolist() for name in wanted}
-    assert same(descent.averages, parameters())
+    assert same(set_optimizer.averages, parameters())
     for step in range(5):
-        go(descent, range(step, step + 1))
+        go(set_optimizer, range(step, step + 1))
         for name, values in flat.items():
             now = ours[name].flatten().tolist()
             flat[name] = [decay * old + (1 - decay) * new for old, new in zip(values, now, strict=True)]
     for name, values in flat.items():
-        assert descent.averages[name].flatten().tolist() == pytest.approx(values, rel=1e-5)
-        assert not descent.averages[name].requires_grad
+        assert set_optimizer.averages[name].flatten().tolist() == pytest.approx(values, rel=1e-5)
+        assert not set_optimizer.averages[name].requires_grad
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("cut", [0, 1, 5])
 def test_from_a_state_it_goes_on_bit_for_bit(name: str, average: float, cut: int) -> None:
-    what = recipe(lr=RATES, average=average, cosine=True, **OPTIMIZERS[name][0])
+    what = recipe(lr=LRS, average=average, cosine=True, **OPTIMIZERS[name][0])
     whole, first = leaves(parameters()), leaves(parameters())
-    uncut, before = Descent(what, whole), Descent(what, first)
+    uncut, before = SetOptimizer(what, whole), SetOptimizer(what, first)
     go(uncut, range(8))
     go(before, range(cut))
     state, now = before.state(), leaves(first)
     kept = {key: value.clone() for key, value in state.items()}
     go(before, range(cut, 8))
     assert same(state, kept)  # copies
-    after = Descent(what, now)
+    after = SetOptimizer(what, now)
     after.load(state)
     go(after, range(cut, 8))
     assert same(state, kept)
@@ -136,9 +136,9 @@ def test_from_a_state_it_goes_on_bit_for_bit(name: str, average: float, cut: int
 
 def test_a_state_has_only_what_the_next_step_depends_on() -> None:
     def names(**words: Any) -> set[str]:
-        descent = Descent(recipe(**words), leaves(parameters()))
-        go(descent, range(2))
-        return set(descent.state())
+        set_optimizer = SetOptimizer(recipe(**words), leaves(parameters()))
+        go(set_optimizer, range(2))
+        return set(set_optimizer.state())
 
     both = ("x", "edge.weight")
     assert names(momentum=0.0) == set()
@@ -151,18 +151,18 @@ def test_a_state_has_only_what_the_next_step_depends_on() -> None:
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_what_has_no_gradient_stays_and_gradients_are_forgotten(name: str) -> None:
     ours = leaves(parameters())
-    descent = Descent(recipe(**OPTIMIZERS[name][0]), ours)
+    set_optimizer = SetOptimizer(recipe(**OPTIMIZERS[name][0]), ours)
     ours["x"].square().sum().backward()  # type: ignore[no-untyped-call]
-    descent.step(0.0)
+    set_optimizer.step(0.0)
     assert ours["x"].grad is None
     assert not torch.equal(ours["x"], parameters()["x"])
     assert torch.equal(ours["edge.weight"], parameters()["edge.weight"])
-    again = Descent(recipe(**OPTIMIZERS[name][0]), ours)
-    again.load(descent.state())
-    assert same(again.state(), descent.state())
+    again = SetOptimizer(recipe(**OPTIMIZERS[name][0]), ours)
+    again.load(set_optimizer.state())
+    assert same(again.state(), set_optimizer.state())
 
 
 def test_every_tensor_needs_a_step_size() -> None:
     with pytest.raises(ValueError, match=r"^lr has no step size for edge.weight, x; it has y$"):
-        Descent(recipe(lr={"y": 0.1}), leaves(parameters()))
-    Descent(recipe(lr={**RATES, "more": 1.0}), leaves(parameters()))
+        SetOptimizer(recipe(lr={"y": 0.1}), leaves(parameters()))
+    SetOptimizer(recipe(lr={**LRS, "more": 1.0}), leaves(parameters()))

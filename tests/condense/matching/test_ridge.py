@@ -12,15 +12,15 @@ from sklearn.kernel_ridge import KernelRidge
 from torch import Tensor
 
 from graphdistill.condense.matching.ridge import arc_cosine, centred, krr_score, ridge
-from tests.condense.samples import seeded, setting
+from tests.condense.samples import context_of, seeded
 
 
 def test_the_solution_is_that_of_scikit_learn() -> None:
     draw = seeded()
-    x, asked, y = (torch.rand(n, d, generator=draw).double() for n, d in ((6, 4), (3, 4), (6, 2)))
+    x, context, y = (torch.rand(n, d, generator=draw).double() for n, d in ((6, 4), (3, 4), (6, 2)))
     gram = x @ x.T
     model = KernelRidge(alpha=0.3 * float(gram.diagonal().mean()), kernel="linear").fit(x.numpy(), y.numpy())
-    torch.testing.assert_close(ridge(gram, asked @ x.T, y, 0.3), torch.from_numpy(model.predict(asked.numpy())))
+    torch.testing.assert_close(ridge(gram, context @ x.T, y, 0.3), torch.from_numpy(model.predict(context.numpy())))
 
 
 def test_without_a_ridge_what_was_learnt_is_given_back() -> None:
@@ -92,7 +92,7 @@ def test_targets_of_hard_and_soft_labels() -> None:
 
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_ridge_regression_learns_easy_classes(kind) -> None:
-    here = setting(kind=kind)
-    small = here.real.select(here.real.pick(4, seeded()))
-    assert krr_score(here.protocol, small) > 0.6
-    assert krr_score(here.protocol, small, "test") > 0.6
+    here = context_of(kind=kind)
+    synthetic = here.real.select(here.real.sample_indices(4, seeded()))
+    assert krr_score(here.protocol, synthetic) > 0.6
+    assert krr_score(here.protocol, synthetic, "test") > 0.6

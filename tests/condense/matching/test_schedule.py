@@ -4,21 +4,21 @@ import pytest
 import torch
 
 from graphdistill.condense.data.learnable import LearnableSet
-from graphdistill.condense.matching.schedule import Schedule, States
+from graphdistill.condense.matching.schedule import NetworkSchedule, Schedule
 from graphdistill.core.networks.node_gcn import NodeGCN, Nodes
 from tests.condense.samples import real, real_data, seeded
 
 
-def weights(states: States) -> torch.Tensor:
+def weights(states: NetworkSchedule) -> torch.Tensor:
     assert states.net is not None
     return torch.cat([p.detach().view(-1) for p in states.net.parameters()])
 
 
-def states(schedule: Schedule, seed: int = 0) -> States:
-    return States(schedule, real(), seed)
+def states(schedule: Schedule, seed: int = 0) -> NetworkSchedule:
+    return NetworkSchedule(schedule, real(), seed)
 
 
-def small() -> LearnableSet:
+def synthetic() -> LearnableSet:
     images = real()
     return LearnableSet(images.x[:6], images.y[:6])
 
@@ -28,7 +28,7 @@ def test_fresh_networks_in_every_step() -> None:
     seen = []
     for step in range(3):
         run.at(step)
-        run.train(small(), step, seeded())
+        run.train(synthetic(), step, seeded())
         seen.append(weights(run))
     assert not torch.equal(seen[0], seen[1])
     assert not torch.equal(seen[1], seen[2])
@@ -40,10 +40,10 @@ def test_a_run_may_begin_where_a_network_does() -> None:
     whole, late = states(Schedule(outer=2, inner=1)), states(Schedule(outer=2, inner=1))
     for step in range(4):
         whole.at(step)
-        whole.train(small(), step, seeded())
+        whole.train(synthetic(), step, seeded())
     for step in (2, 3):
         late.at(step)
-        late.train(small(), step, seeded())
+        late.train(synthetic(), step, seeded())
     assert torch.equal(weights(whole), weights(late))
     late.seed = 1
     late.at(4)
@@ -52,7 +52,7 @@ def test_a_run_may_begin_where_a_network_does() -> None:
 
 
 def test_training_between_matches_is_plain_sgd_on_the_set() -> None:
-    run, images = states(Schedule(outer=2, inner=3, lr=0.1)), small()
+    run, images = states(Schedule(outer=2, inner=3, lr=0.1)), synthetic()
     net = run.at(0)
     mirror = states(Schedule()).at(0)
     optimizer = torch.optim.SGD(mirror.parameters(), lr=0.1, momentum=0.5)
@@ -69,10 +69,10 @@ def test_training_between_matches_is_plain_sgd_on_the_set() -> None:
 def test_or_adam_on_nodes_and_gradients_of_the_set_stay_away() -> None:
     nodes = real_data("nodes")
     run, small_nodes = (
-        States(Schedule(outer=2, inner=3, lr=0.02, optimizer="adam"), nodes, 0),
-        nodes.start(torch.arange(6)),
+        NetworkSchedule(Schedule(outer=2, inner=3, lr=0.02, optimizer="adam"), nodes, 0),
+        nodes.init_from(torch.arange(6)),
     )
-    net, mirror = run.at(0), States(Schedule(), nodes, 0).at(0)
+    net, mirror = run.at(0), NetworkSchedule(Schedule(), nodes, 0).at(0)
     assert isinstance(net, NodeGCN)
     optimizer = torch.optim.Adam(mirror.parameters(), lr=0.02)
     for _ in range(3):
@@ -89,7 +89,7 @@ def test_the_last_match_of_a_network_is_followed_by_no_training() -> None:
     run.at(0)
     run.at(1)
     before = weights(run)
-    run.train(small(), 1, seeded())
+    run.train(synthetic(), 1, seeded())
     assert torch.equal(weights(run), before)
 
 

@@ -6,16 +6,16 @@ from functools import cache
 import pytest
 import torch
 
-from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.data.kinds import protocol_of, training_data_of
 from graphdistill.condense.data.learnable import LearnableSet
 from graphdistill.condense.matching.loop import distill
-from graphdistill.condense.matching.objective import Setting
+from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.condense.matching.symmetry import OrbitSet, check_closed
 from graphdistill.condense.methods import dm
 from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.sets.symmetry import KEY
 from graphdistill.core.training.fit import FitConfig
-from tests.condense.samples import bars, seeded, setting
+from tests.condense.samples import bars, context_of, seeded
 
 
 @cache
@@ -31,11 +31,11 @@ def arrows(closed: bool) -> ImageDataset:
     return replace(like, name="arrows", images=(images.clamp(0, 1) * 255).round() / 255)
 
 
-def asked(data: ImageDataset) -> Setting:
+def context_on(data: ImageDataset) -> MethodContext:
     """A protocol of few steps, which are enough for shapes so plain."""
     fit = FitConfig(steps=50, eval_every=25, lr=0.01)
     protocol = replace(protocol_of(data), fit=fit)
-    return Setting(real_of(protocol), 2, protocol)
+    return MethodContext(training_data_of(protocol), 2, protocol)
 
 
 def pair() -> tuple[LearnableSet, OrbitSet]:
@@ -44,27 +44,27 @@ def pair() -> tuple[LearnableSet, OrbitSet]:
 
 
 def test_an_orbit_shows_images_and_mirror_images_with_the_labels_of_both() -> None:
-    base, small = pair()
-    assert torch.equal(small.inputs(), torch.cat([base.x, base.x.flip(3)]))
-    assert torch.equal(small.inputs(small.y == 1), torch.stack([base.x[1], base.x[1].flip(2)]))
-    assert torch.equal(small.labels, torch.cat([base.labels, base.labels]))
-    assert small.y.tolist() == [0, 1, 0, 1]
-    assert len(small) == 4
+    base, synthetic = pair()
+    assert torch.equal(synthetic.inputs(), torch.cat([base.x, base.x.flip(3)]))
+    assert torch.equal(synthetic.inputs(synthetic.y == 1), torch.stack([base.x[1], base.x[1].flip(2)]))
+    assert torch.equal(synthetic.labels, torch.cat([base.labels, base.labels]))
+    assert synthetic.y.tolist() == [0, 1, 0, 1]
+    assert len(synthetic) == 4
 
 
 def test_images_learn_from_their_mirror_images() -> None:
-    base, small = pair()
+    base, synthetic = pair()
     weight = torch.rand(4, 1, 8, 8, generator=seeded(2))
-    small.backward((small.inputs() * weight).sum())
+    synthetic.backward((synthetic.inputs() * weight).sum())
     torch.testing.assert_close(base.x.grad, weight[:2] + weight[2:].flip(3))
 
 
 def test_what_is_stored_are_the_images_and_the_name_of_the_group() -> None:
-    base, small = pair()
+    base, synthetic = pair()
     with torch.no_grad():
         base.x += 0.7
-    small.clip()
-    kept, plain = small.freeze({"a": 1}), base.freeze()
+    synthetic.clip()
+    kept, plain = synthetic.freeze({"a": 1}), base.freeze()
     assert kept.nbytes == plain.nbytes
     assert torch.equal(kept.data, plain.data)  # type: ignore[arg-type]
     assert kept.meta == {"a": 1, KEY: "flip"}
@@ -72,21 +72,25 @@ def test_what_is_stored_are_the_images_and_the_name_of_the_group() -> None:
 
 
 def test_the_group_of_one_element_changes_no_bit() -> None:
-    here = setting(2)
+    here = context_of(2)
     base = dm.recipe(here, dm.Config())
-    recipes = base, replace(base, start=lambda small: OrbitSet(small, "identity"))
+    recipes = base, replace(base, start=lambda synthetic: OrbitSet(synthetic, "identity"))
     one, other = (
         distill(
-            here.real, 2, replace(recipe, steps=4), validate=lambda small: small.data.sum().item(), generator=seeded()
+            here.real,
+            2,
+            replace(recipe, steps=4),
+            validate=lambda synthetic: synthetic.data.sum().item(),
+            generator=seeded(),
         )  # type: ignore[union-attr]
         for recipe in recipes
     )
-    assert one.meta["looks"] == other.meta["looks"]
+    assert one.meta["checks"] == other.meta["checks"]
     assert all(torch.equal(a, b) for a, b in zip(one.payload().values(), other.payload().values(), strict=True))
 
 
 def test_the_flip_suits_what_points_anywhere() -> None:
-    check_closed(asked(arrows(closed=True)), "flip")
+    check_closed(context_on(arrows(closed=True)), "flip")
 
 
 def test_the_flip_is_refused_where_the_way_is_the_class() -> None:
@@ -94,10 +98,10 @@ def test_the_flip_is_refused_where_the_way_is_the_class() -> None:
         ValueError,
         match=r"group 'flip' does not keep .* arrows, so --method fyi is not .* 100% .* 0% .* such as dm, or",
     ):
-        check_closed(asked(arrows(closed=False)), "flip")
-    check_closed(asked(arrows(closed=False)), "identity")
+        check_closed(context_on(arrows(closed=False)), "flip")
+    check_closed(context_on(arrows(closed=False)), "identity")
 
 
 def test_an_unknown_group_is_told_before_a_network_is_trained() -> None:
     with pytest.raises(ValueError, match="group 'turn' is unknown; choose from identity, flip"):
-        check_closed(asked(arrows(closed=True)), "turn")
+        check_closed(context_on(arrows(closed=True)), "turn")

@@ -4,16 +4,16 @@ import pytest
 import torch
 
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.teachers import answers, embeddings, teach
+from graphdistill.condense.matching.teachers import embeddings, predictions, train_teachers
 from tests.condense.quick import quick
-from tests.condense.samples import setting
+from tests.condense.samples import context_of
 
 
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_what_a_teacher_says_of_all_entries(kind: Kind) -> None:
     here = quick(kind)
-    (net,) = teach(here)
-    logits, features = answers(here, net), embeddings(here, net)
+    (net,) = train_teachers(here)
+    logits, features = predictions(here, net), embeddings(here, net)
     assert logits.shape == (len(here.real), 3)
     torch.testing.assert_close(features @ net.head.weight.T + net.head.bias, logits)  # type: ignore[operator, union-attr]
     net.train()
@@ -21,17 +21,17 @@ def test_what_a_teacher_says_of_all_entries(kind: Kind) -> None:
 
 
 def test_a_teacher_has_learnt_from_all_the_data() -> None:
-    here = setting(kind="nodes")
-    (net,) = teach(here)
-    right = answers(here, net).argmax(dim=1) == here.real.y
+    here = context_of(kind="nodes")
+    (net,) = train_teachers(here)
+    right = predictions(here, net).argmax(dim=1) == here.real.y
     assert float(right.double().mean()) > 0.8
 
 
 def test_teachers_follow_from_the_seed_and_differ() -> None:
-    first, second = (answers(quick(), net) for net in teach(quick(), 2))
+    first, second = (predictions(quick(), net) for net in train_teachers(quick(), 2))
     assert not torch.equal(first, second)
-    assert torch.equal(answers(quick(), teach(quick())[0]), first)
-    assert not torch.equal(answers(quick(seed=1), teach(quick(seed=1))[0]), first)
+    assert torch.equal(predictions(quick(), train_teachers(quick())[0]), first)
+    assert not torch.equal(predictions(quick(seed=1), train_teachers(quick(seed=1))[0]), first)
 
 
 def test_an_early_teacher_takes_its_share_of_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,11 +39,11 @@ def test_an_early_teacher_takes_its_share_of_the_steps(monkeypatch: pytest.Monke
     here = quick()
     train = type(here.protocol).train
 
-    def spy(self, small, seed, config=None):  # type: ignore[no-untyped-def]
+    def spy(self, synthetic, seed, config=None):  # type: ignore[no-untyped-def]
         steps.append(config.steps)
-        return train(self, small, seed, config)
+        return train(self, synthetic, seed, config)
 
     monkeypatch.setattr(type(here.protocol), "train", spy)
-    teach(here, share=0.3)
-    teach(here, share=0.001)
+    train_teachers(here, share=0.3)
+    train_teachers(here, share=0.001)
     assert steps == [3, 1]

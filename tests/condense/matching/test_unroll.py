@@ -82,7 +82,7 @@ def test_the_loss_is_that_of_a_stock_optimiser(problem: Callable[..., Problem]) 
 
 
 def test_the_gradient_is_that_of_finite_differences() -> None:
-    here, small = nodes(0.5), 1e-6
+    here, synthetic = nodes(0.5), 1e-6
     found = here.gradient(5, "reverse")
 
     def value() -> float:
@@ -93,11 +93,11 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
         ends = []
         for sign in (1, -1):
             with torch.no_grad():
-                leaf += sign * small * way
+                leaf += sign * synthetic * way
             ends.append(value())
             with torch.no_grad():
-                leaf -= sign * small * way
-        assert float((part * way).sum()) == pytest.approx((ends[0] - ends[1]) / (2 * small), rel=1e-5)
+                leaf -= sign * synthetic * way
+        assert float((part * way).sum()) == pytest.approx((ends[0] - ends[1]) / (2 * synthetic), rel=1e-5)
 
 
 def test_what_the_truncated_gradient_forgets() -> None:

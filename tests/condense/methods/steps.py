@@ -10,9 +10,11 @@ from graphdistill.core.training.augment import Augment
 from tests.condense.samples import real, seeded
 
 
-def step_of(augment: Augment, *, per_class: int = 1, classes: int = 3, seed: int = 0, done: float = 0.5) -> Step:
+def step_of(
+    augment: Augment, *, per_class: int = 1, classes: int = 3, seed: int = 0, fraction_done: float = 0.5
+) -> Step:
     images = real(classes=classes)
-    rows = images.pick(per_class, seeded(seed + 7))
+    index = images.sample_indices(per_class, seeded(seed + 7))
     with scoped(seed, "weights"):
         net = ConvNet(images.shape, classes, width=4)
-    return Step(LearnableSet(images.x[rows], images.y[rows]), images, net, augment, seeded(seed), done)
+    return Step(LearnableSet(images.x[index], images.y[index]), images, net, augment, seeded(seed), fraction_done)

@@ -11,7 +11,7 @@ from torch import Tensor
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.methods import dq
 from tests.condense.quick import quick
-from tests.condense.samples import seeded, setting
+from tests.condense.samples import context_of, seeded
 
 
 def binned_naive(x: Tensor, bins: int) -> list[int]:
@@ -35,13 +35,13 @@ def binned_naive(x: Tensor, bins: int) -> list[int]:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 10), st.integers(0, 999), st.data())
-def test_bins_as_by_trying_every_row(rows: int, seed: int, data: st.DataObject) -> None:
+def test_bins_as_by_trying_every_row(index: int, seed: int, data: st.DataObject) -> None:
     # Of two rows of one pool both gain the same, so what is compared are numbers of unlike rows, of which three differ.
-    x = torch.rand(rows, 3, generator=seeded(seed), dtype=torch.float64)
-    bins = data.draw(st.integers(1, rows))
+    x = torch.rand(index, 3, generator=seeded(seed), dtype=torch.float64)
+    bins = data.draw(st.integers(1, index))
     found, wanted = dq.binned(x, bins).tolist(), binned_naive(x, bins)
-    assert sorted(found) == list(range(rows))
-    if rows // bins >= 3 and rows % bins == 0:
+    assert sorted(found) == list(range(index))
+    if index // bins >= 3 and index % bins == 0:
         assert found == wanted
 
 
@@ -56,16 +56,15 @@ def test_parts_are_as_equal_as_can_be(total: int, parts: int) -> None:
 
 def test_every_bin_gives_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """With bins in the order of the rows: four of twelve in three bins are two of the first and one of the others."""
-    here = setting(per_class=4)
-    monkeypatch.setattr(dq, "BINS", 3)
-    monkeypatch.setattr(dq, "teach", lambda s: [None])
+    here = context_of(per_class=4)
+    monkeypatch.setattr(dq, "train_teachers", lambda s: [None])
     monkeypatch.setattr(dq, "embeddings", lambda s, net: torch.zeros(len(s.real), 2))
     monkeypatch.setattr(dq, "binned", lambda x, bins: torch.arange(len(x)))
     picked: list[Tensor] = []
-    monkeypatch.setattr(type(here.real), "select", lambda self, rows: picked.append(rows))
-    dq.select(here, dq.Config())
-    for rows, members in zip(picked[0].split(4), here.real.members, strict=True):
-        places = [members.tolist().index(row) for row in rows.tolist()]
+    monkeypatch.setattr(type(here.real), "select", lambda self, index: picked.append(index))
+    dq.select(here, dq.Config(bins=3))
+    for index, members in zip(picked[0].split(4), here.real.members, strict=True):
+        places = [members.tolist().index(row) for row in index.tolist()]
         assert [place // 4 for place in places] == [0, 0, 1, 2]
 
 

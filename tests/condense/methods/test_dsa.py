@@ -7,19 +7,21 @@ import torch
 from graphdistill.condense.methods import dc, dsa
 from graphdistill.core.training.augment import NO_AUGMENT, Augment
 from tests.condense.methods.steps import step_of
-from tests.condense.samples import real, setting
+from tests.condense.samples import context_of, real
 
 
 def test_it_is_dc_with_the_augmentation() -> None:
-    assert dsa.recipe(setting(10), dsa.Config()) == replace(dc.recipe(setting(10), dc.Config()), augment=Augment())
+    assert dsa.recipe(context_of(10), dsa.Config()) == replace(
+        dc.recipe(context_of(10), dc.Config()), augment=Augment()
+    )
 
 
 def test_without_operations_it_is_dc_bit_for_bit() -> None:
     one, other = step_of(NO_AUGMENT), step_of(Augment(()))
-    assert dc.recipe(setting(1), dc.Config()).objective.accumulate(one) == dsa.recipe(
-        setting(1), dsa.Config()
+    assert dc.recipe(context_of(1), dc.Config()).objective.accumulate(one) == dsa.recipe(
+        context_of(1), dsa.Config()
     ).objective.accumulate(other)
-    assert torch.equal(one.small.x.grad, other.small.x.grad)  # type: ignore[arg-type]
+    assert torch.equal(one.synthetic.x.grad, other.synthetic.x.grad)  # type: ignore[arg-type]
 
 
 def test_both_sides_see_the_same_draw() -> None:
@@ -27,6 +29,6 @@ def test_both_sides_see_the_same_draw() -> None:
     images = real()
     here = step_of(Augment(), per_class=12)
     with torch.no_grad():
-        here.small.x.copy_(images.x[torch.cat(images.members)])
+        here.synthetic.x.copy_(images.x[torch.cat(images.members)])
     for _ in range(5):
         assert dc.GradientMatch(batch=12).accumulate(here) < 1e-3

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from graphdistill.condense.methods import dwa, sre2l
 from graphdistill.core.networks.convnet import ConvNet
-from tests.condense.matching.test_symmetry import asked
+from tests.condense.matching.test_symmetry import context_on
 from tests.condense.methods.test_sre2l import teacher
 from tests.condense.samples import bars, real
 
@@ -49,7 +49,7 @@ def test_no_way_is_the_same_teacher() -> None:
 
 
 def test_every_round_has_a_teacher_of_its_own_and_begins_as_real_images() -> None:
-    here = asked(bars())
+    here = context_on(bars())
     recipe = dwa.recipe(here, dwa.Config())
     assert isinstance(recipe.objective, sre2l.Recover)
     assert isinstance(recipe.start, sre2l.Relabelled)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from graphdistill.condense.methods import el2n
-from tests.condense.samples import setting
+from tests.condense.samples import context_of
 
 
 def test_the_score_number_by_number() -> None:
@@ -20,39 +20,41 @@ def test_the_score_number_by_number() -> None:
 
 
 def test_the_largest_scores_of_each_class_are_kept_earlier_ones_first_among_equals() -> None:
-    here = setting(per_class=2)
+    here = context_of(per_class=2)
     y, score = here.real.y, torch.zeros(len(here.real))
     third = here.real.members[1][4]
     score[third] = 1
-    small = el2n.keep(here, score)
-    assert small.y.tolist() == [0, 0, 1, 1, 2, 2]
-    rows = [*here.real.members[0][:2], third, here.real.members[1][0], *here.real.members[2][:2]]
-    assert torch.equal(small.data, here.real.select(torch.stack(rows)).data)
-    assert torch.equal(small.y, y[torch.stack(rows)])
+    synthetic = el2n.keep(here, score)
+    assert synthetic.y.tolist() == [0, 0, 1, 1, 2, 2]
+    index = [*here.real.members[0][:2], third, here.real.members[1][0], *here.real.members[2][:2]]
+    assert torch.equal(synthetic.data, here.real.select(torch.stack(index)).data)
+    assert torch.equal(synthetic.y, y[torch.stack(index)])
 
 
 def test_scores_are_means_over_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    here, n = setting(), len(setting().real)
+    here, n = context_of(), len(context_of().real)
     logits = {0: torch.zeros(n, 3), 1: 99 * torch.nn.functional.one_hot(here.real.y, 3).float()}
-    asked = []
-    monkeypatch.setattr(el2n, "teach", lambda s, count, share: asked.append((count, share)) or range(2))
-    monkeypatch.setattr(el2n, "answers", lambda s, net: logits[net])
+    context = []
+    monkeypatch.setattr(el2n, "train_teachers", lambda s, count, share: context.append((count, share)) or range(2))
+    monkeypatch.setattr(el2n, "predictions", lambda s, net: logits[net])
     unsure = math.sqrt(2 / 3)
-    assert el2n.scores(here).tolist() == pytest.approx([unsure / 2] * n)
-    assert asked == [(el2n.NETWORKS, el2n.EARLY)]
+    assert el2n.scores(here, el2n.Config(scoring_networks=2, training_share=0.3)).tolist() == pytest.approx(
+        [unsure / 2] * n
+    )
+    assert context == [(2, 0.3)]
 
 
 @pytest.mark.parametrize(("liked", "name"), [(0, "easiest"), (1, "hardest")])
 def test_validation_chooses_between_the_two_ends(monkeypatch: pytest.MonkeyPatch, liked: int, name: str) -> None:
-    here, shown = setting(per_class=1), []
+    here, shown = context_of(per_class=1), []
     score = torch.rand(len(here.real), generator=torch.Generator().manual_seed(0))
-    monkeypatch.setattr(el2n, "scores", lambda s: score)
+    monkeypatch.setattr(el2n, "scores", lambda s, config: score)
 
-    def validate(protocol, small):  # type: ignore[no-untyped-def]
-        shown.append(small)
+    def validate(protocol, synthetic):  # type: ignore[no-untyped-def]
+        shown.append(synthetic)
         return 0.9 if len(shown) - 1 == liked else 0.4
 
     monkeypatch.setattr(el2n, "valid_score", validate)
-    small = el2n.select(here, el2n.Config())
-    assert dict(small.meta) == {"kept": name, "valid": 0.9}
-    assert torch.equal(small.data, el2n.keep(here, -score if name == "easiest" else score).data)
+    synthetic = el2n.select(here, el2n.Config())
+    assert dict(synthetic.meta) == {"kept": name, "valid": 0.9}
+    assert torch.equal(synthetic.data, el2n.keep(here, -score if name == "easiest" else score).data)

@@ -1,26 +1,21 @@
 from __future__ import annotations
 
-import pytest
 import torch
 
-from graphdistill.condense.matching.experts import record_trajectories
+from graphdistill.condense.matching.experts import ExpertTraining, Sharpness, record_trajectories
 from graphdistill.condense.methods import ftd, mtt
-from tests.condense.samples import setting
-
-
-@pytest.fixture(autouse=True)
-def short_experts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mtt, "EXPERTS", 2)
+from graphdistill.core.training.augment import Augment
+from tests.condense.samples import context_of
 
 
 def test_experts_look_for_flat_places_and_the_set_is_an_average() -> None:
-    asked = setting()
-    recipe, plain = ftd.recipe(asked, ftd.Config()), mtt.recipe(asked, mtt.Config())
+    context = context_of()
+    recipe, plain = ftd.recipe(context, ftd.Config(experts=2)), mtt.recipe(context, mtt.Config(experts=2))
     assert recipe.average > 0 == plain.average
     assert isinstance(recipe.objective, mtt.TrajectoryMatch)
     assert isinstance(plain.objective, mtt.TrajectoryMatch)
     experts = recipe.objective.experts
     assert torch.equal(experts[:, 0], plain.objective.experts[:, 0])
     assert float((experts[:, -1] - plain.objective.experts[:, -1]).norm()) > 1e-3
-    assert torch.equal(experts, record_trajectories(asked.real, ftd.TRAINING, mtt.EXPERTS, asked.seed))
-    assert ftd.TRAINING.sharpness is not None
+    training = ExpertTraining(epochs=12, lr=0.01, augment=Augment(), sharpness=Sharpness(0.3, 0.4))
+    assert torch.equal(experts, record_trajectories(context.real, training, 2, context.seed))

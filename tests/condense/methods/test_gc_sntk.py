@@ -14,14 +14,14 @@ from graphdistill.condense.matching.ridge import arc_cosine, krr_score
 from graphdistill.condense.methods import gc_sntk
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.augment import NO_AUGMENT
-from tests.condense.samples import seeded, setting
+from tests.condense.samples import context_of, seeded
 
 
 def step_of(*, soft: bool) -> Step:
-    real = setting(kind="nodes").real
-    rows = real.pick(2, seeded())
-    logits = torch.randn(len(rows), 3, generator=seeded()) if soft else None
-    return Step(real.start(rows, logits), real, None, NO_AUGMENT, seeded())
+    real = context_of(kind="nodes").real
+    index = real.sample_indices(2, seeded())
+    logits = torch.randn(len(index), 3, generator=seeded()) if soft else None
+    return Step(real.init_from(index, logits), real, None, NO_AUGMENT, seeded())
 
 
 def error(x: Tensor, labels: Tensor, step: Step, share: float) -> float:
@@ -38,15 +38,15 @@ def error(x: Tensor, labels: Tensor, step: Step, share: float) -> float:
 def test_the_loss_is_the_error_of_scikit_learn(soft: bool) -> None:
     here = step_of(soft=soft)
     loss = gc_sntk.KernelRidge(share=0.1).accumulate(here)
-    labels = here.small.labels.detach() if soft else torch.nn.functional.one_hot(here.small.y, 3)
-    x = here.small.features().detach()  # type: ignore[attr-defined]
+    labels = here.synthetic.labels.detach() if soft else torch.nn.functional.one_hot(here.synthetic.y, 3)
+    x = here.synthetic.features().detach()  # type: ignore[attr-defined]
     assert loss == pytest.approx(error(x, labels.double(), here, 0.1), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["x", "logits"])
 def test_the_gradient_is_that_of_the_loss(name: str) -> None:
     here, objective, place, reach = step_of(soft=True), gc_sntk.KernelRidge(share=0.1), (1, 2), 1e-2
-    tensor = here.small.parameters()[name]
+    tensor = here.synthetic.parameters()[name]
     objective.accumulate(here)
     assert tensor.grad is not None
     grad, losses = tensor.grad[place].item(), []
@@ -58,25 +58,25 @@ def test_the_gradient_is_that_of_the_loss(name: str) -> None:
 
 
 def test_ridge_regression_learns_more_from_what_it_made() -> None:
-    here, asked = step_of(soft=False), setting(1, kind="nodes")
-    recipe = replace(gc_sntk.recipe(asked, gc_sntk.Config()), steps=20)
+    here, context = step_of(soft=False), context_of(1, kind="nodes")
+    recipe = replace(gc_sntk.recipe(context, gc_sntk.Config()), steps=20)
     errors: list[float] = []
 
-    def validate(small: SyntheticSet) -> float:
-        assert isinstance(small.data, Tensor)
-        labels = torch.nn.functional.one_hot(small.y, 3).double()
-        errors.append(error(small.data, labels, here, recipe.objective.share))  # type: ignore[attr-defined]
+    def validate(synthetic: SyntheticSet) -> float:
+        assert isinstance(synthetic.data, Tensor)
+        labels = torch.nn.functional.one_hot(synthetic.y, 3).double()
+        errors.append(error(synthetic.data, labels, here, recipe.objective.share))  # type: ignore[attr-defined]
         return float(len(errors))
 
-    made = distill(asked.real, 1, recipe, validate=validate, generator=seeded())
+    made = distill(context.real, 1, recipe, validate=validate, generator=seeded())
     assert all(later < sooner for sooner, later in pairwise(errors))
     assert len(errors) == 6
-    assert krr_score(asked.protocol, made, "train") > 0.9
+    assert krr_score(context.protocol, made, "train") > 0.9
 
 
 @pytest.mark.bits
 def test_the_same_seed_gives_the_same_nodes() -> None:
-    here = setting(1, kind="nodes")
+    here = context_of(1, kind="nodes")
     recipe = replace(gc_sntk.recipe(here, gc_sntk.Config()), steps=4)
     first, again = (distill(here.real, 1, recipe, validate=lambda s: 0.0, generator=seeded()) for _ in range(2))
     assert torch.equal(first.data, again.data)

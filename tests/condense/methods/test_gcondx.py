@@ -8,26 +8,26 @@ from graphdistill.condense.matching.objective import Step
 from graphdistill.condense.methods import gcondx
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.augment import NO_AUGMENT
-from tests.condense.samples import seeded, setting
+from tests.condense.samples import context_of, seeded
 from tests.reference import row_distance_naive
 
 
 def step(number: int = 0, learnt=None) -> Step:  # type: ignore[no-untyped-def]
-    asked = setting(2, kind="nodes")
+    context = context_of(2, kind="nodes")
     with scoped(0, "weights"):
-        net = asked.real.network()
-    small = learnt or asked.real.begin(2, seeded())
-    return Step(small, asked.real, net, NO_AUGMENT, seeded(), number=number)
+        net = context.real.network()
+    synthetic = learnt or context.real.init_random(2, seeded())
+    return Step(synthetic, context.real, net, NO_AUGMENT, seeded(), step=number)
 
 
 def test_the_loss_class_by_class_number_by_number() -> None:
     here, wanted = step(), 0.0
-    real, small = here.real, here.small
+    real, synthetic = here.real, here.synthetic
     loss = gcondx.NodeGradientMatch().accumulate(here)
     for label, members in enumerate(real.members):
-        rows = (small.y == label).nonzero().view(-1)
+        index = (synthetic.y == label).nonzero().view(-1)
         sides = []
-        for inputs, y in ((real.inputs(members), real.y[members]), (small.inputs(rows), small.y[rows])):
+        for inputs, y in ((real.inputs(members), real.y[members]), (synthetic.inputs(index), synthetic.y[index])):
             here.net.zero_grad()
             F.cross_entropy(here.net(inputs), y).backward()
             sides.append([p.grad.clone() for p in here.net.parameters()])
@@ -48,6 +48,6 @@ def test_rare_classes_weigh_less() -> None:
 def test_the_gradient_reaches_every_node() -> None:
     here = step()
     gcondx.NodeGradientMatch().accumulate(here)
-    assert here.small.x.grad is not None
-    assert bool((here.small.x.grad.norm(dim=1) > 0).all())
-    assert torch.isfinite(here.small.x.grad).all()
+    assert here.synthetic.x.grad is not None
+    assert bool((here.synthetic.x.grad.norm(dim=1) > 0).all())
+    assert torch.isfinite(here.synthetic.x.grad).all()

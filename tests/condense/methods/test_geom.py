@@ -7,18 +7,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphdistill.condense.data.kinds import protocol_of, real_of
-from graphdistill.condense.matching.objective import Setting
+from graphdistill.condense.data.kinds import protocol_of, training_data_of
+from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.condense.methods import geom, sfgc
 from graphdistill.condense.methods.mtt import TrajectoryMatch
 from graphdistill.core.data.datasets import NodeDataset
 from tests.condense.oracles_trajectories import entropy_naive
-from tests.condense.samples import pairs, setting
-
-
-@pytest.fixture(autouse=True)
-def short_experts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sfgc, "TRAINING", replace(sfgc.TRAINING, passes=1))
+from tests.condense.samples import context_of, pairs
 
 
 def relabelled(data: NodeDataset, seed: int) -> NodeDataset:
@@ -36,8 +31,8 @@ def test_labels_for_validation_and_test_change_nothing(seed: int) -> None:
 def test_nor_do_they_change_the_recipe() -> None:
     protocol = protocol_of(relabelled(pairs(), 1))
     one, other = (
-        geom.recipe(setting(kind="nodes"), geom.Config()),
-        geom.recipe(Setting(real_of(protocol), 2, protocol), geom.Config()),
+        geom.recipe(context_of(kind="nodes"), geom.Config(passes=1)),
+        geom.recipe(MethodContext(training_data_of(protocol), 2, protocol), geom.Config(passes=1)),
     )
     assert isinstance(one.objective, TrajectoryMatch)
     assert isinstance(other.objective, TrajectoryMatch)
@@ -68,8 +63,8 @@ def test_labels_spread_to_nodes_that_have_none() -> None:
 
 
 def test_experts_have_a_curriculum_and_labels_are_learnt() -> None:
-    asked = setting(kind="nodes")
-    recipe, plain = geom.recipe(asked, geom.Config()), sfgc.recipe(asked, sfgc.Config())
+    context = context_of(kind="nodes")
+    recipe, plain = geom.recipe(context, geom.Config(passes=1)), sfgc.recipe(context, sfgc.Config(passes=1))
     assert recipe.start is not None
     assert plain.start is not None
     assert recipe.start.parameters().keys() - plain.start.parameters().keys() == {"logits"}

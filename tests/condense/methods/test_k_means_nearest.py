@@ -5,16 +5,16 @@ import torch
 
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.methods import k_means_nearest
-from tests.condense.samples import chosen, setting
+from tests.condense.samples import chosen, context_of
 
 
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_one_mean_is_that_of_the_class(kind: Kind) -> None:
-    asked = setting(1, kind=kind)
-    rows = chosen(k_means_nearest.select(asked, k_means_nearest.Config()), asked.real)
-    for label, members in enumerate(asked.real.members):
-        x = asked.real.flat()[members]
-        assert rows[label] == members[(x - x.mean(dim=0)).norm(dim=1).argmin()]
+    context = context_of(1, kind=kind)
+    index = chosen(k_means_nearest.select(context, k_means_nearest.Config()), context.real)
+    for label, members in enumerate(context.real.members):
+        x = context.real.flat()[members]
+        assert index[label] == members[(x - x.mean(dim=0)).norm(dim=1).argmin()]
 
 
 def test_clusters_each_give_one() -> None:
@@ -24,7 +24,7 @@ def test_clusters_each_give_one() -> None:
 
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_nothing_comes_twice_even_where_all_are_wanted(kind: Kind) -> None:
-    asked = setting(len(setting(kind=kind).real.members[0]), kind=kind)
-    rows = chosen(k_means_nearest.select(asked, k_means_nearest.Config()), asked.real)
-    assert sorted(rows) == list(range(len(asked.real)))
-    assert rows == chosen(k_means_nearest.select(asked, k_means_nearest.Config()), asked.real)
+    context = context_of(len(context_of(kind=kind).real.members[0]), kind=kind)
+    index = chosen(k_means_nearest.select(context, k_means_nearest.Config()), context.real)
+    assert sorted(index) == list(range(len(context.real)))
+    assert index == chosen(k_means_nearest.select(context, k_means_nearest.Config()), context.real)

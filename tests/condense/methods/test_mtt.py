@@ -21,12 +21,7 @@ from graphdistill.core.randomness import scoped
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.augment import NO_AUGMENT, Augment
 from tests.condense.oracles_trajectories import student_naive
-from tests.condense.samples import real, seeded, setting
-
-
-@pytest.fixture(autouse=True)
-def short_experts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mtt, "EXPERTS", 2)
+from tests.condense.samples import context_of, real, seeded
 
 
 def match(steps: int = 4, **changes: object) -> TrajectoryMatch:
@@ -39,15 +34,15 @@ def match(steps: int = 4, **changes: object) -> TrajectoryMatch:
 
 def step(per_class: int = 1, augment: Augment = NO_AUGMENT, seed: int = 0, soft: bool = False) -> Step:
     images = real()
-    rows = images.pick(per_class, seeded(5))
-    logits = torch.randn(len(rows), 3, generator=seeded(6)) if soft else None
-    small = student(LearnableSet(images.x[rows], images.y[rows], logits), 0.5)
-    return Step(small, images, None, augment, seeded(seed), 0.5)
+    index = images.sample_indices(per_class, seeded(5))
+    logits = torch.randn(len(index), 3, generator=seeded(6)) if soft else None
+    synthetic = student(LearnableSet(images.x[index], images.y[index], logits), 0.5)
+    return Step(synthetic, images, None, augment, seeded(seed), 0.5)
 
 
 def gradients(objective: TrajectoryMatch, here: Step) -> dict[str, torch.Tensor]:
     objective.accumulate(here)
-    return {name: value.grad for name, value in here.small.parameters().items() if value.grad is not None}
+    return {name: value.grad for name, value in here.synthetic.parameters().items() if value.grad is not None}
 
 
 @pytest.mark.parametrize("soft", [False, True])
@@ -60,7 +55,7 @@ def test_the_loss_is_a_share_of_the_way(soft: bool) -> None:
         for first in range(3):
             torch.nn.utils.vector_to_parameters(path[first].clone(), objective.network.net.parameters())
             with torch.no_grad():
-                x, y = here.small.inputs(), here.small.labels
+                x, y = here.synthetic.inputs(), here.synthetic.labels
             end = student_naive(objective.network.net, x, y, 0.5, 4)
             goal = path[first + 2]
             found.append(float((end - goal).square().sum() / (path[first] - goal).square().sum()))
@@ -89,16 +84,16 @@ def test_gradients_add_up() -> None:
 
 
 def test_batches_take_turns() -> None:
-    rows = match(steps=4, batch=5)._batches(12, seeded())
-    assert [len(part) for part in rows if part is not None] == [5, 5, 5, 5]
-    first, second = ([int(i) for part in rows[at : at + 2] if part is not None for i in part] for at in (0, 2))
+    index = match(steps=4, batch=5)._batches(12, seeded())
+    assert [len(part) for part in index if part is not None] == [5, 5, 5, 5]
+    first, second = ([int(i) for part in index[at : at + 2] if part is not None for i in part] for at in (0, 2))
     assert len(set(first)) == len(set(second)) == 10
     assert match(steps=2, batch=12)._batches(12, seeded()) == [None, None]
 
 
 def test_a_step_above_the_bound_changes_nothing() -> None:
-    assert gradients(match(above=1e-9), step()) == {}
-    assert gradients(match(above=1e9), step()) != {}
+    assert gradients(match(max_loss=1e-9), step()) == {}
+    assert gradients(match(max_loss=1e9), step()) != {}
 
 
 @pytest.mark.parametrize("unroll", ["reverse", "tesla"])
@@ -117,13 +112,13 @@ def test_experts_that_are_too_short_are_told() -> None:
 
 
 def test_the_recipe_learns_images_and_a_step_size() -> None:
-    recipe = mtt.recipe(setting(), mtt.Config())
+    recipe = mtt.recipe(context_of(), mtt.Config(experts=2))
     assert recipe.start is not None
     assert recipe.start.parameters().keys() == {"x", LOG_LR} == dict(recipe.lr).keys()  # type: ignore[call-overload]
     assert recipe.start.y.tolist() == [0, 0, 1, 1, 2, 2]
     assert isinstance(recipe.objective, TrajectoryMatch)
     assert recipe.objective.unroll == "reverse"
-    same, other = mtt.recipe(setting(), mtt.Config()), mtt.recipe(setting(seed=1), mtt.Config())
+    same, other = mtt.recipe(context_of(), mtt.Config(experts=2)), mtt.recipe(context_of(seed=1), mtt.Config(experts=2))
     assert torch.equal(recipe.objective.experts, same.objective.experts)  # type: ignore[attr-defined]
     assert not torch.equal(recipe.objective.experts, other.objective.experts)  # type: ignore[attr-defined]
 
@@ -137,13 +132,13 @@ def test_a_run_that_was_cut_ends_in_the_same_bytes(tmp_path: Path) -> None:
     """Images, labels and the step size, with augmentations and batches."""
 
     def run(validate: Callable[[SyntheticSet], float], resume: bool = False) -> tuple[SyntheticSet, float]:
-        small = step(2, soft=True).small
+        synthetic = step(2, soft=True).synthetic
         recipe = Recipe(
-            objective=match(batch=4), schedule=None, augment=Augment(), steps=5, lr=0.05, cosine=True, start=small
+            objective=match(batch=4), schedule=None, augment=Augment(), steps=5, lr=0.05, cosine=True, start=synthetic
         )
         path = tmp_path / "checkpoint.safetensors"
         made = distill(real(), 2, recipe, validate=validate, generator=seeded(), checkpoint=path, resume=resume)
-        return made, small.extra[LOG_LR].item()
+        return made, synthetic.extra[LOG_LR].item()
 
     def cut(_: SyntheticSet) -> float:
         if not calls.pop():

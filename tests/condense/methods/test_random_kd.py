@@ -7,47 +7,49 @@ import pytest
 import torch
 
 from graphdistill import datasets
-from graphdistill.condense.data.kinds import protocol_of, real_of
+from graphdistill.condense.data.kinds import protocol_of, training_data_of
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.objective import Setting
-from graphdistill.condense.matching.teachers import teach
+from graphdistill.condense.matching.objective import MethodContext
+from graphdistill.condense.matching.teachers import train_teachers
 from graphdistill.condense.methods import el2n, random, random_kd
 from graphdistill.core.sets.synthetic import class_weights
 from graphdistill.core.training.fit import FitConfig
 from tests.condense.quick import quick
-from tests.condense.samples import setting
+from tests.condense.samples import context_of
 
 
 @pytest.mark.parametrize("kind", ["images", "nodes"])
 def test_it_is_the_random_set_with_other_labels(kind: Kind) -> None:
     here = quick(kind)
-    small, hard = random_kd.select(here, random_kd.Config()), random.select(here, random.Config())
-    assert torch.equal(small.data, hard.data)
-    assert small.y.shape == (6, 3)
-    assert small.y.sum(dim=1).tolist() == pytest.approx([1] * 6)
+    synthetic, hard = random_kd.select(here, random_kd.Config()), random.select(here, random.Config())
+    assert torch.equal(synthetic.data, hard.data)
+    assert synthetic.y.shape == (6, 3)
+    assert synthetic.y.sum(dim=1).tolist() == pytest.approx([1] * 6)
     # One byte for all classes but the last, where a class takes one.
-    assert small.nbytes == hard.nbytes + 6
+    assert synthetic.nbytes == hard.nbytes + 6
 
 
 def test_labels_number_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    here, logits = setting(), torch.randn(len(setting().real), 3, generator=torch.Generator().manual_seed(0))
-    monkeypatch.setattr(random_kd, "teach", lambda s: [None])
-    monkeypatch.setattr(random_kd, "answers", lambda s, net: logits)
-    rows = torch.tensor([0, 4])
-    small = random_kd.taught(here, rows, alpha=0.25, temperature=2.0)
-    for got, row in zip(small.y.tolist(), rows.tolist(), strict=True):
+    here, logits = context_of(), torch.randn(len(context_of().real), 3, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(random_kd, "train_teachers", lambda s: [None])
+    monkeypatch.setattr(random_kd, "predictions", lambda s, net: logits)
+    index = torch.tensor([0, 4])
+    synthetic = random_kd.with_soft_labels(here, index, random_kd.Config(alpha=0.25, temperature=2.0))
+    for got, row in zip(synthetic.y.tolist(), index.tolist(), strict=True):
         shares = [math.exp(v / 2) for v in logits[row].tolist()]
         wanted = [0.25 * s / sum(shares) + 0.75 * (c == int(here.real.y[row])) for c, s in enumerate(shares)]
         assert got == pytest.approx(wanted, abs=1 / 254)
-    assert torch.equal(small.weight, class_weights(small.y))
+    assert torch.equal(synthetic.weight, class_weights(synthetic.y))
 
 
 def test_the_fewer_are_kept_the_more_the_teacher_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = setting()
-    monkeypatch.setattr(random_kd, "teach", lambda s: [None])
-    monkeypatch.setattr(random_kd, "answers", lambda s, net: torch.zeros(len(s.real), 3))
+    here = context_of()
+    monkeypatch.setattr(random_kd, "train_teachers", lambda s: [None])
+    monkeypatch.setattr(random_kd, "predictions", lambda s, net: torch.zeros(len(s.real), 3))
     members = here.real.members[0]
-    few, many = (random_kd.taught(here, members[:count]).y[0, 0].item() for count in (1, 12))
+    few, many = (
+        random_kd.with_soft_labels(here, members[:count], random_kd.Config()).y[0, 0].item() for count in (1, 12)
+    )
     assert few < many
     assert few == pytest.approx(1 - (1 - 1 / 36) * 2 / 3, abs=0.01)
     assert many == pytest.approx(1 - (1 - 12 / 36) * 2 / 3, abs=0.01)
@@ -58,14 +60,14 @@ def test_what_is_hardest_is_the_worst_to_learn_from_and_a_teacher_makes_up_for_i
 ) -> None:
     """On digits, two of each class and a fifth of the usual steps; margins are half of what was measured."""
     protocol = replace(protocol_of(datasets.load("digits")), fit=FitConfig(steps=60, batch_size=128, eval_every=30))
-    here = Setting(real_of(protocol), 2, protocol)
-    teachers, score = teach(here), el2n.scores(here)
-    monkeypatch.setattr(random_kd, "teach", lambda setting: teachers)
-    order = [rows[score[rows].argsort(descending=True, stable=True)[:2]] for rows in here.real.members]
-    hard, told = el2n.keep(here, score), random_kd.taught(here, torch.cat(order))
+    here = MethodContext(training_data_of(protocol), 2, protocol)
+    teachers, score = train_teachers(here), el2n.scores(here, el2n.Config())
+    monkeypatch.setattr(random_kd, "train_teachers", lambda context: teachers)
+    order = [index[score[index].argsort(descending=True, stable=True)[:2]] for index in here.real.members]
+    hard, told = el2n.keep(here, score), random_kd.with_soft_labels(here, torch.cat(order), random_kd.Config())
     assert torch.equal(told.data, hard.data)
     sets = (hard, told, random.select(here, random.Config()), random_kd.select(here, random_kd.Config()))
-    hard_valid, told_valid, random_valid, random_told = (protocol.train(small, 0)[1].valid for small in sets)
+    hard_valid, told_valid, random_valid, random_told = (protocol.train(synthetic, 0)[1].valid for synthetic in sets)
     assert hard_valid < random_valid - 0.25
     assert told_valid > hard_valid + 0.2
     assert random_told > random_valid + 0.01

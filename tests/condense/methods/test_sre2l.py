@@ -18,7 +18,7 @@ from graphdistill.condense.methods import sre2l
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.augment import NO_AUGMENT
-from tests.condense.matching.test_symmetry import asked
+from tests.condense.matching.test_symmetry import context_on
 from tests.condense.samples import bars, real, seeded
 
 
@@ -31,13 +31,13 @@ def teacher() -> ConvNet:
     return net.eval().requires_grad_(False)
 
 
-def small(per_class: int = 2) -> sre2l.Relabelled:
-    rows = real().pick(per_class, seeded(3))
-    return sre2l.Relabelled(real().x[rows], real().y[rows], teacher())
+def synthetic(per_class: int = 2) -> sre2l.Relabelled:
+    index = real().sample_indices(per_class, seeded(3))
+    return sre2l.Relabelled(real().x[index], real().y[index], teacher())
 
 
-def step(of: sre2l.Relabelled, done: float = 0.5) -> Step:
-    return Step(of, real(), None, NO_AUGMENT, seeded(1), done)
+def step(of: sre2l.Relabelled, fraction_done: float = 0.5) -> Step:
+    return Step(of, real(), None, NO_AUGMENT, seeded(1), fraction_done)
 
 
 def loss_by_hooks(net: ConvNet, x: torch.Tensor, y: torch.Tensor, statistics: float, variance: float) -> torch.Tensor:
@@ -49,9 +49,9 @@ def loss_by_hooks(net: ConvNet, x: torch.Tensor, y: torch.Tensor, statistics: fl
     for hook in hooks:
         hook.remove()
     for number, (norm, z) in enumerate(zip(norms, overheard, strict=True)):
-        rows = z.transpose(0, 1).flatten(1)
-        mean = ((rows.mean(1) - norm.running_mean) ** 2).sum().sqrt()
-        spread = (((rows - rows.mean(1, keepdim=True)) ** 2).mean(1) - norm.running_var).square().sum().sqrt()
+        index = z.transpose(0, 1).flatten(1)
+        mean = ((index.mean(1) - norm.running_mean) ** 2).sum().sqrt()
+        spread = (((index - index.mean(1, keepdim=True)) ** 2).mean(1) - norm.running_var).square().sum().sqrt()
         total = total + statistics * (10 if number == 0 else 1) * (mean + variance * spread)
     return total
 
@@ -59,12 +59,12 @@ def loss_by_hooks(net: ConvNet, x: torch.Tensor, y: torch.Tensor, statistics: fl
 @pytest.mark.parametrize("teachers", [1, 2])
 def test_the_loss_is_that_of_each_round_by_itself(teachers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sre2l, "crop", lambda x, u, low: x)
-    here = small()
+    here = synthetic()
     objective = sre2l.Recover((teacher(),) * teachers, statistics=0.3, variance=2.0)
     loss = objective.accumulate(step(here))
     wanted = torch.zeros(())
-    for rows in ([0, 2, 4], [1, 3, 5]):  # the first and the second image of each class
-        wanted = wanted + loss_by_hooks(teacher(), here.x[rows], here.y[rows], 0.3, 2.0)
+    for index in ([0, 2, 4], [1, 3, 5]):  # the first and the second image of each class
+        wanted = wanted + loss_by_hooks(teacher(), here.x[index], here.y[index], 0.3, 2.0)
     (gradient,) = torch.autograd.grad(wanted, here.x)
     assert loss == pytest.approx(wanted.item(), rel=1e-4)
     torch.testing.assert_close(here.x.grad, gradient, rtol=1e-3, atol=1e-6)
@@ -73,7 +73,7 @@ def test_the_loss_is_that_of_each_round_by_itself(teachers: int, monkeypatch: py
 def test_teachers_follow_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second teacher that knows no statistics changes the gradient of the second images only."""
     monkeypatch.setattr(sre2l, "crop", lambda x, u, low: x)
-    one, other = small(), small()
+    one, other = synthetic(), synthetic()
     with scoped(1, "weights"):
         stranger = ConvNet((1, 8, 8), 3, width=4, norm="batch").eval().requires_grad_(False)
     sre2l.Recover((teacher(), teacher())).accumulate(step(one))
@@ -87,8 +87,8 @@ def test_teachers_follow_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(st.floats(0.08, 1), st.integers(0, 99))
 def test_a_crop_leaves_what_it_should(low: float, seed: int) -> None:
     """On an image that holds its own coordinates corners tell which part of it was taken."""
-    rows, columns = torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 64), indexing="ij")
-    x = torch.stack([columns, rows]).expand(2, 2, 64, 64)
+    index, columns = torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 64), indexing="ij")
+    x = torch.stack([columns, index]).expand(2, 2, 64, 64)
     for across, down in sre2l.crop(x, torch.rand(2, 4, generator=seeded(seed)), low):
         width, height = (float(part.max() - part.min()) / 2 for part in (across, down))
         assert low - 0.05 <= width * height <= 1.001
@@ -106,16 +106,16 @@ def test_rounds_have_crops_of_their_own_that_their_images_share() -> None:
 
 
 def test_the_curriculum_falls_from_all_to_the_least() -> None:
-    shares = [sre2l.lowest(done / 20, 0.5) for done in range(20)]
+    shares = [sre2l.least_share(fraction_done / 20, 0.5) for fraction_done in range(20)]
     assert shares == sorted(shares, reverse=True)
     assert shares[0] == 1
     assert shares[5] == pytest.approx(0.08 + 0.92 * (1 + math.cos(math.pi / 2)) / 2)
     assert set(shares[10:]) == {0.08}
-    assert sre2l.lowest(0.0, 0.0) == 0.08
+    assert sre2l.least_share(0.0, 0.0) == 0.08
 
 
 def test_the_teacher_learns_and_stands_still() -> None:
-    here = asked(bars())
+    here = context_on(bars())
     one, other = sre2l.squeeze(here), sre2l.squeeze(here)
     assert here.protocol.score(one, "valid") > 0.9
     assert not any(p.requires_grad for p in one.parameters())
@@ -125,7 +125,7 @@ def test_the_teacher_learns_and_stands_still() -> None:
 
 
 def test_frozen_images_have_the_teachers_labels_in_a_byte_a_class() -> None:
-    here = small()
+    here = synthetic()
     kept = here.freeze({"a": 1})
     assert kept.nbytes == 6 * (64 + 2)
     torch.testing.assert_close(kept.y, teacher()(kept.data).softmax(dim=1), atol=0.01, rtol=0)
@@ -133,7 +133,7 @@ def test_frozen_images_have_the_teachers_labels_in_a_byte_a_class() -> None:
 
 
 def test_noise_is_like_the_real_images_in_the_large() -> None:
-    here = replace(asked(bars()), per_class=100)
+    here = replace(context_on(bars()), per_class=100)
     x, y = sre2l.noise(here)
     assert torch.bincount(y).tolist() == [100] * 3
     assert 0 <= float(x.min()) < float(x.max()) <= 1
@@ -141,12 +141,12 @@ def test_noise_is_like_the_real_images_in_the_large() -> None:
 
 
 def test_recovering_brings_images_near_to_what_the_teacher_remembers() -> None:
-    here = replace(asked(bars()), per_class=1)
+    here = replace(context_on(bars()), per_class=1)
     recipe = replace(sre2l.recipe(here, sre2l.Config()), steps=20)
     learnt, losses, looks = recipe.start, [], itertools.count()
     assert isinstance(learnt, sre2l.Relabelled)
     for steps in (0, 20):
         if steps:
-            distill(here.real, 1, recipe, validate=lambda small: float(next(looks)), generator=seeded())
+            distill(here.real, 1, recipe, validate=lambda synthetic: float(next(looks)), generator=seeded())
         losses.append(recipe.objective.accumulate(step(learnt)))
     assert losses[1] < losses[0] / 2

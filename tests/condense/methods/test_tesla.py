@@ -2,20 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 import torch
 
 from graphdistill.condense.methods import mtt, tesla
-from tests.condense.samples import setting
-
-
-@pytest.fixture(autouse=True)
-def short_experts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mtt, "EXPERTS", 2)
+from tests.condense.samples import context_of
 
 
 def test_all_but_the_gradient_is_mtts() -> None:
-    one, other = mtt.recipe(setting(), mtt.Config()), tesla.recipe(setting(), tesla.Config())
+    one, other = mtt.recipe(context_of(), mtt.Config(experts=2)), tesla.recipe(context_of(), tesla.Config(experts=2))
     assert isinstance(one.objective, mtt.TrajectoryMatch)
     assert isinstance(other.objective, mtt.TrajectoryMatch)
     assert (one.objective.unroll, other.objective.unroll) == ("reverse", "tesla")
