@@ -135,7 +135,7 @@ def test_ctrl_c_and_resume_end_in_the_same_set(journey, images, tmp_path, monkey
 
 def test_a_loss_that_is_no_number_stops_with_a_way_on(images, tmp_path, monkeypatch, capsys):
     output, accumulate = tmp_path / "out", MomentMatch.accumulate
-    monkeypatch.setattr(MomentMatch, "accumulate", lambda self, step: float("nan") if step.done > 0.5 else 0.0)
+    monkeypatch.setattr(MomentMatch, "accumulate", lambda self, step: float("nan") if step.fraction_done > 0.5 else 0.0)
     assert run("--dataset", images, "--output", output, *SMALL) == 1
     told = capsys.readouterr().err
     assert "the loss is nan or a value of the set is not finite at step 3 of the set of seed 0" in told

@@ -109,8 +109,8 @@ def record_trajectories(
         Float32 ``[E, T + 1, P]``.
 
     Example:
-        >>> from graphdistill.condense.data.images import RealImages
-        >>> real = RealImages(torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 1, 0]), 2)
+        >>> from graphdistill.condense.data.images import TrainingImages
+        >>> real = TrainingImages(torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 1, 0]), 2)
         >>> record_trajectories(real, ExpertTraining(epochs=3, lr=0.1), 2, seed=0).shape
         torch.Size([2, 4, 9954])
     """

@@ -23,9 +23,9 @@ def train_teachers(context: MethodContext, count: int = 1, share: float = 1.0) -
 
     Example:
         >>> from graphdistill import datasets
-        >>> from graphdistill.condense.data.kinds import protocol_of, real_of
+        >>> from graphdistill.condense.data.kinds import protocol_of, training_data_of
         >>> protocol = protocol_of(datasets.load("digits"))
-        >>> (net,) = train_teachers(MethodContext(real_of(protocol), 1, protocol), share=0.1)
+        >>> (net,) = train_teachers(MethodContext(training_data_of(protocol), 1, protocol), share=0.1)
         >>> protocol.score(net, "valid") > 0.5
         True
     """

@@ -77,8 +77,8 @@ def test_the_example_adds_a_method_that_learns(capsys: pytest.CaptureFixture[str
     before = torch.get_rng_state()
     names = runpy.run_path(str(path))
     assert torch.equal(torch.get_rng_state(), before)
-    looks = [float(line.rsplit(" ", 1)[1]) for line in capsys.readouterr().out.splitlines()]
-    assert max(looks) > looks[0] + 0.05
-    assert len(names["small"]) == 10
+    accuracies = [float(line.rsplit(" ", 1)[1]) for line in capsys.readouterr().out.splitlines()]
+    assert max(accuracies) > accuracies[0] + 0.05
+    assert len(names["synthetic"]) == 10
     code = path.read_text(encoding="utf-8").partition("@dataclass")[2]
     assert len([line for line in code.splitlines() if line.strip()]) <= 30
