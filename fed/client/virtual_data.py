@@ -24,7 +24,6 @@ from graphdistill.condense.data.images import TrainingImages
 from graphdistill.condense.data.learnable import LearnableSet
 from graphdistill.condense.matching.objective import Objective, Recipe, Step, gradient, row_distance
 from graphdistill.condense.matching.optimizer import SetOptimizer
-from graphdistill.condense.methods.dm import Config as DMConfig
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.training.augment import Augment
@@ -117,7 +116,13 @@ def _real(real: Pairs) -> TrainingImages:
 
 
 def match_means(
-    real: Pairs, virtual: Pairs, networks: Callable[[int], Any], steps: int, seed: int, batch: int = BATCH
+    real: Pairs,
+    virtual: Pairs,
+    networks: Callable[[int], Any],
+    steps: int,
+    seed: int,
+    batch: int = BATCH,
+    lr: float = 0.1,
 ) -> Pairs:
     """Distribution matching of virtual images with real ones.
 
@@ -128,11 +133,12 @@ def match_means(
         steps: number of steps.
         seed: of the samples.
         batch: real images of each class, or group, in a step.
+        lr: step size for one image of each class. (default: that of ``dm``)
     """
     held, compact = virtual[1].unique(return_inverse=True)
     small = LearnableSet(virtual[0], compact)
-    rate = DMConfig().lr * len(compact) / len(held)
-    _learn(small, _real(real), MomentMatch(batch), networks, steps, rate, seed, Augment())
+    scaled = lr * len(compact) / len(held)
+    _learn(small, _real(real), MomentMatch(batch), networks, steps, scaled, seed, Augment())
     return small.x.detach(), virtual[1]
 
 
