@@ -1,12 +1,9 @@
-"""Your own molecules: a CSV file with a column of SMILES and one or many columns of labels."""
+"""Your own molecules: a table (CSV, Parquet, .smi) with a column of SMILES and one or many columns of labels."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import math
 import warnings
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from torch import Tensor
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.datasets._cache import Tensors, cached, unpack
 from graphdistill.datasets._molecules import key_of, read_smiles
+from graphdistill.datasets._tables import read_table
 
 _NAMED = 10
 """Rows that cannot be used that an error names."""
@@ -24,8 +22,8 @@ _NAMED = 10
 def load_csv(
     path: Path, smiles_column: str, label_column: str, skip_invalid: bool = False, *, jobs: int = 1
 ) -> GraphDataset:
-    """Molecules and labels of a CSV file, split by scaffold; rows that cannot be used are named, or left out."""
-    head, rows, lines = _rows(path)
+    """Molecules and labels of a table, split by scaffold; rows that cannot be used are named, or left out."""
+    head, rows, lines = read_table(path, smiles_column)
     labels = [column.strip() for column in label_column.split(",")]
     for argument, column in [("smiles_column", smiles_column), *(("label_column", c) for c in labels)]:
         if head.count(column) != 1:
@@ -64,32 +62,6 @@ def load_csv(
     if y.dim() == 1:
         _check_split(data)
     return data
-
-
-def _rows(path: Path) -> tuple[list[str], list[dict[str, str]], list[int]]:
-    """Column names, rows, and the line of each row."""
-    if not path.is_file():
-        raise FileNotFoundError(f"name={str(path)!r}: there is no such file")
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            head = list(reader.fieldnames or [])
-            numbered = [(row, reader.line_num) for row in reader]
-    except UnicodeDecodeError as error:
-        raise OSError(f"{path} cannot be read as CSV: it is not UTF-8 text ({error}); save it as UTF-8") from error
-    except (gzip.BadGzipFile, EOFError, zlib.error, csv.Error) as error:
-        raise OSError(f"{path} cannot be read as CSV ({error})") from error
-    if not head:
-        raise ValueError(f"{path} is empty; its first line must name the columns, such as smiles,y")
-    if not numbered:
-        raise ValueError(f"{path} has no rows below its header, {','.join(head)}")
-    return [name.strip() for name in head], [_stripped(row) for row, _ in numbered], [line for _, line in numbered]
-
-
-def _stripped(row: Mapping[str | None, str | list[str]]) -> dict[str, str]:
-    """A row by the names of its columns without spaces around; cells beyond the header are left out."""
-    return {name.strip(): cell for name, cell in row.items() if name is not None and isinstance(cell, str)}
 
 
 def _labels(rows: list[dict[str, str]], columns: list[str]) -> tuple[list[list[float]], dict[int, str]]:

@@ -11,7 +11,7 @@ from torch_geometric.data import Batch, Data, InMemoryDataset
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.data.checks import check_splits
 from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset
-from graphdistill.datasets import _csv, _images, _molecules, _nodes, _ogb, _own, _tu
+from graphdistill.datasets import _csv, _folder, _images, _molecules, _nodes, _ogb, _own, _tables, _tu
 from graphdistill.datasets._splits import Split
 
 
@@ -38,7 +38,9 @@ def load(
             - ``planetoid-cora``, ``planetoid-citeseer``, ``planetoid-pubmed`` with the public split;
             - ``cora``, ``citeseer`` and other files in ``node/cpf/`` of the root;
             - an image file in ``images/`` of the root, such as ``digits/usps``, or the path of an ``.npz``;
-            - the path of a ``.csv`` or ``.csv.gz`` of molecules;
+            - the path of a folder of images, ``CLASS/name.png``, or ``train/CLASS/name.png`` with ``val`` and ``test``;
+            - the path of a table of molecules: ``.csv``, ``.parquet``, or ``.smi`` (a SMILES and a label in each line),
+              ``.csv.gz`` and ``.smi.gz``;
             - a list of PyG ``Data`` objects or an ``InMemoryDataset``, labelled by their ``y``; self-loops are left
               out, as PyG's ``TUDataset`` does;
             - one ``Data`` object, whose nodes are labelled by ``y`` (-1 or NaN where there is no label) and split by
@@ -139,7 +141,7 @@ def _named(
             return _images.load_mnist5k(seed)
     if name.endswith(".npz") or name in _images.npz_names(root):
         return _images.load_npz(name, root, seed)
-    if name.endswith((".csv", ".csv.gz")) or Path(name).is_file():
+    if name.endswith(_tables.TABLES) or Path(name).is_file():
         return _csv.load_csv(Path(name), smiles_column, label_column, skip_invalid, jobs=jobs)
     if name in _ogb.master("graphproppred"):
         return _ogb.load_ogbg(name, root)
@@ -151,6 +153,8 @@ def _named(
         return _nodes.load_cpf(name, root, seed)
     if name in _tu.names(root) or _tu.source_of(name, root) is not None:
         return _tu.load_tu(name, root, seed)
+    if Path(name).is_dir():
+        return _folder.load_image_folder(Path(name), seed)
     raise _unknown(name, root)
 
 

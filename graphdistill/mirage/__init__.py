@@ -13,4 +13,6 @@ else:
         {"MirageConfig": "graphdistill.mirage.config", "distill_mirage": "graphdistill.mirage.distill"},
     )
 
+PAPER = "Gupta et al., ICLR 2024, https://arxiv.org/abs/2310.09486"
+
 __all__ = ["MirageConfig", "distill_mirage"]

@@ -24,4 +24,6 @@ else:
         },
     )
 
+PAPER = "Yang et al., ICLR 2024, https://openreview.net/forum?id=h6Tz85BqRI"
+
 __all__ = ["Distilled", "VQGraphConfig", "VQGraphStudent", "distill_vqgraph", "load_student", "save_student"]
