@@ -1,5 +1,5 @@
 # make run [DATASET=ogbg-molhiv] [ROOT=folder] [OUTPUT=folder] [ARGS="--seeds 5 --fraction 0.03"]
-# make test | lint | format | clean
+# make test | lint | format | docs | clean
 
 PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 DATASET ?= pains
@@ -14,7 +14,7 @@ TORCH := $(shell grep -m1 '^torch==' constraints.txt)
 
 export MPLBACKEND ?= Agg
 
-.PHONY: run test lint format clean
+.PHONY: run test lint format docs clean
 
 run: .venv/installed
 	$(BIN)/python -m graphdistill.mirage --dataset "$(DATASET)" $(if $(ROOT),--root "$(ROOT)") --output "$(OUTPUT)" $(ARGS)
@@ -27,6 +27,9 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: .venv/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .

