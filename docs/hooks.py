@@ -30,8 +30,8 @@ def page() -> str:
     """A card for every method of every family: what it is, its equation, paper, fields, command."""
     parts = [
         "# Methods",
-        "One card a method, made from its module. `--method list` prints them in a terminal, `--method NAME --help` shows "
-        "the fields of one as options; in Python they are the fields of its `Config`.",
+        "One card a method, made from its module. `--method list` prints them in a terminal, `--method NAME --help` "
+        "shows the fields of one as options; in Python they are the fields of its `Config`.",
     ]
     for title, command, family in FAMILIES.values():
         parts += [f"## {title}", *(card(name, command, family) for name in family.names())]
