@@ -19,6 +19,7 @@ from graphdistill.condense.figures.nodes import draw_nodes
 from graphdistill.condense.matching.loop import Diverged
 from graphdistill.condense.methods import FAMILY
 from graphdistill.core.command.output import check_writable, publish
+from graphdistill.core.command.page import write_page
 from graphdistill.core.command.progress import progress
 from graphdistill.core.command.report import Report, Row, peak_memory, table, versions, write_report
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
@@ -73,12 +74,14 @@ def main(command: Command) -> None:
         save_set(best, draft)
         write_report(report, draft)
         picture(protocol, best, draft / "set.png")
+        write_page(report, table(report), draft)
     for path in kept:
         path.unlink(missing_ok=True)
     if not command.quiet:
         console = rich.console.Console()
         console.print(table(report))
-        console.print(f"written to {command.output}: set.safetensors, card.json, results.json, results.csv, set.png")
+        files = "report.html, set.safetensors, card.json, results.json, results.csv, set.png"
+        console.print(f"written to {command.output}: {files}")
 
 
 def picture(protocol: SetProtocol[Any], synthetic: SyntheticSet, path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from graphdistill.core.command.paths import expanded
 
 NO_DOWNLOAD = ("pains", "digits", "digits-knn", "mnist5k")
@@ -51,4 +53,4 @@ def not_found(name: str, root: str | Path | None, where: str, why: str) -> FileN
 
 def _cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME")
-    return (expanded(base) if base else Path.home() / ".cache") / "graphdistill"
+    return expanded(base) / "graphdistill" if base else user_cache_path("graphdistill", appauthor=False)

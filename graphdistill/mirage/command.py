@@ -8,6 +8,7 @@ from dataclasses import asdict
 import rich.console
 
 from graphdistill.core.command.output import check_writable, publish
+from graphdistill.core.command.page import write_page
 from graphdistill.core.command.progress import Progress, progress
 from graphdistill.core.command.report import Report, Row, peak_memory, table, versions, write_report
 from graphdistill.core.data.datasets import GraphDataset
@@ -47,10 +48,12 @@ def main(command: Command) -> None:
         save_set(synthetic, draft)
         write_report(report, draft)
         draw(protocol.forests["train"], synthetic, report, draft / "figure.png")
+        write_page(report, table(report), draft)
     if not command.quiet:
         console = rich.console.Console()
         console.print(table(report))
-        console.print(f"written to {command.output}: set.safetensors, card.json, results.json, results.csv, figure.png")
+        files = "report.html, set.safetensors, card.json, results.json, results.csv, figure.png"
+        console.print(f"written to {command.output}: {files}")
 
 
 def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[SyntheticSet, Report, TreeProtocol]:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from graphdistill.core.command.output import check_writable, publish
+from graphdistill.core.command.page import write_page
 from graphdistill.core.command.progress import NO_PROGRESS, Progress, progress
 from graphdistill.core.command.report import Report, Row, frame, peak_memory, versions, write_report
 from graphdistill.core.data.datasets import NodeDataset
@@ -47,10 +48,11 @@ def main(command: Command) -> None:
         save_student(distilled.student, draft, codes=codes, card=facts)
         write_report(report, draft)
         draw(trained, distilled, report.rows, times, draft / "figure.png")
+        write_page(report, table(report, scores), draft)
     if not command.quiet:
         console = rich.console.Console()
         console.print(table(report, scores))
-        console.print(f"written to {command.output}: the student, results.json, results.csv, figure.png")
+        console.print(f"written to {command.output}: report.html, the student, results.json, results.csv, figure.png")
 
 
 def config_of(command: Command, nodes: int) -> VQGraphConfig:

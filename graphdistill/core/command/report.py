@@ -251,12 +251,17 @@ def write_report(report: Report, folder: Path) -> None:
             writer.writerow([row.name, row.group, seed, valid, test, *[getattr(row, h) for h in head]])
     folder = expanded(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "results.json", json.dumps(_plain(whole), indent=2, allow_nan=False) + "\n")
+    write_text(folder / "results.json", json.dumps(plain(whole), indent=2, allow_nan=False) + "\n")
     write_text(folder / "results.csv", text.getvalue())
 
 
-def _plain(value: object) -> object:
-    """``value`` in the types that JSON has; NaN and infinity become null, absolute paths their last part."""
+def plain(value: object) -> object:
+    """A value in the types that JSON has; NaN and infinity become null, absolute paths their last part.
+
+    Example:
+        >>> plain({"scores": (0.5, float("nan")), "folder": Path("/home/me/runs")})
+        {'scores': [0.5, None], 'folder': 'runs'}
+    """
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int):
@@ -266,11 +271,11 @@ def _plain(value: object) -> object:
     if isinstance(value, Path) or (isinstance(value, str) and Path(value).is_absolute()):
         return Path(value).name if Path(value).is_absolute() else Path(value).as_posix()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     return str(value)
 
 
