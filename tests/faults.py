@@ -6,6 +6,8 @@ import sys
 from functools import partialmethod
 from pathlib import Path
 
+import torch
+
 
 def fail_at(name, monkeypatch):
     """Let writing the file ``name`` fail after half of it is on disk."""
@@ -35,6 +37,8 @@ def killed_at(number, work):
                 if seen[0] == number:
                     os.kill(os.getpid(), signal.SIGKILL)
 
+        # The threads of the parent's pool did not come along, and work that is split among them would never end.
+        torch.set_num_threads(1)
         sys.addaudithook(hook)
         work()
         os._exit(0)
