@@ -1,12 +1,15 @@
-"""The page of methods, made from their modules when the site is built, so that it cannot drift."""
+"""The page of methods, made from their modules when the site is built, so that it cannot drift; and equations."""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
+import latex2mathml.converter
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -24,6 +27,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the page of methods."""
     files.append(File.generated(config, "methods.md", content=page()))
     return files
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Write equations as MathML, which browsers show without a script."""
+    return re.sub(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', _mathml, html, flags=re.DOTALL)
+
+
+def _mathml(match: re.Match[str]) -> str:
+    display = "block" if match[1] == "div" else "inline"
+    return latex2mathml.converter.convert(unescape(match[2]).replace(r"\|", r"\Vert "), display=display)
 
 
 def page() -> str:

@@ -1,0 +1,46 @@
+"""The site's own code: cards of methods, docstrings as Markdown, equations as MathML."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def loaded(name):
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+hooks, roles = loaded("hooks"), loaded("roles")
+METHODS = [(command, family, name) for _, command, family in hooks.FAMILIES.values() for name in family.names()]
+
+
+@pytest.mark.parametrize(("command", "family", "name"), METHODS, ids=[name for _, _, name in METHODS])
+def test_a_card_has_paper_command_and_every_field_with_its_default(command, family, name):
+    card = hooks.card(name, command, family)
+    assert card in hooks.page()
+    assert f"**Paper:** {family.about(name)[1]}." in card
+    assert f"{command} --method {name}\n" in card
+    config = family.config(name)
+    shown = dict(re.findall(r"^\| `--([\w-]+)` \| `(.*?)` \| \S", card, flags=re.MULTILINE))
+    assert shown == {f.replace("_", "-"): repr(getattr(config, f)) for f in config.__dataclass_fields__}
+    assert ":math:" not in card
+    assert "``" not in card.replace("```", "")
+
+
+def test_docstrings_are_markdown():
+    text = "A :class:`~a.B` is :math:`x\n^2`.\n\n.. math:: y = 1 \\\\\n    z = 2\n\nThen ``more``."
+    assert roles.markdown(text) == "A `B` is $x ^2$.\n\n\n$$\ny = 1 \\\\\n    z = 2\n$$\n\n\nThen `more`."
+
+
+def test_equations_are_mathml():
+    page = '<p><span class="arithmatex">\\(a &lt; b\\)</span></p><div class="arithmatex">\\[\\|c\\|\n\\]</div>'
+    found = hooks.on_page_content(page)
+    assert "arithmatex" not in found
+    assert re.findall(r'display="(\w+)"', found) == ["inline", "block"]
+    assert "&lt;" in found or "&#x0003C;" in found
