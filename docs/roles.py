@@ -23,7 +23,7 @@ def markdown(text: str) -> str:
 
 
 def _display(match: re.Match[str]) -> str:
-    body = textwrap.dedent(match[2].strip("\n")).strip()
+    body = "\n".join(line.strip() for line in match[2].strip().splitlines())
     return textwrap.indent(f"\n$$\n{body}\n$$\n", match[1])
 
 

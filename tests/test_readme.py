@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from fed import __main__ as fed
+from fed.methods import FAMILY as FED
 from graphdistill.condense import config as condense
+from graphdistill.condense.methods import FAMILY as CONDENSE
 from graphdistill.core.command import cli
 from graphdistill.mirage import config as mirage
 from graphdistill.vqgraph import config as vqgraph
@@ -24,6 +26,7 @@ BLOCK = r"```python\n(.*?)```"
 PYTHON = sorted({found for text in TEXT.values() for found in re.findall(BLOCK, text, flags=re.DOTALL)})
 
 
+FAMILIES = {"condense": CONDENSE, "fed": FED}
 ROOMS = {"condense": condense, "fed": fed, "mirage": mirage, "vqgraph": vqgraph}
 STUDENT = ("card.json", "codes.safetensors", "student.safetensors")
 
@@ -61,8 +64,11 @@ def test_the_readme_has_commands():
 
 @pytest.mark.parametrize(("method", "words"), COMMANDS)
 def test_the_commands_of_the_readme_are_understood(method, words):
-    seen, command = [], ROOMS[method].Command
-    assert cli.run(seen.append, command, prog=method, description="Test.", argv=shlex.split(words)) == 0
+    seen, command, argv = [], ROOMS[method].Command, shlex.split(words)
+    options = {"prog": method, "description": "Test.", "argv": argv, "family": FAMILIES.get(method)}
+    assert cli.run(seen.append, command, **options) == 0
+    if "list" in argv:
+        return
     assert isinstance(seen[0], command)
     named = re.search(r"--dataset (\S+)", words)
     assert seen[0].dataset == (named[1] if named else command().dataset)
