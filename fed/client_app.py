@@ -24,7 +24,7 @@ from fed.data.molecules import HOPS, Molecules
 from fed.methods._method import method_of
 from fed.mirage.client import MirageClient
 from fed.mirage.noise import Noise
-from fed.server.privacy import clipped
+from fed.server.privacy import clip_update
 from graphdistill.core.parallel import one_thread
 
 app = ClientApp()
@@ -73,7 +73,7 @@ def mirage(message: Message, context: Context) -> Message:
     return _reply(message, {"client": client, "raw-bytes": part.raw_bytes}, counts)
 
 
-@app.train(mods=[clipped])
+@app.train(mods=[clip_update])
 @one_thread()
 def fit(message: Message, context: Context) -> Message:
     """One round: evaluate the global model, then train as the method does."""

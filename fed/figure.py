@@ -10,7 +10,7 @@ from fed.config import FedConfig
 from graphdistill.core.command.drawing import Figure, MaxNLocator
 
 NAMED = 8
-"""Clients that the legend names."""
+"""Most clients that the legend names."""
 
 
 def draw_rounds(outcome: dict[str, Any], path: Path) -> None:
@@ -37,7 +37,7 @@ def draw_rounds(outcome: dict[str, Any], path: Path) -> None:
 
 
 def draw_clients(config: FedConfig, outcome: dict[str, Any], path: Path) -> None:
-    """Test score of every client, beside the baselines'."""
+    """Test score of every client, with those of the baselines."""
     scores = {config.label: outcome["test"], **outcome["baselines"]}
     clients = sorted(outcome["test"])
     figure = Figure(figsize=(max(4, min(12, 1 + len(clients))), 4), layout="constrained")
@@ -55,7 +55,7 @@ def draw_clients(config: FedConfig, outcome: dict[str, Any], path: Path) -> None
 
 
 def title(outcome: dict[str, Any], client: int) -> str:
-    """Number and name of a client; one that takes part no more since the run was resumed has no name.
+    """Number and name of a client; a client that is gone since the run was resumed has no name.
 
     Example:
         >>> title({"names": {0: "digits"}}, 0), title({"names": {}}, 1)

@@ -1,4 +1,4 @@
-"""What a federation tells in the end: scores by client, bytes, seconds by phase, figures, virtual images, the model."""
+"""The report of a federation: scores by client, bytes, seconds by phase, figures, virtual images, the model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from graphdistill.core.sets.storage import save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
 
 SHOWN = 12
-"""Clients whose scores and virtual images are shown one by one."""
+"""Most clients whose scores and virtual images are shown one by one."""
 
 
 def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
@@ -34,7 +34,7 @@ def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
 
     Args:
         config: the federation.
-        outcome: what :func:`fed.server_app.federate` returned.
+        outcome: as :func:`fed.server_app.federate` returns it.
     """
     seconds, scores = outcome["seconds by phase"], {config.label: outcome["test"], **outcome["baselines"]}
     making = seconds.get("virtual data of clients", 0.0) + seconds.get("virtual data of the server", 0.0)
@@ -68,7 +68,7 @@ def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
 
 def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
     phases = ", ".join(f"{name} {value:.1f}" for name, value in outcome["seconds by phase"].items())
-    choice = "the last one, for none was validated by all clients"
+    choice = "the last one, since none was validated by all clients"
     if outcome["valid"] >= 0:
         choice = f"best on validation ({outcome['valid']:.3f})"
     notes = [
@@ -76,7 +76,7 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
         f"Seed {config.seed}, {config.rounds} rounds. The model after round "
         f"{outcome['chosen round']}, {choice}; test read once.",
         f"Bytes of all messages: {outcome['bytes up']:,} up, {outcome['bytes down']:,} down. Seconds: {phases}.",
-        "Other methods, all real data and equal-step real subsets over several seeds: python -m graphdistill.bench fed",
+        "Other methods, and all real data and real subsets, over several seeds: python -m graphdistill.bench fed",
     ]
     if merged := outcome["federated mirage"]:
         costs = zip(merged["bytes_up"], merged["bytes_down"], merged["raw_bytes"], strict=True)
@@ -87,12 +87,12 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
             f"client up, down, and of its training graphs: {costs_by_client}."
         )
     if config.skip_invalid:
-        notes.append("Clients left out rows of their files whose SMILES or label cannot be used; each knows how many.")
+        notes.append("Clients left out rows of their files whose SMILES or label cannot be used.")
     if outcome["privacy"]:
         notes.append(
             f"Differential privacy of clients: epsilon {outcome['privacy']['epsilon']:.3g} at delta "
-            f"{outcome['privacy']['delta']:g} after {outcome['privacy']['releases']} rounds; scores and losses that "
-            "clients send are not covered."
+            f"{outcome['privacy']['delta']:g} after {outcome['privacy']['releases']} rounds; the scores and losses "
+            "that clients send are not covered."
         )
     elif config.training_data == "virtual":
         notes.append(
@@ -102,10 +102,10 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
 
 
 def write(config: FedConfig, outcome: dict[str, Any]) -> None:
-    """Write results.json and .csv, figures, the model, and images of the virtual data that are at hand.
+    """Write results.json and .csv, figures, the model, and images of the available virtual data.
 
     Clients' virtual images are drawn where clients ran on this machine with their files in the folder of results. A
-    figure that fails is named in the report, in ``outcome["missing"]`` and costs nothing else.
+    figure that fails is named in the report and in ``outcome["missing"]``, and nothing else is lost.
     """
     folder, missing = Path(config.output), outcome["missing"]
     with publish(folder) as draft:
@@ -144,16 +144,16 @@ def _draw_images(config: FedConfig, outcome: dict[str, Any], draft: Path) -> Non
 
 @contextlib.contextmanager
 def _spare(draft: Path, name: str, missing: list[str]) -> Iterator[None]:
-    """Go on without a file whose making fails, and name it."""
+    """Continue without a file that cannot be made, and list it as missing."""
     try:
         yield
-    except Exception as error:  # Hours of training are worth more than any figure.
+    except Exception as error:  # Training takes hours; no figure may lose its results.
         missing.append(f"{name}: {type(error).__name__}: {error}")
         (draft / name).unlink(missing_ok=True)
 
 
 def read(folder: Path) -> Report:
-    """The report that was written into a folder."""
+    """Read the report in a folder."""
     found = read_json(folder / "results.json")
     names = {f.name for f in dataclasses.fields(Row)}
     rows = []
@@ -165,7 +165,7 @@ def read(folder: Path) -> Report:
 
 
 def show(report: Report, folder: Path, console: rich.console.Console) -> None:
-    """Print a line for each client, or where there are many the worst, the median and the best, and the mean."""
+    """Print a line for each client (with many clients the worst, the median and the best), and the mean."""
     columns: dict[str, dict[str, float]] = {}
     for row in report.rows:
         columns.setdefault(row.name, {})[str(row.group)] = row.mean

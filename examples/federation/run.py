@@ -1,14 +1,14 @@
-"""A federation over TLS whose nodes prove who they are, all on this machine: ``python examples/federation/run.py``.
+"""A federation over TLS with authenticated nodes, all on this machine: ``python examples/federation/run.py``.
 
-A SuperLink and three SuperNodes run as processes of their own, each with a home of its own, as they would on four
-machines. The nodes are registered by their public keys, and three rounds of FedLGD run. Before that three more nodes
-try to come in and are refused: one whose key is not registered, one that speaks plain text, and one that trusts
-another authority than the SuperLink's. Keys and certificates are made anew in a temporary folder. In the end, and at
-an error or Ctrl-C, all processes are stopped and the folder is deleted.
+A SuperLink and three SuperNodes run as separate processes, each with its own home, as they would on four machines. The
+nodes are registered by their public keys, and three rounds of FedLGD run. Before that three more nodes try to connect
+and are refused: one whose key is not registered, one without TLS, and one that trusts another authority than the
+SuperLink's. Keys and certificates are created in a temporary folder. At the end, and at an error or Ctrl-C, all
+processes are stopped and the folder is deleted.
 
-Over several machines the same commands run, the SuperLink's with a host that the nodes can reach and its name in the
-certificate, a SuperNode's at every client with that name in place of 127.0.0.1, with a private key of its own, and with
-the client's own data in --node-config: "partition-id=0 dataset='digits/mnist' root='/data'".
+Over several machines the same commands run: the SuperLink's with a host that the nodes can reach and its name in the
+certificate; a SuperNode's at every client with that name in place of 127.0.0.1, with its own private key, and with the
+client's own data in --node-config: "partition-id=0 dataset='digits/mnist' root='/data'".
 """
 
 import re
@@ -38,15 +38,15 @@ CONFIG = FedConfig(dataset="digits", partition="iid", method="fedlgd", clients=3
 BEGUN = time.monotonic()
 
 
-def tell(line):
+def show(line):
     """Print a line with the seconds since the start."""
     print(f"{time.monotonic() - BEGUN:6.1f} s  {line}", flush=True)
 
 
-def tell_own(line):
-    """Of a run's log, print the lines of this package."""
+def show_own(line):
+    """Print the lines of this package in a run's log."""
     if line.startswith(MARK):
-        tell(line.removeprefix(MARK))
+        show(line.removeprefix(MARK))
 
 
 def new_key(path, form):
@@ -58,7 +58,7 @@ def new_key(path, form):
 
 
 def node_key(path):
-    """Write a node's private key and, beside it, the public one."""
+    """Write a node's private and public key."""
     public = new_key(path, text.PrivateFormat.OpenSSH).public_key()
     path.with_suffix(".pub").write_bytes(public.public_bytes(text.Encoding.OpenSSH, text.PublicFormat.OpenSSH))
 
@@ -95,22 +95,22 @@ class Machines:
         self.group, self.folder, self.port = group, folder, open_port()
 
     def around(self, role):
-        """The environment of a role, which keeps all its files in a home of its own."""
+        """The environment of a role, whose files are all in its own home."""
         home = self.folder / role
         home.mkdir(exist_ok=True)
         return {**environment(home), memory.HOME: str(home)}
 
     def start(self, role, *words):
-        """Start a process; what it says is kept in a file."""
+        """Start a process with its output in a file."""
         with (self.folder / f"{role}.log").open("w") as log:
             return self.group.start(words, env=self.around(role), stdout=log, stderr=subprocess.STDOUT)
 
-    def said(self, role):
-        """The end of what a role's process has said."""
+    def output(self, role):
+        """The end of the output of a role's process."""
         return plain((self.folder / f"{role}.log").read_text())
 
     def superlink(self):
-        """Start the SuperLink, wait until it listens, and tell the command line where."""
+        """Start the SuperLink, wait until it listens, and write its address for the command line."""
         own = self.folder / "own"
         tls = ["--ssl-certfile", own / "server.crt", "--ssl-keyfile", own / "server.key"]
         tls += ["--ssl-ca-certfile", own / "authority.crt", "--enable-supernode-auth"]
@@ -118,14 +118,14 @@ class Machines:
         until = time.monotonic() + PATIENCE
         while socket.socket().connect_ex((HOST, self.port)):
             if link.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"the SuperLink did not come up: {self.said('superlink')}")
+                raise RuntimeError(f"the SuperLink did not start: {self.output('superlink')}")
             time.sleep(0.2)
         home = Path(self.around("person")["FLWR_HOME"])
         lines = ["[superlink]", 'default = "own"', "[superlink.own]", f'address = "{HOST}:{self.port}"']
         (home / "config.toml").write_text("\n".join([*lines, f'root-certificates = "{own / "authority.crt"}"']))
 
     def register(self, role):
-        """Make a key for a node and have the SuperLink know it."""
+        """Create a node's key and register it with the SuperLink."""
         node_key(self.folder / f"{role}.key")
         public = str(self.folder / f"{role}.pub")
         words = ["flwr", "supernode", "register", public, "own"]
@@ -139,45 +139,45 @@ class Machines:
         return self.start(role, "flower-supernode", *ports, *words)
 
     def proof(self, role, authority="own"):
-        """Words by which a SuperNode knows the SuperLink and proves itself."""
+        """Options by which a SuperNode trusts the SuperLink and authenticates itself."""
         trusted = str(self.folder / authority / "authority.crt")
         return "--root-certificates", trusted, "--auth-supernode-private-key", str(self.folder / f"{role}.key")
 
 
 def main():
-    """Bring all up, show who is refused, run, and take all down."""
+    """Start all processes, show the refusals, run, and stop all processes."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, ProcessGroup() as group:
         machines = Machines(group, Path(name))
         for authority in ("own", "other"):
             certificates(machines.folder / authority)
         machines.superlink()
-        tell(f"SuperLink on port {machines.port}, with TLS")
+        show(f"SuperLink on port {machines.port}, with TLS")
         for number in range(CONFIG.clients):
             machines.register(f"node{number}")
             place = f"partition-id={number} num-partitions={CONFIG.clients}"
             machines.supernode(f"node{number}", *machines.proof(f"node{number}"), "--node-config", place)
-        tell(f"{CONFIG.clients} SuperNodes, registered by their public keys")
+        show(f"{CONFIG.clients} SuperNodes, registered by their public keys")
 
         node_key(machines.folder / "stranger.key")
         machines.register("misled")
         tries = {
             "stranger": ("its key is not registered", machines.proof("stranger")),
-            "plain": ("it speaks plain text", ("--insecure",)),
+            "plain": ("it does not use TLS", ("--insecure",)),
             "misled": ("it trusts another authority", machines.proof("misled", "other")),
         }
         for role, (why, words) in tries.items():
             code = machines.supernode(role, *words, "--max-retries", "1").wait(timeout=PATIENCE)
-            reason = re.search(r"Exit Code: .*?(?=The SuperNode could|$)", machines.said(role))
-            tell(f"refused, for {why}: process ended with {code}; {reason[0] if reason else machines.said(role)}")
+            reason = re.search(r"Exit Code: .*?(?=The SuperNode could|$)", machines.output(role))
+            show(f"refused, for {why}: process ended with {code}; {reason[0] if reason else machines.output(role)}")
 
         output = machines.folder / "report"
         app = write_app(machines.folder / "app", replace(CONFIG, output=str(output)).run_config())
         command = ["flwr", "run", str(app), "--stream"]
-        record = follow(group, machines.around("person"), command, tell_own)
+        record = follow(group, machines.around("person"), command, show_own)
         bytes_in, bytes_out = (record["network-traffic"][f"{way}bound-bytes"] for way in ("in", "out"))
-        tell(f"{record['status']}; by Flower's counters {bytes_in:,} bytes in, {bytes_out:,} out")
+        show(f"{record['status']}; by Flower's counters {bytes_in:,} bytes in, {bytes_out:,} out")
         report.show(report.read(output), output, rich.console.Console())
-    tell("all processes are gone")
+    show("all processes are gone")
 
 
 if __name__ == "__main__":

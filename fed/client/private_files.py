@@ -10,9 +10,9 @@ import stat
 from pathlib import Path
 
 SECRET_BYTES = 32
-"""Of a secret that is drawn here."""
+"""Length of a new secret."""
 LEAST_BYTES, MOST_BYTES = 16, 64
-"""Of one that somebody else may have written; what a keyed hash takes at the most."""
+"""Lengths of a valid secret; a keyed hash takes no more."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -20,8 +20,8 @@ def checked_name(name: str, what: str) -> str:
     r"""A name that may become a part of a path: letters, digits, ``_`` and ``-``, at most 64.
 
     Args:
-        name: from whoever it comes.
-        what: it names, for the error.
+        name: from any source.
+        what: the name's object, for the error.
 
     Raises:
         ValueError: it could lead elsewhere.
@@ -40,9 +40,9 @@ def checked_name(name: str, what: str) -> str:
 
 
 def private_folder(folder: Path) -> Path:
-    """Make a folder, and those above it that are absent, for this user alone; return it.
+    """Create a folder and its missing parents for this user alone, and return it.
 
-    One that is there is closed to others, too; those above it stay as they are.
+    An existing folder is closed to others, too; its parents stay as they are.
 
     Raises:
         OSError: it cannot be made or closed.
@@ -56,10 +56,10 @@ def private_folder(folder: Path) -> Path:
 
 
 def secret_file(path: Path) -> bytes:
-    """The secret in a file; where there is none, 32 bytes are drawn and appear there whole or not at all.
+    """The secret in a file; if it is absent, 32 random bytes are written, whole or not at all.
 
     Args:
-        path: the file; its folder is made if it is absent.
+        path: the file; its folder is created if absent.
 
     Raises:
         ValueError: others may read the file, or it has fewer than 16 or more than 64 bytes.
@@ -72,28 +72,28 @@ def secret_file(path: Path) -> bytes:
         True
     """
     if not os.path.lexists(path):
-        _draw(path)
-    # What is checked is the file that is read, so it is opened first, and no link is followed.
+        _create(path)
+    # The file is opened before the checks, so that they are of the file that is read; links are not followed.
     file = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     try:
         found = os.fstat(file)
         if os.name == "posix" and found.st_mode & 0o077:
             raise ValueError(
-                f"{path} may be read by others (mode {stat.S_IMODE(found.st_mode):o}); if none has, chmod 600 it, else "
-                "remove it, and a new one is drawn"
+                f"{path} may be read by others (mode {stat.S_IMODE(found.st_mode):o}); if nobody did, "
+                "chmod 600 it, else remove it for a new one"
             )
         if not stat.S_ISREG(found.st_mode) or not LEAST_BYTES <= found.st_size <= MOST_BYTES:
             raise ValueError(
-                f"{path} has {found.st_size} bytes, wanted {LEAST_BYTES} to {MOST_BYTES} of a secret; remove it, and a "
-                "new one is drawn"
+                f"{path} has {found.st_size} bytes, wanted {LEAST_BYTES} to {MOST_BYTES} of a secret; remove it "
+                "for a new one"
             )
         return os.read(file, MOST_BYTES)
     finally:
         os.close(file)
 
 
-def _draw(path: Path) -> None:
-    """Write a new secret, unless somebody else is the first."""
+def _create(path: Path) -> None:
+    """Write a new secret, unless another process is first."""
     if not path.parent.exists():
         private_folder(path.parent)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")

@@ -1,4 +1,4 @@
-"""What a client keeps from round to round, and over restarts in files of its own."""
+"""The tensors that a client keeps from round to round, in files of its own that outlast restarts."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ HOME = "GRAPHDISTILL_FED"
 
 
 def home() -> Path:
-    """The folder for clients' files."""
+    """The folder of clients' files."""
     named = os.environ.get(HOME)
     return expanded(named) if named else cache_folder("fed")
 
 
 def secret(client: int) -> bytes:
-    """What a client's noise follows from: 32 bytes that are drawn once, kept in ``client-i.secret``, and never sent.
+    """The secret of a client's noise: 32 random bytes, kept in ``client-i.secret`` and never sent.
 
     Raises:
         ValueError: others may read the file, or it is too short; see :func:`fed.client.private_files.secret_file`.
@@ -42,10 +42,10 @@ def secret(client: int) -> bytes:
 
 
 def shared_key(path: str = "") -> bytes:
-    """The secret of federated Mirage that all clients have and the server has not.
+    """The secret of federated Mirage that all clients share and the server does not know.
 
-    Clients that run on one machine share the file ``mirage.key`` in :func:`home`, which the first of them makes. On
-    several machines each needs a copy of one file, there or wherever ``mirage-key`` of its ``--node-config`` says;
+    Clients that run on one machine share the file ``mirage.key`` in :func:`home`, which the first of them creates.
+    On several machines each needs a copy of one file, there or where ``mirage-key`` of its ``--node-config`` points;
     the server refuses clients whose keys differ.
 
     Args:
@@ -55,26 +55,25 @@ def shared_key(path: str = "") -> bytes:
         ValueError: others may read the file, or it is too short or too long; or ``path`` is absent.
     """
     if path and not expanded(path).is_file():
-        raise ValueError(f"mirage-key {path} is no file; copy the one that the other clients have there")
+        raise ValueError(f"mirage-key {path} is no file; copy the other clients' key to it")
     return secret_file(expanded(path) if path else home() / "mirage.key")
 
 
 class ClientStore:
-    """Files of one client: one for what it made before the first round, one for each round that changed something.
+    """Files of one client: one for its tensors before the first round, one for each round that changed some.
 
-    They lie in a folder that is named by the hash of the client's data and of the settings that its first virtual data
-    depend on. What is found again is what was kept in the same run, or before the first round, which is the same in
-    every run whatever its method. Files of a run older than the last two rounds are removed. The seconds
-    that were needed before the first round are in ``start.json``.
+    Their folder is named by a hash of the client's data and of the options that its first virtual data depend on. A run
+    loads its own tensors, or those before the first round, which all runs with these options share. Of a run, the files
+    of the last two rounds are kept. The seconds spent before the first round are in ``start.json``.
 
     Args:
         config: the federation.
         client: number of the client.
         part: its data.
-        run: name of the run; a run that is taken up keeps its name. Without one there is only the folder.
+        run: name of the run, which a resumed run keeps; empty for the folder alone.
 
     Raises:
-        ValueError: the name of the run, which the server gives, could lead out of the folder.
+        ValueError: the name of the run, which comes from the server, could lead out of the folder.
     """
 
     def __init__(self, config: FedConfig, client: int, part: ClientData, run: str):
@@ -85,7 +84,7 @@ class ClientStore:
         self.run = checked_name(run, "run") if run else ""
 
     def load(self, before: int) -> dict[str, Tensor]:
-        """What was kept last before a round, by name; nothing if nothing was.
+        """The last tensors before a round, by name; empty if there are none.
 
         Raises:
             ValueError: a file is damaged.
@@ -98,12 +97,12 @@ class ClientStore:
         return {}
 
     def save(self, rounds: int, tensors: dict[str, Tensor], seconds: float = 0.0) -> None:
-        """Keep ``tensors`` as they are after a round; 0 stands for before the first.
+        """Store ``tensors`` of a round; 0 is before the first.
 
         Args:
             rounds: number of the round.
             tensors: by name.
-            seconds: that this object's user has taken so far for what is kept for 0; those of runs before are added.
+            seconds: spent so far in this message on the tensors of round 0; those of earlier runs are added.
         """
         private_folder(self.folder)
         if not rounds and seconds:
@@ -114,7 +113,7 @@ class ClientStore:
             self._path(number).unlink(missing_ok=True)
 
     def claim_seconds(self) -> float:
-        """Seconds that earlier runs needed for what was made before the first round; 0 once this run has asked."""
+        """Seconds that earlier runs spent before the first round; 0 if this run has claimed them already."""
         kept = self._noted
         if not kept["seconds"] or kept["run"] == self.run:
             return 0.0
@@ -123,7 +122,7 @@ class ClientStore:
 
     @cached_property
     def _noted(self) -> dict[str, Any]:
-        """The note as it was at first, or an empty one where it is absent or damaged: it is no more than a time."""
+        """The first content of the file of seconds; empty if it is absent or damaged, since only a time is lost."""
         try:
             kept = json.loads((self.folder / NOTE).read_text(encoding="utf-8"))
             return {"seconds": min(max(0.0, float(kept["seconds"])), MAX_SECONDS), "run": str(kept["run"])}

@@ -1,4 +1,4 @@
-"""What a client holds, of whatever kind, and the network that reads it."""
+"""The data of a client, of either kind, and the network for them."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from graphdistill.core.trees.forest import Forest
 Pairs = tuple[Tensor, Tensor]
 """Images ``[n, channels, height, width]`` and their classes ``[n]``."""
 Entries = tuple[Any, ...]
-""":data:`Pairs`; or molecules as a forest, their classes, and what each counts for, float ``[n]``."""
+""":data:`Pairs`; or molecules as a forest, their classes and their weights, float ``[n]``."""
 Facts = dict[str, int]
-"""What a network is made from, in numbers: all that a server need know of what clients hold."""
+"""The numbers that a network is made from, which are all that a server needs to know of the clients' data."""
 Statistics = tuple[Tensor, Tensor]
 """Mean and deviation of the images of each class by channel, float ``[C, channels]`` each."""
 UNKNOWN = -1.0
-"""Stands in messages for a score that a split without some class cannot give; they hold finite numbers only."""
+"""In messages, which hold finite numbers only, a score that is undefined since the split lacks a class."""
 METRICS: dict[str, tuple[Metric, str]] = {
     "images": ("accuracy", "largest class"),
     "molecules": ("rocauc", "number of nodes"),
 }
-"""Of each kind of data, the metric and what it is reached by without a model."""
+"""The metric of each kind of data, and its trivial baseline without a model."""
 
 
 @dataclass(frozen=True)
 class ClientData:
-    """What a client holds; classes may be missing.
+    """The data of a client; classes may be missing.
 
     Attributes:
         name: its domain.
         train, valid, test: images and classes of each split.
         num_classes: of the whole federation.
-        metric: what it is judged by.
+        metric: of its scores.
     """
 
     name: str
@@ -57,13 +57,13 @@ class ClientData:
 
     @property
     def facts(self) -> Facts:
-        """What a network for it is made from."""
+        """The facts that a network for it is made from."""
         channels, height, width = self.train[0].shape[1:]
         return {"channels": channels, "height": height, "width": width, "classes": self.num_classes}
 
     @property
     def statistics(self) -> dict[str, float]:
-        """Mean and deviation of its images, by class and channel; nothing of classes that it has not."""
+        """Mean and deviation of its images, by class and channel, for the classes that it has."""
         x, y = self.train
         return {
             f"{name}-{label}-{channel}": float(value)
@@ -82,38 +82,38 @@ class ClientData:
         return made.hexdigest()
 
     def keyed_digest(self, key: bytes) -> str:
-        """Hash of all its data, which only holders of the key can compare with that of data that they guess."""
+        """Hash of all its data; only holders of the key can compare it with the hash of guessed data."""
         made = hmac.new(key, repr(self.facts).encode(), "sha256")
         for entries in (self.train, self.valid, self.test):
             _add(made, self.tensors(entries))
         return made.hexdigest()
 
     def score(self, net: nn.Module, split: str) -> float:
-        """Metric of a network on a split; :data:`UNKNOWN` where that lacks what the metric needs."""
+        """Metric of a network on a split; :data:`UNKNOWN` where it is undefined."""
         x, y, *_ = getattr(self, split)
         value = score(predict(net, x), y, self.metric)
         return UNKNOWN if math.isnan(value) else value
 
     def trivial(self, split: str) -> float:
-        """Share of a split that the largest class of the training data makes up."""
+        """Share of the largest class of the training data in a split."""
         largest = torch.bincount(self.train[1], minlength=self.num_classes).argmax()
         return float((getattr(self, split)[1] == largest).float().mean())
 
     def tensors(self, entries: Entries) -> dict[str, Tensor]:
-        """Entries as they are kept and sent, by name."""
+        """Entries as tensors by name, to be stored or sent."""
         return dict(zip("xy", entries, strict=True))
 
     def entries(self, tensors: Mapping[str, Tensor]) -> Entries:
-        """Undo :meth:`tensors`."""
+        """Entries from the tensors of :meth:`tensors`."""
         return tensors["x"], tensors["y"]
 
 
 class LazyClientData(Sequence[ClientData]):
-    """What all clients hold; a part is made when it is first asked for, so a client makes its own alone.
+    """The data of all clients, each made on first use, so that a client makes its own alone.
 
     Args:
         count: number of clients.
-        make: the part of a client, by its number.
+        make: makes the data of a client from its number.
 
     Example:
         >>> made = []
@@ -146,20 +146,20 @@ class LazyClientData(Sequence[ClientData]):
 
 
 def _add(made: hashlib._Hash | hmac.HMAC, tensors: Mapping[str, Tensor]) -> None:
-    """Add tensors to a hash, each with its name, dtype and shape, so that no two contents run into one another."""
+    """Add tensors to a hash, each with its name, dtype and shape, so that different contents have different hashes."""
     for name, value in tensors.items():
         made.update(f"{name} {value.dtype} {list(value.shape)}".encode())
         made.update(value.contiguous().numpy().tobytes())
 
 
-def select_entries(entries: Entries, rows: Tensor) -> Entries:
-    """Those numbered ``rows``.
+def select_entries(entries: Entries, index: Tensor) -> Entries:
+    """The entries at ``index``.
 
     Example:
         >>> select_entries((torch.tensor([5, 6, 7]), torch.tensor([0, 1, 0])), torch.tensor([2]))
         (tensor([7]), tensor([0]))
     """
-    return tuple(column.subset(rows) if isinstance(column, Forest) else column[rows] for column in entries)
+    return tuple(column.subset(index) if isinstance(column, Forest) else column[index] for column in entries)
 
 
 def kind_of(facts: Facts) -> str:
@@ -168,10 +168,10 @@ def kind_of(facts: Facts) -> str:
 
 
 def network(facts: Facts, seed: int) -> nn.Module:
-    """A fresh network; its weights depend on facts and seed alone."""
+    """A new network; its weights depend on facts and seed alone."""
     with scoped(seed, "global model"):
         if kind_of(facts) == "molecules":
-            # Encoders of OGB's features know their columns; what they are shown counts for nothing.
+            # Encoders of OGB's features know their columns; the example values do not matter.
             blank = torch.zeros(1, 9, dtype=torch.long), torch.zeros(1, 3, dtype=torch.long)
             return GNN("GIN", blank, "ogb", facts["classes"], num_layers=facts["layers"], norm="layer")
         return ConvNet((facts["channels"], facts["height"], facts["width"]), facts["classes"])

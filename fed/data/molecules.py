@@ -1,4 +1,4 @@
-"""What each client holds of a set of molecules, and the virtual molecules that it can mine from it."""
+"""The molecules of each client, and the virtual molecules that it mines from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from graphdistill.datasets import load
 from graphdistill.mirage.patterns import mine_patterns, pattern_forest
 
 LR = 0.03
-"""Step size of SGD where the user names none; on validation of pains 0.1 makes training on merged sets unsteady."""
+"""Default learning rate of SGD; on validation of pains, 0.1 makes training on mined sets unstable."""
 SPLITS: tuple[Literal["train", "valid", "test"], ...] = ("train", "valid", "test")
 HOPS = 2
 """Depth of computation trees, which is the number of layers of networks: Mirage's."""
@@ -43,35 +43,35 @@ class Molecules(ClientData):
 
     @property
     def facts(self) -> Facts:
-        """What a network for it is made from."""
+        """The facts that a network for it is made from."""
         return {"layers": HOPS, "classes": self.num_classes}
 
     @property
     def raw_bytes(self) -> int:
-        """What the training graphs take as they are."""
+        """Bytes of the training graphs in raw form."""
         return int(raw_bytes(self.data.split("train")[0]).sum())
 
     def trivial(self, split: str) -> float:
-        """What the number of nodes as a score reaches on a split."""
+        """Score of the number of nodes as a prediction on a split."""
         x, y, _ = getattr(self, split)
         value = score(trivial(self.data, x)["number of nodes"], y, self.metric)
         return UNKNOWN if math.isnan(value) else value
 
     def tensors(self, entries: Entries) -> dict[str, Tensor]:
-        """Entries as they are kept and sent, by name."""
+        """Entries as tensors by name, to be stored or sent."""
         return SyntheticSet(*entries).payload()
 
     def entries(self, tensors: Mapping[str, Tensor]) -> Entries:
-        """Undo :meth:`tensors`."""
+        """Entries from the tensors of :meth:`tensors`."""
         return unpacked(tensors)
 
     def mined(self, support: float, per_class: int) -> Entries:
-        """Virtual molecules of its own: the closed sets of trees that many of its training graphs of a class share.
+        """Its virtual molecules: the closed sets of trees that many of its training graphs of a class share.
 
         Args:
-            support: share of the graphs of a class that must have a set, though never one graph alone where any tree
-                is in two.
-            per_class: sets of each class at the most, those with most support.
+            support: share of the graphs of a class that must contain a set, and at least two graphs if any tree is in
+                two.
+            per_class: most sets of each class; those with most support are kept.
         """
         forest, y, _ = self.train
         held, compact = y.unique(return_inverse=True)
@@ -82,37 +82,38 @@ class Molecules(ClientData):
             thresholds.append(min(most, max(2, math.ceil(support * size))))
         patterns = mine_patterns(forest, compact, thresholds)
         kept = [p for label in range(len(held)) for p in [q for q in patterns if q.label == label][:per_class]]
-        small, label, weight = pattern_forest(forest, compact, kept)
-        return small, held[label], weight
+        molecules, label, weight = pattern_forest(forest, compact, kept)
+        return molecules, held[label], weight
 
 
 def are_molecules(dataset: str) -> bool:
-    """Whether a data set's name is that of molecules."""
+    """Whether a data set's name is one of molecules."""
     return dataset == "pains" or dataset.startswith("ogbg-") or dataset.endswith((".csv", ".csv.gz"))
 
 
 def unpacked(tensors: Mapping[str, Tensor]) -> Entries:
-    """Molecules that were kept or sent as tensors."""
-    small = SyntheticSet.from_payload(tensors, task="multiclass", features="ogb", meta={})
-    return small.forest, small.y, small.weight
+    """Molecules from tensors that were stored or sent."""
+    synthetic = SyntheticSet.from_payload(tensors, task="multiclass", features="ogb", meta={})
+    return synthetic.forest, synthetic.y, synthetic.weight
 
 
 def parts(config: FedConfig) -> LazyClientData:
-    """What every client holds, by the partition that the config names; each part is made when it is asked for.
+    """The molecules of all clients, by the partition of the config, each made on first use.
 
-    All three splits of the data set are divided the same way, each apart, so that a client is judged on molecules like
-    those that it has, and the split of the data set (by scaffold in OGB's) stays between training and test. A client
-    whose share of a split lacks a class has no ROC-AUC there; the others judge.
+    The three splits of the data set are divided separately in the same way, so that a client is evaluated on molecules
+    like its own, and the split of the data set (by scaffold in OGB's) remains between training and test. A client whose
+    share of a split lacks a class has no ROC-AUC on it.
 
     Raises:
-        ValueError: these are no molecules of one yes-or-no task, they cannot be split so, or nobody could judge.
+        ValueError: the data are no molecules with one binary task, the partition is not for molecules, or no client has
+            both classes in a split.
     """
     data = load(config.dataset, config.root or None, seed=config.seed, skip_invalid=config.skip_invalid)
     if not isinstance(data, GraphDataset) or data.features != "ogb" or data.graphs.edge_attr is None:
         raise ValueError(f"--dataset {config.dataset}: no molecules with OGB's features; choose ogbg-molbace or pains")
     if data.task != "multiclass" or data.num_outputs != 2:
         raise ValueError(
-            f"--dataset {data.name} has {data.num_outputs} tasks; choose one of a single yes-or-no task, such as "
+            f"--dataset {data.name} has {data.num_outputs} tasks; choose one with a single binary task, such as "
             "ogbg-molhiv, ogbg-molbace or pains"
         )
     if config.partition == "domain":
@@ -138,7 +139,7 @@ def _entries(graphs: Graphs, y: Tensor) -> Entries:
 
 
 def _divide(config: FedConfig, data: GraphDataset, index: Tensor) -> list[Tensor]:
-    """Numbers of each client's graphs among those of a split."""
+    """Index of each client's graphs of a split."""
     if config.clients > len(index):
         raise ValueError(f"--clients {config.clients} are more than the {len(index)} graphs of a split; give fewer")
     draws = generator(config.seed, "parts", data.name)

@@ -1,4 +1,4 @@
-"""Splits of training entries over clients: at random, by class, by scaffold, or by where they come from."""
+"""Partitions of entries over clients: at random, by class, by scaffold, or by origin."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ BONDS = (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.
 
 
 def iid(entries: int, clients: int, generator: torch.Generator) -> list[Tensor]:
-    """Entries at random, sizes that differ by one at most.
+    """Entries at random, in sizes that differ by at most one.
 
     Args:
-        entries: how many there are.
-        clients: how many take part.
-        generator: draws the order.
+        entries: number of entries.
+        clients: number of clients.
+        generator: for the order.
 
     Returns:
-        Ascending numbers of each client's entries, long; every entry once.
+        Index of each client's entries, long, ascending; every entry once.
 
     Raises:
         ValueError: there are more clients than entries, or none.
@@ -51,10 +51,10 @@ def dirichlet_shares(classes: int, clients: int, alpha: float, generator: torch.
     .. math:: p_c \sim \mathrm{Dirichlet}(\alpha, \dots, \alpha)
 
     Args:
-        classes: how many there are.
-        clients: how many take part.
-        alpha: above 0; small means that a client sees few classes, large that all are alike.
-        generator: draws the shares.
+        classes: number of classes.
+        clients: number of clients.
+        alpha: above 0; with a small one clients have few classes each, with a large one all are alike.
+        generator: for the shares.
 
     Returns:
         Double ``[classes, clients]`` for :func:`by_shares`; each row sums to 1.
@@ -76,19 +76,18 @@ def dirichlet_shares(classes: int, clients: int, alpha: float, generator: torch.
 
 
 def by_shares(label: Tensor, shares: Tensor, generator: torch.Generator) -> list[Tensor]:
-    """Of every class the share that each client is to get, as near as whole entries allow.
+    """The given share of every class for each client, as nearly as whole entries allow.
 
     Splits that are divided by the same shares give a client the same mixture of classes in each. A client that would
-    be left without entries gets one of the class that it has the largest share of, from the largest client that can
-    spare one.
+    have no entries gets one of the class of its largest share, from the largest client with more than one.
 
     Args:
         label: class of each entry, long ``[n]``.
-        shares: floating ``[classes, clients]``, rows that sum to 1, such as :func:`dirichlet_shares` draws.
-        generator: draws who gets which.
+        shares: floating ``[classes, clients]``, rows that sum to 1, such as those of :func:`dirichlet_shares`.
+        generator: for the order.
 
     Returns:
-        Ascending numbers of each client's entries, long; every entry once, every client at least one.
+        Index of each client's entries, long, ascending; every entry once, every client at least one.
 
     Raises:
         ValueError: there are more clients than entries, or none.
@@ -120,17 +119,17 @@ def by_shares(label: Tensor, shares: Tensor, generator: torch.Generator) -> list
 def iid_or_dirichlet(
     config: FedConfig, label: Tensor, classes: int, clients: int, generator: torch.Generator
 ) -> list[Tensor]:
-    """Entries of a split by :func:`by_shares` if the config says Dirichlet, else by :func:`iid`.
+    """Partition of a split by :func:`by_shares` if the config has Dirichlet, else by :func:`iid`.
 
     Args:
         config: the federation; its shares are the same in all splits.
         label: class of each entry, long ``[n]``.
         classes: number of classes.
-        clients: how many take part.
-        generator: draws the order.
+        clients: number of clients.
+        generator: for the order.
 
     Returns:
-        Ascending numbers of each client's entries, long; every entry once.
+        Index of each client's entries, long, ascending; every entry once.
     """
     if config.partition != "dirichlet":
         return iid(len(label), clients, generator)
@@ -140,14 +139,14 @@ def iid_or_dirichlet(
 
 
 def scaffold(scaffolds: Sequence[Hashable], clients: int) -> list[Tensor]:
-    """Whole scaffolds, the largest first, each to the client that has the fewest entries so far.
+    """Whole scaffolds, the largest first, each to the client with the fewest entries so far.
 
     Args:
-        scaffolds: what each entry belongs to, such as :func:`scaffolds_of` tells.
-        clients: how many take part.
+        scaffolds: of each entry, such as those of :func:`scaffolds_of`.
+        clients: number of clients.
 
     Returns:
-        Ascending numbers of each client's entries, long; no scaffold at two clients.
+        Index of each client's entries, long, ascending; no scaffold at two clients.
 
     Raises:
         ValueError: there are more clients than scaffolds, or none.
@@ -170,10 +169,10 @@ def scaffold(scaffolds: Sequence[Hashable], clients: int) -> list[Tensor]:
 
 
 def domain(origin: Tensor) -> list[Tensor]:
-    """Entries that come from one place to one client, in ascending order of the places.
+    """Entries of one origin to one client, in ascending order of the origins.
 
     Args:
-        origin: number of the place of each entry, long ``[n]``.
+        origin: of each entry, long ``[n]``.
 
     Example:
         >>> [part.tolist() for part in domain(torch.tensor([7, 3, 7]))]
@@ -185,8 +184,8 @@ def domain(origin: Tensor) -> list[Tensor]:
 def scaffolds_of(data: GraphDataset, index: Tensor) -> list[str]:
     """Bemis-Murcko scaffold of molecules that carry OGB's features, mirror images counted as one.
 
-    The molecule is built anew from its atoms and bonds, so no SMILES are needed; molecules without a ring share
-    the empty scaffold. One with valences that rdkit holds impossible, as seven of ogbg-molhiv have, is its own.
+    The molecule is rebuilt from its atoms and bonds, so no SMILES are needed; molecules without a ring share the empty
+    scaffold. A molecule with valences that rdkit refuses, as seven of ogbg-molhiv have, is a scaffold of its own.
 
     Args:
         data: molecules.
@@ -198,7 +197,7 @@ def scaffolds_of(data: GraphDataset, index: Tensor) -> list[str]:
     attributes = data.graphs.edge_attr
     if data.features != "ogb" or data.graphs.x.shape[1] != 9 or attributes is None:
         raise ValueError(
-            f"--partition scaffold needs molecules with OGB's atom and bond features, which {data.name} has not; "
+            f"--partition scaffold needs molecules with OGB's atom and bond features, which {data.name} lacks; "
             f"give --partition dirichlet or iid"
         )
     out = []
@@ -235,6 +234,6 @@ def _molecule(x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Chem.Mol:
 
 
 def _check(clients: int, most: int, what: str) -> None:
-    """Refuse numbers of clients of which some would get nothing."""
+    """Refuse numbers of clients that would leave some without entries."""
     if not 1 <= clients <= most:
         raise ValueError(f"--clients must be from 1 to the number of {what}, {most}, got {clients}")

@@ -55,7 +55,7 @@ def remember(local: LocalRound) -> None:
 
 
 def with_own(net: nn.Module, memory: Mapping[str, Tensor], rounds: int) -> nn.Module:
-    """A network with the client's norms after ``rounds`` rounds, those of the last round that it took part in.
+    """A network with the client's norms after ``rounds`` rounds, those of the last round of its own.
 
     Args:
         net: a global model, changed in place.

@@ -7,7 +7,7 @@ B are batches of a client's own virtual images, G some of the global ones. In ev
 clients match their images to the real ones on the global model and train without the contrastive term, and after it the
 server matches G. Four things differ from the paper, each since it was better on validation: every virtual image is
 matched with a group of similar real images and not with all of its class; a teacher T, which the client trains on its
-real images and keeps at home, labels them; clients do not train on G, which fits gradients and looks like noise; and a
+real images and keeps to itself, labels them; clients do not train on G, which fits gradients and resembles noise; and a
 client goes on with norm layers of its own, as in FedBN, while the server has the mean of all.
 """
 

@@ -20,35 +20,35 @@ from fed.data import images as data
 
 try:
     from flwr.supercore.task_identity import TaskIdentity
-except ImportError as error:  # It is private to Flower, and what a Message asks for who sends it.
+except ImportError as error:  # It is private to Flower, and a Message takes its sender from it.
     raise ImportError(
         "--in-process needs flwr 1.41, whose private parts it borrows; pip install flwr==1.41.0"
     ) from error
 
 FAILED = 0
-"""Code of the error that stands for an exception in a client."""
+"""Error code of an exception in a client."""
 
 
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raise ``TimeoutError`` in what runs too long; only the main thread of a Unix process can be interrupted so.
+    """Raise ``TimeoutError`` in the block if it runs too long; only the main thread of a Unix process is interrupted.
 
     Args:
-        seconds: that it may take.
+        seconds: time limit.
 
     Example:
         >>> import time
         >>> with within(0.01):
         ...     time.sleep(60)
         Traceback (most recent call last):
-        TimeoutError: no answer within 0.01 s; --timeout sets how long it may take
+        TimeoutError: no reply within 0.01 s; --timeout sets how long it may take
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
 
     def stop(number: int, frame: object) -> None:
-        raise TimeoutError(f"no answer within {seconds:g} s; --timeout sets how long it may take")
+        raise TimeoutError(f"no reply within {seconds:g} s; --timeout sets how long it may take")
 
     handler = signal.signal(signal.SIGALRM, stop)
     outer = signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -59,7 +59,7 @@ def within(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
         if outer[0]:
-            # Somebody else's alarm goes off when it would have, or at once if that time has gone by.
+            # An outer alarm goes off when it would have, or at once if that time has passed.
             signal.setitimer(signal.ITIMER_REAL, max(1e-3, outer[0] - (time.monotonic() - started)), outer[1])
 
 
@@ -68,12 +68,12 @@ class LocalGrid(Grid):
 
     Args:
         app: the client's app.
-        run_config: settings of the run.
-        clients: how many.
+        run_config: config of the run.
+        clients: number of clients.
 
     Attributes:
         contexts: by node number.
-        in_process: that all runs in this process.
+        in_process: true, since all apps run in this process.
     """
 
     in_process = True
@@ -115,12 +115,12 @@ class LocalGrid(Grid):
         return list(self.contexts)
 
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
-        """Have every message answered at once."""
+        """Deliver every message and keep its reply."""
         names = []
         for message in messages:
             name = str(next(self._numbers))
             message.metadata.__dict__["_message_id"] = name
-            self._replies[name] = self._answer(message)
+            self._replies[name] = self._deliver(message)
             names.append(name)
         return names
 
@@ -132,8 +132,8 @@ class LocalGrid(Grid):
         """Replies to messages, in their order."""
         return self.pull_messages(self.push_messages(messages))
 
-    def _answer(self, message: Message) -> Message:
-        """An exception of a client is its failure alone, and so is an answer that is none or does not come in time."""
+    def _deliver(self, message: Message) -> Message:
+        """The client's reply; an exception, an invalid reply or a timeout is that client's failure alone."""
         node = message.metadata.dst_node_id
         try:
             with within(self.timeout):
@@ -147,7 +147,7 @@ class LocalGrid(Grid):
 
 @contextlib.contextmanager
 def identity() -> Iterator[None]:
-    """Be somebody while messages are made, as a process that Flower starts is."""
+    """Set Flower's identity of a process while messages are made."""
     names = ("_run_id", "_node_id", "_task_id")
     before = {name: getattr(TaskIdentity, name) for name in names}
     TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = 1, 0, 1
@@ -159,12 +159,12 @@ def identity() -> Iterator[None]:
 
 
 def run_in_process(server: ServerApp, client: ClientApp, run_config: dict[str, Any], clients: int) -> RecordDict:
-    """Run the two apps to their end and return what the server keeps in its state."""
+    """Run the two apps and return the state of the server's context."""
     context = Context(run_id=1, node_id=0, node_config={}, state=RecordDict(), run_config=dict(run_config))
     try:
         with identity():
             server(LocalGrid(client, run_config, clients), context)
     finally:
-        # Files may hold other data by the next run.
+        # Files may have changed by the next run.
         data.parts.cache_clear()
     return context.state

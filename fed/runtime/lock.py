@@ -1,4 +1,4 @@
-"""One run at a time in a folder of results; the kernel lets go of the lock when its process ends, however it ends."""
+"""One run at a time in a folder of results; the kernel releases the lock when its process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ except ImportError:  # Windows has no such locks.
 
 FILE = ".lock"
 OWNER = "GRAPHDISTILL_FED_OWNER"
-"""Environment variable with the process that holds the lock for what it starts."""
+"""Environment variable that names the process with the lock, for processes that it starts."""
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep others out of a folder of results while the block runs.
 
-    What the holder starts may come in; see :data:`OWNER`.
+    Processes that the holder starts may enter; see :data:`OWNER`.
 
     Args:
-        folder: of results; made if it is absent, and removed in the end if it is empty then.
+        folder: of results; created if absent, and removed at the end if empty.
 
     Raises:
-        ValueError: another process runs in it.
+        ValueError: another process uses it.
 
     Example:
         >>> import tempfile
@@ -69,7 +69,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _taken(path: Path) -> int | None:
-    """The open file, locked; nothing where another process has it."""
+    """The open file, locked; ``None`` if another process has the lock."""
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -81,7 +81,7 @@ def _taken(path: Path) -> int | None:
         except OSError:
             # Some network file systems have no locks.
             return file
-        # One who has just ended may have removed the file between the two calls.
+        # A process that has just ended may have removed the file between the two calls.
         with contextlib.suppress(FileNotFoundError):
             if os.fstat(file).st_ino == path.stat().st_ino:
                 return file

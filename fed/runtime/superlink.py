@@ -1,8 +1,8 @@
-"""A SuperLink of one's own: Flower's server and simulated clients as child processes, gone when the run is over.
+"""A private SuperLink: Flower's server and simulated clients as child processes, which end with the run.
 
-What runs is what ``flwr run`` runs: a SuperLink, its SuperExec, a simulation and Ray's actors. They share one free port
-of this machine and a home that is deleted with them; nothing of ``~/.flwr`` or of a project's pyproject.toml is read or
-written.
+The processes are those of ``flwr run``: a SuperLink, its SuperExec, a simulation and Ray's actors. They share one free
+port of this machine and a home that is deleted afterwards; ``~/.flwr`` and a project's pyproject.toml are neither read
+nor written.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from fed.runtime import warden
 
 HOST = "127.0.0.1"
 ACTORS = 2
-"""Clients that are simulated at the same time, each in a process of some 400 MB."""
+"""Clients that are simulated in parallel, each in a process of some 400 MB."""
 PATIENCE = 120.0
-"""Seconds that a SuperLink has to come up."""
+"""Seconds for a SuperLink to start."""
 GRACE = 10.0
-"""Seconds that processes have to leave by themselves."""
+"""Seconds for processes to end by themselves."""
 LINUX = Path("/proc/self/exe")
-"""The Python that runs, where there is a Linux to name it."""
+"""This Python's executable, on Linux."""
 MARK = "fed: "
-"""What the server's own lines begin with, among Flower's and Ray's."""
+"""Prefix of the server's own lines, among Flower's and Ray's."""
 APP = """[project]
 name = "fed"
 version = "1"
@@ -57,7 +57,7 @@ clientapp = "fed.client_app:app"
 
 
 class ProcessGroup:
-    """Processes that are gone when the block is left, by its end or an error, with all that they started.
+    """Processes that end with the block, whether it ends or fails, with all processes that they started.
 
     SIGINT, SIGTERM and SIGHUP raise ``KeyboardInterrupt`` inside the block, unless they were ignored before it.
 
@@ -76,17 +76,17 @@ class ProcessGroup:
     def __enter__(self) -> ProcessGroup:
         if threading.current_thread() is threading.main_thread():
             signals = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-            heard = {s: signal.getsignal(s) for s in signals if signal.getsignal(s) is not signal.SIG_IGN}
-            self._handlers = {s: signal.signal(s, signal.default_int_handler) for s in heard}
+            handled = {s: signal.getsignal(s) for s in signals if signal.getsignal(s) is not signal.SIG_IGN}
+            self._handlers = {s: signal.signal(s, signal.default_int_handler) for s in handled}
         return self
 
     def start(self, command: Sequence[str], **options: Any) -> subprocess.Popen[str]:
-        """Start a process out of reach of the terminal's Ctrl-C, which is this block's to act upon.
+        """Start a process that does not receive the terminal's Ctrl-C, which this block handles.
 
-        On Linux it ends with this process even where that is killed; see :mod:`fed.runtime.warden`.
+        On Linux it ends with this process even if that is killed; see :mod:`fed.runtime.warden`.
 
         Args:
-            command: words of the command.
+            command: the command and its arguments.
             options: of ``subprocess.Popen``, but for the standard input.
 
         Raises:
@@ -100,14 +100,14 @@ class ProcessGroup:
             )
         words = list(command)
         if LINUX.is_file():
-            # Isolated, since it needs nothing but Python itself, whatever sits in the folder that it starts in.
+            # Isolated from packages and from the folder that it starts in, since it needs Python alone.
             words = [str(LINUX.resolve()), "-I", "-S", warden.__file__, *words]
         child = subprocess.Popen(words, text=True, start_new_session=True, stdin=subprocess.PIPE, **options)
         self._started.append(child)
         return child
 
     def note_descendants(self) -> None:
-        """Take note of all descendants: once its parent is dead, nothing tells one from a stranger."""
+        """Remember all descendants: after the death of its parent, a process can no longer be recognised as one."""
         for child in self._started:
             if child.poll() is None:
                 parent = psutil.Process(child.pid)
@@ -144,29 +144,29 @@ def _alive(process: psutil.Process) -> bool:
 
 
 def open_port(wanted: int | None = None) -> int:
-    """A port of this machine that nobody listens on.
+    """A free port of this machine.
 
     Args:
-        wanted: the only one that will do (default: any).
+        wanted: the only acceptable port (default: any).
 
     Raises:
         ValueError: it is in use.
     """
     with socket.socket() as tried:
-        # As servers do; else a port would count as used for a minute after its last connection.
+        # As servers do; otherwise a port counts as used for a minute after its last connection.
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             tried.bind((HOST, wanted or 0))
         except OSError as error:
-            raise ValueError(f"port {wanted} of {HOST} is in use; free it, or leave the choice of a port") from error
+            raise ValueError(f"port {wanted} of {HOST} is in use; free it, or choose no port") from error
         return int(tried.getsockname()[1])
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Environment of Flower's processes: a home of their own, no downloads, no telemetry, this very package.
+    """Environment of Flower's processes: their own home, no downloads, no telemetry, this package.
 
     Args:
-        home: folder for all that Flower and Ray keep.
+        home: folder for all files of Flower and Ray.
     """
     here, scripts = str(Path(__file__).parents[2]), str(Path(sys.executable).parent)
     before = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if os.environ.get(name)}
@@ -188,14 +188,14 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def write_app(folder: Path, run_config: Mapping[str, str | int | float | bool]) -> Path:
-    """Write a Flower app that consists of this package's two apps, and return its folder.
+    """Write a Flower app of this package's two apps, and return its folder.
 
     Args:
-        folder: of the app; made if need be.
-        run_config: settings of its runs.
+        folder: of the app; created if absent.
+        run_config: config of its runs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # Numbers, truth values and strings look the same in JSON and TOML.
+    # Numbers, booleans and strings are written alike in JSON and TOML.
     settings = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in run_config.items()]
     (folder / "pyproject.toml").write_text(APP + "\n".join(settings) + "\n", encoding="utf-8")
     return folder
@@ -204,28 +204,28 @@ def write_app(folder: Path, run_config: Mapping[str, str | int | float | bool]) 
 def run_on_superlink(
     run_config: Mapping[str, str | int | float | bool],
     clients: int,
-    tell: Callable[[str], object],
+    show: Callable[[str], object],
     port: int | None = None,
 ) -> dict[str, Any]:
-    """Run the two apps of this package to their end on a SuperLink that is started for it and stopped after it.
+    """Run the two apps of this package on a SuperLink that is started and stopped for the run.
 
     Args:
-        run_config: settings of the run; the server's app writes what came of it to the folder ``output``.
-        clients: how many to simulate.
-        tell: is called with every line of the run's log as it comes.
+        run_config: config of the run; the server's app writes its results to the folder ``output``.
+        clients: number of simulated clients.
+        show: called with every line of the run's log as it comes.
         port: of the SuperLink (default: a free one).
 
     Returns:
-        Flower's record of the run, with the bytes that it counted.
+        Flower's record of the run, with its counts of bytes.
 
     Raises:
         ValueError: the port is in use, or Ray, which simulates, is not installed.
-        RuntimeError: the SuperLink did not come up, did not take the run, or the run failed.
+        RuntimeError: the SuperLink did not start, did not accept the run, or the run failed.
     """
     if importlib.util.find_spec("ray") is None:
         raise ValueError("simulation on a SuperLink needs ray; pip install 'flwr[simulation]', or give --in-process")
     port = open_port(port)
-    # Ray's sockets lie in there, and their paths may have a hundred characters: other folders have long names.
+    # The paths of Ray's sockets may have a hundred characters, and other temporary folders have long names.
     short = "/tmp" if Path("/tmp").is_dir() else None
     with (
         tempfile.TemporaryDirectory(prefix="fed-", dir=short, ignore_cleanup_errors=True) as name,
@@ -242,37 +242,37 @@ def run_on_superlink(
             link = group.start(["flower-superlink", *words], env=around, stdout=file, stderr=subprocess.STDOUT)
         _await(link, port, log)
         nodes = f"num-supernodes={clients} client-resources-num-cpus=1 init-args-num-cpus={ACTORS}"
-        return follow(group, around, ["flwr", "run", str(app), "--stream", "--federation-config", nodes], tell)
+        return follow(group, around, ["flwr", "run", str(app), "--stream", "--federation-config", nodes], show)
 
 
 def follow(
-    group: ProcessGroup, around: Mapping[str, str], command: Sequence[str], tell: Callable[[str], object]
+    group: ProcessGroup, around: Mapping[str, str], command: Sequence[str], show: Callable[[str], object]
 ) -> dict[str, Any]:
-    """Start a run on the SuperLink that a home has as default, follow it to its end and return Flower's record of it.
+    """Start a run on the default SuperLink of a home, follow it to its end and return Flower's record of it.
 
     Args:
-        group: to start processes in.
+        group: the group to start processes in.
         around: their environment, with the home.
-        command: ``flwr run`` with its words, ``--stream`` among them.
-        tell: is called with every line of the run's log as it comes.
+        command: ``flwr run`` with its arguments, ``--stream`` among them.
+        show: called with every line of the run's log as it comes.
 
     Raises:
-        RuntimeError: the run was not taken, or failed.
+        RuntimeError: the run was not accepted, or failed.
     """
     run = group.start(command, env=around, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert run.stdout is not None
     assert run.stderr is not None
     for line in run.stdout:
         group.note_descendants()
-        tell(line.rstrip())
+        show(line.rstrip())
     if run.wait():
         raise RuntimeError(f"the run could not be started or followed: {plain(run.stderr.read())}")
-    # flwr run ends well when the run failed, and its log may end a moment before the run.
+    # flwr run succeeds even when the run failed, and its log may end a moment before the run.
     while True:
         command = ["flwr", "list", "--format", "json"]
         listed = subprocess.run(command, env=around, capture_output=True, text=True, check=False)
         if listed.returncode:
-            raise RuntimeError(f"the SuperLink does not tell of the run: {plain(listed.stdout + listed.stderr)}")
+            raise RuntimeError(f"the SuperLink does not list the run: {plain(listed.stdout + listed.stderr)}")
         record: dict[str, Any] = json.loads(listed.stdout)["runs"][0]
         if record["status"] == "finished:completed":
             return record
@@ -282,20 +282,20 @@ def follow(
 
 
 def _await(link: subprocess.Popen[str], port: int, log: Path) -> None:
-    """Wait for an answer of the SuperLink."""
-    ask = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    """Wait until the SuperLink is healthy."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     until = time.monotonic() + PATIENCE
     while link.poll() is None and time.monotonic() < until:
         try:
-            ask.open(f"http://{HOST}:{port}/health", timeout=1).close()
+            opener.open(f"http://{HOST}:{port}/health", timeout=1).close()
             return
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError(f"the SuperLink did not come up on port {port}: {plain(log.read_text(encoding='utf-8'))}")
+    raise RuntimeError(f"the SuperLink did not start on port {port}: {plain(log.read_text(encoding='utf-8'))}")
 
 
 def plain(text: str) -> str:
-    r"""The end of what Flower said, without colours and boxes, in a line.
+    r"""The end of Flower's output, without colours and boxes, in a line.
 
     Example:
         >>> plain("INFO :  up\n\x1b[91m╭─ Error ─╮\n│ port in use │\x1b[0m")

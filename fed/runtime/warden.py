@@ -1,4 +1,4 @@
-"""A process between a command and what it starts, which ends all of that when the command is gone, however it went.
+"""A process between a command and its children, which ends them all when the command is gone, however it ended.
 
 Run as a script by :class:`fed.runtime.superlink.ProcessGroup` on Linux, with Python's standard library only. Its
 standard input is a pipe that the command holds; the kernel closes it even where the command was killed. Orphans of all
@@ -19,13 +19,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PARENT_DEATH_SIGNAL, CHILD_SUBREAPER = 1, 36
-"""Of prctl(2)."""
+"""Options of prctl(2)."""
 PATIENCE = 10.0
-"""Seconds in which what is killed has to be gone."""
+"""Seconds in which killed processes have to end."""
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below one.
+    """All descendants of a process.
 
     Example:
         >>> child = subprocess.Popen(["sleep", "60"])
@@ -39,7 +39,7 @@ def descendants(pid: int) -> list[int]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
-                # The name of a program may hold spaces and brackets; what follows the last one does not.
+                # The name of a program may contain spaces and brackets; the fields after the last bracket do not.
                 state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
                 if state != "Z":
                     children.setdefault(int(parent), []).append(int(folder.name))
@@ -50,7 +50,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def kill_all() -> None:
-    """Kill what is below this process, until nothing is."""
+    """Kill descendants of this process until none is left."""
     until = time.monotonic() + PATIENCE
     while (left := descendants(os.getpid())) and time.monotonic() < until:
         for pid in left:
@@ -60,10 +60,10 @@ def kill_all() -> None:
 
 
 def main(command: Sequence[str]) -> int:
-    """Run a command until it ends, or until the pipe at standard input does; return its exit code."""
+    """Run a command until it or the pipe at standard input ends; return its exit code."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl(CHILD_SUBREAPER, 1, 0, 0, 0)
-    # Whoever holds the pipe signals each process of the family itself.
+    # The holder of the pipe signals each process of the group itself.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
@@ -82,7 +82,7 @@ def main(command: Sequence[str]) -> int:
 
     threading.Thread(target=watch, daemon=True).start()
     while True:
-        # Orphans that were adopted end here, too.
+        # Adopted orphans end here, too.
         pid, status = os.waitpid(-1, 0)
         if pid == child.pid:
             kill_all()

@@ -1,4 +1,4 @@
-"""A grid that believes nothing: counts bytes, waits no longer than it may, leaves out bad replies and names them."""
+"""A grid that checks every reply: it counts bytes, limits how long it waits, and refuses invalid replies."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from fed.server.replies import Registration, fault, short
 
 LOG = logging.getLogger("fed")
 REFUSED = 1000
-"""Code of the error that stands for a refused reply, or one that did not come."""
+"""Error code of a refused or missing reply."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
-"""Seconds between two questions for replies."""
+"""Seconds between two polls for replies."""
 
 
 class Guard(Grid):
-    """Passes messages on to another grid.
+    """Passes messages to another grid and checks the replies.
 
     Args:
-        grid: the grid that carries messages.
-        config: the federation, which says what replies may hold and how long the server waits.
+        grid: the grid that transports messages.
+        config: the federation, which determines valid replies and how long the server waits.
             (default: all defaults)
 
     Attributes:
-        up, down: bytes of all records that clients sent and got.
-        refused: what was wrong, a line each.
-        registered: clients by node, once they are known; replies come in the order of their numbers, for sums to be
-            the same in every run, and are held to what their client is registered as.
-        silent: nodes that have not answered in time, with the message that they owe; until they answer it they are
-            sent nothing else.
+        up, down: bytes of all records that clients sent and received.
+        refused: one line for each problem.
+        registered: clients by node, after registration; replies are in the order of the clients' numbers, so that sums
+            are the same in every run, and are checked against the registration.
+        silent: nodes without a reply in time, with the id of the open message; they are sent nothing else until they
+            reply to it.
     """
 
     def __init__(self, grid: Grid, config: FedConfig | None = None):
@@ -45,39 +45,39 @@ class Guard(Grid):
         self.silent: dict[int, str] = {}
 
     def set_run(self, run: Any) -> None:
-        """Pass on."""
+        """Passed to the other grid."""
         self.grid.set_run(run)
 
     @property
     def run(self) -> Any:
-        """Of the other grid."""
+        """The run of the other grid."""
         return self.grid.run
 
     def create_message(self, *args: Any, **kwargs: Any) -> Message:
-        """Pass on."""
+        """Passed to the other grid."""
         return self.grid.create_message(*args, **kwargs)
 
     def get_node_ids(self) -> Iterable[int]:
-        """In order."""
+        """Nodes in the order of their clients."""
         return sorted(self.grid.get_node_ids(), key=self._place)
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        """Pass on."""
+        """Passed to the other grid."""
         return self.grid.push_messages(messages)
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
-        """Pass on."""
+        """Passed to the other grid."""
         return self.grid.pull_messages(message_ids)
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
-        """Send, receive, check; refused and missing replies come as errors.
+        """Send messages, and receive and check replies; refused and missing replies are returned as errors.
 
         Args:
-            messages: one for a node at the most.
-            timeout: seconds to wait after the last reply for the next. (default: the config's)
+            messages: at most one for a node.
+            timeout: seconds to wait for the next reply. (default: the config's)
 
         Raises:
-            RuntimeError: no client answered as it should; the message has the reasons.
+            RuntimeError: no client sent a valid reply; the message has the reasons.
         """
         sent = sorted(messages, key=lambda message: self._place(message.metadata.dst_node_id))
         if not sent:
@@ -92,8 +92,8 @@ class Guard(Grid):
             node = message.metadata.dst_node_id
             reply, why = replies.get(node), ""
             if reply is None:
-                owes = "" if message in ready else "an earlier message "
-                why = f"node {node} did not answer {owes}within {limit:g} s; --timeout sets how long it may take"
+                open_message = "" if message in ready else "to an earlier message "
+                why = f"node {node} did not reply {open_message}within {limit:g} s; --timeout sets how long it may take"
             elif not reply.has_content():
                 why = f"node {node} failed: {_last_line(reply)}"
             else:
@@ -110,20 +110,20 @@ class Guard(Grid):
         return out
 
     def leave_out(self, node: int, why: str) -> None:
-        """Name a client that is refused for what it holds or sent, and ask it for nothing more of the kind."""
+        """Log that a client is refused, with the reason."""
         self.refused.append(f"node {node} was refused: {short(why)}")
         LOG.warning(self.refused[-1])
 
-    def ask(self, kind: str, content: RecordDict, nodes: Iterable[int]) -> list[Message]:
-        """Send the same to each of some nodes; replies as of :meth:`send_and_receive`."""
+    def query(self, kind: str, content: RecordDict, nodes: Iterable[int]) -> list[Message]:
+        """Send the same message to some nodes; replies as of :meth:`send_and_receive`."""
         return self.send_and_receive([Message(content, node, kind) for node in nodes])
 
     def numbers(self, kind: str, content: RecordDict, nodes: Iterable[int]) -> list[dict[str, float]]:
-        """Numbers that nodes reply with; of those that fail none."""
-        return [numbers_of(reply.content) for reply in self.ask(kind, content, nodes) if reply.has_content()]
+        """Metrics of the nodes that replied."""
+        return [numbers_of(reply.content) for reply in self.query(kind, content, nodes) if reply.has_content()]
 
     def _exchange(self, messages: list[Message], limit: float) -> dict[int, Message]:
-        """Replies by node, of those that answer before the grid is quiet for ``limit`` seconds."""
+        """Replies by node, until none has come for ``limit`` seconds."""
         accepted = {name for name in self.grid.push_messages(messages) if name}
         waiting = {m.metadata.message_id: m.metadata.dst_node_id for m in messages if m.metadata.message_id in accepted}
         replies: dict[int, Message] = {}
@@ -145,18 +145,18 @@ class Guard(Grid):
         return replies
 
     def _readmit(self) -> None:
-        """Nodes that have answered late may be asked again; what they answered is out of date."""
+        """Send messages again to nodes that have replied late; their late replies are out of date."""
         if self.silent:
             late = {reply.metadata.reply_to_message_id for reply in self.grid.pull_messages(list(self.silent.values()))}
             for node in [node for node, name in self.silent.items() if name in late]:
                 del self.silent[node]
-                LOG.info("node %d has answered, late; it is asked again", node)
+                LOG.info("node %d has replied late; it takes part again", node)
 
     def _problem(self, message: Message, reply: Message) -> str:
-        """What is wrong with a reply that has content, or nothing."""
+        """The problem of a reply that has content, or an empty string."""
         node = message.metadata.dst_node_id
         if reply.metadata.src_node_id != node:
-            return f"it answers as node {reply.metadata.src_node_id}"
+            return f"it replies as node {reply.metadata.src_node_id}"
         problem = fault(
             message.content, reply.content, message.metadata.message_type, self.config, self.registered.get(node)
         )
@@ -169,7 +169,7 @@ class Guard(Grid):
 
 
 def numbers_of(content: RecordDict) -> dict[str, float]:
-    """The numbers of a reply that was checked, by name."""
+    """The metrics of a checked reply, by name."""
     return {name: float(str(value)) for name, value in content.metric_records["metrics"].items()}
 
 

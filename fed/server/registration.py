@@ -1,4 +1,4 @@
-"""Who takes part: clients make themselves known once, and are held to it from then on."""
+"""Registration of clients: each registers once, and later replies are checked against it."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ PATIENCE = 120.0
 
 
 def register(guard: Guard, config: FedConfig) -> tuple[FedConfig, Facts]:
-    """Wait for all clients, and keep in the guard those that can take part.
+    """Wait for all clients, and register those that can take part with the guard.
 
-    A client whose data are of another shape than those of most, or that claims the number of another, is left out.
+    A client whose data have another shape than those of most clients, or that has another's number, is left out.
 
     Args:
         guard: the grid.
         config: the federation.
 
     Returns:
-        The config, with the number of clients that a simulation has where the config names none of its own; and what
+        The config, with the number of clients of a simulation if the config has the default; and the facts that
         networks are made from.
 
     Raises:
-        RuntimeError: too few clients connected, all of them failed, or none of their shapes is that of most.
+        RuntimeError: too few clients connected, all of them failed, or no shape of data is that of most.
         ValueError: a simulation has another number of nodes than the config has clients.
     """
     known: dict[int, Registration | None] = {}
@@ -40,9 +40,9 @@ def register(guard: Guard, config: FedConfig) -> tuple[FedConfig, Facts]:
     while True:
         nodes = sorted(guard.get_node_ids())
         if new := [node for node in nodes if node not in known]:
-            known |= {**dict.fromkeys(new), **_ask(guard, new)}
+            known |= {**dict.fromkeys(new), **_registrations(guard, new)}
         counts = {one.nodes for one in known.values() if one is not None}
-        # Nodes of a simulation are all there from the start, and each knows how many they are.
+        # All nodes of a simulation are there from the start, and each knows their number.
         simulated = counts == {len(nodes)} and len(nodes) != config.clients
         if simulated or len(nodes) >= config.clients:
             break
@@ -69,12 +69,12 @@ def register(guard: Guard, config: FedConfig) -> tuple[FedConfig, Facts]:
     return config, next(iter(guard.registered.values())).facts
 
 
-def _ask(guard: Guard, nodes: list[int]) -> dict[int, Registration]:
-    """What nodes reply; those that fail are named by the guard."""
+def _registrations(guard: Guard, nodes: list[int]) -> dict[int, Registration]:
+    """Registrations by node; the guard logs those that fail."""
     try:
-        replies = guard.ask(REGISTER, RecordDict(), nodes)
+        replies = guard.query(REGISTER, RecordDict(), nodes)
     except RuntimeError:
-        # All of these failed; others may connect.
+        # All of these failed, but others may still connect.
         return {}
     found = {}
     for reply in replies:
@@ -88,13 +88,13 @@ def _ask(guard: Guard, nodes: list[int]) -> dict[int, Registration]:
 
 
 def _alike(guard: Guard, known: dict[int, Registration]) -> dict[int, Registration]:
-    """Those whose data have the shape that most have."""
+    """Clients whose data have the most frequent shape."""
     shapes = Counter(tuple(sorted(one.facts.items())) for one in known.values())
     usual, count = shapes.most_common(1)[0]
     if len(shapes) > 1 and 2 * count <= len(known):
         raise RuntimeError(
-            f"clients hold data of different shapes and classes: {sorted(shapes)}, of which none is that of most; "
-            "start clients whose data are alike"
+            f"clients hold data of different shapes and classes: {sorted(shapes)}, and no shape is that of most; "
+            "start clients whose data have one shape"
         )
     for node, one in known.items():
         if one.facts != dict(usual):
@@ -103,7 +103,7 @@ def _alike(guard: Guard, known: dict[int, Registration]) -> dict[int, Registrati
 
 
 def _same_key(guard: Guard, known: dict[int, Registration]) -> dict[int, Registration]:
-    """Those whose key for federated Mirage is that of most."""
+    """Clients with the most frequent key for federated Mirage."""
     keys = Counter(one.key for one in known.values())
     usual, count = keys.most_common(1)[0]
     advice = "copy the mirage.key of one client to all others, or name it by mirage-key in their --node-config"
@@ -116,7 +116,7 @@ def _same_key(guard: Guard, known: dict[int, Registration]) -> dict[int, Registr
 
 
 def _distinct(guard: Guard, known: dict[int, Registration], config: FedConfig) -> dict[int, Registration]:
-    """Those whose numbers are the federation's, each once, in their order."""
+    """Clients with a number of the federation, each number once, in order."""
     owner: dict[int, int] = {}
     for node, one in sorted(known.items()):
         if not 0 <= one.client < config.clients:

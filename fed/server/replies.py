@@ -1,4 +1,4 @@
-"""What a valid reply of a client is, for every kind of message: all that the server believes is checked here."""
+"""The valid replies of a client to every kind of message; the server uses nothing that is not checked here."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from fed.methods._method import method_of
 REGISTER, STATISTICS, SYNC, COUNTS = "query.register", "query.statistics", "query.sync", "query.mirage"
 TRAIN, EVALUATE = "train", "evaluate"
 MAX_UPDATE_RATIO = 10.0
-"""An update longer than this many times the model (and 1) is refused: honest ones are below its length."""
+"""An update longer than this many times the model's length (at least 1) is refused; honest updates are below once."""
 MAX_BYTES = 2**28
-"""All arrays of an answer about trees may have as many: more than the counts of a million tree sets."""
+"""Most bytes of all arrays of a reply about trees, above those of the counts of a million tree sets."""
 MAX_TEXT = 300
-"""Characters of a client's words that are repeated."""
+"""Most characters of a client's text that are repeated."""
 
 
 @dataclass(frozen=True)
 class Registration:
-    """What a client is known by from its first reply on.
+    """Facts about a client, from its first reply.
 
     Attributes:
         client: its number.
         name: of its domain.
-        examples: what its model counts for.
+        examples: weight of its model.
         facts: what networks are made from.
-        nodes: nodes that the federation has, as far as this one knows.
-        data: keyed digest of its data, which tells the same data from others and nothing more.
+        nodes: number of nodes of the federation, as far as this one knows.
+        data: keyed digest of its data, which only shows whether data are the same.
         key: digest of its key for federated Mirage, where there is one.
     """
 
@@ -53,12 +53,12 @@ class Registration:
 
 @dataclass(frozen=True)
 class Number:
-    """The values that a metric may have.
+    """The valid values of a metric.
 
     Attributes:
         low, high: ends of the range, both allowed.
         whole: whether it is an integer.
-        unknown: whether -1 may stand for a score that the client's split cannot give.
+        unknown: whether -1 is valid, for a score that the client's split cannot have.
 
     Example:
         >>> Number(0, 1).problem("score", 1e300)
@@ -73,8 +73,8 @@ class Number:
     unknown: bool = False
 
     def problem(self, name: str, value: object) -> str:
-        """What is wrong with a value, or nothing."""
-        # The order of comparison refuses NaN, and holds for integers that no float can.
+        """The problem of a value, or an empty string."""
+        # This order of comparisons refuses NaN, and allows integers that no float can represent.
         if not isinstance(value, bool) and isinstance(value, int | float):
             if self.unknown and value == UNKNOWN:
                 return ""
@@ -97,45 +97,47 @@ FACTS = (
 """Facts of images, and of molecules."""
 
 
-def fault(asked: RecordDict, got: RecordDict, kind: str, config: FedConfig, known: Registration | None = None) -> str:
-    """What is wrong with a reply, or nothing; whatever it holds, this raises no error.
+def fault(
+    request: RecordDict, reply: RecordDict, kind: str, config: FedConfig, known: Registration | None = None
+) -> str:
+    """The problem of a reply, or an empty string; whatever it contains, this raises no error.
 
     Args:
-        asked: content of the message that it answers.
-        got: its content.
+        request: content of the message.
+        reply: content of the reply.
         kind: type of the message.
         config: the federation.
-        known: what the client is registered as. (default: not yet)
+        known: the client's registration. (default: none yet)
 
     Example:
         >>> fault(RecordDict(), RecordDict(), "evaluate", FedConfig())
         'records are none, wanted metrics'
     """
     try:
-        return short(_fault(asked, got, kind, config, known))
-    except Exception as error:  # Whatever a reply makes its reader raise is that client's fault alone.
+        return short(_fault(request, reply, kind, config, known))
+    except Exception as error:  # Any error in reading a reply is that client's fault alone.
         return short(f"it cannot be read: {error!r}")
 
 
-def _fault(asked: RecordDict, got: RecordDict, kind: str, config: FedConfig, known: Registration | None) -> str:
+def _fault(request: RecordDict, reply: RecordDict, kind: str, config: FedConfig, known: Registration | None) -> str:
     wanted = (
         {"metrics"} | ({"arrays"} if kind in (TRAIN, COUNTS) else set()) | ({"facts"} if kind == REGISTER else set())
     )
-    if got.keys() != wanted:
-        return f"records are {', '.join(sorted(got)) or 'none'}, wanted {', '.join(sorted(wanted))}"
-    if got.metric_records.keys() != {"metrics"} or got.array_records.keys() != wanted & {"arrays"}:
-        return "its records are not of the kinds that their names say"
-    metrics = got.metric_records["metrics"]
+    if reply.keys() != wanted:
+        return f"records are {', '.join(sorted(reply)) or 'none'}, wanted {', '.join(sorted(wanted))}"
+    if reply.metric_records.keys() != {"metrics"} or reply.array_records.keys() != wanted & {"arrays"}:
+        return "its records are not of the kinds of their names"
+    metrics = reply.metric_records["metrics"]
     if problem := _metrics(metrics, kind, config, known):
         return problem
     if kind == REGISTER:
-        return _facts(got, {"name", "data"} | ({"key"} if method_of(config).merges else set()))
+        return _facts(reply, {"name", "data"} | ({"key"} if method_of(config).merges else set()))
     if kind == COUNTS:
-        return _counts(got.array_records["arrays"])
-    return _model(asked, got.array_records["arrays"]) if kind == TRAIN else ""
+        return _counts(reply.array_records["arrays"])
+    return _model(request, reply.array_records["arrays"]) if kind == TRAIN else ""
 
 
-def _metrics(got: Mapping[str, object], kind: str, config: FedConfig, known: Registration | None) -> str:
+def _metrics(reply: Mapping[str, object], kind: str, config: FedConfig, known: Registration | None) -> str:
     client = Number(0, config.clients - 1, whole=True)
     examples = Number(1, 1 if config.weights == "uniform" else 2**31, whole=True)
     facts: Mapping[str, int] = {}
@@ -143,11 +145,11 @@ def _metrics(got: Mapping[str, object], kind: str, config: FedConfig, known: Reg
         client, examples = (Number(n, n, whole=True) for n in (known.client, known.examples))
         facts = known.facts
     if kind == REGISTER:
-        # A simulation may have more nodes than the config has clients, and says so here.
+        # A simulation may have more nodes than the config has clients.
         own = {"client": Number(0, 2**31, whole=True), "nodes": Number(1, 2**31, whole=True), "num-examples": examples}
-        wanted = next(({**own, **kinds} for kinds in FACTS if kinds.keys() <= got.keys()), {**own, **FACTS[0]})
+        wanted = next(({**own, **kinds} for kinds in FACTS if kinds.keys() <= reply.keys()), {**own, **FACTS[0]})
     elif kind == STATISTICS:
-        return _statistics(got, facts)
+        return _statistics(reply, facts)
     else:
         wanted = {
             TRAIN: {"client": client, "num-examples": examples, "loss": LOSS, "valid": SCORE}
@@ -156,28 +158,28 @@ def _metrics(got: Mapping[str, object], kind: str, config: FedConfig, known: Reg
             SYNC: {"kept": Number(1, 1, whole=True)},
             COUNTS: {"client": client, "raw-bytes": COUNT},
         }[kind]
-    return _named(got, wanted)
+    return _named(reply, wanted)
 
 
-def _named(got: Mapping[str, object], wanted: Mapping[str, Number]) -> str:
-    """The metrics that are wanted, each once, no other, all in range."""
-    if got.keys() != wanted.keys():
-        missing, more = sorted(wanted.keys() - got.keys()), sorted(got.keys() - wanted.keys())
-        parts = [f"{what} {', '.join(names)}" for what, names in (("lacks", missing), ("has also", more)) if names]
+def _named(reply: Mapping[str, object], wanted: Mapping[str, Number]) -> str:
+    """The required metrics, each once, no others, all in range."""
+    if reply.keys() != wanted.keys():
+        missing, more = sorted(wanted.keys() - reply.keys()), sorted(reply.keys() - wanted.keys())
+        parts = [f"{what} {', '.join(names)}" for what, names in (("lacks", missing), ("also has", more)) if names]
         return f"the metrics record {' and '.join(parts)}"
-    return next((problem for name, number in wanted.items() if (problem := number.problem(name, got[name]))), "")
+    return next((problem for name, number in wanted.items() if (problem := number.problem(name, reply[name]))), "")
 
 
-def _statistics(got: Mapping[str, object], facts: Mapping[str, int]) -> str:
-    """Means and deviations of all channels of some of the classes; images are numbers from 0 to 1."""
-    labels = {int(name.split("-")[1]) for name in got if re.fullmatch(r"(mean|deviation)-\d{1,6}-\d{1,6}", name)}
+def _statistics(reply: Mapping[str, object], facts: Mapping[str, int]) -> str:
+    """Means and deviations of all channels for some of the classes; pixels are from 0 to 1."""
+    labels = {int(name.split("-")[1]) for name in reply if re.fullmatch(r"(mean|deviation)-\d{1,6}-\d{1,6}", name)}
     channels = range(facts["channels"]) if labels and max(labels) < facts["classes"] else range(0)
     pairs = [(label, channel) for label in labels for channel in channels]
-    return _named(got, {f"{kind}-{a}-{b}": Number(0, 1) for a, b in pairs for kind in ("mean", "deviation")})
+    return _named(reply, {f"{kind}-{a}-{b}": Number(0, 1) for a, b in pairs for kind in ("mean", "deviation")})
 
 
-def _facts(got: RecordDict, wanted: set[str]) -> str:
-    facts = got.config_records["facts"]
+def _facts(reply: RecordDict, wanted: set[str]) -> str:
+    facts = reply.config_records["facts"]
     if facts.keys() != wanted:
         return f"the facts record holds {', '.join(sorted(facts)) or 'nothing'}, wanted {', '.join(sorted(wanted))}"
     name = facts["name"]
@@ -189,15 +191,15 @@ def _facts(got: RecordDict, wanted: set[str]) -> str:
     return ""
 
 
-def _model(asked: RecordDict, got: ArrayRecord) -> str:
-    """The arrays that were sent, in their order, dtypes and shapes, finite and not too far away."""
-    before = asked.array_records["arrays"]
-    if list(got) != list(before):
-        return f"arrays are {', '.join(got) or 'none'}, wanted {', '.join(before)}"
+def _model(request: RecordDict, reply: ArrayRecord) -> str:
+    """The arrays of the request, in their order, dtypes and shapes, finite and not too far from them."""
+    before = request.array_records["arrays"]
+    if list(reply) != list(before):
+        return f"arrays are {', '.join(reply) or 'none'}, wanted {', '.join(before)}"
     length = size = 0.0
     for name, array in before.items():
         old = array.numpy()
-        new, problem = _read(name, got[name], len(array.data))
+        new, problem = _read(name, reply[name], len(array.data))
         if new is None:
             return problem
         if new.dtype != old.dtype or new.shape != old.shape:
@@ -207,19 +209,19 @@ def _model(asked: RecordDict, got: ArrayRecord) -> str:
         length += float(np.square(new.astype(np.float64) - old).sum())
         size += float(np.square(old.astype(np.float64)).sum())
     length, limit = math.sqrt(length), MAX_UPDATE_RATIO * max(1.0, math.sqrt(size))
-    clip = asked.config_records.get("config", ConfigRecord()).get(KEY_CLIPPING_NORM)
+    clip = request.config_records.get("config", ConfigRecord()).get(KEY_CLIPPING_NORM)
     if clip is not None:
-        # Cut in float32, an update may be longer by a little.
+        # An update that is clipped in float32 may be slightly longer.
         limit = float(str(clip)) * 1.001
     return f"the update's length {length:.3g} is above {limit:.3g}" if length > limit else ""
 
 
-def _counts(got: ArrayRecord) -> str:
-    """Integers, and not too many."""
-    total = sum(len(array.data) for array in got.values())
+def _counts(reply: ArrayRecord) -> str:
+    """Integers of limited size."""
+    total = sum(len(array.data) for array in reply.values())
     if total > MAX_BYTES:
         return f"its arrays have {total:,} bytes, more than {MAX_BYTES:,}"
-    for name, array in got.items():
+    for name, array in reply.items():
         values, problem = _read(name, array, MAX_BYTES)
         if values is None:
             return problem
@@ -229,7 +231,7 @@ def _counts(got: ArrayRecord) -> str:
 
 
 def _read(name: str, array: Array, most: int) -> tuple[NDArray[np.generic] | None, str]:
-    """An array of a message, or what is wrong: its header is read before memory is taken."""
+    """An array of a message, or its problem; the header is read before memory is allocated."""
     if array.stype != "numpy.ndarray" or len(array.data) > most:
         return (
             None,
@@ -249,7 +251,7 @@ def _read(name: str, array: Array, most: int) -> tuple[NDArray[np.generic] | Non
 
 
 def short(text: str, most: int = MAX_TEXT) -> str:
-    r"""Text of a client as it may be repeated: in a line, printable, not too long.
+    r"""Text of a client in one line, printable, and not too long.
 
     Example:
         >>> short("out of\n\x1b[31mmemory", 12)

@@ -68,8 +68,8 @@ def test_a_node_may_hold_data_of_its_own(tmp_path):
 
 def test_a_node_too_many_says_so(monkeypatch):
     config = federation(monkeypatch, [part(0)], method="fedavg", clients=2)
-    _, _, told = runs(monkeypatch, config)
-    assert "node 2 failed: ValueError: partition-id 1 is beyond --clients 1" in told["refused"][0]
+    _, _, found = runs(monkeypatch, config)
+    assert "node 2 failed: ValueError: partition-id 1 is beyond --clients 1" in found["refused"][0]
 
 
 def test_virtual_data_of_an_earlier_run_cost_what_they_did(monkeypatch):

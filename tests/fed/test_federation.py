@@ -64,20 +64,20 @@ def test_keys_of_nodes_are_what_flower_takes(script, tmp_path):
 @pytest.mark.deployment
 def test_three_rounds_over_tls_without_those_who_are_refused():
     around = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[2])}
-    kin, said = set(), ""
+    kin, log = set(), ""
     with psutil.Popen([sys.executable, str(SCRIPT)], stdout=subprocess.PIPE, text=True, env=around) as process:
         for line in process.stdout:
             kin |= set(process.children(recursive=True))
-            said += line
+            log += line
     assert process.returncode == 0
     for why, reason in (
         ("its key is not registered", "Failed to activate SuperNode"),
-        ("it speaks plain text", "Server disconnected"),
+        ("it does not use TLS", "Server disconnected"),
         ("it trusts another authority", "CERTIFICATE_VERIFY_FAILED"),
     ):
-        assert re.search(rf"refused, for {why}: process ended with 1; Exit Code: 305 .*{reason}", said)
-    assert re.findall(r"round (\d)/3: loss", said) == ["1", "2", "3"]
-    traffic = re.search(r"finished:completed; by Flower's counters ([\d,]+) bytes in, ([\d,]+) out", said)
+        assert re.search(rf"refused, for {why}: process ended with 1; Exit Code: 305 .*{reason}", log)
+    assert re.findall(r"round (\d)/3: loss", log) == ["1", "2", "3"]
+    traffic = re.search(r"finished:completed; by Flower's counters ([\d,]+) bytes in, ([\d,]+) out", log)
     assert all(int(number.replace(",", "")) > 3 * 3 * 4 * 10_000 for number in traffic.groups())
-    assert said.splitlines()[-1].endswith("all processes are gone")
+    assert log.splitlines()[-1].endswith("all processes are gone")
     assert [p for p in kin if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []

@@ -21,12 +21,12 @@ def test_from_the_command_to_a_report(method, own, tmp_path, capsys, monkeypatch
     monkeypatch.delenv(HOME)
     words = ["--dataset", "digits", "--partition", "iid", "--method", method, "--clients", "2", "--rounds", "2", *own]
     assert run(*words, "--per-class", "1", "--in-process", "--output", str(tmp_path / "out")) == 0
-    said = capsys.readouterr().out
-    assert "digits 0" in said
-    assert "mean of 2" in said
-    told = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert [row["group"] for row in told["rows"]] == ["0 digits 0", "1 digits 1"] * 3
-    assert told["facts"]["bytes up"] > 2 * 2 * 4 * 10_000
+    printed = capsys.readouterr().out
+    assert "digits 0" in printed
+    assert "mean of 2" in printed
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [row["group"] for row in results["rows"]] == ["0 digits 0", "1 digits 1"] * 3
+    assert results["facts"]["bytes up"] > 2 * 2 * 4 * 10_000
     files = {path.name for path in (tmp_path / "out").iterdir()}
     assert files >= {"rounds.png", "clients.png", "model.safetensors", "results.csv", "checkpoint.safetensors"}
     assert ({"global.png", "client-0.png", "client-1.png"} <= files) == (method == "fedlgd")
@@ -54,14 +54,14 @@ def test_the_quickstart_runs(words, tmp_path, monkeypatch, capsys):
     few = source.replace('method="fedlgd"', "method=fedlgd.Config(teacher_steps=2), warm_up_steps=2")
     assert few != source
     exec(compile(f"from fed.methods import fedlgd\n{few}", "fed_quickstart.py", "exec"), {"__name__": "__main__"})
-    said = capsys.readouterr().out
-    assert "torch.Size([1, 10])" in said
-    assert "'global.png', 'model.safetensors'" in said
+    printed = capsys.readouterr().out
+    assert "torch.Size([1, 10])" in printed
+    assert "'global.png', 'model.safetensors'" in printed
     assert [path.name for path in tmp_path.iterdir()] == words
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "error"),
     [
         (["--method", "fedmagic"], "--method 'fedmagic' is unknown"),
         (["--method", "fedavg-virtual"], "--method 'fedavg-virtual' is unknown"),
@@ -72,8 +72,8 @@ def test_the_quickstart_runs(words, tmp_path, monkeypatch, capsys):
         (["--dataset", "nothing", "--in-process"], "not a known data set"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_line(words, said, capsys, tmp_path):
+def test_what_cannot_be_is_an_error_in_a_line(words, error, capsys, tmp_path):
     assert run(*words, "--output", str(tmp_path / "out")) == 2
-    told = capsys.readouterr().err
-    assert said in told
+    printed = capsys.readouterr().err
+    assert error in printed
     assert not (tmp_path / "out").exists()

@@ -34,7 +34,7 @@ def outcome(clients=2, **more):
     }
 
 
-def test_clients_are_rows_and_bytes_are_told():
+def test_clients_are_rows_and_bytes_are_reported():
     made = report.report_of(FedConfig(method="fedavg", train_on="virtual", clients=2), outcome())
     assert [(row.name, row.group, row.mean) for row in made.rows] == [
         ("fedavg, virtual", "0 domain 0", 0.5),
@@ -49,7 +49,7 @@ def test_clients_are_rows_and_bytes_are_told():
     assert notes.count("node 3 failed: why") == 1
 
 
-def test_epsilon_is_told():
+def test_epsilon_is_reported():
     spent = {"epsilon": 12.345, "delta": 1e-5, "releases": 7}
     made = report.report_of(FedConfig(method="fedavg"), outcome(privacy=spent))
     assert "epsilon 12.3 at delta 1e-05 after 7 rounds" in " ".join(made.notes)
@@ -63,9 +63,9 @@ def test_what_was_written_is_shown(clients, tmp_path, monkeypatch):
     report.write(config, outcome(clients, broadcast={"x": x, "y": y}))
     again = report.read(tmp_path / "out")
     assert again.rows == report.report_of(config, outcome(clients)).rows
-    said = io.StringIO()
-    report.show(again, tmp_path / "out", rich.console.Console(file=said, width=100))
-    text = said.getvalue()
+    printed = io.StringIO()
+    report.show(again, tmp_path / "out", rich.console.Console(file=printed, width=100))
+    text = printed.getvalue()
     assert f"mean of {clients}" in text
     assert ("15 domain 15" in text) == (clients == 30)
     assert "7 domain 7" not in text

@@ -27,10 +27,10 @@ def outcome(state):
     return json.loads(state.config_records["outcome"]["json"])
 
 
-def settled(told):
+def settled(found):
     """Without seconds, and bytes, which count the digits of seconds."""
-    history = [{k: v for k, v in line.items() if k != "seconds"} for line in told["history"]]
-    return {k: v for k, v in told.items() if "seconds" not in k and "bytes" not in k} | {"history": history}
+    history = [{k: v for k, v in line.items() if k != "seconds"} for line in found["history"]]
+    return {k: v for k, v in found.items() if "seconds" not in k and "bytes" not in k} | {"history": history}
 
 
 @pytest.mark.parametrize(("method", "data"), VARIANTS)
@@ -51,9 +51,9 @@ def test_the_same_seed_gives_the_same(method, data, monkeypatch):
     ids=["one client", "missing classes and unequal sizes"],
 )
 def test_odd_federations_work(method, data, parts, monkeypatch):
-    told = outcome(run(federation(monkeypatch, parts, method=method, train_on=data)))
-    assert len(told["test"]) == len(parts)
-    assert told["refused"] == []
+    found = outcome(run(federation(monkeypatch, parts, method=method, train_on=data)))
+    assert len(found["test"]) == len(parts)
+    assert found["refused"] == []
 
 
 def failing(when, how):
@@ -82,25 +82,25 @@ def nan(reply):
 
 def test_a_round_goes_on_without_those_that_fail(monkeypatch):
     config = federation(monkeypatch, [part(0), part(1), part(2)], method="fedlgd")
-    told = outcome(run(config, failing(lambda number: number == 2, {1: broken, 2: nan})))
-    assert told["refused"][0] == "node 2 failed: OSError: out of memory"
-    assert told["refused"][1].startswith("node 3 was refused: blocks.0.0.weight holds NaN")
-    assert [len(line["valid before"]) for line in told["history"]] == [3, 1, 3]
+    found = outcome(run(config, failing(lambda number: number == 2, {1: broken, 2: nan})))
+    assert found["refused"][0] == "node 2 failed: OSError: out of memory"
+    assert found["refused"][1].startswith("node 3 was refused: blocks.0.0.weight holds NaN")
+    assert [len(line["valid before"]) for line in found["history"]] == [3, 1, 3]
 
 
 @pytest.mark.parametrize("method", ["fedavg", "fedlgd"])
 def test_some_clients_are_drawn_and_all_evaluate(method, monkeypatch):
     parts = [part(seed) for seed in range(4)]
     config = federation(monkeypatch, parts, method=method, participation=0.5, rounds=8)
-    told = outcome(run(config))
-    assert {len(line["valid before"]) for line in told["history"]} == {2}
-    assert {client for line in told["history"] for client in line["valid before"]} == {"0", "1", "2", "3"}
-    assert told["test"].keys() == told["final valid"].keys() == {"0", "1", "2", "3"}
+    found = outcome(run(config))
+    assert {len(line["valid before"]) for line in found["history"]} == {2}
+    assert {client for line in found["history"] for client in line["valid before"]} == {"0", "1", "2", "3"}
+    assert found["test"].keys() == found["final valid"].keys() == {"0", "1", "2", "3"}
     # Rounds that not all clients evaluated are no candidates.
-    assert told["chosen round"] == 8
+    assert found["chosen round"] == 8
 
 
-def test_global_images_may_begin_with_what_clients_tell(monkeypatch):
+def test_global_images_may_start_from_the_clients_statistics(monkeypatch):
     seen = []
     begin = fedlgd.Method.first_broadcast
     monkeypatch.setattr(
@@ -132,8 +132,8 @@ def test_what_fails_after_training_costs_only_itself(clients, monkeypatch, tmp_p
     config = federation(monkeypatch, [part(0), part(1)], method="fedavg", output=str(tmp_path / "out"))
 
     def app(message, context):
-        asked = message.content.config_records.get("config", {})
-        if asked.get("split") == "test" and context.node_config["partition-id"] in clients:
+        settings = message.content.config_records.get("config", {})
+        if settings.get("split") == "test" and context.node_config["partition-id"] in clients:
             raise OSError("the disk is gone")
         return client_app.app(message, context)
 
@@ -207,8 +207,8 @@ def test_no_message_holds_data_of_a_client(method, data, monkeypatch):
             super().__init__(*args)
             grids.append(self)
 
-        def _answer(self, message: Message):
-            reply = super()._answer(message)
+        def _deliver(self, message: Message):
+            reply = super()._deliver(message)
             seen.extend([message, reply])
             return reply
 
@@ -241,7 +241,7 @@ def test_no_message_holds_data_of_a_client(method, data, monkeypatch):
     assert {k for m in uploads for r in m.content.metric_records.values() for k in r} <= allowed
 
 
-def test_progress_is_told_where_nobody_listens(monkeypatch, tmp_path, capsys):
+def test_the_log_goes_to_stderr_where_it_has_no_handler(monkeypatch, tmp_path, capsys):
     config = federation(monkeypatch, [part(0)], method="fedavg", rounds=1)
     log = logging.getLogger("fed")
     monkeypatch.setattr(log, "handlers", [])

@@ -14,18 +14,18 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv(HOME, str(tmp_path))
 
 
-def value(memory, before):
-    return {name: v.item() for name, v in memory.load(before).items()}
+def value(store, before):
+    return {name: v.item() for name, v in store.load(before).items()}
 
 
 def test_the_last_round_before_is_what_comes_back():
-    memory = ClientStore(FedConfig(), 0, part(0), "run")
-    assert memory.load(1) == {}
+    store = ClientStore(FedConfig(), 0, part(0), "run")
+    assert store.load(1) == {}
     for rounds in (0, 1, 4, 6):
-        memory.save(rounds, {"x": torch.tensor(rounds)})
-    assert [value(memory, before)["x"] for before in (1, 5, 6, 7, 99)] == [0, 4, 4, 6, 6]
-    # Of the run's files the last two are left: a server that was killed asks for the last round again at the most.
-    assert sorted(p.name for p in memory.folder.iterdir()) == [
+        store.save(rounds, {"x": torch.tensor(rounds)})
+    assert [value(store, before)["x"] for before in (1, 5, 6, 7, 99)] == [0, 4, 4, 6, 6]
+    # Of the run's files the last two are left: a server that was killed repeats at most the last round.
+    assert sorted(p.name for p in store.folder.iterdir()) == [
         "run-4.safetensors",
         "run-6.safetensors",
         "start.safetensors",
@@ -60,11 +60,11 @@ def test_files_are_found_by_what_matters():
 
 
 def test_a_damaged_file_is_named():
-    memory = ClientStore(FedConfig(), 0, part(0), "run")
-    memory.save(0, {"x": torch.ones(3)})
-    (memory.folder / "start.safetensors").write_bytes(b"no")
+    store = ClientStore(FedConfig(), 0, part(0), "run")
+    store.save(0, {"x": torch.ones(3)})
+    (store.folder / "start.safetensors").write_bytes(b"no")
     with pytest.raises(ValueError, match=r"start\.safetensors is damaged"):
-        memory.load(1)
+        store.load(1)
 
 
 def test_secrets_are_drawn_once_and_are_the_clients_own(tmp_path):
@@ -75,11 +75,11 @@ def test_secrets_are_drawn_once_and_are_the_clients_own(tmp_path):
     assert (tmp_path / "client-0.secret").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_key_is_drawn_once_or_what_somebody_laid_down(tmp_path):
+def test_the_key_is_drawn_once_or_given(tmp_path):
     assert len(shared_key()) == 32
     assert shared_key() == shared_key() == (tmp_path / "mirage.key").read_bytes()
     path = tmp_path / "elsewhere"
-    with pytest.raises(ValueError, match="elsewhere is no file; copy the one that the other clients have there"):
+    with pytest.raises(ValueError, match="elsewhere is no file; copy the other clients' key to it"):
         shared_key(str(path))
     path.touch(mode=0o600)
     path.write_bytes(b"k" * 64)
@@ -98,46 +98,46 @@ def test_the_server_cannot_reach_out_of_the_folder_by_the_runs_name(run, tmp_pat
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 def test_nobody_else_may_read_what_a_client_keeps(tmp_path):
-    memory = ClientStore(FedConfig(), 0, part(0), "run")
-    memory.folder.mkdir(mode=0o755)
-    memory.save(0, {"x": torch.ones(1)})
-    memory.save(1, {"x": torch.ones(1)})
-    assert memory.folder.stat().st_mode & 0o777 == 0o700
-    assert {path.stat().st_mode & 0o777 for path in memory.folder.iterdir()} == {0o600}
+    store = ClientStore(FedConfig(), 0, part(0), "run")
+    store.folder.mkdir(mode=0o755)
+    store.save(0, {"x": torch.ones(1)})
+    store.save(1, {"x": torch.ones(1)})
+    assert store.folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in store.folder.iterdir()} == {0o600}
 
 
 def test_files_of_others_in_the_folder_are_let_alone():
-    memory = ClientStore(FedConfig(), 0, part(0), "run")
-    memory.save(1, {"x": torch.tensor(1)})
-    (memory.folder / "run-copy.safetensors").write_bytes(b"")
-    assert value(memory, 9) == {"x": 1}
+    store = ClientStore(FedConfig(), 0, part(0), "run")
+    store.save(1, {"x": torch.tensor(1)})
+    (store.folder / "run-copy.safetensors").write_bytes(b"")
+    assert value(store, 9) == {"x": 1}
 
 
-def test_what_was_made_costs_each_run_what_it_took_once():
-    def memory(run):
+def test_what_was_made_costs_each_run_its_seconds_once():
+    def store(run):
         return ClientStore(FedConfig(), 0, part(0), run)
 
-    first = memory("one")
+    first = store("one")
     assert first.claim_seconds() == 0.0
     first.save(0, {"x": torch.tensor(0)}, 10.0)
     first.save(0, {"x": torch.tensor(0)}, 15.0)
     first.save(1, {"x": torch.tensor(0)}, 99.0)
     # Each message may be another process.
-    assert memory("one").claim_seconds() == 0.0
-    second = memory("two")
+    assert store("one").claim_seconds() == 0.0
+    second = store("two")
     assert second.claim_seconds() == 15.0
-    assert memory("two").claim_seconds() == 0.0
-    # What it makes besides is added for the next.
+    assert store("two").claim_seconds() == 0.0
+    # What it makes is added for the next.
     second.save(0, {"x": torch.tensor(0)}, 2.0)
-    assert memory("two").claim_seconds() == 0.0
-    assert memory("three").claim_seconds() == 17.0
+    assert store("two").claim_seconds() == 0.0
+    assert store("three").claim_seconds() == 17.0
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "[" * 100_000, '{"seconds": "a"}', '{"seconds": NaN, "run": ""}', '{"run": 1}']
 )
 def test_a_damaged_time_is_none(text):
-    memory = ClientStore(FedConfig(), 0, part(0), "run")
-    memory.save(0, {"x": torch.tensor(0)}, 3.0)
-    (memory.folder / "start.json").write_text(text)
+    store = ClientStore(FedConfig(), 0, part(0), "run")
+    store.save(0, {"x": torch.tensor(0)}, 3.0)
+    (store.folder / "start.json").write_text(text)
     assert ClientStore(FedConfig(), 0, part(0), "other").claim_seconds() == 0.0

@@ -25,12 +25,12 @@ def test_the_digest_follows_the_training_data_alone():
 def test_statistics_are_those_of_each_class_that_is_there():
     own = part(0, classes=(0, 2))
     x, y = own.train
-    told = own.statistics
-    assert sorted(told) == ["deviation-0-0", "deviation-2-0", "mean-0-0", "mean-2-0"]
+    found = own.statistics
+    assert sorted(found) == ["deviation-0-0", "deviation-2-0", "mean-0-0", "mean-2-0"]
     for label in (0, 2):
         # Divided by the images of the class, not by all of them.
-        assert told[f"mean-{label}-0"] == pytest.approx(x[y == label].numpy().mean(), abs=1e-6)
-        assert told[f"deviation-{label}-0"] == pytest.approx(x[y == label].numpy().std(ddof=1), abs=1e-5)
+        assert found[f"mean-{label}-0"] == pytest.approx(x[y == label].numpy().mean(), abs=1e-6)
+        assert found[f"deviation-{label}-0"] == pytest.approx(x[y == label].numpy().std(ddof=1), abs=1e-5)
 
 
 def test_the_trivial_score_is_the_share_of_the_largest_class():

@@ -48,7 +48,7 @@ def test_images_get_the_largest_side_and_the_most_channels(monkeypatch):
             assert part.train[0].shape[1:] == part.valid[0].shape[1:] == part.test[0].shape[1:] == shape
 
 
-def test_clients_take_domains_in_turn_and_share_them(monkeypatch):
+def test_clients_take_domains_cyclically_and_share_them(monkeypatch):
     made(monkeypatch, a=(8, 1), b=(8, 1))
     held = parts(FedConfig(dataset="a,b", clients=3))
     assert [(part.name, len(part.train[1]), len(part.test[1])) for part in held] == [

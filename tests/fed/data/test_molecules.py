@@ -38,7 +38,7 @@ def test_every_split_is_divided_the_same_way(partition, monkeypatch):
         assert part.train[0].num_nodes.tolist() == part.data.split("train")[0].node_ptr.diff().tolist()
 
 
-def test_facts_make_a_network_and_digests_tell_clients_apart(monkeypatch):
+def test_facts_make_a_network_and_digests_differ_by_client(monkeypatch):
     held, again = parts(monkeypatch), parts(monkeypatch)
     assert held[0].facts == held[1].facts == {"layers": 2, "classes": 2}
     assert kind_of(held[0].facts) == "molecules"
@@ -115,7 +115,7 @@ def test_other_data_are_refused(monkeypatch):
         parts(monkeypatch, replace(data, features="categorical"))
     with pytest.raises(ValueError, match="--dataset pains: no molecules with OGB's features"):
         parts(monkeypatch, ImageDataset("digits", torch.rand(1, 1, 8, 8), data.y[:1], *[data.train[:1]] * 3))
-    with pytest.raises(ValueError, match="--dataset toy has 3 tasks; choose one of a single yes-or-no task"):
+    with pytest.raises(ValueError, match="--dataset toy has 3 tasks; choose one of a single binary task"):
         parts(monkeypatch, replace(data, y=torch.zeros(len(data.y), 3)))
 
 

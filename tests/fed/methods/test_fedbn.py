@@ -17,7 +17,7 @@ def test_statistics_of_batch_norm_are_the_clients_own_too():
     assert norms(net) == [*(f"1.{name}" for name in held), "2.0.weight", "2.0.bias"]
 
 
-def test_norms_are_those_of_the_last_round_in_which_a_client_took_part():
+def test_norms_are_those_of_the_last_round_of_a_client():
     net = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2))
     memory = {f"norm.{n}.1.{name}": torch.full((2,), float(n)) for n in (2, 10) for name in ("weight", "bias")}
     for rounds, wanted in ((1, 1.0), (2, 2.0), (9, 2.0), (10, 10.0), (11, 10.0)):
@@ -50,7 +50,7 @@ def scored(monkeypatch):
     return seen
 
 
-def test_a_run_that_is_taken_up_after_its_last_round_is_scored_with_the_clients_norms(scored, monkeypatch, tmp_path):
+def test_a_run_that_is_resumed_after_its_last_round_is_scored_with_the_clients_norms(scored, monkeypatch, tmp_path):
     config = federation(monkeypatch, [part(0), part(1)], method="fedbn", output=str(tmp_path))
     federate(monkeypatch, tmp_path, config)
     first = scored[-6:]
@@ -69,7 +69,7 @@ def test_clients_are_scored_with_their_own_norms_of_the_chosen_round(scored, mon
     config = federation(monkeypatch, [part(0), part(1)], method="fedbn", output=str(tmp_path))
     state, memories = federate(monkeypatch, tmp_path, config)
     names = norms(network(part(0).facts, 0))
-    # Each of three rounds and the end ask for validation, then test is read for the chosen and the untrained model.
+    # Each of three rounds and the end need validation, then test is read for the chosen and the untrained model.
     assert [split for split, _ in scored] == ["valid"] * 8 + ["test"] * 4
     for client, memory in enumerate(memories):
         for number in (1, 2, 3):

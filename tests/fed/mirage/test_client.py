@@ -24,7 +24,7 @@ def client(**more):
     return MirageClient(bags(), LABELS, 0, 2, **more)
 
 
-def ask(holder, step, **request):
+def reply_of(holder, step, **request):
     return holder.reply({"step": np.array(STEPS.index(step), np.uint8), **request})
 
 
@@ -45,22 +45,28 @@ def test_integers_come_back(values):
 def test_answers_are_counts_by_hand():
     holder = client(key=b"k")
     ids = np.concatenate([id_of(holder, 1, 2, 3), np.ones((1, 2), np.uint64)])
-    assert unpack(ask(holder, "sizes")["sizes"]).tolist() == [3, 2]
-    frequent = ask(holder, "frequent", least=pack(np.array([3, 2])))["ids"]
+    assert unpack(reply_of(holder, "sizes")["sizes"]).tolist() == [3, 2]
+    frequent = reply_of(holder, "frequent", least=pack(np.array([3, 2])))["ids"]
     assert {row.tobytes() for row in frequent} == {row.tobytes() for row in id_of(holder, 1, 3)}
-    assert np.unpackbits(ask(holder, "present", ids=ids)["present"], bitorder="little")[:4].tolist() == [1, 1, 1, 0]
-    reply = ask(holder, "supports", ids=ids)
+    present = reply_of(holder, "present", ids=ids)["present"]
+    assert np.unpackbits(present, bitorder="little")[:4].tolist() == [
+        1,
+        1,
+        1,
+        0,
+    ]
+    reply = reply_of(holder, "supports", ids=ids)
     assert unpack(reply["supports"]).reshape(4, 2).tolist() == [[3, 0], [2, 1], [1, 2], [0, 0]]
     assert unpack(reply["nodes"]).tolist() == [4, 3, 4, 0]
     request = {"ids": ids, "label": np.array([0, 1], np.int16), "sets": packed([0], [2])}
-    assert unpack(ask(holder, "extend", **request, more=packed([1, 2, 3], [0, 1]))["counts"]).tolist() == [
+    assert unpack(reply_of(holder, "extend", **request, more=packed([1, 2, 3], [0, 1]))["counts"]).tolist() == [
         2,
         1,
         0,
         0,
         1,
     ]
-    reply = ask(holder, "describe", **{**request, "sets": packed([0, 1], [2])}, wanted=packed([2]))
+    reply = reply_of(holder, "describe", **{**request, "sets": packed([0, 1], [2])}, wanted=packed([2]))
     assert unpack(reply["nodes"]).tolist() == [3, 2, 3]
     assert unpack(reply["sizes"]).tolist() == [6, 4]
     assert reply["trees/x"].tolist() == [[3]]
@@ -75,21 +81,21 @@ def test_a_key_hides_ids_alike_at_all_who_have_it():
     assert keyed(torch.empty(0, 2, dtype=torch.long), b"k").shape == (0, 2)
 
 
-def test_noise_of_a_set_is_one_number_however_it_is_asked_for():
+def test_noise_of_a_set_is_one_number_in_every_request():
     holder = client(noise=Noise.sample(0.05, torch.Generator().manual_seed(0)))
     ids = id_of(holder, 1, 2, 3)
     label = np.zeros(2, np.int16)
-    reply = ask(holder, "extend", ids=ids, label=label, sets=packed([0], [1]), more=packed([1], [0]))
+    reply = reply_of(holder, "extend", ids=ids, label=label, sets=packed([0], [1]), more=packed([1], [0]))
     counts = unpack(reply["counts"]).tolist()
     assert counts[0] == counts[1] != 2
-    again = ask(holder, "extend", ids=ids[::-1], label=label[:1], sets=packed([2]), more=packed([1]))
+    again = reply_of(holder, "extend", ids=ids[::-1], label=label[:1], sets=packed([2]), more=packed([1]))
     assert unpack(again["counts"]).tolist() == counts[:1]
 
 
 def test_a_graph_counts_for_so_many_nodes_under_noise():
     noise = Noise.sample(1e6, torch.Generator().manual_seed(0), most_nodes=2)
     holder = MirageClient(bags([[1] * 9, [1]]), torch.tensor([0, 0]), 0, 1, noise=noise)
-    assert unpack(ask(holder, "supports", ids=holder.ids)["nodes"]).tolist() == [3]
+    assert unpack(reply_of(holder, "supports", ids=holder.ids)["nodes"]).tolist() == [3]
 
 
 def test_edge_features_of_trees_that_stay_home_do_not_travel():
@@ -101,7 +107,7 @@ def test_edge_features_of_trees_that_stay_home_do_not_travel():
     holder = MirageClient(Graphs.from_data_list(graphs), torch.tensor([0, 0]), 1, 1)
     row = holder.forest.trees.x.view(-1)[holder.forest.trees.roots()[-1]].tolist().index(1)
     request = {"ids": holder.ids, "label": np.zeros(1, np.int16), "sets": packed([row]), "wanted": packed([row])}
-    assert ask(holder, "describe", **request)["trees/edge_attr"].tolist() == [[10]]
+    assert reply_of(holder, "describe", **request)["trees/edge_attr"].tolist() == [[10]]
     trees = build_forest(Graphs.from_data_list(graphs), 1).trees
     assert all(torch.equal(a, b) for a, b in zip(tidy(trees).ids(), trees.ids(), strict=True))
 
@@ -109,7 +115,7 @@ def test_edge_features_of_trees_that_stay_home_do_not_travel():
 def test_definitions_read_back_as_a_forest():
     holder = client()
     request = {"ids": holder.ids, "label": np.zeros(1, np.int16), "sets": packed([0]), "wanted": packed([0, 1, 2])}
-    reply = ask(holder, "describe", **request)
+    reply = reply_of(holder, "describe", **request)
     payload = {n.removeprefix("trees/"): torch.from_numpy(v) for n, v in reply.items() if n.startswith("trees/")}
     assert (Forest.from_payload(payload).trees.ids()[-1].numpy().view(np.uint64) == reply["ids"]).all()
 
@@ -124,4 +130,4 @@ def test_errors_name_what_is_wrong():
     holder = client()
     request = {"ids": np.ones((1, 2), np.uint64), "label": np.zeros(1, np.int16), "sets": packed([0])}
     with pytest.raises(ValueError, match="definition of a tree that this client does not have"):
-        ask(holder, "describe", **request, wanted=packed([0]))
+        reply_of(holder, "describe", **request, wanted=packed([0]))

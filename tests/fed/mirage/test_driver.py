@@ -24,8 +24,8 @@ class Channel(LocalGrid):
         super().__init__(client_app.app, config.run_config(), config.clients)
         self.sent, self.wrong = [], wrong
 
-    def _answer(self, message: Message):
-        reply = super()._answer(message)
+    def _deliver(self, message: Message):
+        reply = super()._deliver(message)
         if message.metadata.dst_node_id in self.wrong:
             self.wrong[message.metadata.dst_node_id](reply)
         self.sent.append((message, reply))
@@ -58,7 +58,7 @@ def test_what_is_merged_is_what_mining_all_molecules_gives(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("node", "name", "change", "said"),
+    ("node", "name", "change", "error"),
     [
         (3, "counts", lambda v: v.astype("float32"), "node 3 was refused: counts is float32, wanted integers"),
         (3, "counts", lambda v: v[:-1], "without it: client 2 sent "),
@@ -74,7 +74,7 @@ def test_what_is_merged_is_what_mining_all_molecules_gives(monkeypatch):
         (1, "ids", lambda v: v ^ 1, "client 0 sent trees that cannot be read (ValueError('they are not those"),
     ],
 )
-def test_a_client_that_fails_is_left_out(node, name, change, said, monkeypatch):
+def test_a_client_that_fails_is_left_out(node, name, change, error, monkeypatch):
     def wrong(reply):
         if name in reply.content["arrays"] and (node != 1 or "trees/x" in reply.content["arrays"]):
             arrays = {n: array.numpy() for n, array in reply.content["arrays"].items()}
@@ -87,7 +87,7 @@ def test_a_client_that_fails_is_left_out(node, name, change, said, monkeypatch):
         guard = Guard(Channel(config, {node: wrong}))
         small = merge(guard, config, 2, [1, 2, 3])
     assert len(guard.refused) == 1
-    assert said in guard.refused[0]
+    assert error in guard.refused[0]
     assert payload(small) == payload(mined([part for number, part in enumerate(held, 1) if number != node], 0.15))
     assert len(small.meta["raw_bytes"]) == 2
 
@@ -116,7 +116,7 @@ def test_trees_of_one_client_never_leave_it(monkeypatch):
         assert all(value.dtype.kind in "ui" for value in arrays.values())
         assert set(reply.content.metric_records["metrics"]) == {"client", "raw-bytes"}
         if step == "describe":
-            # Ids have a key that nobody has to ask for, and that the server lacks.
+            # Ids have a key that no client requests, and that the server lacks.
             sent = {row.tobytes() for row in arrays["ids"]}
             assert sent <= {row.tobytes() for row in keyed(content, shared_key())}
             assert not sent & known
@@ -130,13 +130,13 @@ def test_noise_is_the_clients_own_and_stays(monkeypatch):
     assert first.meta["slack"] == 8
 
 
-def test_too_much_support_is_said_in_the_words_of_the_command(monkeypatch):
+def test_too_much_support_is_an_error_about_the_option(monkeypatch):
     config, _ = molecular(monkeypatch, support=0.95)
     with pytest.raises(ValueError, match=r"--support 0.95: no tree of class"):
         merged(config, Channel(config))
 
 
-def test_the_server_trains_and_clients_judge(monkeypatch):
+def test_the_server_trains_and_clients_evaluate(monkeypatch):
     config, held = molecular(monkeypatch, method="fedmirage", support=0.15, per_class=5, lr=0.01)
     channel = Channel(config)
     shared = merged(config, channel).payload()
@@ -145,8 +145,8 @@ def test_the_server_trains_and_clients_judge(monkeypatch):
         state = ServerState.first(config, held[0].facts, "run")
         state.broadcast = dict(shared)
         strategy = Federation(config, held[0].facts, [1, 2, 3], state)
-        judged = iter([{0: 0.4}, {0: 0.9}])
-        train_here(strategy, lambda arrays: next(judged), lambda number, arrays: strategy.end_round(arrays))
+        scores = iter([{0: 0.4}, {0: 0.9}])
+        train_here(strategy, lambda arrays: next(scores), lambda number, arrays: strategy.end_round(arrays))
         assert (state.rounds, state.best_rounds, state.best_valid) == (2, 1, 0.9)
         assert state.history[0]["loss"] > state.history[1]["loss"]
         return state.arrays

@@ -39,10 +39,10 @@ def federated(data, parts, hops, thresholds, min_clients=1, **more):
     return federated_mirage(local(clients), len(clients), thresholds, data.features, min_clients=min_clients)
 
 
-def payload(small):
+def payload(synthetic):
     """All bytes of a set, without edge features that no tree has."""
-    forest = dataclasses.replace(small.forest, trees=tidy(small.forest.trees))
-    tensors = dataclasses.replace(small, data=forest).payload()
+    forest = dataclasses.replace(synthetic.forest, trees=tidy(synthetic.forest.trees))
+    tensors = dataclasses.replace(synthetic, data=forest).payload()
     return {name: (str(t.dtype), t.tolist()) for name, t in tensors.items()}
 
 
@@ -72,9 +72,9 @@ def test_counts_of_clients_give_the_bytes_of_mining_the_union(graphs, seed, clie
 def test_a_set_that_is_closed_at_no_client_is_found():
     data = dataset(bags([1, 2], [1, 2], [1, 3], [1, 3], [9]), torch.tensor([0, 0, 0, 0, 1]))
     parts = [torch.tensor([0, 1]), torch.tensor([2, 3]), torch.tensor([4])]
-    small = federated(data, parts, 0, (4, 1))
-    assert small.meta["supports"] == [[4], [1]]
-    assert payload(small) == payload(distill_mirage(data, MirageConfig(hops=0, thresholds=(4, 1))))
+    synthetic = federated(data, parts, 0, (4, 1))
+    assert synthetic.meta["supports"] == [[4], [1]]
+    assert payload(synthetic) == payload(distill_mirage(data, MirageConfig(hops=0, thresholds=(4, 1))))
 
 
 @pytest.mark.parametrize("per_class", [1, 2, 3])
@@ -83,19 +83,19 @@ def test_which_patterns_are_kept_does_not_depend_on_the_key(per_class):
     sets = []
     for key in (b"", b"one", b"two"):
         clients = holders(data, [torch.arange(6), torch.arange(6, 12)], 0, key=key)
-        small = federated_mirage(local(clients), 2, (2, 2), "categorical", per_class=per_class)
-        assert [len(supports) for supports in small.meta["supports"]] == [per_class, min(2, per_class)]
-        sets.append(payload(small))
+        synthetic = federated_mirage(local(clients), 2, (2, 2), "categorical", per_class=per_class)
+        assert [len(supports) for supports in synthetic.meta["supports"]] == [per_class, min(2, per_class)]
+        sets.append(payload(synthetic))
     assert sets[0] == sets[1] == sets[2]
 
 
 def watched(clients):
     """A federation in this process, and all that was sent up."""
     sent = []
-    ask = local(clients)
+    exchange = local(clients)
 
     def keep(messages):
-        replies = ask(messages)
+        replies = exchange(messages)
         sent.extend((int(m["step"]), a) for m, a in zip(messages, replies, strict=True))
         return replies
 
@@ -106,33 +106,33 @@ def test_trees_of_few_clients_are_dropped_before_supports_and_definitions():
     data = dataset(bags([1, 7], [1, 7], [1], [2], [2], [2]), torch.tensor([0, 0, 0, 1, 1, 1]))
     parts = [torch.tensor([0, 1, 3]), torch.tensor([2, 4, 5])]
     clients = holders(data, parts, 0)
-    ask, sent = watched(clients)
-    small = federated_mirage(ask, 2, (2, 2), "categorical", min_clients=2)
-    assert sorted(small.forest.trees.x.view(-1).tolist()) == [1, 2]
+    exchange, sent = watched(clients)
+    synthetic = federated_mirage(exchange, 2, (2, 2), "categorical", min_clients=2)
+    assert sorted(synthetic.forest.trees.x.view(-1).tolist()) == [1, 2]
     rare = clients[0].ids[(clients[0].forest.trees.x.view(-1) == 7).numpy()]
-    told = [step for step, reply in sent if (reply.get("ids", rare[:0]) == rare).all(axis=1).any()]
-    assert told == [1]
+    steps = [step for step, reply in sent if (reply.get("ids", rare[:0]) == rare).all(axis=1).any()]
+    assert steps == [1]
     assert not any(7 in reply.get("trees/x", np.zeros(0)) for _, reply in sent)
-    assert small.meta["supports"] == [[3], [3]]
+    assert synthetic.meta["supports"] == [[3], [3]]
 
 
 def test_ids_below_a_clients_share_stay_at_home():
     data = dataset(bags([1, 5], [1], [1], [1], [2]), torch.tensor([0, 0, 0, 0, 1]))
     clients = holders(data, [torch.arange(5)], 0)
-    ask, sent = watched(clients)
-    federated_mirage(ask, 1, (2, 1), "categorical")
+    exchange, sent = watched(clients)
+    federated_mirage(exchange, 1, (2, 1), "categorical")
     assert [len(reply["ids"]) for step, reply in sent if step == 1] == [2]
 
 
 def test_each_tree_is_defined_by_one_client_and_bytes_are_counted():
     data = dataset(bags([1, 3], [1, 3], [2], [2]), torch.tensor([0, 0, 1, 1]))
     clients = holders(data, [torch.tensor([0, 2]), torch.tensor([1, 3])], 0)
-    ask, sent = watched(clients)
-    small = federated_mirage(ask, 2, (2, 2), "categorical")
+    exchange, sent = watched(clients)
+    synthetic = federated_mirage(exchange, 2, (2, 2), "categorical")
     assert [len(reply["trees/x"]) for step, reply in sent if step == 5] == [3, 0]
     size = [sum(array.nbytes for array in reply.values()) for _, reply in sent]
-    assert small.meta["bytes_up"] == [sum(size[::2]), sum(size[1::2])]
-    assert small.meta["rounds"] == len(sent) / 2
+    assert synthetic.meta["bytes_up"] == [sum(size[::2]), sum(size[1::2])]
+    assert synthetic.meta["rounds"] == len(sent) / 2
 
 
 def test_noise_follows_its_secret_and_vanishes_with_large_epsilon():
@@ -152,14 +152,14 @@ def test_slack_joins_trees_that_few_graphs_miss():
     data = dataset(bags(*[[1, 2]] * 9, [1], [3]), torch.tensor([0] * 10 + [1]))
     clients = holders(data, [torch.arange(11)], 0)
     for slack, supports in ((0, [[10, 9], [1]]), (1, [[10], [1]])):
-        small = federated_mirage(local(clients), 1, (2, 1), "categorical", slack=slack)
-        assert small.meta["supports"] == supports
+        synthetic = federated_mirage(local(clients), 1, (2, 1), "categorical", slack=slack)
+        assert synthetic.meta["supports"] == supports
 
 
 def test_a_client_without_a_class_takes_part():
     data = dataset(bags([1], [1], [2]), torch.tensor([0, 0, 1]))
-    small = federated(data, [torch.tensor([0, 1]), torch.tensor([2])], 0, (2, 1))
-    assert small.meta["supports"] == [[2], [1]]
+    synthetic = federated(data, [torch.tensor([0, 1]), torch.tensor([2])], 0, (2, 1))
+    assert synthetic.meta["supports"] == [[2], [1]]
 
 
 def test_errors_name_what_is_wrong():

@@ -31,7 +31,7 @@ def counting():
     return app
 
 
-def ask(grid, nodes):
+def exchange(grid, nodes):
     content = RecordDict({"arrays": ArrayRecord({"w": torch.ones(2)})})
     return grid.send_and_receive([Message(content, node, "train") for node in nodes])
 
@@ -39,7 +39,7 @@ def ask(grid, nodes):
 def test_a_client_keeps_its_state_and_fails_alone():
     grid = LocalGrid(counting(), {"fails": 1}, 3)
     with identity():
-        first, second = ask(grid, [1, 2, 3]), ask(grid, [3, 1])
+        first, second = exchange(grid, [1, 2, 3]), exchange(grid, [3, 1])
     assert [m.has_error() for m in first] == [False, True, False]
     assert "the disk is full" in first[1].error.reason
     assert [m.metadata.src_node_id for m in second] == [3, 1]
@@ -50,12 +50,12 @@ def test_a_client_keeps_its_state_and_fails_alone():
 def test_the_guard_counts_names_and_stops():
     with identity():
         guard = Guard(LocalGrid(counting(), {"fails": 1}, 3), FedConfig())
-        replies = ask(guard, [3, 2, 1])
+        replies = exchange(guard, [3, 2, 1])
         assert [m.metadata.src_node_id for m in replies] == [1, 2, 3]
         assert guard.refused == ["node 2 failed: OSError: the disk is full"]
         assert guard.down > guard.up / 2 > 0
         with pytest.raises(RuntimeError, match="all 1 clients failed: node 2 failed: OSError: the disk is full"):
-            ask(guard, [2])
+            exchange(guard, [2])
 
 
 def test_identity_is_given_back():
@@ -66,7 +66,7 @@ def test_identity_is_given_back():
 
 
 def test_a_round_of_ten_clients_costs_below_a_tenth_of_a_second():
-    server, took = ServerApp(), []
+    server, seconds = ServerApp(), []
     facts = {"channels": 1, "height": 8, "width": 8, "classes": 3}
     config = FedConfig(method="fedavg", clients=10)
 
@@ -76,7 +76,7 @@ def test_a_round_of_ten_clients_costs_below_a_tenth_of_a_second():
         state = ServerState.first(config, facts, "run")
         strategy = Federation(config, facts, grid.get_node_ids(), state)
         strategy.start(Guard(grid, config), ArrayRecord(state.arrays), num_rounds=5)
-        took.append((time.process_time() - start) / 5)
+        seconds.append((time.process_time() - start) / 5)
 
     run_in_process(server, counting(), {}, 10)
-    assert took[0] < 0.1
+    assert seconds[0] < 0.1

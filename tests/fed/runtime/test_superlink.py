@@ -141,7 +141,7 @@ def test_the_app_is_one_to_flower(tmp_path):
 
 @pytest.fixture
 def flower(tmp_path, monkeypatch):
-    """Stand-ins for Flower's commands: a server that is healthy, and a run that says and ends as told."""
+    """Stand-ins for Flower's commands: a server that is healthy, and a run with a given log and end."""
     scripts = tmp_path / "bin"
     scripts.mkdir()
     real = sys.executable
@@ -151,7 +151,7 @@ def flower(tmp_path, monkeypatch):
         path.write_text(f"#!{real} -S\n{textwrap.dedent(body)}")
         path.chmod(0o755)
 
-    def told(status, details="N/A", code=0, server=True):
+    def start(status, details="N/A", code=0, server=True):
         health = "import http.server as h, sys\nclass A(h.BaseHTTPRequestHandler):\n"
         health += " def do_GET(self): self.send_response(200); self.end_headers()\n"
         health += "h.HTTPServer(('127.0.0.1', int(sys.argv[-1])), A).serve_forever()\n"
@@ -166,31 +166,31 @@ def flower(tmp_path, monkeypatch):
         )
 
     monkeypatch.setattr(sys, "executable", str(scripts / "python"))
-    return told
+    return start
 
 
-def test_the_log_is_told_and_the_home_is_gone(flower, tmp_path):
+def test_the_log_is_shown_and_the_home_is_gone(flower, tmp_path):
     flower("finished:completed")
-    said = []
-    run_on_superlink({"clients": 2}, 2, said.append)
-    assert said == ["fed: round 1", "INFO : [ROUND 1]"]
+    error = []
+    run_on_superlink({"clients": 2}, 2, error.append)
+    assert error == ["fed: round 1", "INFO : [ROUND 1]"]
     home = Path((tmp_path / "home").read_text())
     assert home.name.startswith("fed-")
     assert not home.exists()
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("options", "error"),
     [
         ({"status": "finished:failed", "details": "all clients failed"}, "the run failed: all clients failed"),
         ({"status": "finished:stopped", "details": "by its user"}, "the run stopped: by its user"),
         ({"status": "running", "code": 1}, "the run could not be started or followed: Error no such$"),
-        ({"status": "", "server": False}, r"the SuperLink did not come up on port \d+: ERROR : address in use$"),
+        ({"status": "", "server": False}, r"the SuperLink did not start on port \d+: ERROR : address in use$"),
     ],
 )
-def test_a_run_that_fails_raises_with_the_reason(told, said, flower):
-    flower(**told)
-    with pytest.raises(RuntimeError, match=said):
+def test_a_run_that_fails_raises_with_the_reason(options, error, flower):
+    flower(**options)
+    with pytest.raises(RuntimeError, match=error):
         run_on_superlink({}, 2, lambda line: None)
 
 
@@ -205,8 +205,8 @@ def test_the_command_fails_when_the_run_does(flower, tmp_path, capsys, monkeypat
     flower("finished:failed", "no client was left")
     words = ["--dataset", "digits", "--partition", "iid", "--clients", "2", "--output", str(tmp_path / "out")]
     assert cli.run(command.main, command.Command, prog="fed", description="", argv=words) == 1
-    told = capsys.readouterr().err.splitlines()
-    assert told == ["round 1", "fed: RuntimeError: the run failed: no client was left (--debug shows where)"]
+    found = capsys.readouterr().err.splitlines()
+    assert found == ["round 1", "fed: RuntimeError: the run failed: no client was left (--debug shows where)"]
     assert not (tmp_path / "out").exists()
 
 
@@ -290,8 +290,8 @@ def test_from_the_command_to_a_report_by_flowers_own_processes(tmp_path, capsys,
     words += ["--per-class", "1", "--output", str(tmp_path / "out")]
     assert cli.run(command.main, command.Command, prog="fed", description="", argv=words) == 0
     assert "round 2/2: loss" in capsys.readouterr().err
-    told = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert [row["group"] for row in told["rows"]] == ["0 digits 0", "1 digits 1"] * 3
+    found = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [row["group"] for row in found["rows"]] == ["0 digits 0", "1 digits 1"] * 3
     assert {"global.png", "client-0.png"} <= {path.name for path in (tmp_path / "out").iterdir()}
     names = ("flwr", "flower-", "ray", "gcs_server")
     left = [psutil.Process(pid) for pid in set(psutil.pids()) - before if not gone(pid)]

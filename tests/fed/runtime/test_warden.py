@@ -15,13 +15,13 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Li
 # A daemon: a session of its own, its parent gone, deaf to SIGTERM.
 DAEMON = """
 import os, signal, sys, time
-ready, tell = os.pipe()
+ready, write_end = os.pipe()
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print(os.getpid(), flush=True)
-        os.write(tell, b"1")
+        os.write(write_end, b"1")
         time.sleep(60)
     os._exit(0)
 os.wait()

@@ -140,16 +140,16 @@ def test_federated_mirage_starts_anew_without_a_bad_client(spoil, monkeypatch):
 @pytest.mark.parametrize("kind", [REGISTER, SYNC, TRAIN, EVALUATE])
 def test_a_client_that_does_not_answer_in_time_is_left_out(kind, monkeypatch):
     config = federation(monkeypatch, [part(0), part(1)], method="fedlgd", rounds=2, timeout=1.0)
-    asked = []
+    replies = []
 
     def once(config):
-        asked.append(config)
-        return len(asked) == 1
+        replies.append(config)
+        return len(replies) == 1
 
     state = run_in_process(server, hostile(kind, 1, slow, once), config.run_config(), 2)
     outcome = json.loads(state.config_records["outcome"]["json"])
     assert outcome["refused"] == [
-        "node 2 failed: TimeoutError: no answer within 1 s; --timeout sets how long it may take"
+        "node 2 failed: TimeoutError: no reply within 1 s; --timeout sets how long it may take"
     ]
     assert len(outcome["history"]) == 2
 
@@ -164,28 +164,28 @@ class Late(LocalGrid):
         return super().pull_messages(ready)
 
 
-def test_nodes_that_do_not_answer_are_asked_again_once_they_have(monkeypatch):
+def test_nodes_that_do_not_reply_take_part_again_once_they_have(monkeypatch):
     config = federation(monkeypatch, [part(0), part(1)], method="fedavg", timeout=0.1)
     with identity():
         grid = Late(client_app.app, config.run_config(), 2)
         guard = Guard(grid, config)
 
-        def ask():
-            return [reply.has_content() for reply in guard.ask(REGISTER, RecordDict(), [1, 2])]
+        def query():
+            return [reply.has_content() for reply in guard.query(REGISTER, RecordDict(), [1, 2])]
 
-        assert ask() == [True, False]
-        assert ask() == [True, False]
+        assert query() == [True, False]
+        assert query() == [True, False]
         assert guard.refused == [
-            "node 2 did not answer within 0.1 s; --timeout sets how long it may take",
-            "node 2 did not answer an earlier message within 0.1 s; --timeout sets how long it may take",
+            "node 2 did not reply within 0.1 s; --timeout sets how long it may take",
+            "node 2 did not reply an earlier message within 0.1 s; --timeout sets how long it may take",
         ]
-        # The second time it was not even asked.
+        # The second time it was not even sent a message.
         assert len(grid._replies) == 1
         grid.late = frozenset()
-        assert ask() == [True, True]
+        assert query() == [True, True]
         grid.late = frozenset({1, 2})
-        with pytest.raises(RuntimeError, match=r"all 2 clients failed: node 1 did not answer within 0.1 s.*node 2"):
-            ask()
+        with pytest.raises(RuntimeError, match=r"all 2 clients failed: node 1 did not reply within 0.1 s.*node 2"):
+            query()
 
 
 def test_messages_that_cannot_be_sent_are_failures():
@@ -195,5 +195,5 @@ def test_messages_that_cannot_be_sent_are_failures():
 
     with identity():
         guard = Guard(Full(lambda message, context: Message(RecordDict(), reply_to=message), {}, 2), FedConfig())
-        with pytest.raises(RuntimeError, match=r"node 1 did not answer .*; node 2 was refused: records are none"):
-            guard.ask(EVALUATE, RecordDict(), [1, 2])
+        with pytest.raises(RuntimeError, match=r"node 1 did not reply .*; node 2 was refused: records are none"):
+            guard.query(EVALUATE, RecordDict(), [1, 2])

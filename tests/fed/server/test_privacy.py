@@ -25,14 +25,14 @@ def run(config):
 @pytest.mark.parametrize("method", ["fedavg", "fedlgd"])
 def test_epsilon_is_accounted_for(method, side, monkeypatch):
     parts = [part(0), part(1)]
-    told, _ = run(federation(monkeypatch, parts, method=method, dp_noise=2.0, dp_clip=0.5, dp_side=side))
-    assert told["refused"] == []
+    found, _ = run(federation(monkeypatch, parts, method=method, dp_noise=2.0, dp_clip=0.5, dp_side=side))
+    assert found["refused"] == []
     # Three Gaussian releases of multiplier 2 are one of 2 / sqrt(3); the best Renyi order, without the conversion's
     # refinements, bounds what the accountant says from above.
     z = 2.0 / math.sqrt(3)
     bound = min(a / (2 * z * z) + math.log(1e5) / (a - 1) for a in [1 + k / 100 for k in range(1, 10_000)])
-    assert 0.6 * bound < told["privacy"]["epsilon"] <= bound
-    assert told["privacy"]["releases"] == 3
+    assert 0.6 * bound < found["privacy"]["epsilon"] <= bound
+    assert found["privacy"]["releases"] == 3
 
 
 @pytest.mark.parametrize("side", ["server", "client"])
@@ -61,8 +61,8 @@ def test_a_round_goes_on_without_a_client_that_fails(side, monkeypatch):
     monkeypatch.setattr(privacy, "noisy", lambda arrays, d: deviations.append(d) or noisy(arrays, d))
 
     def app(message, context):
-        asked = message.content.config_records.get("config", {})
-        if context.node_config["partition-id"] == 1 and asked.get("server-round") == 2:
+        settings = message.content.config_records.get("config", {})
+        if context.node_config["partition-id"] == 1 and settings.get("server-round") == 2:
             raise OSError("gone")
         return client_app.app(message, context)
 
@@ -91,7 +91,7 @@ def test_noise_repeats_with_no_seed_and_has_its_deviation():
 
 def test_an_update_of_no_length_is_no_failure():
     sent = ArrayRecord({"w": torch.ones(3)})
-    assert privacy.cut(sent, sent, 0.5)["w"].numpy().tolist() == [1, 1, 1]
+    assert privacy.clip(sent, sent, 0.5)["w"].numpy().tolist() == [1, 1, 1]
 
 
 def test_what_was_spent_before_counts():

@@ -14,7 +14,7 @@ CONFIG = FedConfig(method="fedavg")
 SENT = RecordDict({"arrays": ArrayRecord({"w": torch.ones(2, 2), "b": torch.ones(3)}), "config": ConfigRecord()})
 KNOWN = Registration(client=1, name="own", examples=1, facts=FACTS, nodes=3, data="0" * 64)
 TRAINED = {"client": 1, "num-examples": 1, "loss": 0.5, "valid": 0.25, "seconds": 1.0, "virtual-seconds": 0.0}
-HUGE = 10**400
+BEYOND = 10**400
 GOOD = {
     TRAIN: TRAINED,
     EVALUATE: {"client": 1, "score": 0.5, "trivial": -1.0},
@@ -72,7 +72,7 @@ def test_what_honest_clients_send_passes(kind, known):
 
 @pytest.mark.parametrize("kind", GOOD)
 @pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), -1e300, 1e300, HUGE, 1e12, True, False, [1.0], "1", None]
+    "value", [float("nan"), float("inf"), -1e300, 1e300, BEYOND, 1e12, True, False, [1.0], "1", None]
 )
 def test_a_metric_out_of_range_is_refused_by_name(kind, value):
     for name in GOOD[kind]:
@@ -157,8 +157,8 @@ def test_arrays_come_in_their_order():
 
 
 def test_an_update_that_should_be_cut_is():
-    asked = RecordDict({"arrays": SENT["arrays"], "config": ConfigRecord({"clipping_norm": 0.9})})
-    assert fault(asked, trained(), TRAIN, CONFIG, KNOWN) == "the update's length 1 is above 0.901"
+    request = RecordDict({"arrays": SENT["arrays"], "config": ConfigRecord({"clipping_norm": 0.9})})
+    assert fault(request, trained(), TRAIN, CONFIG, KNOWN) == "the update's length 1 is above 0.901"
 
 
 def test_a_weight_is_what_the_client_is_registered_with():

@@ -33,16 +33,16 @@ def test_it_comes_back_as_it_was(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "error"),
     [
         ({"seed": 1}, "had --seed 0, now it is 1; give the same"),
         ({"per_class": 2}, "had --per-class 10, now it is 2"),
         ({"rounds": 3}, "4 rounds are done, but --rounds is 3"),
     ],
 )
-def test_another_run_is_not_taken_up(change, said, tmp_path):
+def test_another_run_is_not_resumed(change, error, tmp_path):
     state().write(tmp_path, CONFIG)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=error):
         ServerState.read(tmp_path, dataclasses.replace(CONFIG, **change))
 
 

@@ -16,7 +16,7 @@ def federation(nodes=(1, 2, 3, 4), **options):
     return Federation(config, FACTS, list(nodes), ServerState.first(config, FACTS, "run"))
 
 
-def told(client, valid):
+def numbers_of(client, valid):
     numbers = {"num-examples": client + 1, "client": client, "valid": valid, "loss": 1.0 + client}
     return RecordDict({"metrics": MetricRecord({**numbers, "seconds": 1.0, "virtual-seconds": 0.5})})
 
@@ -32,11 +32,11 @@ def test_averaging_is_fedavgs_own():
     assert Federation.aggregate_train is FedAvg.aggregate_train
 
 
-def test_validation_keeps_the_best_model_that_all_have_judged():
+def test_validation_keeps_the_best_model_that_all_have_evaluated():
     strategy = federation((1, 2))
     for number, scores in enumerate([(0.1, 0.3), (0.6, 0.8), (0.5, 0.5), (0.9,)]):
         strategy.state.rounds, strategy.state.sent = number, {"w": torch.tensor([float(number)])}
-        metrics = strategy._note([told(client, valid) for client, valid in enumerate(scores)], "num-examples")
+        metrics = strategy._note([numbers_of(client, valid) for client, valid in enumerate(scores)], "num-examples")
     assert metrics["valid"] == 0.9
     state = strategy.state
     assert (state.best_valid, state.best_rounds, state.best["w"].tolist()) == (0.7, 1, [1.0])
@@ -84,10 +84,10 @@ def test_a_broadcast_reaches_all_clients_sampled_or_not(participation, monkeypat
     assert strategy.state.broadcast["x"].item() == 1
 
 
-def test_clients_that_cannot_judge_are_left_to_the_others():
+def test_clients_without_a_score_do_not_count():
     strategy = federation((1, 2))
     for number, scores in enumerate([(0.5, UNKNOWN), (0.8, UNKNOWN)]):
         strategy.state.rounds, strategy.state.sent = number, {}
-        metrics = strategy._note([told(client, valid) for client, valid in enumerate(scores)], "num-examples")
+        metrics = strategy._note([numbers_of(client, valid) for client, valid in enumerate(scores)], "num-examples")
     assert metrics["valid"] == strategy.state.best_valid == 0.8
     assert strategy.state.history[1]["valid before"] == {0: 0.8}
