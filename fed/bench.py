@@ -52,7 +52,7 @@ def main(bench: Bench) -> None:
             chosen: dict[str, float] = {}
             if "methods" in bench.parts:
                 methods(bench, name, chosen)
-            if "rows" in bench.parts:
+            if "ablations" in bench.parts:
                 ablations(bench, name, chosen)
             if "privacy" in bench.parts:
                 privacy(bench, name, chosen)

@@ -81,12 +81,12 @@ def train(
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)
     total, mean = 0.0, data[2].mean() if len(data) > 2 else 1.0
     net.train()
-    for rows in order.split(batch_size):
-        x, y, *weight = select_entries(data, rows)
+    for index in order.split(batch_size):
+        x, y, *weight = select_entries(data, index)
         if weight:
             loss = (F.cross_entropy(net(x), y, reduction="none") * weight[0]).mean() / mean
         else:
-            loss = _loss(net, x, y, None if terms.logits is None else terms.logits[rows], terms, draws)
+            loss = _loss(net, x, y, None if terms.logits is None else terms.logits[index], terms, draws)
         if terms.proximal:
             pairs = zip(net.parameters(), first, strict=True)
             loss = loss + terms.proximal / 2 * sum((p - q).square().sum() for p, q in pairs)
@@ -96,7 +96,7 @@ def train(
             assert p.grad is not None
             p.grad += correction
         optimizer.step()
-        total += loss.item() * len(rows)
+        total += loss.item() * len(index)
     return total / count
 
 
@@ -107,8 +107,8 @@ def _loss(
         assert isinstance(net, ConvNet)
         anchors, labels = terms.anchors or (x[:0], y[:0])
         if terms.num_anchors is not None:
-            rows = torch.randperm(len(labels), generator=draws)[: terms.num_anchors]
-            anchors, labels = anchors[rows], labels[rows]
+            index = torch.randperm(len(labels), generator=draws)[: terms.num_anchors]
+            anchors, labels = anchors[index], labels[index]
         embedded = net.embed(torch.cat([x, anchors]))
         out = net.head(embedded[: len(y)])
     else:

@@ -39,15 +39,15 @@ class GradientTarget:
     """Distance of the gradient on the set from a given one.
 
     Attributes:
-        wanted: gradient of every parameter.
+        target: gradient of every parameter.
     """
 
-    wanted: list[Tensor]
+    target: list[Tensor]
 
     def accumulate(self, step: Step) -> float:
         """Distance over the whole set, without augmentation, since only the clients' updates are known."""
         ours = gradient(step.net, step.synthetic.inputs(), step.synthetic.labels, differentiable=True)
-        return step.synthetic.backward(row_distance(ours, self.wanted))
+        return step.synthetic.backward(row_distance(ours, self.target))
 
 
 def warm_up(real: Pairs, per_class: int, seed: int, steps: int, *, groups: bool = False) -> Pairs:
@@ -99,12 +99,12 @@ def grouped(real: Pairs, per_class: int, seed: int) -> Tensor:
     x, y = real[0].flatten(1), real[1]
     out, count = torch.empty_like(y), 0
     for label in y.unique():
-        rows = (y == label).nonzero().view(-1)
+        index = (y == label).nonzero().view(-1)
         draws = int(torch.randint(2**31 - 1, (), generator=generator(seed, "groups", int(label))))
-        found = KMeans(min(per_class, len(rows)), n_init=1, random_state=draws).fit(x[rows].numpy())
+        found = KMeans(min(per_class, len(index)), n_init=1, random_state=draws).fit(x[index].numpy())
         large = torch.bincount(torch.from_numpy(found.labels_).long()) >= MEMBERS
         centers = torch.from_numpy(found.cluster_centers_).to(x.dtype)[large]
-        out[rows] = count + torch.cdist(x[rows], centers).argmin(dim=1) if len(centers) else count
+        out[index] = count + torch.cdist(x[index], centers).argmin(dim=1) if len(centers) else count
         count += max(1, len(centers))
     return out
 
@@ -133,13 +133,13 @@ def match_means(
         steps: number of steps.
         seed: of the samples.
         batch: real images of each class, or group, in a step.
-        lr: step size for one image of each class. (default: that of ``dm``)
+        lr: learning rate for one image of each class. (default: that of ``dm``)
     """
     held, compact = virtual[1].unique(return_inverse=True)
-    small = LearnableSet(virtual[0], compact)
+    synthetic = LearnableSet(virtual[0], compact)
     scaled = lr * len(compact) / len(held)
-    _learn(small, _real(real), MomentMatch(batch), networks, steps, scaled, seed, Augment())
-    return small.x.detach(), virtual[1]
+    _learn(synthetic, _real(real), MomentMatch(batch), networks, steps, scaled, seed, Augment())
+    return synthetic.x.detach(), virtual[1]
 
 
 def match_gradient(net: nn.Module, wanted: list[Tensor], virtual: Pairs, steps: int) -> Pairs:
@@ -151,27 +151,29 @@ def match_gradient(net: nn.Module, wanted: list[Tensor], virtual: Pairs, steps: 
         virtual: initial images and classes.
         steps: number of steps.
     """
-    small = LearnableSet(*virtual)
+    synthetic = LearnableSet(*virtual)
     # Nothing is sampled, so the seed does not matter.
-    _learn(small, None, GradientTarget(wanted), lambda step: net, steps, len(virtual[1]) / 100, 0, Augment(()))
-    return small.x.detach(), virtual[1]
+    _learn(synthetic, None, GradientTarget(wanted), lambda step: net, steps, len(virtual[1]) / 100, 0, Augment(()))
+    return synthetic.x.detach(), virtual[1]
 
 
 def _learn(
-    small: LearnableSet,
+    synthetic: LearnableSet,
     real: TrainingImages | None,
     objective: Objective,
     networks: Callable[[int], Any],
     steps: int,
-    rate: float,
+    lr: float,
     seed: int,
     augment: Augment,
 ) -> None:
-    descent = SetOptimizer(Recipe(objective=objective, schedule=None, steps=max(1, steps), lr=rate), small.parameters())
+    optimizer = SetOptimizer(
+        Recipe(objective=objective, schedule=None, steps=max(1, steps), lr=lr), synthetic.parameters()
+    )
     for number in range(steps):
-        draws, done = generator(seed, "matching", number), number / steps
-        loss = objective.accumulate(Step(small, real, networks(number), augment, draws, done, number))  # type: ignore[arg-type]
-        descent.step(done)
-        small.clip()
-        if not (torch.isfinite(small.x).all() and loss == loss):
+        draws, fraction_done = generator(seed, "matching", number), number / steps
+        loss = objective.accumulate(Step(synthetic, real, networks(number), augment, draws, fraction_done, number))  # type: ignore[arg-type]
+        optimizer.step(fraction_done)
+        synthetic.clip()
+        if not (torch.isfinite(synthetic.x).all() and loss == loss):
             raise ArithmeticError(f"matching of virtual images diverged at step {number} of {steps}: loss {loss:g}")

@@ -37,9 +37,9 @@ class CondenseBench:
 class FedBench:
     """Options of ``python -m graphdistill.bench fed``."""
 
-    parts: tuple[Literal["methods", "rows", "privacy", "molecules", "clients"], ...] = (
+    parts: tuple[Literal["methods", "ablations", "privacy", "molecules", "clients"], ...] = (
         "methods",
-        "rows",
+        "ablations",
         "privacy",
         "molecules",
         "clients",

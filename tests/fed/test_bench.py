@@ -57,7 +57,7 @@ def test_methods_at_the_learning_rate_that_is_best_on_validation(capsys: pytest.
 
 
 def test_fedlgd_is_taken_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    _, rows = shown(capsys, parts=("rows",), lrs=(0.1,), seeds=1)
+    _, rows = shown(capsys, parts=("ablations",), lrs=(0.1,), seeds=1)
     assert [row[0] for row in rows] == [
         "virtual data once a round",
         "fedlgd, noise for global images",

@@ -66,7 +66,7 @@ def test_a_secret_that_others_may_read_is_refused(mode, tmp_path):
     secret = secret_file(path)
     path.chmod(mode)
     with pytest.raises(
-        ValueError, match=rf"own.secret may be read by others \(mode {mode:o}\); if none has, chmod 600"
+        ValueError, match=rf"own.secret may be read by others \(mode {mode:o}\); if nobody did, chmod 600"
     ):
         secret_file(path)
     path.chmod(0o600)
@@ -78,7 +78,7 @@ def test_a_secret_of_another_size_is_refused(size, tmp_path):
     path = tmp_path / "own.secret"
     path.touch(mode=0o600)
     path.write_bytes(b"x" * size)
-    with pytest.raises(ValueError, match=f"has {size} bytes, wanted 16 to 64 of a secret; remove it, and a new one"):
+    with pytest.raises(ValueError, match=f"has {size} bytes, wanted 16 to 64 of a secret; remove it for a new one"):
         secret_file(path)
 
 

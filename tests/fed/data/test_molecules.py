@@ -115,7 +115,7 @@ def test_other_data_are_refused(monkeypatch):
         parts(monkeypatch, replace(data, features="categorical"))
     with pytest.raises(ValueError, match="--dataset pains: no molecules with OGB's features"):
         parts(monkeypatch, ImageDataset("digits", torch.rand(1, 1, 8, 8), data.y[:1], *[data.train[:1]] * 3))
-    with pytest.raises(ValueError, match="--dataset toy has 3 tasks; choose one of a single binary task"):
+    with pytest.raises(ValueError, match="--dataset toy has 3 tasks; choose one with a single binary task"):
         parts(monkeypatch, replace(data, y=torch.zeros(len(data.y), 3)))
 
 

@@ -133,7 +133,7 @@ def test_errors_name_the_option_and_the_way_out():
             dirichlet_shares(2, 2, alpha, seeded(0))
     data = molecules(["CCO", "CC"])
     plain = GraphDataset("plain", data.graphs, data.y, *[data.train] * 3, "rocauc", "categorical")
-    with pytest.raises(ValueError, match=r"--partition scaffold needs molecules .* which plain has not"):
+    with pytest.raises(ValueError, match=r"--partition scaffold needs molecules .* which plain lacks"):
         scaffolds_of(plain, plain.train)
     data.graphs.edge_attr[0, 0] = 4
     with pytest.raises(ValueError, match="graph 0 of toy is no molecule that rdkit can read"):

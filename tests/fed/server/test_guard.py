@@ -177,7 +177,7 @@ def test_nodes_that_do_not_reply_take_part_again_once_they_have(monkeypatch):
         assert query() == [True, False]
         assert guard.refused == [
             "node 2 did not reply within 0.1 s; --timeout sets how long it may take",
-            "node 2 did not reply an earlier message within 0.1 s; --timeout sets how long it may take",
+            "node 2 did not reply to an earlier message within 0.1 s; --timeout sets how long it may take",
         ]
         # The second time it was not even sent a message.
         assert len(grid._replies) == 1

@@ -94,7 +94,7 @@ def test_metrics_and_records_are_complete_and_no_more(kind):
         assert fault(SENT, got, kind, CONFIG, KNOWN).startswith("the metrics record lacks ")
     got = good(kind)
     got["metrics"]["more"] = 1.0
-    assert fault(SENT, got, kind, CONFIG, KNOWN) == "the metrics record has also more"
+    assert fault(SENT, got, kind, CONFIG, KNOWN) == "the metrics record also has more"
     for more in (MetricRecord(GOOD[kind]), ArrayRecord(), ConfigRecord()):
         got = good(kind)
         got["again"] = more
@@ -104,7 +104,7 @@ def test_metrics_and_records_are_complete_and_no_more(kind):
         del got[name]
         assert ", wanted " in fault(SENT, got, kind, CONFIG, KNOWN)
         got[name] = MetricRecord() if name != "metrics" else ArrayRecord()
-        assert fault(SENT, got, kind, CONFIG, KNOWN) == "its records are not of the kinds that their names say"
+        assert fault(SENT, got, kind, CONFIG, KNOWN) == "its records are not of the kinds of their names"
 
 
 def npy(header, data=b""):
