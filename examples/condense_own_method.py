@@ -1,4 +1,4 @@
-"""A distillation method of your own: write an objective, name the networks and steps, and let the loop do the rest."""
+"""A distillation method of your own: write an objective, choose networks and steps, and call the loop."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ from graphdistill.core.training.augment import Augment
 
 @dataclass(frozen=True)
 class LayerMatch:
-    """Class means of the maps of every block, where DM takes the last one only."""
+    """Distance of class means of the features of every block; DM compares those of the last block only."""
 
     batch: int = 64
 
     def accumulate(self, step: Step) -> float:
-        """Add the gradient to that of the set, and return the loss."""
+        """Add the gradient to that of the set and return the loss."""
         view, (x, y) = step.view(), step.real.sample(self.batch, step.generator)
         theirs, ours = step.net.features(view(x)), step.net.features(view(step.synthetic.inputs()))
         terms = []

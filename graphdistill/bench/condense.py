@@ -134,7 +134,7 @@ def units(bench: Bench) -> None:
                 for same in (True, False):
                     real = TrainingNodes(protocol)
                     if same:
-                        real.deviation = real.deviation.square().mean().sqrt().expand_as(real.deviation)
+                        real = TrainingNodes(protocol, real.deviation.square().mean().sqrt().expand_as(real.deviation))
                     sets = [_last(real, protocol, method, lr, seed) for seed in range(bench.seeds)]
                     row = train_rows(protocol, method, sets)
                     cells.append(f"{row.mean:.3f} ± {row.std:.3f}")

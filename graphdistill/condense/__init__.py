@@ -1,4 +1,4 @@
-"""Dataset distillation by matching: a few images that a network trains on as on many."""
+"""Dataset distillation and condensation: a few synthetic images, nodes or graphs to train on instead of many."""
 
 from typing import TYPE_CHECKING
 

@@ -11,7 +11,7 @@ from graphdistill.core.parallel import default_jobs, start
 
 
 def main(command: Command) -> None:
-    """Import what does the work, which takes seconds, and do it."""
+    """Import the modules that do the work, which takes seconds, and run the command."""
     start(command.jobs or default_jobs(), "graphdistill.condense.distill")
     from graphdistill.condense import command as work
 
@@ -24,7 +24,7 @@ if __name__ == "__main__":
             main,
             Command,
             prog="python -m graphdistill.condense",
-            description="Condense labelled images, nodes or graphs into a few and report what networks make of them.",
+            description="Condense labelled images, nodes or graphs into a few, train networks on them, and report.",
             family=FAMILY,
         )
     )

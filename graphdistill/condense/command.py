@@ -48,7 +48,7 @@ def main(command: Command) -> None:
     seeds = range(command.seed, command.seed + command.seeds)
     kept = [command.checkpoint(seed) for seed in seeds]
     if command.resume and not any(path.is_file() for path in kept):
-        raise ValueError(f"--resume: there is no checkpoint in {command.output}; leave it out to start anew")
+        raise ValueError(f"--resume: there is no checkpoint in {command.output}; leave it out to start again")
     bars = progress(command.quiet)
     protocol = protocol_of(data, command.networks, bars, command.jobs or default_jobs())
     real = training_data_of(protocol)
@@ -57,7 +57,7 @@ def main(command: Command) -> None:
     command = replace(command, method=FAMILY.config(command.method))
     real.check_per_class(command.per_class)
     if not command.resume:
-        # Else a later --resume would go on with one set of this run and one of that.
+        # Otherwise a later --resume would mix sets of two runs.
         for path in kept:
             path.unlink(missing_ok=True)
     with bars:
@@ -68,7 +68,9 @@ def main(command: Command) -> None:
         except KeyboardInterrupt as error:
             if not any(path.is_file() for path in kept):
                 raise
-            raise KeyboardInterrupt("no results were written; --resume goes on at the last look") from error
+            raise KeyboardInterrupt(
+                "no results were written; --resume continues from the last validation check"
+            ) from error
     best = sets[_best_on_validation(sets)]
     with publish(command.output) as draft:
         save_set(best, draft)
@@ -85,7 +87,7 @@ def main(command: Command) -> None:
 
 
 def picture(protocol: SetProtocol[Any], synthetic: SyntheticSet, path: Path) -> None:
-    """Images in a grid, nodes on a map, or graphs beside real ones."""
+    """Draw images in a grid, nodes on a map, or graphs next to real ones."""
     if isinstance(protocol, GraphSetProtocol):
         (real,) = protocol.extra_baselines([synthetic]).values()
         draw_graphs(synthetic, real[0], path)
@@ -96,16 +98,15 @@ def picture(protocol: SetProtocol[Any], synthetic: SyntheticSet, path: Path) -> 
 
 
 def _condense(context: tuple[Command, SetProtocol[Any]], seed: int) -> SyntheticSet:
-    """One draw; where it diverges, the last good set is saved and the way on is told."""
+    """Make the set of one seed; if it diverges, save the last good set and explain how to continue."""
     command, protocol = context
     path = command.checkpoint(seed)
     config = CondenseConfig(method=command.method, per_class=command.per_class, steps=command.steps)
-    draws = generator(seed, "condense")
     try:
         return distill_condense(
             protocol.data,
             config,
-            generator=draws,
+            generator=generator(seed, "condense"),
             progress=protocol.progress,
             checkpoint=path,
             resume=command.resume,
@@ -116,24 +117,24 @@ def _condense(context: tuple[Command, SetProtocol[Any]], seed: int) -> Synthetic
         save_set(error.good, good)
         raise ArithmeticError(
             f"{error} of the set of seed {seed}; the last good set (of step {error.good_step}) is in {good}; "
-            f"run again with --resume to go on from the last look with half the step size"
+            f"run again with --resume to continue from the last validation check with half the step size"
         ) from error
 
 
 def _best_on_validation(sets: list[SyntheticSet]) -> int:
-    """Number of the set that validation liked best; the first one of selections, which do not ask it."""
+    """Index of the set that is best on validation; 0 for selections that do not use validation."""
     return max(range(len(sets)), key=lambda i: float(str(sets[i].meta.get("valid", 0))))
 
 
 def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Report:
-    """All rows of an honest report."""
+    """All rows of the report: the sets, real data of equal size, all the data, and simple baselines."""
     method = FAMILY.config(command.method)
     seconds = statistics.fmean(float(str(synthetic.meta["seconds"])) for synthetic in sets)
     budget, whole = max(synthetic.nbytes for synthetic in sets), protocol.full()
     plans = [
         SetPlan("distilled set", sets, seconds),
         SetPlan(f"random {protocol.ENTRIES}, equal bytes", protocol.random_sets(budget, command.seeds)),
-        *(SetPlan(name, further) for name, further in protocol.extra_baselines(sets).items()),
+        *(SetPlan(name, extra) for name, extra in protocol.extra_baselines(sets).items()),
         SetPlan("all the data", [whole]),
         rs2_plan(protocol, len(sets[0]), whole),
     ]
@@ -149,18 +150,19 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
     precision = {
         "images": "8 bits a pixel",
         "nodes": "16 bits a feature, of all the data its non-zeros",
-        "graphs": "nodes' features and edges in as few bytes as tell them",
+        "graphs": "nodes' features and edges in as few bytes as encode them",
     }[protocol.ENTRIES]
     notes = [
-        f"{command.seeds} sets x {command.networks} networks, checkpoints by validation, test read once; all rows "
-        f"with the same steps and augmentation. Bytes count labels and {precision}. {pays}",
-        f"RS2 takes as many steps on as many {protocol.ENTRIES}, but others every time: it has to store all the data.",
+        f"{command.seeds} sets x {command.networks} networks, checkpoints chosen on validation, test scored once; all "
+        f"rows with the same steps and augmentation. Bytes count labels and {precision}. {pays}",
+        f"RS2 takes as many steps on as many {protocol.ENTRIES}, but on others in every step, so it has to store all "
+        "the data.",
         f"Saved: the set of seed {command.seed + _best_on_validation(sets)}"
-        + (", which validation liked best." if "valid" in sets[0].meta else "."),
+        + (", which is best on validation." if "valid" in sets[0].meta else "."),
         protocol.data.notes,
     ]
     if stayed := sum(synthetic.meta.get("chosen_step") == 0 for synthetic in sets):
-        notes.insert(1, f"In {stayed} of {len(sets)} sets validation liked what learning began with best.")
+        notes.insert(1, f"In {stayed} of {len(sets)} sets the initial set is best on validation.")
     facts = {
         "command": {**asdict(command), "method": method.name, "options": options_of(method)},
         "raw_bytes": whole.nbytes,

@@ -1,4 +1,4 @@
-"""The settings of distilling by matching, and the options of its command."""
+"""The settings of condensation, and the options of its command."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from graphdistill.core.parallel import check_jobs
 
 @dataclass(frozen=True, kw_only=True)
 class CondenseConfig:
-    """What distilling may be told."""
+    """Settings of :func:`~graphdistill.condense.distill.distill_condense`."""
 
     method: str | MethodConfig = "dm"
-    """Name of the method (list prints them all), or in Python its config, such as mtt.Config(experts=10)."""
+    """Name of the method (list prints them all); in Python also its config, such as mtt.Config(experts=10)."""
     per_class: int = 10
     """Images, nodes or graphs of each class in the set."""
     steps: int | None = None
-    """Steps of a method that learns (default: the method's own)."""
+    """Steps of a method that learns; methods that only select have none (default: the method's own)."""
 
     def __post_init__(self) -> None:
         FAMILY.check(self.method)
@@ -40,17 +40,17 @@ class Command(CondenseConfig):
     output: Path = Path("runs/condense")
     """Folder for the set, results.json, results.csv and set.png."""
     networks: int = 3
-    """Networks that are trained on every set."""
+    """Networks trained on every set."""
     seeds: int = 3
-    """Sets to make, each from other random data."""
+    """Sets to make, each with a seed of its own."""
     seed: int = 0
     """Seed of the first set and of the data split."""
     resume: bool = False
-    """Go on where a run with the same options was cut."""
+    """Continue an interrupted run with the same options from its last validation check."""
     skip_invalid: bool = False
     """Leave out rows of a CSV file whose SMILES or label cannot be used."""
     jobs: int | None = None
-    """Processes of one thread each that work side by side (default: one for each core that may be used)."""
+    """Number of parallel processes, of one thread each (default: one for each available core)."""
     quiet: bool = False
     """No progress bars, no table."""
     debug: bool = False
@@ -66,5 +66,5 @@ class Command(CondenseConfig):
         check_jobs(self.jobs, "--jobs")
 
     def checkpoint(self, seed: int) -> Path:
-        """File that the state of one draw is kept in while the command runs."""
+        """File of the state of the set with this seed while the command runs."""
         return self.output / f"checkpoint-{seed}.safetensors"

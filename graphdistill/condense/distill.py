@@ -1,4 +1,4 @@
-"""Make a synthetic set of images, nodes or graphs by the method that a config names."""
+"""Condense images, nodes or graphs into a synthetic set by the method of a config."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A setting whose networks are trained in no time: what teachers are asked is tested, not what they know."""
+"""A context whose networks are trained in no time: how teachers are used is tested, not their accuracy."""
 
 from __future__ import annotations
 

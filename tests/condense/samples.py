@@ -19,7 +19,7 @@ from graphdistill.core.training.fit import FitConfig
 
 @cache
 def bars(per_class: int = 24, classes: int = 3) -> ImageDataset:
-    """Images of 8 x 8 noisy pixels with a bar at a height that tells the class; half of each class is for training."""
+    """Images of 8 x 8 noisy pixels with a bar at a height that depends on the class; half are for training."""
     draw = torch.Generator().manual_seed(0)
     y = torch.arange(classes).repeat(per_class)
     images = 0.4 * torch.rand(len(y), 1, 8, 8, generator=draw)

@@ -125,7 +125,10 @@ def test_ctrl_c_and_resume_end_in_the_same_set(journey, images, tmp_path, monkey
 
     monkeypatch.setattr(MomentMatch, "accumulate", interrupted)
     assert run("--dataset", images, "--output", output, *SMALL) == 1
-    assert "interrupted; no results were written; --resume goes on at the last look" in capsys.readouterr().err
+    assert (
+        "interrupted; no results were written; --resume continues from the last validation check"
+        in capsys.readouterr().err
+    )
     assert {p.name for p in output.iterdir()} == {"checkpoint-0.safetensors", "checkpoint-1.safetensors"}
     monkeypatch.setattr(MomentMatch, "accumulate", accumulate)
     assert run("--dataset", images, "--output", output, *SMALL, "--resume", "--quiet") == 0
@@ -137,9 +140,9 @@ def test_a_loss_that_is_no_number_stops_with_a_way_on(images, tmp_path, monkeypa
     output, accumulate = tmp_path / "out", MomentMatch.accumulate
     monkeypatch.setattr(MomentMatch, "accumulate", lambda self, step: float("nan") if step.fraction_done > 0.5 else 0.0)
     assert run("--dataset", images, "--output", output, *SMALL) == 1
-    told = capsys.readouterr().err
-    assert "the loss is nan or a value of the set is not finite at step 3 of the set of seed 0" in told
-    assert "last-good; run again with --resume" in told
+    printed = capsys.readouterr().err
+    assert "the loss is nan or a value of the set is not finite at step 3 of the set of seed 0" in printed
+    assert "last-good; run again with --resume" in printed
     assert len(load_set(output / "last-good")) == 6
     monkeypatch.setattr(MomentMatch, "accumulate", accumulate)
     assert run("--dataset", images, "--output", output, *SMALL, "--resume", "--quiet") == 0
@@ -189,11 +192,11 @@ def test_the_journey_from_nodes_to_the_report(tmp_path, capsys):
     assert "16 bits a feature" in " ".join(printed.split())
 
 
-def test_a_method_that_is_not_for_graphs_is_told(tmp_path, monkeypatch, capsys):
+def test_a_method_that_is_not_for_graphs_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "load", lambda *_, **__: chains())
     assert run("--method", "dm", "--dataset", "chains", "--per-class", 2, "--output", tmp_path / "out") == 2
-    told = capsys.readouterr().err
-    assert "--method dm is for images, but the data set holds graphs; for graphs choose from doscond, " in told
+    printed = capsys.readouterr().err
+    assert "--method dm is for images, but the data set holds graphs; for graphs choose from doscond, " in printed
     assert not (tmp_path / "out").exists()
 
 
@@ -223,7 +226,7 @@ def test_bad_arguments_are_one_line_and_exit_code_two(words, message, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
-def test_the_set_that_validation_liked_best_is_saved(images, tmp_path, monkeypatch):
+def test_the_set_that_is_best_on_validation_is_saved(images, tmp_path, monkeypatch):
     scores = iter([0.1] * 6 + [0.2, 0.9, 0.3, 0.3, 0.3, 0.3] + [0.5] * 6)
     monkeypatch.setattr(distill_module, "valid_score", lambda protocol, synthetic: next(scores))
     words = ("--dataset", images, "--output", tmp_path / "out", *SMALL[:-1], 3, "--quiet")
@@ -231,7 +234,7 @@ def test_the_set_that_validation_liked_best_is_saved(images, tmp_path, monkeypat
     kept = load_set(tmp_path / "out").meta
     assert (kept["valid"], kept["chosen_step"]) == (0.9, 1)
     notes = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["notes"]
-    assert "Saved: the set of seed 1, which validation liked best." in notes
+    assert "Saved: the set of seed 1, which is best on validation." in notes
 
 
 def test_list_prints_all_methods_with_their_papers(capsys, monkeypatch):

@@ -46,9 +46,9 @@ def test_a_class_without_training_images_is_named() -> None:
 def test_dm_beats_the_random_images_it_began_with() -> None:
     """On validation, which chose; the honest rows are those of the command."""
     synthetic = distill_condense(bars(), CondenseConfig(method="dm", per_class=1, steps=30), generator=seeded())
-    looks = synthetic.meta["checks"]
-    assert isinstance(looks, list)
-    assert synthetic.meta["valid"] >= looks[0][1]
+    checks = synthetic.meta["checks"]
+    assert isinstance(checks, list)
+    assert synthetic.meta["valid"] >= checks[0][1]
 
 
 def test_a_protocol_of_other_data_is_refused() -> None:

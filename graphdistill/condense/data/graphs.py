@@ -1,4 +1,4 @@
-"""Whole graphs: real ones, and learnt ones, which networks read as graphs while their probabilities are learnt.
+"""Whole graphs: real ones, and learnt ones, which are graphs to networks while their probabilities are learnt.
 
 Shape legend: G graphs, n nodes of the largest learnt graph, F encoded node features, C classes.
 """
@@ -24,7 +24,7 @@ from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.trees.raw_forest import raw_forest
 
 EDGE = 5.0
-"""Logit of an edge that is there at first, and minus that of one that is not (the value of DosCond's code)."""
+"""Initial logit of an edge that exists; minus it for one that does not (the value of DosCond's code)."""
 
 
 class TrainingGraphs(TrainingData):
@@ -35,7 +35,7 @@ class TrainingGraphs(TrainingData):
 
     Attributes:
         graphs: the training graphs, without edge features.
-        largest: nodes of the largest graph that a learnt one begins as: the median of all.
+        largest: size limit of graphs that learnt ones are initialized with: the median of all sizes.
     """
 
     KIND: ClassVar[Kind] = "graphs"
@@ -47,7 +47,7 @@ class TrainingGraphs(TrainingData):
         self.largest = int(self.graphs.node_ptr.diff().median())
 
     def inputs(self, index: Tensor) -> GraphBatch:
-        """Training graphs as they are."""
+        """The training graphs at ``index``."""
         return batch_of(self.graphs.subset(index), self.protocol.encoding)
 
     def flat(self) -> Tensor:
@@ -59,7 +59,7 @@ class TrainingGraphs(TrainingData):
         return GraphGCN(self.protocol.encoding.width, self.num_classes)
 
     def init_random(self, per_class: int, generator: torch.Generator) -> LearnableGraphs:
-        """Random graphs of each class of at most the median size, or the smallest where a class has too few of them."""
+        """Random graphs of each class of at most the median size, or the smallest ones if a class has too few."""
         sizes, index = self.graphs.node_ptr.diff(), []
         for members in self.members:
             ordered = members[sizes[members].sort(stable=True).indices]
@@ -73,7 +73,7 @@ class TrainingGraphs(TrainingData):
         return LearnableGraphs(self.graphs.subset(index), self.y[index], columns, features, logits)
 
     def select(self, index: Tensor) -> SyntheticSet:
-        """Graphs as they are, without edge features."""
+        """The graphs at ``index``, without edge features."""
         return self.protocol.chosen(index)
 
 
@@ -82,12 +82,12 @@ class LearnableGraphs(LearnableSet):
 
     .. math:: P(A_{ij} = 1) = P(A_{ji} = 1) = \sigma(\Theta_{ij}), \quad i < j
 
-    Networks read the likeliest categories and edges, so what is matched is what is stored; gradients are those of the
-    probabilities (straight-through). There are no self-loops, no parallel edges and no directions, and each graph keeps
-    the number of nodes that it begins with. Places beyond are never read, and pairs are kept above the diagonal alone.
+    Networks see the likeliest categories and edges, so that the matched graphs are the stored ones; gradients are those
+    of the probabilities (straight-through). There are no self-loops, parallel edges or directions, and each graph keeps
+    its initial number of nodes. Padding is never read, and pairs are stored above the diagonal only.
 
     Args:
-        graphs: what to begin as.
+        graphs: initial graphs.
         y: class of each, long ``[G]``.
         columns: how node features are encoded.
         features: how networks encode them.
@@ -97,7 +97,7 @@ class LearnableGraphs(LearnableSet):
         x: logits of categories (or measures, in deviations), float ``[G, n, F]``.
         theta: logits of edges, float ``[G, n, n]``.
         sizes: number of nodes of each graph, long ``[G]``.
-        pairs: whether a place of ``theta`` stands for a pair of nodes, boolean ``[G, n, n]``.
+        pairs: whether an entry of ``theta`` is a pair of nodes, boolean ``[G, n, n]``.
 
     Example:
         >>> from torch_geometric.data import Data
@@ -136,15 +136,15 @@ class LearnableGraphs(LearnableSet):
         return self._batch(self.theta, index)
 
     def sample(self, generator: torch.Generator, temperature: float, index: Tensor | None = None) -> GraphBatch:
-        r"""Graphs whose edges are drawn, with the gradient of the binary concrete distribution (Maddison et al., 2017).
+        r"""Graphs with sampled edges, and the gradient of the binary concrete distribution (Maddison et al., 2017).
 
         .. math:: A_{ij} = [P_{ij} > 1/2], \quad \nabla A_{ij} = \nabla P_{ij}, \quad
             P_{ij} = \sigma\big((\Theta_{ij} + \log u - \log (1 - u)) / t\big), \quad u \sim U(0, 1)
 
         Args:
             generator: for u, one number for both directions of an edge.
-            temperature: t; the lower, the more gradients are those of undecided edges alone.
-            index: numbers or mask of the graphs that are wanted. (default: all)
+            temperature: t; the lower, the more gradients are limited to undecided edges.
+            index: indices or mask of graphs. (default: all)
 
         Example:
             >>> from torch_geometric.data import Data
@@ -155,15 +155,15 @@ class LearnableGraphs(LearnableSet):
             torch.Size([1, 2, 2])
         """
         u = torch.rand(self.theta.shape, generator=generator)
-        # No u of 0, which float32 draws once in 16 million times.
+        # u is never 0, which float32 samples once in 16 million times.
         return self._batch((self.theta + u.logit(eps=1e-6)) / temperature, index)
 
     def clip(self) -> None:
-        """Logits have no border."""
+        """Logits have no limits."""
 
     @torch.no_grad()
     def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
-        """The likeliest graphs: of each column the likeliest category, and the edges likelier than not."""
+        """The likeliest graphs: the likeliest category of each column, and edges with a probability above one half."""
         y = stored_labels(self.labels)
         graph, source, target = ((self.theta > 0) & self.pairs).nonzero(as_tuple=True)
         node_ptr = segment_ptr(self.sizes)

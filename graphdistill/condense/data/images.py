@@ -1,4 +1,4 @@
-"""Real images, drawn from class by class."""
+"""Real training images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which protocol and which real data belong to a data set: the one place that knows images, nodes and graphs apart."""
+"""The evaluation protocol and the training data for each kind of data set: images, nodes and graphs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from graphdistill.core.training.augment import Augment
 
 
 def protocol_of(data: Dataset, networks: int = 3, progress: Progress = NO_PROGRESS, jobs: int = 1) -> SetProtocol[Any]:
-    """How sets of this kind of data are judged: images under augmentation, nodes and graphs by a GCN.
+    """Evaluation protocol for this kind of data: a ConvNet with augmentation for images, a GCN for nodes and graphs.
 
     Args:
         data: the real data.
         networks: trainings on every set. (default: 3)
         progress: shows a bar of the trainings.
-        jobs: processes that trainings run on. (default: 1)
+        jobs: number of processes for trainings. (default: 1)
 
     Example:
         >>> from graphdistill import datasets

@@ -1,4 +1,4 @@
-"""What is learnt while matching: features, labels if they are soft, and whatever else a method learns along."""
+"""The set that is learnt: features, labels if they are soft, and further tensors of a method."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graphdistill.core.sets.synthetic import SyntheticSet, class_weights, quanti
 class LearnableSet:
     """Images with gradients and labels, hard or soft; :meth:`freeze` makes a :class:`SyntheticSet` of it.
 
-    Soft labels are learnt too, as logits: their softmax always sums to 1. The class that an image stands for stays.
+    Soft labels are learnt, too, as logits, whose softmax always sums to 1. The class of an image is fixed.
 
     Args:
         x: first images, float ``[n, channels, height, width]``; copied.
@@ -22,7 +22,7 @@ class LearnableSet:
         logits: first logits of soft labels, float ``[n, C]``; copied. (default: labels are hard)
 
     Attributes:
-        extra: further tensors to learn, by name, such as a step size; :meth:`freeze` leaves them behind.
+        extra: further tensors to learn, by name, such as a step size; :meth:`freeze` drops them.
 
     Raises:
         ValueError: lengths differ.
@@ -47,11 +47,11 @@ class LearnableSet:
 
     @property
     def labels(self) -> Tensor:
-        """What a network is trained with: long ``[n]``, or float ``[n, C]`` that gradients run through."""
+        """Labels to train with: long ``[n]``, or float ``[n, C]`` with gradients."""
         return self.y if self.logits is None else self.logits.softmax(dim=1)
 
     def inputs(self, index: Tensor | None = None) -> Any:
-        """What a network reads of the set, or of the entries that ``index`` (numbers or mask) names; with gradients."""
+        """Network inputs of the set, or of its entries at ``index`` (indices or mask); with gradients."""
         return self.x if index is None else self.x[index]
 
     def parameters(self) -> dict[str, Tensor]:
@@ -66,12 +66,12 @@ class LearnableSet:
 
     @torch.no_grad()
     def clip(self) -> None:
-        """Put pixels that a step took out of 0 to 1 back to its border."""
+        """Clip pixels to 0 to 1."""
         self.x.clamp_(0, 1)
 
     @torch.no_grad()
     def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
-        """The set as it is stored, trained on and judged: 8 bits a pixel, as the real images have.
+        """The set as it is stored and evaluated: 8 bits a pixel, like the real images.
 
         Args:
             meta: facts to keep with it. (default: none)
@@ -82,7 +82,7 @@ class LearnableSet:
 def frozen(x: Tensor, y: Tensor, meta: Mapping[str, object] | None = None) -> SyntheticSet:
     """Images and labels as a set, each pixel rounded to 8 bits and each soft label to a byte a class.
 
-    Distilled and real images alike pass through here, so that equal bytes mean equal precision.
+    Distilled and real images are both stored by this function, so that equal bytes mean equal precision.
 
     Args:
         x: images, float ``[n, channels, height, width]``.

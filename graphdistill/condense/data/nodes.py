@@ -1,7 +1,7 @@
-"""Nodes of one graph: real ones with their graph, and learnt ones that stand alone or are joined by learnt edges.
+"""Nodes of one graph: real ones with their graph, and learnt ones without edges or with learnt edges.
 
-A learnt node that stands alone (Zheng et al., NeurIPS 2023, call it structure-free) holds in its features what its
-neighbourhood would tell, so what it begins with are features that were averaged over neighbours already.
+A learnt node without edges (structure-free in Zheng et al., NeurIPS 2023) has the information of its neighbourhood in
+its features, so it is initialized with features that were averaged over neighbours already.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ class TrainingNodes(TrainingData):
     """The training nodes of a graph.
 
     Args:
-        protocol: the graph, and how its features are scaled and averaged.
+        protocol: the graph, its scaled features and their propagation.
+        deviation: unit of each learnt feature, float ``[F]``. (default: its standard deviation)
     """
 
     KIND: ClassVar[Kind] = "nodes"
 
-    def __init__(self, protocol: NodeProtocol):
+    def __init__(self, protocol: NodeProtocol, deviation: Tensor | None = None):
         super().__init__(protocol.labels("train"), protocol.num_classes)
         self.protocol = protocol
         self.index = protocol.data.train
-        self.deviation = protocol.rounded.std(dim=0)
+        self.deviation = protocol.rounded.std(dim=0) if deviation is None else deviation
         self.exponent = protocol.exponent
 
     def inputs(self, index: Tensor) -> Nodes:
@@ -55,26 +56,27 @@ class TrainingNodes(TrainingData):
         return LearnableNodes(self.flat()[index], self.y[index], self.deviation, logits, self.exponent)
 
     def init_random(self, per_class: int, generator: torch.Generator) -> LearnableNodes:
-        """Means of random groups: the nodes of a class, dealt out to as many groups as it gets synthetic nodes.
+        """Means of random groups: the nodes of a class are split into as many groups as it gets synthetic nodes.
 
-        Propagated features may be averaged, as they are averages already; a mean of a few tells more than one of them.
+        Propagated features are averages already, so their means are plausible nodes, and carry more information than
+        one.
         """
         x, y = self.protocol.group_means(per_class, generator)
         return LearnableNodes(x, y, self.deviation, exponent=self.exponent)
 
     def select(self, index: Tensor) -> SyntheticSet:
-        """Nodes with propagated features that stand alone."""
+        """Nodes with propagated features, without edges."""
         return real_set(self.flat()[index], self.y[index])
 
 
 class LearnableNodes(LearnableSet):
-    r"""Nodes that are learnt in units of how much each feature deviates over the real ones.
+    r"""Nodes that are learnt in units of the standard deviation of each feature over the real ones.
 
     .. math:: x_{ij} = x^0_{ij} + \sigma_j z_{ij}
 
-    and a step is taken on z, so a step size means the same on every graph. Were it taken on x, Adam's 0.0001 would be
-    0.03 deviations of Cora's propagated features (root mean square over columns) and 0.07 of CiteSeer's: what serves
-    the one is too far on the other. A column that never changes is not learnt.
+    and steps are taken on z, so that a step size means the same on every graph. On x, Adam's 0.0001 would be 0.03
+    deviations of Cora's propagated features (root mean square over columns) and 0.07 of CiteSeer's: a good step on one
+    is too large on the other. A constant column is not learnt.
 
     Args:
         x: first features, float ``[n, F]``.
@@ -108,12 +110,12 @@ class LearnableNodes(LearnableSet):
         return self.origin + self.deviation * self.x
 
     def inputs(self, index: Tensor | None = None) -> Nodes:
-        """Nodes that stand alone."""
+        """Nodes without edges."""
         x = self.features()
         return Nodes(x if index is None else x[index])
 
     def clip(self) -> None:
-        """Features of nodes have no border."""
+        """Features of nodes have no limits."""
 
     @torch.no_grad()
     def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:

@@ -1,4 +1,4 @@
-"""What real training data of any kind have in common: drawn from class by class, and what a method may do with it."""
+"""Base of real training data of any kind: sampling by class, first sets, selections and networks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TrainingData(ABC):
         return len(self.y)
 
     def check_per_class(self, per_class: int) -> None:
-        """Refuse to take more of a class than it has."""
+        """Refuse more entries of a class than it has."""
         if per_class < 1:
             raise ValueError(f"--per-class must be 1 or more, got {per_class}")
         least = int(self.counts.argmin())
@@ -54,9 +54,9 @@ class TrainingData(ABC):
             )
 
     def sample_indices(self, size: int, generator: torch.Generator, label: int | None = None) -> Tensor:
-        """Numbers of ``size`` random entries of each class (or of class ``label``), or of all that a class has.
+        """Indices of ``size`` random entries of each class (or of class ``label``), or of all if a class has fewer.
 
-        Classes follow one another; nothing is drawn twice.
+        Classes follow one another; no entry is sampled twice.
         """
         groups = self.members if label is None else [self.members[label]]
         return torch.cat([group[torch.randperm(len(group), generator=generator)[:size]] for group in groups])
@@ -67,25 +67,25 @@ class TrainingData(ABC):
         return self.inputs(index), self.y[index]
 
     def init_random(self, per_class: int, generator: torch.Generator) -> LearnableSet:
-        """What learning begins with: random entries of each class."""
+        """A set to learn that is initialized with random entries of each class."""
         return self.init_from(self.sample_indices(per_class, generator))
 
     @abstractmethod
     def inputs(self, index: Tensor) -> Inputs:
-        """What a network reads of the entries numbered ``index``."""
+        """Network inputs of the entries at ``index``."""
 
     @abstractmethod
     def flat(self) -> Tensor:
-        """A row of numbers for every entry, ``[n, d]``: what is compared where there is no network."""
+        """A feature vector for every entry, ``[n, d]``, for comparisons without a network."""
 
     @abstractmethod
     def network(self, norm: ConvNetNorm = "instance") -> nn.Module:
-        """A fresh network, its weights drawn from torch's global generator; ``norm`` is for networks that have one."""
+        """A fresh network with weights from torch's global generator; ``norm`` is for networks that have one."""
 
     @abstractmethod
     def init_from(self, index: Tensor, logits: Tensor | None = None) -> LearnableSet:
-        """A set to learn, which begins as the entries numbered ``index``; with ``logits`` labels are learnt, too."""
+        """A set to learn that is initialized with the entries at ``index``; with ``logits`` labels are learnt, too."""
 
     @abstractmethod
     def select(self, index: Tensor) -> SyntheticSet:
-        """The entries numbered ``index`` as a set."""
+        """The entries at ``index`` as a set."""

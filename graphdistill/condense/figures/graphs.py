@@ -1,4 +1,4 @@
-"""The graphs of a set as nodes and links, beside real graphs of the same class."""
+"""Drawing of the graphs of a set next to real graphs of the same class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.trees.raw_forest import RawForest
 
 MOST = 4
-"""Graphs of a class that are shown of either side."""
+"""Graphs of a class that are shown on each side."""
 CLASSES = 6
 """Classes that are shown."""
 
@@ -40,8 +40,8 @@ def draw_graphs(synthetic: SyntheticSet, real: SyntheticSet, path: Path) -> None
     for place in axes.flat:
         place.set(xticks=[], yticks=[])
         place.spines[:].set_visible(False)
-    told = f"{len(synthetic)} graphs, {synthetic.nbytes:,} bytes"
-    figure.suptitle(f"{synthetic.meta.get('method', 'set')}: {told} (left), real graphs (right)", fontsize=8)
+    size = f"{len(synthetic)} graphs, {synthetic.nbytes:,} bytes"
+    figure.suptitle(f"{synthetic.meta.get('method', 'set')}: {size} (left), real graphs (right)", fontsize=8)
     figure.savefig(path, bbox_inches="tight")
 
 
@@ -63,7 +63,7 @@ def _draw(axes: Axes, graphs: Graphs, row: int) -> None:
 
 
 def colours(x: Tensor) -> list[tuple[float, ...]]:
-    """A colour for each value: categories take turns through a palette, measures are cut to two deviations.
+    """A colour for each value: categories cycle through a palette, measures are clipped to two deviations.
 
     Example:
         >>> import torch

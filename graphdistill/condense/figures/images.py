@@ -1,4 +1,4 @@
-"""The images of a set in a grid: a row for each class."""
+"""Drawing of the images of a set in a grid, a row for each class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def draw_images(synthetic: SyntheticSet, path: Path) -> None:
     """Write the picture.
 
     Args:
-        synthetic: images with hard or soft labels; a soft label counts for its likeliest class.
+        synthetic: images with hard or soft labels; a soft label counts as its likeliest class.
         path: the PNG file.
     """
     assert isinstance(synthetic.data, Tensor)
@@ -40,7 +40,7 @@ def draw_images(synthetic: SyntheticSet, path: Path) -> None:
 
 
 def grid(rows: list[Tensor], columns: int) -> Tensor:
-    """Images ``[n, channels, h, w]`` of every row side by side with white lines between, ``[H, W, 1 or 3]``.
+    """Images ``[n, channels, h, w]`` of every row in a grid with white lines between them, ``[H, W, 1 or 3]``.
 
     Where images have neither one channel nor three, their mean is shown.
     """

@@ -1,4 +1,4 @@
-"""A condensed graph before and after: all real nodes, and the few that stand for them, on one map."""
+"""Drawing of a condensed graph: the real nodes and the synthetic ones on one map."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ COMPONENTS = 32
 def draw_nodes(synthetic: SyntheticSet, protocol: NodeProtocol, path: Path) -> None:
     """Write the picture: on the left the graph with its training nodes large, on the right the set.
 
-    Places are by the two directions of propagated features, scaled to length 1, that tell the classes of training
-    nodes apart best (linear discriminant analysis): a synthetic node lies where real nodes like it do.
+    Positions are the two directions of propagated features, scaled to length 1, that best separate the classes of
+    training nodes (linear discriminant analysis), so that a synthetic node is close to similar real nodes.
 
     Args:
-        synthetic: the set; a soft label counts for its likeliest class.
+        synthetic: the set; a soft label counts as its likeliest class.
         protocol: the graph.
         path: the PNG file.
     """
@@ -36,11 +36,13 @@ def draw_nodes(synthetic: SyntheticSet, protocol: NodeProtocol, path: Path) -> N
     train, y = data.train.numpy(), data.y.numpy()
     few = min(COMPONENTS, len(train) - 1, real.shape[1])
     axes_of = PCA(few, svd_solver="randomized", random_state=0).fit(real)
-    tell = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto").fit(axes_of.transform(real[train]), y[train])
+    discriminant = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto").fit(
+        axes_of.transform(real[train]), y[train]
+    )
     shown = np.arange(min(len(real), MOST))
     before, after = (
-        # With two classes there is but one direction that tells them apart.
-        np.column_stack([tell.transform(parts), parts[:, :1]])[:, :2]
+        # With two classes there is only one direction that separates them.
+        np.column_stack([discriminant.transform(parts), parts[:, :1]])[:, :2]
         for parts in map(axes_of.transform, (real[shown], F.normalize(protocol.flat(synthetic)).numpy()))
     )
     figure = Figure(figsize=(9, 4.6), dpi=150, layout="constrained")
@@ -60,7 +62,7 @@ def draw_nodes(synthetic: SyntheticSet, protocol: NodeProtocol, path: Path) -> N
         f"{synthetic.meta.get('method', 'set')}: {len(synthetic)} nodes, {links} edges, {synthetic.nbytes:,} bytes",
         fontsize=9,
     )
-    # A hub or two far out would leave all others in a corner.
+    # A few outliers would push all other nodes into a corner.
     low, high = np.percentile(before, [0.5, 99.5], axis=0)
     reach = 0.1 * (high - low)
     left.set_xlim(low[0] - reach[0], high[0] + reach[0])

@@ -1,4 +1,4 @@
-"""What a run writes down at every look, to be taken up again: one safetensors file with a JSON card in it."""
+"""The state that a run stores at every validation check, to be resumed: one safetensors file with a JSON card."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from graphdistill.core.sets.checked_file import Header, brief
 from graphdistill.core.sets.payload import FLOATS, Declared, check_finite, check_names, check_tensor
 from graphdistill.core.sets.safetensors_card import read_card_alone, read_with_card, write_with_card
 
-FORMAT = 3
+FORMAT = 4
 """Number of the layout; a file of another layout is refused."""
 DIGESTS = {"data_digest": "other data", "recipe_digest": "another recipe"}
-"""Facts that identify content, and what a file with another digest is of."""
+"""Facts that identify content, and the meaning of another digest in a file."""
 KEPT = ("momentum_buffer", "exp_avg", "exp_avg_sq", "step", "average")
-"""What an optimiser keeps of each parameter."""
+"""Tensors that an optimizer keeps for each parameter."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a run stands. All that is drawn later follows from its seed and the number of the step.
+    """State of a run. All later randomness follows from its seed and the step.
 
     Attributes:
-        step: steps that are done.
-        now: tensors that are learnt, as they are.
-        memory: what the optimiser remembers.
-        best: the tensors that are learnt, as validation liked them best.
-        checks: step and validation score of every look so far.
-        scale: factor on the step size; halves each time that the loss is not finite.
-        seconds: that went into it.
+        step: steps taken so far.
+        now: current values of the learnt tensors.
+        memory: state of the optimizer.
+        best: the learnt tensors that are best on validation.
+        checks: step and score of every validation check so far.
+        scale: factor on the step size; it is halved each time that the loss is not finite.
+        seconds: spent so far.
     """
 
     step: int
@@ -46,32 +46,32 @@ class Checkpoint:
     scale: float = 1.0
     seconds: float = 0.0
     facts: Mapping[str, object] = field(default_factory=dict)
-    """What the run was told; it may only be taken up with the same."""
+    """Settings of the run; it is only resumed with the same ones."""
 
     @property
     def best_check(self) -> tuple[int, float]:
-        """Step and score of the first of the best looks."""
-        return max(self.checks, key=lambda look: look[1])
+        """Step and score of the best check; of equal ones the first."""
+        return max(self.checks, key=lambda check: check[1])
 
     @property
     def checks_since_best(self) -> int:
-        """Looks that came after the best one."""
+        """Number of checks after the best one."""
         return len(self.checks) - 1 - self.checks.index(self.best_check)
 
     @classmethod
     def initial(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> Checkpoint:
-        """Before the first step and the first look."""
+        """The state before the first step and the first check."""
         now = {name: value.detach().clone() for name, value in tensors.items()}
         return cls(0, now, {}, now, facts=facts)
 
     def after_check(self, score: float, shown: Mapping[str, Tensor], **state: Any) -> Checkpoint:
-        """After a look at validation, which gave ``score`` to the tensors that were ``shown`` to it."""
+        """The state after a validation check that gave ``score`` to the tensors in ``shown``."""
         after = replace(self, **state)
         after = replace(after, checks=(*self.checks, (after.step, score)))
         return replace(after, best=shown) if after.best_check[0] == after.step else after
 
     def slower(self) -> Checkpoint:
-        """The same place with half the step size and no memory: the way on where a loss was not finite."""
+        """The same state with half the step size and a fresh optimizer, to continue after a loss that is not finite."""
         return replace(self, scale=self.scale / 2, memory={})
 
 
@@ -101,7 +101,7 @@ def read_checkpoint(
     Args:
         path: the file.
         facts: data, recipe, versions and settings of the run.
-        parameters: what is learnt; the file must hold tensors of the same shapes. (default: any shapes)
+        parameters: learnt tensors; those of the file must have the same shapes. (default: any shapes)
 
     Raises:
         ValueError: the file is damaged, has another layout, or was written by a run of other data or settings.
@@ -111,7 +111,7 @@ def read_checkpoint(
         raise ValueError(f"{path} {what} without --resume")
 
     def damaged(error: ValueError) -> NoReturn:
-        fail(f"is damaged: {str(error).removeprefix(f'{path} is damaged or absent: ')}; start anew")
+        fail(f"is damaged: {str(error).removeprefix(f'{path} is damaged or absent: ')}; start again")
 
     try:
         _, card = read_card_alone(path)
@@ -119,13 +119,13 @@ def read_checkpoint(
     except ValueError as error:
         damaged(error)
     if not known:
-        fail(f"has layout {brief(card.get('format'))}, this version reads {FORMAT}; start anew")
+        fail(f"has layout {brief(card.get('format'))}, this version reads {FORMAT}; start again")
     for name, value in json.loads(json.dumps(facts)).items():
         if (before := known["facts"].get(name)) != value:
             what = f"was written with {name} {brief(before)}, but now it is {brief(value)}"
             if name in DIGESTS:
                 what = f"is of {DIGESTS[name]}, of digest {brief(before)}, but now the digest is {brief(value)}"
-            fail(f"{what}; give the same, or start anew")
+            fail(f"{what}; give the same, or start again")
     parts: dict[str, dict[str, Tensor]] = {"now": {}, "memory": {}, "best": {}}
     try:
         tensors, _ = read_with_card(path, lambda header: _check(header, parameters))
@@ -138,7 +138,7 @@ def read_checkpoint(
 
 
 def _check(header: Header, parameters: Mapping[str, Declared] | None) -> None:
-    """Fail unless a file holds the parameters as they are and as they were best, and what the optimiser keeps."""
+    """Fail unless a file has the current and the best parameters, and the state of the optimizer."""
     if parameters is None:
         parameters = {name.removeprefix("now."): entry for name, entry in header.items() if name.startswith("now.")}
     memory = {name for name in header if name.startswith("memory.")}
@@ -154,14 +154,14 @@ def _check(header: Header, parameters: Mapping[str, Declared] | None) -> None:
 
 
 def _card(card: dict[str, Any]) -> dict[str, Any]:
-    """What the card says of a state, each fact of its type and in its range."""
+    """The facts in the card of a state, each checked for its type and range."""
 
     def number(name: str, least: float, most: float) -> bool:
         return type(card.get(name)) in (int, float) and least <= card[name] <= most
 
     checks, step = card.get("checks"), card.get("step")
     whole = type(step) is int and step >= 0
-    steps = [look[0] for look in checks] if isinstance(checks, list) and all(map(_is_check, checks)) else []
+    steps = [check[0] for check in checks] if isinstance(checks, list) and all(map(_is_check, checks)) else []
     good = {
         "step": whole,
         "checks": whole and steps == sorted(set(steps)) and bool(steps) and 0 <= steps[0] and steps[-1] <= step,
@@ -175,9 +175,9 @@ def _card(card: dict[str, Any]) -> dict[str, Any]:
     return {name: card[name] for name in good} | {"checks": tuple((at, float(score)) for at, score in card["checks"])}
 
 
-def _is_check(look: object) -> bool:
-    """Whether this is the number of a step and its score."""
-    if not isinstance(look, list) or len(look) != 2:
+def _is_check(check: object) -> bool:
+    """Whether this is a step and its score."""
+    if not isinstance(check, list) or len(check) != 2:
         return False
-    step, score = look
+    step, score = check
     return type(step) is int and type(score) in (int, float) and math.isfinite(score)

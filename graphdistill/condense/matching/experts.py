@@ -1,4 +1,4 @@
-"""Experts: networks trained on the real data, whose weights are written down on the way; and where on it to start.
+"""Experts: networks trained on the real data whose weights are stored after every epoch, and windows of start epochs.
 
 Shape legend: E experts, T epochs, P parameters of a network.
 """
@@ -20,7 +20,7 @@ from graphdistill.core.training.augment import NO_AUGMENT, Augment
 
 @dataclass(frozen=True)
 class Sharpness:
-    r"""Steps that look for flat places (GSAM, Zhuang et al., ICLR 2022; the ascent of ASAM, Kwon et al., ICML 2021).
+    r"""Training steps towards flat minima (GSAM, Zhuang et al., ICLR 2022; the ascent of ASAM, Kwon et al., ICML 2021).
 
     .. math:: g' = \nabla L\Big(\theta + \rho \frac{\theta^2 g}{\| |\theta| g \|}\Big), \qquad
         d = g' - a \Big(g - \frac{g \cdot g'}{\|g'\|^2} g'\Big)
@@ -28,8 +28,8 @@ class Sharpness:
     and the step is along d, where g is the gradient at :math:`\theta` itself.
 
     Attributes:
-        rho: how far to climb.
-        alpha: share a of what is orthogonal.
+        rho: length of the ascent.
+        alpha: share a of the orthogonal part that is subtracted.
     """
 
     rho: float
@@ -38,13 +38,13 @@ class Sharpness:
 
 @dataclass(frozen=True)
 class Curriculum:
-    """Training data from easy to hard: a share of them at first, all of them later.
+    """Training data from easy to hard: a share of the entries at first, all of them later.
 
-    The share grows geometrically, ``first ** (1 - done / until)``.
+    The share grows geometrically, ``first ** (1 - fraction_done / until)``.
 
     Attributes:
         difficulty: of each training entry, float ``[n]``.
-        first: share that training begins with.
+        first: share of the entries at the start.
         until: share of the training after which all are used.
     """
 
@@ -53,7 +53,7 @@ class Curriculum:
     until: float
 
     def index(self, fraction_done: float) -> Tensor:
-        """Numbers of the entries to train on, easiest first, when ``fraction_done`` of the training lies behind.
+        """Indices of the entries to train on, easiest first, after ``fraction_done`` of the training.
 
         Example:
             >>> Curriculum(torch.tensor([3.0, 1.0, 2.0, 0.0]), 0.5, 0.5).index(0.0).tolist()
@@ -68,13 +68,13 @@ class ExpertTraining:
     """How experts are trained: SGD, minibatches of images, all nodes of a graph at once.
 
     Attributes:
-        epochs: after each of which the weights are written down.
+        epochs: number of epochs; the weights are stored after each.
         lr: step size.
         batch: entries in a step. (default: 64)
-        passes: over the training data in an epoch; nodes take many, for each is one step. (default: 1)
+        passes: passes over the training data in an epoch; many for nodes, where each is one step. (default: 1)
         momentum: of SGD. (default: 0, as in MTT)
-        augment: what is done to images, to each its own. (default: nothing)
-        sharpness: whether steps look for flat places. (default: no)
+        augment: augmentation of images, sampled for each image. (default: none)
+        sharpness: steps towards flat minima. (default: plain SGD)
         curriculum: which entries are used when. (default: all, always)
     """
 
@@ -96,12 +96,12 @@ class ExpertTraining:
 def record_trajectories(
     real: TrainingData, training: ExpertTraining, count: int, seed: int, progress: Progress = NO_PROGRESS
 ) -> Tensor:
-    """Train experts and write their weights down: at the start and after every epoch.
+    """Train experts and store their weights at the start and after every epoch.
 
     Args:
         real: the training data.
-        training: how.
-        count: number E of experts; the weights that each begins with are its own.
+        training: how experts are trained.
+        count: number E of experts; each has initial weights of its own.
         seed: of weights, batches and augmentations.
         progress: shows a bar. (default: none)
 
@@ -140,7 +140,7 @@ def record_trajectories(
 
 
 def _direction(network: FlatNetwork, theta: Tensor, x: object, y: Tensor, sharpness: Sharpness | None) -> Tensor:
-    """Along what a step goes down."""
+    """Direction of a step, against which the weights move."""
 
     def slope(at: Tensor) -> Tensor:
         at = at.detach().requires_grad_()
@@ -157,13 +157,13 @@ def _direction(network: FlatNetwork, theta: Tensor, x: object, y: Tensor, sharpn
 
 @dataclass(frozen=True)
 class Window:
-    """From which epoch of an expert a student may start; the latest one moves on while the set is learnt.
+    """Epochs of an expert that a student may start at; the latest one grows while the set is learnt.
 
     Attributes:
         earliest: epoch.
-        latest: epoch in the end.
-        first_latest: epoch at the first step. (default: ``latest``, it never moves)
-        until: share of the steps over which it moves evenly. (default: 0.5)
+        latest: epoch at the end.
+        first_latest: epoch at the first step. (default: ``latest``, it is constant)
+        until: share of the steps over which it grows linearly. (default: 0.5)
     """
 
     earliest: int
@@ -179,7 +179,7 @@ class Window:
             )
 
     def limit(self, fraction_done: float) -> int:
-        """The latest epoch when ``fraction_done`` of the steps lie behind.
+        """The latest epoch after ``fraction_done`` of the steps.
 
         Example:
             >>> window = Window(0, 20, first_latest=10)
@@ -190,15 +190,15 @@ class Window:
         return first + int((self.latest - first) * min(1.0, fraction_done / self.until))
 
     def sample_epoch(self, fraction_done: float, generator: torch.Generator) -> int:
-        """Draw an epoch."""
+        """Sample an epoch to start at."""
         return int(torch.randint(self.earliest, self.limit(fraction_done) + 1, (), generator=generator))
 
 
 @torch.no_grad()
 def expert_logits(real: TrainingData, network: FlatNetwork, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """What experts that are right say of the training data, on average, and how many are right.
+    """Mean logits of the experts that classify each training entry correctly, and the number of these experts.
 
-    Of entries that no expert is right on all experts are asked, and the true class is raised to the largest logit.
+    If no expert is correct, all experts are averaged, and the logit of the true class is raised to the largest one.
 
     Args:
         real: the training data.
@@ -206,12 +206,12 @@ def expert_logits(real: TrainingData, network: FlatNetwork, weights: Tensor) -> 
         weights: of each expert, ``[E, P]``.
 
     Returns:
-        Logits ``[n, C]``, the true class never below another, and the number of experts that are right, long ``[n]``.
+        Logits ``[n, C]``, the true class never below another, and the number of correct experts, long ``[n]``.
     """
     everything = real.inputs(torch.arange(len(real)))
-    said = torch.stack([network(theta, everything) for theta in weights])  # (E, n, C)
-    right = said.argmax(dim=2) == real.y
-    heard = (right | ~right.any(dim=0)).float()
-    logits = (said * heard[:, :, None]).sum(dim=0) / heard.sum(dim=0)[:, None]
+    every = torch.stack([network(theta, everything) for theta in weights])  # (E, n, C)
+    right = every.argmax(dim=2) == real.y
+    counted = (right | ~right.any(dim=0)).float()
+    logits = (every * counted[:, :, None]).sum(dim=0) / counted.sum(dim=0)[:, None]
     true = real.y[:, None]
     return logits.scatter(1, true, logits.max(dim=1, keepdim=True).values), right.sum(dim=0)

@@ -25,18 +25,18 @@ from graphdistill.core.digest import digest
 from graphdistill.core.sets.synthetic import SyntheticSet
 
 NUM_CHECKS = 5
-"""Looks at validation after the one at the start; each trains a network, so they are few."""
+"""Validation checks after the first one at the start; each trains a network, so they are few."""
 PATIENCE = 3
-"""Looks without improvement before a run stops."""
+"""Validation checks without improvement before a run stops."""
 
 
 class Diverged(ArithmeticError):
-    """The loss or the set is not finite any more.
+    """The loss or a value of the set is not finite.
 
     Attributes:
-        step: at which it was so.
-        good: the set that validation liked best until then.
-        good_step: the step that had it.
+        step: step at which this happened.
+        good: the best set on validation until then.
+        good_step: step of that set.
     """
 
     def __init__(self, step: int, loss: float, good: SyntheticSet, good_step: int):
@@ -57,44 +57,44 @@ def distill(
     resume: bool = False,
     spent: float = 0.0,
 ) -> SyntheticSet:
-    """Learn a set by a recipe, and return it as validation liked it best.
+    """Learn a set by a recipe, and return the best one on validation.
 
-    What it begins with, random real data by default, is a candidate, too: where learning does not help it is what
-    comes out. Every draw is by the number of its step, so a run that was cut and taken up again ends in the same bytes
-    on as many threads of the same kind of processor; others round products and sums otherwise.
+    The initial set, random real data by default, is a candidate, too: it is returned if learning does not help.
+    Randomness is seeded by the step, so an interrupted and resumed run gives the same bytes on the same number of
+    threads of the same kind of processor; others round products and sums differently.
 
     Args:
         real: the training data.
         per_class: entries of each class.
         recipe: objective, networks, augmentation, steps.
-        validate: score of a set on validation, larger is better; asked at the start and 5 times on the way.
-        generator: one number is drawn from it, the seed of all else.
-        facts: what to write into ``meta``, and, but for the name ``dataset``, to compare where a run is taken up
-            again, with the content of the data, the recipe and the versions. (default: nothing)
+        validate: score of a set on validation, larger is better; called at the start and 5 times during learning.
+        generator: one number is sampled from it, the seed of everything else.
+        facts: entries of ``meta``. Except for ``dataset``, they must be the same where a run is resumed, as must the
+            content of the data, the recipe and the versions. (default: none)
         progress: shows a bar with the loss.
-        checkpoint: file to write the state to at every look. (default: none is written)
-        resume: whether to go on from that file, where it is there. (default: no)
-        spent: seconds that went into it before. (default: 0)
+        checkpoint: file that the state is written to at every validation check. (default: none is written)
+        resume: whether to continue from that file, if it exists. (default: no)
+        spent: seconds spent before, such as on experts. (default: 0)
 
     Raises:
         ValueError: the checkpoint is of other data, another recipe or another version.
         Diverged: as in :func:`distill_condense`.
     """
-    begun = time.perf_counter() - spent
+    started = time.perf_counter() - spent
     seed = int(torch.randint(2**62, (), generator=generator))
     checkpoint = None if checkpoint is None else expanded(checkpoint)
     facts = {**(facts or {}), "steps": recipe.steps, "seed": seed}
     synthetic = recipe.initial_set(real.init_random(per_class, randomness.generator(seed, "start")))
     schedule = recipe.schedule or Schedule()
     networks = NetworkSchedule(schedule, real, seed)
-    # Looks are where a fresh network comes, so that a checkpoint need not hold one.
+    # Checks are at steps with a fresh network, so that a checkpoint need not hold one.
     every = math.ceil(recipe.steps / NUM_CHECKS / schedule.outer) * schedule.outer
     identity = {} if checkpoint is None else _identity(real, recipe, facts)
     state = Checkpoint.initial(synthetic.parameters(), identity)
     if resume and checkpoint is not None and checkpoint.is_file():
         state = read_checkpoint(checkpoint, identity, synthetic.parameters())
         _load(synthetic, state.now)
-        begun -= state.seconds
+        started -= state.seconds
     set_optimizer, step = SetOptimizer(recipe, synthetic.parameters(), state.scale), state.step
     set_optimizer.load(state.memory)
     with progress.step(f"distilling by {facts.get('method', 'a recipe')}", recipe.steps) as advance:
@@ -107,7 +107,7 @@ def distill(
                 _load(synthetic, shown)
                 score = validate(synthetic.freeze())
                 _load(synthetic, now)
-                seconds = time.perf_counter() - begun
+                seconds = time.perf_counter() - started
                 state = state.after_check(
                     score, shown, step=step, now=now, memory=set_optimizer.state(), seconds=seconds
                 )
@@ -133,14 +133,14 @@ def distill(
             advance(1, f"loss {loss:.4g}")
     _load(synthetic, state.best)
     chosen, valid = state.best_check
-    told = {"chosen_step": chosen, "valid": valid, "checks": [list(look) for look in state.checks]}
+    outcome = {"chosen_step": chosen, "valid": valid, "checks": [list(check) for check in state.checks]}
     lrs = dict(recipe.lr) if isinstance(recipe.lr, Mapping) else recipe.lr
     settings = {"lr": lrs, "optimizer": recipe.optimizer, "schedule": asdict(schedule)}
-    return synthetic.freeze({**facts, **settings, **told, "seconds": time.perf_counter() - begun})
+    return synthetic.freeze({**facts, **settings, **outcome, "seconds": time.perf_counter() - started})
 
 
 def _identity(real: TrainingData, recipe: Recipe, facts: Mapping[str, object]) -> dict[str, object]:
-    """What a checkpoint is of: the content of data and recipe, never a name or a path."""
+    """Identity of a run: the content of data and recipe, never a name or a path."""
     parts = {f.name: getattr(recipe, f.name) for f in fields(recipe) if f.name not in ("objective", "start")}
     parts["objective"] = type(recipe.objective).__qualname__
     if isinstance(recipe.start, LearnableSet):

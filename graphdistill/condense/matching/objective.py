@@ -1,4 +1,4 @@
-"""What is compared: the contract of an objective, and the gradient distance that several methods share.
+"""The contract of an objective, the recipe of a method, and the gradient distance that several methods share.
 
 Shape legend: C classes, n images, P parameters of a layer.
 """
@@ -24,15 +24,15 @@ from graphdistill.core.training.fit import Inputs
 
 @dataclass(frozen=True)
 class Step:
-    """What an objective sees in one step.
+    """The input of an objective in one step.
 
     Attributes:
         synthetic: the set that is learnt.
         real: the training data.
-        net: the network to match on; of any kind, with ``embed`` and ``features`` beside its logits.
-        augment: draws what is done to both sides.
-        generator: for everything that is drawn.
-        fraction_done: share of the steps that lie behind, from 0 to below 1.
+        net: the network to match on; it has ``embed`` and ``features``.
+        augment: augmentation of real and synthetic inputs.
+        generator: source of all randomness.
+        fraction_done: share of the steps taken so far, from 0 to below 1.
         step: number of the step, from 0.
     """
 
@@ -45,13 +45,13 @@ class Step:
     step: int = 0
 
     def view(self) -> Callable[[Any], Any]:
-        """Draw an augmentation, to be applied to real and synthetic inputs alike."""
+        """Sample an augmentation, to be applied to real and synthetic inputs alike."""
         draw = self.augment.draw(self.generator)
         return lambda x: self.augment.apply(draw, x)
 
 
 class Objective(Protocol):
-    """Compares a set with real data on a network."""
+    """A distance between a set and real data on a network."""
 
     def accumulate(self, step: Step) -> float:
         """Add the gradient to ``.grad`` of the set's parameters and return the loss."""
@@ -59,22 +59,22 @@ class Objective(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A method that learns: an objective, the networks it is taken on, and how far a step goes.
+    """A method that learns: an objective, the networks it is computed on, and the optimizer.
 
     Attributes:
-        objective: what is compared.
-        schedule: which networks it is compared on; ``None`` where the objective brings its own.
-        augment: what is done to both sides. (default: nothing)
+        objective: the loss.
+        schedule: networks for the objective; ``None`` if it has its own.
+        augment: augmentation of real and synthetic inputs. (default: none)
         steps: number of steps.
-        lr: step size, for pixels from 0 to 1, or in standard deviations of each feature of nodes; one for all that is
-            learnt, or by name.
+        lr: step size, for pixels from 0 to 1, or in standard deviations of each feature of nodes; one for all learnt
+            tensors, or by name.
         momentum: of SGD. (default: 0.5)
         optimizer: ``sgd`` or ``adam``. (default: ``sgd``)
         betas: decays of Adam. (default: torch's)
-        cosine: whether the step size decays to zero by a cosine. (default: it stays)
-        average: decay of the running average that is judged and returned instead of the last values. (default: none)
-        start: what to begin with, learnt in place; or what to make of the default. (default: random real data, labels
-            hard)
+        cosine: whether the step size decays to zero by a cosine. (default: it is constant)
+        average: decay of the running average that is evaluated and returned instead of the last values. (default: none)
+        start: the initial set, learnt in place, or a function of the default one. (default: random real data with hard
+            labels)
     """
 
     objective: Objective
@@ -94,7 +94,7 @@ class Recipe:
             raise ValueError(f"--steps must be 1 or more, got {self.steps}")
 
     def initial_set(self, default: LearnableSet) -> LearnableSet:
-        """What to begin with, where ``default`` is random real data."""
+        """The initial set, where ``default`` is random real data."""
         if callable(self.start):
             return self.start(default)
         return self.start or default
@@ -102,14 +102,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class MethodContext:
-    """What a method may know when it makes its recipe; teachers and experts are trained here, and their time counts.
+    """The input of ``recipe`` and ``select`` of a method; time that they spend on teachers and experts counts.
 
     Attributes:
         real: the training data.
         per_class: entries of each class in the set.
-        protocol: how sets are judged; a method may read its training and validation splits.
-        seed: of all that is drawn.
-        progress: shows a bar for what takes long.
+        protocol: evaluation of sets; a method may read its training and validation splits.
+        seed: of all randomness.
+        progress: shows bars of trainings.
     """
 
     real: TrainingData
@@ -126,7 +126,7 @@ def gradient(net: nn.Module, x: Inputs, y: Tensor, *, differentiable: bool = Fal
         net: the network.
         x: inputs.
         y: labels, hard or soft.
-        differentiable: whether gradients of the gradient in ``x`` and ``y`` are wanted. (default: no)
+        differentiable: whether the gradient can be differentiated again, in ``x`` and ``y``. (default: no)
     """
     loss = F.cross_entropy(net(x), y)
     return list(torch.autograd.grad(loss, list(net.parameters()), create_graph=differentiable))
@@ -137,11 +137,11 @@ def row_distance(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
 
     .. math:: D = \sum_l \sum_i \Big(1 - \frac{A_{li} \cdot B_{li}}{\|A_{li}\| \|B_{li}\|}\Big)
 
-    Parameters of one dimension (biases, scales) do not count, as in the paper's code.
+    Parameters of one dimension (biases, scales) are left out, as in the paper's code.
 
     Args:
-        ours: gradient of each parameter.
-        theirs: the same of the other side.
+        ours: gradient of each parameter on one side.
+        theirs: the same on the other side.
 
     Example:
         >>> row_distance([torch.tensor([[1.0, 0.0], [0.0, 2.0]])], [torch.tensor([[3.0, 0.0], [1.0, 0.0]])]).item()

@@ -1,4 +1,4 @@
-"""The optimiser of a set: SGD or Adam, a cosine, a running average, and a state that a checkpoint can hold."""
+"""The optimizer of a set: SGD or Adam, a cosine, a running average, and a state for checkpoints."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ AVERAGE = "average"
 
 
 class SetOptimizer:
-    """Takes the steps that a recipe asks for.
+    """Optimizer of the learnt tensors, as a recipe defines it.
 
     Args:
-        recipe: optimiser, step sizes, running average.
-        parameters: what is learnt, by name.
+        recipe: optimizer, step sizes, running average.
+        parameters: learnt tensors, by name.
         scale: factor on all step sizes. (default: 1)
 
     Example:
@@ -54,12 +54,12 @@ class SetOptimizer:
 
     @torch.no_grad()
     def update_ema(self) -> None:
-        """Let the running average follow."""
+        """Update the running average."""
         for name, average in self.averages.items():
             average.lerp_(self.parameters[name], 1 - self.recipe.average)
 
     def state(self) -> dict[str, Tensor]:
-        """Copies of all tensors that the next step depends on, but the parameters."""
+        """Copies of all tensors that the next step depends on, except for the parameters."""
         out = {}
         for name, value in self.parameters.items():
             for key, tensor in self.optimizer.state[value].items():
@@ -69,7 +69,7 @@ class SetOptimizer:
         return out
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a :meth:`state`."""
+        """Restore a :meth:`state`."""
         for full, tensor in state.items():
             name, _, key = full.rpartition(".")
             if key == AVERAGE:

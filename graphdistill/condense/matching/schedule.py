@@ -1,4 +1,4 @@
-"""Against which states of a network a set is matched: fresh ones, and ones that were trained on the set for a while."""
+"""Networks that a set is matched on: fresh ones, and ones that were trained on the set for some steps."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from graphdistill.core.training.augment import NO_AUGMENT, Augment
 class Schedule:
     """A fresh network every ``outer`` steps, trained on the set for ``inner`` steps after each of them.
 
-    Nothing of a network lives on when the next one comes: there, a run can be cut and taken up again.
+    The next network shares nothing with the last one, so a run can be interrupted and resumed where it starts.
 
     Attributes:
-        outer: steps that a network is matched for. (default: 1, a fresh network each time)
-        inner: training steps on the set between two of them. (default: 0)
+        outer: steps that a network is matched for. (default: 1, a fresh network in each step)
+        inner: training steps on the set between two of these. (default: 0)
         lr: step size of that training.
         optimizer: of that training, ``sgd`` with momentum 0.5 (DC's values) or ``adam``. (default: ``sgd``)
     """
@@ -40,7 +40,7 @@ class Schedule:
             raise ValueError(f"inner must be 0 or more, got {self.inner}")
 
     def begins(self, step: int) -> bool:
-        """Whether step number ``step``, counted from 0, begins with a fresh network."""
+        """Whether ``step``, counted from 0, has a fresh network."""
         return step % self.outer == 0
 
 
@@ -48,8 +48,8 @@ class NetworkSchedule:
     """The network of each step.
 
     Args:
-        schedule: when networks change.
-        real: the data that networks are for.
+        schedule: number of steps per network, and their training.
+        real: the training data.
         seed: of the networks' weights.
     """
 
@@ -59,7 +59,7 @@ class NetworkSchedule:
         self.optimizer: torch.optim.Optimizer | None = None
 
     def at(self, step: int) -> nn.Module:
-        """The network of a step; steps are asked for in turn, beginning with one that has a fresh network."""
+        """The network of a step; call it step by step, from one with a fresh network on."""
         if self.schedule.begins(step):
             with scoped(self.seed, "matched network", step):
                 self.net = self.real.network()

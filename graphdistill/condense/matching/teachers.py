@@ -1,4 +1,4 @@
-"""Networks that were trained on all the real data, which methods ask before or while they make a set."""
+"""Teachers: networks trained on all the real data, whose predictions and embeddings methods use."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from graphdistill.core.training.fit import chunks, predict
 
 
 def train_teachers(context: MethodContext, count: int = 1, share: float = 1.0) -> list[nn.Module]:
-    """Train networks on all the training data, each left where validation liked it best.
+    """Train networks on all the training data, each with the weights that are best on validation.
 
     Args:
         context: data, protocol, seed.
         count: number of networks. (default: 1)
-        share: of the protocol's steps that they take, such as a tenth for networks early in training. (default: all)
+        share: share of the protocol's steps to take, such as 0.1 for networks early in training. (default: 1)
 
     Example:
         >>> from graphdistill import datasets
@@ -36,12 +36,12 @@ def train_teachers(context: MethodContext, count: int = 1, share: float = 1.0) -
 
 
 def predictions(context: MethodContext, net: nn.Module) -> Tensor:
-    """Logits that a network gives all training entries, ``[n, C]``."""
+    """Logits of a network on all training entries, ``[n, C]``."""
     return predict(net, context.real.inputs(torch.arange(len(context.real))))
 
 
 @torch.no_grad()
 def embeddings(context: MethodContext, net: Any) -> Tensor:
-    """What the last layer of a network reads of all training entries, ``[n, d]``."""
+    """Inputs of the last layer of a network on all training entries, ``[n, d]``."""
     net.eval()
     return torch.cat([net.embed(part) for part in chunks(context.real.inputs(torch.arange(len(context.real))))])

@@ -1,4 +1,4 @@
-"""Some steps of SGD on a learnt set, and the gradient of where they end in everything that is learnt.
+"""Some steps of SGD on a learnt set, and the gradient of their end in everything that is learnt.
 
 The exact gradient needs no graph of all steps at once. The weights of every step are kept, and a sweep from the last
 step to the first builds the graph of one step at a time, pulls back through it what is known behind it, and drops it.
@@ -25,7 +25,7 @@ class FlatNetwork:
     """A network as a function of one vector of all its parameters.
 
     Args:
-        net: gives the shape; its own weights are never used. It must keep no statistics and drop nothing.
+        net: the architecture; its own weights are never used. It must have no running statistics and no dropout.
 
     Example:
         >>> linear = nn.Linear(2, 1)
@@ -61,7 +61,7 @@ def unrolled(
     learnt: Sequence[Tensor],
     unroll: Unroll = "reverse",
 ) -> tuple[float, Callable[[], list[Tensor]]]:
-    r"""How far from a target K steps of SGD end, as a share of the whole way, and the gradient of that.
+    r"""Distance to a target after K steps of SGD, relative to the distance before them, and its gradient.
 
     .. math:: \theta_{i+1} = \theta_i - \alpha \nabla_\theta \ell_i(\theta_i; S), \qquad
         L = \frac{\|\theta_K - \theta^*\|^2}{\|\theta_0 - \theta^*\|^2}
@@ -72,22 +72,22 @@ def unrolled(
         \frac{dL}{dS} = \sum_i \lambda_{i+1} \frac{\partial \theta_{i+1}}{\partial S}
 
     and it holds K vectors of weights and the graph of one step. TESLA (Cui et al., ICML 2023) takes :math:`\lambda_i =
-    \lambda_K` throughout, which forgets that what a step learns moves all steps after it: nearly the same where
-    :math:`\alpha K` is small, and another direction where it is large.
+    \lambda_K` throughout, which ignores that a step affects all steps after it: nearly the same if :math:`\alpha K` is
+    small, and another direction if it is large.
 
     Args:
-        loss: of step number i at weights ``[P]``. It is asked for the same step more than once, so it must draw
-            nothing, and build its graph anew from the leaves ``learnt`` every time.
+        loss: of step i at weights ``[P]``. It is called for the same step more than once, so it must not be random, and
+            must build a new graph from the leaves ``learnt`` in every call.
         log_lr: logarithm of the step size :math:`\alpha`, a scalar; may be among ``learnt``.
-        start: weights to begin with, ``[P]``.
-        target: weights to end at, ``[P]``.
+        start: initial weights, ``[P]``.
+        target: weights to reach, ``[P]``.
         steps: K.
-        learnt: leaves that the gradient is wanted in.
+        learnt: leaves of the gradient.
         unroll: ``reverse`` (exact, one step's graph at a time), ``tesla`` (truncated), or ``full`` (exact, by the graph
             of all steps at once, whose memory grows with K). (default: ``reverse``)
 
     Returns:
-        The loss, and a function that gives its gradient in each of ``learnt``; not calling it saves the sweep.
+        The loss, and a function that computes its gradient in each of ``learnt``; not calling it saves the sweep.
 
     Raises:
         ValueError: ``unroll`` is unknown, or there are no steps.

@@ -1,7 +1,7 @@
-"""The methods: each module is one, with a docstring, ``PAPER``, ``FOR``, a ``Config``, and ``recipe`` or ``select``.
+"""The methods, a module each, with a docstring, ``PAPER``, ``FOR``, a ``Config``, and ``recipe`` or ``select``.
 
-A method that learns has ``recipe(setting, config) -> Recipe``; one that selects has
-``select(setting, config) -> SyntheticSet``.
+A method that learns has ``recipe(context, config) -> Recipe``; one that selects has
+``select(context, config) -> SyntheticSet``.
 """
 
 from __future__ import annotations

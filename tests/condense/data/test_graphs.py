@@ -190,7 +190,7 @@ def test_selected_graphs_are_the_real_ones_without_edge_features() -> None:
     assert links(chosen, 0) == links(HERE.graphs, 4)
 
 
-def test_a_class_without_training_graphs_is_told() -> None:
+def test_a_class_without_training_graphs_is_refused() -> None:
     data = protocol().data
     gap = replace(data, y=data.y * 2)
     with pytest.raises(ValueError, match="class 1 of 0 to 2 has none of the training graphs"):

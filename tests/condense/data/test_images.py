@@ -31,7 +31,7 @@ def test_what_becomes_of_rows() -> None:
     assert kept.nbytes == 2 * 65
 
 
-def test_networks_are_fresh_and_of_the_norm_that_is_asked_for() -> None:
+def test_networks_are_fresh_and_have_the_chosen_norm() -> None:
     images = real()
     torch.manual_seed(0)
     one, other = images.network(), images.network("batch")

@@ -42,7 +42,7 @@ def test_features_are_the_first_ones_plus_so_many_deviations(values: list[float]
         assert row == pytest.approx(wanted, rel=1e-6, abs=1e-7)
 
 
-def test_it_begins_as_it_was_told() -> None:
+def test_it_begins_as_given() -> None:
     nodes = synthetic()
     assert torch.equal(nodes.features(), X)
     assert list(nodes.parameters()) == ["x"]

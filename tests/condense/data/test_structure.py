@@ -54,7 +54,7 @@ def test_a_network_reads_the_frozen_set_as_it_was_learnt_where_all_edges_are_kep
     )
 
 
-def test_what_is_learnt_has_names_and_a_column_that_never_changes_tells_nothing() -> None:
+def test_what_is_learnt_has_names_and_a_constant_column_has_no_effect() -> None:
     synthetic = linked()
     assert set(synthetic.parameters()) == {"x", *(f"edge.{name}" for name, _ in synthetic.mlp.named_parameters())}
     before = synthetic.adjacency()

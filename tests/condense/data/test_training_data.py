@@ -16,7 +16,7 @@ def test_learning_begins_with_random_entries_of_each_class() -> None:
 
 
 @pytest.mark.parametrize("data", [real(), real_graphs()], ids=["images", "graphs"])
-def test_draws_are_of_the_class_that_is_asked_for_and_never_twice(data: TrainingData) -> None:
+def test_samples_are_of_the_given_class_and_never_twice(data: TrainingData) -> None:
     index = data.sample_indices(100, seeded(), 1)
     assert sorted(index.tolist()) == data.members[1].tolist()
     x, y = data.sample(3, seeded(), 1)

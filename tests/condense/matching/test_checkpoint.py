@@ -14,7 +14,7 @@ X = {"x": torch.arange(4.0)}
 FACTS = {"method": "dm", "steps": 9}
 
 
-def looked() -> Checkpoint:
+def checked() -> Checkpoint:
     state = Checkpoint.initial(X, FACTS)
     for step, score in ((0, 0.5), (3, 0.8), (6, 0.7), (9, 0.8)):
         now = {"x": torch.full((4,), float(step))}
@@ -24,8 +24,8 @@ def looked() -> Checkpoint:
     return state
 
 
-def test_the_first_of_the_best_looks_is_kept() -> None:
-    state = looked()
+def test_the_first_of_the_best_checks_is_kept() -> None:
+    state = checked()
     assert state.best_check == (3, 0.8)
     assert state.best["x"].tolist() == [3.0] * 4
     assert state.now["x"].tolist() == [9.0] * 4
@@ -33,7 +33,7 @@ def test_the_first_of_the_best_looks_is_kept() -> None:
 
 
 def test_there_and_back(tmp_path: Path) -> None:
-    path, state = tmp_path / "new" / "here.safetensors", looked()
+    path, state = tmp_path / "new" / "here.safetensors", checked()
     write_checkpoint(path, state)
     first = path.read_bytes()
     again = read_checkpoint(path, FACTS)
@@ -48,7 +48,7 @@ def test_there_and_back(tmp_path: Path) -> None:
 
 
 def test_slower_is_half_the_step_from_the_same_place() -> None:
-    state = looked().slower().slower()
+    state = checked().slower().slower()
     assert state.scale == 0.25
     assert state.now["x"].tolist() == [9.0] * 4
     assert state.best["x"].tolist() == [3.0] * 4
@@ -75,7 +75,7 @@ def test_the_start_is_a_copy() -> None:
 
 
 def test_other_words_are_refused(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path / "c", looked())
+    write_checkpoint(tmp_path / "c", checked())
     with pytest.raises(ValueError, match=r"was written with method 'dm', but now it is 'dc'; give the same"):
         read_checkpoint(tmp_path / "c", {"method": "dc"})
 
@@ -87,17 +87,17 @@ def test_other_data_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-5], lambda b: b"", lambda b: b.replace(b'"card"', b'"cord"')])
-def test_damage_is_told(tmp_path: Path, damage) -> None:
+def test_damage_is_refused(tmp_path: Path, damage) -> None:
     path = tmp_path / "c"
-    write_checkpoint(path, looked())
+    write_checkpoint(path, checked())
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(ValueError, match=r"is damaged.*start anew without --resume"):
+    with pytest.raises(ValueError, match=r"is damaged.*start again without --resume"):
         read_checkpoint(path, {})
 
 
 def damaged(path: Path, tensors: dict[str, torch.Tensor] | None = None, **facts: object) -> None:
     """A whole file that says other things."""
-    write_checkpoint(path, looked())
+    write_checkpoint(path, checked())
     held, card = read_with_card(path)
     card = {name: value for name, value in {**card, **facts}.items() if value != "gone"}
     write_with_card(path, held if tensors is None else tensors, card)
@@ -123,7 +123,7 @@ def damaged(path: Path, tensors: dict[str, torch.Tensor] | None = None, **facts:
 )
 def test_a_card_that_cannot_be_is_refused(tmp_path: Path, facts: dict[str, object]) -> None:
     damaged(tmp_path / "c", **facts)
-    with pytest.raises(ValueError, match=rf"c is damaged: .* has {next(iter(facts))} .*; start anew"):
+    with pytest.raises(ValueError, match=rf"c is damaged: .* has {next(iter(facts))} .*; start again"):
         read_checkpoint(tmp_path / "c", {}, X)
 
 
@@ -157,14 +157,14 @@ def test_what_adam_keeps_is_taken_up(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_not_read(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path / "c", looked())
+    write_checkpoint(tmp_path / "c", checked())
     grow(tmp_path / "c", 2**33)
-    with refused(r"is damaged: .*too large.*start anew without --resume"):
+    with refused(r"is damaged: .*too large.*start again without --resume"):
         read_checkpoint(tmp_path / "c", {}, X)
 
 
 def test_another_layout_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_checkpoint(tmp_path / "c", looked())
-    monkeypatch.setattr("graphdistill.condense.matching.checkpoint.FORMAT", 4)
-    with pytest.raises(ValueError, match=r"c has layout 3, this version reads 4; start anew without --resume$"):
+    write_checkpoint(tmp_path / "c", checked())
+    monkeypatch.setattr("graphdistill.condense.matching.checkpoint.FORMAT", 5)
+    with pytest.raises(ValueError, match=r"c has layout 4, this version reads 5; start again without --resume$"):
         read_checkpoint(tmp_path / "c", {})

@@ -24,7 +24,7 @@ from tests.condense.samples import real, real_data, seeded
 
 
 class Watched:
-    """Real data that write down which rows are asked for."""
+    """Real data that record the indices that are read."""
 
     def __init__(self, inner: TrainingData):
         self.inner, self.context = inner, list[list[int]]()
@@ -145,7 +145,7 @@ def test_every_epoch_of_a_window_is_drawn() -> None:
     assert {window.sample_epoch(0.0, draws) for _ in range(60)} == {2, 3, 4}
 
 
-def test_windows_and_trainings_that_cannot_be_are_told() -> None:
+def test_windows_and_trainings_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="0 <= earliest <= first_latest <= latest, got 3, 2, 2"):
         Window(3, 2)
     with pytest.raises(ValueError, match="epochs must be 1 or more, got 0"):
@@ -160,10 +160,10 @@ def test_logits_are_of_the_experts_that_are_right() -> None:
     logits, right = expert_logits(data, net, weights)
     everything = data.inputs(torch.arange(len(data)))
     for row, true in enumerate(data.y.tolist()):
-        said = [net(theta, everything)[row] for theta in weights]
-        good = [z for z in said if int(z.argmax()) == true]
+        every = [net(theta, everything)[row] for theta in weights]
+        good = [z for z in every if int(z.argmax()) == true]
         assert int(right[row]) == len(good)
-        wanted = torch.stack(good or said).mean(dim=0)
+        wanted = torch.stack(good or every).mean(dim=0)
         wanted[true] = wanted.max()
         torch.testing.assert_close(logits[row], wanted)
     assert 0 < int((right == 0).sum()) < len(right)

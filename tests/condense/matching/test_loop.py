@@ -34,7 +34,7 @@ LEARNERS = [
 
 @dataclass(frozen=True)
 class ToGrey:
-    """An objective that pulls all that is learnt to 0.5, and can be told to fail."""
+    """An objective that pulls all that is learnt to 0.5, and can be made to fail."""
 
     fails_at: float = 2.0
 
@@ -53,7 +53,7 @@ def recipe(objective: Objective | None = None, **changes: object) -> Recipe:
 
 
 def grey(synthetic: SyntheticSet) -> float:
-    """A score that likes grey."""
+    """A score that prefers grey."""
     assert isinstance(synthetic.data, torch.Tensor)
     return -float((synthetic.data - 0.5).abs().mean())
 
@@ -116,10 +116,10 @@ def test_step_sizes_by_name_and_further_tensors_are_learnt_along() -> None:
 
 def test_the_average_is_judged_and_returned_and_learning_goes_on_from_the_values() -> None:
     seen: list[torch.Tensor] = []
-    look = lambda synthetic: seen.append(synthetic.data) or float(len(seen))  # type: ignore[func-returns-value]  # noqa: E731
+    check = lambda synthetic: seen.append(synthetic.data) or float(len(seen))  # type: ignore[func-returns-value]  # noqa: E731
     x = torch.zeros(1, 1, 8, 8)
     synthetic = LearnableSet(x, torch.tensor([0]))
-    end = run(recipe(ToGrey(), start=synthetic, momentum=0.0, lr=0.25, steps=5, average=0.5), look)
+    end = run(recipe(ToGrey(), start=synthetic, momentum=0.0, lr=0.25, steps=5, average=0.5), check)
     now, average, wanted = 0.0, 0.0, [0.0]
     for _ in range(5):
         now += 0.5 * (0.5 - now)  # a quarter of the gradient, which is twice the difference
@@ -177,7 +177,7 @@ def test_the_same_seed_gives_the_same_bytes_and_the_global_generator_is_left_alo
 
 
 def cut_and_taken_up(what: Callable[[], Recipe], path: Path, cut: int, kind: Kind) -> None:
-    """Run whole, and run until a look that fails and go on from there: both have to come to the same."""
+    """Run whole, and run until a check that fails and go on from there: both have to come to the same."""
     whole = run(what(), kind=kind)
     left = cut
 
@@ -310,6 +310,6 @@ def test_pixels_that_are_not_finite_stop_it_too() -> None:
     assert bool(torch.as_tensor(caught.value.good.data).isfinite().all())
 
 
-def test_looks_are_where_fresh_networks_come() -> None:
+def test_checks_are_at_steps_with_fresh_networks() -> None:
     synthetic = run(recipe(ToGrey(), steps=11, schedule=Schedule(outer=4)))
     assert [step for step, _ in synthetic.meta["checks"]] == [0, 4, 8, 11]  # type: ignore[attr-defined]

@@ -102,6 +102,6 @@ def test_the_flip_is_refused_where_the_way_is_the_class() -> None:
     check_closed(context_on(arrows(closed=False)), "identity")
 
 
-def test_an_unknown_group_is_told_before_a_network_is_trained() -> None:
+def test_an_unknown_group_is_refused_before_a_network_is_trained() -> None:
     with pytest.raises(ValueError, match="group 'turn' is unknown; choose from identity, flip"):
         check_closed(context_on(arrows(closed=True)), "turn")

@@ -129,7 +129,7 @@ def test_what_has_no_part_in_it_has_no_gradient() -> None:
         assert here.gradient(2, unroll)[-1].tolist() == [0, 0]
 
 
-def test_unknown_words_and_no_steps_are_told() -> None:
+def test_unknown_words_and_no_steps_are_refused() -> None:
     here = images(0.1)
     with pytest.raises(ValueError, match="unroll 'backwards' is unknown; choose from reverse, tesla, full"):
         here.gradient(2, "backwards")  # type: ignore[arg-type]

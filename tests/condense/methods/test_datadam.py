@@ -46,9 +46,9 @@ def test_only_embeddings_give_the_gradient_of_dm() -> None:
 @given(st.floats(0.1, 10), st.sampled_from([1.0, 2.0, 4.0]), st.integers(0, 9))
 def test_attention_knows_no_scale_and_has_length_one(factor: float, power: float, seed: int) -> None:
     z = torch.randn(3, 4, 2, 2, generator=seeded(seed))
-    looks = datadam.attention(z, power)
-    torch.testing.assert_close(looks.norm(dim=1), torch.ones(3))
-    torch.testing.assert_close(datadam.attention(factor * z, power), looks)
+    maps = datadam.attention(z, power)
+    torch.testing.assert_close(maps.norm(dim=1), torch.ones(3))
+    torch.testing.assert_close(datadam.attention(factor * z, power), maps)
 
 
 def test_both_sides_see_the_same_augmentation() -> None:

@@ -27,7 +27,7 @@ def test_the_gradient_is_that_of_the_loss() -> None:
 
 
 def test_both_sides_see_the_same_augmentation() -> None:
-    """Where the set is the training images themselves, no augmentation tells the two apart."""
+    """Where the set is the training images themselves, no augmentation separates the two."""
     images = real()
     here = step_of(Augment(), per_class=12)
     with torch.no_grad():

@@ -25,7 +25,7 @@ def test_without_operations_it_is_dc_bit_for_bit() -> None:
 
 
 def test_both_sides_see_the_same_draw() -> None:
-    """Where the set is the training images themselves, no augmentation tells the two apart."""
+    """Where the set is the training images themselves, no augmentation separates the two."""
     images = real()
     here = step_of(Augment(), per_class=12)
     with torch.no_grad():

@@ -44,15 +44,15 @@ def test_scores_are_means_over_networks(monkeypatch: pytest.MonkeyPatch) -> None
     assert context == [(2, 0.3)]
 
 
-@pytest.mark.parametrize(("liked", "name"), [(0, "easiest"), (1, "hardest")])
-def test_validation_chooses_between_the_two_ends(monkeypatch: pytest.MonkeyPatch, liked: int, name: str) -> None:
+@pytest.mark.parametrize(("best", "name"), [(0, "easiest"), (1, "hardest")])
+def test_validation_chooses_between_the_two_ends(monkeypatch: pytest.MonkeyPatch, best: int, name: str) -> None:
     here, shown = context_of(per_class=1), []
     score = torch.rand(len(here.real), generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr(el2n, "scores", lambda s, config: score)
 
     def validate(protocol, synthetic):  # type: ignore[no-untyped-def]
         shown.append(synthetic)
-        return 0.9 if len(shown) - 1 == liked else 0.4
+        return 0.9 if len(shown) - 1 == best else 0.4
 
     monkeypatch.setattr(el2n, "valid_score", validate)
     synthetic = el2n.select(here, el2n.Config())

@@ -8,7 +8,7 @@ from graphdistill.core.training.augment import Augment
 from tests.condense.samples import context_of
 
 
-def test_experts_look_for_flat_places_and_the_set_is_an_average() -> None:
+def test_experts_are_trained_towards_flat_minima_and_the_set_is_an_average() -> None:
     context = context_of()
     recipe, plain = ftd.recipe(context, ftd.Config(experts=2)), mtt.recipe(context, mtt.Config(experts=2))
     assert recipe.average > 0 == plain.average

@@ -106,7 +106,7 @@ def test_the_generator_says_it_all(unroll: Unroll) -> None:
     assert not torch.equal(one["x"], other["x"])
 
 
-def test_experts_that_are_too_short_are_told() -> None:
+def test_experts_that_are_too_short_are_refused() -> None:
     with pytest.raises(ValueError, match="latest epoch 3 and span 2 lead past the experts' last epoch 4"):
         match(window=Window(0, 3))
 

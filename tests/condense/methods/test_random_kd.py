@@ -42,7 +42,7 @@ def test_labels_number_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(synthetic.weight, class_weights(synthetic.y))
 
 
-def test_the_fewer_are_kept_the_more_the_teacher_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fewer_are_kept_the_more_the_teacher_weighs(monkeypatch: pytest.MonkeyPatch) -> None:
     here = context_of()
     monkeypatch.setattr(random_kd, "train_teachers", lambda s: [None])
     monkeypatch.setattr(random_kd, "predictions", lambda s, net: torch.zeros(len(s.real), 3))
@@ -64,10 +64,10 @@ def test_what_is_hardest_is_the_worst_to_learn_from_and_a_teacher_makes_up_for_i
     teachers, score = train_teachers(here), el2n.scores(here, el2n.Config())
     monkeypatch.setattr(random_kd, "train_teachers", lambda context: teachers)
     order = [index[score[index].argsort(descending=True, stable=True)[:2]] for index in here.real.members]
-    hard, told = el2n.keep(here, score), random_kd.with_soft_labels(here, torch.cat(order), random_kd.Config())
-    assert torch.equal(told.data, hard.data)
-    sets = (hard, told, random.select(here, random.Config()), random_kd.select(here, random_kd.Config()))
-    hard_valid, told_valid, random_valid, random_told = (protocol.train(synthetic, 0)[1].valid for synthetic in sets)
+    hard, soft = el2n.keep(here, score), random_kd.with_soft_labels(here, torch.cat(order), random_kd.Config())
+    assert torch.equal(soft.data, hard.data)
+    sets = (hard, soft, random.select(here, random.Config()), random_kd.select(here, random_kd.Config()))
+    hard_valid, soft_valid, random_valid, random_soft = (protocol.train(synthetic, 0)[1].valid for synthetic in sets)
     assert hard_valid < random_valid - 0.25
-    assert told_valid > hard_valid + 0.2
-    assert random_told > random_valid + 0.01
+    assert soft_valid > hard_valid + 0.2
+    assert random_soft > random_valid + 0.01

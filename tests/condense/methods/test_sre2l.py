@@ -41,14 +41,14 @@ def step(of: sre2l.Relabelled, fraction_done: float = 0.5) -> Step:
 
 
 def loss_by_hooks(net: ConvNet, x: torch.Tensor, y: torch.Tensor, statistics: float, variance: float) -> torch.Tensor:
-    """One round; what every norm reads is overheard."""
-    overheard: list[torch.Tensor] = []
+    """One round; the inputs of every norm are recorded by hooks."""
+    inputs: list[torch.Tensor] = []
     norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
-    hooks = [norm.register_forward_pre_hook(lambda _, args: overheard.append(args[0])) for norm in norms]
+    hooks = [norm.register_forward_pre_hook(lambda _, args: inputs.append(args[0])) for norm in norms]
     total = F.cross_entropy(net(x), y)
     for hook in hooks:
         hook.remove()
-    for number, (norm, z) in enumerate(zip(norms, overheard, strict=True)):
+    for number, (norm, z) in enumerate(zip(norms, inputs, strict=True)):
         index = z.transpose(0, 1).flatten(1)
         mean = ((index.mean(1) - norm.running_mean) ** 2).sum().sqrt()
         spread = (((index - index.mean(1, keepdim=True)) ** 2).mean(1) - norm.running_var).square().sum().sqrt()
@@ -86,7 +86,7 @@ def test_teachers_follow_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @given(st.floats(0.08, 1), st.integers(0, 99))
 def test_a_crop_leaves_what_it_should(low: float, seed: int) -> None:
-    """On an image that holds its own coordinates corners tell which part of it was taken."""
+    """On an image that holds its own coordinates corners show which part of it was cropped."""
     index, columns = torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 64), indexing="ij")
     x = torch.stack([columns, index]).expand(2, 2, 64, 64)
     for across, down in sre2l.crop(x, torch.rand(2, 4, generator=seeded(seed)), low):
@@ -143,10 +143,10 @@ def test_noise_is_like_the_real_images_in_the_large() -> None:
 def test_recovering_brings_images_near_to_what_the_teacher_remembers() -> None:
     here = replace(context_on(bars()), per_class=1)
     recipe = replace(sre2l.recipe(here, sre2l.Config()), steps=20)
-    learnt, losses, looks = recipe.start, [], itertools.count()
+    learnt, losses, checks = recipe.start, [], itertools.count()
     assert isinstance(learnt, sre2l.Relabelled)
     for steps in (0, 20):
         if steps:
-            distill(here.real, 1, recipe, validate=lambda synthetic: float(next(looks)), generator=seeded())
+            distill(here.real, 1, recipe, validate=lambda synthetic: float(next(checks)), generator=seeded())
         losses.append(recipe.objective.accumulate(step(learnt)))
     assert losses[1] < losses[0] / 2
