@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphdistill.condense.data.learnable import LearnableSet
 from graphdistill.condense.matching.objective import MethodContext
-from graphdistill.core.evaluation.protocol import CHOOSER
+from graphdistill.core.evaluation.protocol import SELECTION_SEED
 from graphdistill.core.sets.symmetry import KEY, elements, orbit
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.fit import predict
@@ -84,7 +84,7 @@ def check_closed(context: MethodContext, group: str, min_kept_accuracy: float = 
     protocol = context.protocol
     short = replace(protocol.fit, steps=max(1, protocol.fit.steps // 2))
     with context.progress.step(f"checking whether classes are closed under {group}"):
-        net, _ = protocol.train(protocol.full(), CHOOSER, short)
+        net, _ = protocol.train(protocol.full(), SELECTION_SEED, short)
     x, y = cast(tuple[Tensor, Tensor], protocol.split("valid"))
     plain, *moved = [
         float((predict(net, part).argmax(dim=1) == y).float().mean()) for part in (x, *(m(x) for m in moves))

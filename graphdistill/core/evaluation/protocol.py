@@ -27,7 +27,7 @@ from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig, FitResult, Inputs, fit, predict
 from graphdistill.core.training.metrics import score
 
-CHOOSER = 1 << 40
+SELECTION_SEED = 1 << 40
 """Seed of the network that validation chooses sets with; rows have small ones."""
 AnyDataset = TypeVar("AnyDataset", ImageDataset, NodeDataset, GraphDataset)
 Augmentation = Callable[[Any, torch.Generator], Any]
@@ -172,7 +172,7 @@ def valid_score(protocol: SetProtocol[Any], synthetic: SyntheticSet) -> float:
     It takes half the steps of a row's training; its seed is the same for every set, and none that rows are made with.
     """
     short = replace(protocol.fit, steps=max(1, protocol.fit.steps // 2))
-    return protocol.train(synthetic, CHOOSER, short)[1].valid
+    return protocol.train(synthetic, SELECTION_SEED, short)[1].valid
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.evaluation.nodes import NodeProtocol
 from graphdistill.core.evaluation.protocol import (
-    CHOOSER,
+    SELECTION_SEED,
     SetProtocol,
     baseline_rows,
     break_even,
@@ -135,7 +135,7 @@ def test_networks_that_choose_are_none_of_those_that_judge(
     asked = small(protocol)
     train_rows(protocol, "judged", [asked])
     valid_score(protocol, asked)
-    assert seeds == [0, 1, CHOOSER]
+    assert seeds == [0, 1, SELECTION_SEED]
 
 
 def test_the_network_is_by_its_seed(protocol: SetProtocol[Any]) -> None:
