@@ -74,6 +74,7 @@ def test_the_journey_from_images_to_the_report(journey):
         "card.json",
         "results.json",
         "results.csv",
+        "report.html",
         "set.png",
     }
     synthetic = load_set(output)
@@ -163,6 +164,7 @@ def test_the_journey_from_nodes_to_the_report(tmp_path, capsys):
         "card.json",
         "results.json",
         "results.csv",
+        "report.html",
         "set.png",
     }
     synthetic = load_set(tmp_path / "out")
