@@ -59,8 +59,8 @@ def main(bench: Bench) -> None:
         if "molecules" in bench.parts:
             for name in bench.molecules:
                 molecules(bench, name)
-    if "clients" in bench.parts:
-        many(bench)
+        if "clients" in bench.parts:
+            many(bench)
     console.print(f"peak memory {peak_memory() / 1e9:.2f} GB")
 
 

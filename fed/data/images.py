@@ -104,7 +104,9 @@ def parts(config: FedConfig) -> LazyClientData:
 
     def make(client: int) -> ClientData:
         title, held, index = own[client]
-        splits = [_resized(held, split, rows, channels, size) for split, rows in zip(SPLITS, index, strict=True)]
+        splits = [
+            _resized(held, split, positions, channels, size) for split, positions in zip(SPLITS, index, strict=True)
+        ]
         if config.dataset == CORRUPTED:
             kind, draws = list(KINDS)[client % len(KINDS)], generator(config.seed, "corruption", client)
             title, splits = f"{title}, {kind}", [(corrupt(x, kind, SEVERITY, draws), y) for x, y in splits]
@@ -114,12 +116,12 @@ def parts(config: FedConfig) -> LazyClientData:
     return LazyClientData(config.clients, make)
 
 
-def _resized(held: Sequence[ImageDataset], split: str, rows: Tensor, channels: int, size: int) -> Pairs:
+def _resized(held: Sequence[ImageDataset], split: str, positions: Tensor, channels: int, size: int) -> Pairs:
     """The images at an index into a split of all sets together, in the common shape."""
     pairs, start = [], 0
     for data in held:
         index: Tensor = getattr(data, split)
-        mine = index[rows[(rows >= start) & (rows < start + len(index))] - start]
+        mine = index[positions[(positions >= start) & (positions < start + len(index))] - start]
         start += len(index)
         x = data.images[mine]
         if x.shape[1] != channels:

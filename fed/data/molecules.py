@@ -118,16 +118,16 @@ def parts(config: FedConfig) -> LazyClientData:
         )
     if config.partition == "domain":
         raise ValueError("--partition domain is for images; give molecules --partition scaffold, dirichlet or iid")
-    rows = {name: _divide(config, data, getattr(data, name)) for name in SPLITS}
+    indices = {name: _divide(config, data, getattr(data, name)) for name in SPLITS}
     for name in ("valid", "test"):
-        if not any(len(data.y[mine].unique()) == 2 for mine in rows[name]):
+        if not any(len(data.y[mine].unique()) == 2 for mine in indices[name]):
             raise ValueError(
                 f"--clients {config.clients}: no client's {name} molecules would be of both classes, which ROC-AUC "
                 "needs; give fewer clients, a larger --dirichlet-alpha or --partition iid"
             )
 
     def make(client: int) -> Molecules:
-        own = data.with_splits(*[rows[name][client] for name in SPLITS])
+        own = data.with_splits(*[indices[name][client] for name in SPLITS])
         splits = {name: _entries(*own.split(name)) for name in SPLITS}
         return Molecules(f"{data.name} {client}", **splits, num_classes=2, metric=data.metric, data=own)
 
@@ -147,4 +147,4 @@ def _divide(config: FedConfig, data: GraphDataset, index: Tensor) -> list[Tensor
         held = scaffold(scaffolds_of(data, index), config.clients)
     else:
         held = iid_or_dirichlet(config, data.y[index], 2, config.clients, draws)
-    return [index[rows] for rows in held]
+    return [index[positions] for positions in held]
