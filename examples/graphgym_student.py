@@ -1,6 +1,6 @@
 """The student as a GraphGym network: import this before ``create_model`` and set ``model.type: vqgraph_student``.
 
-``python examples/graphgym_student.py`` trains it for a moment as GraphGym does, on a graph over scikit-learn's digits.
+``python examples/graphgym_student.py`` trains it for a few steps as GraphGym does, on a graph of scikit-learn's digits.
 """
 
 import warnings
@@ -11,14 +11,14 @@ from torch_geometric.data import Batch, Data
 from graphdistill.vqgraph.student import VQGraphStudent
 
 with warnings.catch_warnings():
-    # GraphGym wishes for yacs and lightning, which networks do not need.
+    # GraphGym imports yacs and lightning, which networks do not need.
     warnings.simplefilter("ignore")
     from torch_geometric.graphgym.register import network_dict, register_network
 
 
 @register_network("vqgraph_student")
 class GraphGymStudent(VQGraphStudent):
-    """A student that takes GraphGym's batch and gives predictions and labels of its split."""
+    """A student that maps GraphGym's batch to logits and labels of its split."""
 
     def __init__(self, dim_in, dim_out, hidden_channels=128):
         super().__init__(dim_in, hidden_channels, dim_out)
@@ -30,7 +30,7 @@ class GraphGymStudent(VQGraphStudent):
 
 
 def main():
-    """Look the network up by its name, train it, and print its accuracy on validation."""
+    """Create the network by its name, train it, and print its validation accuracy."""
     from graphdistill import datasets
 
     data = datasets.load("digits-knn")

@@ -1,1 +1,1 @@
-"""What the targets are measured with: ``python -m graphdistill.bench NAME``."""
+"""Benchmarks: ``python -m graphdistill.bench NAME``."""

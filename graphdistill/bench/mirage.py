@@ -1,6 +1,6 @@
-"""Measure Mirage: what distilling costs, what lossless training saves, and what networks reach at three budgets.
+"""Benchmark of Mirage: cost of distillation, speed-up of lossless training, and scores at three budgets.
 
-Every part prints as it goes and can run alone.
+Every part prints its results and can run alone.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ console = rich.console.Console(width=110)
 
 
 def main(bench: Bench) -> None:
-    """Run the parts that were asked for."""
+    """Run the selected parts."""
     console.print({**versions(), "threads": torch.get_num_threads()})
     if "cost" in bench.parts:
         cost(load_graphs(bench.datasets[0], bench.root))
@@ -103,7 +103,7 @@ def lossless(data: GraphDataset) -> None:
 
 
 def accuracy(data: GraphDataset, bench: Bench) -> None:
-    """All rows at every budget, and what each target misses."""
+    """All rows at every budget, and differences to the baselines."""
     with progress() as bars:
         protocol = TreeProtocol(data, bench.hops, seeds=bench.seeds, progress=bars)
         total = int(protocol.raw.sum())
@@ -121,11 +121,12 @@ def accuracy(data: GraphDataset, bench: Bench) -> None:
             ours = train_rows(protocol, f"distilled, {label}", draws, seconds)
             budget = int(share * total)
             raw = train_rows(protocol, f"random graphs, {label}", random_sets(protocol, budget, packed=False))
-            packed = train_rows(protocol, f"random, packed alike, {label}", random_sets(protocol, budget, packed=True))
+            compressed = random_sets(protocol, budget, packed=True)
+            packed = train_rows(protocol, f"random graphs, compressed, {label}", compressed)
             rows += ours + raw + packed
             verdicts.append(
                 f"{data.name} at {label}: {_mean(ours):.3f}, {_mean(ours) - _mean(raw):+.3f} over random graphs, "
-                f"{_mean(ours) - _mean(packed):+.3f} over random graphs packed alike, "
+                f"{_mean(ours) - _mean(packed):+.3f} over random graphs of equal compressed bytes, "
                 f"{_mean(ours) - _mean(rows[: len(protocol.networks)]):+.3f} to all the data"
             )
             console.print(verdicts[-1])
@@ -137,7 +138,7 @@ def accuracy(data: GraphDataset, bench: Bench) -> None:
 
 
 class _Stock(nn.Module):
-    """The same kind of network from PyG's own layers, on all nodes."""
+    """The same kind of network of PyG's layers, on all nodes."""
 
     def __init__(self, network: Network, data: GraphDataset, depth: int, channels: int = 64):
         super().__init__()

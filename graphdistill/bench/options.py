@@ -1,4 +1,4 @@
-"""Options of the benches, in a module that imports nothing heavy."""
+"""Options of the benchmarks, without heavy imports."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class CondenseBench:
     """Options of ``python -m graphdistill.bench condense``."""
 
     parts: tuple[Literal["methods", "units", "unroll"], ...] = ("methods", "units", "unroll")
-    """What to measure."""
+    """Parts to run."""
     datasets: tuple[str, ...] = ("digits", "mnist5k", "planetoid-cora", "citeseer", "digits-knn", "ogbg-molbace")
     """Data sets of the methods part."""
     methods: tuple[str, ...] = ()
-    """Methods (default: all that are for the data)."""
+    """Methods (default: all that support the data)."""
     per_class: tuple[int, ...] = ()
-    """Entries of each class (default: 1 and 10 of images, 10 of all else)."""
+    """Entries per class (default: 1 and 10 for images, 10 for other data)."""
     root: Path | None = None
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     seeds: int = 3
-    """Sets of each method."""
+    """Number of sets of each method."""
     networks: int = 3
-    """Networks that are trained on every set."""
+    """Number of networks trained on every set."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -44,7 +44,7 @@ class FedBench:
         "molecules",
         "clients",
     )
-    """What to measure."""
+    """Parts to run."""
     datasets: tuple[str, ...] = ("digits-domains",)
     """Data sets of all parts but the last two, each as --dataset of python -m fed takes it."""
     partition: Partition = "domain"
@@ -86,15 +86,15 @@ class MirageBench:
     """Options of ``python -m graphdistill.bench mirage``."""
 
     parts: tuple[Literal["cost", "lossless", "accuracy"], ...] = ("cost", "lossless", "accuracy")
-    """What to measure."""
+    """Parts to run."""
     datasets: tuple[str, ...] = ("ogbg-molhiv", "ogbg-molbace", "NCI1", "pains")
     """Data sets of the accuracy part; cost and lossless take the first."""
     root: Path | None = None
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     hops: int = 2
-    """Depth of trees and networks of the accuracy part."""
+    """Depth of trees and networks in the accuracy part."""
     seeds: int = 5
-    """Trainings of each network, each on a draw of its own (distilled or random)."""
+    """Number of trainings of each network, each on a separate draw (distilled or random)."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -104,11 +104,11 @@ class ScatterBench:
     """Options of ``python -m graphdistill.bench scatter``."""
 
     parts: tuple[Literal["segments", "gather", "moments", "codes"], ...] = ("segments", "gather", "moments", "codes")
-    """What to measure."""
+    """Parts to run."""
     scale: float = 1.0
-    """Share of the full numbers of entries and rows."""
+    """Share of the full numbers of entries and rows to use."""
     rounds: int = 10
-    """Rounds of which the least time counts."""
+    """Number of rounds; the minimum time counts."""
     seed: int = 0
     """Seed of the random input."""
     debug: bool = False
@@ -126,7 +126,7 @@ class VQGraphBench:
         "latency",
         "large",
     )
-    """What to measure."""
+    """Parts to run."""
     datasets: tuple[str, ...] = ("cora", "citeseer")
     """Data sets of accuracy and paper; cost and latency take the first."""
     settings: tuple[Literal["transductive", "inductive"], ...] = ("transductive", "inductive")
@@ -134,7 +134,7 @@ class VQGraphBench:
     root: Path | None = None
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     seeds: int = 10
-    """Splits, teachers and students."""
+    """Number of splits, teachers and students."""
     nodes: int = 1_000_000
     """Nodes of the large synthetic graph; it has five times as many edges."""
     debug: bool = False

@@ -1,6 +1,6 @@
-"""Measure the segment operations on one CPU thread beside what torch, PyG and others offer for the same.
+"""Benchmark of the segment operations on one CPU thread against torch, PyG and others.
 
-Times are CPU time of the thread, the least of several rounds in which all take turns; every part can run alone.
+Times are CPU times of the thread, the minimum over interleaved rounds; every part can run alone.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ console = rich.console.Console(width=110)
 
 
 def main(bench: Bench) -> None:
-    """Run the parts that were asked for, on one thread."""
+    """Run the selected parts on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -206,7 +206,7 @@ def _codes(bench: Bench) -> tuple[Tensor, Tensor]:
 
 
 def _memory(bench: Bench) -> int:
-    """Resident bytes that a call adds at its peak, its results left out."""
+    """Peak resident bytes of a call, without its results."""
     torch.set_num_threads(1)
     x, codebook = _codes(bench)
     nearest_code(x[:8], codebook[:8])
@@ -216,13 +216,13 @@ def _memory(bench: Bench) -> int:
 
 
 def _resident(name: str) -> int:
-    """Bytes of resident memory that Linux reports, now (VmRSS) or at their peak since this program began (VmHWM)."""
+    """Resident memory of this process in bytes by Linux: current (VmRSS) or peak (VmHWM)."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
 def compare(title: str, calls: dict[str, Call], bench: Bench) -> None:
-    """Time calls in turns and print each with its time over the first one's."""
+    """Time calls in interleaved rounds and print each with its ratio to the first."""
     best = dict.fromkeys(calls, float("inf"))
     for round_ in range(bench.rounds + 1):
         for name, call in calls.items():

@@ -1,6 +1,6 @@
-"""Measure VQGraph: what students reach beside their baselines, what each part adds, and what it all costs.
+"""Benchmark of VQGraph: accuracy of students and baselines, ablations, time and memory.
 
-Every part prints as it goes and can run alone.
+Every part prints its results and can run alone.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ VARIANTS = {
     "without codes and sharpening": replace(DEFAULT, code_weight=0.0, sharpen=1.0),
     "codes alone (GLNN with a code head)": replace(DEFAULT, spread_steps=0, sharpen=1.0),
 }
-"""What is left of the default when parts are taken out."""
+"""Ablations: the default config without some of its parts."""
 
 console = rich.console.Console(width=120)
 
 
 def main(bench: Bench) -> None:
-    """Run the parts that were asked for."""
+    """Run the selected parts."""
     console.print({**versions(), "threads": torch.get_num_threads()})
     if "accuracy" in bench.parts:
         for setting in bench.settings:
@@ -61,7 +61,7 @@ def main(bench: Bench) -> None:
 
 
 def accuracy(bench: Bench, setting: Setting) -> None:
-    """All models and variants on every data set, and on the average of these the gain over GLNN, paired over seeds."""
+    """All models and ablations on every data set, and the paired gain over GLNN on their average."""
     found: dict[str, dict[str, Scores]] = {}
     for name in bench.datasets:
         scores: dict[str, Scores] = {}
@@ -90,7 +90,7 @@ def _score_variant(
 
 
 def published(bench: Bench) -> None:
-    """The published protocol beside ours."""
+    """The published protocol and ours."""
     for name in bench.datasets:
         scores: dict[str, Scores] = {}
         for seed in range(bench.seeds):
@@ -125,7 +125,7 @@ def cost(bench: Bench) -> None:
 
 
 def speed(bench: Bench) -> None:
-    """Milliseconds to answer for one node."""
+    """Milliseconds per prediction for one node."""
     trained = _trained_teacher(bench)
     out = distill_vqgraph(trained.teacher, trained.split.data, replace(DEFAULT, epochs=1, code_weight=0.0))
     times = latency(trained, out.student)
@@ -170,7 +170,7 @@ def _trained_teacher(bench: Bench) -> TrainedTeacher:
 
 
 def _show(title: str, scores: dict[str, Scores]) -> None:
-    """Mean and deviation of every model, and its gain over GLNN in the last column."""
+    """Mean and standard deviation of every model, and its gain over GLNN in the last column."""
     columns = list(scores["teacher"].test)
     table = Table("", *columns, "validation", "over GLNN", title=title, title_justify="left")
     for method, here in scores.items():

@@ -1,4 +1,4 @@
-"""Identity by content: data sets, checkpoints and clients are the same where their values are, whatever their names."""
+"""Digests of content: data sets, checkpoints and clients with equal values are equal, whatever their names."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ LABELS = ("name", "notes")
 
 
 class Identified:
-    """Base of dataclasses whose identity is what they hold, and not what they are called."""
+    """Base of dataclasses that are identified by their content, not by their name."""
 
     @cached_property
     def digest(self) -> str:
-        """Digest of all fields but the name and the notes; equal where the content is equal."""
+        """Digest of all fields except name and notes; equal if the content is equal."""
         return digest({f.name: getattr(self, f.name) for f in fields(self) if f.name not in LABELS})  # type: ignore[arg-type]
 
 
 def digest(value: object) -> str:
-    """Digest of tensors and of whatever holds them: equal values give equal digests, on every machine.
+    """Digest of tensors and of containers of tensors: equal values give equal digests on every machine.
 
     Args:
         value: a tensor, text, bytes, number, ``None``, or a dataclass, mapping, list or tuple of such.
@@ -34,7 +34,7 @@ def digest(value: object) -> str:
         32 hexadecimal digits of sha256.
 
     Raises:
-        TypeError: something else is in it.
+        TypeError: ``value`` contains another type.
 
     Example:
         >>> a, b = torch.tensor([1, 2]), torch.tensor([1, 3])
@@ -47,7 +47,7 @@ def digest(value: object) -> str:
 
 
 def _add(made: Any, value: object) -> None:
-    """Add a value with its type and length, so that no two values are written alike."""
+    """Add a value with its type and length, so that different values have different encodings."""
     if isinstance(value, Tensor):
         whole = value.detach().cpu().contiguous()
         made.update(f"tensor {whole.dtype} {list(whole.shape)};".encode())
@@ -70,4 +70,4 @@ def _add(made: Any, value: object) -> None:
         for part in value:
             _add(made, part)
     else:
-        raise TypeError(f"a {type(value).__name__} has no digest; give tensors, text, numbers and what holds them")
+        raise TypeError(f"a {type(value).__name__} has no digest; give tensors, text, numbers, or containers of them")

@@ -13,10 +13,10 @@ def on_first_use(package: str, modules: Mapping[str, str]) -> Callable[[str], An
 
     Args:
         package: its name.
-        modules: for each public name the module that has it.
+        modules: the module of each public name.
 
     Raises:
-        AttributeError: by what is returned, for any other name.
+        AttributeError: the returned function raises it for any other name.
 
     Example:
         >>> on_first_use("demo", {"sqrt": "math"})("sqrt")(4.0)

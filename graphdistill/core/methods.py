@@ -1,8 +1,8 @@
-"""The methods of a family, one module each in one folder: what is known of them from their source, without an import.
+"""The methods of a family, one module each in one folder: read from their source, without importing them.
 
 Every method is a module with a docstring (its equation), ``PAPER``, ``FOR`` (the kinds of data that it is for), a
-frozen ``Config`` and one entry function. Help pages and checks of arguments read all that from the source, and answer
-before torch is imported.
+frozen ``Config`` and one entry function. Help pages and argument checks read all of this from the source, without
+importing torch.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from typing import Any, ClassVar, Literal
 class MethodConfig:
     """Base of the configs of all methods: a method's own fields, each an option of the command.
 
-    Its class is read from the source of the method and built alone, so it may use no names but those of Python,
-    ``dataclass``, ``Literal`` and this class.
+    The class is compiled from the method's source on its own, so it may only use builtins, ``dataclass``, ``Literal``
+    and this class.
     """
 
     docs: ClassVar[Mapping[str, str]] = {}
 
     @property
     def name(self) -> str:
-        """Name of the method, in the words of the command line."""
+        """Name of the method as on the command line."""
         return type(self).__module__.rpartition(".")[2].replace("_", "-")
 
 
@@ -41,19 +41,19 @@ class Family:
 
     Args:
         package: name of the package, whose modules are the methods.
-        folder: where it is.
+        folder: folder of that package.
     """
 
     package: str
     folder: Path
 
     def names(self, kind: str | None = None) -> list[str]:
-        """Names of all methods, or of those for a kind of data, in the words of the command line."""
+        """Names of all methods, or of those for one kind of data, as on the command line."""
         found = [name.replace("_", "-") for name in names(self.folder)]
         return [name for name in found if kind is None or kind in self.kinds(name)]
 
     def check(self, method: str | MethodConfig, kind: str | None = None) -> None:
-        """Refuse a method that does not exist, or that is for other data; it is not imported.
+        """Reject an unknown method or one for another kind of data; the method is not imported.
 
         Raises:
             ValueError: with the choices.
@@ -72,11 +72,11 @@ class Family:
             )
 
     def about(self, name: str) -> tuple[str, str]:
-        """A line on a method, and its paper; the method is not imported."""
+        """Summary and paper of a method; the method is not imported."""
         return summary(self._path(name)), constants(self._path(name))["PAPER"]
 
     def kinds(self, name: str) -> tuple[str, ...]:
-        """The kinds of data that a method is for; the method is not imported."""
+        """The kinds of data that a method supports; the method is not imported."""
         found: tuple[str, ...] = constants(self._path(name))["FOR"]
         return found
 
@@ -88,17 +88,17 @@ class Family:
         """The module of a method, imported.
 
         Raises:
-            ValueError: there is no such method.
+            ValueError: the method is unknown.
         """
         self.check(method)
         name = method if isinstance(method, str) else method.name
         return importlib.import_module(f"{self.package}.{self._path(name).stem}")
 
     def config(self, method: str | MethodConfig) -> Any:
-        """The config of a method that is given by name, or by its config or a stand-in for it; the method is imported.
+        """The config of a method that is given by name, by its config or by a stand-in for it; the method is imported.
 
         Raises:
-            ValueError: there is no such method.
+            ValueError: the method is unknown.
         """
         made: type[MethodConfig] = self.module(method).Config
         return method if isinstance(method, made) else made(**({} if isinstance(method, str) else asdict(method)))
@@ -128,7 +128,7 @@ def options_of(config: MethodConfig) -> dict[str, Any]:
 
 
 def documented(owner: ast.ClassDef) -> dict[str, str]:
-    r"""The text under each annotated field of a class.
+    r"""The docstring under each annotated field of a class.
 
     Example:
         >>> documented(ast.parse("class A:\n    b: int = 1\n    \'Its use.\'").body[0])
@@ -143,7 +143,7 @@ def documented(owner: ast.ClassDef) -> dict[str, str]:
 
 
 def names(folder: Path) -> list[str]:
-    """Names of the modules in a folder, sorted, without those that begin with an underscore.
+    """Sorted names of the modules in a folder, without private ones.
 
     Example:
         >>> "methods" in names(Path(__file__).parent)
@@ -163,11 +163,11 @@ def summary(path: Path) -> str:
 
 
 def constants(path: Path, owner: str = "") -> dict[str, Any]:
-    """Names that a module assigns a literal to, with their values.
+    """Names and values of a module's literal assignments.
 
     Args:
-        path: of the module.
-        owner: a class of the module whose attributes to read instead. (default: the module itself)
+        path: path of the module.
+        owner: class of the module whose attributes are read instead. (default: the module itself)
 
     Example:
         >>> constants(Path(__file__).parent.parent / "__init__.py")["__version__"] > "0"
@@ -181,7 +181,7 @@ def constants(path: Path, owner: str = "") -> dict[str, Any]:
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             for target in targets:
-                # What is computed when the module is imported is no literal.
+                # A value that is computed at import is not a literal.
                 with contextlib.suppress(ValueError):
                     found[ast.unparse(target)] = ast.literal_eval(node.value)
     return found

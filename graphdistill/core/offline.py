@@ -1,4 +1,4 @@
-"""Nothing asks the network for updates: what other packages do at their import is kept from them."""
+"""No network access at import: other packages are kept from checking for updates and from telemetry."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 from types import ModuleType
 
 QUIET = {"FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-"""Environment variables by which Flower and the Hugging Face Hub are asked not to; what a user has set stays."""
+"""Environment variables that turn off telemetry of Flower and the Hugging Face Hub; values set by the user stay."""
 
 
 def quieten() -> None:
-    """Import ogb without the thread that asks PyPI for its newest version, and ask others not to do the like.
+    """Import ogb without its check for a new version on PyPI, and turn off the telemetry of other packages.
 
-    It is called when ``graphdistill`` is imported. Where ogb was imported before, it has asked already.
+    It is called when ``graphdistill`` is imported. If ogb was imported before, its check has already run.
 
     Example:
         >>> quieten()
@@ -24,7 +24,7 @@ def quieten() -> None:
         os.environ.setdefault(name, value)
     if "ogb" in sys.modules:
         return
-    # ogb asks through this package where it can be imported; None makes its import fail.
+    # ogb checks by this package if it can be imported; None makes that import fail.
     missing = ModuleType("missing")
     before = sys.modules.get("outdated", missing)
     sys.modules["outdated"] = None  # type: ignore[assignment]

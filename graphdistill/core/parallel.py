@@ -1,7 +1,7 @@
-"""One map over independent work: in this process, or side by side in processes that stay for the next map.
+"""A map over independent work: serial in this process, or parallel in processes that are reused by the next map.
 
-Every item runs with one thread, so that results are the same bits for any number of processes, and processes do not
-wait for one another's threads. Torch and loky are imported where they are used: commands read arguments without them.
+Every item runs on one thread, so that results are bitwise equal for any number of processes and threads do not compete
+for cores. Torch and loky are imported on first use, because commands parse arguments without them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 IDLE_SECONDS = 60
-"""Processes without work end after this time, and the memory that they hold is free again."""
+"""Seconds after which an idle process ends and its memory is freed."""
 
 _THREADS = (
     "OMP_NUM_THREADS",
@@ -39,7 +39,7 @@ _in_worker = False
 
 
 def default_jobs() -> int:
-    """Cores that this process may use: its affinity and its container's limits count, other machines' cores do not.
+    """Number of cores that this process may use, within its affinity and its container's limits.
 
     ``LOKY_MAX_CPU_COUNT`` lowers it. In a process of :func:`parallel_map` it is 1.
 
@@ -65,20 +65,20 @@ def check_jobs(jobs: int | None, name: str = "jobs") -> None:
 def parallel_map(
     function: Callable[[Context, Item], Result], context: Context, items: Sequence[Item], *, jobs: int = 1
 ) -> Iterator[Result]:
-    """Call ``function(context, item)`` for each item, with one thread each, and yield the results in order.
+    """Call ``function(context, item)`` for each item, on one thread each, and yield the results in order.
 
-    Nothing is drawn from a global generator: an item that needs randomness holds its seed. An error of an item is
-    raised in its turn, in its own type and with its own text; after it, or after Ctrl-C, all processes end at once.
+    An item that needs randomness holds its seed; no global generator is used. The error of an item is raised at its
+    place in the order, with its own type and text; after an error or Ctrl-C all processes end at once.
 
     Args:
-        function: of a module, so that another process can find it; a function of a script or a notebook will do.
-        context: what all items share; it is written once, to a file that all processes map into memory, so do not
-            change its tensors in place.
-        items: small things, such as numbers and names.
-        jobs: processes. (default: 1, which is this process; inside of another map it is always 1)
+        function: a function of a module, a script or a notebook.
+        context: shared by all items; written once to a file that all processes map into memory, so its tensors must
+            not be changed in place.
+        items: small objects, such as numbers and names.
+        jobs: number of processes. (default: 1, this process; inside another map it is always 1)
 
     Returns:
-        An iterator over the results, each as soon as it and all before it are there.
+        An iterator over the results, each as soon as it and all earlier ones are ready.
 
     Raises:
         ValueError: ``jobs`` is 0 or negative.
@@ -93,7 +93,7 @@ def parallel_map(
 
 
 def start(jobs: int, *modules: str) -> None:
-    """Start processes ahead of a map, so that they import ``modules`` while this one still does something else.
+    """Start processes ahead of a map, so that they import ``modules`` while this process continues.
 
     Example:
         >>> start(1, "torch")  # nothing to do: one job is this process
@@ -136,7 +136,7 @@ def _side_by_side(
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch and the libraries of linear algebra compute with one thread in this context.
+    """Limit torch and the linear algebra libraries to one thread in this context.
 
     Example:
         >>> import torch
@@ -169,7 +169,7 @@ def _executor(jobs: int) -> Any:
 
 
 def _begin(parent: int) -> None:
-    """Prepare a fresh process: it ends with its parent, and leaves Ctrl-C to it."""
+    """Initialise a process: it ends with its parent and leaves Ctrl-C to it."""
     from loky import process_executor
 
     from graphdistill.core.command.progress import silence
@@ -178,7 +178,7 @@ def _begin(parent: int) -> None:
     _in_worker = True
     silence()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Loky takes a process that loads its context for one that leaks memory, and starts another in its place.
+    # Loky mistakes loading the context for a memory leak and would restart the process.
     process_executor._USE_PSUTIL = False
     if sys.platform != "win32":
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -199,7 +199,7 @@ def _import(modules: Sequence[str]) -> None:
 def _read(path: str) -> Any:
     import torch
 
-    # Written by the parent a moment ago. Mapped, its tensors are in memory once for all processes.
+    # The parent has just written it. Memory-mapped, its tensors are in memory once for all processes.
     return torch.load(path, mmap=True, weights_only=False)
 
 
@@ -214,7 +214,7 @@ def _call(path: str, function: Callable[[Any, Any], Any], item: Any) -> Any:
 
 
 def _travels(error: Exception) -> bool:
-    """Whether an error can be sent to another process; one whose class takes other arguments than its text cannot."""
+    """Whether an error can be pickled; a class whose arguments differ from its text cannot."""
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:

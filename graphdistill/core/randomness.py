@@ -1,4 +1,4 @@
-"""Randomness by purpose: one generator for each thing that is drawn, all from one seed."""
+"""Random generators by purpose: one independent stream per purpose, all from one seed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def generator(seed: int, *purpose: object) -> torch.Generator:
 
     Args:
         seed: the user's seed, 0 or more.
-        purpose: words or numbers that name what is drawn, such as ``"random row", 3``.
+        purpose: words or numbers that name the purpose, such as ``"random row", 3``.
 
     Returns:
         A seeded ``torch.Generator``; the global one is never touched.
@@ -38,14 +38,13 @@ def generator(seed: int, *purpose: object) -> torch.Generator:
 
 @contextmanager
 def scoped(seed: int, *purpose: object) -> Iterator[None]:
-    """Let code that can only draw from torch's global generator draw from its own stream, then put it back.
+    """Seed torch's global generator for one purpose inside this context, then restore it.
 
-    Layers initialise themselves and dropout masks are drawn from the global generator; inside this context it
-    is seeded for one purpose, and outside of it nothing has changed.
+    Layers and dropout can only draw from the global generator. Outside the context its state is unchanged.
 
     Args:
         seed: the user's seed, 0 or more.
-        purpose: words or numbers that name what is drawn.
+        purpose: words or numbers that name the purpose.
 
     Example:
         >>> before = torch.get_rng_state()
@@ -63,7 +62,7 @@ def scoped(seed: int, *purpose: object) -> Iterator[None]:
 
 
 def class_balanced_order(label: Tensor, generator: torch.Generator) -> Tensor:
-    """A random order of all entries in which the classes take turns while they last, long ``[n]``.
+    """A random order of all entries that alternates between the classes while they last, long ``[n]``.
 
     Example:
         >>> label = torch.tensor([0, 0, 0, 1])

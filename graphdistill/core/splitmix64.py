@@ -20,7 +20,7 @@ def signed(value: int) -> int:
 
 
 def word(number: int) -> int:
-    """Odd pseudo-random word number ``number``.
+    """The odd pseudo-random word with index ``number``.
 
     Example:
         >>> word(1) % 2

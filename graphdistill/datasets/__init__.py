@@ -1,7 +1,7 @@
-"""Real data by name: molecules and graphs, citation networks, images, or your own, ready to be distilled.
+"""Data sets by name or from your own data: molecules, graphs, citation networks, images.
 
-The one door is :func:`load`; it returns a ``GraphDataset``, ``NodeDataset`` or ``ImageDataset``.
-:func:`load_graphs` is the same door for those who need graphs and nothing else.
+:func:`load` returns a ``GraphDataset``, ``NodeDataset`` or ``ImageDataset``; :func:`load_graphs` returns a
+``GraphDataset`` or raises an error.
 """
 
 from typing import TYPE_CHECKING

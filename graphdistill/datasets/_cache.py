@@ -1,4 +1,4 @@
-"""Tensors kept between runs as safetensors: read in seconds what took minutes to prepare."""
+"""Cache of prepared tensors as safetensors: loaded in seconds instead of prepared in minutes."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from graphdistill.core.sets.payload import FLOATS, INTEGERS, check_names, check_
 from graphdistill.datasets._roots import cache_folder
 
 FORMAT = 1
-"""Raised by one when what is stored changes, so that files of older versions are not read."""
+"""Version of the stored layout; files of other versions are prepared again."""
 
 Tensors = dict[str, Tensor]
 
 
 def fingerprint(folder: Path) -> str:
-    """Where the files under ``folder`` lie, how large they are and when they changed, as one word."""
+    """Fingerprint of the paths, sizes and times of the files under ``folder``."""
     folder = folder.resolve()
     files = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
-    # What loaders make of the raw files is not source, and may be half written.
+    # Files processed by loaders are not sources and may be incomplete.
     stats = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files if "processed" not in p.parts]
     return repr(stats)
 
 
 def cached(name: str, key: str, build: Callable[[], Tensors]) -> Tensors:
-    """The tensors that ``build`` makes, read from the cache if a run with the same ``key`` stored them.
+    """The tensors that ``build`` makes, loaded from the cache if it has the same ``key``.
 
-    Integers are stored narrow and come back as long. A file that is damaged is made anew.
+    Integers are stored in the smallest dtype and loaded as long. A damaged file is prepared again.
     """
     path = cache_path(name, key)
     if path.exists():
         try:
-            # As large as data are: what the header declares takes no memory yet.
+            # No limit on the size of the data: checking the header allocates no memory.
             read_header(path, most=2**48)
             stored = load_file(path)
             check(stored)
@@ -56,7 +56,7 @@ def cached(name: str, key: str, build: Callable[[], Tensors]) -> Tensors:
 
 
 def check(tensors: Tensors) -> None:
-    """Fail unless the parts of a data set fit each other: edges, boundaries of graphs, splits.
+    """Fail unless edges, graph boundaries and splits of a data set are consistent.
 
     Raises:
         ValueError: with the name of the tensor.
@@ -81,13 +81,13 @@ def check(tensors: Tensors) -> None:
 
 
 def cache_path(name: str, key: str) -> Path:
-    """File of the cache for ``name`` prepared from what ``key`` describes."""
+    """Cache file of ``name`` for the source described by ``key``."""
     digest = hashlib.sha256(f"{FORMAT}/{key}".encode()).hexdigest()[:16]
     return cache_folder("prepared") / f"{name}-{digest}.safetensors"
 
 
 def store(path: Path, tensors: Tensors) -> None:
-    """Write ``tensors`` to ``path`` as a whole or not at all."""
+    """Write ``tensors`` to ``path`` atomically."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".partial")
     os.close(handle)
     try:
@@ -109,7 +109,7 @@ def pack(graphs: Graphs) -> Tensors:
 
 
 def unpack(tensors: Tensors) -> Graphs:
-    """The graphs that :func:`pack` took apart."""
+    """The graphs of the tensors of :func:`pack`."""
     return Graphs(
         x=tensors["x"],
         edge_index=tensors["edge_index"],
@@ -120,17 +120,17 @@ def unpack(tensors: Tensors) -> Graphs:
 
 
 def joined(x: Tensor | None, edge_index: Tensor, edge_attr: Tensor | None, sizes: Tensor, edge_ptr: Tensor) -> Graphs:
-    """Graphs from what PyG collates: edges numbered within each graph, one after the other.
+    """Graphs from tensors as PyG collates them, with node indices within each graph.
 
     Args:
-        x: node features ``[N, F]``; ``None`` stands for the in-degree.
-        edge_index: node numbers within each graph, long ``[2, E]``.
+        x: node features ``[N, F]``; ``None`` for the in-degree.
+        edge_index: node indices within each graph, long ``[2, E]``.
         edge_attr: edge features ``[E, D]`` or ``None``.
         sizes: nodes of each graph, long ``[G]``.
         edge_ptr: first edge of each graph and E at the end; graphs without edges at the end may be left out.
 
     Raises:
-        ValueError: the numbers of nodes, edges and features do not fit each other.
+        ValueError: the numbers of nodes, edges and features are inconsistent.
     """
     if len(sizes) == 0 or int(sizes.min()) < 1:
         raise ValueError("there are no graphs, or one of them has no nodes")

@@ -1,4 +1,4 @@
-"""PyG's many forms of one thing made one: features, edges, masks and labels of the user's own graphs."""
+"""Conversion of PyG graphs: features, edges, masks and labels in their various forms."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ LABELLED = "set each graph's label, such as y=torch.tensor([1])"
 
 
 def graph_items(data: Any) -> list[Data]:
-    """The graphs of a list, a data set or whatever else yields them one by one.
+    """The graphs of a list, a data set or another iterable.
 
     Raises:
-        ValueError: it yields something else, batches among them; the message says which call is right.
+        ValueError: it yields other objects, such as batches; the message has the right call.
     """
     kind = type(data).__name__
     if isinstance(data, Batch):
@@ -54,7 +54,7 @@ def own_graph(graph: Data, here: str) -> Data:
     """One graph with ``x``, ``edge_index`` and ``edge_attr`` as plain tensors.
 
     Raises:
-        ValueError: they cannot be read, or something would be left out without a word.
+        ValueError: they cannot be read, or an attribute would be silently ignored.
     """
     check_positions(graph, here)
     x = features(graph.x, f"{here}.x")
@@ -67,7 +67,7 @@ def own_graph(graph: Data, here: str) -> Data:
 
 
 def check_positions(graph: Data, here: str) -> None:
-    """Refuse positions without features, which no method would read.
+    """Reject positions without features, because no method reads positions.
 
     Raises:
         ValueError: there is ``pos`` but no ``x``.
@@ -77,7 +77,7 @@ def check_positions(graph: Data, here: str) -> None:
 
 
 def check_count(graph: Data, count: int, here: str) -> None:
-    """Refuse a number of nodes that is not that of the rows of features.
+    """Reject a ``num_nodes`` that differs from the number of feature rows.
 
     Raises:
         ValueError: ``num_nodes`` was set and differs.
@@ -87,7 +87,7 @@ def check_count(graph: Data, count: int, here: str) -> None:
 
 
 def features(values: Any, what: str) -> Tensor | None:
-    """A matrix of features: sparse, numpy or a plain column made dense; integers long, halves single.
+    """A dense feature matrix from a tensor, array, sparse matrix or column; integers as long, half as single precision.
 
     Raises:
         ValueError: it has more than two dimensions, no column, or complex numbers.
@@ -108,10 +108,10 @@ def features(values: Any, what: str) -> Tensor | None:
 
 
 def edges(graph: Data, here: str) -> tuple[Tensor, Tensor | None]:
-    """Edges, from ``adj_t`` where there is no ``edge_index``, and their weights if any.
+    """Edges, from ``adj_t`` if there is no ``edge_index``, and their weights if any.
 
     Raises:
-        ValueError: they are not ``[2, E]`` whole numbers.
+        ValueError: they are not integers ``[2, E]``.
     """
     weight = graph.get("edge_weight")
     index = graph.edge_index
@@ -143,7 +143,7 @@ def edges(graph: Data, here: str) -> tuple[Tensor, Tensor | None]:
 
 
 def check_weight(weight: Any, here: str) -> None:
-    """Refuse weights of edges that no method would read; ones say nothing.
+    """Reject edge weights other than 1, because no method reads them.
 
     Raises:
         ValueError: some weight is not 1.
@@ -156,17 +156,17 @@ def check_weight(weight: Any, here: str) -> None:
 
 
 def graph_labels(items: Sequence[Data], sizes: Sequence[int]) -> tuple[Tensor, bool]:
-    """Labels of graphs: classes long ``[G]``, or many yes-or-no tasks float ``[G, T]``; whether they were one-hot.
+    """Labels of graphs, classes long ``[G]`` or binary tasks float ``[G, T]``, and whether they were one-hot.
 
     Raises:
-        ValueError: a label is missing, belongs to nodes, or is no class.
+        ValueError: a label is missing, belongs to nodes, or is not a class.
     """
     rows, each_node = [], len(items) > 0
     for position, (graph, size) in enumerate(zip(items, sizes, strict=True)):
         if graph.y is None:
             raise ValueError(f"name[{position}].y is missing; {LABELLED}")
         row = as_numbers(graph.y, f"name[{position}].y")
-        # One label of a graph settles it for all; masks are asked for until then.
+        # A single label per graph proves graph labels; until then masks suggest node labels.
         each_node = each_node and ((row.dim() > 0 and len(row) == size > 1) or any(m in graph for m in MASKS.values()))
         rows.append(row)
     if each_node:
@@ -182,7 +182,7 @@ def graph_labels(items: Sequence[Data], sizes: Sequence[int]) -> tuple[Tensor, b
             raise ValueError(f"name[{position}].y has {row.numel()} values but name[0].y has {rows[0].numel()}")
     y = torch.stack([row.reshape(-1) for row in rows])
     if y.shape[1] > 1:
-        # Tasks that exclude one another and of which one is always true are classes.
+        # Mutually exclusive tasks of which one is always true are classes.
         return (y.argmax(dim=1), True) if one_hot(y) else (y.float(), False)
     y = y.view(-1)
     wrong = ~torch.isfinite(y) | (y < 0) | (y != y.floor())
@@ -196,10 +196,10 @@ def graph_labels(items: Sequence[Data], sizes: Sequence[int]) -> tuple[Tensor, b
 
 
 def node_labels(y: Any, count: int, here: str) -> Tensor:
-    """Classes of nodes, long ``[N]``; -1 for none.
+    """Classes of nodes, long ``[N]``; -1 for a missing label.
 
     Raises:
-        ValueError: there is not one for each node, or it is no class.
+        ValueError: there is not one label per node, or a label is not a class.
     """
     labels = class_labels(y, f"{here}.y")
     if len(labels) != count:
@@ -208,16 +208,16 @@ def node_labels(y: Any, count: int, here: str) -> Tensor:
 
 
 def mask_index(value: Any, count: int, column: int | None, what: str) -> Tensor:
-    """The entries of one split from a mask, a column of masks, or the numbers themselves.
+    """Indices of one split from a mask, a column of masks, or indices.
 
     Args:
-        value: boolean or 0/1 ``[N]`` or ``[N, k]``, or whole numbers.
-        count: N.
-        column: which of the k columns.
-        what: its name.
+        value: mask of booleans or 0 and 1, ``[N]`` or ``[N, k]``, or indices.
+        count: number N of entries.
+        column: column of the mask to use.
+        what: name of the split in errors.
 
     Raises:
-        ValueError: its length does not fit, a number is out of range or there twice, or no column was named.
+        ValueError: its length is wrong, an index is out of range or repeated, or the column is missing.
     """
     mask = torch.as_tensor(value)
     if mask.dim() == 2 and len(mask) == count:

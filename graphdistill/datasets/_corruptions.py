@@ -1,9 +1,9 @@
-r"""Common corruptions of images: noise, blur, weather and what cameras do, each in five severities.
+r"""Common corruptions of images: noise, blur, weather and digital effects, each in five severities.
 
-The 19 kinds are those of `Hendrycks & Dietterich, ICLR 2019 <https://arxiv.org/abs/1903.12261>`_, made anew from the
-paper's descriptions, with strengths of our own: lengths are parts of an image's side, so that all sides work. Figures
-are therefore not comparable with those on the published CIFAR-10-C. Frost needs no photographs: its crystals are the
-ridges of a random landscape.
+The 19 kinds are those of `Hendrycks & Dietterich, ICLR 2019 <https://arxiv.org/abs/1903.12261>`_, implemented from
+the paper's descriptions with different strengths: lengths are relative to the image's side, so that all sizes work.
+Results are therefore not comparable with those on the published CIFAR-10-C. Frost is generated from the ridges of
+fractal noise instead of photographs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Generator, Tensor
 
 
 def corrupt(x: Tensor, kind: str, severity: int, generator: Generator) -> Tensor:
-    """Corrupt images, each in its own way.
+    """Corrupt images, with independent random numbers for each.
 
     Args:
         x: colour images ``[n, 3, h, w]`` in [0, 1].
@@ -32,7 +32,7 @@ def corrupt(x: Tensor, kind: str, severity: int, generator: Generator) -> Tensor
         Images of the same shape in [0, 1].
 
     Raises:
-        ValueError: there is no such kind or severity, or the images have no three channels.
+        ValueError: the kind or severity is unknown, or the images do not have three channels.
 
     Example:
         >>> grey = torch.full((2, 3, 8, 8), 0.5)
@@ -57,18 +57,18 @@ def _gaussian_noise(x: Tensor, spread: float, g: Generator) -> Tensor:
 
 
 def _shot_noise(x: Tensor, photons: float, g: Generator) -> Tensor:
-    """Light is counted in photons."""
+    """Shot noise: Poisson counts of photons."""
     return torch.poisson(x * photons, generator=g) / photons
 
 
 def _impulse_noise(x: Tensor, part: float, g: Generator) -> Tensor:
-    """Salt and pepper, in every channel by itself."""
+    """Salt and pepper noise, independent in each channel."""
     dice = torch.rand(x.shape, generator=g)
     return torch.where(dice < part, (dice < part / 2).float(), x)
 
 
 def _speckle_noise(x: Tensor, spread: float, g: Generator) -> Tensor:
-    """Noise in proportion to the light."""
+    """Speckle noise: proportional to the brightness."""
     return x + spread * x * _normal(x.shape, g)
 
 
@@ -76,28 +76,28 @@ def _speckle_noise(x: Tensor, spread: float, g: Generator) -> Tensor:
 
 
 def _defocus_blur(x: Tensor, radius: float, g: Generator) -> Tensor:
-    """Every point becomes a disc."""
+    """Defocus blur: convolution with a disc."""
     r = radius * x.shape[-1]
     reach = math.ceil(r)
     place = torch.arange(-reach, reach + 1).float()
-    # A pixel at the rim counts by about the part of it that is inside.
+    # A pixel at the rim is weighted by about its part inside the disc.
     disc = (r + 0.5 - torch.hypot(place[:, None], place)).clamp(0, 1)
     return _filtered(x, disc / disc.sum())
 
 
 def _glass_blur(x: Tensor, reach: float, g: Generator) -> Tensor:
-    """Through ribbed glass every pixel shows one of its neighbours."""
+    """Glass blur: every pixel shows one of its neighbours."""
     shift = (2 * torch.rand((2, len(x), *x.shape[2:]), generator=g) - 1) * reach * x.shape[-1]
     return _gaussian_blur(_moved(x, shift[0].round(), shift[1].round()), 0.16 * reach, g)
 
 
 def _motion_blur(x: Tensor, length: float, g: Generator) -> Tensor:
-    """The camera moves straight on, in a direction of its own for every image."""
+    """Motion blur along a line, with a random direction for each image."""
     return _smeared(x, length, 2 * math.pi * torch.rand(len(x), generator=g))
 
 
 def _zoom_blur(x: Tensor, zoom: float, g: Generator) -> Tensor:
-    """The camera moves towards the middle of the picture."""
+    """Zoom blur: the mean of several zooms towards the centre."""
     h, w = x.shape[2:]
     rows, columns = (torch.arange(size) - (size - 1) / 2 for size in (h, w))
     scales = (1 / (1 + zoom * k / 8) - 1 for k in range(9))
@@ -116,7 +116,7 @@ def _gaussian_blur(x: Tensor, spread: float, g: Generator) -> Tensor:
 
 
 def _snow(x: Tensor, amount: float, g: Generator) -> Tensor:
-    """Flakes that fall aslant, before a whitened scene."""
+    """Snow: motion-blurred flakes over a whitened image."""
     noise = _normal((len(x), 1, *x.shape[2:]), g)
     flakes = (_standard(_gaussian_blur(noise, 0.015, g)) - 2 + 2 * amount).clamp(0, 1)
     slant = math.pi / 2 + 0.6 * _normal((len(x),), g)
@@ -125,21 +125,21 @@ def _snow(x: Tensor, amount: float, g: Generator) -> Tensor:
 
 
 def _frost(x: Tensor, amount: float, g: Generator) -> Tensor:
-    """Ice on the window: bluish crystals along the ridges of a landscape."""
+    """Frost: bluish crystals along the ridges of fractal noise."""
     ridges = 1 - _plasma(x, 0.7, g).mul(2).sub(1).abs()
     ice = ridges**3 * torch.tensor([0.85, 0.95, 1.0]).view(3, 1, 1)
     return (1 - 0.5 * amount) * x + amount * ice
 
 
 def _fog(x: Tensor, amount: float, g: Generator) -> Tensor:
-    """Light that a cloud scatters, more here than there."""
+    """Fog: fractal noise added to the image."""
     return (x + amount * (0.3 + 0.7 * _plasma(x, 0.5, g))) / (1 + amount)
 
 
 def _spatter(x: Tensor, part: float, g: Generator) -> Tensor:
-    """Drops on the lens, of rain or of mud."""
+    """Spatter: drops of rain or mud on the lens."""
     drops = _standard(_gaussian_blur(_normal((len(x), 1, *x.shape[2:]), g), 0.05, g))
-    # The height that a normal number exceeds with probability `part`.
+    # The quantile that a normal variable exceeds with probability `part`.
     height = math.sqrt(2) * float(torch.erfinv(torch.tensor(1 - 2 * part)))
     cover = (2 * (drops - height)).clamp(0, 1) * 0.9
     muddy = torch.rand((len(x), 1, 1, 1), generator=g) < 0.5
@@ -151,7 +151,7 @@ def _spatter(x: Tensor, part: float, g: Generator) -> Tensor:
 
 
 def _brightness(x: Tensor, more: float, g: Generator) -> Tensor:
-    """More of the value in hue, saturation and value."""
+    """Brightness: a larger value in HSV colour space."""
     value = x.amax(dim=1, keepdim=True)
     brighter = (value + more).clamp(max=1)
     return torch.where(value > 0, x / value.clamp(min=1e-6), 1) * brighter
@@ -163,14 +163,14 @@ def _contrast(x: Tensor, kept: float, g: Generator) -> Tensor:
 
 
 def _saturate(x: Tensor, factor: float, g: Generator) -> Tensor:
-    """Paler or more garish, of the same hue and value."""
+    """Saturation: lower or higher saturation in HSV colour space."""
     value, least = x.amax(dim=1, keepdim=True), x.amin(dim=1, keepdim=True)
     saturation = (value - least) / value.clamp(min=1e-6)
     return value - (value - x) * (saturation * factor).clamp(max=1) / saturation.clamp(min=1e-6)
 
 
 def _elastic_transform(x: Tensor, reach: float, g: Generator) -> Tensor:
-    """Small regions are stretched or contracted."""
+    """Elastic transform: small regions are stretched or contracted."""
     field = _standard(_gaussian_blur(_normal((len(x), 2, *x.shape[2:]), g), 0.1, g)) * reach * x.shape[-1]
     return _moved(x, field[:, 0], field[:, 1])
 
@@ -189,7 +189,7 @@ def _jpeg_compression(x: Tensor, quality: float, g: Generator) -> Tensor:
     return torch.from_numpy(np.stack(out)).permute(0, 3, 1, 2).float() / 255
 
 
-# What they share
+# Helpers
 
 
 def _normal(shape: tuple[int, ...], g: Generator) -> Tensor:
@@ -197,7 +197,7 @@ def _normal(shape: tuple[int, ...], g: Generator) -> Tensor:
 
 
 def _standard(x: Tensor) -> Tensor:
-    """With mean 0 and variance 1 in each map."""
+    """Normalize each map to mean 0 and variance 1."""
     return (x - x.mean(dim=(2, 3), keepdim=True)) / x.std(dim=(2, 3), keepdim=True)
 
 
@@ -206,7 +206,7 @@ def _mean(images: list[Tensor]) -> Tensor:
 
 
 def _filtered(x: Tensor, kernel: Tensor) -> Tensor:
-    """Every channel convolved with one kernel."""
+    """Convolve every channel with one kernel."""
     n, c, h, w = x.shape
     high, wide = (size // 2 for size in kernel.shape)
     padded = F.pad(x, (wide, wide, high, high), mode="replicate").reshape(n * c, 1, h + 2 * high, w + 2 * wide)
@@ -214,7 +214,7 @@ def _filtered(x: Tensor, kernel: Tensor) -> Tensor:
 
 
 def _moved(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Every pixel shows what lies so many pixels below and to the right of it."""
+    """Shift each pixel's source by the given numbers of pixels, down and right."""
     n, _, h, w = x.shape
     across = 2 * (torch.arange(w) + right) / (w - 1) - 1
     along = 2 * (torch.arange(h)[:, None] + down) / (h - 1) - 1
@@ -223,14 +223,14 @@ def _moved(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
 
 
 def _smeared(x: Tensor, length: float, angle: Tensor) -> Tensor:
-    """The mean of nine places along a line of each image's own angle."""
+    """Mean of nine samples along a line at each image's angle."""
     steps = torch.linspace(-0.5, 0.5, 9) * length * x.shape[-1]
     down, right = angle.sin().view(-1, 1, 1), angle.cos().view(-1, 1, 1)
     return _mean([_moved(x, step * down, step * right) for step in steps])
 
 
 def _plasma(x: Tensor, roughness: float, g: Generator) -> Tensor:
-    """A landscape for each image, of ever finer and lower hills, from 0 to 1, ``[n, 1, h, w]``."""
+    """Fractal noise for each image, from 0 to 1, ``[n, 1, h, w]``."""
     h, w = x.shape[2:]
     hills = [
         roughness**octave * F.interpolate(_normal((len(x), 1, 2**octave + 1, 2**octave + 1), g), (h, w), mode="bicubic")
@@ -262,4 +262,4 @@ KINDS: dict[str, tuple[Callable[[Tensor, float, Generator], Tensor], tuple[float
     "pixelate": (_pixelate, (0.85, 0.7, 0.55, 0.4, 0.3)),
     "jpeg compression": (_jpeg_compression, (60.0, 40.0, 25.0, 15.0, 8.0)),
 }
-"""How each kind changes images, and by how much at severities 1 to 5."""
+"""Function of each kind and its strengths at severities 1 to 5."""

@@ -1,4 +1,4 @@
-"""Your own molecules: a table (CSV, Parquet, .smi) with a column of SMILES and one or many columns of labels."""
+"""Molecules from a table (CSV, Parquet, .smi) with a column of SMILES and one or more columns of labels."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from graphdistill.datasets._molecules import key_of, read_smiles
 from graphdistill.datasets._tables import read_table
 
 _NAMED = 10
-"""Rows that cannot be used that an error names."""
+"""Number of invalid rows that an error lists."""
 
 
 def load_csv(
     path: Path, smiles_column: str, label_column: str, skip_invalid: bool = False, *, jobs: int = 1
 ) -> GraphDataset:
-    """Molecules and labels of a table, split by scaffold; rows that cannot be used are named, or left out."""
+    """Molecules and labels of a table, split by scaffold; invalid rows are reported or left out."""
     head, rows, lines = read_table(path, smiles_column)
     labels = [column.strip() for column in label_column.split(",")]
     for argument, column in [("smiles_column", smiles_column), *(("label_column", c) for c in labels)]:
@@ -42,7 +42,7 @@ def load_csv(
         return {**tensors, "readable": torch.tensor(readable)}
 
     if wrong and not skip_invalid:
-        build()  # raises, and names the SMILES that cannot be read, too
+        build()  # also raises for SMILES that cannot be read
     key = key_of(path, smiles_column, "without", *(map(str, sorted(wrong)) if skip_invalid else ()), str(skip_invalid))
     tensors = cached(path.name.split(".")[0], key, build)
     used = [kept[i] for i in tensors["readable"].tolist()]
@@ -65,7 +65,7 @@ def load_csv(
 
 
 def _labels(rows: list[dict[str, str]], columns: list[str]) -> tuple[list[list[float]], dict[int, str]]:
-    """Labels of every row, NaN where a cell is empty, and for rows whose labels cannot be used what is wrong."""
+    """Labels of every row, NaN for an empty cell, and the problem of each row with invalid labels."""
     values: list[list[float]] = []
     wrong: dict[int, str] = {}
     for number, row in enumerate(rows):
@@ -118,7 +118,7 @@ def _many(rows: list[list[float]], columns: list[str], path: Path) -> Tensor:
 
 
 def _check_split(data: GraphDataset) -> None:
-    """Refuse a training part without some class, and warn of a validation or test part without one."""
+    """Reject a training split that lacks a class, and warn of a validation or test split that does."""
     for part, index in (("train", data.train), ("valid", data.valid), ("test", data.test)):
         absent = sorted(set(range(data.num_outputs)) - set(data.y[index].tolist()))
         message = f"{data.name}: the {part} part of the scaffold split has no molecule of class {absent}"

@@ -70,12 +70,12 @@ def load_npz(name: str, root: str | Path | None, seed: int) -> ImageDataset:
         raise ValueError(f"{path}: images differ in shape: {sizes}; give all the same")
     pixels, labels = zip(*(_checked(path, p, arrays[f"{p}_images"], arrays[f"{p}_labels"]) for p in parts), strict=True)
     places = dict(zip(parts, torch.arange(sum(map(len, labels))).split([len(y) for y in labels]), strict=True))
-    # By the file's own name, for the split must not depend on the folder that it lies in.
+    # By the file's name alone, so that the split does not depend on its folder.
     name = path.name if name.endswith(".npz") else name
     train, source = places["train"], "its own validation and test images"
     valid = places.get("val")
     if valid is None:
-        # The validation tenth comes from the training images; the fixed test images are never drawn from.
+        # The validation tenth is drawn from the training images; the test images are fixed.
         first, second, valid = stratified(labels[0], seed, name)
         source = f"its own test images, a tenth of train for validation by seed {seed}"
         train = torch.cat([first, second]).sort()[0]

@@ -27,12 +27,12 @@ def load(
     skip_invalid: bool = False,
     jobs: int = 1,
 ) -> Dataset:
-    """Load a data set with its splits by name, from a file, or from your own PyG graphs.
+    """Load a data set with its splits by name, from a file, or from PyG graphs.
 
     Args:
         name: one of
 
-            - ``pains``, ``digits``, ``digits-knn``, ``mnist5k``: inside packages, nothing to download;
+            - ``pains``, ``digits``, ``digits-knn``, ``mnist5k``: included in packages, no download;
             - ``ogbg-molhiv`` and OGB's other graph classification sets, ``ogbn-arxiv``, ``ogbn-products``;
             - ``NCI1``, ``DD``, ``IMDB-BINARY`` and the other TU sets;
             - ``planetoid-cora``, ``planetoid-citeseer``, ``planetoid-pubmed`` with the public split;
@@ -41,33 +41,33 @@ def load(
             - the path of a folder of images, ``CLASS/name.png``, or ``train/CLASS/name.png`` with ``val`` and ``test``;
             - the path of a table of molecules: ``.csv``, ``.parquet``, or ``.smi`` (a SMILES and a label in each line),
               ``.csv.gz`` and ``.smi.gz``;
-            - a list of PyG ``Data`` objects or an ``InMemoryDataset``, labelled by their ``y``; self-loops are left
-              out, as PyG's ``TUDataset`` does;
-            - one ``Data`` object, whose nodes are labelled by ``y`` (-1 or NaN where there is no label) and split by
-              ``train_mask``, ``val_mask`` and ``test_mask`` (labelled nodes of the rest if absent), each a mask, the
-              numbers of its nodes, or a column of masks ``[N, k]``;
+            - a list of PyG ``Data`` objects or an ``InMemoryDataset``, labelled by ``y``; self-loops are removed,
+              as by PyG's ``TUDataset``;
+            - one ``Data`` object, whose nodes are labelled by ``y`` (-1 or NaN for no label) and split by
+              ``train_mask``, ``val_mask`` and ``test_mask`` (labelled nodes of the rest if absent), each a mask,
+              node indices, or masks ``[N, k]``;
             - a data set of this library, which is checked and returned.
-        root: folder with ``ogb/``, ``tu/``, ``node/`` and ``images/`` as the official loaders leave them
-            (default: ``$GRAPHDISTILL_DATA``, then the user's cache). What is absent is downloaded to ``root``
-            if given, otherwise to the cache. Files in it are only ever read.
-        seed: of the random splits, for sets that bring none (default: 0).
-        smiles_column: column of a CSV file that holds the SMILES (default: ``smiles``).
-        label_column: its column of class numbers, or several separated by commas, each with 0, 1 or an empty
-            cell (default: ``y``).
-        splits: train, valid and test numbers (or masks) of your own graphs, or of the nodes of one
-            (default: 80/10/10 by class, or the masks of one graph).
-        split: which column of masks ``[N, k]`` to take (default: masks have one column).
-        skip_invalid: leave rows of a CSV file out whose SMILES or label cannot be used, and note their number in
-            ``notes`` (default: they are an error that names the first ten).
-        jobs: processes that read many molecules (default: 1).
+        root: folder with ``ogb/``, ``tu/``, ``node/`` and ``images/`` in the layout of the official loaders
+            (default: ``$GRAPHDISTILL_DATA``, then the user's cache). Missing data is downloaded to ``root``
+            if given, otherwise to the cache. Existing files are never changed.
+        seed: seed of random splits, for data without given splits (default: 0).
+        smiles_column: column of a table that holds the SMILES (default: ``smiles``).
+        label_column: column of class numbers, or several columns separated by commas with 0, 1 or empty cells
+            (default: ``y``).
+        splits: train, valid and test indices or masks, for PyG graphs or the nodes of one graph
+            (default: 80/10/10 by class, or the masks of the graph).
+        split: column of masks ``[N, k]`` to use (default: masks have one column).
+        skip_invalid: skip rows of a table with invalid SMILES or labels, and give their number in ``notes``
+            (default: they raise an error that lists the first ten).
+        jobs: parallel processes for many molecules (default: 1).
 
     Returns:
         A ``GraphDataset``, ``NodeDataset`` or ``ImageDataset``.
 
     Raises:
-        ValueError: an unknown name, or data that cannot be used as it is: no finite features, labels that are no
-            classes, splits that are empty or overlap, a training split without some class.
-        FileNotFoundError: the files are neither there nor to be had.
+        ValueError: the name is unknown, or the data is invalid: features that are not finite, labels that are not
+            classes, splits that are empty or overlap, a training split that lacks a class.
+        FileNotFoundError: the files are missing and cannot be downloaded.
         OSError: a file is damaged.
 
     Example:
@@ -89,13 +89,14 @@ def load(
 
 
 def as_dataset(data: Dataset | Data | Sequence[Data]) -> Dataset:
-    """A data set as it is, or your own PyG graphs by :func:`load`, fit to be distilled.
+    """A data set unchanged, or PyG graphs loaded by :func:`load`.
 
     Args:
-        data: of this library, or what :func:`load` reads.
+        data: a data set of this library, or an argument of :func:`load`.
 
     Raises:
-        ValueError: as :func:`load`; of a data set the test split is not read, and training may lack a class.
+        ValueError: as of :func:`load`; a data set's test split is not checked, and its training split may lack a
+            class.
 
     Example:
         >>> as_dataset(load("digits")).name
@@ -203,14 +204,14 @@ def load_graphs(
 
 
 class UnknownDatasetError(ValueError):
-    """No data set has that name, nor is it a file."""
+    """Error for a name that is neither a data set nor a file."""
 
 
 def _unknown(name: str, root: str | Path | None) -> UnknownDatasetError:
     inside = ["pains", "digits", "digits-knn", "mnist5k"]
     names = [*inside, *_ogb.graph_names(), *_ogb.NODE_NAMES, *_nodes.PLANETOID, *_nodes.cpf_names(root)]
     names += [*_images.npz_names(root), *_tu.names(root)]
-    # Compared without case, since that is the commonest slip: mutag for MUTAG.
+    # Compared without case, because that is the most common error: mutag for MUTAG.
     lower = {known.lower(): known for known in names}
     near = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, n=3)]
     hint = f" Did you mean {' or '.join(near)}?" if near else ""

@@ -1,4 +1,4 @@
-"""Molecules as graphs from SMILES, and the screening compounds that lie in rdkit's wheel."""
+"""Molecular graphs from SMILES, and the screening compounds in rdkit's wheel."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _scaffold: Callable[..., str] = MurckoScaffold.MurckoScaffoldSmiles
 Result = TypeVar("Result")
 
 _SLOW = 2000
-"""Molecules that take about a second, from where on progress is shown and processes share the work."""
+"""Number of molecules from which on progress is shown and processes are used; they take about a second."""
 _PART = 250
-"""Molecules that a process reads at a time."""
+"""Molecules per chunk of a process."""
 
 
 def load_pains(jobs: int = 1) -> GraphDataset:
@@ -63,8 +63,8 @@ def load_pains(jobs: int = 1) -> GraphDataset:
 class PainsFilters:
     """The published PAINS filters (Baell and Holloway, 2010) as rdkit's ``FilterCatalog`` has them.
 
-    A filter is tried only on molecules that have all bits of its fingerprint, which rdkit makes for this purpose: the
-    same matches in a third of the time.
+    A filter is only tried on molecules with all bits of its rdkit pattern fingerprint: the same matches in a third of
+    the time.
 
     Example:
         >>> PainsFilters().match(Chem.MolFromSmiles("O=C1C=CC(=O)C=C1"))
@@ -92,7 +92,7 @@ class PainsFilters:
 
 
 def _fingerprint(molecule: Chem.Mol) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Bits of which a molecule has at least those of its substructures."""
+    """Pattern fingerprint: a molecule has at least the bits of its substructures."""
     return np.frombuffer(DataStructs.BitVectToBinaryText(Chem.PatternFingerprint(molecule, fpSize=2048)), np.uint8)
 
 
@@ -101,10 +101,10 @@ def read_smiles(smiles: Sequence[str], *, jobs: int = 1) -> tuple[Tensors, dict[
 
     Args:
         smiles: one molecule each.
-        jobs: processes that read them, if they are many. (default: 1)
+        jobs: parallel processes for many molecules. (default: 1)
 
     Returns:
-        The tensors of those that can be read, empty if none can, and what is wrong with each of the others.
+        Tensors of the readable molecules, empty if there are none, and the problem of each other one.
     """
     graphs: list[dict[str, Any]] = []
     scaffolds, wrong = list[str](), dict[int, str]()
@@ -130,14 +130,14 @@ def read_smiles(smiles: Sequence[str], *, jobs: int = 1) -> tuple[Tensors, dict[
 def _in_parts(
     function: Callable[[None, Sequence[str]], list[Result]], smiles: Sequence[str], what: str, jobs: int
 ) -> Iterator[Result]:
-    """The results of a function of some molecules for all of them, in order."""
+    """Apply a function to chunks of molecules and concatenate the results in order."""
     parts = [smiles[first : first + _PART] for first in range(0, len(smiles), _PART)]
     done = parallel_map(function, None, parts, jobs=jobs if len(smiles) >= _SLOW else 1)
     return chain.from_iterable(done if len(smiles) < _SLOW else progress().track(done, what, len(parts)))
 
 
 def _read_part(_: None, smiles: Sequence[str]) -> list[tuple[dict[str, Any], str] | str]:
-    """Graph and scaffold of each molecule, or what is wrong with it."""
+    """Graph and scaffold of each molecule, or its problem."""
     with rdBase.BlockLogs():
         return [_read(text) for text in smiles]
 
@@ -150,7 +150,7 @@ def _read(text: str) -> tuple[dict[str, Any], str] | str:
         graph = graph_of(molecule)
     except ValueError:
         return f"{text!r} has a bond that OGB does not know"
-    # Mirror images count as one scaffold, as in DeepChem; OGB's official splits tell them apart.
+    # Mirror images count as one scaffold, as in DeepChem; OGB's official splits distinguish them.
     return graph, _scaffold(mol=molecule, includeChirality=False)
 
 
@@ -167,7 +167,7 @@ def _filters() -> PainsFilters:
 
 
 def graph_of(molecule: Chem.Mol) -> dict[str, Any]:
-    """What ``ogb.utils.smiles2graph`` gives for the text of a molecule, which is not read once more.
+    """The result of ``ogb.utils.smiles2graph`` for a parsed molecule.
 
     Raises:
         ValueError: OGB does not know a bond.
@@ -190,6 +190,6 @@ def graph_of(molecule: Chem.Mol) -> dict[str, Any]:
 
 
 def key_of(path: Path, *more: str) -> str:
-    """What the graphs of the molecules in ``path`` depend on, for the cache."""
+    """Key of the cache for the molecules in ``path``."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return "/".join((digest, rdkit.__version__, ogb.__version__, *more))

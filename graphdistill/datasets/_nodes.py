@@ -27,7 +27,7 @@ CPF = ("cora", "citeseer", "pubmed", "a-computer", "a-photo")
 
 
 def cpf_names(root: str | Path | None) -> list[str]:
-    """Known names and those of the npz files under the roots."""
+    """Known names, and names of npz files under the roots."""
     return sorted({*CPF, *(p.stem for folder in roots(root) for p in folder.glob("node/cpf/*.npz"))})
 
 
@@ -79,7 +79,7 @@ def load_cpf(name: str, root: str | Path | None, seed: int) -> NodeDataset:
 
 
 def load_digits_knn(seed: int, neighbours: int = 10) -> NodeDataset:
-    """The 1,797 digits of scikit-learn, each joined to its nearest ones by pixels."""
+    """The 1,797 digits of scikit-learn, each joined to its nearest neighbours in pixels."""
     pixels, labels = load_digits(return_X_y=True)
     pixels = pixels / 16
     near = kneighbors_graph(pixels, neighbours)

@@ -1,4 +1,4 @@
-"""Runs the official loaders beside the data, never in it: files are linked into a scratch folder first."""
+"""Run official loaders in a scratch folder with links to the files, so that the data folder stays unchanged."""
 
 from __future__ import annotations
 
@@ -27,18 +27,17 @@ def official(
     loader: Callable[[Path], Tensors],
     diagnose: Callable[[Path], str | None] = lambda folder: None,
 ) -> Tensors:
-    """What an official ``loader`` makes of its files, from the cache if these have not changed.
+    """Result of an official ``loader`` for its files, from the cache if these have not changed.
 
     Args:
-        name: the data set, for the cache and for errors.
+        name: name of the data set, for the cache and errors.
         root: the folder that the user gave, if any.
-        source: its folder (or zip) if one was found; without one the loader downloads.
-        place: where its folder lies under a root, such as ``ogb/ogbg_molhiv``.
-        needs: files that must be there, relative to ``source``.
-        loader: called with a folder whose subfolder, the last part of ``place``, holds the files or
-            will after a download.
-        diagnose: called with that folder where the loader failed; says what is wrong with which line.
-            (default: nothing is known)
+        source: folder or zip of the data set, if found; otherwise the loader downloads it.
+        place: path of its folder under a root, such as ``ogb/ogbg_molhiv``.
+        needs: required files, relative to ``source``.
+        loader: called with a folder whose subfolder, the last part of ``place``, holds the files or receives
+            the download.
+        diagnose: called with that folder if the loader fails; returns the problem and its line. (default: none)
 
     Raises:
         FileNotFoundError: the files are missing and cannot be downloaded.
@@ -93,7 +92,7 @@ def _download(home: Path, loader: Callable[[Path], Tensors]) -> Tensors:
             shutil.rmtree(Path(scratch, home.name, "processed"), ignore_errors=True)
             Path(scratch, home.name).rename(home)
     except BaseException:
-        # Empty folders would look like data that is there.
+        # Empty folders would pass for existing data.
         for folder in made:
             with contextlib.suppress(OSError):
                 folder.rmdir()
@@ -103,7 +102,7 @@ def _download(home: Path, loader: Callable[[Path], Tensors]) -> Tensors:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the loaders' prints, progress bars and known warnings away; their questions are an EOFError."""
+    """Silence the loaders' output and known warnings; their questions raise EOFError."""
     stdin, sys.stdin = sys.stdin, io.StringIO()
     try:
         with (
@@ -118,7 +117,7 @@ def quiet() -> Iterator[None]:
 
 
 def _check(name: str, source: Path, needs: Sequence[str]) -> None:
-    """Name the first file that is missing before a loader asks questions or fails obscurely."""
+    """Report the first missing file before a loader fails with an unclear error."""
     if source.is_file():
         if not zipfile.is_zipfile(source):
             raise OSError(f"{name} cannot be read: {source} is not a zip file; {_way_out(source)}")
@@ -133,7 +132,7 @@ def _check(name: str, source: Path, needs: Sequence[str]) -> None:
 
 
 def _way_out(source: Path, mend: str = "replace it") -> str:
-    """What to do about a damaged folder; only what a download has put into the cache can come back by one."""
+    """Advice for a damaged folder; only a folder in the cache can be downloaded again."""
     downloaded = cache_folder("data") in source.absolute().parents
     return f"{mend}, or remove {source} to download it again" if downloaded else mend
 
@@ -155,7 +154,7 @@ def _unzip(source: Path, raw: Path) -> None:
     with zipfile.ZipFile(source) as archive:
         for member in archive.namelist():
             if member.endswith(".txt"):
-                # The bare name, so that no archive can write elsewhere.
+                # Only the file name, so that an archive cannot write elsewhere.
                 with archive.open(member) as packed, (raw / Path(member).name).open("wb") as out:
                     shutil.copyfileobj(packed, out)
 

@@ -27,7 +27,7 @@ NODE_NAMES = ("ogbn-arxiv", "ogbn-products")
 
 @functools.cache
 def master(family: str) -> dict[str, dict[str, str]]:
-    """OGB's own table of ``graphproppred`` or ``nodeproppred``: what it knows of each data set."""
+    """OGB's table of the data sets of ``graphproppred`` or ``nodeproppred``."""
     with Path(ogb.__file__).with_name(family).joinpath("master.csv").open() as file:
         head, *rows = csv.reader(file)
     return {name: {row[0]: row[i] for row in rows} for i, name in enumerate(head) if name}
@@ -90,10 +90,10 @@ def _load(name: str, root: str | Path | None, facts: dict[str, str], kind: str, 
 
 
 def _declared_safe() -> AbstractContextManager[None]:
-    """Lets torch load what OGB's loader stores, while that loader runs and no longer.
+    """Allow torch to load the files of OGB's loader while that loader runs.
 
-    OGB leaves out ``weights_only``, so torch refuses every class in its files that is not declared safe. PyG
-    declares these itself in newer versions; torch would take that back, too, when the context ends.
+    OGB does not set ``weights_only``, so torch rejects classes in its files that are not declared safe. Newer versions
+    of PyG declare them; torch would undo that, too, at the end of the context.
     """
     known = torch.serialization.get_safe_globals()
     needed = (Data, DataEdgeAttr, DataTensorAttr, GlobalStorage)
@@ -106,7 +106,7 @@ def _read_graphs(name: str, folder: Path) -> Tensors:
         split = dataset.get_idx_split()
     data, slices = dataset._data, dataset.slices
     sizes = torch.tensor(data._num_nodes)
-    # ogbg-ppa has no node features: its nodes differ by their edges only.
+    # ogbg-ppa has no node features: nodes differ by their edges only.
     x = torch.zeros(int(sizes.sum()), 1, dtype=torch.long) if data.x is None else data.x
     graphs = joined(x, data.edge_index, data.edge_attr, sizes, slices["edge_index"])
     return {**pack(graphs), "y": data.y, **_long(split)}

@@ -60,7 +60,7 @@ def load_own(data: Any, seed: int, splits: Split | None, split: int | None = Non
 
 
 def load_own_nodes(data: Data, split: int | None, splits: Split | None) -> NodeDataset:
-    """One graph with labelled nodes, split by its masks; its edges stay as they are, for its teacher knows them so."""
+    """One graph with labelled nodes, split by its masks; edges stay unchanged, as the teacher was trained on them."""
     given = {name: data.get(mask) for name, mask in MASKS.items()}
     if splits is not None:
         given = dict(zip(MASKS, splits, strict=True))
@@ -101,7 +101,7 @@ def load_own_nodes(data: Data, split: int | None, splits: Split | None) -> NodeD
 
 
 def _without_loops(items: list[Data]) -> tuple[int, list[Data]]:
-    """The graphs without self-loops, and how many had some: networks add their own, and would count them twice."""
+    """The graphs without self-loops, which networks add themselves, and the number of graphs that had some."""
     out, looped = [], 0
     for graph in items:
         source, target = graph.edge_index
@@ -109,7 +109,7 @@ def _without_loops(items: list[Data]) -> tuple[int, list[Data]]:
             looped += 1
             attr = graph.edge_attr
             if attr is not None and len(attr) != len(source):
-                out.append(graph)  # refused by name where graphs are collated
+                out.append(graph)  # rejected with its position when graphs are collated
                 continue
             index, attr = remove_self_loops(graph.edge_index, attr)
             graph = Data(x=graph.x, edge_index=index, edge_attr=attr, num_nodes=graph.num_nodes)

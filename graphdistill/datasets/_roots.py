@@ -1,4 +1,4 @@
-"""Where data lies: the folders that are searched, the cache, and what to say when nothing is found."""
+"""Folders of data: the search path, the cache, and the error if nothing is found."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NO_DOWNLOAD = ("pains", "digits", "digits-knn", "mnist5k")
 
 
 def cache_folder(*parts: str) -> Path:
-    """Folder of this library under the user's cache, made if need be."""
+    """Folder of this library in the user's cache, created if absent."""
     folder = _cache().joinpath(*parts)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -25,11 +25,11 @@ def cache_folder(*parts: str) -> Path:
 
 
 def roots(root: str | Path | None) -> list[Path]:
-    """Folders to search, first one first; the last one is where a download goes."""
+    """Folders to search in order; downloads go to the last one."""
     if root is not None:
         return [expanded(root)]
     own = os.environ.get("GRAPHDISTILL_DATA")
-    # A folder set for the whole machine may be shared, so downloads go to the user's own cache.
+    # A folder set for the whole machine may be shared, so downloads go to the user's cache.
     return [*([expanded(own)] if own else []), _cache() / "data"]
 
 
@@ -43,7 +43,7 @@ def find(root: str | Path | None, *choices: str) -> Path | None:
 
 
 def not_found(name: str, root: str | Path | None, where: str, why: str) -> FileNotFoundError:
-    """One line that tells what was searched for, where, and which data sets need no download."""
+    """One line with the missing file, the searched folders and the data sets that need no download."""
     searched = ", ".join(str(folder / where) for folder in roots(root))
     return FileNotFoundError(
         f"{name} was not found (searched {searched}) and {why}. Put the files there or set root= or "

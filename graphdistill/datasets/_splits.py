@@ -1,4 +1,4 @@
-"""Splits of data that brings none: by class, or by the scaffold of a molecule."""
+"""Splits of data without a given split: by class, or by scaffold of the molecules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Split = tuple[Tensor, Tensor, Tensor]
 
 
 def stratified(y: Tensor, seed: int, name: str) -> Split:
-    """Train, valid and test numbers, 80/10/10 of each class of ``y`` (of all, if there are many tasks)."""
+    """Train, valid and test indices: 80/10/10 of each class of ``y`` (of all entries with many tasks)."""
     draw = generator(seed, "split", name)
     whole = [torch.arange(len(y))] if y.dim() > 1 else _members(y)
     groups = [group[torch.randperm(len(group), generator=draw)] for group in whole]
@@ -39,14 +39,14 @@ def per_class(y: Tensor, seed: int, name: str, train: int = 20, valid: int = 30)
 
 
 def _members(y: Tensor) -> Sequence[Tensor]:
-    """Numbers of the entries of each class that there is, whatever its number."""
+    """Indices of the entries of each present class."""
     _, counts = y.unique(return_counts=True)
     groups: Sequence[Tensor] = y.argsort(stable=True).split(counts.tolist())
     return groups
 
 
 def by_scaffold(scaffolds: Sequence[str]) -> Split:
-    """80/10/10 with all molecules of one scaffold in one part, large groups first, as OGB and DeepChem do.
+    """80/10/10 with all molecules of a scaffold in one split, large scaffolds first, as OGB and DeepChem do.
 
     Args:
         scaffolds: Bemis-Murcko scaffold of each molecule.

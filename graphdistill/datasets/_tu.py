@@ -17,8 +17,8 @@ from graphdistill.datasets._roots import find, roots
 from graphdistill.datasets._splits import stratified
 from graphdistill.datasets._tu_files import flaw
 
-# The classification sets of https://chrsmrrs.github.io/datasets with one label a graph, to tell a name that
-# can be downloaded from a slip of the pen; any other name works if its folder is there.
+# The classification sets of https://chrsmrrs.github.io/datasets with one label per graph, to distinguish
+# downloadable names from typing errors; any other name works if its folder exists.
 KNOWN = """
 AIDS BZR BZR_MD COX2 COX2_MD DHFR DHFR_MD ER_MD FRANKENSTEIN MCF-7 MCF-7H MOLT-4 MOLT-4H Mutagenicity MUTAG
 NCI1 NCI109 NCI-H23 NCI-H23H OVCAR-8 OVCAR-8H P388 P388H PC-3 PC-3H PTC_FM PTC_FR PTC_MM PTC_MR SF-295 SF-295H
@@ -31,14 +31,14 @@ TRIANGLES
 
 
 def names(root: str | Path | None) -> list[str]:
-    """Known names and those of the folders and zips under the roots."""
+    """Known names, and names of folders and zips under the roots."""
     found = {p.parent.name for folder in roots(root) for p in folder.glob("tu/*/raw")}
     found |= {p.stem for folder in roots(root) for p in folder.glob("tu/zips/*.zip")}
     return sorted({*KNOWN, *found})
 
 
 def source_of(name: str, root: str | Path | None) -> Path | None:
-    """Folder or zip of the data set ``name``, if there is one."""
+    """Folder or zip of the data set ``name``, if it exists."""
     folder = find(root, f"tu/{name}/raw", f"{name}/raw/{name}_A.txt")
     if folder is not None:
         return folder.parent if folder.is_dir() else folder.parent.parent
@@ -84,7 +84,7 @@ def _read(name: str, folder: Path) -> Tensors:
     edge_attr = _features(data.edge_attr, dataset.num_edge_attributes, dataset.num_edge_labels)
     if edge_attr is not None and edge_attr.is_floating_point() and not (x is not None and x.is_floating_point()):
         edge_attr = None  # distances between categories: PyG leaves them out by default, too
-    # PyG loses the sizes of graphs without node labels when it stores them, and so their isolated nodes.
+    # PyG does not store the sizes of graphs without node labels, and so loses their isolated nodes.
     batch = read_txt_array(str(folder / name / "raw" / f"{name}_graph_indicator.txt"), dtype=torch.long)
     if int(batch[0]) != 1 or not bool(((batch.diff() == 0) | (batch.diff() == 1)).all()):
         raise ValueError("the graph indicator has a gap")

@@ -1,4 +1,4 @@
-"""What is wrong with the text files of a TU data set, by file and line."""
+"""Validation of the text files of a TU data set, with file and line of the problem."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ Row = list[float]
 
 
 def flaw(folder: Path, name: str) -> str | None:
-    """The first line that does not fit the format, in words; ``None`` where each does.
+    """Description of the first invalid line; ``None`` if all lines are valid.
 
     Args:
-        folder: holds ``NAME_A.txt`` and the others.
-        name: the data set.
+        folder: folder of ``NAME_A.txt`` and the other files.
+        name: name of the data set.
     """
     try:
         graph = _indicator(folder / f"{name}_graph_indicator.txt")
@@ -35,11 +35,11 @@ def flaw(folder: Path, name: str) -> str | None:
 
 
 class _Flaw(Exception):
-    """What is wrong, with file and line."""
+    """A problem with its file and line."""
 
 
 def _read(path: Path, check: Callable[[int, Row], str | None]) -> list[Row]:
-    """The numbers of each line, the first line that cannot be read or that ``check`` has words for refused."""
+    """The numbers of each line; raises for the first unreadable line or one that ``check`` rejects."""
     rows = []
     lines = path.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
     if not lines:

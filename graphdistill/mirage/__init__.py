@@ -1,4 +1,4 @@
-"""Mirage: graph condensation by computation-tree mining."""
+"""Mirage: graph distillation by computation trees."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""``python -m graphdistill.mirage``: distil a graph data set, train on the result, report what it reaches."""
+"""``python -m graphdistill.mirage``: distil a graph data set, train networks on the set, report scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphdistill.mirage.config import Command
 
 
 def main(command: Command) -> None:
-    """Import what does the work, which takes seconds, and do it."""
+    """Import the command's module, which takes seconds, and run it."""
     start(command.jobs or default_jobs(), "graphdistill.core.evaluation.trees")
     from graphdistill.mirage import command as work
 
@@ -23,6 +23,6 @@ if __name__ == "__main__":
             main,
             Command,
             prog="python -m graphdistill.mirage",
-            description="Distil labelled graphs into counted computation trees and report what networks make of them.",
+            description="Distil labelled graphs into counted computation trees and report scores of trained networks.",
         )
     )

@@ -1,4 +1,4 @@
-"""What ``python -m graphdistill.mirage`` does: distil a graph data set, train on the result, report what it reaches."""
+"""The command ``python -m graphdistill.mirage``: distil a graph data set, train networks on the set, report scores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from graphdistill.mirage.distill import distill_mirage
 from graphdistill.mirage.figure import draw
 
 CURVE = (0.001, 0.003, 0.01, 0.03, 0.1)
-"""Budgets of the curve, as shares of the raw bytes; its last point is the lossless set."""
+"""Budgets of the curve as shares of the raw bytes; the lossless set is its last point."""
 
 
 def main(command: Command) -> None:
@@ -57,7 +57,7 @@ def main(command: Command) -> None:
 
 
 def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[SyntheticSet, Report, TreeProtocol]:
-    """The set that was asked for, judged beside all baselines, and the curve over budgets."""
+    """The distilled set, all baselines, and the curve over budgets."""
     jobs = command.jobs or default_jobs()
     protocol = TreeProtocol(data, command.hops, command.networks, command.seeds, jobs=jobs, progress=bars)
     split = TrainingSplit(data, command.hops, verify=True) if command.verify else protocol.training
@@ -68,7 +68,7 @@ def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synth
     plans = [
         RowPlan("distilled set", [synthetic], seconds),
         RowPlan("random graphs, equal bytes", random_sets(protocol, synthetic.nbytes, packed=False)),
-        RowPlan("random graphs, packed alike", random_sets(protocol, synthetic.nbytes, packed=True)),
+        RowPlan("random graphs, equal compressed bytes", random_sets(protocol, synthetic.nbytes, packed=True)),
         RowPlan("all the data", [full_set(protocol)]),
     ]
     rows = train_plans(protocol, [*plans, *curve(protocol, synthetic, command.seed)])
@@ -79,15 +79,15 @@ def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synth
         made += f", each in {synthetic.meta['threshold']} or more training graphs"
     notes = (
         f"The distilled set: {made}.",
-        f"{protocol.seeds} trainings per network, checkpoint by validation; distilled with seed {command.seed}. The "
-        f"curve has one training per network. Bytes are payload; raw bytes count plain narrow integers.",
+        f"{protocol.seeds} trainings per network, checkpoints chosen on validation; distilled with seed "
+        f"{command.seed}. The curve has one training per network. Bytes are payload; raw bytes use small integers.",
         data.notes,
     )
     return synthetic, _report(command, data, rows, synthetic, protocol, notes), protocol
 
 
 def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[SyntheticSet, Report, TreeProtocol]:
-    """The published patterns and the published way to evaluate them."""
+    """The published patterns and their published evaluation."""
     thresholds = command.thresholds or paper.THRESHOLDS.get(data.name)
     if thresholds is None:
         raise ValueError(
@@ -112,8 +112,8 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
     rows = paper.paper_rows(protocol, synthetic) + baseline_rows(protocol)
     notes = (
         f"{len(patterns)} patterns with supports {supports}, mined in {seconds:.1f} s.",
-        "The published way of choosing: best epoch of 31 and best 5 of 10 restarts, both by validation, the "
-        "untrained network a candidate. Not an honest estimate; see the rows without training.",
+        "The published selection: the best epoch of 31 and the best 5 of 10 restarts, both on validation, with the "
+        "untrained network as a candidate. It overestimates the score; compare the rows without training.",
     )
     return synthetic, _report(command, data, rows, synthetic, protocol, notes), protocol
 
@@ -123,15 +123,15 @@ def curve(protocol: TreeProtocol, synthetic: SyntheticSet, seed: int) -> list[Ro
 
     Args:
         protocol: data, depth, processes.
-        synthetic: the distilled set, which stands for the budget that it was made with.
-        seed: of distilling.
+        synthetic: the distilled set, which is reused for its budget.
+        seed: seed of the distillation.
     """
     total, hops = int(protocol.raw.sum()), protocol.depth
     budgets = {share: max(1, int(share * total)) for share in CURVE}
     made: dict[object, SyntheticSet | None] = {synthetic.meta["budget"]: synthetic}
     missing = [None, *(budget for budget in budgets.values() if budget not in made)]
     configs = [MirageConfig(hops=hops, bytes=budget, lossless=budget is None) for budget in missing]
-    assert len(protocol.training.teacher)  # fitted here, not once more in every process
+    assert len(protocol.training.teacher)  # fitted here, so that processes need not fit it
     points = parallel_map(_point, (protocol.training, seed), configs, jobs=protocol.jobs)
     made |= zip(missing, protocol.progress.track(points, "distilling the curve", len(configs)), strict=True)
     lossless = made[None]
@@ -145,7 +145,7 @@ def curve(protocol: TreeProtocol, synthetic: SyntheticSet, seed: int) -> list[Ro
 
 
 def _point(context: tuple[TrainingSplit, int], config: MirageConfig) -> SyntheticSet | None:
-    """One set of the curve; ``None`` where the budget is below the smallest set."""
+    """One set of the curve; ``None`` if the budget is below the smallest set."""
     split, seed = context
     try:
         return distill_mirage(split.data, config, generator=generator(seed, "mirage"), split=split)

@@ -1,9 +1,9 @@
-r"""Distil by budget: a dictionary of the trees that describe most nodes best, and as many graphs as then fit.
+r"""Distillation by budget: a dictionary of the most useful trees, and as many graphs as then fit.
 
 Every graph is written as counts over a dictionary of K trees. A node whose tree is not in the dictionary takes the
-most frequent dictionary tree that agrees with it to the greatest depth, so a graph keeps all its nodes. Tree t is
-worth what it saves: its nodes are exact at full depth, and if it is the most frequent tree with its own cut, it also
-stands in for all nodes that agree with it at that depth,
+most frequent dictionary tree that agrees with it to the greatest depth, so a graph keeps all its nodes. The worth of a
+tree t counts its own nodes, exact at full depth, and, if it is the most frequent tree with the same cut, all nodes that
+agree with it at that depth,
 
 .. math:: \mathrm{worth}(t) = n_t + \sum_{k < L} [t = \arg\max_{s : s_k = t_k} n_s] \; 2^{L - k - 1} n_{t_k}
 
@@ -26,7 +26,7 @@ from graphdistill.mirage.draws import MOST_GRAPHS
 
 
 def tree_order(forest: Forest) -> Tensor:
-    """Deepest trees by what they are worth in a dictionary, best first, long ``[n_L]``.
+    """Deepest trees by falling worth in a dictionary, long ``[n_L]``.
 
     Args:
         forest: training graphs, ordered by frequency (:meth:`~graphdistill.core.trees.forest.Forest.by_frequency`).
@@ -53,7 +53,7 @@ def tree_order(forest: Forest) -> Tensor:
 
 
 def stand_in(forest: Forest, keep: Tensor) -> Tensor:
-    """The dictionary tree that each deepest tree is written as, long ``[n_L]``.
+    """The dictionary tree that replaces each deepest tree, long ``[n_L]``.
 
     Args:
         forest: training graphs, ordered by frequency.
@@ -92,27 +92,26 @@ def compress(
     reorder: Callable[[Forest, int], Tensor] | None = None,
     dictionary_share: float = 1 / 2,
 ) -> tuple[Forest, Tensor]:
-    """The longest prefix of graphs over the dictionary that a budget of bytes pays for.
+    """The longest prefix of graphs over a dictionary that fits a budget of bytes.
 
-    The dictionary gets ``dictionary_share`` of the budget, graphs the rest; once all graphs are in, the dictionary
-    takes what is left, up to all trees, which is without loss.
+    The dictionary gets ``dictionary_share`` of the budget, graphs the rest. If all graphs fit, the dictionary takes the
+    remaining bytes, up to all trees, which is lossless.
 
     Args:
         forest: training graphs, ordered by frequency.
-        order: graphs in the order in which they are taken, long ``[G]``.
+        order: order in which graphs are added, long ``[G]``.
         budget: bytes of payload.
         extra_bytes: bytes of each graph's label.
-        at_least: number of graphs that must fit.
-        reorder: where the set has 500 graphs or fewer, gives a better order for the rewritten graphs and their
-            number. (default: ``order`` stays)
-        dictionary_share: share of the budget that the dictionary may take. (default: 1/2, of 1/6, 1/3, 1/2
-            and 2/3 the best on validation)
+        at_least: minimum number of graphs.
+        reorder: returns a better order for the rewritten graphs and their number, for sets of at most 500 graphs.
+            (default: ``order`` stays)
+        dictionary_share: share of the budget for the dictionary. (default: 1/2)
 
     Returns:
-        The graphs over their dictionary and their numbers in ``forest``, long ``[n]``.
+        The graphs over their dictionary and their indices in ``forest``, long ``[n]``.
 
     Raises:
-        ValueError: ``at_least`` graphs over a single tree do not fit; names the bytes that would do.
+        ValueError: ``at_least`` graphs over a single tree do not fit; the message has the smallest possible budget.
     """
     worth, num_trees = tree_order(forest), forest.trees.sizes[-1]
 
@@ -122,7 +121,7 @@ def compress(
     def dictionary_bytes(num_kept: int) -> int:
         return tensor_bytes(*forest.trees.restrict(worth[:num_kept])[0].payload().values())
 
-    # A tree takes two bytes at the least.
+    # A tree takes at least two bytes.
     most = min(num_trees, 1 + int(dictionary_share * budget) // 2)
     kept = largest_that_fits(1, most, lambda k: dictionary_bytes(k) <= dictionary_share * budget)
     rewritten = rewrite(forest, worth[:kept])
@@ -155,18 +154,18 @@ def raw_prefix(
     extra_bytes: int,
     reorder: Callable[[Forest, int], Tensor],
 ) -> tuple[Forest, Tensor]:
-    """The longest prefix of graphs that a budget pays for when they are stored as plain graphs.
+    """The longest prefix of graphs that fits a budget when stored as plain graphs.
 
     Args:
         forest: training graphs.
         graphs: the same graphs.
-        order: graphs in the order in which they are taken, long ``[G]``.
+        order: order in which graphs are added, long ``[G]``.
         budget: bytes of payload.
         extra_bytes: bytes of each graph's label.
-        reorder: gives a better order where the set has 500 graphs or fewer.
+        reorder: returns a better order for sets of at most 500 graphs.
 
     Returns:
-        The graphs, stored raw, and their numbers in ``forest``, long ``[n]``; none where not one fits.
+        The graphs, stored as plain graphs, and their indices in ``forest``, long ``[n]``; empty if none fits.
     """
     sizes = raw_bytes(graphs)
 
@@ -185,11 +184,11 @@ def raw_prefix(
 
 
 def _longest_prefix(synthetic: Forest, order: Tensor, budget: int, extra_bytes: int) -> tuple[Forest, Tensor]:
-    """As many graphs as fit, over the part of the dictionary that they use."""
+    """As many graphs as fit, over the part of the dictionary that they need."""
     per_graph = synthetic.pair_bytes[order] + extra_bytes
     spent = per_graph.cumsum(0)
     used, count, best = synthetic.nbytes - int(synthetic.pair_bytes.sum()), 0, synthetic.subset(order[:0])
-    # Fewer graphs use fewer trees: what the dictionary saves pays for more graphs, until nothing more fits.
+    # Fewer graphs need fewer trees; the bytes saved in the dictionary are used for more graphs, until none fits.
     limit = len(order)
     for _ in range(12):
         more = min(limit, int((spent <= budget - used).sum()))

@@ -1,4 +1,4 @@
-"""The settings of Mirage, and the options of its command."""
+"""Config of Mirage, and the options of its command."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from graphdistill.core.parallel import check_jobs
 
 @dataclass(frozen=True, kw_only=True)
 class MirageConfig:
-    """How much is kept and how trees are grown; at most one of thresholds, bytes, fraction and lossless is given.
+    """Size of the distilled set and depth of its trees; at most one of thresholds, bytes, fraction and lossless is set.
 
     Raises:
-        ValueError: a setting is out of range, or two sizes are asked for at once.
+        ValueError: a field is out of range, or two of them set the size.
 
     Example:
         >>> MirageConfig(fraction=0.05).hops
@@ -23,17 +23,22 @@ class MirageConfig:
     """
 
     hops: int = 2
-    """Depth of the computation trees; networks of that many layers are exact on them."""
+    """Depth of the computation trees; networks with at most this many layers are exact on them."""
     thresholds: tuple[int, ...] | None = None
-    """Keep closed frequent tree sets: the least support in each class, class 0 first."""
+    """Distil closed frequent tree sets: the minimum support in each class, class 0 first."""
     bytes: int | None = None
-    """Budget for the distilled set in bytes of payload."""
+    """Budget of the distilled set in payload bytes."""
     fraction: float | None = None
     """Budget as a share of the training split's raw bytes (default 0.01 when no size is given)."""
     lossless: bool = False
-    """Keep the whole training split, every distinct tree written once."""
+    """Keep the whole training split, with every distinct tree stored once."""
     verify: bool = False
-    """Check the classes of equal trees exactly instead of trusting their 128-bit ids."""
+    """Check exactly that trees with equal 128-bit ids are equal."""
+    draws: int = 64
+    """Random draws of graphs of which a budgeted set keeps the best: that from which a linear model recovers the
+    teacher best."""
+    dictionary_share: float = 0.5
+    """Share of the budget for the dictionary of trees: of 1/6, 1/3, 1/2 and 2/3 the best on validation."""
 
     def __post_init__(self) -> None:
         if self.hops < 0:
@@ -47,6 +52,10 @@ class MirageConfig:
             raise ValueError(f"{' and '.join(given)} each set the size; give one of them")
         if self.thresholds is not None and (not self.thresholds or min(self.thresholds) < 1):
             raise ValueError(f"--thresholds takes one support of 1 or more per class, got {self.thresholds}")
+        if self.draws < 1:
+            raise ValueError(f"--draws must be 1 or more, got {self.draws}")
+        if not 0 < self.dictionary_share < 1:
+            raise ValueError(f"--dictionary-share must be between 0 and 1, got {self.dictionary_share}")
         if self.bytes is not None and self.bytes < 1:
             raise ValueError(f"--bytes must be 1 or more, got {self.bytes}")
         if self.fraction is not None and not (math.isfinite(self.fraction) and self.fraction > 0):
@@ -62,25 +71,25 @@ class Command(MirageConfig):
     root: Path | None = None
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: Path = Path("runs/mirage")
-    """Folder for the set, results.json, results.csv and figure.png."""
+    """Folder that the set, results.json, results.csv and figure.png are written to."""
     protocol: Literal["honest", "paper"] = "honest"
-    """How it is judged: on equal terms with baselines, or as published."""
+    """honest: checkpoints are chosen on validation, as for all baselines; paper: as published."""
     networks: tuple[Literal["GCN", "GraphSAGE", "GAT", "GIN"], ...] = ("GCN", "GAT", "GIN")
     """Networks that are trained on every set."""
     seeds: int = 5
-    """Trainings of each network on each set."""
+    """Number of trainings of each network on each set."""
     seed: int = 0
-    """Seed of distilling and of the data split."""
+    """Seed of the distillation and of the data split."""
     smiles_column: str = "smiles"
     """Column of a CSV file that holds SMILES."""
     label_column: str = "y"
     """Column or columns (a,b,c) of a CSV file that hold labels."""
     jobs: int | None = None
-    """Processes of one thread each that work side by side (default: one for each core that may be used)."""
+    """Parallel processes, one thread each (default: one per available core)."""
     skip_invalid: bool = False
-    """Leave out rows of a CSV file whose SMILES or label cannot be used."""
+    """Skip rows of a CSV file with invalid SMILES or labels."""
     quiet: bool = False
-    """No progress bars, no table."""
+    """Show no progress bars and no table."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -98,5 +107,5 @@ class Command(MirageConfig):
 
     @property
     def distilling(self) -> MirageConfig:
-        """The part that distilling needs."""
+        """The config of the distillation."""
         return MirageConfig(**{f.name: getattr(self, f.name) for f in fields(MirageConfig)})

@@ -1,4 +1,4 @@
-"""Mirage: distil labelled graphs into a small set of counted computation trees, with labels only."""
+"""Mirage: distil labelled graphs into a small set of counted computation trees, without training a network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from graphdistill.core.trees.wl import group
 from graphdistill.datasets import load_graphs
 from graphdistill.mirage.compress import compress, raw_prefix
 from graphdistill.mirage.config import MirageConfig
-from graphdistill.mirage.draws import DRAWS, best_order, teacher_judge
+from graphdistill.mirage.draws import best_order, draw_scorer
 from graphdistill.mirage.patterns import mine_patterns, pattern_forest
 
 
@@ -42,24 +42,24 @@ def distill_mirage(
     A GNN of depth L sees a graph as the multiset of its nodes' depth-L computation trees, and these repeat: the set
     keeps distinct trees once and graphs as counts :math:`G \mapsto \{(t, n_t(G))\}` over them. With thresholds the
     graphs are the closed frequent tree sets of each class; with a budget they are real graphs rewritten over a
-    dictionary that the budget pays for (or plain graphs, where trees hardly repeat), with the soft labels of a
-    logistic regression on tree counts; lossless keeps everything. No network takes part.
+    dictionary that fits the budget (or plain graphs, if trees hardly repeat), with the soft labels of a
+    logistic regression on tree counts; lossless keeps everything. No network is trained.
 
     Args:
         data: graphs with splits, or PyG graphs that :func:`graphdistill.datasets.load_graphs` reads; only the training
             split is read.
-        config: what is kept. (default: one percent of the raw bytes at two hops)
-        generator: draws which graphs a budget keeps. (default: seed 0)
+        config: size of the set and depth of the trees. (default: one percent of the raw bytes at two hops)
+        generator: draws the graphs of a budgeted set. (default: seed 0)
         progress: shows bars. (default: silent)
-        split: the training split of ``data`` with trees of ``hops``, where several sets are made of it. (default: made
+        split: the training split of ``data`` with trees of ``hops``, to share it among several sets. (default: built
             here)
 
     Returns:
-        The set; ``meta`` says how it was made, at what cost, and what the program chose.
+        The set; ``meta`` has the config, the cost and the automatic choices.
 
     Raises:
-        ValueError: a class of the training split is empty, the budget is below the smallest set, the thresholds do
-            not fit the classes, or ``split`` is of other data.
+        ValueError: a class of the training split is empty, the budget is below the smallest set, there is not one
+            threshold per class, or ``split`` is of other data.
 
     Example:
         >>> from graphdistill.datasets import load
@@ -85,7 +85,7 @@ def distill_mirage(
         _check_classes(data, y)
     if config.thresholds is not None and data.task == "multilabel":
         raise ValueError(f"--thresholds need one label per graph, but {data.name} has many tasks; give --fraction")
-    with progress.step("growing computation trees", 1) as advance:
+    with progress.step("building computation trees", 1) as advance:
         forest = split.forest
         advance(1)
     raw = int(split.raw.sum())
@@ -111,7 +111,7 @@ def distill_mirage(
             with progress.step("fitting the budget", 1) as advance:
                 teacher, start = split.teacher, time.perf_counter()
                 parts.append("teacher")
-                out = _fit_budget(forest, graphs, data, teacher, budget, trees_hardly_repeat, generator)
+                out = _fit_budget(forest, graphs, data, teacher, budget, trees_hardly_repeat, config, generator)
                 advance(1)
             chosen["threshold"] = _least_support(forest, out[0])
     synthetic, label, weight = out
@@ -140,9 +140,10 @@ def _fit_budget(
     logits: Tensor,
     budget: int,
     trees_hardly_repeat: bool,
+    config: MirageConfig,
     generator: torch.Generator,
 ) -> tuple[Forest, Tensor, Tensor]:
-    """As many graphs with soft labels as the budget pays for, over a dictionary or, where trees hardly repeat, raw."""
+    """As many graphs with soft labels as fit the budget, over a dictionary or, if trees hardly repeat, plain graphs."""
     y = data.y[data.train]
     multiclass = data.task == "multiclass"
     label = stratify_labels(y)
@@ -150,19 +151,19 @@ def _fit_budget(
     order, columns = class_balanced_order(label, generator), logits.shape[1] - multiclass
 
     def reorder(rewritten: Forest, count: int) -> Tensor:
-        orders = [order, *(class_balanced_order(label, generator) for _ in range(DRAWS - 1))]
-        return best_order(rewritten, orders, count, teacher_judge(forest, logits, generator))
+        orders = [order, *(class_balanced_order(label, generator) for _ in range(config.draws - 1))]
+        return best_order(rewritten, orders, count, draw_scorer(forest, logits, generator))
 
     least, index = len(label.unique()), order[:0]
     if trees_hardly_repeat:
         synthetic, index = raw_prefix(forest, graphs, order, budget, columns, reorder)
     if len(index) < least:
-        synthetic, index = compress(forest, order, budget, columns, least, reorder)
+        synthetic, index = compress(forest, order, budget, columns, least, reorder, config.dictionary_share)
     return synthetic, soft[index], class_weights(soft[index], data.task)
 
 
 def _least_support(forest: Forest, synthetic: Forest) -> int:
-    """The fewest training graphs that have a tree of the set's dictionary."""
+    """Smallest number of training graphs that contain a tree of the set's dictionary."""
     kept = synthetic.trees.ids()[-1]
     _, row, _ = group(torch.cat([kept, forest.trees.ids()[-1]]))
     support = torch.zeros(int(row.max()) + 1, dtype=torch.long)
@@ -171,7 +172,7 @@ def _least_support(forest: Forest, synthetic: Forest) -> int:
 
 
 def _check_classes(data: GraphDataset, y: Tensor) -> None:
-    """Refuse a training split in which a class has no graph."""
+    """Reject a training split in which a class has no graph."""
     if not len(y):
         raise ValueError(f"the training split of {data.name} is empty; give at least one graph of each class")
     if data.task == "multiclass":

@@ -1,12 +1,12 @@
-r"""Which of many draws of graphs to keep: the one from which a linear model recovers the teacher best.
+r"""Selection among random draws of graphs: the one from which a linear model recovers the teacher best.
 
-A handful of graphs depends on luck. Each draw is judged by ridge regression on 64 hashed directions of log tree counts
+Small draws vary a lot. Each draw is scored by ridge regression on 64 hashed directions of log tree counts
 per depth, fitted on the draw alone and compared with the teacher on the training split,
 
 .. math:: W = (\Phi_S^\top \Phi_S + \lambda I)^{-1} \Phi_S^\top Z_S, \qquad
     \mathrm{score} = \mathrm{corr}(\Phi W, Z)
 
-with :math:`\Phi` the directions and Z the teacher's logits. No network and no validation data take part.
+with :math:`\Phi` the directions and Z the teacher's logits. No network and no validation data are used.
 """
 
 from __future__ import annotations
@@ -19,14 +19,11 @@ from torch import Tensor
 from graphdistill.core.scatter import Segments
 from graphdistill.core.trees.forest import Forest
 
-DRAWS = 64
-"""Draws that are compared."""
-
 MOST_GRAPHS = 500
-"""Sets of more graphs than this take the first draw: draws hardly differ any more."""
+"""Largest number of graphs of a set for which draws are compared; larger draws hardly differ."""
 
-JUDGED_ON = 4000
-"""Training graphs that a draw is judged on, at the most."""
+MAX_SCORED_GRAPHS = 4000
+"""Largest number of training graphs that a draw is scored on."""
 
 
 def directions(forest: Forest) -> Tensor:
@@ -58,46 +55,46 @@ def directions(forest: Forest) -> Tensor:
     return torch.cat(out, dim=1)
 
 
-def teacher_judge(
+def draw_scorer(
     forest: Forest, logits: Tensor, generator: torch.Generator, ridge: float = 1.0
 ) -> Callable[[Forest, Tensor], float]:
-    """Make a judge of draws: how well a linear model fitted on a draw recovers the teacher.
+    """Make a function that scores draws: how well a linear model fitted on a draw recovers the teacher.
 
     Args:
         forest: training graphs.
-        logits: the teacher's, float ``[G, C]``.
-        generator: draws the training graphs to judge on, where there are more than 4,000.
-        ridge: regularisation. (default: 1, on validation better than 0.1)
+        logits: logits of the teacher, float ``[G, C]``.
+        generator: draws the training graphs to score on, if there are more than 4,000.
+        ridge: regularization. (default: 1, better on validation than 0.1)
 
     Returns:
-        A function of a draw (its graphs as they would be stored, and their numbers in ``forest``) that gives the
-        correlation with the teacher, the mean over outputs.
+        A function of a draw (its graphs as stored, and their indices in ``forest``) that returns the correlation with
+        the teacher, averaged over outputs.
     """
     target = logits - logits.mean(dim=0)
-    index = torch.randperm(len(forest), generator=generator)[:JUDGED_ON]
+    index = torch.randperm(len(forest), generator=generator)[:MAX_SCORED_GRAPHS]
     everyone, wanted = directions(forest.subset(index)), target[index]
 
-    def judge(draw: Forest, numbers: Tensor) -> float:
+    def score(draw: Forest, index: Tensor) -> float:
         seen = directions(draw)
         gram = seen.T @ seen + ridge * torch.eye(seen.shape[1])
-        guess = everyone @ torch.linalg.solve(gram, seen.T @ target[numbers])
+        guess = everyone @ torch.linalg.solve(gram, seen.T @ target[index])
         guess = guess - guess.mean(dim=0)
         scale = guess.norm(dim=0) * (wanted - wanted.mean(dim=0)).norm(dim=0)
         return float(((guess * wanted).sum(dim=0) / scale.clamp(min=1e-12)).mean())
 
-    return judge
+    return score
 
 
 def best_order(
-    forest: Forest, orders: Sequence[Tensor], count: int, judge: Callable[[Forest, Tensor], float]
+    forest: Forest, orders: Sequence[Tensor], count: int, score: Callable[[Forest, Tensor], float]
 ) -> Tensor:
-    """The order whose first ``count`` graphs the judge likes best; the first one on a tie.
+    """The order whose first ``count`` graphs have the best score; the first one on a tie.
 
     Args:
-        forest: training graphs as they would be stored.
+        forest: training graphs as stored.
         orders: orders of all graphs, each long ``[G]``.
         count: number of graphs of a draw.
-        judge: see :func:`teacher_judge`.
+        score: function from :func:`draw_scorer`.
     """
-    scores = [judge(forest.subset(order[:count]), order[:count]) for order in orders]
+    scores = [score(forest.subset(order[:count]), order[:count]) for order in orders]
     return orders[max(range(len(orders)), key=scores.__getitem__)]

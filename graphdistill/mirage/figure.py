@@ -1,4 +1,4 @@
-"""One picture of a distilled set: what its trees cover, what its bytes buy, and what the trees look like."""
+"""Figure of a distilled set: coverage of its trees, score against bytes, and its most frequent trees."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ STYLE |= {"axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor"
 STYLE |= dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), INK)
 STYLE |= {"xtick.color": GREY, "ytick.color": GREY, "axes.titlesize": 11, "axes.titleweight": "bold"}
 WIDTH, DPI, PER_ROW = 10.0, 160, 6
-CURVE = "curve "  # begins the names of rows that are points of the curve; their label follows
+CURVE = "curve "  # prefix of row names that are points of the curve; the rest is their label
 HALO: list[AbstractPathEffect] = [withStroke(linewidth=2.5, foreground="white")]
 
 
 def draw(train: Forest, synthetic: SyntheticSet, report: Report, path: Path, *, top: int = 6) -> None:
     """Draw tree coverage, test metric against bytes and the most frequent trees of a distilled set as one PNG.
 
-    The file appears whole or not at all; equal arguments give equal bytes. Trees that look alike differ in features
+    The file is written atomically, and equal arguments give equal bytes. Trees with equal drawings differ in features
     that are not drawn.
 
     Args:
-        train: the training split without loss, at least as deep as the set's trees.
+        train: lossless training split, at least as deep as the set's trees.
         synthetic: the distilled set.
-        report: its rows named ``curve LABEL`` are the points of the curve, told apart by their LABEL; ``distilled
-            set``, ``all the data``, ``random graphs, equal bytes`` and ``untrained network`` are marked where present.
-        path: the PNG file; its folder is made if it is absent.
+        report: rows named ``curve LABEL`` are points of the curve, annotated with LABEL; ``distilled set``,
+            ``all the data``, ``random graphs, equal bytes`` and ``untrained network`` are marked if present.
+        path: the PNG file; its folder is created if absent.
         top: how many trees are drawn. (default: 6)
 
     Raises:
@@ -76,11 +76,11 @@ def draw(train: Forest, synthetic: SyntheticSet, report: Report, path: Path, *, 
         raise ValueError(f"top must be 1 or more, got {top}")
     depth = synthetic.forest.trees.depth
     if train.trees.depth < depth:
-        raise ValueError(f"the set's trees have depth {depth} but train has {train.trees.depth}; grow it as deep")
+        raise ValueError(f"the set's trees have depth {depth} but train has {train.trees.depth}; build it as deep")
     train = train.cut(depth) if train.trees.depth > depth else train
     rows = math.ceil(min(top, synthetic.forest.trees.sizes[-1]) / PER_ROW)
     with rc_context(STYLE), warnings.catch_warnings(), publish(path.parent) as draft:
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a title in letters that the font lacks
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a title with characters that the font lacks
         height = 5.25 + 2.05 * rows
         figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
         figure.text(0.3 / WIDTH, 1 - 0.32 / height, report.title, size=14, weight="bold", va="center")
@@ -119,7 +119,7 @@ def _draw_coverage(axes: Axes, train: Forest, synthetic: Forest) -> None:
 
 
 def _draw_curve(axes: Axes, report: Report) -> None:
-    """Test metric against bytes, with what it has to be compared with labelled in the right margin."""
+    """Test metric against bytes, with baselines labelled in the right margin."""
     found = _points(report)
     curve = sorted((*found[n], n.removeprefix(CURVE)) for n in found if n.startswith(CURVE) and found[n][0] > 0)
     raw = report.facts.get("raw_bytes")
@@ -158,7 +158,7 @@ def _draw_curve(axes: Axes, report: Report) -> None:
         axes.text(0.5, 0.5, "no budget curve in this report", color=GREY, ha="center", transform=axes.transAxes)
     apart, labelled = math.log(ends[1] / ends[0]) / 7, list[float]()
     for size, mean, std, name in curve[-1:] + curve[:-1]:
-        # Labels nearer to each other than a seventh of the axis would touch; the largest set keeps its own.
+        # Labels closer than a seventh of the axis would overlap; the largest set is always labelled.
         if all(abs(math.log(size / other)) > apart for other in labelled):
             spot, offset, side = ((size, mean), (6, -9), "left") if labelled else ((size, mean + std), (6, 3), "right")
             note = axes.annotate(name, spot, offset, textcoords="offset points", ha=side, size=8.5)
@@ -172,7 +172,7 @@ def _draw_curve(axes: Axes, report: Report) -> None:
 
 
 def _margin_labels(axes: Axes, labels: list[tuple[float, str, str]]) -> None:
-    """Name values of the y axis to its right, moved apart so that no two touch."""
+    """Label values of the y axis on the right, moved apart so that labels do not overlap."""
     low, high = axes.get_ylim()
     labels = sorted(labels)
     heights = [0.065 * (text.count("\n") + 2) for _, text, _ in labels]
@@ -191,7 +191,7 @@ def _margin_labels(axes: Axes, labels: list[tuple[float, str, str]]) -> None:
 
 
 def _draw_trees(figure: Figure, synthetic: SyntheticSet, top: int, place: float) -> None:
-    """The most frequent trees of the set, their share of its nodes and of the classes."""
+    """The most frequent trees of the set with their shares of nodes and classes."""
     forest, height = synthetic.forest, figure.get_figheight()
     count = forest.multiplicity(torch.long)[-1]
     order = count.sort(descending=True, stable=True).indices[:top].tolist()
@@ -225,7 +225,7 @@ def _covered(train: Forest, synthetic: Forest) -> float:
 
 
 def _points(report: Report) -> dict[str, tuple[int, float, float]]:
-    """Bytes (0 where it has none), mean over networks and its deviation over seeds, of each set with a finite score."""
+    """Bytes (0 if unknown), mean over networks and standard deviation over seeds, of each set with a finite score."""
     points = {}
     for name in dict.fromkeys(row.name for row in report.rows):
         rows = [row for row in report.rows if row.name == name]
@@ -238,7 +238,7 @@ def _points(report: Report) -> dict[str, tuple[int, float, float]]:
 
 
 def _leaning(synthetic: SyntheticSet, mine: Tensor) -> str:
-    """The likeliest class of the nodes in the pairs ``mine`` and its share of them; of two classes, class 1."""
+    """The most frequent class of the nodes in the pairs ``mine`` and its share; of two classes, class 1."""
     y = synthetic.y
     if y.dim() == 1:
         y = torch.nn.functional.one_hot(y, max(2, int(y.max()) + 1))

@@ -1,7 +1,7 @@
-"""Closed frequent itemsets with exact supports: which sets of items come together in many transactions.
+"""Closed frequent itemsets with exact supports: sets of items that occur together in many transactions.
 
 An itemset is closed when no larger set is contained in the same transactions; the closed sets and their
-supports tell those of all frequent sets, of which there can be exponentially more.
+supports determine those of all frequent sets, of which there can be exponentially more.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 from graphdistill.core.data.tensors import ranges, segment_ptr
 
 Ints = NDArray[np.int64]
-# A group of items and its transactions, as the bits of an integer.
+# A group of items, and its transactions as bits of an integer.
 Column = tuple[int, int]
 # Minus the support, items, group that it was extended with last, transactions, columns of the parent.
 Node = tuple[int, tuple[int, ...], int, int, list[Column]]
@@ -31,7 +31,7 @@ class Itemset:
 
     Attributes:
         items: the items, in ascending order.
-        support: number of transactions that contain every one of them.
+        support: number of transactions that contain all of them.
 
     Example:
         >>> Itemset(items=(2, 7), support=30).support
@@ -54,7 +54,7 @@ def closed_itemsets(ptr: Tensor, items: Tensor, min_support: int, *, max_itemset
         items: items of transaction ``t`` at ``ptr[t]:ptr[t + 1]``, in any order, not negative, long; an item
             that is repeated in a transaction counts once.
         min_support: least number of transactions that must contain an itemset, at least 1.
-        max_itemsets: give up when there are more closed itemsets than this; ``None`` sets no limit.
+        max_itemsets: largest number of closed itemsets before an error; ``None`` for no limit.
 
     Returns:
         The itemsets of at least one item, by falling support and then by items.
@@ -73,7 +73,7 @@ def closed_itemsets(ptr: Tensor, items: Tensor, min_support: int, *, max_itemset
 
 
 def top_closed_itemsets(ptr: Tensor, items: Tensor, k: int) -> list[Itemset]:
-    """The ``k`` closed itemsets of highest support; no threshold is needed, it is raised as results come in.
+    """The ``k`` closed itemsets of highest support; the threshold rises with the results.
 
     The search is that of :func:`closed_itemsets`, best first. Among equal supports the itemsets that sort
     first by their items are taken, so the result is the first ``k`` of ``closed_itemsets(ptr, items, 1)``.
@@ -81,7 +81,7 @@ def top_closed_itemsets(ptr: Tensor, items: Tensor, k: int) -> list[Itemset]:
     Args:
         ptr: first item of each transaction and the number of items at the end, long ``[T + 1]``.
         items: items of transaction ``t`` at ``ptr[t]:ptr[t + 1]``, as for :func:`closed_itemsets`.
-        k: number of itemsets, at least 1; fewer are returned where there are fewer.
+        k: number of itemsets, at least 1; fewer are returned if there are fewer.
 
     Returns:
         The itemsets of at least one item, by falling support and then by items.
@@ -100,7 +100,7 @@ def top_closed_itemsets(ptr: Tensor, items: Tensor, k: int) -> list[Itemset]:
 
 
 class _Search:
-    """Best-first closed itemset search; a child's support is below its parent's, so results come in order.
+    """Best-first closed itemset search; a child's support is below its parent's, so results are in order.
 
     Items with the same transactions form one group. Groups are numbered by rising support, so whatever
     contains all transactions of a group has a higher number, and every group starts a closed itemset.
@@ -125,7 +125,7 @@ class _Search:
                 self._count(len(own))
             group.append(int(values[i]))
         self.members, self.tids = list(members.values())[::-1], tids[::-1]
-        # The same data by transaction, without the items that are not frequent.
+        # The same data by transaction, without infrequent items.
         every = np.concatenate([*self.tids, np.zeros(0, np.int64)])
         groups = np.repeat(np.arange(len(tids)), [len(own) for own in self.tids])
         self.row_groups = torch.from_numpy(groups[np.argsort(every, kind="stable")])
@@ -153,13 +153,13 @@ class _Search:
         counts = np.bincount(code, minlength=len(groups))
         closure: list[int] = groups[counts == len(rows)].tolist()
         kept = (counts >= self.threshold) & (counts < len(rows))
-        # Earlier groups only forbid extensions by later ones.
+        # Earlier groups only exclude extensions by later ones.
         kept &= (groups[kept] > group).any()
         inside = kept[code]
         column = (np.cumsum(kept) - 1)[code[inside]]
         bit = np.repeat(np.arange(len(rows)), lengths.numpy())[inside]
         table = np.zeros((int(kept.sum()), len(rows) // 8 + 1), np.uint8)
-        # Every addition sets another bit, so none carries.
+        # Every addition sets a different bit, so none carries.
         np.add.at(table, (column, bit // 8), (1 << bit % 8).astype(np.uint8))
         masks = (int.from_bytes(row.tobytes(), "little") for row in table)
         columns = list(zip(groups[kept].tolist(), masks, strict=True))
@@ -184,7 +184,7 @@ class _Search:
         return tuple(sorted([*items, *(item for group in groups for item in self.members[group])]))
 
     def _count(self, support: int) -> None:
-        """Take note of one more closed itemset: raise the threshold of a top-k search, or give up."""
+        """Count a closed itemset: raise the threshold of a top-k search, or raise an error at the limit."""
         self.found += 1
         if self.limit is not None and self.found > self.limit:
             raise ValueError(
@@ -216,7 +216,7 @@ def _vertical(ptr: Tensor, items: Tensor, min_support: int) -> tuple[Ints, Ints,
         raise ValueError(f"items holds {flat.min()}; number the items from 0")
     names, code = _compact(flat)
     rows = np.repeat(np.arange(len(lengths)), lengths)
-    # Repeats count here, so this keeps too much but never too little, and leaves less to sort.
+    # Repeats count here, so this keeps at least all frequent items and leaves less to sort.
     often = (np.bincount(code, minlength=len(names)) >= min_support)[code]
     key = np.sort(code[often] * len(lengths) + rows[often])
     code, rows = np.divmod(key[np.diff(key, prepend=-1) > 0], max(len(lengths), 1))
@@ -226,7 +226,7 @@ def _vertical(ptr: Tensor, items: Tensor, min_support: int) -> tuple[Ints, Ints,
 
 
 def _compact(values: Ints) -> tuple[Ints, Ints]:
-    """Names in ascending order and the place of each value among them; a name may be left unused."""
+    """Distinct values in ascending order and the index of each value; some may be unused."""
     top = int(values.max(initial=-1)) + 1
     if top <= 4 * len(values):
         return np.arange(top), values

@@ -1,4 +1,4 @@
-"""The neighbourhood that a computation tree stands for: cut out of the dictionary, laid out and drawn."""
+"""The neighbourhood that a computation tree represents: extraction from the dictionary, layout and drawing."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ ATOMS = dict(C="#4d5763", N="#3561d1", O="#d8332a", S="#e3b505", P="#e8791a", F=
 ATOMS |= dict(Br="#96402a", I="#7b3fa0", B="#f0a58f", Si="#c9a66b", Se="#d99a2b")
 LABELS = ("#4c78a8", "#f2b134", "#59a14f", "#b279a2", "#76b7b2", "#e58b65", "#9d755d", "#a0a8b0")
 LIMIT = 24
-"""Nodes of a tree that are drawn; what is left shows as stubs."""
+"""Largest number of drawn nodes; further neighbours are drawn as stubs."""
 Slot = tuple[int, int | None]
 Dashes = str | tuple[int, tuple[float, float]]
 
 
 def fragment(trees: Trees, row: int, limit: int = LIMIT) -> nx.DiGraph:
-    """The neighbourhood that a deepest tree stands for; edges lead away from the root, which is node 0.
+    """The neighbourhood that a deepest tree represents; edges lead away from the root, node 0.
 
-    A computation tree steps back over each edge it came by: among a child's children is its parent, and that one
-    occurrence is left out. Where there is none, as in directed graphs, nothing is.
+    The children of a child include its parent; this one occurrence is left out, if there is one (not in directed
+    graphs).
 
     Args:
         trees: the dictionary.
-        row: a deepest tree of it.
-        limit: nodes past this number are left out. (default: 24)
+        row: row of a deepest tree.
+        limit: largest number of nodes. (default: 24)
 
     Returns:
-        Nodes with ``row`` (of depth 0) and ``stubs`` (neighbours not drawn), edges with ``edge`` (of the edge table).
+        Graph with node attributes ``row`` (at depth 0) and ``stubs`` (neighbours not drawn), and edges with ``edge``.
 
     Example:
         >>> import torch
@@ -47,7 +47,7 @@ def fragment(trees: Trees, row: int, limit: int = LIMIT) -> nx.DiGraph:
     """
     roots, graph = trees.roots(), nx.DiGraph()
     graph.add_node(0, row=int(roots[-1][row]))
-    # Node, its tree, its parent as one of its own children, and whether the way back is among its neighbours.
+    # Node, its tree, its parent as a child of it, and whether the edge back is among its neighbours.
     frontier: list[tuple[int, int, Slot | None, bool]] = [(0, row, None, False)]
     for depth in range(trees.depth, -1, -1):
         ring = []
@@ -58,13 +58,13 @@ def fragment(trees: Trees, row: int, limit: int = LIMIT) -> nx.DiGraph:
                 if back:
                     slots.remove(parent)
             ring.append((node, row, back, slots))
-        # A ring of neighbours is drawn whole or not at all, but for those of the root.
+        # Neighbours of a node are drawn all or not at all, except those of the root.
         room = limit if len(graph) == 1 or len(graph) + sum(len(slots) for *_, slots in ring) <= limit else 0
         grown: list[tuple[int, int, Slot | None, bool]] = []
         for node, row, back, slots in ring:
             drawn = slots[: max(0, room - len(graph))]
             for child, edge in drawn:
-                # What the child calls its parent: this tree, cut two levels shorter.
+                # The parent as a child of the child: this tree, cut two levels shorter.
                 cut = (
                     None
                     if depth < 2
@@ -89,9 +89,9 @@ def _slots(trees: Trees, depth: int, row: int) -> list[Slot]:
 
 
 def _layout(graph: nx.DiGraph) -> tuple[dict[int, tuple[float, float]], dict[int, list[float]]]:
-    """Places of the nodes and directions of their stubs as chemists draw: even angles, bonds of one length, zigzag.
+    """Positions of the nodes and directions of their stubs as in chemical drawings: equal angles and bond lengths.
 
-    Where nodes would touch, networkx finds better places (Kamada and Kawai, 1989).
+    If nodes would overlap, networkx places them (Kamada and Kawai, 1989).
     """
     places, heading, turn = {0: (0.0, 0.0)}, {0: 0.0}, {0: 60.0}
     stubs: dict[int, list[float]] = {}
@@ -125,13 +125,13 @@ def _layout(graph: nx.DiGraph) -> tuple[dict[int, tuple[float, float]], dict[int
 
 
 def draw_fragment(axes: Axes, graph: nx.DiGraph, trees: Trees, features: FeatureKind) -> None:
-    """Draw a neighbourhood with its root ringed, as atoms and bonds where the features are those of OGB.
+    """Draw a neighbourhood with a ring around its root, as atoms and bonds for OGB features.
 
     Args:
-        axes: where to; lines and letters are scaled to their width.
-        graph: what :func:`fragment` cut out.
-        trees: the dictionary that it was cut out of.
-        features: what the node features mean.
+        axes: axes to draw on; lines and letters are scaled to their width.
+        graph: neighbourhood from :func:`fragment`.
+        trees: dictionary of the neighbourhood.
+        features: kind of the node features.
     """
     places, stubs = _layout(graph)
     xs, ys = zip(*places.values(), strict=True)
@@ -163,14 +163,14 @@ def draw_fragment(axes: Axes, graph: nx.DiGraph, trees: Trees, features: Feature
 
 
 def _strokes(trees: Trees, edge: int | None, features: FeatureKind) -> tuple[tuple[float, Dashes], ...]:
-    """Lines of a bond, each with its shift and dashes: one, two, three, or one and a dashed one if aromatic."""
+    """Lines of a bond with shift and dashes: one, two, three, or one solid and one dashed if aromatic."""
     kind = 0 if edge is None or trees.edge_attr is None or features != "ogb" else int(trees.edge_attr[edge, 0])
     pair = (-0.085, "-"), (0.085, "-" if kind == 1 else (0, (1.6, 1.1)))
     return {1: pair, 2: ((-0.14, "-"), (0.0, "-"), (0.14, "-")), 3: pair}.get(kind, ((0.0, "-"),))
 
 
 def _node(trees: Trees, row: int, features: FeatureKind) -> tuple[str, str]:
-    """Text and colour of a node: its element and charge, its label, or for float features its row."""
+    """Text and colour of a node: element and charge, label, or row for float features."""
     x = trees.x[row]
     if features == "ogb":
         number, charge = int(x[0]) + 1, int(x[3]) - 5 if len(x) > 3 else 0

@@ -1,9 +1,9 @@
-"""The published setting of Mirage, copied under its own name: its patterns and the way its numbers were chosen.
+"""The published protocol of Mirage: its patterns and its selection of scores.
 
-All frequent tree sets at hand-set thresholds, each tree once, unweighted, single nodes dropped; ten restarts of
-thirty one-step epochs, the best epoch by validation with the untrained network among the candidates, and the mean of
-the five restarts that validation likes best. None of this is a default anywhere else: the choice by validation among
-so many candidates is most of what such a number shows.
+All frequent tree sets at hand-set thresholds, each tree once, unweighted, without single nodes. Ten restarts of thirty
+one-step epochs; the best epoch on validation, with the untrained network among the candidates, and the mean of the five
+restarts that are best on validation. It is not used elsewhere, because selecting among so many candidates on validation
+accounts for most of the score.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def frequent_itemsets(closed: Sequence[Itemset], most: int = 100_000) -> list[It
 
     Args:
         closed: closed frequent itemsets with supports.
-        most: refuse to write out more than this. (default: 100,000)
+        most: largest number of itemsets. (default: 100,000)
 
     Raises:
         ValueError: there are more than ``most``.
@@ -60,7 +60,7 @@ def frequent_itemsets(closed: Sequence[Itemset], most: int = 100_000) -> list[It
 
 
 def paper_patterns(forest: Forest, y: Tensor, thresholds: Sequence[int]) -> list[Pattern]:
-    """All frequent tree sets of each class, also those that are frequent in both.
+    """All frequent tree sets of each class, including those that are frequent in several.
 
     Args:
         forest: training graphs at three hops.
@@ -76,7 +76,7 @@ def paper_patterns(forest: Forest, y: Tensor, thresholds: Sequence[int]) -> list
 
 
 def paper_set(forest: Forest, patterns: Sequence[Pattern], protocol: TreeProtocol) -> SyntheticSet:
-    """The published distilled set: each pattern's trees once, all patterns of one weight.
+    """The published distilled set: each pattern's trees once, all patterns with equal weight.
 
     Raises:
         ValueError: every tree of every pattern is a single node.
@@ -96,7 +96,7 @@ def paper_set(forest: Forest, patterns: Sequence[Pattern], protocol: TreeProtoco
 
 
 def paper_rows(protocol: TreeProtocol, synthetic: SyntheticSet) -> list[Row]:
-    """The published evaluation: per network the reported number, the last epochs, and untrained networks."""
+    """The published evaluation: the reported score, the last epochs, and untrained networks, for each network."""
     rows = []
     restarts = [(network, seed) for network in protocol.networks for seed in range(RESTARTS)]
     runs: dict[Network, list[list[tuple[float, float]]]] = {network: [] for network in protocol.networks}
@@ -121,7 +121,7 @@ def paper_rows(protocol: TreeProtocol, synthetic: SyntheticSet) -> list[Row]:
 
 
 def _restart(context: tuple[TreeProtocol, SyntheticSet], run: tuple[Network, int]) -> list[tuple[float, float]]:
-    """Validation and test score before each epoch, the first of them untrained, and after the last."""
+    """Validation and test score of the untrained network and after each epoch."""
     protocol, synthetic = context
     network, seed = run
     model = protocol.network(network, seed)

@@ -1,4 +1,4 @@
-"""Distil by thresholds: every closed set of trees that enough graphs of a class share becomes one small graph."""
+"""Distillation by thresholds: every closed frequent set of trees of a class becomes one synthetic graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from graphdistill.mirage.mining import Itemset, closed_itemsets
 
 @dataclass(frozen=True)
 class Pattern:
-    """A set of trees that ``support`` graphs of class ``label`` contain together."""
+    """A set of trees that ``support`` graphs of class ``label`` contain."""
 
     label: int
     trees: tuple[int, ...]
@@ -27,18 +27,18 @@ def mine_patterns(forest: Forest, y: Tensor, thresholds: Sequence[int]) -> list[
     """Closed frequent tree sets of each class, each kept in one class only.
 
     A set that is frequent in several classes goes to the class in which the larger share of graphs has it
-    (the smaller class number on a tie): the same graph with opposite labels would teach nothing.
+    (the smaller class number on a tie), because the same graph with different labels is not informative.
 
     Args:
         forest: training graphs.
         y: their classes, long ``[G]``.
-        thresholds: least support per class, one each.
+        thresholds: minimum support of each class.
 
     Returns:
-        Patterns by class, most supported first.
+        Patterns by class, by falling support.
 
     Raises:
-        ValueError: there is not one threshold for each class, or no graph of a class reaches its own.
+        ValueError: there is not one threshold for each class, or no tree of a class reaches its threshold.
 
     Example:
         >>> from torch_geometric.data import Data
@@ -96,12 +96,12 @@ def pattern_forest(forest: Forest, y: Tensor, patterns: Sequence[Pattern]) -> tu
     """Write each pattern as a graph with the size and proportions of the real graphs that contain it.
 
     A tree's count is its mean count over the supporting graphs, scaled so that the graph has as many nodes as
-    they have on average: mean and sum readouts then see values of the real scale.
+    they have on average, so that mean and sum readouts have the real scale.
 
     Args:
         forest: training graphs.
         y: their classes, long ``[G]``.
-        patterns: what to write.
+        patterns: the patterns.
 
     Returns:
         The forest of patterns, their labels (long ``[n]``) and their weights: supports, summing to 1 per class.
@@ -124,12 +124,12 @@ def pattern_forest(forest: Forest, y: Tensor, patterns: Sequence[Pattern]) -> tu
 def write_patterns(
     dictionary: Trees, patterns: Sequence[Pattern], totals: Sequence[Tensor], mean_sizes: Sequence[Tensor]
 ) -> tuple[Forest, Tensor, Tensor]:
-    """Write patterns as graphs from what is known of the graphs that contain them.
+    """Write patterns as graphs from statistics of the graphs that contain them.
 
     Args:
         dictionary: the trees of the patterns are rows of its deepest level.
-        patterns: what to write.
-        totals: for each pattern the nodes that its trees have in all supporting graphs, float ``[trees]``.
+        patterns: the patterns.
+        totals: for each pattern the number of nodes with each of its trees in all supporting graphs, float ``[trees]``.
         mean_sizes: for each pattern the mean number of nodes of a supporting graph, float.
 
     Returns:

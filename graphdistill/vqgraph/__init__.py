@@ -1,4 +1,4 @@
-"""VQGraph: any graph network distilled into an MLP, with a codebook of the structures that it saw."""
+"""VQGraph: distillation of graph networks into MLPs, with a codebook of local structures."""
 
 from typing import TYPE_CHECKING
 

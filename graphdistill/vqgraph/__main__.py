@@ -1,4 +1,4 @@
-"""``python -m graphdistill.vqgraph``: distil a graph network into an MLP and report what it reaches and costs."""
+"""``python -m graphdistill.vqgraph``: distil a graph network into an MLP, report its accuracy and cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphdistill.vqgraph.config import Command
 
 
 def main(command: Command) -> None:
-    """Import what does the work, which takes seconds, and do it."""
+    """Import the command's module, which takes seconds, and run it."""
     start(command.jobs or default_jobs(), "graphdistill.vqgraph.evaluate")
     from graphdistill.vqgraph import command as work
 
@@ -23,6 +23,6 @@ if __name__ == "__main__":
             main,
             Command,
             prog="python -m graphdistill.vqgraph",
-            description="Distil a graph network into an MLP with a codebook of structures, and report what it reaches.",
+            description="Distil a graph network into an MLP with a codebook of structures, and report its accuracy.",
         )
     )

@@ -1,4 +1,4 @@
-"""What VQGraph's student has to beat: the same MLP from labels alone, and other ways to distil it without a graph."""
+"""Losses of the baselines: relation matching (NOSMOG) and reliable neighbours (KRD)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def relation_loss(hidden: Tensor, seed: int, size: int = 512) -> Loss:
 
     .. math:: L = \frac{1}{n^2} \sum_{ij} \bigl(\cos(h_i, h_j) - \cos(t_i, t_j)\bigr)^2
 
-    over ``size`` random nodes of a batch, with the student's hidden rows h and the teacher's t.
+    over ``size`` random nodes of a batch, with hidden vectors h of the student and t of the teacher.
 
     Args:
-        hidden: the teacher's hidden rows ``[N, H]``.
-        seed: of the draws.
-        size: nodes drawn at a time. (default: 512)
+        hidden: hidden layer of the teacher, ``[N, H]``.
+        seed: seed of the draws.
+        size: nodes per draw. (default: 512)
     """
     rows, draws = F.normalize(hidden, dim=1), generator(seed, "relations")
 
@@ -46,50 +46,50 @@ def reliability(
     batch_size: int | None = None,
     logits: Tensor | None = None,
 ) -> Tensor:
-    r"""How little a teacher's certainty about each node moves under noise, from 0 to 1, ``[N]``.
+    r"""Robustness to noise of the teacher's entropy at each node, from 0 to 1, ``[N]``.
 
     .. math:: \rho_i = \mathbb{E}_{\epsilon} \bigl(H(f(X + \epsilon)_i) - H(f(X)_i)\bigr)^2, \quad
         r_i = 1 - \rho_i / \max_j \rho_j
 
-    with the entropy H of the teacher's answer (KRD: Wu et al., ICML 2023, https://arxiv.org/abs/2306.05628).
+    with the entropy H of the teacher's prediction (KRD: Wu et al., ICML 2023, https://arxiv.org/abs/2306.05628).
 
     Args:
         teacher: maps ``(x, edge_index)`` to logits.
         layer: path of one of its layers, for :func:`~graphdistill.vqgraph.teachers.teacher_outputs`.
         data: the observed graph.
-        seed: of the noise.
-        noise: standard deviation relative to that of the features. (default: 1)
-        draws: of noise. (default: 5)
+        seed: seed of the noise.
+        noise: standard deviation of the noise relative to that of the features. (default: 1)
+        draws: number of noise samples. (default: 5)
         batch_size: nodes at a time; ``None`` for the whole graph at once.
-        logits: the teacher's without noise, ``[N, C]``, where they are there. (default: computed here)
+        logits: logits of the teacher without noise, ``[N, C]``. (default: computed here)
     """
     source = generator(seed, "noise")
 
-    def answer(x: Tensor) -> Tensor:
+    def predict(x: Tensor) -> Tensor:
         return teacher_outputs(teacher, layer, x, data.edge_index, batch_size=batch_size, seed=seed)[0]
 
     def entropy(logits: Tensor) -> Tensor:
         out: Tensor = torch.distributions.Categorical(logits=logits).entropy()
         return out
 
-    clean, scale = entropy(answer(data.x) if logits is None else logits), noise * data.x.std()
+    clean, scale = entropy(predict(data.x) if logits is None else logits), noise * data.x.std()
     moved = torch.zeros_like(clean)
     for _ in range(draws):
-        moved += (entropy(answer(data.x + scale * torch.randn(data.x.shape, generator=source))) - clean) ** 2
+        moved += (entropy(predict(data.x + scale * torch.randn(data.x.shape, generator=source))) - clean) ** 2
     return 1 - moved / moved.max().clamp(min=1e-12)
 
 
 def neighbour_loss(soft: Tensor, edge_index: Tensor, reliable: Tensor, seed: int) -> Loss:
-    r"""Answers of reliable neighbours as further targets (KRD: Wu et al., ICML 2023, https://arxiv.org/abs/2306.05628).
+    r"""Soft labels of reliable neighbours as additional targets (KRD: Wu et al., ICML 2023, https://arxiv.org/abs/2306.05628).
 
-    Each epoch an edge :math:`u \to v` is kept with probability :math:`r_u`, and v also learns u's soft label; the loss
-    is the mean over the edges that were kept.
+    In each epoch an edge :math:`u \to v` is kept with probability :math:`r_u`, and v is also trained on u's soft label.
+    The loss is the mean over the kept edges.
 
     Args:
         soft: the teacher's probabilities ``[N, C]``.
         edge_index: both directions of every edge, long ``[2, E]``.
-        reliable: probability to keep each node as a teacher, ``[N]``.
-        seed: of the draws.
+        reliable: probability to keep the edges of each source node, ``[N]``.
+        seed: seed of the draws.
     """
     draws = generator(seed, "neighbours")
     source, target = without_loops(edge_index)

@@ -1,4 +1,4 @@
-"""A codebook of structural tokens, moved by averages instead of gradients."""
+"""A codebook of structural tokens, updated by moving averages instead of gradients."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from graphdistill.core.scatter import codebook_stats, nearest_code
 
 @dataclass(frozen=True)
 class Health:
-    """How much of a codebook is in use.
+    """Usage of a codebook.
 
     Attributes:
         perplexity: exponential of the entropy of code frequencies, from 1 to the number of codes.
-        live: codes that at least one row takes.
+        live: number of codes with at least one row.
         codes: number of codes.
-        revivals: dead codes that were moved onto data so far.
+        revivals: number of dead codes that were reset to data so far.
     """
 
     perplexity: float
@@ -36,17 +36,17 @@ class Codebook(nn.Module):
     .. math:: n_k \leftarrow \gamma n_k + (1 - \gamma) |\{i : z_i = k\}|, \quad
         s_k \leftarrow \gamma s_k + (1 - \gamma) \sum_{z_i = k} x_i, \quad e_k = s_k / n_k
 
-    For cosine :math:`e_k` is normalised, and :math:`s_k` starts from :math:`n_k e_k` in every update.
+    For cosine :math:`e_k` is normalized, and :math:`s_k` is reset to :math:`n_k e_k` in every update.
 
-    Codes start as k-means of the data, and a code whose count decays is moved onto a random row: published graph
-    tokenizers, which do neither, end with 1 % of their codes in use.
+    Codes are initialized by k-means, and a code whose count decays is reset to a random row. Published graph tokenizers
+    do neither and end with 1 % of their codes in use.
 
     Args:
         num_codes: number K of codes, at least 1.
         dim: width of a code.
-        metric: ``cosine`` (codes and rows are normalised) or ``euclidean``. (default: ``cosine``)
-        decay: how much of the averages is kept in an update, :math:`\gamma`. (default: 0.9)
-        revive_below: a code is moved onto data when its average count falls below this. (default: 0.5)
+        metric: ``cosine`` (codes and rows are normalized) or ``euclidean``. (default: ``cosine``)
+        decay: decay :math:`\gamma` of the moving averages. (default: 0.9)
+        revive_below: a code is reset to data when its average count falls below this. (default: 0.5)
 
     Shapes:
         - **input:** rows ``[N, dim]``
@@ -81,31 +81,31 @@ class Codebook(nn.Module):
         self.register_buffer("revivals", torch.zeros((), dtype=torch.long))
 
     def place(self, x: Tensor) -> Tensor:
-        """Rows as they are compared: normalised for cosine."""
+        """Rows for comparison with codes: normalized for cosine."""
         return F.normalize(x, dim=1) if self.metric == "cosine" else x
 
     @torch.no_grad()
     def start(self, x: Tensor, generator: torch.Generator, rounds: int = 10) -> None:
-        """Put the codes onto k-means centres of rows.
+        """Initialize the codes by k-means of rows.
 
         Args:
             x: rows ``[N, dim]``, at least as many as codes.
-            generator: draws the rows that k-means starts from, and those that empty clusters move to.
-            rounds: of Lloyd's algorithm. (default: 10)
+            generator: draws the initial rows, and rows for empty clusters.
+            rounds: rounds of Lloyd's algorithm. (default: 10)
 
         Raises:
             ValueError: there are more codes than rows.
         """
         if len(x) < len(self.codes):
             raise ValueError(
-                f"num_codes is {len(self.codes)} but there are only {len(x)} rows; take at most one code a row"
+                f"num_codes is {len(self.codes)} but there are only {len(x)} rows; use at most one code per row"
             )
         self.codes.copy_(self.place(x)[torch.randperm(len(x), generator=generator)[: len(self.codes)]])
         self.settle(x, generator, rounds)
 
     @torch.no_grad()
     def settle(self, x: Tensor, generator: torch.Generator, rounds: int = 10) -> None:
-        """Go on from where the codes are by rounds of Lloyd's algorithm; empty clusters move to random rows."""
+        """Refine the codes by rounds of Lloyd's algorithm; empty clusters are reset to random rows."""
         x = self.place(x)
         for _ in range(rounds):
             count, total = codebook_stats(x, self(x), len(self.codes))
@@ -118,23 +118,23 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def update(self, x: Tensor, code: Tensor, generator: torch.Generator) -> None:
-        """Move the averages towards the rows of each code, and codes that fell out of use onto random rows.
+        """Update the moving averages by the rows of each code, and reset dead codes to random rows.
 
         Args:
             x: rows ``[N, dim]``.
             code: their codes, long ``[N]``.
-            generator: draws the rows that dead codes are moved to.
+            generator: draws rows for dead codes.
         """
         x = self.place(x)
         count, total = codebook_stats(x, code, len(self.codes))
         kept, new = self.decay * self.count, (1 - self.decay) * count
-        # As a step towards the mean of the new rows, which stays right when a count has decayed to nothing.
+        # As a step towards the mean of the new rows, which is correct even if the count has decayed to 0.
         share = (new / (kept + new).clamp(min=1e-12))[:, None]
         mean = torch.lerp(self.codes, total / count.clamp(min=1)[:, None], share)
         self.revivals += self._move(kept + new, mean, x, generator, self.revive_below)
 
     def _move(self, count: Tensor, mean: Tensor, x: Tensor, generator: torch.Generator, least: float) -> int:
-        """Set the averages, dead codes to random rows; the number of those."""
+        """Set the averages and reset dead codes to random rows; returns the number of dead codes."""
         dead = (count < least).nonzero().view(-1)
         if len(dead):
             rows = torch.randint(len(x), (len(dead),), generator=generator).to(x.device)

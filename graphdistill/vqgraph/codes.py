@@ -1,4 +1,4 @@
-"""Codes from features alone, and the neighbourhoods of the training graph that they stand for."""
+"""Prediction of codes from features, and the neighbourhoods of the training graph that codes represent."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from graphdistill.vqgraph.teachers import teacher_outputs
 
 
 class Meanings(NamedTuple):
-    """What each of K codes stands for in a graph.
+    """Statistics of the nodes of each of K codes in a graph.
 
     Attributes:
         members: number of nodes that have the code, long ``[K]``.
-        nearest: numbers of the nodes nearest to the code, long ``[K, n]``; -1 where it has fewer.
+        nearest: indices of the nodes nearest to the code, long ``[K, n]``; -1 if it has fewer.
         degree: mean number of neighbours of its nodes, ``[K]``.
         classes: share of each class among its nodes, ``[K, C]``.
-        neighbours: share of each class among its nodes' neighbours, ``[K, C]``; zeros where they have none.
+        neighbours: share of each class among its nodes' neighbours, ``[K, C]``; zeros if they have none.
     """
 
     members: Tensor
@@ -37,7 +37,7 @@ class Meanings(NamedTuple):
 def find_meanings(
     code: Tensor, distance: Tensor, edge_index: Tensor, y: Tensor, *, num_codes: int, num_classes: int, nearest: int = 3
 ) -> Meanings:
-    """Describe every code by the nodes that have it and by their neighbours.
+    """Describe every code by its nodes and their neighbours.
 
     Args:
         code: code of each node, long ``[N]``.
@@ -46,7 +46,7 @@ def find_meanings(
         y: class of each node, long ``[N]``.
         num_codes: number K of codes.
         num_classes: number C of classes.
-        nearest: nodes to name for each code. (default: 3)
+        nearest: number of nearest nodes of each code. (default: 3)
 
     Example:
         >>> code, y, path = torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
@@ -75,18 +75,18 @@ def find_meanings(
 
 
 class CodeHead(nn.Module):
-    """What a student was trained with but need not be deployed with: its codes, and what they stand for.
+    """Code head of a student, with the meanings of its codes; not needed for deployment.
 
     Args:
-        linear: from the student's last hidden layer to the codes.
-        meanings: what each code stands for.
+        linear: layer from the student's last hidden layer to the codes.
+        meanings: statistics of the nodes of each code.
 
     Shapes:
         - **input:** a student, features ``[N, in_channels]``
-        - **output:** logits of the codes ``[N, K]``, minus infinity for codes that no node has
+        - **output:** logits of the codes ``[N, K]``, minus infinity for codes without nodes
 
     Raises:
-        ValueError: the student has another width than the one it was trained with.
+        ValueError: the student's width differs from that of the head.
 
     Example:
         >>> student = VQGraphStudent(2, 4, 2).eval()
@@ -104,11 +104,11 @@ class CodeHead(nn.Module):
 
     @property
     def meanings(self) -> Meanings:
-        """What each code stands for."""
+        """Statistics of the nodes of each code."""
         return Meanings(*(self.get_buffer(name) for name in Meanings._fields))
 
     def forward(self, student: VQGraphStudent, x: Tensor) -> Tensor:
-        """Logits of the codes for every row of features; their softmax imitates the tokenizer's."""
+        """Logits of the codes for every row of features; their softmax approximates the tokenizer's."""
         h = student.embed(student.lins[0](x))
         if h.shape[1] != self.linear.in_features:
             raise ValueError(
@@ -121,15 +121,15 @@ class CodeHead(nn.Module):
 
 @torch.no_grad()
 def describe(result: Distilled, teacher: nn.Module, data: NodeDataset, *, layer: str = "convs.0") -> CodeHead:
-    """Make the head that explains a student, from the graph it was distilled on.
+    """Make the code head that explains a student, from the graph that it was distilled on.
 
-    A node counts for the class of its label if it is a training node, else for that of the teacher's answer.
+    The class of a training node is its label, that of another node the teacher's prediction.
 
     Args:
-        result: what ``distill_vqgraph`` gave.
-        teacher: the teacher that it was given.
-        data: the graph that it was given.
-        layer: the layer that it was given. (default: ``convs.0``)
+        result: result of ``distill_vqgraph``.
+        teacher: its teacher.
+        data: its graph.
+        layer: its hidden layer. (default: ``convs.0``)
 
     Raises:
         ValueError: the student was distilled without codes.

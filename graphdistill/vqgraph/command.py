@@ -1,4 +1,4 @@
-"""What ``python -m graphdistill.vqgraph`` does: distil a graph network into an MLP, report its accuracy and cost."""
+"""The command ``python -m graphdistill.vqgraph``: distil a graph network into an MLP, report its accuracy and cost."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from graphdistill.vqgraph.figure import draw
 from graphdistill.vqgraph.storage import save_student
 
 LARGE = 200_000
-"""Nodes up to which a graph is taken whole."""
+"""Largest number of nodes for training on the whole graph."""
 
 
 def main(command: Command) -> None:
-    """Load, teach, distil, report."""
+    """Load, train the teacher, distil, report."""
     check_writable(command.output)
     with progress(command.quiet) as bars:
         first = nodes_of(command, command.seed, bars)
@@ -56,17 +56,17 @@ def main(command: Command) -> None:
 
 
 def config_of(command: Command, nodes: int) -> VQGraphConfig:
-    """The config of distilling; large graphs go in batches."""
+    """The config of the distillation; large graphs are trained in batches."""
     if nodes <= LARGE:
         return VQGraphConfig(num_codes=command.num_codes, hidden=command.hidden)
-    # Neighbours in features take time that is quadratic in nodes.
+    # The time of nearest neighbours in features is quadratic in the number of nodes.
     return VQGraphConfig(
         num_codes=command.num_codes, hidden=command.hidden, batch_size=8192, feature_neighbours=0, sharpen=1.0
     )
 
 
 def nodes_of(command: Command, seed: int, bars: Progress = NO_PROGRESS) -> NodeDataset:
-    """The data set, which has to be the nodes of one graph."""
+    """Load the data set, which must hold the nodes of one graph."""
     with bars.step(f"loading {command.dataset}"):
         data = load(command.dataset, command.root, seed=seed)
     if not isinstance(data, NodeDataset):
@@ -80,7 +80,7 @@ def nodes_of(command: Command, seed: int, bars: Progress = NO_PROGRESS) -> NodeD
 def _score(
     command: Command, first: NodeDataset, bars: Progress
 ) -> tuple[dict[str, Scores], TrainedTeacher, Distilled, list[str]]:
-    """Everything on every seed; what the first seed gave is kept, with what is to be said of it."""
+    """Scores of all seeds; networks and notes of the first seed."""
     seeds = range(command.seed, command.seed + command.seeds)
     results = parallel_map(_score_seed, (command, first, bars), seeds, jobs=command.jobs or default_jobs())
     scores: dict[str, Scores] = {}
@@ -96,7 +96,7 @@ def _score(
 def _score_seed(
     context: tuple[Command, NodeDataset, Progress], seed: int
 ) -> tuple[dict[str, Scores], tuple[TrainedTeacher, Distilled, list[str]] | None]:
-    """Everything on one seed; of the first one its networks and notes, too."""
+    """Scores of one seed; networks and notes of the first seed."""
     command, first, bars = context
     scores: dict[str, Scores] = {}
     notes: list[str] = []
@@ -109,7 +109,7 @@ def _score_seed(
     )
     if published:
         health = paper.score_published(trained, config, teacher, scores, seed)
-        notes = [f"In the teacher's path: {_usage(health)}.", *paper.notes(data.name)]
+        notes = [f"Codebook in the teacher's path: {_usage(health)}.", *paper.notes(data.name)]
     assert distilled is not None
     return scores, (trained, distilled, notes) if seed == command.seed else None
 
@@ -150,7 +150,7 @@ def _report(
 
 
 def table(report: Report, scores: dict[str, Scores]) -> Table:
-    """One line per model: its accuracy in every column, and the paired gain over GLNN in the last."""
+    """One line per model: its accuracy in every column, and the paired gain over GLNN in the last column."""
     columns = list(dict.fromkeys(row.group for row in report.rows))
     seeds = len(report.rows[0].test)
     shown = frame(report, "in %")

@@ -1,4 +1,4 @@
-"""Distil a graph network into an MLP: one loss of soft labels, hard labels and codes, a checkpoint by validation."""
+"""Distil a graph network into an MLP: a loss on soft labels, hard labels and codes; checkpoints by validation."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Distilled:
-    """A student and what was learnt on the way.
+    """Result of a distillation.
 
     Attributes:
-        student: the network to deploy, in evaluation mode.
-        tokenizer: what gives nodes of the graph their codes; ``None`` without a code loss.
+        student: the student in evaluation mode.
+        tokenizer: tokenizer of the teacher's hidden layer; ``None`` without a code loss.
         head: linear layer from the student's last hidden layer to the codes; ``None`` without a code loss.
         code: code of each observed node, long ``[N]``.
         health: usage of the codebook.
-        valid: validation accuracy that the checkpoint was chosen by.
+        valid: mean validation accuracy of the checkpoint.
         epoch: epoch of the checkpoint.
-        seconds: time that distilling took, the teacher's training left out.
+        seconds: seconds of the distillation, without the teacher's training.
     """
 
     student: VQGraphStudent
@@ -84,21 +84,21 @@ def distill_vqgraph(
     seed gives the same bytes on any number of cores.
 
     Args:
-        teacher: any network that maps ``(x, edge_index)`` to logits, trained.
-        data: the observed graph, of this library or a PyG ``Data`` with masks; labels are read at training and
-            validation nodes only.
-        config: sizes, weights and step sizes.
-        layer: path of the teacher's hidden layer that codes are made of. (default: ``convs.0``)
-        generator: its initial seed is that of weights, codes, dropout and batches. (default: seed 0)
+        teacher: any trained network that maps ``(x, edge_index)`` to logits.
+        data: the observed graph, of this library or a PyG ``Data`` with masks; only labels of training
+            and validation nodes are used.
+        config: hyperparameters.
+        layer: path of the teacher's hidden layer that is quantized into codes. (default: ``convs.0``)
+        generator: its initial seed seeds weights, codes, dropout and batches. (default: seed 0)
         progress: shows bars. (default: silent)
         select: nodes that the checkpoint is chosen on. (default: the validation nodes)
-        outputs: logits and hidden rows of the teacher on ``data``, where they are there. (default: computed here)
+        outputs: logits and hidden layer of the teacher on ``data``. (default: computed here)
 
     Returns:
-        The student, and tokenizer, codes and facts.
+        The student, the tokenizer, the codes and facts about the training.
 
     Raises:
-        ValueError: the teacher has no such layer, features hold NaN, a training label is missing, or there are more
+        ValueError: the layer is not in the teacher, features hold NaN, a training label is missing, or there are more
             codes than nodes.
 
     Example:
@@ -159,7 +159,7 @@ def distill_vqgraph(
 
 
 def build_student(in_channels: int, out_channels: int, config: VQGraphConfig) -> VQGraphStudent:
-    """A fresh student of the configured size."""
+    """A new student of the configured size."""
     return VQGraphStudent(in_channels, config.hidden, out_channels, config.num_layers, dropout=config.dropout)
 
 
@@ -214,15 +214,15 @@ def fit_student(
     progress: Progress = NO_PROGRESS,
     select: Tensor | None = None,
 ) -> FitResult:
-    """Train a student in place by the sum of some losses, and leave it at the checkpoint that validation chose.
+    """Train a student in place on the sum of losses, and load the checkpoint with the best validation accuracy.
 
     Args:
         student: the network.
-        data: the observed graph, of which only features and validation labels are read here.
-        losses: what to sum.
-        config: epochs, step size and dropout.
-        extra: a further module that the losses train, kept at the same checkpoint.
-        seed: of dropout and batches.
+        data: the observed graph; only its features and validation labels are used here.
+        losses: losses to sum.
+        config: hyperparameters.
+        extra: another module to train, loaded from the same checkpoint.
+        seed: seed of dropout and batches.
         progress: shows a bar. (default: silent)
         select: nodes that the checkpoint is chosen on, by the score of a single check, as published. (default: the
             validation nodes, by the mean score over ``config.averaged_checks``)

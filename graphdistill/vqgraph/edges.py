@@ -19,14 +19,14 @@ def edge_loss(rows: Tensor, code: Tensor, edge_index: Tensor, *, num_codes: int,
         = \frac{1}{N^2} \Bigl(\sum_{ab} n_a n_b \, f(\bar q_a \cdot \bar q_b)^2
         + \sum_{(i, j) \in E} \bigl(1 - 2 f(q_i \cdot q_j)\bigr)\Bigr)
 
-    (VQGraph: Yang et al., ICLR 2024, https://openreview.net/forum?id=h6Tz85BqRI.) Nodes of one code have equal rows,
-    so all pairs are pairs of codes: :math:`O(K^2 d + |E| d)` time and :math:`O(K^2 + |E|)` memory instead of
-    :math:`O(N^2)`. Value and gradient, also that of each node's row, are those of the dense matrix.
+    (VQGraph: Yang et al., ICLR 2024, https://openreview.net/forum?id=h6Tz85BqRI.) Nodes with the same code have equal
+    rows, so all pairs are pairs of codes: :math:`O(K^2 d + |E| d)` time and :math:`O(K^2 + |E|)` memory instead of
+    :math:`O(N^2)`. Value and gradient, including that of each node's row, equal those of the dense matrix.
 
     Args:
-        rows: row of each node, equal for nodes of one code, ``[N, d]``.
+        rows: row of each node, equal for nodes with the same code, ``[N, d]``.
         code: code of each node, long ``[N]``.
-        edge_index: every entry of the adjacency matrix that is one, none twice, long ``[2, E]``.
+        edge_index: non-zero entries of the adjacency matrix, without duplicates, long ``[2, E]``.
         num_codes: number K of codes.
         link: ``sigmoid``, or ``minmax`` to rescale all similarities to 0 .. 1; equal ones become 0.
             (default: ``sigmoid``)
@@ -49,7 +49,7 @@ def edge_loss(rows: Tensor, code: Tensor, edge_index: Tensor, *, num_codes: int,
     used = count > 0
     mean = gather_segment(rows, ptr, order, reduce="mean")[used]
     pairs = mean @ mean.T
-    # An operator of the scatter core, for it neither writes the E x d gathered rows nor depends on threads.
+    # This operator does not materialize the E x d gathered rows, and its result does not depend on threads.
     order, ptr = sort_by(edge_index[1], len(rows))
     ends = Segments(ptr, edge_index[0][order], len(rows))
     edges = torch.ops.graphdistill.gather_dot(rows, rows, ends.ptr, ends.index)
@@ -58,7 +58,7 @@ def edge_loss(rows: Tensor, code: Tensor, edge_index: Tensor, *, num_codes: int,
     else:
         low, high = pairs.min(), pairs.max()
         span = high - low
-        span = span.where(span > 1e-6, 1.0)  # what is left of equal similarities is rounding
+        span = span.where(span > 1e-6, 1.0)  # differences of equal similarities are rounding errors
         pairs, edges = (pairs - low) / span, (edges - low) / span
     number = count[used].to(rows.dtype)
     out: Tensor = (number @ pairs.square() @ number + (1 - 2 * edges).sum()) / len(rows) ** 2

@@ -1,4 +1,4 @@
-"""Teacher, student and baselines on equal terms: the same data, width, epochs, step size and seeds."""
+"""Evaluation of teacher, student and baselines with the same data, width, epochs, learning rate and seeds."""
 
 from __future__ import annotations
 
@@ -37,32 +37,32 @@ from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.teachers import TeacherName, build_teacher, find_layer, fit_teacher, teacher_outputs
 
 NAMES = {
-    "teacher": "teacher {}, reads the graph",
+    "teacher": "teacher {}",
     "vqgraph": "VQGraph student",
-    "glnn": "GLNN: soft labels as they are",
+    "glnn": "GLNN: teacher's soft labels",
     "krd": "KRD: reliable neighbours",
     "relations": "relation matching",
-    "mlp": "MLP from labels alone",
+    "mlp": "MLP on labels only",
     "untrained": "untrained MLP",
 }
 METHODS = tuple(NAMES)
 NAMES |= {
-    "paper teacher": "teacher {}, codes in its path",
-    "paper student": "its student, chosen on TEST",
-    "paper ours": "VQGraph student, chosen on TEST",
-    "paper glnn": "GLNN, chosen on TEST",
+    "paper teacher": "published quantized teacher {}",
+    "paper student": "published student, selected on TEST",
+    "paper ours": "VQGraph student, selected on TEST",
+    "paper glnn": "GLNN, selected on TEST",
 }
 CHOSEN_ON_TEST = ("paper student", "paper ours", "paper glnn")
 
 
 @dataclass
 class Scores:
-    """Test accuracies of one model, one number per seed, and what it was chosen by.
+    """Test and validation accuracies of one model, one number per seed.
 
     Attributes:
         test: accuracy by column: ``test``, or ``tran`` (seen), ``ind`` (unseen) and ``prod`` (both, 0.8 and 0.2).
         valid: validation accuracy of the checkpoints.
-        seconds: of training.
+        seconds: seconds of training.
     """
 
     test: dict[str, list[float]] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Scores:
     seconds: list[float] = field(default_factory=list)
 
     def add(self, split: InductiveSplit, seen: Tensor, unseen: Tensor, valid: float, seconds: float) -> None:
-        """Score logits of the observed nodes, and of those that were held out."""
+        """Add the scores of logits of the observed and of the held-out nodes."""
         test = split.data.test
         tran = score(seen[test], split.data.y[test], "accuracy")
         found = {"test": tran}
@@ -91,13 +91,13 @@ class Scores:
 
 
 def normalize_features(data: NodeDataset) -> NodeDataset:
-    """The data with each node's features scaled to length one, for all models alike."""
+    """The data with each node's features scaled to unit length, the same for all models."""
     return replace(data, x=F.normalize(data.x.float(), dim=1))
 
 
 @dataclass(frozen=True)
 class TrainedTeacher:
-    """A trained teacher on an observed graph, and what it says there."""
+    """A trained teacher, its split, and its outputs on the observed graph."""
 
     teacher: nn.Module
     layer: str
@@ -117,7 +117,7 @@ def train_teacher(
     seed: int = 0,
     progress: Progress = NO_PROGRESS,
 ) -> TrainedTeacher:
-    """Make and train a ready-made teacher on what is observed."""
+    """Build and train a teacher on the observed graph."""
     classes = int(split.whole.y.max()) + 1
     with scoped(seed, "teacher's weights"):
         teacher, usual = build_teacher(name, split.data.x.shape[1], classes, hidden_channels=config.hidden)
@@ -146,7 +146,7 @@ def score_seed(
     methods: Sequence[str] = METHODS,
     progress: Progress = NO_PROGRESS,
 ) -> tuple[TrainedTeacher, Distilled | None]:
-    """Train and score everything once, on one split; the numbers go into ``scores``."""
+    """Train and score all models once on one split, and add the results to ``scores``."""
     split = inductive_split(normalize_features(data), setting, generator=generator(seed, "held out", data.name))
     trained = train_teacher(split, name, config, layer=layer, seed=seed, progress=progress)
     later = trained.logits[:0]
@@ -182,7 +182,7 @@ def score_seed(
 
 
 def baseline(method: str, trained: TrainedTeacher, config: VQGraphConfig, seed: int) -> tuple[VQGraphStudent, float]:
-    """One of the other students, with the same network, step size, dropout and epochs."""
+    """A baseline student with the same network, learning rate, dropout and epochs, and its validation accuracy."""
     data = trained.split.data
     with scoped(seed, "weights"):
         student = build_student(data.x.shape[1], trained.logits.shape[1], config)
@@ -242,7 +242,7 @@ def paired(values: Sequence[float], others: Sequence[float]) -> tuple[float, flo
 
 
 def over_glnn(scores: dict[str, Scores], method: str) -> str:
-    """Gain over GLNN in points in the last column, chosen in the same way, with its p-value; empty for GLNN itself."""
+    """Gain in points over GLNN with the same selection, in the last column, with its p-value; empty for GLNN."""
     other = scores.get("paper glnn" if method in CHOSEN_ON_TEST else "glnn")
     if other is None or other is scores[method]:
         return ""
@@ -253,12 +253,12 @@ def over_glnn(scores: dict[str, Scores], method: str) -> str:
 
 @torch.no_grad()
 def latency(trained: TrainedTeacher, student: nn.Module, *, seed: int = 0, draws: int = 50) -> dict[str, float]:
-    """Milliseconds to answer for one node, on the threads that torch may use.
+    """Milliseconds per prediction for one node, on torch's threads.
 
-    ``teacher`` fetches the node's neighbourhood, as many hops as it reads, and runs on it; ``teacher, PyG`` does so by
-    PyG's ``k_hop_subgraph``, which looks at every edge; ``student`` runs on the one row; ``student, full batch`` is
-    a run on all nodes divided by their number, on a sparse CSR tensor if most features are zero. The least of three
-    rounds over ``draws`` nodes.
+    ``teacher`` samples the node's full receptive field and runs on it; ``teacher, PyG`` does so by PyG's
+    ``k_hop_subgraph``, which scans all edges; ``student`` runs on one row; ``student, full batch`` is a run on all
+    nodes divided by their number, with sparse CSR features if most are zero. The minimum of three rounds over ``draws``
+    nodes.
     """
     data = trained.split.whole
     layers = [module for module in trained.teacher.modules() if isinstance(module, MessagePassing)]
@@ -272,17 +272,17 @@ def latency(trained: TrainedTeacher, student: nn.Module, *, seed: int = 0, draws
     trained.teacher.eval()
     student.eval()
 
-    def ask_teacher(node: Tensor) -> None:
+    def run_teacher(node: Tensor) -> None:
         near, edges = neighbours.sample(node, [-1] * hops, generator(0))
         trained.teacher(data.x[near], edges)
 
-    def ask_by_pyg(node: Tensor) -> None:
+    def run_by_pyg(node: Tensor) -> None:
         near, edges, place, _ = k_hop_subgraph(node, hops, data.edge_index, relabel_nodes=True, num_nodes=len(data.y))
         trained.teacher(data.x[near], edges)[place]
 
     calls: dict[str, tuple[Callable[[Tensor], object], Sequence[Tensor], int]] = {
-        "teacher": (ask_teacher, nodes, len(nodes)),
-        "teacher, PyG": (ask_by_pyg, nodes, len(nodes)),
+        "teacher": (run_teacher, nodes, len(nodes)),
+        "teacher, PyG": (run_by_pyg, nodes, len(nodes)),
         "student": (lambda node: student(data.x[node]), nodes, len(nodes)),
         "student, full batch": (lambda _: student(whole), nodes[:3], len(nodes[:3]) * len(data.y)),
     }

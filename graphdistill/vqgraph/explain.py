@@ -1,4 +1,4 @@
-"""Why a student answers as it does: by features through torch_geometric.explain, by codes through its code head."""
+"""Explanations of a student's predictions: by features with torch_geometric.explain, by codes with its code head."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from graphdistill.vqgraph.student import VQGraphStudent
 
 @dataclass(frozen=True)
 class Token:
-    """A code, and the neighbourhoods of the training graph that it stands for.
+    """A code, and the neighbourhoods of the training graph that it represents.
 
     Attributes:
-        code: its number.
-        probability: that the student gives it.
-        members: nodes of the graph it was distilled on that have it.
-        nearest: numbers there of the nodes nearest to it.
+        code: index of the code.
+        probability: probability of the code by the student.
+        members: number of nodes with the code in the training graph.
+        nearest: indices of its nearest nodes there.
         degree: mean number of neighbours of its nodes.
         classes: most frequent classes of its nodes, with their shares.
         neighbours: most frequent classes of its nodes' neighbours, with their shares.
@@ -45,13 +45,13 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A student's answer for one row of features, with the codes that it sees in it.
+class CodeExplanation:
+    """A student's prediction for one row of features, with its most probable codes.
 
     Attributes:
-        label: name of the class.
-        probability: of the class.
-        tokens: most probable codes, the first first.
+        label: name of the predicted class.
+        probability: probability of the class.
+        tokens: most probable codes, in falling order.
     """
 
     label: str
@@ -65,18 +65,18 @@ class Answer:
 @torch.no_grad()
 def explain(
     student: VQGraphStudent, head: CodeHead, x: Tensor, *, top: int = 3, names: Sequence[str] | None = None
-) -> list[Answer]:
-    """Say for every row which codes the student sees in it, and which neighbourhoods those stand for.
+) -> list[CodeExplanation]:
+    """Explain predictions by the most probable codes and the neighbourhoods that they represent.
 
     Args:
         student: the student, in evaluation mode.
         head: its code head, from :func:`graphdistill.vqgraph.codes.describe` or ``load_codes``.
         x: features ``[N, in_channels]``.
-        top: codes to name, and classes to name of each. (default: 3)
-        names: of the classes. (default: ``class 0``, ``class 1``, ...)
+        top: number of codes, and of classes for each code. (default: 3)
+        names: names of the classes. (default: ``class 0``, ``class 1``, ...)
 
     Returns:
-        An answer for each row; print it to read it.
+        An explanation for each row; print it to read it.
 
     Raises:
         ValueError: the student is in training mode, features have another width, ``top`` is below 1, or there are not
@@ -93,7 +93,7 @@ def explain(
             1.3 neighbours each, 75% class 1, 25% class 0; nearest: 0, 1, 2
     """
     if student.training:
-        raise ValueError("student is in training mode, where dropout makes answers random; call student.eval() first")
+        raise ValueError("student is in training mode, so dropout makes predictions random; call student.eval() first")
     if top < 1:
         raise ValueError(f"top must be 1 or more, got {top}")
     meanings = head.meanings
@@ -118,7 +118,7 @@ def explain(
 
     rows = zip(label.tolist(), probability.tolist(), code.tolist(), share.tolist(), strict=True)
     return [
-        Answer(names[label], sure, tuple(token(*pair) for pair in zip(codes, shares, strict=True)))
+        CodeExplanation(names[label], sure, tuple(token(*pair) for pair in zip(codes, shares, strict=True)))
         for label, sure, codes, shares in rows
     ]
 
@@ -131,32 +131,32 @@ def explainer(
     edge_mask_type: None = None,
     **options: Any,
 ) -> Explainer:
-    """Make a ``torch_geometric.explain.Explainer`` for a student: which features its answers rest on.
+    """Make a ``torch_geometric.explain.Explainer`` for a student: which features its predictions depend on.
 
     Args:
         student: the student.
         algorithm: such as ``torch_geometric.explain.GNNExplainer()``.
         node_mask_type: ``attributes``, ``common_attributes`` or ``object``. (default: ``attributes``)
-        edge_mask_type: ``None``, and nothing else.
+        edge_mask_type: must be ``None``.
         **options: further arguments of ``Explainer``. (default: ``explanation_type="model"``)
 
     Returns:
         PyG's explainer; call it with ``(x, edge_index, index=...)``.
 
     Raises:
-        ValueError: an edge mask is asked for.
+        ValueError: ``edge_mask_type`` is not ``None``.
 
     Example:
         >>> from torch_geometric.explain import DummyExplainer
-        >>> ask = explainer(VQGraphStudent(4, 8, 2), DummyExplainer())
-        >>> ask(torch.ones(3, 4), torch.empty(2, 0, dtype=torch.long), index=0).node_mask.shape
+        >>> explain_features = explainer(VQGraphStudent(4, 8, 2), DummyExplainer())
+        >>> explain_features(torch.ones(3, 4), torch.empty(2, 0, dtype=torch.long), index=0).node_mask.shape
         torch.Size([3, 4])
     """
     if edge_mask_type is not None:
         raise ValueError(
-            f"edge_mask_type must be None, got {edge_mask_type!r}: the student is an MLP that reads no edges, so no "
-            "edge has a part in its answers; graphdistill.vqgraph.explain.explain tells which neighbourhoods of the "
-            "training graph it sees in a row"
+            f"edge_mask_type must be None, got {edge_mask_type!r}: the student is an MLP without edges, so no edge "
+            "contributes to its predictions; graphdistill.vqgraph.explain.explain gives the neighbourhoods of the "
+            "training graph that its codes represent"
         )
     config = {"mode": "multiclass_classification", "task_level": "node", "return_type": "raw"}
     options = {"explanation_type": "model", "model_config": config, **options}
@@ -164,11 +164,11 @@ def explainer(
 
 
 def _top(share: Tensor, names: Sequence[str], top: int) -> tuple[tuple[str, float], ...]:
-    """The most frequent names with their shares, none with a share of zero."""
+    """The most frequent names with their shares, without shares of zero."""
     value, index = share.topk(min(top, len(share)))
     return tuple((names[i], v) for i, v in zip(index.tolist(), value.tolist(), strict=True) if v > 0)
 
 
 def _mix(shares: Sequence[tuple[str, float]]) -> str:
-    # None that would read 0%.
+    # Leave out shares that would print as 0%.
     return ", ".join(f"{share:.0%} {name}" for name, share in shares if share >= 0.005)

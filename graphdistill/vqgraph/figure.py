@@ -1,4 +1,4 @@
-"""One picture of a run: how the codebook is used, where its codes lie, and what accuracy costs."""
+"""Figure of a run: usage of the codebook, map of its codes, accuracy against latency."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from graphdistill.vqgraph.evaluate import NAMES, TrainedTeacher
 def draw(
     trained: TrainedTeacher, distilled: Distilled, rows: Sequence[Row], times: dict[str, float], path: Path
 ) -> None:
-    """Write the picture.
+    """Write the figure.
 
     Args:
-        trained: the teacher and what it was trained on.
+        trained: the teacher and its split.
         distilled: the student and the codes of the observed nodes.
-        rows: of the report.
+        rows: rows of the report.
         times: milliseconds for one node, from :func:`~graphdistill.vqgraph.evaluate.latency`.
         path: the PNG file.
     """
@@ -46,7 +46,7 @@ def draw(
 
 
 def _map(axes: Axes, trained: TrainedTeacher, distilled: Distilled, count: torch.Tensor) -> None:
-    """t-SNE of the codes in use; colour is the class that the teacher gives most of their nodes, size their number."""
+    """t-SNE of the used codes; colour is the teacher's most frequent class of their nodes, size their number."""
     assert distilled.code is not None
     assert distilled.tokenizer is not None
     used = count.nonzero().view(-1)
@@ -57,7 +57,7 @@ def _map(axes: Axes, trained: TrainedTeacher, distilled: Distilled, count: torch
     axes.set(title="codes by t-SNE; colour: class", xticks=[], yticks=[])
     if len(used) < 3:
         return
-    # Started from principal components and without randomness, so that the same codes give the same picture.
+    # Initialized by principal components without randomness, so that the same codes give the same figure.
     near = min(30.0, (len(used) - 1) / 3)
     place = TSNE(2, init="pca", perplexity=near, random_state=0).fit_transform(codes.astype(np.float64))
     size = 15 + 250 * count[used].numpy() / int(count.max())
@@ -74,13 +74,12 @@ def _map(axes: Axes, trained: TrainedTeacher, distilled: Distilled, count: torch
 def _cost(axes: Axes, trained: TrainedTeacher, rows: Sequence[Row], times: dict[str, float]) -> None:
     """Accuracy against milliseconds for one node."""
     column = str(rows[-1].group)
-    reading = NAMES["teacher"].partition(" ")[0]
     for row in rows:
         if row.group != column or row.name == NAMES["untrained"]:
             continue
-        slow = row.name.startswith(reading)
+        slow = "teacher" in row.name.partition(":")[0]
         x, y = times["teacher" if slow else "student"], 100 * row.mean
-        label = row.name.partition(":")[0].removesuffix(", reads the graph")
+        label = row.name.partition(":")[0]
         axes.errorbar(x, y, yerr=100 * row.std, fmt="s" if slow else "o", capsize=3, label=label)
     axes.set(xscale="log", title="accuracy against latency", xlabel="ms for one node", ylabel=f"{column} accuracy, %")
     axes.margins(x=0.3, y=0.15)

@@ -1,4 +1,4 @@
-"""Students for the Hugging Face Hub, through PyG's own mixin; needs the extra ``hub``."""
+"""Students on the Hugging Face Hub, by PyG's mixin; needs the extra ``hub``."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ FILES = ["student.safetensors", "card.json"]
 class HubStudent(VQGraphStudent, PyGModelHubMixin):  # type: ignore[misc]  # torch-geometric has no types
     """A student with ``save_pretrained``, ``from_pretrained`` and ``push_to_hub``.
 
-    Beside the ``config.json`` and ``README.md`` of the hub lie the files of
-    :func:`~graphdistill.vqgraph.storage.save_student`, instead of the ``model.pth`` of PyG's mixin, which is a pickle.
+    Next to ``config.json`` and ``README.md`` of the hub it stores the files of
+    :func:`~graphdistill.vqgraph.storage.save_student` instead of the pickled ``model.pth`` of PyG's mixin.
 
     Args:
         model_name: name of the model in its model card.
@@ -65,7 +65,7 @@ class HubStudent(VQGraphStudent, PyGModelHubMixin):  # type: ignore[misc]  # tor
     ) -> HubStudent:
         folder = expanded(model_id)
         if not folder.is_dir():
-            # PyG 2.8 hands the token on under a name that huggingface_hub has given up.
+            # PyG 2.8 passes the token by a name that huggingface_hub no longer accepts.
             token = use_auth_token if token is None else token
             folder = Path(snapshot_download(model_id, allow_patterns=FILES, token=token, **download))
         student = load_student(folder)

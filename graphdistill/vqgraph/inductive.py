@@ -1,4 +1,4 @@
-"""What a teacher and a student may see: everything, or all but the nodes that come later."""
+"""Transductive and inductive splits: all nodes are observed in training, or some test nodes are held out."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Setting = Literal["transductive", "inductive"]
 
 @dataclass(frozen=True)
 class InductiveSplit:
-    """A data set as it is seen while training.
+    """Observed part of a data set in training, and its held-out nodes.
 
     Attributes:
-        data: the nodes and edges that are observed, nodes renumbered; its test nodes are the observed ones.
-        whole: the data set it was taken from.
-        nodes: number in ``whole`` of each observed node, long.
-        unseen: numbers in ``whole`` of the test nodes that were held out, long; none if transductive.
+        data: observed nodes and edges, renumbered; its test nodes are the observed ones.
+        whole: the whole data set.
+        nodes: index in ``whole`` of each observed node, long.
+        unseen: indices in ``whole`` of the held-out test nodes, long; empty if transductive.
     """
 
     data: NodeDataset
@@ -34,16 +34,16 @@ class InductiveSplit:
 def inductive_split(
     data: NodeDataset, setting: Setting, *, generator: torch.Generator, share: float = 0.2
 ) -> InductiveSplit:
-    """What of a data set is seen while training (the settings of GLNN: Zhang et al., ICLR 2022).
+    """Split a data set for a transductive or inductive setting (GLNN: Zhang et al., ICLR 2022).
 
-    Transductive: all nodes and edges, but only the training nodes' labels. Inductive, also called production: a share
-    of the test nodes is held out with all their edges, and must be answered for later.
+    Transductive: all nodes and edges are observed, but only labels of training nodes. Inductive (production): a share
+    of the test nodes is held out with all their edges, and predicted later.
 
     Args:
         data: the whole data set.
         setting: ``transductive`` or ``inductive``.
-        generator: draws the nodes that are held out.
-        share: of the test nodes that is held out. (default: 0.2)
+        generator: draws the held-out nodes.
+        share: share of the test nodes to hold out. (default: 0.2)
 
     Raises:
         ValueError: the setting is unknown, or the share is not from 0 to 1.

@@ -1,4 +1,4 @@
-"""Students for runtimes without Python; needs the extra ``onnx``."""
+"""Export of students to ONNX; needs the extra ``onnx``."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from graphdistill.vqgraph.student import VQGraphStudent
 def export_onnx(student: VQGraphStudent, path: str | Path) -> None:
     """Write a student as one ONNX file, from ``x`` ``[N, in_channels]`` to ``logits`` ``[N, out_channels]``, for any N.
 
-    Dropout is left out whatever mode the student is in; the student is not touched.
+    Dropout is left out in any mode of the student; the student stays unchanged.
 
     Args:
         student: the student.
-        path: the file to write, such as ``student.onnx``; its folder is created if absent.
+        path: output file, such as ``student.onnx``; its folder is created if absent.
 
     Raises:
         ImportError: the extra ``onnx`` is not installed.
@@ -35,7 +35,7 @@ def export_onnx(student: VQGraphStudent, path: str | Path) -> None:
         (1, 3)
     """
     path = expanded(path)
-    # With an example of one row the number of rows would be taken for a constant.
+    # With an example of one row the number of rows would become a constant.
     rows = torch.zeros(2, student.in_channels)
     still = copy.deepcopy(student).cpu().eval()
     with publish(path.parent) as draft:

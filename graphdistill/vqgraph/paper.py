@@ -1,4 +1,4 @@
-"""The published evaluation: codes in the teacher's path, and students whose checkpoint is chosen on test."""
+"""The published evaluation: a quantized teacher, and students whose checkpoint is selected on test."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ PUBLISHED = {
     "ogbn-arxiv": 72.43,
     "ogbn-products": 79.17,
 }
-"""Accuracy of the published student in per cent, with a GraphSAGE teacher."""
+"""Accuracy in percent of the published student with a GraphSAGE teacher."""
 
 
 def notes(name: str) -> list[str]:
-    """What a reader of these rows has to know.
+    """Notes on the rows of the published protocol.
 
     Example:
         >>> notes("cora")
-        ['Rows chosen on TEST are no estimates of what to expect.', 'The paper reports 83.93 for its student.']
+        ['Rows selected on TEST overestimate the accuracy on new data.', 'The paper reports 83.93 for its student.']
     """
     known = [f"The paper reports {PUBLISHED[name]:.2f} for its student."] if name in PUBLISHED else []
-    return ["Rows chosen on TEST are no estimates of what to expect.", *known]
+    return ["Rows selected on TEST overestimate the accuracy on new data.", *known]
 
 
 def score_published(
     trained: TrainedTeacher, config: VQGraphConfig, name: TeacherName, scores: dict[str, Scores], seed: int
 ) -> Health:
-    """Add the rows of one seed that the published protocol has: its own teacher, and choices on test.
+    """Add the rows of the published protocol for one seed: its quantized teacher, and selection on test.
 
     Returns:
         Usage of the codebook in the teacher's path.

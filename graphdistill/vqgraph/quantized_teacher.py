@@ -1,4 +1,4 @@
-"""The published tokenizer: codes in the teacher's own path, which costs it accuracy; for comparison."""
+"""The published tokenizer in the teacher's forward pass, which lowers its accuracy; for comparison."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from graphdistill.vqgraph.tokenizer import Tokenizer
 
 
 class QuantizedTeacher(nn.Module):
-    """A teacher whose hidden layer passes through a codebook, trained with it (VQGraph: Yang et al., ICLR 2024).
+    """A teacher whose hidden layer is quantized by a codebook, trained jointly (VQGraph: Yang et al., ICLR 2024).
 
     Args:
         teacher: maps ``(x, edge_index)`` to logits.
         layer: path of the hidden layer.
-        tokenizer: as wide as that layer, for its codes stand in for the layer's output.
-        seed: of k-means and revivals.
+        tokenizer: tokenizer with codes of that layer's width, which replace its output.
+        seed: seed of k-means and revivals.
 
     Attributes:
         penalty: the tokenizer's loss in the last forward pass while training.
@@ -29,7 +29,7 @@ class QuantizedTeacher(nn.Module):
         self.draws, self.penalty = generator(seed, "in path"), torch.zeros(())
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        """Logits by way of the codes; while training the codebook moves along."""
+        """Logits from the quantized hidden layer; in training the codebook is updated."""
 
         def change(h: Tensor) -> Tensor:
             if not self.training:

@@ -1,4 +1,4 @@
-"""Neighbour sampling in plain torch: mini-batches of a graph that does not fit, without pyg-lib."""
+"""Neighbour sampling in plain torch, for mini-batches of large graphs without pyg-lib."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphdistill.core.scatter import sort_by
 
 
 class Neighbours:
-    """The in-neighbours of every node, to draw from (GraphSAGE: Hamilton et al., NeurIPS 2017).
+    """The in-neighbours of every node, for sampling (GraphSAGE: Hamilton et al., NeurIPS 2017).
 
     Args:
         edge_index: long ``[2, E]``, from source to target.
@@ -30,15 +30,15 @@ class Neighbours:
         self.source = edge_index[0][order]
 
     def sample(self, seeds: Tensor, fanout: Sequence[int], generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The graph around some nodes, at most ``fanout[k]`` neighbours of each node k steps away, without repeats.
+        """Sample a subgraph around nodes, with at most ``fanout[k]`` distinct neighbours of each node k steps away.
 
         Args:
             seeds: distinct nodes, long ``[n]``.
-            fanout: neighbours to draw at each step; -1 for all.
-            generator: draws them.
+            fanout: number of neighbours at each step; -1 for all.
+            generator: draws the neighbours.
 
         Returns:
-            Numbers of the nodes, the seeds first, long ``[m]``, and the edges between their places, long ``[2, e]``.
+            Indices of the nodes, seeds first, long ``[m]``, and edges as positions among them, long ``[2, e]``.
         """
         place = torch.full((len(self.ptr) - 1,), -1)
         place[seeds] = torch.arange(len(seeds))
@@ -48,7 +48,7 @@ class Neighbours:
             slot = ranges(self.ptr[frontier], degree)
             owner = torch.repeat_interleave(frontier, degree)
             if most >= 0:
-                # A random order inside each node's slots; the first of them are kept.
+                # A random order within each node's slots, of which the first ones are kept.
                 shuffled = torch.rand(len(slot), generator=generator).argsort()
                 order = shuffled[place[owner[shuffled]].sort(stable=True).indices]
                 start = torch.repeat_interleave(degree.cumsum(0) - degree, degree)
@@ -63,7 +63,7 @@ class Neighbours:
         return nodes, torch.stack([torch.cat(sources), torch.cat(targets)])
 
     def among(self, nodes: Tensor) -> Tensor:
-        """All edges among distinct nodes, long ``[n]``, as their places in it, long ``[2, e]``.
+        """All edges among distinct nodes (long ``[n]``), as positions among them, long ``[2, e]``.
 
         Example:
             >>> path = Neighbours(torch.tensor([[0, 1, 2], [1, 2, 3]]), 4)
@@ -83,7 +83,7 @@ class Neighbours:
 
 
 def batches(nodes: Tensor, size: int | None, generator: torch.Generator) -> Iterator[Tensor]:
-    """Random batches of ``size`` nodes; all in one, in order, if that is ``None``.
+    """Random batches of ``size`` nodes; one batch of all nodes in order if ``size`` is ``None``.
 
     Example:
         >>> [len(b) for b in batches(torch.arange(5), 2, torch.Generator().manual_seed(0))]

@@ -1,4 +1,4 @@
-"""Save and load students: weights in safetensors, everything else in a JSON card beside them."""
+"""Save and load students: weights as safetensors, everything else in a JSON card next to them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from graphdistill.vqgraph.codes import CodeHead, Meanings
 from graphdistill.vqgraph.student import VQGraphStudent
 
 FORMAT = 1
-"""Number of the layout; a file of another layout is refused."""
+"""Version of the layout; files of other layouts are rejected."""
 UNFIT = "holds weights that do not fit its card"
 
 
@@ -30,13 +30,13 @@ def save_student(
     """Write ``student.safetensors``, ``card.json`` and, with codes, ``codes.safetensors`` into a folder, all or none.
 
     The weights have the names of ``torch_geometric.nn.MLP``. The card holds sizes, versions and the sha256 of the other
-    files; no pickle anywhere.
+    files; nothing is pickled.
 
     Args:
         student: the student.
-        folder: created if absent; other files in it stay.
-        codes: what explains its answers. (default: none)
-        card: further facts, such as class names, teacher, seed and accuracy, that JSON can hold. (default: none)
+        folder: output folder, created if absent; other files in it stay.
+        codes: code head that explains its predictions. (default: none)
+        card: further facts in JSON types, such as class names, teacher, seed and accuracy. (default: none)
 
     Raises:
         ValueError: the folder cannot be written.
@@ -65,7 +65,7 @@ def save_student(
 
 
 def load_student(folder: str | Path) -> VQGraphStudent:
-    """Read what :func:`save_student` wrote, bit for bit, in evaluation mode and on the CPU.
+    """Load a student of :func:`save_student`, bit for bit, in evaluation mode on the CPU.
 
     Args:
         folder: the folder that holds ``student.safetensors`` and ``card.json``.
@@ -78,7 +78,7 @@ def load_student(folder: str | Path) -> VQGraphStudent:
     facts = read_card(folder, FORMAT, {"sha256": str}, writer="save_student")
     path = folder / "student.safetensors"
     try:
-        # Without memory or random numbers for weights that are replaced at once.
+        # Without memory or random numbers for weights that are replaced next.
         with torch.device("meta"):
             student = VQGraphStudent(**facts.get("config", {}))
     except (TypeError, ValueError) as error:
@@ -108,7 +108,7 @@ def load_student(folder: str | Path) -> VQGraphStudent:
 
 
 def load_codes(folder: str | Path) -> CodeHead:
-    """Read the codes that :func:`save_student` wrote beside a student.
+    """Load the code head that :func:`save_student` stored with a student.
 
     Args:
         folder: the folder that holds ``codes.safetensors`` and ``card.json``.

@@ -1,4 +1,4 @@
-"""The student: an MLP that answers for a node from its features alone."""
+"""The student: an MLP that predicts the class of a node from its features alone."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch_geometric.nn import MLP
 from graphdistill.core.sets.checked_file import brief
 
 MAX_LAYERS = 128
-"""Linear layers that a student may have: a card must not make its reader build more."""
+"""Largest number of linear layers, so that an untrusted card cannot exhaust memory."""
 MAX_WIDTH = 2**24
-"""Width that a layer of it may have."""
+"""Largest width of a layer."""
 
 
 class VQGraphStudent(MLP):  # type: ignore[misc]  # torch-geometric has no types
@@ -23,8 +23,8 @@ class VQGraphStudent(MLP):  # type: ignore[misc]  # torch-geometric has no types
     .. math:: h_0 = x, \quad h_{l} = \mathrm{dropout}(\mathrm{relu}(\mathrm{norm}(W_l h_{l-1} + b_l))), \quad
         \mathrm{logits} = W_L h_{L-1} + b_L
 
-    It takes the place of a graph network: ``student(data.x, data.edge_index)`` works and does not look at the edges.
-    Its weights have the names of :class:`torch_geometric.nn.MLP`; nothing that only training needs is in it.
+    It is a drop-in replacement for a graph network: ``student(data.x, data.edge_index)`` works and ignores the edges.
+    Its weights have the names of :class:`torch_geometric.nn.MLP`; modules that only training needs are not in it.
 
     Args:
         in_channels: width of the features.
@@ -32,7 +32,7 @@ class VQGraphStudent(MLP):  # type: ignore[misc]  # torch-geometric has no types
         out_channels: number of classes.
         num_layers: linear layers, from 1 to 128. (default: 2)
         dropout: probability after each hidden layer. (default: 0.5)
-        norm: ``batch_norm``, ``layer_norm`` (of each row by itself) or ``None``. (default: ``None``)
+        norm: ``batch_norm``, ``layer_norm`` (of each row) or ``None``. (default: ``None``)
 
     Shapes:
         - **input:** features ``[N, in_channels]``, edges ``[2, E]`` or nothing
@@ -74,7 +74,7 @@ class VQGraphStudent(MLP):  # type: ignore[misc]  # torch-geometric has no types
         if norm not in (None, "batch_norm", "layer_norm"):
             raise ValueError(f"norm must be batch_norm, layer_norm or None, got {brief(norm)}")
         widths = [in_channels] + [hidden_channels] * (num_layers - 1) + [out_channels]
-        # By default torch-geometric's layer norm is taken over all nodes, and an answer would depend on its batch.
+        # By default torch-geometric's layer norm is over all nodes, so that logits would depend on the batch.
         kwargs = {"mode": "node"} if norm == "layer_norm" else None
         super().__init__(widths, dropout=float(dropout), norm=norm, norm_kwargs=kwargs)
         self.config: dict[str, Any] = {
@@ -87,7 +87,7 @@ class VQGraphStudent(MLP):  # type: ignore[misc]  # torch-geometric has no types
         }
 
     def forward(self, x: Tensor, edge_index: Tensor | None = None) -> Tensor:
-        """Logits of every row of features; ``edge_index`` is there for the loops that pass it, and is not used."""
+        """Logits of every row of features; ``edge_index`` is accepted for compatibility and ignored."""
         if x.dim() != 2 or x.shape[1] != self.in_channels:
             raise ValueError(f"x must be [N, {self.in_channels}], the features it was trained on, got {list(x.shape)}")
         return self.head(self.embed(self.lins[0](x)))
@@ -96,7 +96,7 @@ class VQGraphStudent(MLP):  # type: ignore[misc]  # torch-geometric has no types
         """The last hidden layer from the output ``z`` of the first linear layer, or ``z`` if that is the only one."""
         for number, norm in enumerate(self.norms, start=1):
             z = F.relu(norm(z))
-            if self.training:  # a call that does nothing is a tenth of an answer for one node
+            if self.training:  # a call without effect is a tenth of the time for one node
                 z = F.dropout(z, self.dropout[0])
             if number + 1 < len(self.lins):
                 z = self.lins[number](z)

@@ -1,4 +1,4 @@
-"""What the student is trained: the teacher's soft labels, spread over the graph and over nodes with like features."""
+"""Targets of the student: the teacher's soft labels after label spreading over the graph and similar features."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from graphdistill.core.networks.node_gcn import without_loops
 from graphdistill.core.scatter import Segments, segment_sum, sort_by
 
 ENTRIES = 1 << 24
-"""Similarities that are held at a time."""
+"""Largest number of similarities in memory at a time."""
 
 
 def feature_neighbours(x: Tensor, k: int) -> Tensor:
-    """Edges from every node to the k nodes of most similar features (cosine) and back, none twice, long ``[2, E]``.
+    """Edges between every node and its k nearest nodes in features (cosine), in both directions, long ``[2, E]``.
 
-    Features that have nothing in common, such as one-hot numbers of nodes or rows of zeros, join no nodes.
+    Orthogonal features, such as one-hot indices or rows of zeros, have no edges.
 
     Args:
         x: features ``[N, F]``.
-        k: neighbours of a node; only those of a cosine above 0 are taken.
+        k: neighbours of a node; only those with a cosine above 0 count.
 
     Example:
         >>> feature_neighbours(torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), 1).tolist()
@@ -54,24 +54,24 @@ def label_spreading(
     weight: float = 0.3,
     sharpen: float = 3.0,
 ) -> Tensor:
-    r"""Spread soft labels over a graph and over nodes with like features, and make them sharp again.
+    r"""Label spreading of soft labels over a graph and over nodes with similar features, followed by sharpening.
 
     .. math:: Z_0 = P, \quad Z_{t+1} = (1 - \alpha) \, D^{-1/2} (A + I + w B) D^{-1/2} Z_t + \alpha P, \quad
         T_{ic} \propto Z_{ic}^s
 
-    Label spreading (Zhou et al., NeurIPS 2003) from the teacher's answers: A holds the edges, B joins each node to its
-    ``neighbours`` nearest in features. An MLP can hold what its features tell it, so targets that vary little between
-    like features are the ones it can learn, and averaging takes away the teacher's noise.
+    Label spreading (Zhou et al., NeurIPS 2003) from the teacher's soft labels: A holds the edges, B joins each node to
+    its ``neighbours`` nearest in features. An MLP has features alone, so it learns targets best that vary little
+    between similar features, and averaging reduces the teacher's noise.
 
     Args:
         soft: the teacher's probabilities, ``[N, C]``.
-        edge_index: as a rule both directions of every edge, long ``[2, E]``; self-loops count once, there or not.
+        edge_index: edges, usually in both directions, long ``[2, E]``; every node has one self-loop, present or not.
         x: features ``[N, F]``.
-        steps: rounds of spreading; 0 leaves the labels where they are. (default: 10)
-        restart: share :math:`\alpha` of the teacher's own answer in each round. (default: 0.2)
-        neighbours: nearest in features; 0 for none. (default: 5)
-        weight: of their edges beside the graph's, w. (default: 0.3)
-        sharpen: exponent s; 1 leaves the labels as they are. (default: 3)
+        steps: rounds of spreading; 0 for none. (default: 10)
+        restart: share :math:`\alpha` of the teacher's soft label in each round. (default: 0.2)
+        neighbours: number of nearest nodes in features; 0 for none. (default: 5)
+        weight: weight w of their edges; edges of the graph have weight 1. (default: 0.3)
+        sharpen: exponent s; 1 for no sharpening. (default: 3)
 
     Returns:
         Probabilities ``[N, C]``.
@@ -96,5 +96,5 @@ def label_spreading(
         start = soft
         for _ in range(steps):
             soft = (1 - restart) * graph.sum(soft) + restart * start
-    # Powers by way of logarithms, which do not underflow.
+    # Powers are computed by logarithms, which do not underflow.
     return (sharpen * soft.log()).softmax(dim=1)

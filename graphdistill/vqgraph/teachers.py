@@ -1,4 +1,4 @@
-"""Teachers: any PyG network that maps (x, edge_index) to logits, four of them ready-made, and how they are trained."""
+"""Teachers: any PyG network that maps (x, edge_index) to logits, four built-in ones, and their training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class APPNP(nn.Module):
         in_channels: width of the features.
         hidden_channels: width of the hidden layer.
         out_channels: number of classes.
-        dropout: before both linear layers. (default: 0.5)
+        dropout: dropout before both linear layers. (default: 0.5)
     """
 
     def __init__(self, in_channels: int, hidden_channels: int, out_channels: int, dropout: float = 0.5):
@@ -60,7 +60,7 @@ def build_teacher(
     num_layers: int = 2,
     dropout: float = 0.8,
 ) -> tuple[nn.Module, str]:
-    """Make one of the ready-made teachers.
+    """Build one of the built-in teachers.
 
     Args:
         name: ``GCN``, ``GraphSAGE``, ``GAT`` or ``APPNP``.
@@ -68,10 +68,10 @@ def build_teacher(
         out_channels: number of classes.
         hidden_channels: width of the hidden layers. (default: 128)
         num_layers: rounds of message passing; APPNP always has two linear layers and ten rounds. (default: 2)
-        dropout: after each hidden layer. (default: 0.8)
+        dropout: dropout after each hidden layer. (default: 0.8)
 
     Returns:
-        The network and the path of the hidden layer that codes are made of.
+        The network, and the path of the hidden layer that is quantized into codes.
 
     Raises:
         ValueError: the name is unknown.
@@ -94,7 +94,7 @@ def find_layer(teacher: nn.Module, layer: str) -> nn.Module:
     """The submodule at a dotted path.
 
     Raises:
-        ValueError: the teacher has no such layer.
+        ValueError: the layer is not in the teacher.
     """
     found = dict(teacher.named_modules())
     if not layer or layer not in found:
@@ -106,7 +106,7 @@ def find_layer(teacher: nn.Module, layer: str) -> nn.Module:
 
 @contextmanager
 def replaced(teacher: nn.Module, layer: str, change: Callable[[Tensor], Tensor | None]) -> Iterator[None]:
-    """Let ``change`` see what a layer gives, and replace it if it returns something, while the context is entered."""
+    """Replace the output of a layer by ``change`` of it inside this context, unless that is ``None``."""
     hook = find_layer(teacher, layer).register_forward_hook(lambda module, inputs, output: change(output))
     try:
         yield
@@ -133,15 +133,15 @@ def teacher_outputs(
         layer: path of its hidden layer.
         x: features ``[N, F]``.
         edge_index: long ``[2, E]``.
-        batch_size: nodes at a time, from sampled neighbourhoods; ``None`` for the whole graph at once.
-        fanout: neighbours drawn at each step away from a batch. (default: 25 and 25)
-        seed: of the draws.
+        batch_size: nodes per batch, with sampled neighbourhoods; ``None`` for the whole graph at once.
+        fanout: neighbours sampled at each step away from a batch. (default: 25 and 25)
+        seed: seed of the sampling.
 
     Returns:
         Logits ``[N, C]`` and the hidden layer's output ``[N, H]``.
 
     Raises:
-        ValueError: there is no such layer, or it does not give a row per node.
+        ValueError: the layer is not in the teacher, or its output is not one row per node.
     """
     hidden: list[Tensor] = []
 
@@ -171,11 +171,11 @@ def teacher_outputs(
 
 
 def as_nodes(data: NodeDataset | Data) -> NodeDataset:
-    """The nodes of a graph, of this library or of PyG, fit to be distilled; several components are no fault.
+    """A node data set of this library or PyG, checked for distillation; it may have several components.
 
     Raises:
-        ValueError: it is refused by :func:`graphdistill.datasets.load`, its labels are not those of nodes, or it has no
-            edge.
+        ValueError: it is rejected by :func:`graphdistill.datasets.load`, its labels are not those of nodes, or it has
+            no edges.
     """
     nodes = as_dataset(data)
     if not isinstance(nodes, NodeDataset):
@@ -201,29 +201,29 @@ def fit_teacher(
     seed: int = 0,
     progress: Progress = NO_PROGRESS,
 ) -> FitResult:
-    """Train a teacher in place on the training nodes and leave it at the checkpoint of least validation loss.
+    """Train a teacher in place on the training nodes, and load the checkpoint with the least validation loss.
 
-    Not of most validation accuracy: on few nodes that is luck, which students would then be measured against.
+    The loss is less noisy than the accuracy, which on few nodes would select a lucky teacher.
 
     Args:
         teacher: maps ``(x, edge_index)`` to logits.
         data: the observed graph, of this library or a PyG ``Data`` with masks.
-        epochs: at most. (default: 200)
-        lr: step size of Adam. (default: 0.01)
-        weight_decay: of Adam. (default: 5e-3)
-        input_dropout: probability to drop a feature of a node. (default: 0.5)
-        batch_size: training nodes a step, their neighbourhoods sampled; ``None`` for the whole graph at once.
-        fanout: neighbours drawn at each step away from a batch. (default: 10 and 10)
+        epochs: largest number of epochs. (default: 200)
+        lr: learning rate of Adam. (default: 0.01)
+        weight_decay: weight decay of Adam. (default: 5e-3)
+        input_dropout: dropout of the input features. (default: 0.5)
+        batch_size: training nodes per step, with sampled neighbourhoods; ``None`` for the whole graph at once.
+        fanout: neighbours sampled at each step away from a batch. (default: 10 and 10)
         patience: epochs without improvement before stopping. (default: 100)
-        penalty: further loss, read after each forward pass. (default: none)
-        seed: of dropout and batches.
+        penalty: additional loss, evaluated after each forward pass. (default: none)
+        seed: seed of dropout and batches.
         progress: shows a bar. (default: silent)
 
     Returns:
         Validation accuracy and epoch of the checkpoint, and the seconds of training.
 
     Raises:
-        ValueError: features or labels cannot be used, or the loss is never a number.
+        ValueError: features or labels are invalid, or the validation loss is always NaN.
     """
     data = as_nodes(data)
     optimizer = torch.optim.Adam(teacher.parameters(), lr=lr, weight_decay=weight_decay)
@@ -231,19 +231,19 @@ def fit_teacher(
     draws, state = generator(seed, "batches"), copy.deepcopy(teacher.state_dict())
     start, least, best = time.perf_counter(), float("inf"), FitResult(0.0, 0, 0.0)
 
-    def answer(nodes: Tensor, dropout: float) -> Tensor:
+    def logits_of(nodes: Tensor, dropout: float) -> Tensor:
         if neighbours is None:
             whole: Tensor = teacher(F.dropout(data.x, dropout), data.edge_index)
             return whole[nodes]
         near, edges = neighbours.sample(nodes, fanout, draws)
-        around: Tensor = teacher(F.dropout(data.x[near], dropout), edges)
-        return around[: len(nodes)]
+        sampled: Tensor = teacher(F.dropout(data.x[near], dropout), edges)
+        return sampled[: len(nodes)]
 
     with scoped(seed, "teacher"):
         for epoch in progress.track(range(1, epochs + 1), "teacher"):
             teacher.train()
             for seeds in batches(data.train, batch_size, draws):
-                loss = F.cross_entropy(answer(seeds, input_dropout), data.y[seeds])
+                loss = F.cross_entropy(logits_of(seeds, input_dropout), data.y[seeds])
                 if penalty is not None:
                     loss = loss + penalty()
                 optimizer.zero_grad(set_to_none=True)
@@ -251,7 +251,7 @@ def fit_teacher(
                 optimizer.step()
             teacher.eval()
             with torch.no_grad():
-                logits = torch.cat([answer(part, 0.0) for part in data.valid.split(batch_size or len(data.valid))])
+                logits = torch.cat([logits_of(part, 0.0) for part in data.valid.split(batch_size or len(data.valid))])
             y = data.y[data.valid]
             here = float(F.cross_entropy(logits, y))
             if here <= least:

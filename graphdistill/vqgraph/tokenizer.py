@@ -1,4 +1,4 @@
-"""The graph tokenizer: every node of a trained teacher becomes a code that features and edges can be rebuilt from."""
+"""The graph tokenizer: quantizes a trained teacher's hidden layer into codes that reconstruct features and edges."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from graphdistill.vqgraph.edges import Link, edge_loss
 from graphdistill.vqgraph.sampling import Neighbours, batches
 
 FANOUT = 5
-"""Neighbours of each node of a batch that come with it: random nodes alone have hardly an edge among them."""
+"""Sampled neighbours of each node of a batch, because random nodes have hardly any edges among them."""
 
 
 class Tokenizer(nn.Module):
-    r"""Quantise a hidden layer and rebuild features and edges from its codes (VQGraph: Yang et al., ICLR 2024).
+    r"""Quantize a hidden layer and reconstruct features and edges from its codes (VQGraph: Yang et al., ICLR 2024).
 
     .. math:: z_i = W (h_i - \mu) / \sigma, \quad q_i = e_{\arg\min_k d(z_i, e_k)}
 
     .. math:: L = \|D_x q_i - x_i\|^2 + \lambda \, \|A - \sigma((D_a Q)(D_a Q)^\top)\|^2
         + \beta \, \|z_i - \mathrm{sg}(q_i)\|^2
 
-    with mean and deviation of the hidden rows: these share a large mean, which would make all cosines alike, and codes
-    that all fit alike say nothing. The first two terms are means over entries; gradients pass straight through
-    the codes to W. As a side branch it leaves the teacher as it is;
-    :func:`graphdistill.vqgraph.teachers.replaced` puts it into the teacher's path, as published.
+    with mean and standard deviation of the hidden vectors: their mean is large and would make all cosines similar. The
+    first two terms are means over entries, and the codes have straight-through gradients. The tokenizer does not change
+    the teacher; :class:`~graphdistill.vqgraph.quantized_teacher.QuantizedTeacher` puts it into the teacher's forward
+    pass, as published.
 
     Args:
         hidden_channels: width of the teacher's hidden layer.
-        in_channels: width of the features to rebuild.
+        in_channels: width of the features to reconstruct.
         num_codes: number of codes. (default: 256)
         dim: width of a code. (default: 128)
         metric: ``cosine`` or ``euclidean``. (default: ``cosine``)
         edges: weight of the edge loss, :math:`\lambda`. (default: 1)
-        commitment: weight of the distance to the code, :math:`\beta`. (default: 0.25)
-        link: how similarities become edges, ``sigmoid`` or ``minmax``. (default: ``sigmoid``)
-        decay: of the codebook's averages. (default: 0.9)
+        commitment: weight of the commitment loss, :math:`\beta`. (default: 0.25)
+        link: function from similarities to edges, ``sigmoid`` or ``minmax``. (default: ``sigmoid``)
+        decay: decay of the codebook's moving averages. (default: 0.9)
     """
 
     mean: Tensor
@@ -69,14 +69,14 @@ class Tokenizer(nn.Module):
 
     @torch.no_grad()
     def start(self, h: Tensor, generator: torch.Generator) -> None:
-        """Measure hidden rows ``[N, H]``, and put the codes onto k-means centres of them.
+        """Set mean and deviation from hidden vectors ``[N, H]``, and initialize the codes by k-means of them.
 
         Raises:
             ValueError: there are more codes than rows.
         """
         self.mean.copy_(h.mean(dim=0))
         deviation = h.std(dim=0, correction=0)
-        # A channel that is dead here is left as it is, or it would outweigh all others where it is not.
+        # A constant channel is not rescaled, because it would dominate all others on data where it is not constant.
         self.deviation.copy_(deviation.where(deviation > 1e-6 * deviation.max(), 1.0))
         self.codebook.start(self.encode(h), generator)
 
@@ -86,19 +86,19 @@ class Tokenizer(nn.Module):
         return z
 
     def forward(self, h: Tensor) -> Tensor:
-        """Code of each hidden row, long ``[N]``."""
+        """Code of each hidden vector, long ``[N]``."""
         out: Tensor = self.codebook(self.encode(h))
         return out
 
     def quantise(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Encoded rows, their codes' rows (gradients pass straight through) and the codes."""
+        """Encoded vectors, their codes' vectors (with straight-through gradients) and the codes."""
         z = self.codebook.place(self.encode(h))
         code = self.codebook(z)
-        # z - z is 0 to the last bit, so nodes of one code have equal rows.
+        # z - z is exactly 0, so nodes with the same code have equal rows.
         return z, self.codebook.codes[code] + (z - z.detach()), code
 
     def loss(self, h: Tensor, x: Tensor, edge_index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Loss of rebuilding a graph of N nodes, encoded rows and codes; the loss as the class says."""
+        """Reconstruction loss of a graph of N nodes, encoded vectors and codes."""
         z, q, code = self.quantise(h)
         loss = F.mse_loss(self.features(q), x) + self.commitment * F.mse_loss(z, q.detach()) * z.shape[1]
         if self.edge_weight:
@@ -121,27 +121,27 @@ def fit_tokenizer(
     seed: int = 0,
     progress: Progress = NO_PROGRESS,
 ) -> Tensor:
-    """Train a tokenizer in place on hidden rows of a frozen teacher.
+    """Train a tokenizer in place on hidden vectors of a frozen teacher.
 
-    Memory is linear in N + E; for graphs that do not fit, batches of nodes, some neighbours of each, and all edges
-    among these.
+    Memory is linear in N + E. With ``batch_size`` a step takes a batch of nodes, some neighbours of each, and all edges
+    among them.
 
     Args:
         tokenizer: the tokenizer.
-        h: hidden rows ``[N, H]``.
+        h: hidden vectors ``[N, H]``.
         x: features ``[N, F]``.
         edge_index: both directions of every edge, long ``[2, E]``.
-        epochs: passes over the nodes. (default: 50)
-        lr: step size of Adam. (default: 3e-3)
-        batch_size: nodes in a step; ``None`` for all. (default: ``None``)
-        seed: of k-means, revivals and batches.
+        epochs: number of epochs. (default: 50)
+        lr: learning rate of Adam. (default: 3e-3)
+        batch_size: nodes per step; ``None`` for all. (default: ``None``)
+        seed: seed of k-means, revivals and batches.
         progress: shows a bar. (default: silent)
 
     Returns:
         Code of each node, long ``[N]``.
 
     Raises:
-        ValueError: there are more codes than nodes, or features or hidden rows hold NaN or infinity.
+        ValueError: there are more codes than nodes, or features or hidden vectors hold NaN or infinity.
 
     Example:
         >>> h = torch.eye(6)
@@ -152,7 +152,7 @@ def fit_tokenizer(
     """
     for name, value in (("h", h), ("x", x)):
         if not bool(torch.isfinite(value).all()):
-            raise ValueError(f"{name} holds NaN or infinity; mend those rows first")
+            raise ValueError(f"{name} holds NaN or infinity; fix those rows first")
     draws = generator(seed, "tokenizer")
     tokenizer.start(h[_some(len(h), 100_000, draws)], draws)
     optimizer = torch.optim.Adam(tokenizer.parameters(), lr=lr)
@@ -167,15 +167,15 @@ def fit_tokenizer(
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-            # Every node moves the codebook once an epoch, however many neighbours it has.
+            # Every node updates the codebook once per epoch, whatever its number of neighbours.
             tokenizer.codebook.update(z[: len(seeds)], code[: len(seeds)], draws)
     with torch.no_grad():
-        # The encoder moved until the last step; now that it stands, the codes can settle.
+        # The encoder changed until the last step; now the codes can converge.
         tokenizer.codebook.settle(tokenizer.encode(h[_some(len(h), 100_000, draws)]), draws)
         out: Tensor = tokenizer(h)
     return out
 
 
 def _some(total: int, most: int, draws: torch.Generator) -> Tensor:
-    """All numbers below ``total``, or ``most`` of them drawn at random."""
+    """All indices below ``total``, or ``most`` random ones."""
     return torch.arange(total) if total <= most else torch.randperm(total, generator=draws)[:most]

@@ -48,7 +48,7 @@ def test_methods_of_images_with_their_baselines(capsys: pytest.CaptureFixture[st
     )
     assert set(cells) == {
         "random",
-        "RS2: as many others every step",
+        "RS2: new random subset every step",
         "untrained network",
         "logistic regression on pixels of the same set",
         "majority class",

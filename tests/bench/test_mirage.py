@@ -87,7 +87,7 @@ def test_accuracy_has_a_row_per_set_and_a_verdict_per_budget(mutag, capsys, monk
     printed = capsys.readouterr().out
     names = ["all the data", "untrained network", "logistic regression on tree counts", "majority class"]
     for share in ("10 %", "30 %"):
-        names += [f"distilled, {share}", f"random graphs, {share}", f"random, packed alike, {share}"]
+        names += [f"distilled, {share}", f"random graphs, {share}", f"random graphs, compressed, {share}"]
         # As it goes and again under the table.
         verdicts = lines_with(printed, f"MUTAG at {share}: ")
         assert len(verdicts) == 2

@@ -9,16 +9,16 @@ import pytest
 
 WATCH = """
 import os, socket, sys, threading
-asked, started = [], []
+lookups, started = [], []
 def refuse(self, address, *more):
-    asked.append(address)
+    lookups.append(address)
     raise OSError("no network")
 socket.socket.connect = socket.socket.connect_ex = refuse
 socket.getaddrinfo = lambda *address, **more: refuse(None, address)
 begin = threading.Thread.start
 threading.Thread.start = lambda thread: (started.append(str(thread._target)), begin(thread))[1]
 {imports}
-assert asked == [], asked
+assert lookups == [], lookups
 assert not [target for target in started if "check" in target], started
 assert os.environ["FLWR_TELEMETRY_ENABLED"] == "0"
 print("quiet")

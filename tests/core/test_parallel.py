@@ -56,7 +56,7 @@ def test_results_come_in_order_and_are_the_same_bits_in_any_number_of_processes(
     assert values[1] == values[2] == values[3]
 
 
-def test_work_is_done_where_it_was_asked_for(apart):
+def test_work_is_done_where_it_is_wanted(apart):
     pids = {jobs: {pid for _, pid, *_ in results} for jobs, results in apart.items()}
     assert pids[1] == {os.getpid()}
     assert os.getpid() not in pids[2] | pids[3]
@@ -82,7 +82,7 @@ def test_an_error_comes_in_its_turn_with_its_type_and_text(jobs):
         next(results)
 
 
-def test_an_error_that_cannot_travel_is_told_in_words():
+def test_an_error_that_cannot_travel_becomes_a_runtime_error():
     with pytest.raises(RuntimeError, match="Picky: 0: no"):
         list(parallel_map(is_picky, None, range(2), jobs=2))
 

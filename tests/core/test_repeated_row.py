@@ -24,7 +24,7 @@ def test_steps_are_as_on_a_set_and_storage_is_not(kind: Kind) -> None:
     here = protocol(kind, 1 << 30)
     row, whole = rs2_row(here, 6), here.full()
     assert (row.nbytes, row.entries, len(row.test)) == (whole.nbytes, whole.entries, 2)
-    assert row.name == "RS2: as many others every step"
+    assert row.name == "RS2: new random subset every step"
 
 
 @pytest.mark.parametrize(("size", "batch_size", "taken"), [(6, 100, 6), (6, 4, 4)])

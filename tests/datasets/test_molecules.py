@@ -93,7 +93,7 @@ def test_a_molecule_is_the_graph_that_ogb_makes_of_its_text(compounds):
 
 def test_the_scaffold_split_is_that_of_ogb(molbace):
     smiles, official = molbace
-    # OGB told mirror images apart when it made its splits; ours do not, as they are too alike.
+    # OGB's splits distinguish mirror images; ours do not, because they are too similar.
     ours = by_scaffold([MurckoScaffoldSmiles(s, includeChirality=True) for s in smiles])
     for part, theirs in zip(ours, (official.train, official.valid, official.test), strict=True):
         assert torch.equal(part, theirs)

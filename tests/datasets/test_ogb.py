@@ -155,11 +155,11 @@ def test_without_a_network_the_error_tells_the_way_out(tmp_path, monkeypatch):
 
 
 def test_a_large_download_is_refused_without_a_question(tmp_path, monkeypatch):
-    class Huge:
+    class Large:
         def info(self):
             return {"Content-Length": str(3 << 30)}
 
-    monkeypatch.setattr("ogb.utils.url.ur.urlopen", lambda url: Huge())
+    monkeypatch.setattr("ogb.utils.url.ur.urlopen", lambda url: Large())
     with pytest.raises(FileNotFoundError, match="larger than a gigabyte"):
         load("ogbg-ppa", tmp_path)
 

@@ -74,7 +74,7 @@ def test_the_journey_from_a_csv_file_to_the_report(journey):
     assert {
         "distilled set",
         "random graphs, equal bytes",
-        "random graphs, packed alike",
+        "random graphs, equal compressed bytes",
         "all the data",
         "untrained network",
         "logistic regression on tree counts",

@@ -6,7 +6,7 @@ from torch_geometric.data import Data
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.randomness import generator
 from graphdistill.core.trees.build import build_forest
-from graphdistill.mirage.draws import best_order, directions, teacher_judge
+from graphdistill.mirage.draws import best_order, directions, draw_scorer
 
 
 def random_forest(num_graphs=80, seed=0):
@@ -37,11 +37,11 @@ def test_directions_by_hand():
     assert np.allclose(directions(forest).numpy(), np.hstack([np.ones((5, 1)), expected]), atol=1e-5)
 
 
-def test_the_judge_is_ridge_regression_and_correlation_by_scikit_learn():
+def test_the_score_is_ridge_regression_and_correlation_by_scikit_learn():
     forest = random_forest()
     logits = torch.randn(80, 2, generator=generator(0, "logits"))
     numbers = torch.arange(0, 80, 4)
-    found = teacher_judge(forest, logits, generator(0, "judge"))(forest.subset(numbers), numbers)
+    found = draw_scorer(forest, logits, generator(0, "judge"))(forest.subset(numbers), numbers)
     target = (logits - logits.mean(dim=0)).double().numpy()
     features = directions(forest).double().numpy()
     model = Ridge(alpha=1.0, fit_intercept=False).fit(features[numbers], target[numbers])
@@ -50,24 +50,24 @@ def test_the_judge_is_ridge_regression_and_correlation_by_scikit_learn():
     assert np.isclose(found, expected, atol=1e-4)
 
 
-def test_the_best_order_is_the_one_that_the_judge_likes_and_ties_go_to_the_first():
+def test_the_best_order_is_the_one_with_the_best_score_and_ties_go_to_the_first():
     forest = random_forest(20)
     orders = [torch.randperm(20, generator=generator(s, "order")) for s in range(6)]
 
-    def judge(draw, numbers):
+    def score(draw, numbers):
         assert len(draw) == len(numbers) == 5
         return float(numbers.sum())
 
     best = max(orders, key=lambda order: int(order[:5].sum()))
-    assert torch.equal(best_order(forest, orders, 5, judge), best)
+    assert torch.equal(best_order(forest, orders, 5, score), best)
     assert torch.equal(best_order(forest, orders, 5, lambda draw, numbers: 0.0), orders[0])
 
 
-def test_a_judged_draw_recovers_the_teacher_better_than_most():
+def test_the_best_draw_recovers_the_teacher_better_than_most():
     forest = random_forest(200)
     logits = directions(forest)[:, 1:3] * 5
-    judge = teacher_judge(forest, logits, generator(0, "judge"))
+    score = draw_scorer(forest, logits, generator(0, "judge"))
     orders = [torch.randperm(200, generator=generator(s, "order")) for s in range(30)]
-    scores = sorted(judge(forest.subset(o[:8]), o[:8]) for o in orders)
-    chosen = best_order(forest, orders, 8, judge)
-    assert judge(forest.subset(chosen[:8]), chosen[:8]) == scores[-1] > scores[15]
+    scores = sorted(score(forest.subset(o[:8]), o[:8]) for o in orders)
+    chosen = best_order(forest, orders, 8, score)
+    assert score(forest.subset(chosen[:8]), chosen[:8]) == scores[-1] > scores[15]

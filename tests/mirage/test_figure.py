@@ -182,7 +182,7 @@ def test_points_average_networks_seed_by_seed() -> None:
     assert points["a"] == (7, pytest.approx(0.61), pytest.approx(0.02 / 2**0.5))
 
 
-def test_points_of_the_curve_are_told_apart_by_the_rest_of_their_name() -> None:
+def test_points_of_the_curve_are_labelled_by_the_rest_of_their_name() -> None:
     rows = (
         row("curve lossless", 0.8, 30_000),
         row("curve 0.1 %", 0.6, 100),

@@ -15,7 +15,7 @@ def rows(count: int, width: int, seed: int = 0, dtype: torch.dtype = torch.float
 
 
 def small(nodes: int = 60, classes: int = 3, seed: int = 0) -> NodeDataset:
-    """Neighbours are mostly of one class and features tell it, noisily; a few nodes are alone."""
+    """Neighbours are mostly of one class and features predict it, noisily; a few nodes are alone."""
     draw = torch.Generator().manual_seed(seed)
     y = torch.arange(nodes) % classes
     same = (y[:, None] == y).double()

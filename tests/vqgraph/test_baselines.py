@@ -112,7 +112,7 @@ def test_every_node_learns_from_its_reliable_neighbours() -> None:
 
 
 def test_neighbours_are_kept_as_often_as_they_are_reliable() -> None:
-    # With logits of zero, every target costs the same; a soft label of its own tells which edges were kept.
+    # With logits of zero, every target costs the same; a separate soft label shows which edges were kept.
     soft = torch.eye(2)[torch.tensor([0, 1, 0, 0])]
     edges = torch.tensor([[0, 1], [2, 2]])
     loss = neighbour_loss(soft, edges, torch.tensor([0.3, 1.0, 1.0, 1.0]), 0)

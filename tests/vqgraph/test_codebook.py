@@ -203,7 +203,7 @@ def test_as_many_codes_as_rows_are_the_rows() -> None:
 
 
 bad_calls: dict[str, Callable[[], object]] = {
-    r"num_codes is 6 but there are only 5 rows; take at most one code a row": lambda: started(rows(5, 2), 6),
+    r"num_codes is 6 but there are only 5 rows; use at most one code per row": lambda: started(rows(5, 2), 6),
     r"num_codes must be 1 or more, got 0": lambda: Codebook(0, 2),
     r"decay must be from 0 to below 1, got 1": lambda: Codebook(1, 2, decay=1),
     r"metric must be one of euclidean, cosine, got 'l2'": lambda: Codebook(1, 2, metric="l2"),

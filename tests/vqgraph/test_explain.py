@@ -45,7 +45,7 @@ def test_the_codes_are_the_most_probable_that_a_node_has(student, head):
         assert [token.code for token in answer.tokens] == row.topk(2).indices.tolist()
         assert [token.probability for token in answer.tokens] == pytest.approx(row.topk(2).values.tolist())
         assert all(token.code % 2 == 0 and token.members == 10 for token in answer.tokens)
-    # However many are asked for, a code without nodes explains nothing.
+    # However many are wanted, a code without nodes explains nothing.
     (answer,) = explain(student, head, x[:1], top=100)
     assert [token.code % 2 for token in answer.tokens] == [0] * 6
     assert sum(token.probability for token in answer.tokens) == pytest.approx(1)

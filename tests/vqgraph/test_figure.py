@@ -23,7 +23,7 @@ from tests.vqgraph.samples import rows, small
 
 TIMES = {"teacher": 1.2, "student": 0.05, "student, full batch": 0.001}
 DATA = small()
-TAUGHT = TrainedTeacher(
+TRAINED = TrainedTeacher(
     build_teacher("GCN", 9, 3, hidden_channels=8)[0],
     "convs.0",
     InductiveSplit(DATA, DATA, torch.arange(60), torch.arange(0)),
@@ -61,7 +61,7 @@ def report(columns: tuple[str, ...] = ("test",), seeds: int = 2, methods: tuple[
 @pytest.mark.parametrize("columns", [("test",), ("tran", "ind", "prod")])
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_a_png_of_the_size_that_a_page_holds(columns: tuple[str, ...], seeds: int, tmp_path: Path) -> None:
-    draw(TAUGHT, distilled(torch.arange(60) % 12), report(columns, seeds), TIMES, tmp_path / "figure.png")
+    draw(TRAINED, distilled(torch.arange(60) % 12), report(columns, seeds), TIMES, tmp_path / "figure.png")
     data = (tmp_path / "figure.png").read_bytes()
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = struct.unpack(">II", data[16:24])
@@ -72,19 +72,19 @@ def test_a_png_of_the_size_that_a_page_holds(columns: tuple[str, ...], seeds: in
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     state = torch.get_rng_state()
     for name in ("one.png", "two.png"):
-        draw(TAUGHT, distilled(torch.arange(60) % 12), report(), TIMES, tmp_path / name)
+        draw(TRAINED, distilled(torch.arange(60) % 12), report(), TIMES, tmp_path / name)
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     assert torch.equal(state, torch.get_rng_state())
 
 
 @pytest.mark.parametrize("used", [1, 2, 3, 4])
 def test_a_codebook_of_which_hardly_any_is_in_use_can_be_drawn(used: int, tmp_path: Path) -> None:
-    draw(TAUGHT, distilled(torch.arange(60) % used), report(), TIMES, tmp_path / "figure.png")
+    draw(TRAINED, distilled(torch.arange(60) % used), report(), TIMES, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 10_000
 
 
-def test_more_classes_than_ten_can_be_told_apart(tmp_path: Path) -> None:
-    many = replace(TAUGHT, logits=rows(60, 15))
+def test_more_classes_than_ten_have_distinct_colours(tmp_path: Path) -> None:
+    many = replace(TRAINED, logits=rows(60, 15))
     draw(many, distilled(torch.arange(60) % 12), report(), TIMES, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 10_000
 
@@ -92,7 +92,7 @@ def test_more_classes_than_ten_can_be_told_apart(tmp_path: Path) -> None:
 def points(made: list[Row]) -> dict[str, tuple[float, float]]:
     """Latency and accuracy of each model, by the name that the legend has for it."""
     axes = Figure().subplots()
-    _cost(axes, TAUGHT, made, TIMES)
+    _cost(axes, TRAINED, made, TIMES)
     found: Any = axes.containers
     return {bars.get_label(): tuple(bars.lines[0].get_xydata()[0]) for bars in found}
 
@@ -109,6 +109,6 @@ def test_every_model_but_the_untrained_one_is_a_point_at_its_latency() -> None:
 
 def test_what_was_chosen_on_test_says_so() -> None:
     found = points(report())
-    for name in ("VQGraph student, chosen on TEST", "GLNN, chosen on TEST", "its student, chosen on TEST"):
+    for name in ("VQGraph student, selected on TEST", "GLNN, selected on TEST", "published student, selected on TEST"):
         assert name in found
     assert {"VQGraph student", "GLNN"} <= set(found)

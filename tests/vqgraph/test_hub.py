@@ -60,7 +60,7 @@ def test_the_words_of_pygs_mixin_are_understood(tmp_path):
     assert (again.model_name, again.dataset_name) == ("mine", "my-own")
 
 
-def test_a_repository_is_downloaded_as_the_user_said(tmp_path, monkeypatch):
+def test_a_repository_is_downloaded_with_the_users_options(tmp_path, monkeypatch):
     of(a_student()).save_pretrained(tmp_path)
     calls = {}
 

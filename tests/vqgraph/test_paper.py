@@ -79,7 +79,7 @@ def test_students_are_chosen_on_test_and_the_teacher_is_not(monkeypatch: pytest.
     scores = scored()
     assert len(calls) == 3
     assert all(torch.equal(select, small().test) for select in calls)
-    # What a student was chosen by is what is reported of it: by single looks, and on test.
+    # A student is reported with the score it was selected by: single checks, on test.
     for method in CHOSEN_ON_TEST:
         assert scores[method].valid == pytest.approx(scores[method].test["test"])
 
@@ -102,7 +102,7 @@ def test_the_same_seed_gives_the_same_rows_and_the_global_generator_is_left_alon
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_the_layer_is_the_one_that_was_asked_for() -> None:
+def test_the_layer_is_the_one_that_was_given() -> None:
     scores: dict[str, Scores] = {}
     score_published(trained(layer="convs.1"), TINY, "GCN", scores, 0)
     assert list(scores) == PAPER_ROWS

@@ -41,7 +41,7 @@ def run(*words, **options):
 @pytest.mark.parametrize("num_layers", [1, 2, 4])
 def test_weights_move_to_and_from_a_stock_mlp(num_layers, norm):
     student = a_student(num_layers=num_layers, norm=norm)
-    # PyG takes its layer norm over all nodes unless it is told otherwise.
+    # PyG takes its layer norm over all nodes by default.
     kwargs = {"mode": "node"} if norm == "layer_norm" else None
     mlp = MLP([9] + [16] * (num_layers - 1) + [3], norm=norm, norm_kwargs=kwargs).eval()
     x = rows(7, 9)

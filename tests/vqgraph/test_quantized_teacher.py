@@ -101,7 +101,7 @@ def test_a_copy_that_is_loaded_goes_on_from_its_codes() -> None:
     torch.testing.assert_close(again.tokenizer.codebook.codes, whole.tokenizer.codebook.codes)
 
 
-def test_what_is_taught_is_the_layer_before_its_codes() -> None:
+def test_teacher_outputs_are_of_the_layer_before_its_codes() -> None:
     whole = build()
     fit_teacher(whole, DATA, epochs=2, penalty=lambda: whole.penalty)
     logits, hidden = teacher_outputs(whole, "teacher.convs.0", DATA.x, DATA.edge_index)

@@ -168,7 +168,7 @@ def test_files_of_two_students_do_not_belong_together(saved, tmp_path):
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"{}", b"[]", b'{"format": 1}'])
 @pytest.mark.parametrize("load", [load_student, load_codes])
-def test_a_damaged_card_is_told(load, text, saved):
+def test_a_damaged_card_is_an_error(load, text, saved):
     (saved / "card.json").write_bytes(text)
     with pytest.raises(ValueError, match=r"card\.json is damaged: .*; distil again"):
         load(saved)
@@ -198,13 +198,13 @@ def test_a_layout_of_the_future_is_refused(load, saved):
         {"in_channels": 9, "hidden_channels": 16, "out_channels": 3, "colour": "red"},
     ],
 )
-def test_a_card_with_other_sizes_is_told(config, saved):
+def test_a_card_with_other_sizes_is_an_error(config, saved):
     change(saved, config=config)
     with pytest.raises(ValueError, match=r"(?s)holds weights that do not fit its card: .*; distil again"):
         load_student(saved)
 
 
-def test_codes_of_other_contents_are_told(saved):
+def test_codes_of_other_contents_are_an_error(saved):
     save_file({"linear.weight": torch.ones(5, 16), "linear.bias": torch.ones(5)}, saved / "codes.safetensors")
     change(saved, codes_sha256=sha256((saved / "codes.safetensors").read_bytes()).hexdigest())
     with pytest.raises(ValueError, match=r"codes\.safetensors is damaged: .*; distil again"):

@@ -22,7 +22,7 @@ def student(num_layers: int = 2, norm: str | None = None, **options: float) -> V
 
 
 def stock(num_layers: int, norm: str | None) -> MLP:
-    """Torch-geometric's own; its layer norm is taken over all nodes unless it is told not to."""
+    """Torch-geometric's own; its layer norm is taken over all nodes by default."""
     kwargs = {"mode": "node"} if norm == "layer_norm" else None
     with scoped(1, "weights"):
         return MLP([6] + [8] * (num_layers - 1) + [3], norm=norm, norm_kwargs=kwargs, dropout=0.5)
@@ -63,7 +63,7 @@ def test_training_is_that_of_torch_geometric(num_layers: int, norm: str | None) 
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("num_layers", LAYERS)
-def test_edges_are_not_looked_at(num_layers: int, norm: str | None) -> None:
+def test_edges_are_ignored(num_layers: int, norm: str | None) -> None:
     one = trained(student(num_layers, norm))
     edges = torch.randint(20, (2, 50), generator=torch.Generator().manual_seed(0))
     out = one(X)

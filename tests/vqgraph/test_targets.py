@@ -87,7 +87,7 @@ def test_a_certain_teacher_has_no_logarithm_of_zero_in_the_result() -> None:
     assert out[2].tolist() == [0, 0, 1]
 
 
-def test_edges_of_no_weight_are_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_edges_of_no_weight_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     data = small()
     soft = rows(60, 3).softmax(dim=1)
     without = label_spreading(soft, data.edge_index, data.x, neighbours=0)
@@ -106,7 +106,7 @@ def test_neighbours_are_those_of_a_loop(n: int, k: int, seed: int) -> None:
 
 @settings(deadline=None)
 @given(x=st.lists(st.lists(st.integers(0, 1), min_size=3, max_size=3), min_size=1, max_size=8), k=st.integers(0, 9))
-def test_among_ties_any_are_taken_but_as_many_as_asked_for(x: list[list[int]], k: int) -> None:
+def test_among_ties_any_are_taken_but_as_many_as_wanted(x: list[list[int]], k: int) -> None:
     words = torch.tensor(x, dtype=torch.float)
     found = pairs(feature_neighbours(words, k))
     assert len(found) == len(set(found))

@@ -29,7 +29,7 @@ from tests.vqgraph.samples import small
 
 DATA = small()
 NAMES = get_args(TeacherName)
-ALL = (-1,) * 12  # APPNP looks ten steps far, and at degrees
+ALL = (-1,) * 12  # APPNP reads ten steps, and degrees
 
 
 class Mine(nn.Module):

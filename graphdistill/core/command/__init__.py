@@ -1,1 +1,1 @@
-"""What all commands share: arguments, progress, reports, output folders."""
+"""Shared parts of all commands: arguments, progress, reports, output folders."""

@@ -44,21 +44,21 @@ def run(
     """Parse ``argv`` into a config, call ``main`` with it and return the exit code.
 
     Every field of the config is an option: ``smiles_column`` is ``--smiles-column``, a bool is a flag, and
-    the docstring under the field is its help. ``--help`` and ``--version`` come by themselves; a config with
-    a bool field ``debug`` lets its user see the traceback of an error, and with ``quiet`` no progress is shown.
+    the docstring under the field is its help. ``--help`` and ``--version`` are added. A bool
+    field ``debug`` of the config shows the traceback of an error; a bool field ``quiet`` turns progress off.
 
     Args:
-        main: does the work; a ``ValueError`` that it raises is the user's to mend.
+        main: does the work; it raises ``ValueError`` for errors that the user can fix.
         config_type: flat, keyword-only dataclass with immutable defaults.
         prog: name of the command in messages.
         description: what the command does, in a sentence or two.
-        argv: words of the command line (default: those that Python was started with).
+        argv: arguments of the command line (default: those that Python was started with).
         family: methods that ``--method`` names. It is read first: ``list`` prints them all, any other name adds the
             fields of the method's config to the options, and the field ``method`` is that config. (default: none)
 
     Returns:
-        0 on success, 2 for arguments or a config that cannot be, 1 for any other failure or Ctrl-C; of
-        a failure one line is printed on stderr.
+        0 on success, 2 for invalid arguments or an invalid config, 1 for any other failure or Ctrl-C. A failure
+        prints one line on stderr.
 
     Example:
         >>> from dataclasses import dataclass
@@ -104,7 +104,7 @@ def version() -> int:
 
 
 def _fail(debug: bool, line: str, code: int) -> int:
-    """Print the exception that is being handled and hand back the exit code."""
+    """Print the exception that is being handled and return the exit code."""
     if debug:
         traceback.print_exc()
     sys.stderr.write(line + "\n")
@@ -116,7 +116,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def listed(family: Family) -> int:
-    """Print the methods of a family with the data they are for, a line and the paper each; the exit code is 0."""
+    """Print each method of a family with its kinds of data, its summary and its paper, and return exit code 0."""
     shown = Table(box=None, pad_edge=False)
     for column in ("method", "for", ""):
         shown.add_column(column, style="bold" if column == "method" else "", no_wrap=column == "method")
@@ -128,7 +128,7 @@ def listed(family: Family) -> int:
 
 
 def _method(config_type: type, words: list[str]) -> str:
-    """The method that the words name, or the default."""
+    """The method that the arguments name, or the default."""
     (default,) = (f.default for f in fields(config_type) if f.name == "method")
     return (_received(words, "--method") or str(default)).split(" ")[0]
 
@@ -136,14 +136,14 @@ def _method(config_type: type, words: list[str]) -> str:
 def _parse(
     config_type: type[Config], words: list[str], prog: str, description: str, family: Family | None
 ) -> Config | None:
-    """The config that ``words`` describe, or ``None`` after help was printed."""
+    """The config that the arguments describe, or ``None`` after help was printed."""
     own: type[MethodConfig] | None = None
     if family is not None:
         name = _method(config_type, words)
         family.check(name)
         own = family.config_type(name)
         prog, description = f"{prog} --method {name}", f"{description} {family.about(name)[0]}"
-    # A copy of the fields without the checks of the config, whose errors are then ours to report.
+    # A copy of the fields without the config's checks, so that those errors are reported here.
     options = make_dataclass("Options", _options(config_type, own), kw_only=True)
     _reject_unknown(words, options)
     captured = io.StringIO()
@@ -187,7 +187,7 @@ def _options(config_type: type, own: type[MethodConfig] | None = None) -> list[t
         hint = f"({'; '.join(shown)})" if shown else ""
         about = tyro.conf.arg(help=docs.get(f.name, ""), metavar=value, help_behavior_hint=hint)
         options.append((f.name, Annotated[hints[f.name], about], field(default=f.default)))
-    about = tyro.conf.arg(help="Print the version and leave.", help_behavior_hint="")
+    about = tyro.conf.arg(help="Print the version and exit.", help_behavior_hint="")
     return [*options, ("version", Annotated[bool, about], field(default=False))]
 
 
@@ -200,7 +200,7 @@ def _hints(config_type: type, own: type[MethodConfig] | None) -> dict[str, Any]:
 
 
 def _placeholder(hint: Any) -> tuple[str | None, list[str]]:
-    """Word that stands for an option's value in the help, such as ``INT ...``, and its choices."""
+    """Placeholder of an option's value in the help, such as ``INT ...``, and its choices."""
     origin, inner = typing.get_origin(hint), [a for a in typing.get_args(hint) if a is not type(None)]
     if origin in (typing.Union, types.UnionType):
         return _placeholder(inner[0])
@@ -215,20 +215,20 @@ def _placeholder(hint: Any) -> tuple[str | None, list[str]]:
 
 
 def _docs(config_type: type) -> dict[str, str]:
-    """The docstring under each field of a dataclass and of those that it inherits from."""
+    """The docstring under each field of a dataclass and of its base classes."""
     docs: dict[str, str] = {}
     for owner in reversed(config_type.__mro__[:-1]):
         try:
             body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
         except (OSError, TypeError):
-            continue  # Typed at a prompt: there is no source to read.
+            continue  # A class typed at a prompt has no source to read.
         assert isinstance(body, ast.ClassDef)
         docs |= documented(body)
     return docs
 
 
 def _reject_unknown(words: list[str], options: type) -> None:
-    """Refuse an option that does not exist and name the nearest one that does."""
+    """Reject an unknown option and suggest the nearest existing one."""
     known = ["help"]
     for f in fields(options):
         name = f.name.replace("_", "-")
@@ -242,12 +242,12 @@ def _reject_unknown(words: list[str], options: type) -> None:
 
 
 def _problem(text: str, words: list[str], config_type: type, own: type[MethodConfig] | None) -> str:
-    """One line for what tyro prints in a coloured box: which option, what it takes and what it got."""
+    """Shorten the message that tyro prints in a coloured box to one line: the option, what it takes and what it got."""
     lines: list[str] = []
     for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()[1:]:
         inside = line.strip("│╭╮╰╯ ")
         if inside and not inside.strip("─-"):
-            # A rule: under the title where boxes are drawn in ASCII, then above what is less to the point.
+            # A horizontal rule: first under the title of an ASCII box, then above less relevant lines.
             if lines:
                 break
             continue
@@ -265,7 +265,7 @@ def _problem(text: str, words: list[str], config_type: type, own: type[MethodCon
 
 
 def _received(words: list[str], option: str) -> str:
-    """The words that follow the last ``option``, up to the next one."""
+    """The arguments between the last ``option`` and the next option."""
     got: list[str] = []
     here = False
     for word in words:

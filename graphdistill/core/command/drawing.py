@@ -1,8 +1,8 @@
-"""Matplotlib without a window: the one module that imports it, so that no backend is ever asked for.
+"""Matplotlib without a window: the only module that imports it, so that no interactive backend is loaded.
 
-Notebooks set ``MPLBACKEND`` for every process that they start. Matplotlib cannot be imported where the variable names a
-backend that is not installed, though files are drawn by Agg whatever it says. Figures are made by :class:`Figure`, not
-by pyplot, which would ask for the backend.
+Notebooks set ``MPLBACKEND`` for every process that they start. Matplotlib fails to import if the variable
+names a backend that is not installed, although files are always drawn by Agg. Figures are made by :class:`Figure`, not
+by pyplot, which would load the backend.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def no_backend() -> Iterator[None]:
-    """Hide ``MPLBACKEND`` while matplotlib is imported, which gets its value afterwards if it can be used.
+    """Hide ``MPLBACKEND`` while matplotlib is imported, and set the backend afterwards if it can be used.
 
     Example:
         >>> with no_backend():
@@ -29,7 +29,7 @@ def no_backend() -> Iterator[None]:
         if wanted is not None:
             os.environ["MPLBACKEND"] = wanted
             if first and (matplotlib := sys.modules.get("matplotlib")):
-                # Whoever goes on to draw by pyplot gets the backend that was asked for.
+                # Code that draws by pyplot later gets the backend of the variable.
                 with contextlib.suppress(ValueError):
                     matplotlib.rcParams["backend"] = wanted
 

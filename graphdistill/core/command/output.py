@@ -1,9 +1,9 @@
-"""Results that are whole or absent: check the folder early, write aside, move everything at the end.
+"""Atomic results: check the folder early, write to a temporary folder, move all files at the end.
 
-Whatever the moment of a kill, the old or the new results load. Files are written into a hidden folder ``.part`` and
-reach the disk; its renaming to ``.ready`` says that they are complete; then they move into their places, ``card.json``
-first. The card names the digests of the files that belong to it, and where one of them is not in its place yet,
-:func:`places` says where a loader finds it. The next :func:`publish` ends what was cut and removes what was not ready.
+If the process is killed at any moment, either the old or the new results load. Files are written and synced into a
+hidden folder ``.part``. Renaming it to ``.ready`` marks them as complete. Then they move into place, ``card.json``
+first. The card holds the digests of its files; if one of them has not moved yet, :func:`places` finds it for the
+loader. The next :func:`publish` finishes an interrupted move and removes incomplete files.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ import psutil
 from graphdistill.core.command.paths import expanded
 
 CARD = "card.json"
-"""The file that moves first, since it says which others belong together."""
+"""The file that moves first, because it lists the digests of the others."""
 ABANDONED = 24 * 3600.0
-"""Seconds after which a hidden folder that another machine began is taken for one that nobody goes on with."""
+"""Seconds after which a hidden folder of another machine counts as abandoned."""
 
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 _HIDDEN = re.compile(r"\.(.+)\.gd-([0-9a-f]{16})-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}\.(part|ready)")
 
 
 def check_writable(folder: Path) -> None:
-    """Fail early where ``folder`` could not be made or written to; nothing is left behind.
+    """Fail early if ``folder`` cannot be created or written to; nothing is left behind.
 
     Args:
-        folder: the folder that results will go to.
+        folder: output folder.
 
     Raises:
-        ValueError: the folder or a part of its path is a file, or it may not be written.
+        ValueError: the folder or a part of its path is a file, or it is not writable.
     """
     nearest = expanded(folder).absolute()
     while not (nearest.exists() or nearest.is_symlink()) and nearest != nearest.parent:
@@ -59,21 +59,21 @@ def check_writable(folder: Path) -> None:
 
 @contextlib.contextmanager
 def publish(folder: Path) -> Iterator[Path]:
-    """Give a temporary folder to write into, and move all its files into ``folder`` once they are complete.
+    """Provide a temporary folder to write into, and move all its files into ``folder`` once they are complete.
 
     On any exception, Ctrl-C included, the temporary folder is removed and ``folder`` stays as it was. Files
-    of ``folder`` that are not written anew are kept.
+    of ``folder`` that are not rewritten are kept.
 
     Args:
-        folder: where the files shall be in the end.
+        folder: final place of the files.
 
     Yields:
         The temporary folder.
 
     Raises:
         ValueError: ``folder`` cannot be written; raised before the body runs.
-        OSError: a file cannot be moved into its place. Before the first one moved, all stays as it was; after it, the
-            new results load, and the next call moves the rest.
+        OSError: a file cannot be moved into place. Before the first move nothing has changed; after it the new
+            results load, and the next call moves the rest.
 
     Example:
         >>> import tempfile
@@ -85,7 +85,7 @@ def publish(folder: Path) -> Iterator[Path]:
     """
     check_writable(folder)
     folder = expanded(folder).resolve()
-    # Inside a folder that is there, else next to it: the same file system either way, so a rename is enough.
+    # Inside an existing folder, otherwise next to it: both are on the same file system, so a rename is enough.
     missing = [path for path in (folder.parent, *folder.parent.parents) if not path.exists()]
     draft = (folder if folder.exists() else folder.parent) / _hidden(folder.name)
     try:
@@ -109,19 +109,19 @@ def publish(folder: Path) -> Iterator[Path]:
 
 
 def places(path: Path) -> list[Path]:
-    """Where a published file may lie: in its place or, if a run was killed while it moved files, still on its way.
+    """Possible places of a published file: the final one, or the hidden folder if a run was killed while moving files.
 
     Example:
         >>> places(Path("run/set.safetensors"))
         [PosixPath('run/set.safetensors')]
     """
     ready = sorted((p for p in path.parent.glob(".*.ready") if _HIDDEN.fullmatch(p.name)), key=_time, reverse=True)
-    # The place itself once more, for a file that moves there while the others are looked at.
+    # The final place once more, for a file that moves there while the others are checked.
     return [path, *(folder / path.name for folder in ready), *([path] if ready else [])]
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file that appears whole or not at all, whatever the moment of a kill.
+    """Write a file atomically: it appears complete or not at all, even if the process is killed.
 
     Raises:
         OSError: the folder of ``path`` is absent or cannot be written.
@@ -137,7 +137,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file that appears whole or not at all.
+    """Write a UTF-8 text file atomically.
 
     Raises:
         OSError: the folder of ``path`` is absent or cannot be written.
@@ -153,7 +153,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _hidden(name: str) -> str:
-    """A hidden name that says when, on which machine and by which process it was made."""
+    """A hidden name with the time, the machine and the process that made it."""
     return f".{name[:100]}.gd-{time.time_ns():016x}-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.part"
 
 
@@ -169,7 +169,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _tidy(folder: Path) -> None:
-    """End what a killed run had ready for ``folder``, and remove what killed runs had not."""
+    """Finish moving the complete files of killed runs into ``folder``, and remove their incomplete ones."""
     for path in sorted(folder.glob(".*.ready")):
         if _HIDDEN.fullmatch(path.name):
             _move(path, folder)
@@ -183,14 +183,14 @@ def _tidy(folder: Path) -> None:
 
 
 def _commit(draft: Path, folder: Path) -> None:
-    """Call a draft complete, and move its files into their places."""
+    """Mark a draft as complete and move its files into place."""
     ready, whole = folder / draft.with_suffix(".ready").name, _files(draft)
     draft.rename(ready)
     try:
         _sync(folder)
         _move(ready, folder)
     except KeyboardInterrupt:
-        _move(ready, folder)  # takes no time, and leaves no half
+        _move(ready, folder)  # is instant and atomic
         raise
     except OSError as error:
         if len(_files(ready)) == len(whole):
@@ -203,7 +203,7 @@ def _commit(draft: Path, folder: Path) -> None:
 
 
 def _check_places(draft: Path, folder: Path) -> None:
-    """Refuse to move a file where a folder is, or below a file."""
+    """Refuse to move a file onto a folder or below a file."""
     for path in _files(draft):
         target = folder / path.relative_to(draft)
         if target.is_dir():
@@ -214,7 +214,7 @@ def _check_places(draft: Path, folder: Path) -> None:
 
 
 def _move(ready: Path, folder: Path) -> None:
-    """Move complete files into their places; a second call goes on where a first one was cut."""
+    """Move complete files into place; a second call continues an interrupted one."""
     for path in _files(ready):
         target = folder / path.relative_to(ready)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -225,10 +225,10 @@ def _move(ready: Path, folder: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Have a file, or the names in a folder, reach the disk."""
+    """Sync a file, or the entries of a folder, to disk."""
     if path.is_dir() and os.name != "posix":
         return
-    # Windows only lets those wait for a file who may write it.
+    # Windows can only sync a file that is open for writing.
     handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
     try:
         os.fsync(handle)

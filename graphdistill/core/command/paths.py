@@ -1,4 +1,4 @@
-"""Paths as people write them."""
+"""Paths with a home folder in them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def expanded(path: str | Path) -> Path:
-    """A path with ``~`` and ``~name`` in front as the home folder that they stand for.
+    """Expand ``~`` and ``~name`` at the start of a path to the home folder.
 
-    Shells expand them only where a word begins with one, and neither ``--root=~/data`` nor what Python is given.
+    Shells expand them only at the start of an argument, so not in ``--root=~/data`` and not in Python.
 
     Raises:
-        ValueError: nobody of that name has a home folder.
+        ValueError: there is no home folder for that name.
 
     Example:
         >>> expanded("~/data") == Path.home() / "data", str(expanded("runs/a~b"))

@@ -1,4 +1,4 @@
-"""How far a command is: bars on a terminal, a plain line every ten seconds in a pipe or a log file."""
+"""Progress of a command: bars on a terminal, a plain line every ten seconds in a pipe or a log file."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ INTERVAL = 10.0
 
 
 class Advance(Protocol):
-    """Moves a bar on, and says a word about how things stand."""
+    """Advances a bar and sets its note."""
 
     def __call__(self, amount: float, note: str = "") -> None:
-        """``amount`` was done since the last call."""
+        """Add ``amount`` to the work done; ``note`` is shown with it."""
 
 
 @dataclass
 class Step:
-    """What is being done, and how much of it is done.
+    """One step of the work and its progress.
 
     Attributes:
-        description: in a word or two.
-        total: what ``done`` is in the end, or ``None`` where that is not known.
-        start: when it began, by the clock of its display.
-        done: so far.
-        note: how things stand, in a word.
+        description: the step in a word or two.
+        total: value of ``done`` at the end, or ``None`` if unknown.
+        start: start time by the clock of its display.
+        done: work done so far.
+        note: current state, such as a loss.
     """
 
     description: str
@@ -47,7 +47,7 @@ class Step:
     note: str = ""
 
     def __str__(self) -> str:
-        """The description and the share that is done.
+        """The description and the percentage done.
 
         Example:
             >>> str(Step("training", 200, done=50)), str(Step("growing trees", 1, done=0.5)), str(Step("loading", None))
@@ -60,14 +60,14 @@ class Step:
 
 
 class Bars:
-    """A bar for each step on a terminal, gone when the step is over."""
+    """A bar for each step on a terminal, removed at the end of the step."""
 
     def __init__(self) -> None:
         self.drawn: rich.progress.Progress | None = None
         self._tasks: dict[int, rich.progress.TaskID] = {}
 
     def begin(self, step: Step) -> None:
-        """Show a bar; the first one takes hold of the terminal."""
+        """Show a bar; the first one takes over the terminal."""
         import rich.console
         import rich.progress
 
@@ -88,12 +88,12 @@ class Bars:
         self._tasks[id(step)] = self.drawn.add_task(step.description, total=step.total, note="")
 
     def update(self, step: Step) -> None:
-        """Move the bar on."""
+        """Advance the bar."""
         assert self.drawn is not None
         self.drawn.update(self._tasks[id(step)], completed=step.done, note=step.note)
 
     def end(self, step: Step) -> None:
-        """Take the bar away; after the last one the terminal is free."""
+        """Remove the bar; the last one releases the terminal."""
         assert self.drawn is not None
         self.drawn.remove_task(self._tasks.pop(id(step)))
         if not self._tasks:
@@ -101,28 +101,28 @@ class Bars:
             self.drawn = None
 
     def write(self, line: str) -> None:
-        """Write a line above the bars."""
+        """Print a line above the bars."""
         if self.drawn is None:
             sys.stderr.write(line + "\n")
         else:
             self.drawn.console.print(line, markup=False, highlight=False)
 
     def start(self) -> None:
-        """Nothing: the first bar does."""
+        """Do nothing: the first bar starts the display."""
 
     def stop(self) -> None:
-        """Nothing: the last bar does."""
+        """Do nothing: the last bar stops the display."""
 
 
 class Lines:
-    """A line of plain text whenever nothing was written for a while, from a thread of its own.
+    """A line of plain text after every interval of silence, written by a thread.
 
-    A thread, since a single step may take minutes in one call of torch.
+    It needs a thread because one call of torch can take minutes.
 
     Args:
         stream: to write to. (default: stderr)
         interval: seconds of silence before a line. (default: :data:`INTERVAL`)
-        clock: seconds from any moment on. (default: ``time.monotonic``)
+        clock: seconds since any fixed moment. (default: ``time.monotonic``)
 
     Example:
         >>> now = iter([0.0, 0.0, 30.0])
@@ -148,15 +148,15 @@ class Lines:
         self._origin = self._written = clock()
 
     def begin(self, step: Step) -> None:
-        """Name the step in the lines to come."""
+        """Include the step in the next lines."""
         step.start = self._clock()
         self._steps = [*self._steps, step]
 
     def update(self, step: Step) -> None:
-        """Nothing: the next line reads the step."""
+        """Do nothing: the next line reads the step."""
 
     def end(self, step: Step) -> None:
-        """Leave the step out of the lines to come."""
+        """Leave the step out of the next lines."""
         self._steps = [other for other in self._steps if other is not step]
         self._last = f"after {step.description}"
 
@@ -168,10 +168,10 @@ class Lines:
             self._put(line)
 
     def text(self) -> str:
-        """A line on how things stand: time so far, steps, time left, note."""
+        """A line of progress: time so far, steps, time left, note."""
         now, steps = self._clock(), self._steps
         parts = [", ".join(map(str, steps)) or self._last]
-        # The outermost step that has moved, for it holds the others.
+        # The outermost step that has advanced, because it contains the others.
         moved = next((step for step in steps if step.total and 0 < step.done <= step.total), None)
         if moved is not None and moved.total:
             parts.append(f", {_span((now - moved.start) * (moved.total - moved.done) / moved.done)} left")
@@ -199,7 +199,7 @@ class Lines:
                     self._put(self.text())
 
     def _put(self, line: str) -> None:
-        # Nobody reads any more: no reason to end the work.
+        # The reader has closed the pipe; the work goes on.
         with contextlib.suppress(OSError, ValueError):
             self._stream.write(line + "\n")
             self._stream.flush()
@@ -214,7 +214,7 @@ class Progress:
 
     Args:
         quiet: show nothing.
-        display: what shows the steps. (default: bars or lines, whatever stderr is)
+        display: shows the steps. (default: bars if stderr is a terminal, else lines)
 
     Example:
         >>> with Progress(quiet=True) as progress:
@@ -227,7 +227,7 @@ class Progress:
         self._entered = 0
 
     def __reduce__(self) -> tuple[type[Progress], tuple[bool]]:
-        # What a terminal shows belongs to one process; in another one it is silent.
+        # One process owns the terminal; a copy in another process is silent.
         return Progress, (True,)
 
     def __enter__(self) -> Progress:
@@ -247,14 +247,14 @@ class Progress:
 
     @contextlib.contextmanager
     def step(self, description: str, total: float | None = None) -> Iterator[Advance]:
-        """Show one step and give the function that moves it on.
+        """Show one step and yield the function that advances it.
 
         Args:
-            description: what is being done, in a word or two.
-            total: what the advances sum up to (default: not known; it only shows that work goes on).
+            description: the step in a word or two.
+            total: sum of all advances (default: unknown; the bar only shows activity).
 
         Yields:
-            A function of the amount that was done since its last call, and of a word on how things stand.
+            A function of the amount of work done since its last call, and of a note.
         """
         step, display = Step(description, total), self._display
 
@@ -272,12 +272,12 @@ class Progress:
                 display.end(step)
 
     def track(self, items: Iterable[Item], description: str, total: float | None = None) -> Iterator[Item]:
-        """Yield ``items`` and move a step on with each.
+        """Yield ``items`` and advance a step by one for each.
 
         Args:
-            items: what to go through.
-            description: what is being done, in a word or two.
-            total: how many there are (default: ``len(items)`` where it has one).
+            items: iterated over.
+            description: the step in a word or two.
+            total: number of items (default: ``len(items)`` if it has a length).
         """
         if total is None and isinstance(items, Sized):
             total = len(items)
@@ -287,7 +287,7 @@ class Progress:
                 advance(1)
 
     def write(self, line: str) -> None:
-        """Write a line of one's own to stderr, above bars and in the place of the next line of progress."""
+        """Print a line to stderr, above the bars or instead of the next line of progress."""
         if self._display is not None:
             self._display.write(line)
 
@@ -296,7 +296,7 @@ _current: ContextVar[Progress | None] = ContextVar("progress", default=None)
 
 
 def progress(quiet: bool = False) -> Progress:
-    """What shows progress on stderr: that of the command that runs, or a new one where none does.
+    """The progress display of the running command, or a new one outside a command.
 
     Args:
         quiet: show nothing. (default: no)
@@ -310,9 +310,9 @@ def progress(quiet: bool = False) -> Progress:
 
 
 def silence() -> None:
-    """Show nothing from here on, in this process: it works for another one, which shows how far it is."""
+    """Show no progress in this process from now on; the parent process shows it."""
     _current.set(NO_PROGRESS)
 
 
 NO_PROGRESS = Progress(quiet=True)
-"""Shows nothing: the default wherever a progress is taken."""
+"""Shows nothing; the default of all functions with a ``progress`` argument."""

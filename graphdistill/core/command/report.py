@@ -1,4 +1,4 @@
-"""What a command reports: rows in a table, in results.json and in results.csv."""
+"""Reports of commands: rows in a table, in results.json and in results.csv."""
 
 from __future__ import annotations
 
@@ -83,15 +83,15 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All rows of one evaluation and the facts that they were made under.
+    """All rows of one evaluation, and the facts about how they were made.
 
     Attributes:
         title: what was distilled, in a few words.
         metric: name of the metric.
         rows: one for each set and group.
-        facts: config, seeds, peak memory and so on; ``raw_bytes`` makes the table show shares of it.
-        notes: sentences that the reader should know, shown under the table.
-        entries: what the sets hold, the heading of their number.
+        facts: config, seeds, peak memory and so on; with ``raw_bytes`` the table shows sizes as shares of it.
+        notes: sentences shown under the table.
+        entries: kind of the entries, such as ``graphs``; the heading of their number.
 
     Raises:
         ValueError: two rows have the same name and group.
@@ -112,7 +112,7 @@ class Report:
 
 
 def table(report: Report) -> Table:
-    r"""One line per set: its size, the test metric of each group, their average and the seconds it took.
+    r"""One line per set: its size, the test metric of each group, their average and the seconds.
 
     Example:
         >>> row = Row(name="all the data", group="GIN", test=(0.7,), valid=(0.8,), nbytes=900, entries=3)
@@ -144,7 +144,7 @@ def table(report: Report) -> Table:
 
 
 def frame(report: Report, unit: str = "", over: str = "") -> Table:
-    """An empty table under the report's title, what its numbers are and its notes below.
+    """An empty table with the report's title above and a caption below: the meaning of the numbers, and the notes.
 
     Example:
         >>> row = Row(name="all the data", group="GIN", test=(0.7,), valid=(0.8,), nbytes=900, entries=3)
@@ -164,7 +164,7 @@ def frame(report: Report, unit: str = "", over: str = "") -> Table:
 
 
 def _std(values: tuple[float, ...]) -> float:
-    # statistics.stdev of Python 3.11 fails on NaN, which is what ROC-AUC is where a split lacks a class.
+    # statistics.stdev of Python 3.11 fails on NaN, and ROC-AUC is NaN if a split lacks a class.
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
@@ -204,7 +204,7 @@ def _seconds(value: float) -> str:
 
 
 def _bytes(count: int, whole: object) -> str:
-    """``21 kB`` and ``0.35%``: decimal units, and the share of the raw bytes where these are known."""
+    """``21 kB`` and ``0.35%``: decimal units, and the share of the raw bytes if these are known."""
     size, unit = float(count), "B"
     for larger in ("kB", "MB", "GB"):
         if size < 999.5:
@@ -219,12 +219,12 @@ def _bytes(count: int, whole: object) -> str:
 def write_report(report: Report, folder: Path) -> None:
     """Write results.json (everything) and results.csv (a line per row and seed) into ``folder``.
 
-    Paths in the facts are cut to their last part where they are absolute, so a report can be shown to others.
-    Each file appears whole or not at all.
+    Absolute paths in the facts are cut to their last part, so that a report can be shared. Each file is written
+    atomically.
 
     Args:
-        report: what to write.
-        folder: where to; made if it is absent.
+        report: the report.
+        folder: output folder; created if it is absent.
 
     Raises:
         OSError: the folder cannot be written.
@@ -280,7 +280,7 @@ def plain(value: object) -> object:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on, and the platform.
+    """Versions of the packages that results depend on, and the platform.
 
     Example:
         >>> list(versions())
@@ -292,7 +292,7 @@ def versions() -> dict[str, str]:
 
 
 def peak_memory() -> int:
-    """Largest resident memory of this process so far, in bytes; 0 where the system does not tell (Windows).
+    """Largest resident memory of this process so far, in bytes; 0 on Windows, where it is unknown.
 
     Example:
         >>> peak_memory() > 10_000_000

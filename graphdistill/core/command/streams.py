@@ -7,13 +7,13 @@ import io
 import sys
 
 ASCII = {"±": "+-", "→": "->", "µ": "u", "\u2013": "-", "\u2014": "-", "…": "...", "≤": "<=", "≥": ">="}
-"""What to write for what an encoding lacks; other characters are written as their number."""
+"""Replacements for characters that an encoding lacks; other characters are written as their code point."""
 
 
 def replace_unknown() -> None:
-    r"""Have stdout and stderr replace what their encoding lacks, where they would raise ``UnicodeEncodeError``.
+    r"""Let stdout and stderr replace characters that their encoding lacks instead of raising ``UnicodeEncodeError``.
 
-    Tables hold plus-minus signs and paths may hold anything, while a terminal may know ASCII alone.
+    Tables hold plus-minus signs and paths may hold any character, but a terminal may support ASCII only.
 
     Example:
         >>> "0.71 ± 0.01 für \udce9".encode("ascii", "graphdistill.ascii")

@@ -1,1 +1,1 @@
-"""The real data that methods read, the rules that it has to meet, and small functions on tensors."""
+"""Real data sets and their checks, feature encodings, and helper functions on tensors."""

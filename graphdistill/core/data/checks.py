@@ -1,4 +1,4 @@
-"""What data must be before a method reads them: one set of rules for every source, and the words that refuse."""
+"""Checks of data before a method reads it: the same rules and error messages for every source."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import torch
 from torch import Tensor
 
 MAX_MAGNITUDE = 1e18
-"""Magnitude of a feature from where on its square leaves single precision."""
+"""Largest magnitude of a feature; the square of a larger one overflows single precision."""
 MAX_CATEGORIES = 100_000
-"""Classes or categories of a column that memory is taken for without as many entries: numbers beyond are ids."""
+"""Largest number of classes, or of categories of a column; larger numbers are taken for ids."""
 RENUMBER = "torch.unique(y, return_inverse=True)[1] numbers them from 0 without gaps"
-"""The way out for labels that are ids."""
+"""Advice for labels that are ids."""
 
 
 def check_numbers(what: str, values: Tensor, ptr: Tensor | None = None, limit: float = MAX_MAGNITUDE) -> None:
-    """Refuse NaN, infinity and numbers whose squares overflow, by the row and column of the first.
+    """Reject NaN, infinity and numbers whose squares overflow; the error names the first row and column.
 
     Args:
         what: name of the matrix.
         values: float ``[N, ...]``; integers pass.
-        ptr: first row of each graph and N at the end, to name the graph, too. (default: rows alone)
-        limit: largest magnitude. ``inf`` for all that are finite. (default: 1e18)
+        ptr: first row of each graph and N at the end; with it the error also names the graph. (default: none)
+        limit: largest allowed magnitude; ``inf`` allows all finite numbers. (default: 1e18)
 
     Raises:
-        ValueError: there is such a number.
+        ValueError: such a number is found.
 
     Example:
         >>> check_numbers("x", torch.tensor([[0.0, 1.0], [2.0, torch.nan]]))
@@ -37,7 +37,7 @@ def check_numbers(what: str, values: Tensor, ptr: Tensor | None = None, limit: f
     """
     if not values.is_floating_point() or not values.numel():
         return
-    low, high = values.aminmax()  # of one NaN both are NaN; nothing of the matrix's size is made
+    low, high = values.aminmax()  # with a NaN both are NaN; allocates nothing of the matrix's size
     if max(-float(low), float(high)) <= limit and np.isfinite([float(low), float(high)]).all():
         return
     place = (~torch.isfinite(values) | (values.abs() > limit)).nonzero()[0]
@@ -49,7 +49,7 @@ def check_numbers(what: str, values: Tensor, ptr: Tensor | None = None, limit: f
 
 
 def check_integers(what: str, values: Tensor) -> None:
-    """Refuse integers that are no categories from 0, or so large that they are ids.
+    """Reject integers that are negative, or so large that they must be ids.
 
     Raises:
         ValueError: an integer is negative, or 100,000 or more.
@@ -73,14 +73,14 @@ def check_integers(what: str, values: Tensor) -> None:
 
 
 def class_labels(y: Any, what: str) -> Tensor:
-    """Labels of any shape and type as class numbers; -1 stands for no label.
+    """Convert labels of any shape and type to class numbers; -1 is a missing label.
 
-    Whole-number floats, booleans, a column ``[N, 1]`` and one-hot rows ``[N, C]`` are class numbers, too; NaN, -1 and a
-    row of zeros are no label.
+    Whole-number floats, booleans, a column ``[N, 1]`` and one-hot rows ``[N, C]`` are accepted; NaN, -1 and a row of
+    zeros are missing labels.
 
     Args:
         y: tensor, array or list.
-        what: its name.
+        what: name of the labels in errors.
 
     Returns:
         Long ``[N]``.
@@ -119,10 +119,10 @@ def class_labels(y: Any, what: str) -> Tensor:
 
 
 def as_numbers(y: Any, what: str) -> Tensor:
-    """Labels, features or ends of edges as a real tensor; integers, booleans too, become long.
+    """Convert labels, features or edge indices to a real tensor; integers and booleans become long.
 
     Raises:
-        ValueError: they are text, complex, or no numbers at all.
+        ValueError: they are text, complex or not numeric.
     """
     if not isinstance(y, Tensor):
         array = np.asarray(y)
@@ -140,7 +140,7 @@ def as_numbers(y: Any, what: str) -> Tensor:
 
 
 def one_hot(y: Tensor, *, empty: bool = False) -> bool:
-    """Whether every row holds a single 1 among zeros; with ``empty`` a row may have none, if some row has one.
+    """Whether every row is one-hot; with ``empty`` some rows, but not all, may be zero.
 
     Example:
         >>> one_hot(torch.eye(3)), one_hot(torch.ones(2, 2)), one_hot(torch.zeros(2, 2), empty=True)
@@ -156,7 +156,7 @@ def one_hot(y: Tensor, *, empty: bool = False) -> bool:
 
 
 def check_classes(y: Tensor, what: str) -> None:
-    """Refuse class numbers so large that counting up to them would take time and memory for nothing.
+    """Reject class numbers so large that they must be ids.
 
     Raises:
         ValueError: the largest is 100,000 or more, and there are not as many labels.
@@ -172,10 +172,10 @@ def check_classes(y: Tensor, what: str) -> None:
 
 
 def check_index(splits: Mapping[str, Tensor], count: int, entries: str) -> None:
-    """Refuse splits that are not whole numbers of entries.
+    """Reject splits that are not long indices of entries.
 
     Raises:
-        ValueError: a number is out of range, or a split is a mask or a matrix.
+        ValueError: an index is out of range, or a split is a mask or a matrix.
 
     Example:
         >>> check_index({"train": torch.tensor([0, 7])}, 5, "nodes")
@@ -191,10 +191,10 @@ def check_index(splits: Mapping[str, Tensor], count: int, entries: str) -> None:
 
 
 def check_known(y: Tensor, splits: Mapping[str, Tensor], entries: str) -> None:
-    """Refuse entries without a label inside of a split.
+    """Reject splits that contain entries without a label.
 
     Raises:
-        ValueError: there are some; the message counts them and names the first.
+        ValueError: there are such entries; the message has their number and the first one.
 
     Example:
         >>> check_known(torch.tensor([0, -1]), {"train": torch.tensor([0]), "test": torch.tensor([1])}, "nodes")
@@ -213,18 +213,18 @@ def check_known(y: Tensor, splits: Mapping[str, Tensor], entries: str) -> None:
 def check_splits(
     y: Tensor, splits: Mapping[str, Tensor], entries: str, *, absent: Literal["error", "warn", "ignore"] = "error"
 ) -> None:
-    """Refuse splits from which nothing can be learnt or measured.
+    """Reject splits that cannot be trained or evaluated on.
 
     Args:
         y: labels, long ``[n]`` with -1 for none, or float ``[n, T]`` of many tasks.
-        splits: numbers of the entries of each, ``train`` among them.
-        entries: what they are called.
-        absent: what to do about a class without training entries: ``warn`` where others published the split, or
-            ``ignore`` where no class is learnt. (default: ``error``)
+        splits: indices of the entries of each split, ``train`` among them.
+        entries: name of the entries in errors, such as ``nodes``.
+        absent: handling of a class without training entries: ``error``, ``warn`` (for published splits) or ``ignore``
+            (if no class is learnt). (default: ``error``)
 
     Raises:
-        ValueError: a split is empty, an entry is in two of them or has no label, there is a single class, a number
-            among the classes stands for none, or training lacks a class.
+        ValueError: a split is empty, an entry is in two splits or has no label, there is a single class, class numbers
+            have a gap, or the training split lacks a class.
 
     Example:
         >>> splits = {"train": torch.tensor([0, 1]), "valid": torch.tensor([1]), "test": torch.tensor([2])}
@@ -236,7 +236,7 @@ def check_splits(
     names = list(splits)
     for place, (name, index) in enumerate(splits.items(), start=1):
         if not len(index):
-            raise ValueError(f"{name} has no {entries}; give more of them, or a split of your own")
+            raise ValueError(f"{name} has no {entries}; give more of them, or define the split yourself")
         twice = index[owner[index] > 0]
         if len(twice):
             other = names[int(owner[twice[0]]) - 1]

@@ -1,4 +1,4 @@
-"""The real data that every method reads: many graphs as flat tensors, and a data set with its splits.
+"""Data sets of graphs, nodes and images with their splits, task and metric.
 
 Shape legend: G graphs, N nodes in all, E directed edges in all, F node features, D edge features, T tasks.
 """
@@ -21,11 +21,11 @@ FeatureKind = Literal["ogb", "categorical", "continuous"]
 
 
 class _Split(Identified):
-    """What has a split and is known by its content."""
+    """Base of data sets: splits, and identity by content."""
 
     @property
     def splits(self) -> dict[str, Tensor]:
-        """Numbers of the entries of ``train``, ``valid`` and ``test``."""
+        """Indices of the entries of ``train``, ``valid`` and ``test``."""
         return {name: getattr(self, name) for name in ("train", "valid", "test")}
 
 
@@ -34,13 +34,13 @@ class GraphDataset(_Split):
     """Labelled graphs with a train, validation and test split, the task and its metric.
 
     Attributes:
-        name: the name that it was loaded by.
+        name: name that the data set was loaded by.
         graphs: all graphs of all splits.
         y: labels, long ``[G]`` (one task, classes from 0) or float ``[G, T]`` of 0, 1 and NaN (many tasks).
-        train, valid, test: numbers of the graphs of each split, long.
+        train, valid, test: indices of the graphs of each split, long.
         metric: ``rocauc`` or ``accuracy``.
         features: ``ogb`` (atom and bond categories of OGB), ``categorical`` (integers) or ``continuous``.
-        notes: what a reader of a report should know of the data (source, split, licence).
+        notes: remarks on the data for reports (source, split, licence).
     """
 
     name: str
@@ -98,13 +98,13 @@ class NodeDataset(_Split):
     """One graph with labelled nodes and a split of the nodes.
 
     Attributes:
-        name: the name that it was loaded by.
+        name: name that the data set was loaded by.
         x: node features, float ``[N, F]``.
-        edge_index: source and target of every edge, as a rule both directions; parallel edges count as often as they
-            are there, self-loops once, as in PyG's GCN. Long ``[2, E]``.
-        y: class of each node, long ``[N]``; -1 for nodes without a label, which no split holds.
-        train, valid, test: node numbers of each split, long.
-        notes: what a reader of a report should know of the data.
+        edge_index: source and target of every edge, usually in both directions, long ``[2, E]``. Parallel edges count
+            repeatedly and self-loops once, as in PyG's GCN.
+        y: class of each node, long ``[N]``; -1 for nodes without a label, which are in no split.
+        train, valid, test: indices of the nodes of each split, long.
+        notes: remarks on the data for reports.
     """
 
     name: str
@@ -132,11 +132,11 @@ class ImageDataset(_Split):
     """Labelled images with a split.
 
     Attributes:
-        name: the name that it was loaded by.
+        name: name that the data set was loaded by.
         images: float ``[n, channels, height, width]`` from 0 to 1.
         y: class of each image, long ``[n]``.
-        train, valid, test: image numbers of each split, long.
-        notes: what a reader of a report should know of the data.
+        train, valid, test: indices of the images of each split, long.
+        notes: remarks on the data for reports.
     """
 
     name: str
@@ -159,4 +159,4 @@ class ImageDataset(_Split):
 
 
 Dataset = GraphDataset | NodeDataset | ImageDataset
-"""Data of any kind."""
+"""A data set of any kind."""

@@ -1,4 +1,4 @@
-"""Node features as numbers that a linear layer reads, and back: categories as one-hot blocks, measures in deviations.
+"""Encodings of node features for linear layers, and back: one-hot categories and standardized numbers.
 
 Shape legend: N nodes, K columns, F encoded features.
 """
@@ -16,12 +16,12 @@ from torch import Tensor
 from graphdistill.core.data.tensors import downcast
 
 INITIAL_PROBABILITY = 0.95
-"""Probability that logits give a known category at first."""
+"""Probability of the real category under the initial logits."""
 
 
 @dataclass(frozen=True)
 class CategoricalEncoding:
-    """Integer columns; what is learnt is a logit for each category.
+    """One-hot encoding of integer columns; learnable features are logits of the categories.
 
     Attributes:
         sizes: number of categories of each column.
@@ -47,29 +47,29 @@ class CategoricalEncoding:
         return torch.cat(blocks, dim=1).float()
 
     def init_from(self, x: Tensor) -> Tensor:
-        """Logits that give every category of ``x`` (integer ``[N, K]``) the probability 0.95, float ``[N, F]``."""
+        """Initial logits that give each category of ``x`` (integer ``[N, K]``) probability 0.95, float ``[N, F]``."""
         margin = [math.log(max(size - 1, 1) * INITIAL_PROBABILITY / (1 - INITIAL_PROBABILITY)) for size in self.sizes]
         return self.encode(x) * torch.tensor(margin).repeat_interleave(torch.tensor(self.sizes))
 
     def discretize(self, logits: Tensor) -> Tensor:
-        """One-hot blocks of the likeliest categories, ``[..., F]``; their gradient is that of a softmax in each."""
+        """One-hot blocks of the likeliest categories, ``[..., F]``, with the gradient of a softmax in each block."""
         blocks = logits.split(self.sizes, dim=-1)
         hard = [F.one_hot(block.argmax(dim=-1), block.shape[-1]) for block in blocks]
         soft = torch.cat([block.softmax(dim=-1) for block in blocks], dim=-1)
         return straight_through(torch.cat(hard, dim=-1), soft)
 
     def decode(self, logits: Tensor) -> Tensor:
-        """The likeliest category of each column, as narrow integers ``[N, K]``."""
+        """The likeliest category of each column, integers ``[N, K]`` of the smallest dtype."""
         return downcast(torch.stack([block.argmax(dim=-1) for block in logits.split(self.sizes, dim=-1)], dim=-1))
 
 
 @dataclass(frozen=True)
 class NumericEncoding:
-    """Float columns, in standard deviations from their mean; a column that never changes is always 0.
+    """Standardized float columns; a constant column is encoded as 0.
 
     Attributes:
-        mean: of each column, float ``[K]``.
-        deviation: of each column, float ``[K]``.
+        mean: mean of each column, float ``[K]``.
+        deviation: standard deviation of each column, float ``[K]``.
 
     Example:
         >>> columns = NumericEncoding(torch.tensor([1.0]), torch.tensor([2.0]))
@@ -82,23 +82,23 @@ class NumericEncoding:
 
     @property
     def width(self) -> int:
-        """Number F of encoded features, which is K."""
+        """Number F of encoded features, equal to K."""
         return len(self.mean)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Deviations from the mean, float ``[N, F]``."""
+        """Standardized values, float ``[N, F]``."""
         return torch.where(self.deviation > 0, (x.float() - self.mean) / self.deviation, 0.0)
 
     def init_from(self, x: Tensor) -> Tensor:
-        """The same: what is learnt is what is read."""
+        """The encoded features: they are learnt directly."""
         return self.encode(x)
 
     def discretize(self, z: Tensor) -> Tensor:
-        """Itself."""
+        """The input, unchanged: numbers have no discrete values."""
         return z
 
     def decode(self, z: Tensor) -> Tensor:
-        """Values, float ``[N, K]``."""
+        """Values in the original units, float ``[N, K]``."""
         return z * self.deviation + self.mean
 
 
@@ -119,7 +119,7 @@ def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
 
 
 def fit_encoding(x: Tensor) -> FeatureEncoding:
-    """How to encode features like ``x`` (``[N, K]``): as many categories as the largest integer needs, or measures.
+    """The encoding for features like ``x`` (``[N, K]``): categories up to the largest integer, or standardized floats.
 
     Raises:
         ValueError: an integer is negative.

@@ -23,7 +23,7 @@ class Graphs:
 
     Attributes:
         x: node features, integer or float ``[N, F]``.
-        edge_index: source and target of each directed edge, global node numbers, long ``[2, E]``.
+        edge_index: source and target of each directed edge as global node indices, long ``[2, E]``.
         edge_attr: edge features, integer or float ``[E, D]``, or ``None``.
         node_ptr: first node of each graph and N at the end, long ``[G + 1]``.
         edge_ptr: first edge of each graph and E at the end, long ``[G + 1]``.
@@ -43,12 +43,12 @@ class Graphs:
 
     @classmethod
     def from_data_list(cls, graphs: Sequence[Data]) -> Graphs:
-        """Collate PyG ``Data`` objects that all have the same kinds of features.
+        """Collate PyG ``Data`` objects with the same types of features.
 
         Raises:
             ValueError: a graph has no nodes, no ``x`` while others have one, features of another width or
                 type than the first graph's, NaN features, or edges that point outside of it. The message
-                names the graph's position.
+                has the graph's position.
         """
         if not graphs:
             raise ValueError("graphs: the list is empty; give at least one torch_geometric Data object")
@@ -81,7 +81,7 @@ class Graphs:
         return len(self.node_ptr) - 1
 
     def __getitem__(self, index: int) -> Data:
-        """Graph number ``index`` as a PyG ``Data`` object."""
+        """The graph at ``index`` as a PyG ``Data`` object."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is out of range for {len(self)} graphs")
         index %= len(self)
@@ -95,21 +95,21 @@ class Graphs:
 
     @property
     def num_nodes(self) -> int:
-        """Number of nodes in all graphs together."""
+        """Total number of nodes."""
         return int(self.node_ptr[-1])
 
     @property
     def graph_of_node(self) -> Tensor:
-        """Number of the graph that each node belongs to, long ``[N]``."""
+        """Index of the graph of each node, long ``[N]``."""
         return torch.repeat_interleave(torch.arange(len(self), device=self.x.device), self.node_ptr.diff())
 
     @property
     def in_degree(self) -> Tensor:
-        """Number of edges that end in each node, parallel edges and self-loops counted, long ``[N]``."""
+        """In-degree of each node, with parallel edges and self-loops, long ``[N]``."""
         return torch.bincount(self.edge_index[1], minlength=self.num_nodes)
 
     def subset(self, index: Tensor) -> Graphs:
-        """The graphs numbered ``index`` (long ``[g]``), in that order."""
+        """The graphs at ``index`` (long ``[g]``), in that order."""
         nodes, edges = self.node_ptr.diff()[index], self.edge_ptr.diff()[index]
         node_rows = ranges(self.node_ptr[index], nodes)
         edge_rows = ranges(self.edge_ptr[index], edges)
@@ -125,7 +125,7 @@ class Graphs:
 
 
 def _columns(graph: Data, position: int) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Features, edges and edge features of one user graph, checked and in two dimensions."""
+    """Checked features, edges and edge features of one user graph, features in two dimensions."""
     here = f"graphs[{position}]"
     if not graph.num_nodes:
         raise ValueError(f"{here} has no nodes; remove it or give it at least one node")
@@ -140,7 +140,7 @@ def _columns(graph: Data, position: int) -> tuple[Tensor, Tensor, Tensor | None]
         )
     x = graph.x
     if x is None:
-        # Without features the in-degree is the usual stand-in; it is what the neighbourhood itself tells.
+        # Without features the in-degree is the usual replacement.
         x = torch.bincount(index[1], minlength=graph.num_nodes)
     attr = graph.edge_attr
     x = x[:, None] if x.dim() == 1 else x
@@ -157,7 +157,7 @@ def _columns(graph: Data, position: int) -> tuple[Tensor, Tensor, Tensor | None]
 
 
 def feature_type(values: Tensor | None) -> str:
-    """Width and type of a feature matrix in words, for error messages and to compare collections.
+    """Type and width of a feature matrix as text, for errors and comparisons.
 
     Example:
         >>> feature_type(torch.zeros(3, 2)), feature_type(None)

@@ -1,4 +1,4 @@
-"""Node features as a linear layer reads them: rows that are mostly zeros as lists of what they hold."""
+"""Node features for linear layers, stored sparse if they are mostly zeros."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from graphdistill.core.data.tensors import segment_ptr
 from graphdistill.core.scatter import Segments
 
 DENSE = 0.2
-"""Share of non-zeros from which on a dense product is taken."""
+"""Share of non-zeros above which the dense product is used."""
 
 
 class SparseFeatures:
-    """Rows of features to train on, sparse where that is cheaper: a bag of words is one per cent full.
+    """A feature matrix to train on, sparse if that is cheaper: a bag of words has about 1 % non-zeros.
 
     Args:
         x: float ``[N, F]``.
@@ -34,7 +34,7 @@ class SparseFeatures:
             self.segments = Segments(ptr, column, x.shape[1])
 
     def __call__(self, linear: nn.Linear, dropout: float = 0.0) -> Tensor:
-        """Output of a linear layer on all rows, entries dropped at random with probability ``dropout``."""
+        """Output of a linear layer on all rows, with dropout of the input entries."""
         if self.segments is None:
             dense: Tensor = linear(F.dropout(self.x, dropout))
             return dense

@@ -1,4 +1,4 @@
-"""Helpers on tensors that everything is made with: narrow integers, ranges, pointers, devices."""
+"""Helper functions on tensors: downcasting, ranges, segment pointers, devices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def downcast(values: Tensor) -> Tensor:
-    """Return integer ``values`` in the narrowest integer dtype that holds them; floats are kept as they are.
+    """Cast integer ``values`` to the smallest integer dtype that holds them; floats stay unchanged.
 
     Example:
         >>> downcast(torch.tensor([0, 255])).dtype, downcast(torch.tensor([-1, 300])).dtype
@@ -69,7 +69,7 @@ def segment_ptr(lengths: Tensor) -> Tensor:
 
 
 def largest_that_fits(low: int, high: int, fits: Callable[[int], bool]) -> int:
-    """The largest number from ``low`` to ``high`` that fits, if fitting ones come first; ``low`` if none does.
+    """The largest number from ``low`` to ``high`` that fits, by bisection; ``low`` if none fits.
 
     Example:
         >>> largest_that_fits(1, 100, lambda n: n * n <= 50)
@@ -82,7 +82,7 @@ def largest_that_fits(low: int, high: int, fits: Callable[[int], bool]) -> int:
 
 
 def stratify_labels(y: Tensor) -> Tensor:
-    """Classes to draw in turn: the labels, or with many tasks whether any is positive; long ``[n]``.
+    """Classes for stratified sampling: the labels, or with many tasks whether any label is positive; long ``[n]``.
 
     Example:
         >>> stratify_labels(torch.tensor([[0.0, torch.nan], [0.0, 1.0]])).tolist()
@@ -92,7 +92,7 @@ def stratify_labels(y: Tensor) -> Tensor:
 
 
 def to_device(value: T, device: torch.device | str) -> T:
-    """Copy a tensor, or a dataclass or tuple that holds some, to another device; all else stays as it is.
+    """Copy a tensor, or a dataclass or tuple of tensors, to another device; other values stay unchanged.
 
     Example:
         >>> to_device((torch.zeros(2), "name"), "meta")[0].device.type

@@ -1,1 +1,1 @@
-"""The evaluation: what networks reach on real data after training on a set."""
+"""Evaluation of sets: the score on real data of networks that are trained on a set."""

@@ -1,4 +1,4 @@
-"""The protocol for whole graphs: a GCN that is trained on a set of graphs and asked for the test graphs."""
+"""Evaluation of graph sets: a GCN is trained on the set and tested on real graphs."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from graphdistill.core.trees.raw_forest import RawForest, raw_forest
 
 @dataclass(frozen=True)
 class GraphSetProtocol(SetProtocol[GraphDataset]):
-    """The protocol for graphs; attributes are those of :class:`~graphdistill.core.evaluation.protocol.SetProtocol`.
+    """Evaluation of graph sets; attributes are those of :class:`~graphdistill.core.evaluation.protocol.SetProtocol`.
 
-    Learnt graphs have no edge features, so those of the real graphs are left out in every row, and a note says so.
+    Learnt graphs have no edge features, so those of the real graphs are left out in every row, with a note.
 
     Raises:
-        ValueError: graphs have many labels each.
+        ValueError: the data set has many labels for each graph.
     """
 
     fit: FitConfig = field(default_factory=lambda: FitConfig(steps=300, batch_size=128, eval_every=20, patience=10))
@@ -45,8 +45,8 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         data = self.data
         if data.task == "multilabel":
             raise ValueError(
-                f"{data.name} has {data.num_outputs} labels for each graph, but sets are made class by class; choose a "
-                f"data set of one label, for example ogbg-molbace or NCI1, or python -m graphdistill.mirage for many"
+                f"{data.name} has {data.num_outputs} labels for each graph, but sets are distilled class by class; "
+                f"choose a data set with one label, such as ogbg-molbace or NCI1, or use python -m graphdistill.mirage"
             )
         if data.graphs.edge_attr is not None:
             notes = f"{data.notes}; edge features are left out in all rows, since learnt graphs have none".lstrip("; ")
@@ -54,12 +54,12 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
 
     @property
     def metric(self) -> Metric:
-        """As the data set says."""
+        """Metric of the data set."""
         return self.data.metric
 
     @cached_property
     def encoding(self) -> FeatureEncoding:
-        """How node features are encoded where a linear layer reads them."""
+        """Encoding of node features for linear layers."""
         return fit_encoding(self.data.graphs.x)
 
     @cached_property
@@ -69,7 +69,7 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
 
     @cached_property
     def forests(self) -> dict[str, RawForest]:
-        """Every split as the network reads it, without loss, and stored as its graphs."""
+        """Lossless forest of every split, stored as graphs."""
         return {name: raw_forest(graphs, DEPTH) for name, graphs in self.graphs.items()}
 
     def network(self, seed: int) -> GNN:
@@ -93,37 +93,37 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         total, count = nodes.readout.sum(both), nodes.num_nodes.float()[:, None]
         return torch.cat([total[:, :-1] / count, count.log(), total[:, -1:].log1p()], dim=1)
 
-    def chosen(self, rows: Tensor) -> SyntheticSet:
-        """The training graphs numbered ``rows`` as a set, stored as graphs; each class weighs the same."""
-        y = self.labels("train")[rows]
-        forest = raw_forest(self.graphs["train"].subset(rows), DEPTH)
+    def chosen(self, index: Tensor) -> SyntheticSet:
+        """The training graphs at ``index`` as a set, stored as graphs, with equal weight for each class."""
+        y = self.labels("train")[index]
+        forest = raw_forest(self.graphs["train"].subset(index), DEPTH)
         return SyntheticSet(forest, y, class_weights(y), features=self.data.features)
 
     def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
-        """Random training graphs, stored as those of a distilled set."""
+        """Random training graphs, stored like those of a distilled set."""
         return [self._within(self._order(draw), budget) for draw in range(draws)]
 
     def extra_baselines(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
-        """As many random graphs, whatever their bytes."""
+        """Random graphs of equal number, whatever their bytes."""
         orders = [self._order(draw)[: len(synthetic)] for draw, synthetic in enumerate(sets)]
-        return {"random graphs, equal number": [self.chosen(rows) for rows in orders]}
+        return {"random graphs, equal number": [self.chosen(order) for order in orders]}
 
     def full(self) -> TrainingInput:
-        """All training graphs, stored as graphs and read through their distinct trees."""
+        """All training graphs, stored as graphs and trained on as distinct trees."""
         y = self.labels("train")
         return self.training_input(
             SyntheticSet(self.forests["train"], y, class_weights(y), features=self.data.features)
         )
 
     def trivial(self, split: str) -> dict[str, Tensor]:
-        """Sizes where the metric is ROC-AUC, else the largest class."""
+        """Number of nodes under ROC-AUC, the majority class under accuracy."""
         return trivial(self.data, self.forests[split])
 
     def _order(self, draw: int) -> Tensor:
         return class_balanced_order(self.labels("train"), generator(draw, "random graphs"))
 
     def _within(self, order: Tensor, budget: int) -> SyntheticSet:
-        """The longest beginning of an order that fits; found by doubling, since each try packs graphs."""
+        """The longest prefix of an order that fits, found by doubling because each try packs graphs."""
 
         def fits(count: int) -> bool:
             return self.chosen(order[:count]).nbytes <= budget

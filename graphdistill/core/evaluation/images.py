@@ -1,4 +1,4 @@
-"""The protocol for images: a ConvNet, pixels in 8 bits, random images of equal bytes."""
+"""Evaluation of image sets: a ConvNet, 8-bit pixels, random images of equal bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from graphdistill.core.sets.synthetic import SyntheticSet, quantize_uint8
 
 @dataclass(frozen=True)
 class ImageProtocol(SetProtocol[ImageDataset]):
-    """The protocol for images; attributes are those of :class:`~graphdistill.core.evaluation.protocol.SetProtocol`."""
+    """Evaluation of image sets; attributes are those of :class:`~graphdistill.core.evaluation.protocol.SetProtocol`."""
 
     NETWORK: ClassVar[str] = "ConvNet"
     ENTRIES: ClassVar[str] = "images"
@@ -46,21 +46,21 @@ class ImageProtocol(SetProtocol[ImageDataset]):
         return (self.split(what)[0] if isinstance(what, str) else self.inputs(what)).flatten(1)
 
     def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
-        """Random training images, 8 bits a pixel as those of a distilled set."""
+        """Random training images with 8 bits per pixel, like those of a distilled set."""
         x, y = self.split("train")
         x = quantize_uint8(x)
         count = min(len(y), max(self.num_classes, budget // real_set(x[:1], y[:1]).nbytes))
         orders = [class_balanced_order(y, generator(draw, "random images"))[:count] for draw in range(draws)]
-        return [real_set(x[rows], y[rows]) for rows in orders]
+        return [real_set(x[order], y[order]) for order in orders]
 
     def training_input(self, synthetic: SyntheticSet) -> TrainingInput:
-        """The images of a set, and their orbit under the group that ``meta`` names; bytes are those of the images."""
+        """The images of a set with their orbit under the group in ``meta``; only the images count as bytes."""
         part, group = super().training_input(synthetic), str(synthetic.meta.get(KEY, "identity"))
         y, weight = (torch.cat([values] * len(elements(group))) for values in (part.y, part.weight))
         return replace(part, inputs=orbit(self.inputs(synthetic), group), y=y, weight=weight)
 
     def extra_baselines(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
-        """Where sets stand for their orbit under a group: random images that do so, too."""
+        """Random images with the same orbit, if the sets are extended by their orbit under a group."""
         meta = {KEY: sets[0].meta.get(KEY, "identity")}
         if meta[KEY] == "identity":
             return {}

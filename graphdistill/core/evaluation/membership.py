@@ -1,4 +1,4 @@
-"""Membership inference by a threshold on the loss, the least that a model which is told must withstand."""
+"""Membership inference by a threshold on the loss: the weakest attack that a released model must withstand."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor
 
 
 def membership_auc(members: Tensor, others: Tensor) -> tuple[float, float]:
-    r"""How well a low loss tells that an entry was trained on (Yeom et al., CSF 2018, https://arxiv.org/abs/1709.01604).
+    r"""ROC-AUC of a low loss as evidence of training membership (Yeom et al., CSF 2018, https://arxiv.org/abs/1709.01604).
 
     .. math:: AUC = P(\ell_{member} < \ell_{other}) + \tfrac{1}{2} P(\ell_{member} = \ell_{other})
 
     One half is chance. The error is that of Hanley and McNeil (Radiology, 1982).
 
     Args:
-        members: losses of entries that were trained on, float ``[n]``.
-        others: losses of entries of the same kind that were not, float ``[m]``.
+        members: losses of training entries, float ``[n]``.
+        others: losses of similar entries outside the training set, float ``[m]``.
 
     Returns:
         The area under the curve and its standard error.

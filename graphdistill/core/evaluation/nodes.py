@@ -1,4 +1,4 @@
-"""The protocol for nodes: a GCN that is trained on a set and asked for the test nodes of the whole graph."""
+"""Evaluation of node sets: a GCN is trained on the set and tested on the nodes of the whole graph."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig
 
 DROPOUT = 0.5
-"""Of the networks that judge (Kipf and Welling's value)."""
+"""Dropout of the evaluated networks (Kipf and Welling's value)."""
 
 
 @dataclass(frozen=True)
 class NodeProtocol(SetProtocol[NodeDataset]):
-    """The protocol for nodes; attributes are those of :class:`~graphdistill.core.evaluation.protocol.SetProtocol`.
+    """Evaluation of node sets; attributes are those of :class:`~graphdistill.core.evaluation.protocol.SetProtocol`.
 
-    As in the GCN's paper, rows of features that know no minus sum to 1, and half of all inputs are dropped.
+    As in the GCN's paper, rows of nonnegative features are scaled to sum to 1, and dropout is 0.5.
     """
 
     fit: FitConfig = field(
@@ -44,33 +44,33 @@ class NodeProtocol(SetProtocol[NodeDataset]):
 
     @cached_property
     def propagation(self) -> Propagation:
-        """The whole graph."""
+        """Propagation over the whole graph."""
         return Propagation(self.data.edge_index, len(self.data.x))
 
     @cached_property
     def x(self) -> Tensor:
-        """Features of all nodes, rows scaled to sum to 1 if nothing is negative."""
+        """Features of all nodes; nonnegative rows are scaled to sum to 1."""
         x = self.data.x
         return x if bool((x < 0).any()) else x / x.sum(dim=1, keepdim=True).clamp(min=1e-12)
 
     @cached_property
     def propagated_once(self) -> SparseFeatures:
-        """Features, averaged over neighbours once: what the first layer reads."""
+        """Features propagated once: the input of the first layer."""
         return SparseFeatures(self.propagation(self.x))
 
     @cached_property
     def propagated(self) -> Tensor:
-        """Features, averaged as often as the network has layers."""
+        """Features propagated once per layer of the network."""
         return self.propagation(self.propagated_once.x, DEPTH - 1)
 
     @cached_property
     def exponent(self) -> Tensor:
-        """Power of two that each column is stored in units of, long ``[F]``."""
+        """Exponent of the power of two that scales each stored column, long ``[F]``."""
         return half_exponent(self.propagated)
 
     @cached_property
     def rounded(self) -> Tensor:
-        """The same in 16 bits, whatever their unit: what a node that stands alone has."""
+        """Propagated features rounded to 16 bits: the features of a node without edges."""
         return round_half(self.propagated, self.exponent)
 
     def network(self, seed: int) -> NodeGCN:
@@ -84,7 +84,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         return Nodes(self.propagated_once, self.propagation, index), self.data.y[index]
 
     def inputs(self, synthetic: SyntheticSet) -> Nodes:
-        """The nodes of a set, joined by its edges or alone."""
+        """The nodes of a set, with its edges if it has any."""
         assert isinstance(synthetic.data, Tensor)
         if synthetic.edges is None:
             return Nodes(synthetic.data)
@@ -107,26 +107,26 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         return [self._alone(self.data.train[self._order(draw)[:count]]) for draw in range(draws)]
 
     def extra_baselines(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
-        """Further baselines, of which the means are hard to beat.
+        """Further baselines; the means are hard to beat.
 
-        As many random nodes with the edges between them (the literature's baseline), as many means of random groups of
-        training nodes (what learning begins with), and all training nodes alone.
+        Random nodes of equal number with the edges between them (the literature's baseline), means of random groups of
+        training nodes (the initialization of learning), and all training nodes without edges.
         """
         orders = [self.data.train[self._order(draw)[: len(synthetic)]] for draw, synthetic in enumerate(sets)]
         each = max(1, len(sets[0]) // self.num_classes)
         draws = [generator(draw, "groups of nodes") for draw in range(len(sets))]
         return {
-            "random nodes and the edges between them": [self._induced(rows) for rows in orders],
+            "random nodes and the edges between them": [self._induced(order) for order in orders],
             "means of random groups of nodes": [real_set(*self.group_means(each, draw)) for draw in draws],
             "all training nodes, propagated features": [self._alone(self.data.train)],
         }
 
     def group_means(self, per_class: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Propagated features and classes of groups: the training nodes of each class, dealt out and averaged.
+        """Mean propagated features and classes of random groups of training nodes of one class.
 
         Args:
-            per_class: groups of each class; a class with fewer nodes has as many groups as nodes.
-            generator: deals.
+            per_class: groups per class; a class with fewer nodes has one group per node.
+            generator: draws the groups.
 
         Returns:
             Float ``[n, F]`` in 16 bits, and long ``[n]``.
@@ -142,7 +142,7 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         return round_half(torch.stack(means), self.exponent), torch.tensor(labels)
 
     def full(self) -> TrainingInput:
-        """The whole graph with the labels of its training nodes; features count as what is not zero of them."""
+        """The whole graph with the labels of its training nodes; only non-zero features count as bytes."""
         (nodes, y), x = self.split("train"), self.data.x
         row, column = x.nonzero(as_tuple=True)
         values = downcast(x[row, column].long()) if torch.equal(x, x.round()) else x[row, column]
@@ -154,20 +154,20 @@ class NodeProtocol(SetProtocol[NodeDataset]):
     def _order(self, draw: int) -> Tensor:
         return class_balanced_order(self.labels("train"), generator(draw, "random nodes"))
 
-    def _alone(self, rows: Tensor) -> SyntheticSet:
-        return real_set(self.rounded[rows], self.data.y[rows])
+    def _alone(self, index: Tensor) -> SyntheticSet:
+        return real_set(self.rounded[index], self.data.y[index])
 
-    def _induced(self, rows: Tensor) -> SyntheticSet:
-        index, _ = subgraph(rows, without_loops(self.data.edge_index), num_nodes=len(self.data.x))
+    def _induced(self, index: Tensor) -> SyntheticSet:
+        edge_index, _ = subgraph(index, without_loops(self.data.edge_index), num_nodes=len(self.data.x))
         place = torch.full((len(self.data.x),), -1)
-        place[rows] = torch.arange(len(rows))
-        y = self.data.y[rows]
-        edges = place[index], torch.ones(index.shape[1])
-        return SyntheticSet(round_half(self.x[rows], half_exponent(self.x)), y, class_weights(y), edges=edges)
+        place[index] = torch.arange(len(index))
+        y = self.data.y[index]
+        edges = place[edge_index], torch.ones(edge_index.shape[1])
+        return SyntheticSet(round_half(self.x[index], half_exponent(self.x)), y, class_weights(y), edges=edges)
 
 
 def dense(edge_index: Tensor, edge_weight: Tensor, count: int) -> Tensor:
-    """Normalised adjacency with self-loops of a small weighted graph, ``[count, count]``.
+    """Dense normalized adjacency with self-loops of a weighted graph, ``[count, count]``.
 
     Example:
         >>> dense(torch.tensor([[0, 1], [1, 0]]), torch.ones(2), 2).round(decimals=4).tolist()

@@ -1,7 +1,7 @@
-"""The one protocol for matched sets: what does a network trained on this set reach on real test data?
+"""Evaluation of condensed sets: the test score of networks that are trained on a set.
 
-As :mod:`graphdistill.core.evaluation.trees` for Mirage: every row uses the same network, steps, augmentation and seeds;
-checkpoints are chosen on validation; test is read once, with that checkpoint.
+As in :mod:`graphdistill.core.evaluation.trees` for Mirage, every row uses the same network, steps, augmentation and
+seeds. Checkpoints are chosen on validation, and the test split is evaluated once, with that checkpoint.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from graphdistill.core.training.fit import FitConfig, FitResult, Inputs, fit, pr
 from graphdistill.core.training.metrics import score
 
 SELECTION_SEED = 1 << 40
-"""Seed of the network that validation chooses sets with; rows have small ones."""
+"""Seed of the networks that select sets on validation; networks of rows have seeds from 0."""
 AnyDataset = TypeVar("AnyDataset", ImageDataset, NodeDataset, GraphDataset)
 Augmentation = Callable[[Any, torch.Generator], Any]
 
 
 @dataclass(frozen=True)
 class TrainingInput:
-    """What a network is trained on: inputs, labels, weights, and what they take to store.
+    """Training data of a network: inputs, labels, weights and their stored size.
 
     Attributes:
-        inputs: what the network reads.
-        y: hard or soft labels, one for each entry.
-        weight: importance of each entry, float ``[n]``.
-        nbytes: bytes of all of it.
+        inputs: input of the network.
+        y: hard or soft label of each entry.
+        weight: loss weight of each entry, float ``[n]``.
+        nbytes: stored bytes of all of it.
         entries: number of images, nodes or graphs.
     """
 
@@ -58,11 +58,11 @@ class SetProtocol(ABC, Generic[AnyDataset]):
 
     Attributes:
         data: the real data.
-        networks: trainings on every set; their seeds are 0 to ``networks`` - 1, apart from distilling's.
-        fit: how networks are trained. Small sets are used whole, in a step each.
-        augment: changes the inputs of a training step; the same for every row. (default: they stay)
-        jobs: processes that trainings run on. (default: 1, which is this one)
-        progress: shows a bar per row.
+        networks: number of trainings on every set, with seeds from 0, independent of the distillation's seed.
+        fit: training config. A set below the batch size is used whole in each step.
+        augment: augmentation of training inputs, the same for every row. (default: none)
+        jobs: parallel processes for trainings. (default: 1)
+        progress: shows bars.
     """
 
     data: AnyDataset
@@ -75,18 +75,18 @@ class SetProtocol(ABC, Generic[AnyDataset]):
     NETWORK: ClassVar[str]
     """Name of the network."""
     ENTRIES: ClassVar[str]
-    """What the entries of a set are called."""
+    """Name of the entries of a set, such as ``images``."""
     LINEAR: ClassVar[str]
-    """What the linear baseline reads, in words."""
+    """Name of the linear baseline's features."""
 
     @property
     def metric(self) -> Metric:
-        """How a network is scored."""
+        """Metric of the scores."""
         return "accuracy"
 
     @property
     def task(self) -> Task:
-        """What labels are."""
+        """Type of the labels."""
         return "multiclass"
 
     @property
@@ -109,18 +109,18 @@ class SetProtocol(ABC, Generic[AnyDataset]):
 
     @abstractmethod
     def inputs(self, synthetic: SyntheticSet) -> Inputs:
-        """What a network reads of a set."""
+        """Network inputs of a set."""
 
     @abstractmethod
     def flat(self, what: SyntheticSet | str) -> Tensor:
-        """What a linear model reads of a set or of a split, ``[n, d]``."""
+        """Features for a linear model of a set or a split, ``[n, d]``."""
 
     @abstractmethod
     def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
-        """Random real training data of at most ``budget`` bytes, classes in turn; labels are counted.
+        """Random class-balanced training data of at most ``budget`` bytes, labels included.
 
         Returns:
-            One set per draw, of one entry per class at the least, even where that is over the budget.
+            One set per draw, with at least one entry per class, even above the budget.
         """
 
     @abstractmethod
@@ -128,16 +128,16 @@ class SetProtocol(ABC, Generic[AnyDataset]):
         """The whole training split."""
 
     def trivial(self, split: str) -> dict[str, Tensor]:
-        """Logits of a split by scorers that learn next to nothing, by name: the largest class."""
+        """Logits of trivial baselines on a split, by name: the majority class."""
         major = torch.nn.functional.one_hot(self.labels("train").bincount().argmax(), self.num_classes).float()
         return {"majority class": major.expand(len(self.labels(split)), -1)}
 
     def extra_baselines(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
-        """Sets for further rows by name, which a reader of this kind of data asks for."""
+        """Sets of further baselines for this kind of data, by name of the row."""
         return {}
 
     def training_input(self, synthetic: SyntheticSet) -> TrainingInput:
-        """A set as something to train on."""
+        """A set as training input."""
         return TrainingInput(self.inputs(synthetic), synthetic.y, synthetic.weight, synthetic.nbytes, len(synthetic))
 
     def train(
@@ -167,9 +167,9 @@ class SetProtocol(ABC, Generic[AnyDataset]):
 
 
 def valid_score(protocol: SetProtocol[Any], synthetic: SyntheticSet) -> float:
-    """Validation score of one network trained on a set, for choosing among sets; test is not read.
+    """Validation score of one network trained on a set, to select among sets; the test split is not used.
 
-    It takes half the steps of a row's training; its seed is the same for every set, and none that rows are made with.
+    It trains for half the steps of a row, with a seed that is the same for every set and that no row uses.
     """
     short = replace(protocol.fit, steps=max(1, protocol.fit.steps // 2))
     return protocol.train(synthetic, SELECTION_SEED, short)[1].valid
@@ -177,13 +177,13 @@ def valid_score(protocol: SetProtocol[Any], synthetic: SyntheticSet) -> float:
 
 @dataclass(frozen=True)
 class SetPlan:
-    """What the row of one name is trained on.
+    """Training sets of one row.
 
     Attributes:
         name: name of the row.
-        sets: one for each draw.
-        distill_seconds: time it took to make one of them. (default: none was made)
-        fit: how networks are trained. (default: as the protocol says)
+        sets: one set per draw.
+        distill_seconds: seconds of making one of them. (default: nothing was distilled)
+        fit: training config. (default: the protocol's)
     """
 
     name: str
@@ -203,25 +203,25 @@ def train_rows(
     Args:
         protocol: data, networks, seeds.
         name: name of the row.
-        sets: one for each draw.
-        distill_seconds: time it took to make one of them. (default: none was made)
+        sets: one set per draw.
+        distill_seconds: seconds of making one of them. (default: nothing was distilled)
 
     Returns:
-        A row with a score of each draw and network, draw by draw.
+        A row with one score per draw and network, ordered by draw.
     """
     (row,) = train_plans(protocol, [SetPlan(name, sets, distill_seconds)])
     return row
 
 
 def train_plans(protocol: SetProtocol[Any], plans: Sequence[SetPlan]) -> list[Row]:
-    """Train every network on the sets of all plans, all trainings side by side on the protocol's processes.
+    """Train every network on the sets of all plans, in parallel on the protocol's processes.
 
     Args:
         protocol: data, networks, number of processes.
-        plans: what to train on.
+        plans: training sets of each row.
 
     Returns:
-        One row per plan, as :func:`train_rows` gives it.
+        One row per plan, as of :func:`train_rows`.
     """
     parts = [[protocol.training_input(s) if isinstance(s, SyntheticSet) else s for s in plan.sets] for plan in plans]
     runs = [
@@ -230,7 +230,7 @@ def train_plans(protocol: SetProtocol[Any], plans: Sequence[SetPlan]) -> list[Ro
         for draw in range(len(part))
         for seed in range(protocol.networks)
     ]
-    # The longest trainings go first, so that all processes are busy to the end.
+    # The longest trainings start first, so that all processes stay busy to the end.
     longest = sorted(runs, key=lambda run: -parts[run[0]][run[1]].entries)
     context = protocol, parts, [plan.fit for plan in plans]
     results = parallel_map(_train, context, longest, jobs=protocol.jobs)
@@ -270,30 +270,30 @@ def rs2_row(protocol: SetProtocol[Any], size: int) -> Row:
 
 
 def rs2_plan(protocol: SetProtocol[Any], size: int, whole: TrainingInput) -> SetPlan:
-    """RS2, repeated sampling of random subsets: every step takes other real entries, as many as a set has.
+    """RS2, repeated sampling of random subsets: every step trains on new real entries, as many as a set has.
 
-    Okanovic et al., ICLR 2024, https://arxiv.org/abs/2305.18424; the walk is that of
-    :class:`~graphdistill.core.training.sampler.RepeatedRandomSampler`. Steps are as on the set, storage is not: all
-    the data is kept and, over time, seen, and so all its bytes count.
+    Okanovic et al., ICLR 2024, https://arxiv.org/abs/2305.18424; sampled by
+    :class:`~graphdistill.core.training.sampler.RepeatedRandomSampler`. The cost of a step is as on the set, but all the
+    data is stored and used over time, so all its bytes count.
 
     Args:
         protocol: data, networks, seeds.
-        size: entries of a set; a step takes no more than any other row's.
+        size: entries of a set; a step takes at most the protocol's batch size.
         whole: the whole training split.
     """
     fewer = replace(protocol.fit, batch_size=min(size, protocol.fit.batch_size))
-    return SetPlan("RS2: as many others every step", [whole], fit=fewer)
+    return SetPlan("RS2: new random subset every step", [whole], fit=fewer)
 
 
 def baseline_rows(protocol: SetProtocol[Any], sets: Sequence[SyntheticSet]) -> list[Row]:
-    """What needs no distilling or no network.
+    """Baselines without distillation or without a network.
 
     Args:
         protocol: data, networks, seeds.
-        sets: what the distilled row was trained on, for a linear model on the same.
+        sets: sets of the distilled row, which the linear model is fitted on.
 
     Returns:
-        The untrained network, logistic regression on the same sets, and the scorers that learn nothing.
+        The untrained network, logistic regression on the same sets, and the trivial baselines.
     """
     nets = [protocol.network(seed) for seed in range(protocol.networks)]
     tests = tuple(protocol.score(net, "test") for net in nets)
@@ -317,7 +317,7 @@ def baseline_rows(protocol: SetProtocol[Any], sets: Sequence[SyntheticSet]) -> l
 
 
 def _linear(x: Tensor, y: Tensor, num_classes: int) -> Callable[[Tensor], Tensor]:
-    """Logits of a logistic regression; a soft label counts for its likeliest class."""
+    """Logits of a logistic regression; soft labels are replaced by their likeliest class."""
     label = y if y.dim() == 1 else y.argmax(dim=1)
     model = LogisticRegression(max_iter=5000).fit(x.numpy(), label.numpy())
     return partial(_linear_logits, model, num_classes)
@@ -330,7 +330,7 @@ def _linear_logits(model: LogisticRegression, num_classes: int, x: Tensor) -> Te
 
 
 def real_set(x: Tensor, y: Tensor) -> SyntheticSet:
-    """Real entries with their classes as a set.
+    """Real entries and their classes as a set.
 
     Example:
         >>> real_set(torch.rand(2, 3), torch.tensor([0, 1])).weight.tolist()
@@ -340,9 +340,9 @@ def real_set(x: Tensor, y: Tensor) -> SyntheticSet:
 
 
 def break_even(distilled: Row, full: Row) -> float:
-    """Trainings until distilling has paid for itself: its seconds over those that each training saves.
+    """Number of trainings after which distillation has paid off: its seconds over the seconds saved per training.
 
-    Infinite where a training on the distilled set takes as long as one on all the data.
+    Infinite if training on the distilled set is not faster than on all the data.
 
     Example:
         >>> row = dict(group="ConvNet", test=(0.9,), valid=(), nbytes=9, entries=1)

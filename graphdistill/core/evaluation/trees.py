@@ -1,7 +1,7 @@
-"""The one protocol: what does a network trained on this set reach on real test graphs, and against what cost?
+"""Evaluation of Mirage's sets: the test score of networks that are trained on a set, and its cost.
 
-Every row uses the same networks, steps and seeds. Checkpoints are chosen on validation, once per training; the
-test split is read once, with that checkpoint.
+Every row uses the same networks, steps and seeds. Checkpoints are chosen on validation, once per training, and the
+test split is evaluated once, with that checkpoint.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class TreeProtocol:
     Attributes:
         data: the real data.
         depth: number of layers of the networks.
-        networks: which networks are trained.
-        seeds: number of trainings of each network; the seeds are 0 to ``seeds`` - 1, apart from distilling's.
-        fit: how they are trained.
-        jobs: processes that trainings run on. (default: 1, which is this one)
-        progress: shows a bar of the trainings.
+        networks: names of the trained networks.
+        seeds: number of trainings of each network, with seeds from 0, independent of the distillation's seed.
+        fit: training config.
+        jobs: parallel processes for trainings. (default: 1)
+        progress: shows bars.
     """
 
     data: GraphDataset
@@ -56,18 +56,18 @@ class TreeProtocol:
     progress: Progress = NO_PROGRESS
 
     def __getstate__(self) -> dict[str, object]:
-        """All of it, and the forests, so that other processes do not grow them again."""
+        """All fields and the forests, so that other processes need not build them again."""
         return {**self.__dict__, "forests": self.forests}
 
     @cached_property
     def forests(self) -> dict[str, Forest]:
-        """Every split, compressed without loss."""
+        """Lossless forest of every split."""
         held_out = {name: build_forest(self.data.split(name)[0], self.depth) for name in ("valid", "test")}
         return {"train": self.training.counted, **held_out}
 
     @cached_property
     def training(self) -> TrainingSplit:
-        """The training split; distilling takes it, too."""
+        """The training split, shared with distillation."""
         return TrainingSplit(self.data, self.depth)
 
     @property
@@ -81,7 +81,7 @@ class TreeProtocol:
         return self.data.y[index]
 
     def network(self, name: Network, seed: int) -> GNN:
-        """A fresh network; its weights depend on name and seed alone."""
+        """A fresh network; its weights depend on its name and the seed alone."""
         with scoped(seed, "weights", name):
             return GNN(name, self.data.graphs, self.data.features, self.data.num_outputs, num_layers=self.depth)
 
@@ -92,12 +92,12 @@ class TreeProtocol:
 
 @dataclass(frozen=True)
 class RowPlan:
-    """What the rows of one name are trained on.
+    """Training sets of the rows of one name.
 
     Attributes:
         name: name of the rows, one per network.
         sets: one set for all seeds, or one per seed (draws of a random baseline).
-        distill_seconds: time it took to make the set. (default: none was made)
+        distill_seconds: seconds of making the set. (default: nothing was distilled)
         seeds: number of trainings of each network. (default: the protocol's)
     """
 
@@ -120,7 +120,7 @@ def train_rows(
         protocol: data, networks, seeds.
         name: name of the rows.
         sets: one set for all seeds, or one per seed (draws of a random baseline).
-        distill_seconds: time it took to make the set. (default: none was made)
+        distill_seconds: seconds of making the set. (default: nothing was distilled)
         seeds: number of trainings. (default: the protocol's)
 
     Returns:
@@ -130,11 +130,11 @@ def train_rows(
 
 
 def train_plans(protocol: TreeProtocol, plans: Sequence[RowPlan]) -> list[Row]:
-    """Train every network on the sets of all plans, all trainings side by side on the protocol's processes.
+    """Train every network on the sets of all plans, in parallel on the protocol's processes.
 
     Args:
         protocol: data, networks, seeds, number of processes.
-        plans: what to train on.
+        plans: training sets of each row.
 
     Returns:
         One row per plan and network, in the order of the plans.
@@ -147,8 +147,8 @@ def train_plans(protocol: TreeProtocol, plans: Sequence[RowPlan]) -> list[Row]:
         [(place[id(plan.sets[seed % len(plan.sets)])], seed) for seed in range(plan.seeds or protocol.seeds)]
         for plan in plans
     ]
-    # What two plans share, such as all the data and the lossless set, is trained on once; the longest go first, so
-    # that all processes are busy to the end.
+    # Sets that plans share, such as all the data and the lossless set, are trained on once. The longest trainings
+    # start first, so that all processes stay busy to the end.
     runs = sorted(dict.fromkeys(chain(*of_plan)), key=lambda run: -len(sets[run[0]]))
     results = parallel_map(_train, (protocol, sets), runs, jobs=protocol.jobs)
     found = dict(zip(runs, protocol.progress.track(results, "training networks", len(runs)), strict=True))
@@ -196,18 +196,18 @@ def _train(
 
 
 def random_sets(protocol: TreeProtocol, budget: int, *, packed: bool) -> list[SyntheticSet]:
-    """Random real training graphs of at most ``budget`` bytes, one draw per seed, classes in turn.
+    """Random class-balanced training graphs of at most ``budget`` bytes, one draw per seed.
 
-    Classes take turns while they last, so that rare ones are in it, as in the distilled sets; each class weighs the
-    same in the loss, as in every other row.
+    Classes alternate while they last, so that rare ones are included, as in the distilled sets. Each class has the
+    same weight in the loss, as in every other row.
 
     Args:
         protocol: data and seeds.
         budget: bytes.
-        packed: count bytes as the distilled set does (distinct trees once) instead of raw.
+        packed: count compressed bytes as of a distilled set (distinct trees once) instead of raw bytes.
 
     Returns:
-        One set per seed, of one graph per class at the least, even where that is over the budget.
+        One set per seed, with at least one graph per class, even above the budget.
     """
     draws = parallel_map(_random_set, (protocol, budget, packed), range(protocol.seeds), jobs=protocol.jobs)
     return list(protocol.progress.track(draws, "drawing random graphs", protocol.seeds))
@@ -230,7 +230,7 @@ def _packed_fits(protocol: TreeProtocol, order: Tensor, budget: int, count: int)
 
 
 class RawSet(SyntheticSet):
-    """Real graphs whose bytes are counted as they are stored raw."""
+    """Real graphs whose raw bytes are counted."""
 
     @property
     def nbytes(self) -> int:
@@ -241,7 +241,7 @@ class RawSet(SyntheticSet):
 
 
 def _labelled(protocol: TreeProtocol, index: Tensor, *, packed: bool) -> SyntheticSet:
-    """Training graphs numbered ``index`` as a set."""
+    """The training graphs at ``index`` as a set."""
     forest, y = protocol.forests["train"].subset(index), protocol.labels("train")[index]
     weight, task, features = class_weights(y, protocol.data.task), protocol.data.task, protocol.data.features
     if packed:
@@ -250,18 +250,17 @@ def _labelled(protocol: TreeProtocol, index: Tensor, *, packed: bool) -> Synthet
 
 
 def full_set(protocol: TreeProtocol) -> SyntheticSet:
-    """The whole training split, counted in raw bytes; trained on through its distinct trees, without loss."""
+    """The whole training split with raw bytes; trained on as distinct trees, without loss."""
     data, y = protocol.data, protocol.labels("train")
     meta = {"raw_bytes": int(protocol.raw.sum())}
     return RawSet(protocol.training.forest, y, class_weights(y, data.task), data.task, data.features, meta)
 
 
 def baseline_rows(protocol: TreeProtocol) -> list[Row]:
-    """What needs no distilled set: untrained networks and scorers without a network.
+    """Baselines without a distilled set.
 
     Returns:
-        The untrained networks (no selection), logistic regression on tree counts, the number of nodes as a score
-        (for OGB's molecules also the number of heteroatoms) under ROC-AUC, the majority class under accuracy.
+        The untrained networks, logistic regression on tree counts, and the trivial baselines of :func:`trivial`.
     """
     data, rows = protocol.data, []
     for network in protocol.networks:
@@ -285,12 +284,14 @@ def baseline_rows(protocol: TreeProtocol) -> list[Row]:
 
 
 def trivial(data: GraphDataset, forest: Forest) -> dict[str, Tensor]:
-    """Logits of graphs by scorers that learn next to nothing, by name.
+    """Logits of trivial baselines, by name.
+
+    Under ROC-AUC with two classes the number of nodes (for OGB's molecules also the number of heteroatoms), otherwise
+    the majority class; none with many tasks.
 
     Args:
-        data: says what fits: under ROC-AUC with two classes the number of nodes (for OGB's molecules also that of
-            heteroatoms), else the largest training class; nothing with many tasks.
-        forest: the graphs.
+        data: data set with the training labels.
+        forest: graphs to score.
     """
     y = data.y[data.train]
     if data.metric == "rocauc" and data.num_outputs == 2 and y.dim() == 1:
@@ -307,7 +308,7 @@ def _one_number(value: Tensor) -> Tensor:
 
 
 def _hetero(forest: Forest) -> Tensor:
-    """Atoms other than carbon (OGB's first feature is the atomic number less one)."""
+    """Number of atoms other than carbon (OGB's first feature is the atomic number minus one)."""
     atoms = forest.cut(0)
     other = (atoms.trees.x[:, 0] != 5).long()[atoms.tree] * atoms.count
     return torch.zeros(len(atoms), dtype=torch.long).index_add_(0, atoms.graph, other)

@@ -1,1 +1,1 @@
-"""The networks that are trained on real and synthetic data."""
+"""Networks that are trained on real and synthetic data."""

@@ -1,4 +1,4 @@
-"""The small convolutional network that image sets are matched with and judged by."""
+"""The convolutional network for matching and evaluating image sets."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from torch import Tensor, nn
 ConvNetNorm = Literal["instance", "batch"]
 
 CONVNET_WIDTH = 32
-"""Channels of every layer; 128 is usual on a GPU, a quarter of it keeps a step on one CPU core below 0.1 s."""
+"""Channels of every layer: a quarter of the usual 128, so that a step takes less than 0.1 s on one CPU core."""
 
 
 class ConvNet(nn.Module):
     """Blocks of 3 x 3 convolution, a norm, ReLU and 2 x 2 average pooling, then one linear layer.
 
-    The network of dataset distillation (Gidaris and Komodakis, CVPR 2018). Instance norm takes out the scale and the
-    mean of the images, so pixels from 0 to 1 go in as they are. It learns no statistics: one image at a time or many,
-    the answer is the same. Batch norm learns them, which is what statistics matching needs.
+    The network of dataset distillation (Gidaris and Komodakis, CVPR 2018). Instance norm removes mean and scale
+    of each image, so pixels need no normalization, and it has no running statistics, so logits do not depend on the
+    batch. Batch norm has running statistics, which statistics matching needs.
 
     Args:
         shape: channels, height and width of an image.
         num_classes: width of the output.
         width: channels of every layer. (default: 32)
-        depth: number of blocks. (default: as many as leave 2 x 2 pixels, at most 3)
+        depth: number of blocks. (default: the most that leave 2 x 2 pixels, at most 3)
         norm: ``instance`` or ``batch``. (default: ``instance``)
 
     Raises:
@@ -78,7 +78,7 @@ class ConvNet(nn.Module):
         return out
 
     def embed(self, x: Tensor) -> Tensor:
-        """What the linear layer reads, ``[n, d]``."""
+        """Input of the linear layer, ``[n, d]``."""
         return self.features(x)[-1].flatten(1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Graphs as a network reads them while they are learnt, edges with gradients, and the GCN that sets are matched on.
+"""Batches of graphs with differentiable edges, and the GCN that graph sets are matched on.
 
 Shape legend: G graphs, N nodes in all, n nodes of the largest graph, F features, C classes.
 """
@@ -19,19 +19,19 @@ from graphdistill.core.networks.node_gcn import Propagation, normalize_adjacency
 from graphdistill.core.scatter import segment_mean
 
 HIDDEN = 64
-"""Width of hidden layers; DosCond has 128."""
+"""Width of hidden layers; DosCond uses 128."""
 DEPTH = 3
-"""Layers, as DosCond has."""
+"""Number of layers, as in DosCond."""
 
 
 @dataclass(frozen=True)
 class GraphBatch:
-    """Input of a :class:`GraphGCN`: nodes of all graphs one after another, and how features spread among them.
+    """Input of a :class:`GraphGCN`: the nodes of all graphs, and the adjacency that features propagate by.
 
     Attributes:
-        x: features that a linear layer reads, float ``[N, F]``.
-        adjacency: all graphs as one, or a dense normalised adjacency ``[G, n, n]`` that gradients run through.
-        sizes: number of nodes of each graph, long ``[G]``; of a dense graph the first so many places are taken.
+        x: encoded features, float ``[N, F]``.
+        adjacency: sparse propagation over all graphs, or a dense normalized adjacency ``[G, n, n]`` with gradients.
+        sizes: number of nodes of each graph, long ``[G]``; in a dense graph the first rows are nodes, the rest padding.
 
     Example:
         >>> apart = GraphBatch(torch.rand(3, 2), torch.eye(2).expand(2, 2, 2), torch.tensor([2, 1]))
@@ -48,12 +48,12 @@ class GraphBatch:
 
     @cached_property
     def mask(self) -> Tensor:
-        """Whether a place of a dense graph is taken, boolean ``[G, n]``."""
+        """Mask of the nodes in padded dense graphs, boolean ``[G, n]``."""
         assert isinstance(self.adjacency, Tensor)
         return torch.arange(self.adjacency.shape[-1]) < self.sizes[:, None]
 
     def propagate(self, h: Tensor) -> Tensor:
-        """Average hidden values ``[N, D]`` over neighbourhoods."""
+        """Propagate hidden values ``[N, D]`` over the graphs."""
         if isinstance(self.adjacency, Propagation):
             return self.adjacency(h)
         padded = h.new_zeros(*self.mask.shape, h.shape[1]).index_put((self.mask,), h)
@@ -65,7 +65,7 @@ class GraphBatch:
 
 
 def batch_of(graphs: Graphs, columns: FeatureEncoding) -> GraphBatch:
-    """Graphs as they are.
+    """Batch of real graphs with sparse adjacency.
 
     Example:
         >>> from torch_geometric.data import Data
@@ -81,10 +81,10 @@ def batch_of(graphs: Graphs, columns: FeatureEncoding) -> GraphBatch:
 
 
 def dense_batch(x: Tensor, adjacency: Tensor, sizes: Tensor) -> GraphBatch:
-    """Small graphs with weighted edges.
+    """Batch of padded graphs with weighted, dense edges.
 
     Args:
-        x: features, float ``[G, n, F]``; places that are not taken are left out.
+        x: features, float ``[G, n, F]``; padding is ignored.
         adjacency: weights of edges from 0 to 1, symmetric, no self-loops, float ``[G, n, n]``.
         sizes: number of nodes of each graph, long ``[G]``.
     """
@@ -98,7 +98,7 @@ class GraphGCN(nn.Module):
     Args:
         in_channels: number F of features.
         num_classes: number C of classes.
-        width: of the hidden layers. (default: 64)
+        width: width of the hidden layers. (default: 64)
         depth: number of layers before the linear one. (default: 3)
 
     Example:
@@ -119,7 +119,7 @@ class GraphGCN(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def features(self, graphs: GraphBatch) -> list[Tensor]:
-        """What every layer makes of the graphs, mean over nodes, ``[G, width]`` each."""
+        """Output of every layer, mean over the nodes of each graph, ``[G, width]`` each."""
         out, h = [], graphs.x
         for layer in self.layers:
             assert isinstance(layer, nn.Linear)
@@ -128,7 +128,7 @@ class GraphGCN(nn.Module):
         return out
 
     def embed(self, graphs: GraphBatch) -> Tensor:
-        """What the linear layer reads, ``[G, width]``."""
+        """Input of the linear layer, ``[G, width]``."""
         return self.features(graphs)[-1]
 
     def forward(self, graphs: GraphBatch) -> Tensor:

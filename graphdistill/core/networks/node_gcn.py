@@ -1,6 +1,6 @@
-"""Nodes of one graph as a network reads them, and the graph convolutional network that node sets are judged by.
+"""Nodes of one graph as input of a network, and the GCN that node sets are evaluated with.
 
-Shape legend: N nodes, F features, E directed edges, n nodes that are asked for, C classes.
+Shape legend: N nodes, F features, E directed edges, n nodes with outputs, C classes.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from graphdistill.core.scatter import Segments, sort_by
 HIDDEN = 64
 """Width of hidden layers."""
 DEPTH = 2
-"""Layers, and so how far a node sees."""
+"""Number of layers, and so of hops in a node's receptive field."""
 
 
 class Propagation:
-    r"""Average over neighbours and self as a GCN has it: :math:`\hat D^{-1/2} (A + I) \hat D^{-1/2} X`.
+    r"""GCN propagation, the normalized average over neighbours and self: :math:`\hat D^{-1/2} (A + I) \hat D^{-1/2} X`.
 
-    Kipf and Welling, ICLR 2017, https://arxiv.org/abs/1609.02907. Differentiable, twice too.
+    Kipf and Welling, ICLR 2017, https://arxiv.org/abs/1609.02907. Twice differentiable.
 
     Args:
-        edge_index: as a rule both directions of every edge, long ``[2, E]``. Self-loops count once, there or not, and
-            parallel edges as often as they are there, as in PyG's ``GCNConv``.
-        num_nodes: N.
+        edge_index: edges, usually in both directions, long ``[2, E]``. Every node has one self-loop, present or not;
+            parallel edges count repeatedly, as in PyG's ``GCNConv``.
+        num_nodes: number N of nodes.
 
     Example:
         >>> pair = Propagation(torch.tensor([[0, 1], [1, 0]]), 2)
@@ -44,14 +44,14 @@ class Propagation:
         self.segments = Segments(ptr, source[order], num_nodes)
 
     def __call__(self, x: Tensor, times: int = 1) -> Tensor:
-        """Average ``x`` (``[N, F]``) over neighbourhoods, ``times`` in a row."""
+        """Propagate ``x`` (``[N, F]``) ``times`` times."""
         for _ in range(times):
             x = self.segments.sum(x, self.weight)
         return x
 
 
 def without_loops(edge_index: Tensor) -> Tensor:
-    """Edges that join two nodes, in their order; whoever averages over a node and its neighbours adds the node itself.
+    """Edges without self-loops, in their order.
 
     Example:
         >>> without_loops(torch.tensor([[0, 1, 1], [1, 1, 0]])).tolist()
@@ -62,13 +62,12 @@ def without_loops(edge_index: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Nodes:
-    """Input of a :class:`NodeGCN`: features, the graph, and the nodes whose outputs are wanted.
+    """Input of a :class:`NodeGCN`: features, the graph, and the nodes to return outputs for.
 
     Attributes:
-        x: features that were averaged over neighbours once already (the first layer's share, which no weight changes),
-            ``[N, F]``.
-        adjacency: the graph, a dense normalised adjacency ``[N, N]``, or ``None`` for nodes that stand alone.
-        index: numbers of the nodes whose outputs are wanted, long ``[n]``; all by default.
+        x: features propagated once, ``[N, F]``: the first layer's propagation does not depend on weights.
+        adjacency: sparse propagation, a dense normalized adjacency ``[N, N]``, or ``None`` for nodes without edges.
+        index: nodes to return outputs for, long ``[n]``. (default: all)
 
     Example:
         >>> alone = Nodes(torch.rand(4, 3))
@@ -86,23 +85,23 @@ class Nodes:
         return len(self.x.x if isinstance(self.x, SparseFeatures) else self.x)
 
     def subset(self, index: Tensor) -> Nodes:
-        """The same graph with the outputs of fewer nodes wanted; ``index`` counts the present ones."""
+        """The same graph with outputs of fewer nodes; ``index`` selects from the current ones."""
         if self.adjacency is None and isinstance(self.x, Tensor):
             return Nodes(self.x[index] if self.index is None else self.x[self.index[index]])
         return replace(self, index=index if self.index is None else self.index[index])
 
     def propagate(self, h: Tensor) -> Tensor:
-        """Average hidden values ``[N, D]`` over neighbourhoods."""
+        """Propagate hidden values ``[N, D]`` over the graph."""
         if self.adjacency is None:
             return h
         return self.adjacency @ h if isinstance(self.adjacency, Tensor) else self.adjacency(h)
 
 
 def normalize_adjacency(adjacency: Tensor) -> Tensor:
-    r"""Dense graphs as a GCN spreads by them: :math:`\hat D^{-1/2} (A + I) \hat D^{-1/2}`; differentiable.
+    r"""Normalize a dense adjacency as a GCN does: :math:`\hat D^{-1/2} (A + I) \hat D^{-1/2}`; differentiable.
 
     Args:
-        adjacency: symmetric weights, float ``[..., n, n]``; a self-loop that is there keeps its weight and no other is
+        adjacency: symmetric weights, float ``[..., n, n]``; an existing self-loop keeps its weight, a missing one is
             added, as in PyG's ``GCNConv``.
 
     Example:
@@ -117,15 +116,15 @@ def normalize_adjacency(adjacency: Tensor) -> Tensor:
 class NodeGCN(nn.Module):
     r"""Graph convolutional network: :math:`\hat A \, \mathrm{relu}(\hat A X W_1 + b_1) \, W_2 + b_2` and deeper.
 
-    Kipf and Welling, ICLR 2017, https://arxiv.org/abs/1609.02907. Nodes that stand alone make a multilayer perceptron
-    of it with the same weights, which is what structure-free node sets rest on.
+    Kipf and Welling, ICLR 2017, https://arxiv.org/abs/1609.02907. On nodes without edges it is a multilayer
+    perceptron with the same weights, which structure-free node sets rely on.
 
     Args:
         in_channels: number F of features.
         num_classes: number C of classes.
-        width: of the hidden layers. (default: 64)
+        width: width of the hidden layers. (default: 64)
         depth: number of layers. (default: 2)
-        dropout: probability at what each layer reads, averaged over neighbours, while training. (default: 0)
+        dropout: probability at the propagated input of each layer in training. (default: 0)
 
     Example:
         >>> net = NodeGCN(3, 2)
@@ -148,7 +147,7 @@ class NodeGCN(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def features(self, nodes: Nodes) -> list[Tensor]:
-        """What every layer but the first reads, of the nodes that are asked for, ``[n, width]`` each."""
+        """Propagated output of every hidden layer at the selected nodes, ``[n, width]`` each."""
         out: list[Tensor] = []
         drop = self.dropout if self.training else 0.0
         h = torch.empty(0)
@@ -163,7 +162,7 @@ class NodeGCN(nn.Module):
         return out
 
     def embed(self, nodes: Nodes) -> Tensor:
-        """What the last layer reads, ``[n, width]``."""
+        """Input of the last layer, ``[n, width]``."""
         return self.features(nodes)[-1]
 
     def forward(self, nodes: Nodes) -> Tensor:

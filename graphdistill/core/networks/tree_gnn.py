@@ -1,7 +1,7 @@
-"""Small graph networks that train on graphs, trees and counts alike: GCN, GraphSAGE, GAT and GIN.
+"""Graph networks on forests of counted computation trees: GCN, GraphSAGE, GAT and GIN.
 
-Every network reads a :class:`~graphdistill.core.trees.forest.Forest`. On a lossless forest outputs and gradients are
-those on the full graphs; `graphdistill.core.trees.build.uncompressed_forest` writes graphs as a forest without sharing.
+Every network reads a :class:`~graphdistill.core.trees.forest.Forest`. On a lossless forest outputs and gradients equal
+those on the full graphs; `graphdistill.core.trees.build.uncompressed_forest` writes every node as a tree of its own.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ Readout = Literal["mean", "sum"]
 
 
 class CategoricalEncoder(nn.Module):
-    """Sum of one embedding per integer feature column, which is one-hot encoding and a linear layer.
+    """Sum of one embedding per integer feature column: a one-hot encoding and a linear layer.
 
-    The embeddings stand in one table, column after column, so that a call is one look-up. With OGB's sizes, and
-    initialised alike, it is OGB's atom or bond encoder.
+    All embeddings are in one table, so that a call is one lookup. With OGB's sizes and initialization it equals OGB's
+    atom or bond encoder.
 
     Args:
         sizes: number of categories of each column.
@@ -52,7 +52,7 @@ class CategoricalEncoder(nn.Module):
         """Encode integers ``[n, F]`` to ``[n, channels]``.
 
         Raises:
-            ValueError: a number is negative or not below the number of categories of its column.
+            ValueError: a value is negative or too large for the categories of its column.
         """
         x = x.long()
         if bool(((x < 0) | (x >= self.sizes)).any()):
@@ -65,7 +65,7 @@ class CategoricalEncoder(nn.Module):
 
 
 class _Linear(nn.Linear):
-    """A linear layer that takes features of any dtype."""
+    """A linear layer for features of any dtype."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.to(self.weight.dtype))
@@ -82,14 +82,14 @@ def _encoder(values: Tensor, features: FeatureKind, channels: int, edges: bool) 
 
 
 class _Conv(nn.Module):
-    """What the convolutions share: messages over child slots, each (child, edge) pair computed once."""
+    """Base of the convolutions: messages over child slots, computed once for each distinct (child, edge) pair."""
 
     def __init__(self, channels: int, edge_encoder: nn.Module | None):
         super().__init__()
         self.edge_encoder = edge_encoder
 
     def messages(self, h: Tensor, level: Level, edge_attr: Tensor | None) -> tuple[Tensor, Segments]:
-        """Distinct messages and the sum over the slots of each tree: relu(child + edge), or the child."""
+        """Distinct messages, relu(child + edge) or the child, and the sum over the slots of each tree."""
         if self.edge_encoder is None or edge_attr is None:
             return h, level.children(len(h))
         pairs = level.pairs(len(h), len(edge_attr))
@@ -110,7 +110,7 @@ class GINConv(_Conv):
         self.mlp = nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, channels))
 
     def forward(self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]) -> Tensor:
-        """Embed the trees of ``level`` from those one level down, ``h``; ``degrees`` are those of both levels."""
+        """Embed the trees of ``level`` from ``h``, the embeddings one level below; ``degrees`` are of both levels."""
         message, segments = self.messages(h, level, edge_attr)
         out: Tensor = self.mlp((1 + self.eps) * level.roots(len(h)).sum(h) + segments.sum(message))
         return out
@@ -128,7 +128,7 @@ class GraphSAGEConv(_Conv):
         self.root = nn.Linear(channels, channels, bias=False)
 
     def forward(self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]) -> Tensor:
-        """Embed the trees of ``level`` from those one level down, ``h``; ``degrees`` are those of both levels."""
+        """Embed the trees of ``level`` from ``h``, the embeddings one level below; ``degrees`` are of both levels."""
         message, segments = self.messages(h, level, edge_attr)
         mean = segments.sum(message) / degrees[1].clamp(min=1).to(h.dtype)[:, None]
         out: Tensor = self.neighbours(mean) + self.root(level.roots(len(h)).sum(h))
@@ -147,9 +147,9 @@ class GCNConv(_Conv):
         self.linear = nn.Linear(channels, channels)
 
     def forward(self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]) -> Tensor:
-        """Embed the trees of ``level`` from those one level down, ``h``; ``degrees`` are those of both levels."""
+        """Embed the trees of ``level`` from ``h``, the embeddings one level below; ``degrees`` are of both levels."""
         source, target = ((d.to(h.dtype) + 1).rsqrt()[:, None] for d in degrees)
-        # A positive factor passes through the ReLU, so the source's share can be applied before it.
+        # A positive factor commutes with the ReLU, so the source's factor can be applied before it.
         if self.edge_encoder is None or edge_attr is None:
             total = level.children(len(h)).sum(h * source)
         else:
@@ -177,7 +177,7 @@ class GATConv(_Conv):
         )
 
     def forward(self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]) -> Tensor:
-        """Embed the trees of ``level`` from those one level down, ``h``; ``degrees`` are those of both levels."""
+        """Embed the trees of ``level`` from ``h``, the embeddings one level below; ``degrees`` are of both levels."""
         e = None if self.edge_encoder is None or edge_attr is None else self.edge_encoder(edge_attr)
         over = level.attention(len(h), None if e is None else len(e), self.heads, h.dtype)
         z = self.linear(h)
@@ -196,13 +196,13 @@ class GATConv(_Conv):
 
     @staticmethod
     def _per_head(vectors: Tensor) -> Tensor:
-        """A matrix whose product with rows is the dot product of each head's part with its vector, ``[C, heads]``."""
+        """Block-diagonal matrix that maps rows to the dot product of each head with its vector, ``[C, heads]``."""
         out: Tensor = torch.block_diag(*vectors).T
         return out
 
 
 class WeightedBatchNorm(nn.BatchNorm1d):
-    """Batch norm in which a row counts as many times as its tree occurs: equal to batch norm over all nodes."""
+    """Batch norm weighted by how often each tree occurs: equal to batch norm over all nodes."""
 
     def forward(self, x: Tensor, count: Tensor | None = None) -> Tensor:
         """Normalise ``x`` (``[n, F]``) by the moments of rows repeated ``count`` (``[n]``) times."""
@@ -225,7 +225,7 @@ class WeightedBatchNorm(nn.BatchNorm1d):
 
 
 class _Normalise(torch.autograd.Function):
-    r"""Normalise rows by their weighted moments: less than half the time of its parts one by one.
+    r"""Fused normalization by weighted moments: less than half the time of separate operations.
 
     With shares :math:`s`, :math:`c = x - \sum_i s_i x_i`, :math:`r = (\sum_i s_i c_i^2 + \epsilon)^{-1/2}` and output
     :math:`c r w + b`, the derivative by x of a loss with derivative g by the output is
@@ -239,35 +239,35 @@ class _Normalise(torch.autograd.Function):
         mean = share @ x
         centred = x - mean
         var = share @ centred.square()
-        rate = (var + eps).rsqrt()
-        ctx.save_for_backward(centred, share, rate, weight)
+        scale = (var + eps).rsqrt()
+        ctx.save_for_backward(centred, share, scale, weight)
         ctx.mark_non_differentiable(mean, var)
-        return torch.addcmul(bias, centred, rate * weight), mean, var
+        return torch.addcmul(bias, centred, scale * weight), mean, var
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        centred, share, rate, weight = ctx.saved_tensors
+        centred, share, scale, weight = ctx.saved_tensors
         total, slope = gradient.sum(dim=0), (gradient * centred).sum(dim=0)
-        common = torch.addcmul(total, centred, rate.square() * slope)
-        to_x = torch.addcmul(gradient, share[:, None], common, value=-1).mul_(rate * weight)
-        return to_x, None, slope * rate, total, None
+        common = torch.addcmul(total, centred, scale.square() * slope)
+        to_x = torch.addcmul(gradient, share[:, None], common, value=-1).mul_(scale * weight)
+        return to_x, None, slope * scale, total, None
 
 
 _CONVS = {"GCN": GCNConv, "GraphSAGE": GraphSAGEConv, "GAT": GATConv, "GIN": GINConv}
 
 
 class GNN(nn.Module):
-    """A graph classifier that is exact on counted computation trees.
+    """A graph classifier on counted computation trees; exact on lossless forests.
 
     Args:
         network: ``GCN``, ``GraphSAGE``, ``GAT`` or ``GIN``.
-        sample: graphs or a forest whose features the encoders are made for; categorical columns get as many
-            categories as their largest value needs, so pass all the data, not a subset.
+        sample: graphs, or features and edge features, that the encoders are sized for; a categorical column gets as
+            many categories as its largest value needs, so pass all data, not a subset.
         features: ``ogb`` for OGB's atom and bond encoders, ``categorical`` or ``continuous``.
         out_channels: number of logits.
         hidden_channels: width of all layers. (default: 64)
-        num_layers: rounds of message passing, at most the depth of the forests it reads. (default: 2)
+        num_layers: rounds of message passing; the forests need this depth. (default: 2)
         norm: ``layer``, ``batch`` (count-weighted) or ``none``. (default: ``batch``)
         readout: ``mean`` or ``sum`` over the nodes of a graph. (default: ``mean``)
         dropout: probability after each layer. (default: 0)
@@ -305,12 +305,12 @@ class GNN(nn.Module):
         self.head = nn.Linear(hidden_channels, out_channels)
 
     def embed(self, forest: Forest) -> Tensor:
-        """Embedding of every deepest tree that the layers can see: ``[n, hidden_channels]``."""
+        """Embedding of every deepest tree, ``[n, hidden_channels]``."""
         trees = forest.trees
         if len(self.convs) != trees.depth:
             raise ValueError(
                 f"the network has {len(self.convs)} layers but the trees have depth {trees.depth}; "
-                f"use forest.cut({len(self.convs)}) or grow deeper trees"
+                f"use forest.cut({len(self.convs)}) or build deeper trees"
             )
         h: Tensor = self.encoder(trees.x)
         degrees = [trees.degree[root] for root in trees.roots()]

@@ -1,8 +1,8 @@
-"""Segment operations: what tree counts, message passing, class means and codebooks are made of.
+"""Segment operations for tree counts, message passing, class means and codebooks.
 
-Every function takes entries sorted into segments (:func:`sort_by` makes them so) and is deterministic: the same input
-gives the same bits, on any number of threads (of :func:`nearest_code`, but for codes that are equally near up to
-rounding). Each is an operator ``torch.ops.graphdistill.*`` with plain torch for the CPU and Triton for CUDA, and passes
+Every function takes entries sorted into segments (by :func:`sort_by`) and is deterministic: the same input gives the
+same bits on any number of threads, except :func:`nearest_code` for codes that are equally near up to rounding. Each is
+an operator ``torch.ops.graphdistill.*`` with plain torch for the CPU and Triton for CUDA, and passes
 ``torch.compile(fullgraph=True)`` and ``torch.export`` as one node.
 """
 

@@ -1,4 +1,4 @@
-"""Checks of the input of segment operations, made before any kernel runs."""
+"""Input checks of segment operations, before any kernel runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def rows(name: str, x: Tensor, dims: tuple[int, ...] = (1, 2)) -> None:
 
 
 def alike(name: str, value: Tensor, other: str, than: Tensor, *, dtype: bool = True) -> None:
-    """Fail unless two tensors share their device and, if asked, their dtype."""
+    """Fail unless two tensors have the same device and, with ``dtype``, the same dtype."""
     if value.device != than.device:
         raise ValueError(f"{name} is on {value.device} but {other} on {than.device}; move them to one device")
     if dtype and value.dtype != than.dtype:
@@ -41,7 +41,7 @@ def weights(weight: Tensor | None, index: Tensor) -> None:
 
 
 def size(name: str, value: int) -> None:
-    """Fail if a number of things is negative."""
+    """Fail if a number is negative."""
     if value < 0:
         raise ValueError(f"{name} must be 0 or more, got {value}")
 
@@ -60,7 +60,7 @@ def integers(name: str, value: Tensor, below: int | None = None) -> None:
 
 
 def pointer(ptr: Tensor, length: int, what: str) -> int:
-    """Fail unless ``ptr`` runs from 0 to ``length`` without a step down; return its longest step."""
+    """Fail unless ``ptr`` ascends from 0 to ``length``; return its longest segment."""
     if ptr.dtype != torch.long or ptr.dim() != 1 or not len(ptr):
         raise ValueError(f"ptr must be long [S + 1], got {ptr.dtype} {list(ptr.shape)}")
     first, last = int(ptr[0]), int(ptr[-1])
@@ -79,14 +79,14 @@ def pointer(ptr: Tensor, length: int, what: str) -> int:
 
 
 def segments(ptr: Tensor, index: Tensor, num_rows: int) -> int:
-    """Fail unless ``ptr`` bounds segments of ``index``, which numbers rows below ``num_rows``; return the longest."""
+    """Fail unless ``ptr`` bounds segments of ``index``, which is below ``num_rows``; return the longest segment."""
     alike("ptr", ptr, "index", index, dtype=False)
     integers("index", index, num_rows)
     return pointer(ptr, len(index), "index")
 
 
 def finite(name: str, value: Tensor) -> None:
-    """Fail if a value is infinite or no number."""
+    """Fail if a value is infinite or NaN."""
     good = torch.isfinite(value)
     if not bool(good.all()):
         row, *column = (~good).nonzero()[0].tolist()

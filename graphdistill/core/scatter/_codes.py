@@ -1,4 +1,4 @@
-"""Statistics of classes and codes: moments, nearest codes, and what a codebook's moving average needs."""
+"""Statistics of classes and codes: moments, nearest codes, and statistics for codebook updates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Distance = Literal["euclidean", "cosine"]
 class Moments(NamedTuple):
     """Count (long ``[C]``), mean, second moment and variance (``[C, F]``) of each class."""
 
-    count: Tensor  # type: ignore[assignment]  # hides tuple.count, which nobody wants of three tensors
+    count: Tensor  # type: ignore[assignment]  # hides tuple.count, which is not useful here
     mean: Tensor
     second: Tensor
     variance: Tensor
@@ -26,9 +26,8 @@ def class_moments(x: Tensor, y: Tensor, num_classes: int) -> Moments:
     .. math:: n_c = |\{i : y_i = c\}|, \quad m_c = \frac{1}{n_c} \sum_{y_i = c} x_i, \quad
         s_c = \frac{1}{n_c} \sum_{y_i = c} x_i^2, \quad v_c = \frac{1}{n_c} \sum_{y_i = c} (x_i - m_c)^2
 
-    What distribution matching compares and what prototypes are. The variance, never negative, keeps its digits far
-    from zero, where ``second - mean ** 2`` has none left. A class without rows has zeros. Differentiable in ``x``,
-    twice too.
+    For distribution matching and prototypes. The variance is never negative and stays precise for values far from zero,
+    where ``second - mean ** 2`` cancels. A class without rows has zeros. Twice differentiable in ``x``.
 
     Args:
         x: rows, floating ``[N]`` or ``[N, F]``.
@@ -39,7 +38,7 @@ def class_moments(x: Tensor, y: Tensor, num_classes: int) -> Moments:
         ``(count, mean, second, variance)``: long ``[C]`` and three of ``[C]`` or ``[C, F]``.
 
     Raises:
-        ValueError: a class is out of range; lengths, dtypes or devices do not fit.
+        ValueError: a class is out of range; lengths, dtypes or devices differ.
 
     Example:
         >>> import torch
@@ -65,14 +64,14 @@ def nearest_code(
     .. math:: \mathrm{index}_i = \arg\min_k d(x_i, c_k), \quad d = \|x_i - c_k\|_2 \text{ or }
         1 - \frac{x_i \cdot c_k}{\|x_i\| \|c_k\|}
 
-    Of equally near codes one is taken, always the same; among codes that are equally near up to rounding, which one may
-    depend on ``max_bytes`` and the number of threads. Nothing is differentiated: gather ``codebook[index]`` for that.
+    Ties are broken deterministically; for codes that are equally near up to rounding, the result may depend on
+    ``max_bytes`` and the number of threads. It is not differentiable; gather ``codebook[index]`` for gradients.
 
     Args:
         x: rows, floating ``[N, F]``; halves are compared in float32.
         codebook: codes, of the dtype of ``x``, ``[K, F]``, at least one.
         metric: ``euclidean`` or ``cosine``. (default: ``euclidean``)
-        max_bytes: bound of the scratch memory, besides one copy of the codebook. (default: 8 MiB)
+        max_bytes: bound of the temporary memory, without one copy of the codebook. (default: 8 MiB)
 
     Returns:
         Row of the nearest code, long ``[N]``, and the distance to it, ``[N]``.
@@ -99,7 +98,7 @@ def nearest_code(
 
 
 def codebook_stats(x: Tensor, code: Tensor, num_codes: int) -> tuple[Tensor, Tensor]:
-    r"""Number and sum of the rows of each code: what a moving average of a codebook is updated with.
+    r"""Number and sum of the rows of each code, for updates of a codebook's moving averages.
 
     .. math:: n_k = |\{i : \mathrm{code}_i = k\}|, \quad s_k = \sum_{\mathrm{code}_i = k} x_i
 
@@ -112,7 +111,7 @@ def codebook_stats(x: Tensor, code: Tensor, num_codes: int) -> tuple[Tensor, Ten
         Counts, long ``[K]``, and sums, ``[K, F]``, differentiable in ``x``.
 
     Raises:
-        ValueError: a code is out of range; lengths, dtypes or devices do not fit.
+        ValueError: a code is out of range; lengths, dtypes or devices differ.
 
     Example:
         >>> import torch

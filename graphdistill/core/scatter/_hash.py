@@ -28,7 +28,7 @@ def tree_hash_step(label: Tensor, child: Tensor, ptr: Tensor, index: Tensor, fac
 
     Raises:
         ValueError: ``ptr`` does not start at 0, decreases or does not end at E; an index is out of range; shapes,
-            dtypes or devices do not fit.
+            dtypes or devices differ.
 
     Example:
         >>> label = torch.tensor([[6, 6], [8, 8]])

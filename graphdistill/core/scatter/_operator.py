@@ -1,4 +1,4 @@
-"""Registered operators that call their own kernels wherever nobody watches the call.
+"""Registered operators that call their kernels directly when the dispatcher is not needed.
 
 Torch's dispatcher takes several times as long as the kernels of small graphs. Compilers, exporters and dispatch modes
 get the registered operator; all other calls take the same Python function, and the same derivative, without it.
@@ -22,8 +22,8 @@ class Operator:
     """An operator in the namespace of the library, made by :func:`operator`.
 
     Args:
-        registered: what ``torch.library.custom_op`` gave.
-        kernel: the function itself.
+        registered: result of ``torch.library.custom_op``.
+        kernel: the function.
     """
 
     def __init__(self, registered: Any, kernel: Callable[..., Any]):
@@ -33,17 +33,17 @@ class Operator:
         self._places = {name: place for place, name in enumerate(signature(kernel).parameters)}
 
     def register_fake(self, function: _Function) -> _Function:
-        """Give the operator the shapes of its outputs."""
+        """Register the shapes of the operator's outputs."""
         self.registered.register_fake(function)
         return function
 
     def register_autograd(self, backward: Callable[..., Any], *, setup_context: Callable[..., None]) -> None:
-        """Give the operator a derivative, made of operators."""
+        """Register the operator's derivative, made of operators."""
         self.registered.register_autograd(backward, setup_context=setup_context)
         kernel = self.kernel
 
         def forward(ctx: Any, *inputs: Any) -> Any:
-            # A method setup_context would make torch read the signature anew in every call.
+            # With a method setup_context torch would parse the signature in every call.
             output = kernel(*inputs)
             setup_context(ctx, inputs, output)
             return output
@@ -52,7 +52,7 @@ class Operator:
         self.function = type(f"{kernel.__name__}_directly", (torch.autograd.Function,), body)
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
-        """Compute, by the dispatcher only where something watches."""
+        """Compute, by the dispatcher only for compilers, exporters and dispatch modes."""
         if torch.compiler.is_compiling() or not _unwatched(inputs):
             return self.registered(*inputs, **named)
         if named:

@@ -1,8 +1,8 @@
 """The registered operators ``graphdistill::*``: schema, kernels of both devices, shapes and derivatives.
 
 Rows are two-dimensional. Values are checked inside the operators, so compiled and exported programs check them too;
-``trusted`` leaves that out for segments that were checked before. Derivatives are made of registered operators
-again, so everything differentiates twice and compiles whole.
+``trusted`` skips that for segments that were checked before. Derivatives are made of registered operators,
+so everything is twice differentiable and compiles as a whole.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _cuda() -> Any:
 
 
 def kernels(x: Tensor) -> Any:
-    """The module whose kernels run where ``x`` lies: Triton's on CUDA, if it is installed, else plain torch's."""
+    """The module of kernels for the device of ``x``: Triton on CUDA if it is installed, otherwise plain torch."""
     return _cuda() if x.is_cuda else _reference
 
 
@@ -73,7 +73,7 @@ def gather_segment(
 ) -> Tensor:
     """Sum or mean of weighted gathered rows over each segment: ``[N, F]`` to ``[S, F]``.
 
-    The twin is what :func:`transpose` gives, for the backward pass; without it that pass sorts ``index`` itself.
+    The twin is the result of :func:`transpose` for the backward pass; without it that pass sorts ``index`` itself.
     """
     _check.alike("index", index, "x", x, dtype=False)
     if weight is not None:
@@ -92,7 +92,7 @@ def gather_dot(rows: Tensor, x: Tensor, ptr: Tensor, index: Tensor) -> Tensor:
 
 @operator("graphdistill::transpose")
 def transpose(ptr: Tensor, index: Tensor, num_rows: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Regroup entries by the row they gather: pointer ``[N + 1]``, segment of each, and where it stood (``[E]``)."""
+    """Regroup entries by the row they gather: pointer ``[N + 1]``, segment of each, and its old position (``[E]``)."""
     return _reference.transpose(ptr, index, num_rows)
 
 
@@ -122,7 +122,7 @@ def nearest_code(x: Tensor, codebook: Tensor, metric: str, max_bytes: int) -> tu
         centre, codes = None, F.normalize(codes, dim=1)
         offset = codes.new_zeros(len(codes))
     else:
-        # |x - c|^2 / 2 without |x|^2 / 2; distances do not change when both move, but far from 0 digits are lost.
+        # |x - c|^2 / 2 without |x|^2 / 2; shifting both does not change distances, but far from 0 digits are lost.
         centre = codes.mean(dim=0)
         codes = codes - centre
         offset = codes.square().sum(dim=1) / 2
@@ -271,7 +271,7 @@ def _gather_back(
     num_rows: int,
     twin: tuple[Tensor, ...] = (),
 ) -> Tensor:
-    """Weighted rows of ``gradient`` summed over the entries that gather each of ``num_rows`` rows."""
+    """Sum of weighted rows of ``gradient`` over the entries that gather each of ``num_rows`` rows."""
     back, segment, order = twin or transpose(ptr, index, num_rows)
     values = None if weight is None else weight.index_select(0, order)
     out: Tensor = gather_segment(gradient, back, segment, values, "sum", trusted=True)

@@ -1,6 +1,6 @@
-"""What every kernel computes, in plain torch: the specification, and the kernels of the CPU.
+"""Plain torch implementation of every kernel: the specification, and the CPU kernels.
 
-Rows and entries are two-dimensional here and all input has been checked.
+Rows and entries are two-dimensional, and all input is checked before.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LIMIT = 256
 PIECE = 64
 """Entries of the pieces of longer ones, added in float64: runs in float32 lose digits with every entry."""
 BLOCK = 1 << 17
-"""Numbers that the moments take to float64 at a time, so that they stay in the cache."""
+"""Numbers that the moments convert to float64 at a time, so that they stay in the cache."""
 
 
 def owners(ptr: Tensor, length: int) -> Tensor:
@@ -62,8 +62,8 @@ _known: MutableMapping[Tensor, tuple[int, dict[tuple[int, int], Pieces | None]]]
 def pieces(ptr: Tensor, limit: int = LIMIT, size: int = PIECE) -> Pieces | None:
     """Cut segments of more than ``limit`` entries into pieces of ``size``; ``None`` if there are none so long.
 
-    Where a segment is cut depends on its length alone, never on the number of threads. What was found out about a
-    pointer is kept as long as the pointer is.
+    The cuts depend on the length of a segment alone, not on the number of threads. The result for a pointer is cached
+    as long as the pointer exists.
     """
     version = 0 if ptr.is_inference() else ptr._version
     seen, known = _known.get(ptr, (version, {}))
@@ -91,7 +91,7 @@ def segment_reduce(x: Tensor, ptr: Tensor, reduce: str, short: bool = False) -> 
     """Sum, mean or maximum of the rows of each segment."""
     if reduce != "max":
         return gather_segment(x, ptr, torch.arange(len(x), device=x.device), None, reduce, short)
-    # Expanded, this index takes torch's own path for sorted rows, which nothing else in torch comes near.
+    # Expanded, this index takes torch's path for sorted rows, by far the fastest.
     index = owners(ptr, len(x))[:, None].expand_as(x)
     out = x.new_empty(len(ptr) - 1, x.shape[1]).scatter_reduce_(0, index, x, "amax", include_self=False)
     return out.index_fill_(0, (ptr.diff() == 0).nonzero().view(-1), 0)
@@ -105,7 +105,7 @@ def segment_repeat(x: Tensor, ptr: Tensor, length: int) -> Tensor:
 def gather_segment(
     x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None, reduce: str, short: bool = False
 ) -> Tensor:
-    """Sum or mean of weighted gathered rows over each segment; ``short`` says that none is long."""
+    """Sum or mean of weighted gathered rows over each segment; ``short``: none is long."""
     if x.dtype == torch.float64:
         # Bags of doubles have no fast kernel, sparse products have.
         values = x.new_ones(len(index)) if weight is None else weight
@@ -114,7 +114,7 @@ def gather_segment(
     if not len(x):
         return x.new_zeros(len(ptr) - 1, x.shape[1])
     if reduce == "mean":
-        # Divided before it is rounded, so that long segments of halves do not overflow.
+        # Divided before rounding, so that long segments of half precision do not overflow.
         weight = None if weight is None else weight.float()
         return gather_segment(x.float(), ptr, index, weight, "sum", short).div_(counts(ptr)).to(x.dtype)
     cut = None if short else pieces(ptr)
@@ -129,7 +129,7 @@ def gather_segment(
 
 
 def _bags(x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None) -> Tensor:
-    # Detached: bags of what has a derivative also prepare for it, which is done elsewhere. Mode 0 is the sum.
+    # Detached: otherwise bags prepare a backward pass, which is implemented elsewhere. Mode 0 is the sum.
     weight = None if weight is None else weight.detach()
     out: Tensor = torch.embedding_bag(x.detach(), index, ptr, False, 0, False, weight, True)[0]
     return out
@@ -140,7 +140,7 @@ def gather_dot(rows: Tensor, x: Tensor, ptr: Tensor, index: Tensor) -> Tensor:
     wide = torch.promote_types(x.dtype, torch.float32)
     rows, columns = rows.to(wide), x.to(wide).T
     if len(index) >= len(rows) * len(x):
-        # Few pairs, often repeated; sparse products have no room for more entries than the dense matrix.
+        # Few pairs, often repeated; sparse products do not support more entries than the dense matrix.
         return (rows @ columns)[owners(ptr, len(index)), index].to(x.dtype)
     pattern = csr(ptr, index, rows.new_zeros(len(index)), (len(rows), len(x)))
     out: Tensor = torch.sparse.sampled_addmm(pattern, rows, columns, beta=0).values()
@@ -148,7 +148,7 @@ def gather_dot(rows: Tensor, x: Tensor, ptr: Tensor, index: Tensor) -> Tensor:
 
 
 def transpose(ptr: Tensor, index: Tensor, num_rows: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Regroup entries by the row they gather: pointer, segment of each entry, and where it stood before."""
+    """Regroup entries by the row they gather: pointer, segment of each entry, and its old position."""
     order, twin = sort_by(index, num_rows)
     return twin, owners(ptr, len(index)).index_select(0, order), order
 
@@ -166,7 +166,7 @@ def sort_by(keys: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def class_moments(x: Tensor, y: Tensor, order: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, second moment and variance of the rows of each class, the last two by way of float64."""
+    """Mean, second moment and variance of the rows of each class, the last two computed in float64."""
     mean = gather_segment(x.to(torch.promote_types(x.dtype, torch.float32)), ptr, order, None, "mean").to(x.dtype)
     origin = origins(x, order, ptr)
     one, two = torch.zeros_like(origin), torch.zeros_like(origin)
@@ -186,7 +186,7 @@ def class_moments(x: Tensor, y: Tensor, order: Tensor, ptr: Tensor) -> tuple[Ten
 
 
 def origins(x: Tensor, order: Tensor, ptr: Tensor) -> Tensor:
-    """A row of each class in float64, zeros if it has none: seen from there, the others keep all their digits."""
+    """A row of each class in float64 as origin, zeros if it has none, so that differences stay precise."""
     some = ptr.diff() > 0
     out = x.new_zeros(len(some), x.shape[1], dtype=torch.double)
     out[some] = x.index_select(0, order[ptr[:-1][some]]).double()
@@ -194,7 +194,7 @@ def origins(x: Tensor, order: Tensor, ptr: Tensor) -> Tensor:
 
 
 def around_zero(one: Tensor, two: Tensor, origin: Tensor, ptr: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Second moment and variance of each class, from sums of its rows and their squares as seen from the origin."""
+    """Second moment and variance of each class, from sums of its rows and their squares relative to the origin."""
     one, two = one / counts(ptr), two / counts(ptr)
     second = two + 2 * origin * one + origin.square()
     return second.to(dtype), (two - one.square()).clamp(min=0).to(dtype)
@@ -211,7 +211,7 @@ def tree_hash_step(label: Tensor, child: Tensor, ptr: Tensor, index: Tensor, fac
     torch.index_select(child, 0, index, out=total[1:])
     if factor is not None:
         total[1:] *= factor
-    # Differences of running sums are exact: arithmetic modulo 2^64 forgets nothing.
+    # Differences of running sums are exact: arithmetic modulo 2^64 is exact.
     out = total.cumsum_(0).index_select(0, ptr).diff(dim=0)
     return mix(out.add_(label, alpha=LABEL))
 
@@ -222,6 +222,6 @@ def _pointer(lengths: Tensor) -> Tensor:
 
 def csr(ptr: Tensor, index: Tensor, weight: Tensor, shape: tuple[int, int]) -> Tensor:
     with warnings.catch_warnings():
-        # torch calls its CSR support beta; the products used here are what vendors have done for decades.
+        # torch's CSR support is beta, but the products used here are standard vendor routines.
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
         return torch.sparse_csr_tensor(ptr, index, weight, shape, check_invariants=False)

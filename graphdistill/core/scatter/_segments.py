@@ -13,13 +13,13 @@ Reduce = Literal["sum", "mean"]
 
 
 def sort_by(keys: Tensor, size: int | None = None) -> tuple[Tensor, Tensor]:
-    r"""Sort entries by an integer key, stably, so that the entries of each key become a segment.
+    r"""Stable sort of entries by an integer key, so that the entries of each key form a segment.
 
     Entry ``permutation[i]`` comes i-th, and the entries with key k are those from ``ptr[k]`` to ``ptr[k + 1]``.
 
     Args:
         keys: 0 or more, long ``[E]``.
-        size: number S of keys there are. (default: the largest key + 1)
+        size: number S of keys. (default: the largest key + 1)
 
     Returns:
         The permutation, long ``[E]``, and ``ptr``, long ``[S + 1]``.
@@ -45,8 +45,8 @@ def segment_sum(x: Tensor, ptr: Tensor) -> Tensor:
 
     .. math:: \mathrm{out}_s = \sum_{e = \mathrm{ptr}_s}^{\mathrm{ptr}_{s+1} - 1} x_e
 
-    Sums run in a fixed order, halves are summed in float32, and an empty segment gives 0. Long segments of float32 keep
-    their digits: more than 256 entries are summed in pieces, which are added in float64. Differentiable, twice too.
+    Sums have a fixed order, half precision is summed in float32, and an empty segment gives 0. Segments of more than
+    256 float32 entries are summed in pieces, which are added in float64. Twice differentiable.
 
     Args:
         x: entries sorted by segment, floating ``[E]`` or ``[E, F]``.
@@ -56,7 +56,7 @@ def segment_sum(x: Tensor, ptr: Tensor) -> Tensor:
         ``[S]`` or ``[S, F]``, of the dtype of ``x``.
 
     Raises:
-        ValueError: ``ptr`` does not start at 0, decreases or does not end at E; dtypes or devices do not fit.
+        ValueError: ``ptr`` does not start at 0, decreases or does not end at E; dtypes or devices differ.
 
     Example:
         >>> segment_sum(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 2, 2, 3])).tolist()
@@ -70,7 +70,7 @@ def segment_mean(x: Tensor, ptr: Tensor) -> Tensor:
 
     .. math:: \mathrm{out}_s = \frac{1}{\mathrm{ptr}_{s+1} - \mathrm{ptr}_s} \sum_e x_e
 
-    Args, shapes and errors are those of :func:`segment_sum`.
+    Arguments, shapes and errors are those of :func:`segment_sum`.
 
     Example:
         >>> segment_mean(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 2, 2, 3])).tolist()
@@ -84,7 +84,7 @@ def segment_max(x: Tensor, ptr: Tensor) -> Tensor:
 
     .. math:: \mathrm{out}_s = \max_{\mathrm{ptr}_s \le e < \mathrm{ptr}_{s+1}} x_e
 
-    Entries that share the maximum share its gradient evenly. Args, shapes and errors are those of
+    Entries that share the maximum share its gradient evenly. Arguments, shapes and errors are those of
     :func:`segment_sum`.
 
     Example:
@@ -101,20 +101,20 @@ def _reduce(x: Tensor, ptr: Tensor, reduce: str) -> Tensor:
 
 
 def segment_repeat(x: Tensor, ptr: Tensor, length: int) -> Tensor:
-    r"""Give every entry the row of its segment: the opposite of :func:`segment_sum`, and its derivative.
+    r"""Repeat the row of each segment for its entries: the derivative of :func:`segment_sum`.
 
     .. math:: \mathrm{out}_e = x_s \quad \text{for } \mathrm{ptr}_s \le e < \mathrm{ptr}_{s+1}
 
     Args:
         x: a row per segment, floating ``[S]`` or ``[S, F]``.
         ptr: first entry of each segment and E at the end, long ``[S + 1]``.
-        length: E, which a compiler cannot read from ``ptr``.
+        length: number E of entries, which a compiler cannot infer from ``ptr``.
 
     Returns:
         ``[E]`` or ``[E, F]``.
 
     Raises:
-        ValueError: ``ptr`` is no pointer to ``length`` entries, or ``x`` does not have S rows.
+        ValueError: ``ptr`` does not bound segments of ``length`` entries, or ``x`` does not have S rows.
 
     Example:
         >>> segment_repeat(torch.tensor([5.0, 7.0]), torch.tensor([0, 2, 3]), 3).tolist()
@@ -129,14 +129,14 @@ def segment_repeat(x: Tensor, ptr: Tensor, length: int) -> Tensor:
 def gather_segment(
     x: Tensor, ptr: Tensor, index: Tensor, weight: Tensor | None = None, reduce: Reduce = "sum"
 ) -> Tensor:
-    r"""Sum or average weighted, gathered rows over each segment, without writing the gathered rows down.
+    r"""Sum or average weighted, gathered rows over each segment, without materializing the gathered rows.
 
     .. math:: \mathrm{out}_s = \frac{1}{n_s} \sum_{e = \mathrm{ptr}_s}^{\mathrm{ptr}_{s+1} - 1}
         w_e \, x_{\mathrm{index}_e}
 
     with :math:`n_s = 1` for a sum and the number of entries for a mean; an average by weight is the sum divided by
-    ``segment_sum(weight, ptr)``. Message passing, readout and class means are this. Differentiable in ``x`` and
-    ``weight``, twice too. For many calls with the same segments make :class:`Segments` once.
+    ``segment_sum(weight, ptr)``. Used for message passing, readout and class means. Twice differentiable in ``x``
+    and ``weight``. For many calls with the same segments build :class:`Segments` once.
 
     Args:
         x: rows to gather, floating ``[N]`` or ``[N, F]``.
@@ -165,7 +165,7 @@ def gather_segment(
 
 
 class Segments:
-    r"""Segments to gather into many times: checked once, with the order that the backward pass needs kept.
+    r"""Segments for repeated gathering: checked once, with the order for the backward pass cached.
 
     Args:
         ptr: first entry of each segment and E at the end, long ``[S + 1]``.
@@ -174,7 +174,7 @@ class Segments:
         weight: constant factor of each entry ``[E]``, or ``None`` for 1.
 
     Raises:
-        ValueError: as in :func:`gather_segment`.
+        ValueError: as of :func:`gather_segment`.
 
     Example:
         >>> segments = Segments(torch.tensor([0, 2, 3]), torch.tensor([0, 1, 1]), num_rows=2)
@@ -190,7 +190,7 @@ class Segments:
 
     @property
     def twin(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The entries grouped by the row that they gather: pointer ``[N + 1]``, segment and place of each ``[E]``."""
+        """Entries grouped by the row that they gather: pointer ``[N + 1]``, segment and position of each ``[E]``."""
         if self._twin is None:
             self._twin = _ops.transpose(self.ptr, self.index, self.num_rows)
         return self._twin
@@ -207,7 +207,7 @@ class Segments:
 
     @classmethod
     def entries(cls, ptr: Tensor, length: int) -> Segments:
-        """Segments of ``length`` rows that lie in order, each row in one of them.
+        """Segments of ``length`` rows in order, each row in one segment.
 
         Example:
             >>> Segments.entries(torch.tensor([0, 2, 3]), 3).sum(torch.tensor([1.0, 10.0, 100.0])).tolist()
@@ -231,7 +231,7 @@ class Segments:
         return out
 
     def apart(self) -> Segments:
-        """Each entry in a segment of its own.
+        """One segment per entry.
 
         Example:
             >>> Segments(torch.tensor([0, 2]), torch.tensor([1, 0]), 2).apart().sum(torch.tensor([5.0, 6.0])).tolist()
@@ -243,7 +243,7 @@ class Segments:
         return out
 
     def blocks(self, times: int) -> Segments:
-        """The same segments ``times`` over, each time on the next ``num_rows`` rows: one head of attention each.
+        """The same segments repeated ``times`` times, each time on the next ``num_rows`` rows: one per attention head.
 
         Example:
             >>> pairs = Segments(torch.tensor([0, 2]), torch.tensor([0, 1]), num_rows=2).blocks(2)

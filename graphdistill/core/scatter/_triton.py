@@ -1,7 +1,7 @@
 """The CUDA kernels: one program per segment and block of columns, no atomics, sums in a fixed order.
 
 Segments of more than `LIMIT` entries are cut into chunks whose partial results a second launch reduces in order, so
-that one hub of a power-law graph does not hold up the rest. Offsets are 64-bit; halves are summed in float32.
+that one hub of a power-law graph does not delay the rest. Offsets are 64-bit; halves are summed in float32.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def reduce_kernel(
     BLOCK_E: tl.constexpr,
     BLOCK_F: tl.constexpr,
 ):
-    """Reduce the (gathered, weighted) rows from ``starts[s]`` to ``stops[s]``; with squares their squares too."""
+    """Reduce the (gathered, weighted) rows from ``starts[s]`` to ``stops[s]``; with squares, their squares, too."""
     s = tl.program_id(0).to(tl.int64)
     column = tl.program_id(1) * BLOCK_F + tl.arange(0, BLOCK_F)
     inside = column < features
@@ -155,7 +155,7 @@ def hash_kernel(
     MIX_2: tl.constexpr,
     BLOCK_S: tl.constexpr,
 ):
-    """Sum the children's words of BLOCK_S trees in step; FINAL adds the label and scrambles."""
+    """Sum the children's words of BLOCK_S trees in parallel; FINAL adds the label and scrambles."""
     tree = tl.program_id(0).to(tl.int64) * BLOCK_S + tl.arange(0, BLOCK_S)
     lane = tl.program_id(1)
     here = tree < segments
@@ -237,7 +237,7 @@ def _reduce(
 
 
 def _there(launch: Callable[..., Any]) -> Callable[..., Any]:
-    """Launch on the device of the first tensor, which need not be the current one."""
+    """Launch on the device of the first tensor, which may differ from the current one."""
 
     @functools.wraps(launch)
     def inner(x: Tensor, *args: Any) -> Any:
@@ -263,7 +263,7 @@ def gather_segment(
 
 @_there
 def class_moments(x: Tensor, y: Tensor, order: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, second moment and variance of the rows of each class, the last two by way of float64."""
+    """Mean, second moment and variance of the rows of each class, the last two computed in float64."""
     mean = _reduce(x, ptr, order, None, "mean", x.dtype)[0]
     origin = origins(x, order, ptr)
     apart = x.double() - origin.index_select(0, y)

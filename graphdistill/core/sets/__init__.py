@@ -1,1 +1,1 @@
-"""Synthetic sets, and how they and other artefacts are stored and read back."""
+"""Synthetic sets, and the storage of sets and other artefacts."""

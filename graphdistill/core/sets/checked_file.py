@@ -1,7 +1,7 @@
-"""Files that anybody may have written: what they declare is checked before memory is taken and before it is believed.
+"""Reading of untrusted files: everything that a file declares is checked before memory is allocated for it.
 
-A safetensors file begins with the length of a JSON header, which names dtype, shape and place of every tensor. The
-header is compared with the size of the file and with what the reader expects, and only then the rest is read.
+A safetensors file begins with the length of a JSON header with dtype, shape and offsets of every tensor. The header is
+checked against the size of the file and the reader's expectation before the rest is read.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from safetensors.torch import load
 from torch import Tensor
 
 MAX_JSON = 1 << 23
-"""Bytes of a card, or of a header with the card in it; more is refused, by readers and writers alike."""
+"""Largest size in bytes of a card, or of a header with a card, for readers and writers."""
 MAX_ITEMS = 1 << 19
-"""Commas, colons and brackets in it, which bound the memory that reading it takes."""
+"""Largest number of commas, colons and brackets in JSON, which bounds the memory of parsing it."""
 MAX_FILE = 1 << 32
-"""Bytes of a file of tensors."""
+"""Largest size in bytes of a file of tensors."""
 HASHED_FIRST = 1 << 26
-"""Bytes of a file of which the digest says at once that it is damaged; a larger one must have a good header first."""
+"""Largest size in bytes of a file whose digest is checked first; a larger file needs a valid header before."""
 MAX_DIM = 1 << 24
-"""Largest product of the sizes of a tensor that takes no bytes."""
+"""Largest product of the other sizes of an empty tensor."""
 
 DTYPES = {
     "BOOL": torch.bool,
@@ -47,25 +47,25 @@ DTYPES = {
 
 @dataclass(frozen=True)
 class Entry:
-    """What a header says of one tensor."""
+    """Entry of one tensor in a header."""
 
     dtype: torch.dtype
     shape: tuple[int, ...]
 
     @property
     def nbytes(self) -> int:
-        """Bytes that it takes."""
+        """Size in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 Header = dict[str, Entry]
-"""What a file declares, by name."""
+"""Entries of a file by name of the tensor."""
 Check = Callable[[Header], None]
-"""Raises ``ValueError`` where a header is not what a reader expects."""
+"""Check of a header; it raises ``ValueError`` for an unexpected one."""
 
 
 def brief(value: object, limit: int = 80) -> str:
-    """A value as it is written in Python, cut to one short line: for messages on what others wrote.
+    """The ``repr`` of an untrusted value, cut to one short line for errors.
 
     Example:
         >>> brief("a" * 100, 12)
@@ -76,14 +76,14 @@ def brief(value: object, limit: int = 80) -> str:
 
 
 def parse_json(data: bytes, where: object) -> dict[str, Any]:
-    """Read a JSON object that others wrote.
+    """Parse an untrusted JSON object.
 
     Args:
         data: UTF-8 text.
-        where: what to call it in messages.
+        where: name of the object in errors.
 
     Raises:
-        ValueError: it is too large, nested too deep, holds a name twice, or is no JSON object.
+        ValueError: it is too large, nested too deep, has a duplicate name, or is not a JSON object.
 
     Example:
         >>> parse_json(b'{"step": 3}', "card.json")
@@ -102,7 +102,7 @@ def parse_json(data: bytes, where: object) -> dict[str, Any]:
 
 
 def check_json_size(data: bytes, where: object) -> None:
-    """Fail where JSON is larger than a reader takes it."""
+    """Fail if JSON is larger than the reader's limit."""
     items = sum(data.count(mark) for mark in (b",", b":", b"[", b"{")) if len(data) <= MAX_JSON else 0
     for what, found, most in (("bytes", len(data), MAX_JSON), ("parts", items, MAX_ITEMS)):
         if found > most:
@@ -110,7 +110,7 @@ def check_json_size(data: bytes, where: object) -> None:
 
 
 def check_file_size(size: int, where: object, most: int = MAX_FILE) -> None:
-    """Fail where a file of tensors is larger than a reader takes it."""
+    """Fail if a file of tensors is larger than the reader's limit."""
     if size > most:
         raise ValueError(f"{where} is too large: {size:,} bytes, at most {most:,} are read")
 
@@ -146,13 +146,13 @@ def read_tensors(
     Args:
         path: the file.
         check: called with the header before the tensors are read. (default: none)
-        digest: sha256 that the file must have. (default: any)
+        digest: expected sha256 of the file. (default: any)
 
     Returns:
         The tensors and the metadata, by name.
 
     Raises:
-        ValueError: header and size do not fit each other, ``check`` refuses it, or the sha256 is another.
+        ValueError: header and size of the file disagree, ``check`` rejects it, or the sha256 differs.
         OSError: it cannot be read.
 
     Example:
@@ -185,14 +185,14 @@ def read_tensors(
 
 
 def read_header(path: Path, most: int = MAX_FILE) -> tuple[Header, dict[str, str]]:
-    """What a safetensors file declares, and its metadata, without its tensors.
+    """Header and metadata of a safetensors file, without its tensors.
 
     Args:
         path: the file.
-        most: bytes that it may have. (default: 4 GiB)
+        most: largest size in bytes. (default: 4 GiB)
 
     Raises:
-        ValueError: header and size do not fit each other.
+        ValueError: header and size of the file disagree.
         OSError: it cannot be read.
     """
     with _open(path) as file:
@@ -201,12 +201,12 @@ def read_header(path: Path, most: int = MAX_FILE) -> tuple[Header, dict[str, str
 
 def _open(path: Path) -> BinaryIO:
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is not a file")  # a pipe or a device would not end
+        raise ValueError(f"{path} is not a file")  # a pipe or a device has no end
     return path.open("rb")
 
 
 def _header(file: BinaryIO, size: int, path: Path, most: int = MAX_FILE) -> tuple[Header, dict[str, str]]:
-    """What the file declares, which fits its size."""
+    """Entries and metadata of the file, checked against its size."""
 
     def fail(what: str) -> NoReturn:
         raise ValueError(f"{path} is damaged: {what}")
@@ -252,12 +252,12 @@ def _header(file: BinaryIO, size: int, path: Path, most: int = MAX_FILE) -> tupl
 
 
 def _counts(values: object) -> bool:
-    """Whether these are integers from 0 to what any file may hold."""
+    """Whether these are integers from 0 to the largest size of a file."""
     return isinstance(values, list) and all(type(v) is int and 0 <= v <= 1 << 48 for v in values)
 
 
 def _check_digest(file: BinaryIO, digest: str | None, path: Path) -> None:
-    """Fail if the sha256 is another; the file is never held in memory."""
+    """Fail if the sha256 differs; the file is hashed without loading it into memory."""
     if digest is not None and hashlib.file_digest(file, "sha256").hexdigest() != digest:  # type: ignore[arg-type]
         raise ValueError(f"{path} does not match its card; the file is damaged")
     file.seek(0)

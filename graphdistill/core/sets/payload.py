@@ -1,4 +1,4 @@
-"""Named tensors that come from outside, by file or by message: what they declare, and then what they hold, is checked.
+"""Checks of untrusted named tensors from a file or a message: first names, dtypes and shapes, then values.
 
 The same checks read the header of a file, before its tensors take memory, and the tensors of a message.
 """
@@ -19,13 +19,13 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 STREAM = (torch.uint8,)
 MAX_CLASSES = 2**20
-"""Classes, or categories of a feature, that a set may have: networks and counts take memory for each."""
+"""Largest number of classes, or of categories of a feature: each takes memory in networks and counts."""
 MAX_COUNT = 2**31 - 1
-"""How often a tree may occur in a graph, and how many neighbours a node may have."""
+"""Largest count of a tree in a graph, and largest number of neighbours of a node."""
 
 
 class Declared(Protocol):
-    """A tensor, or what a header says of one."""
+    """A tensor, or its entry in a header."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -40,7 +40,7 @@ D = TypeVar("D", bound=Declared)
 
 
 def check_names(payload: Collection[str], needed: Collection[str], allowed: Collection[str] = ()) -> None:
-    """Fail unless all ``needed`` names are there, and none but those and the ``allowed`` ones."""
+    """Fail unless all ``needed`` names are present, and no others except ``allowed`` ones."""
     if missing := sorted(set(needed) - set(payload)):
         raise ValueError(f"holds no {missing[0]!r}")
     if more := sorted(set(payload) - set(needed) - set(allowed)):
@@ -54,14 +54,14 @@ def check_tensor(
     *sizes: int | None,
     at_least: int | None = None,
 ) -> D:
-    """Fail unless a tensor has one of the dtypes and the sizes; ``None`` stands for any size.
+    """Fail unless a tensor has one of the dtypes and the given sizes; ``None`` allows any size.
 
     Args:
-        payload: the tensors, or what a header says of them.
-        name: of the tensor.
-        dtypes: what it may be.
-        sizes: what its shape must be; none for a single number.
-        at_least: fewest dimensions of a tensor of any sizes. (default: as many as ``sizes``)
+        payload: the tensors, or their entries in a header.
+        name: name of the tensor.
+        dtypes: allowed dtypes.
+        sizes: expected shape; empty for a single number.
+        at_least: smallest number of dimensions, if sizes are not checked. (default: the number of ``sizes``)
 
     Example:
         >>> check_tensor({"y": torch.zeros(2, 3)}, "y", FLOATS, None, 3).shape
@@ -81,7 +81,7 @@ def check_tensor(
 
 
 def check_streams(payload: Mapping[str, Declared], streams: Collection[str], others: Collection[str] = ()) -> None:
-    """Fail unless graphs are there: features of nodes, those of edges if any, the byte streams, and ``others``."""
+    """Fail unless the tensors of graphs are present: ``x``, byte streams and ``others``; ``edge_attr`` is optional."""
     check_names(payload, ["x", *streams, *others], ["edge_attr"])
     for name in streams:
         check_tensor(payload, name, STREAM, None)
@@ -129,8 +129,8 @@ def read_stream(
 
 
 def read_counts(payload: Mapping[str, Tensor], name: str, *, total: int, length: int | None = None) -> Tensor:
-    """First entry of each segment, from a stream of their sizes, which sum to ``total``; long ``[length + 1]``."""
-    # Each is at most the total, and there are no more than a file has bytes: the sum cannot overflow.
+    """Segment pointers from a stream of sizes that sum to ``total``; long ``[length + 1]``."""
+    # Each is at most the total, and there are at most as many as the file has bytes, so the sum cannot overflow.
     ptr = segment_ptr(read_stream(payload, name, length=length, most=total))
     if int(ptr[-1]) != total:
         raise ValueError(f"holds counts in {name} that sum to {int(ptr[-1])}, expected {total}")
@@ -138,7 +138,7 @@ def read_counts(payload: Mapping[str, Tensor], name: str, *, total: int, length:
 
 
 def check_labels(y: Tensor, task: Task) -> Tensor:
-    """Fail unless labels are classes, shares of classes, or yes-or-no tasks with NaN where unknown; returns them.
+    """Fail unless labels are classes, class probabilities, or binary tasks with NaN for unknown; returns them.
 
     Example:
         >>> check_labels(torch.tensor([0, 2]), "multiclass").tolist()
@@ -153,7 +153,7 @@ def check_labels(y: Tensor, task: Task) -> Tensor:
 
 
 def check_categories(x: Tensor, edge_attr: Tensor | None, features: FeatureKind) -> None:
-    """Fail unless categories of nodes and edges are ones that networks have room for: of molecules, those of OGB."""
+    """Fail unless categories of nodes and edges are within the limits of networks; for molecules those of OGB."""
     sizes: dict[str, list[int]] = {}
     if features == "ogb":
         from ogb.utils.features import get_atom_feature_dims, get_bond_feature_dims  # takes half a second

@@ -1,4 +1,4 @@
-"""One safetensors file with a JSON card in it, which appears whole or not at all."""
+"""A safetensors file with a JSON card in its header, written atomically."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from graphdistill.core.sets.checked_file import (
 
 
 def write_with_card(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, object]) -> None:
-    """Write tensors and what there is to say about them; the same input gives the same bytes.
+    """Write tensors and a card of facts about them; the same input gives the same bytes.
 
     Args:
-        path: the file; its folder is made if it is absent.
-        tensors: by name.
-        card: what JSON can hold.
+        path: the file; its folder is created if absent.
+        tensors: tensors by name.
+        card: facts in JSON types.
 
     Raises:
         OSError: the folder cannot be written.
-        ValueError: card or tensors are larger than a reader takes them.
+        ValueError: card or tensors are larger than the reader's limit.
 
     Example:
         >>> import tempfile
@@ -47,7 +47,7 @@ def write_with_card(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str
     """
     path = expanded(path)
     whole = {n: v.detach().clone(memory_format=torch.contiguous_format) for n, v in tensors.items()}
-    # One after the other as JSON, for metadata are words; sorted, for the same state to be the same bytes.
+    # Metadata are strings, so the card is JSON text; sorted, so that the same state gives the same bytes.
     text = json.dumps(card, sort_keys=True)
     check_json_size(json.dumps(text).encode(), f"the card of {path}")
     check_file_size(tensor_bytes(*whole.values()), path)
@@ -57,14 +57,14 @@ def write_with_card(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str
 
 
 def read_with_card(path: Path, check: Check | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what :func:`write_with_card` wrote.
+    """Read a file of :func:`write_with_card`.
 
     Args:
         path: the file.
         check: called with dtypes and shapes before any tensor is read. (default: none)
 
     Raises:
-        ValueError: the file is absent or damaged, or ``check`` refuses it.
+        ValueError: the file is absent or damaged, or ``check`` rejects it.
     """
     with _named(path):
         tensors, metadata = read_tensors(expanded(path), check)
@@ -72,7 +72,7 @@ def read_with_card(path: Path, check: Check | None = None) -> tuple[dict[str, Te
 
 
 def read_card_alone(path: Path) -> tuple[Header, dict[str, Any]]:
-    """The card of what :func:`write_with_card` wrote, and dtypes and shapes, before any tensor is read.
+    """Header and card of a file of :func:`write_with_card`, without reading its tensors.
 
     Raises:
         ValueError: the file is absent or damaged.
@@ -97,7 +97,7 @@ def _card(metadata: Mapping[str, str]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Say of which file an error is."""
+    """Add the file's name to errors."""
     try:
         yield
     except (ValueError, OSError) as error:

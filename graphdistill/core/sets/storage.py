@@ -1,4 +1,4 @@
-"""Save and load synthetic sets: tensors in safetensors, everything else in a JSON card beside them."""
+"""Save and load synthetic sets: tensors as safetensors, everything else in a JSON card next to them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from graphdistill.core.sets.payload import check_finite
 from graphdistill.core.sets.synthetic import SyntheticSet
 
 FORMAT = 1
-"""Number of the layout; a file of another layout is refused."""
+"""Version of the layout; files of other layouts are rejected."""
 CARD_TYPES = {"task": str, "features": str, "meta": dict, "sha256": str, "entries": int, "payload_bytes": int}
-"""What the card of a set holds."""
+"""Facts in the card of a set, with their types."""
 
 
 def save_set(synthetic: SyntheticSet, folder: str | Path) -> None:
     """Write ``set.safetensors`` and ``card.json`` into a folder, both or neither.
 
-    The card holds the set's ``meta``, its payload bytes and the sha256 of the tensors; no pickle anywhere.
+    The card holds the set's ``meta``, its payload bytes and the sha256 of the tensors; nothing is pickled.
 
     Args:
         synthetic: the set.
-        folder: created if absent; other files in it stay.
+        folder: output folder, created if absent; other files in it stay.
 
     Raises:
         ValueError: the folder cannot be written, a feature is NaN or infinite, or the set takes more than 4 GiB.
@@ -52,7 +52,7 @@ def save_set(synthetic: SyntheticSet, folder: str | Path) -> None:
             try:
                 check_finite(name, payload[name])
             except ValueError as error:
-                raise ValueError(f"the set {error}; no loader would take it back") from None
+                raise ValueError(f"the set {error}; it could not be loaded") from None
     card: dict[str, object] = {
         "format": FORMAT,
         "task": synthetic.task,
@@ -67,7 +67,7 @@ def save_set(synthetic: SyntheticSet, folder: str | Path) -> None:
 
 
 def load_set(folder: str | Path) -> SyntheticSet:
-    """Read what :func:`save_set` wrote, bit for bit.
+    """Load a set of :func:`save_set`, bit for bit.
 
     Args:
         folder: the folder that holds ``set.safetensors`` and ``card.json``.
@@ -99,7 +99,7 @@ def write_card(folder: Path, card: Mapping[str, Any]) -> None:
     """Write ``card.json``, the same bytes for the same facts.
 
     Raises:
-        ValueError: it is larger than a reader takes it.
+        ValueError: it is larger than the reader's limit.
     """
     data = (json.dumps(card, indent=2, sort_keys=True) + "\n").encode()
     check_json_size(data, folder / CARD)
@@ -110,13 +110,13 @@ def read_card(folder: Path, layout: int, facts: Mapping[str, type], *, writer: s
     """Read ``card.json`` of one layout.
 
     Args:
-        folder: where it lies.
-        layout: number that its ``format`` has to be.
-        facts: what has to be in it besides, and of which type.
-        writer: name of the function that writes such folders, for the message.
+        folder: folder of the card.
+        layout: expected value of ``format``.
+        facts: further required facts with their types.
+        writer: name of the function that writes such folders, for errors.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: it is missing.
         ValueError: it is damaged or has another layout.
     """
     path = folder / CARD
@@ -148,17 +148,17 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
 
 
 def read_tensors(path: Path, digest: str, check: Check, *, writer: str) -> dict[str, Tensor]:
-    """Read a safetensors file whose sha256 is known, in its place or, after a kill, on its way there.
+    """Read a safetensors file with a known sha256, also if a killed run has not moved it into place.
 
     Args:
         path: the file.
         digest: its sha256, from the card.
-        check: called with its header before more than that is read.
-        writer: name of the function that writes such files, for the message.
+        check: called with the header before the tensors are read.
+        writer: name of the function that writes such files, for errors.
 
     Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is damaged or of another card.
+        FileNotFoundError: it is missing.
+        ValueError: it is damaged or does not match the card.
     """
     first: ValueError | None = None
     for place in places(path):
@@ -166,7 +166,7 @@ def read_tensors(path: Path, digest: str, check: Check, *, writer: str) -> dict[
             if place.is_file():
                 return checked_file.read_tensors(place, check, digest=digest)[0]
         except FileNotFoundError:
-            continue  # it was moved in this moment
+            continue  # it has just been moved
         except ValueError as error:
             first = first or error
     if first is None:

@@ -1,4 +1,4 @@
-"""What a set of images stands for beside itself: each image and what a group of symmetries makes of it."""
+"""Symmetry groups of images: a set may be extended by the orbit of its images under a group."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ GROUPS: dict[str, tuple[Callable[[Tensor], Tensor], ...]] = {
     "identity": (lambda x: x,),
     "flip": (lambda x: x, lambda x: x.flip(-1)),
 }
-"""What the elements of each group do to images ``[n, channels, height, width]``; the first one leaves them."""
+"""Elements of each group as functions of images ``[n, channels, height, width]``, identity first."""
 KEY = "orbit"
-"""Where ``meta`` of a set names the group under which it stands for its orbit; without it stands for itself."""
+"""Key in ``meta`` of a set with the name of its group; without it the set is not extended."""
 
 
 def orbit(x: Tensor, group: str) -> Tensor:
-    """Images, then what each further element of a group makes of them; differentiable.
+    """Images, followed by their transforms under each further element of a group; differentiable.
 
     Args:
         x: float ``[n, channels, height, width]``.
-        group: ``identity``, or ``flip`` for left and right exchanged.
+        group: ``identity``, or ``flip`` for horizontal mirroring.
 
     Returns:
         Float ``[n * elements, channels, height, width]``.
@@ -37,7 +37,7 @@ def orbit(x: Tensor, group: str) -> Tensor:
 
 
 def elements(group: str) -> tuple[Callable[[Tensor], Tensor], ...]:
-    """What the elements of a group do.
+    """The elements of a group as functions.
 
     Example:
         >>> len(elements("flip"))

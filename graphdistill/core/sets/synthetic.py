@@ -1,4 +1,4 @@
-"""The one thing every distiller returns: a small set of labelled data that a model can train on."""
+"""The result of every distiller: a small labelled data set that a model can train on."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ from graphdistill.core.trees.raw_forest import RawForest
 class SyntheticSet:
     """Synthetic graphs (or rows of features) with hard or soft labels and weights.
 
-    It is a torch data set: ``len(small)``, ``synthetic[i]`` and any ``DataLoader`` work. A graph comes out as a PyG
-    ``Data`` object on which a stock PyG network of at most ``forest.trees.depth`` layers computes, at the nodes
-    of ``root``, what it computes on the real graph.
+    It is a torch data set: ``len(synthetic)``, ``synthetic[i]`` and any ``DataLoader`` work. An entry of a set of
+    graphs is a PyG ``Data`` object. On it a stock PyG network of at most ``forest.trees.depth`` layers computes, at
+    the nodes of ``root``, the embeddings of the real graph's nodes.
 
     Attributes:
         data: a forest of n graphs, or a tensor ``[n, ...]`` of features.
         y: labels, hard long ``[n]`` or soft float ``[n, C]``; many tasks float ``[n, T]`` with NaN.
-        weight: importance of each entry, float ``[n]``; sums to 1 within each class.
+        weight: loss weight of each entry, float ``[n]``; sums to 1 within each class.
         task: ``multiclass`` or ``multilabel``.
-        features: how networks encode node features; ``continuous`` for tensors.
-        meta: plain facts to keep with the data (method, config, seed, source, cost); JSON types only.
-        edges: of entries that are the nodes of one graph, source and target long ``[2, E]`` and the weight float
-            ``[E]`` of each; self-loops are left to the network. ``None`` where entries stand alone.
+        features: kind of node features, which networks encode; ``continuous`` for tensors.
+        meta: facts stored with the data (method, config, seed, source, cost), in JSON types.
+        edges: edges between entries that are nodes of one graph: source and target, long ``[2, E]``, and weight, float
+            ``[E]``. The network adds self-loops. ``None`` if entries are independent.
 
     Raises:
         ValueError: lengths differ, a weight is negative or not finite, or an edge ends outside of the set.
@@ -88,7 +88,7 @@ class SyntheticSet:
             if values.is_floating_point():
                 object.__setattr__(self, name, values.float())
         if isinstance(self.data, Tensor):
-            object.__setattr__(self, "data", _grow(self.data))
+            object.__setattr__(self, "data", _to_float(self.data))
         if not bool((torch.isfinite(self.weight) & (self.weight >= 0)).all()):
             raise ValueError("weight holds a negative or infinite value; give finite weights of 0 or more")
         if self.edges is not None:
@@ -107,7 +107,7 @@ class SyntheticSet:
         return len(self.data)
 
     def __getitem__(self, index: int) -> Data | tuple[Tensor, Tensor, Tensor]:
-        """Entry number ``index``: a PyG graph, or features, label and weight."""
+        """The entry at ``index``: a PyG graph, or features, label and weight."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is out of range for {len(self)} entries")
         index %= len(self)
@@ -118,15 +118,15 @@ class SyntheticSet:
 
     @property
     def forest(self) -> Forest:
-        """The graphs, for sets that hold graphs."""
+        """The forest of a set of graphs."""
         if isinstance(self.data, Tensor):
             raise ValueError("this set holds feature tensors, not graphs")
         return self.data
 
     def graph(self) -> Data:
-        """One PyG graph of all entries, for sets of nodes: any stock network trains on it.
+        """One PyG graph of all entries of a set of nodes, for training stock networks.
 
-        Where the set has no edges each node stands alone; its features hold what its neighbourhood would have told.
+        Without edges, a node's features already contain its neighbourhood by propagation.
 
         Raises:
             ValueError: the set holds graphs, not rows of features.
@@ -147,18 +147,18 @@ class SyntheticSet:
         return tensor_bytes(*self.payload().values())
 
     def payload(self) -> dict[str, Tensor]:
-        """The tensors to store: pixels in bytes where these say all, no weights where they are equal in every class."""
+        """Tensors to store, in bytes or half precision if that is exact, without weights if these are the default."""
         data = _pack_features(self.data) if isinstance(self.data, Tensor) else self.data.payload()
         out = {**data, "y": _pack_labels(self.y, self.task)}
         if not torch.equal(self.weight, class_weights(self.y, self.task)):
             out["weight"] = self.weight
         if self.edges is not None:
-            out["edge_index"], out["edge_weight"] = downcast(self.edges[0]), _shrink(self.edges[1])
+            out["edge_index"], out["edge_weight"] = downcast(self.edges[0]), _to_half(self.edges[1])
         return out
 
     @classmethod
     def check_payload(cls, payload: Mapping[str, Declared]) -> None:
-        """Check names, dtypes and shapes of a payload, or of what a header says of it.
+        """Check names, dtypes and shapes of a payload or of its header.
 
         Raises:
             ValueError: with the name of the tensor.
@@ -196,8 +196,7 @@ class SyntheticSet:
         """Rebuild a set from :meth:`payload`.
 
         Raises:
-            ValueError: a tensor is missing or does not fit the others, or a value is out of range; nothing that comes
-                from outside is believed.
+            ValueError: a tensor is missing or does not fit the others, or a value is out of range.
         """
         cls.check_payload(payload)
         y = check_labels(_unpack_labels(payload["y"], task), task)
@@ -224,12 +223,12 @@ class SyntheticSet:
         return to_device(self, device)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # A mapping proxy in meta would not pickle.
+        # A mapping proxy in meta cannot be pickled.
         return type(self), (self.data, self.y, self.weight, self.task, self.features, dict(self.meta), self.edges)
 
 
 def quantize_uint8(x: Tensor) -> Tensor:
-    """Round values to steps of 1/255 from 0 to 1, of which a set stores each in one byte.
+    """Round values to multiples of 1/255 from 0 to 1, which a set stores in one byte each.
 
     Example:
         >>> (quantize_uint8(torch.tensor([-0.2, 0.5, 1.7])) * 255).tolist()
@@ -239,13 +238,13 @@ def quantize_uint8(x: Tensor) -> Tensor:
 
 
 def _pack_features(x: Tensor) -> dict[str, Tensor]:
-    """Bytes where these give back every bit, or halves, with powers of two where units need them, else as it is."""
+    """Features in bytes or half precision, with powers of two per column, if that is exact; otherwise unchanged."""
     if x.dtype == torch.float32:
-        # Compared as words, since -0.0 would come back as 0.0; NaN never comes back.
+        # Compared bitwise, because -0.0 would load as 0.0; NaN is never exact.
         pixels = (x.nan_to_num().clamp(0, 1) * 255).round().to(torch.uint8)
         if torch.equal((pixels.float() / 255).view(torch.int32), x.contiguous().view(torch.int32)):
             return {"pixels": pixels}
-    packed = _shrink(x)
+    packed = _to_half(x)
     if x.dtype == packed.dtype == torch.float32 and x.dim() == 2 and bool(torch.isfinite(x).all()):
         exponent = half_exponent(x)
         if torch.equal(round_half(x), x):
@@ -253,24 +252,24 @@ def _pack_features(x: Tensor) -> dict[str, Tensor]:
     return {"features": packed}
 
 
-def _shrink(x: Tensor) -> Tensor:
-    """Halves where these say all, else the tensor as it is."""
+def _to_half(x: Tensor) -> Tensor:
+    """The tensor in half precision if that is exact, otherwise unchanged."""
     return x.half() if x.dtype == torch.float32 and torch.equal(x.half().float(), x) else x
 
 
-def _grow(x: Tensor) -> Tensor:
+def _to_float(x: Tensor) -> Tensor:
     return x.float() if x.dtype == torch.half else x
 
 
 def soft_labels(y: Tensor, task: Task) -> Tensor:
-    """Round soft labels so that each takes one byte: a class's share (the last one follows) or a task's label.
+    """Round soft labels so that each takes one byte; the last class's probability is not stored.
 
     Args:
-        y: float ``[n, C]`` with rows that sum to 1, or ``[n, T]`` from 0 to 1 with NaN where unknown.
+        y: float ``[n, C]`` with rows that sum to 1, or ``[n, T]`` from 0 to 1 with NaN for unknown.
         task: ``multiclass`` or ``multilabel``.
 
     Returns:
-        Float32 of the same shape, in steps of 1/254; stored and loaded without change.
+        Float32 of the same shape, in multiples of 1/254; stored and loaded without change.
 
     Example:
         >>> (soft_labels(torch.tensor([[0.25, 0.75]]), "multiclass") * 254).round().tolist()
@@ -280,14 +279,14 @@ def soft_labels(y: Tensor, task: Task) -> Tensor:
 
 
 def _quantise(y: Tensor, task: Task) -> Tensor:
-    """Steps of 1/254 as bytes, 255 for NaN; without the last of C classes."""
+    """Multiples of 1/254 as bytes, 255 for NaN; without the last of C classes."""
     columns = y[:, :-1] if task == "multiclass" else y
     steps = (columns.nan_to_num() * 254).round()
     return torch.where(torch.isnan(columns), 255.0, steps).to(torch.uint8)
 
 
 def _pack_labels(y: Tensor, task: Task) -> Tensor:
-    """Labels as they are stored: narrow integers, bytes where these say all, else floats as they are."""
+    """Labels to store: integers of the smallest dtype, bytes if that is exact, otherwise floats."""
     if not y.is_floating_point():
         return downcast(y)
     packed = _quantise(y, task)
@@ -308,11 +307,11 @@ def _unpack_labels(packed: Tensor, task: Task) -> Tensor:
 
 
 def class_weights(y: Tensor, task: Task = "multiclass") -> Tensor:
-    """Weights that are equal within each class and sum to 1 there; a soft label counts for its likeliest class.
+    """Weights that are equal within each class and sum to 1 there; a soft label counts as its likeliest class.
 
     Args:
         y: labels, long ``[n]`` or float ``[n, C]``.
-        task: with ``multilabel`` there is one class of all: every entry weighs 1 / n.
+        task: with ``multilabel`` every entry has weight 1 / n.
 
     Returns:
         Float ``[n]``.
@@ -328,11 +327,11 @@ def class_weights(y: Tensor, task: Task = "multiclass") -> Tensor:
 
 
 def unfold(forest: Forest, **extra: Tensor) -> Data:
-    """Write one graph of a forest as a PyG graph that any stock network reads exactly.
+    """Write one graph of a forest as a PyG graph on which any stock network is exact.
 
     Nodes are the trees of all depths, edges lead from child to parent with ``edge_weight`` 1. Leaves have no
-    in-edges here, so each carries a self-loop of weight in-degree + 1: GCN's normalisation then sees the degree
-    that the node has in its real graph. After L layers the nodes of ``root`` hold the embeddings of the real
+    in-edges here, so each carries a self-loop of weight in-degree + 1: GCN then normalizes by the degree of the
+    node in its real graph. After L layers the nodes of ``root`` hold the embeddings of the real
     nodes, each ``count`` times.
 
     Args:
@@ -340,7 +339,7 @@ def unfold(forest: Forest, **extra: Tensor) -> Data:
         extra: further attributes for the ``Data`` object.
 
     Returns:
-        ``Data`` with ``x``, ``edge_index``, ``edge_weight``, ``edge_attr`` where there is one, ``root``
+        ``Data`` with ``x``, ``edge_index``, ``edge_weight``, optional ``edge_attr``, ``root``
         (boolean per node) and ``count`` (per node, 0 away from roots).
     """
     trees = forest.trees

@@ -1,6 +1,6 @@
-"""Siamese augmentation (Zhao and Bilen, ICML 2021): draw numbers once, apply them to real and synthetic images alike.
+"""Siamese augmentation (Zhao and Bilen, ICML 2021): one random draw is applied to real and synthetic images.
 
-A draw is plain data: it can be applied again, to other images, on another day, with the same result.
+A draw is plain data that can be applied again with the same result.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SHIFT = 0.125
 HOLE = 0.5
 """Side of the hole that is cut out, as a share of the side (the paper's value)."""
 SCALE = 1.2
-"""Largest factor of stretching, each axis by its own (the paper's value)."""
+"""Largest scale factor, independent for each axis (the paper's value)."""
 ANGLE = 15.0
 """Largest rotation in degrees (the paper's value)."""
 BRIGHTNESS = 0.15
@@ -29,11 +29,11 @@ CONTRAST = 0.5
 
 @dataclass(frozen=True)
 class Draw:
-    """What to do with images.
+    """Parameters of an augmentation.
 
     Attributes:
-        name: one of the operations, or ``none``.
-        u: numbers from 0 to 1, float ``[1, 2]`` for all images alike or ``[n, 2]`` for each its own.
+        name: name of the operation, or ``none``.
+        u: numbers from 0 to 1, float ``[1, 2]`` for all images or ``[n, 2]`` for each image.
     """
 
     name: str
@@ -42,13 +42,13 @@ class Draw:
 
 @dataclass(frozen=True)
 class Augment:
-    """One random operation at a time out of some; differentiable in the images.
+    """One random operation per draw; differentiable in the images.
 
-    Mirroring is not among the paper's operations here: most small image sets are of digits, which it makes into others.
+    Mirroring is left out of the paper's operations because it changes digits into other characters.
 
     Args:
-        names: operations to draw from: ``color``, ``crop``, ``cutout``, ``scale``, ``rotate``; none leaves images as
-            they are.
+        names: operations to draw from: ``color``, ``crop``, ``cutout``, ``scale``, ``rotate``; none leaves images
+            unchanged.
 
     Raises:
         ValueError: an operation is unknown.
@@ -69,23 +69,23 @@ class Augment:
                 raise ValueError(f"names holds {name!r}; choose from {', '.join(OPERATIONS)}")
 
     def draw(self, generator: torch.Generator, count: int = 1) -> Draw:
-        """Draw an operation, and its numbers once for all images or for each of ``count`` images."""
+        """Draw an operation, with numbers for all images or for each of ``count`` images."""
         if not self.names:
             return Draw("none", torch.empty(1, 0))
         name = self.names[int(torch.randint(len(self.names), (), generator=generator))]
         return Draw(name, torch.rand(count, 2, generator=generator))
 
     def apply(self, draw: Draw, x: Tensor) -> Tensor:
-        """Do it to images ``[n, channels, height, width]``."""
+        """Apply a draw to images ``[n, channels, height, width]``."""
         return OPERATIONS[draw.name](x, draw.u) if draw.name in OPERATIONS else x
 
     def each(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw and apply, every image by numbers of its own: what training on a set wants."""
+        """Draw and apply with separate numbers for each image, as in training on a set."""
         return self.apply(self.draw(generator, len(x)), x)
 
 
 NO_AUGMENT = Augment(())
-"""Leaves images as they are."""
+"""Leaves images unchanged."""
 
 
 def _color(x: Tensor, u: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ def _color(x: Tensor, u: Tensor) -> Tensor:
 
 
 def _crop(x: Tensor, u: Tensor) -> Tensor:
-    """Shift by whole pixels, black outside, as padding and cropping does."""
+    """Shift by whole pixels with black padding."""
     side = u.new_tensor([x.shape[3], x.shape[2]])
     reach = (SHIFT * side).ceil()
     pixels = ((2 * reach + 1) * u).floor() - reach
@@ -125,7 +125,7 @@ def _rotate(x: Tensor, u: Tensor) -> Tensor:
 
 
 def _resample(x: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
-    """Read images at affinely moved places, bilinearly, black outside."""
+    """Affine transform with bilinear interpolation and black padding."""
     theta = torch.cat([matrix, shift[:, :, None]], dim=2)
     grid = F.affine_grid(theta, [len(theta), *x.shape[1:]], align_corners=False)
     return F.grid_sample(x, grid.expand(len(x), -1, -1, -1), align_corners=False)

@@ -1,4 +1,4 @@
-"""The one training loop: weights, hard or soft labels, a checkpoint chosen on validation, progress."""
+"""The training loop: sample weights, hard or soft labels, the checkpoint with the best validation score."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from graphdistill.core.training.sampler import RepeatedRandomSampler
 from graphdistill.core.trees.forest import Forest
 
 CHUNK = 64
-"""Images in a forward pass without gradients: 2.4 times as fast as 640 at once, on a CPU."""
+"""Images per forward pass without gradients: 2.4 times as fast as 640 on a CPU."""
 Inputs = Forest | GraphBatch | Nodes | Tensor
-"""What networks read: graphs, nodes of one graph, or images."""
+"""Network inputs: graphs, nodes of one graph, or images."""
 InputType = TypeVar("InputType", Forest, Nodes, Tensor)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitConfig:
-    """How networks are trained; the same for every row of a report."""
+    """Training hyperparameters, the same for every row of a report."""
 
     steps: int = 300
-    """Optimiser steps."""
+    """Number of optimizer steps."""
     batch_size: int = 512
-    """Graphs or images per step; smaller sets are used whole."""
+    """Graphs or images per step; a smaller set is used whole."""
     lr: float = 3e-3
-    """Step size of Adam; decays to zero by a cosine."""
+    """Learning rate of AdamW, with cosine decay to zero."""
     weight_decay: float = 1e-4
     """Decoupled weight decay (AdamW)."""
     eval_every: int = 20
@@ -55,7 +55,7 @@ class FitResult:
 
     Attributes:
         valid: validation score of the checkpoint that was kept.
-        step: optimiser step of the checkpoint, or its epoch where training counts epochs.
+        step: optimizer step of the checkpoint, or its epoch where training counts epochs.
         seconds: seconds of training; :func:`fit` counts the steps without the validation checks.
     """
 
@@ -79,19 +79,19 @@ def fit(
 ) -> FitResult:
     """Train a network in place and leave it at the checkpoint that is best on validation.
 
-    The untrained network is no candidate. Dropout, batches and augmentations are drawn from streams of ``seed``.
+    The untrained network is not a candidate. Dropout, batches and augmentations are drawn from streams of ``seed``.
 
     Args:
         model: the network.
         train: training graphs as a forest of the network's depth, nodes, or images ``[n, ...]``.
         y: labels, hard long ``[n]``, soft float ``[n, C]``, or float ``[n, T]`` with NaN.
         valid: inputs and labels that checkpoints are chosen on.
-        metric: as the data set says.
-        task: as the data set says.
-        weight: importance of each entry, float ``[n]``; scaled to mean 1. (default: all equal)
-        config: steps, step size, patience.
-        augment: changes the inputs of a step, by a generator. (default: they stay)
-        seed: for batches, dropout and augmentations.
+        metric: metric of the data set.
+        task: task of the data set.
+        weight: loss weight of each entry, float ``[n]``; scaled to mean 1. (default: all equal)
+        config: training hyperparameters.
+        augment: augmentation of the inputs of a step. (default: none)
+        seed: seed of batches, dropout and augmentations.
 
     Returns:
         The best validation score, its step and the seconds spent on training steps.
@@ -124,12 +124,12 @@ def fit_together(
     augment: Callable[[InputType, torch.Generator], InputType] | None = None,
     seed: int = 0,
 ) -> list[FitResult]:
-    """Train several networks by :func:`fit`, each as if it were alone, and make every batch once for all of them.
+    """Train several networks on shared batches, each with the same result as by :func:`fit`.
 
-    Args and errors are those of :func:`fit`; ``models`` are the networks.
+    Arguments and errors are those of :func:`fit`; ``models`` are the networks.
 
     Returns:
-        What :func:`fit` gives, for each network; its seconds count the making of the batches.
+        The result of :func:`fit` for each network; its seconds include the making of the batches.
     """
     weight = torch.ones(len(train)) if weight is None else weight
     weight = weight.float() * (len(weight) / weight.sum())
@@ -158,11 +158,11 @@ def fit_together(
 
 
 class _Run:
-    """One network in training: its optimiser, its stream of dropout, and its best checkpoint."""
+    """One network in training: its optimizer, random state of dropout, and best checkpoint."""
 
     def __init__(self, model: nn.Module, config: FitConfig):
         self.model, self.config = model, config
-        # One vector that the parameters are views of: the same bits as one after the other, in a third of the time.
+        # All parameters are views of one vector: bitwise the same update in a third of the time.
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.flat = nn.Parameter(torch.cat([p.detach().reshape(-1) for p in self.parameters]))
         views = self.flat.detach().split([p.numel() for p in self.parameters])
@@ -176,7 +176,7 @@ class _Run:
         model.train()
 
     def step(self, batch: Any, y: Tensor, weight: Tensor, task: Task, spent: float) -> None:
-        """Take one step; ``spent`` seconds went into the batch."""
+        """Take one step; ``spent`` seconds were spent on the batch."""
         start = time.perf_counter()
         torch.set_rng_state(self.random)
         loss = (per_sample_loss(self.model(batch), y, task) * weight).mean()
@@ -188,7 +188,7 @@ class _Run:
         self.seconds += spent + time.perf_counter() - start
 
     def check(self, valid: float, step: int) -> None:
-        """Keep the network if its validation score is the best so far, stop if it was not for long."""
+        """Keep the checkpoint if its validation score is the best so far; stop when patience is used up."""
         if valid > self.best or not self.best_step:
             self.best, self.best_step, self.state = valid, step, copy.deepcopy(self.model.state_dict())
         elif step - self.best_step >= self.config.patience * self.config.eval_every:
@@ -196,7 +196,7 @@ class _Run:
         self.model.train()
 
     def finish(self) -> FitResult:
-        """Put the best checkpoint back."""
+        """Load the best checkpoint."""
         self.model.eval()
         for p in self.parameters:
             p.data = p.data.clone()
@@ -212,5 +212,5 @@ def predict(model: nn.Module, inputs: Inputs) -> Tensor:
 
 
 def chunks(inputs: Inputs) -> Sequence[Inputs]:
-    """Inputs in parts: images so few at a time that their maps fit into caches, all else at once."""
+    """Inputs in chunks: images in few, so that feature maps fit into the cache; graphs and nodes at once."""
     return inputs.split(CHUNK) if isinstance(inputs, Tensor) else (inputs,)

@@ -1,4 +1,4 @@
-"""Losses and metrics by task: cross-entropy and accuracy or ROC-AUC, per-task means where labels are missing."""
+"""Losses and metrics by task: cross-entropy and accuracy or ROC-AUC, with missing labels for many tasks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from graphdistill.core.data.datasets import Metric, Task
 
 
 def per_sample_loss(logits: Tensor, y: Tensor, task: Task) -> Tensor:
-    r"""Loss of each graph, ``[n]``.
+    r"""Loss of each sample, ``[n]``.
 
     Cross-entropy :math:`-\sum_c y_c \log p_c` for one task, with hard (long ``[n]``) or soft (float ``[n, C]``)
-    labels; the mean binary cross-entropy over the tasks that are labelled for many tasks (float ``[n, T]`` with NaN).
+    labels. For many tasks (float ``[n, T]`` with NaN), the mean binary cross-entropy over the labelled tasks.
 
     Example:
         >>> per_sample_loss(torch.zeros(1, 2), torch.tensor([1]), "multiclass").exp().item()
@@ -29,7 +29,7 @@ def per_sample_loss(logits: Tensor, y: Tensor, task: Task) -> Tensor:
 
 
 def score(logits: Tensor, y: Tensor, metric: Metric) -> float:
-    """Accuracy or ROC-AUC of logits; over many tasks the mean of those that have both labels in ``y``.
+    """Accuracy or ROC-AUC of logits; for many tasks the mean over tasks with both labels in ``y``.
 
     Args:
         logits: float ``[n, C]``, or ``[n, T]`` for many tasks.
@@ -37,7 +37,7 @@ def score(logits: Tensor, y: Tensor, metric: Metric) -> float:
         metric: ``rocauc`` or ``accuracy``.
 
     Returns:
-        From 0 to 1; NaN when ROC-AUC is undefined because ``y`` lacks a class in every task.
+        A number from 0 to 1; NaN if ROC-AUC is undefined because ``y`` lacks a class in every task.
 
     Raises:
         ValueError: some entry has no label (-1), which would count as wrong.

@@ -1,4 +1,4 @@
-"""Which entries a step or an epoch takes: a walk through random orders of all of them."""
+"""Sampling of entries for a step or an epoch, by walking through random permutations."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch.utils.data import Sampler
 
 
 class RepeatedRandomSampler(Sampler[int]):
-    """RS2, repeated sampling of random subsets: other entries every round, until all were taken, then in a new order.
+    """RS2, repeated sampling of random subsets: new entries every round until all are used, then in a new order.
 
-    Okanovic et al., ICLR 2024, https://arxiv.org/abs/2305.18424. A round takes up where the last one ended, and where
-    an order ends within a round the next one goes on: nothing is left out, so after any number of rounds no entry was
-    taken more than once oftener than another. A round across two orders may for that hold an entry twice.
+    Okanovic et al., ICLR 2024, https://arxiv.org/abs/2305.18424. A round continues where the last one ended, and a new
+    permutation begins when one ends, also within a round. So the counts of any two entries never differ by more than
+    one, and a round across two permutations may contain an entry twice.
 
-    As the ``sampler`` of a ``DataLoader`` it gives each epoch one round.
+    As the ``sampler`` of a ``DataLoader`` one round is one epoch.
 
     Args:
         count: number of entries.
-        size: of a round.
-        generator: for the orders.
+        size: entries per round.
+        generator: draws the permutations.
 
     Raises:
         ValueError: ``size`` is not from 1 to ``count``.
@@ -45,7 +45,7 @@ class RepeatedRandomSampler(Sampler[int]):
         return iter(self.round().tolist())
 
     def round(self) -> Tensor:
-        """Numbers of the next entries, long ``[size]``."""
+        """Indices of the next entries, long ``[size]``."""
         if len(self.queue) < self.size:
             self.queue = torch.cat([self.queue, torch.randperm(self.count, generator=self.generator)])
         rows, self.queue = self.queue[: self.size], self.queue[self.size :]

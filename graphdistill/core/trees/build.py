@@ -1,4 +1,4 @@
-"""Grow forests from graphs: compress without loss, merge shards, or keep every node apart."""
+"""Build forests from graphs: lossless compression, merging of shards, or one tree per node."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def build_forest(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
     Args:
         graphs: the graphs.
         depth: depth of the trees, 0 or more; networks with at most that many layers are exact on the result.
-        verify: compare every node with its class's representative, child by child, instead of trusting ids.
+        verify: compare every node with its class's representative, child by child, instead of relying on ids.
 
     Returns:
         One entry per graph, in order.
@@ -73,14 +73,14 @@ def build_forest(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
 
 
 def uncompressed_forest(graphs: Graphs, depth: int) -> Forest:
-    """Write graphs as a forest in which every node keeps rows of its own: plain message passing.
+    """Write graphs as a forest with a row per node: plain message passing.
 
     Args:
         graphs: the graphs.
-        depth: number of levels, all alike.
+        depth: number of equal levels.
 
     Returns:
-        One entry per graph; what :func:`build_forest` must agree with, at the full graphs' cost.
+        One entry per graph. Networks have the same output on it as on :func:`build_forest`, at the full graphs' cost.
     """
     nodes = torch.arange(graphs.num_nodes)
     slots, ptr = sort_by(graphs.edge_index[1], graphs.num_nodes)
@@ -94,7 +94,7 @@ def uncompressed_forest(graphs: Graphs, depth: int) -> Forest:
 
 
 def merge(forests: Sequence[Forest]) -> Forest:
-    """Join forests that were grown apart, such as shards: the result equals growing them together.
+    """Merge forests that were built separately, such as shards; the result equals building them together.
 
     Args:
         forests: at least one, all of the same depth and kinds of features.
@@ -114,7 +114,7 @@ def merge(forests: Sequence[Forest]) -> Forest:
     """
     kinds = {(f.trees.depth, feature_type(f.trees.x), feature_type(f.trees.edge_attr)) for f in forests}
     if len(kinds) != 1:
-        raise ValueError(f"forests differ in (depth, features, edge features): {sorted(kinds)}; grow them alike")
+        raise ValueError(f"forests differ in (depth, features, edge features): {sorted(kinds)}; build them alike")
     parts = [f.trees for f in forests]
     ids = [torch.cat(level) for level in zip(*(p.ids() for p in parts), strict=True)]
     edge_attr, edge_maps = None, list[Tensor]()

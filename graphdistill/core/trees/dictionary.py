@@ -1,4 +1,4 @@
-r"""Graphs as counts of distinct computation trees: the compressed form that a GNN trains on exactly.
+r"""Dictionaries of distinct computation trees, on which a GNN trains exactly as on the graphs.
 
 A depth-k tree is a root and the depth-(k-1) trees of its in-neighbours, so all distinct trees of a collection
 form a directed acyclic dictionary, one level per depth, in which every tree is written once. A GNN of depth L
@@ -33,11 +33,11 @@ from graphdistill.core.trees.wl import edge_factor, hash_labels, hash_rows
 T = TypeVar("T")
 
 MAX_DEPTH = 255
-"""Depth of the deepest trees that are stored."""
+"""Largest depth of stored trees."""
 
 
 class ChildEdgePairs(NamedTuple):
-    """Distinct (child, edge) pairs: gathering from the level below and from the edge table, and sums over slots."""
+    """Distinct (child, edge) pairs: segments that gather children and edges, and sums over slots."""
 
     child: Segments
     edge: Segments
@@ -45,7 +45,7 @@ class ChildEdgePairs(NamedTuple):
 
 
 class Attention(NamedTuple):
-    """Entries that a tree attends to, itself before its children: child, root and edges of each, and sums over them."""
+    """Entries that a tree attends to, itself first, then its children: segments of child, root and edges, and sums."""
 
     child: Segments
     root: Segments
@@ -72,7 +72,7 @@ class Level:
     edge: Tensor | None
 
     def __getstate__(self) -> dict[str, object]:
-        """The fields alone: what is derived from them is rebuilt at its first use."""
+        """The fields alone; derived values are rebuilt on first use."""
         return {f.name: self.__dict__[f.name] for f in fields(self)}
 
     @cached_property
@@ -89,7 +89,7 @@ class Level:
         return self._once("_roots", lambda: Segments.rows(self.truncated, num_rows))
 
     def attention(self, num_rows: int, num_edges: int | None, heads: int, dtype: torch.dtype) -> Attention:
-        """What attention over the children and the tree itself gathers; ``num_edges`` is ``None`` without edges."""
+        """Segments for attention over a tree and its children; ``num_edges`` is ``None`` without edge features."""
 
         def build() -> Attention:
             count = self.ptr.diff()
@@ -100,7 +100,7 @@ class Level:
             child[itself], child[slot] = self.truncated, self.child
             edges = None
             if num_edges is not None and self.edge is not None:
-                # An entry of a child gathers its edge, the one of the tree itself all edges, a share of each.
+                # A child's entry gathers its edge; the tree's own entry gathers the mean of all edges.
                 length = torch.ones_like(parent).index_copy_(0, itself, count)
                 edge_ptr = segment_ptr(length)
                 share = (1 / length.to(dtype)).repeat_interleave(length)
@@ -128,7 +128,7 @@ class Level:
         return self._once("_pairs", build)
 
     def _once(self, name: str, build: Callable[[], T]) -> T:
-        """Build a derived object at its first use."""
+        """Build a derived object on first use."""
         if name not in self.__dict__:
             self.__dict__[name] = build()
         out: T = self.__dict__[name]
@@ -141,7 +141,7 @@ class Trees:
 
     Attributes:
         x: features of each depth-0 tree, integer or float ``[n_0, F]``.
-        degree: in-degree that a node with this label has in its graph, long ``[n_0]``: GCN needs it at leaves.
+        degree: in-degree in the graph of nodes with this label, long ``[n_0]``; GCN needs it at leaves.
         edge_attr: distinct edge features ``[B, D]``, or ``None``.
         levels: depths 1 to L.
     """
@@ -162,7 +162,7 @@ class Trees:
         return (len(self.x), *(len(level.truncated) for level in self.levels))
 
     def payload(self) -> dict[str, Tensor]:
-        """What has to be stored: features as narrow as they go, structure as streams of small integers.
+        """Tensors to store: features in the smallest dtypes, structure as byte streams of small integers.
 
         Raises:
             ValueError: the trees are deeper than 255.
@@ -182,7 +182,7 @@ class Trees:
 
     @classmethod
     def check_payload(cls, payload: Mapping[str, Declared], *more: str) -> None:
-        """Check names, dtypes and shapes of a payload, in which ``more`` streams are expected, too.
+        """Check names, dtypes and shapes of a payload that also has the streams ``more``.
 
         Raises:
             ValueError: with the name of the tensor.
@@ -230,7 +230,7 @@ class Trees:
         return out
 
     def roots(self) -> list[Tensor]:
-        """For each depth k, the depth-0 row of every tree's root, long ``[n_k]``."""
+        """The depth-0 row of every tree's root, long ``[n_k]`` per depth."""
         rows = torch.arange(len(self.x), device=self.x.device)
         out = [rows]
         for level in self.levels:
@@ -261,7 +261,7 @@ class Trees:
         return Trees(self.x[keep], self.degree[keep], self.edge_attr, tuple(reversed(levels))), top
 
     def cut(self, depth: int) -> tuple[Trees, Tensor]:
-        """The dictionary without its levels past ``depth``, and each deepest tree's row at that depth."""
+        """The dictionary up to ``depth``, and each deepest tree's row at that depth."""
         if not 0 <= depth <= self.depth:
             raise ValueError(f"depth must be from 0 to {self.depth}, got {depth}")
         rows = torch.arange(self.sizes[-1], device=self.x.device)
@@ -280,7 +280,7 @@ class Trees:
 
 
 def write_level(truncated: Tensor, ptr: Tensor, child: Tensor, edge: Tensor | None, rows: Tensor) -> Level:
-    """One level made of the given ``rows`` of loose trees, the children of each sorted by tree and edge.
+    """A level of the given ``rows`` of unsorted trees, with the children of each sorted by tree and edge.
 
     Example:
         >>> level = write_level(torch.tensor([4]), torch.tensor([0, 2]), torch.tensor([9, 3]), None, torch.tensor([0]))

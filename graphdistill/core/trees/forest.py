@@ -37,7 +37,7 @@ class Forest:
     count: Tensor
 
     def __getstate__(self) -> dict[str, object]:
-        """The fields alone: what is derived from them is rebuilt at its first use."""
+        """The fields alone; derived values are rebuilt on first use."""
         return {f.name: self.__dict__[f.name] for f in fields(self)}
 
     def __len__(self) -> int:
@@ -49,10 +49,10 @@ class Forest:
         return tensor_bytes(*self.payload().values())
 
     def payload(self) -> dict[str, Tensor]:
-        """What has to be stored.
+        """Tensors to store.
 
-        A graph's trees are ascending, so their gaps are small; each gap carries a bit that says whether a count
-        other than one follows. Small after :meth:`by_frequency`.
+        Trees of a graph are ascending and stored as gaps; the low bit of a gap marks a count other than one, which
+        is stored separately. Smallest after :meth:`by_frequency`.
         """
         many = self.count != 1
         return {
@@ -73,7 +73,7 @@ class Forest:
 
     @cached_property
     def pair_bytes(self) -> Tensor:
-        """Payload bytes of each graph apart from the dictionary, long ``[G]``."""
+        """Payload bytes of each graph without the dictionary, long ``[G]``."""
         many = self.count != 1
         per_pair = varint.lengths(self._steps)
         per_pair[many] += varint.lengths(self.count[many])
@@ -81,7 +81,7 @@ class Forest:
 
     @classmethod
     def check_payload(cls, payload: Mapping[str, Declared]) -> None:
-        """Check names, dtypes and shapes of a payload, or of what a header says of it.
+        """Check names, dtypes and shapes of a payload or of its header.
 
         Raises:
             ValueError: with the name of the tensor.
@@ -111,7 +111,7 @@ class Forest:
         return cls(trees, ptr, check_range("tree", total[1:] - before, 0, trees.sizes[-1] - 1), count)
 
     def by_frequency(self) -> Forest:
-        """The same graphs over a dictionary whose trees are sorted by how many nodes have them, then by content."""
+        """The same graphs with the dictionary sorted by number of nodes per tree, then by content."""
         orders = []
         for ids, count in zip(self.trees.ids(), self.multiplicity(torch.long), strict=True):
             content = group(ids)[2]
@@ -135,7 +135,7 @@ class Forest:
         return self.count.new_zeros(len(self)).index_add_(0, self.graph, self.count)
 
     def subset(self, index: Tensor, *, shrink: bool = True) -> Forest:
-        """The graphs numbered ``index``; with ``shrink`` the dictionary keeps only what they need."""
+        """The graphs at ``index``; with ``shrink`` the dictionary keeps only their trees."""
         counts = self.ptr.diff()[index]
         pairs = ranges(self.ptr[index], counts)
         tree, trees = self.tree[pairs], self.trees
@@ -150,7 +150,7 @@ class Forest:
         return from_counts(trees, self.graph, rows[self.tree], self.count, len(self))
 
     def multiplicity(self, dtype: torch.dtype) -> list[Tensor]:
-        """How many nodes have each tree of each depth, from 0 to L; what weighs batch statistics."""
+        """Number of nodes with each tree, for each depth from 0 to L; the weights of batch statistics."""
         count = self.count.to(dtype)
         out = [count.new_zeros(self.trees.sizes[-1]).index_add_(0, self.tree, count)]
         for depth in range(self.trees.depth, 0, -1):
@@ -167,7 +167,7 @@ def from_counts(trees: Trees, graph: Tensor, tree: Tensor, count: Tensor, num_gr
         graph: graph of each triple, long ``[n]``.
         tree: deepest tree of each triple, long ``[n]``.
         count: how often it occurs, long ``[n]``.
-        num_graphs: G, so that graphs without any pair keep their place.
+        num_graphs: number G of graphs, so that empty ones keep their index.
     """
     pair, row = torch.unique(graph * trees.sizes[-1] + tree, return_inverse=True)
     total = count.new_zeros(len(pair)).index_add_(0, row, count)

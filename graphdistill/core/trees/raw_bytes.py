@@ -1,4 +1,4 @@
-"""What graphs take when they are stored raw: the yardstick that budgets are a fraction of."""
+"""Raw size of graphs in bytes, which budgets are a fraction of."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from graphdistill.core.trees.wl import hash_rows
 
 
 def raw_bytes(graphs: Graphs) -> Tensor:
-    """Bytes of each graph stored raw, as small as plain integers go.
+    """Bytes of each graph in plain integers of the smallest size.
 
-    Each integer feature column takes the narrowest dtype that the whole collection needs, floats take their own;
-    node numbers are local to their graph; an edge whose twin in the other direction has the same features is
-    stored once; a graph's numbers of nodes and edges and its label take one byte each while they are below 256.
+    An integer feature column takes the smallest dtype for the whole collection; floats keep theirs. Node indices are
+    local to their graph. If every edge has a reverse edge with the same features, each pair is stored once. The
+    numbers of nodes and edges of a graph and its label take one byte each if below 256.
 
     Args:
         graphs: the collection.
@@ -35,19 +35,19 @@ def raw_bytes(graphs: Graphs) -> Tensor:
 
 
 def _row_bytes(values: Tensor) -> int:
-    """Bytes of one feature row, each column as narrow as it goes."""
+    """Bytes of one feature row, with the smallest dtype for each column."""
     if not len(values):
         return 0
     return sum(downcast(torch.stack([column.min(), column.max()])).element_size() for column in values.T)
 
 
 def _width(numbers: Tensor) -> Tensor:
-    """Bytes that hold each number: 1, 2 or 4."""
+    """Bytes of each number: 1, 2 or 4."""
     return 1 + (numbers > 255).long() + 2 * (numbers > 65535).long()
 
 
 def every_edge_has_its_twin(graphs: Graphs) -> Tensor:
-    """Whether turning all edges of a graph around leaves it as it is, features included; boolean ``[G]``.
+    """Whether reversing all edges leaves a graph unchanged, including edge features; boolean ``[G]``.
 
     Example:
         >>> from torch_geometric.data import Data
@@ -56,7 +56,7 @@ def every_edge_has_its_twin(graphs: Graphs) -> Tensor:
         [False]
     """
     source, target = graphs.edge_index
-    # Turned around, the edges are then the same multiset, and so have the same sum of hashes.
+    # If so, the reversed edges are the same multiset and have the same sum of hashes.
     start, end = hash_rows(torch.arange(graphs.num_nodes)[:, None], salt=4).T.contiguous()
     differ = start[source] * end[target] - start[target] * end[source]
     if graphs.edge_attr is not None:
@@ -67,7 +67,7 @@ def every_edge_has_its_twin(graphs: Graphs) -> Tensor:
 
 
 def _stored_edges(graphs: Graphs) -> Tensor:
-    """Edges to store per graph: where every edge has its twin, each pair is stored once; long ``[G]``."""
+    """Edges to store per graph; if every edge has a reverse edge, each pair is stored once; long ``[G]``."""
     source, target = graphs.edge_index
     graph = torch.repeat_interleave(torch.arange(len(graphs)), graphs.edge_ptr.diff())
     loops = torch.bincount(graph[source == target], minlength=len(graphs))

@@ -1,4 +1,4 @@
-"""A forest that is stored as plain graphs: fewer bytes where computation trees hardly repeat."""
+"""A forest that is stored as plain graphs: smaller if computation trees hardly repeat."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from graphdistill.core.trees.raw_bytes import every_edge_has_its_twin
 
 @dataclass(frozen=True)
 class RawForest(Forest):
-    """A lossless forest with the graphs that it was grown from; the graphs are what is stored.
+    """A lossless forest with the graphs that it was built from; the graphs are stored.
 
     Attributes:
         graphs: the graphs, edges sorted by source and target.
@@ -44,7 +44,7 @@ class RawForest(Forest):
     graphs: Graphs
 
     def payload(self) -> dict[str, Tensor]:
-        """The graphs; an edge is stored once where every edge has its twin in the other direction."""
+        """The graphs; each pair of edges is stored once if every edge has a reverse edge."""
         graphs = self.graphs
         source, target = graphs.edge_index
         twins = bool(every_edge_has_its_twin(graphs).all())
@@ -68,7 +68,7 @@ class RawForest(Forest):
 
     @classmethod
     def check_payload(cls, payload: Mapping[str, Declared]) -> None:
-        """Check names, dtypes and shapes of a payload, or of what a header says of it.
+        """Check names, dtypes and shapes of a payload or of its header.
 
         Raises:
             ValueError: with the name of the tensor.
@@ -78,7 +78,7 @@ class RawForest(Forest):
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Tensor]) -> RawForest:
-        """Rebuild the graphs and grow them again.
+        """Rebuild the graphs and their forest.
 
         Raises:
             ValueError: a tensor is missing, an edge ends outside of its graph, or lengths do not fit.
@@ -114,7 +114,7 @@ class RawForest(Forest):
 
 
 def raw_forest(graphs: Graphs, depth: int) -> RawForest:
-    """Grow a forest that is stored as its graphs.
+    """Build a forest that is stored as its graphs.
 
     Args:
         graphs: the graphs.
@@ -128,7 +128,7 @@ def raw_forest(graphs: Graphs, depth: int) -> RawForest:
 
 
 def _edge_order(graphs: Graphs) -> Tensor:
-    """Edges by source, target and features: the same order however they came."""
+    """Canonical order of edges, by target, source and features."""
     keys = [graphs.edge_index[1], graphs.edge_index[0]]
     if graphs.edge_attr is not None:
         keys = [*graphs.edge_attr.T, *keys]

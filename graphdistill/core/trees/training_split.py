@@ -1,4 +1,4 @@
-"""A training split and what distilling and evaluating need of it: each part is computed at its first use and kept."""
+"""The training split for distillation and evaluation; each part is computed on first use and cached."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class TrainingSplit:
     Attributes:
         data: the data set.
         depth: depth of the trees.
-        verify: check the classes of equal trees exactly. (default: no)
-        seconds: time that the parts computed so far took, by their names.
+        verify: check exactly that trees with equal ids are equal. (default: no)
+        seconds: seconds of the parts that are computed so far, by name.
 
     Example:
         >>> from graphdistill.datasets import load
@@ -52,7 +52,7 @@ class TrainingSplit:
 
     @property
     def y(self) -> Tensor:
-        """Their labels."""
+        """Labels of the training graphs."""
         return self.data.y[self.data.train]
 
     @cached_property
@@ -63,13 +63,13 @@ class TrainingSplit:
 
     @cached_property
     def counted(self) -> Forest:
-        """The graphs, compressed without loss."""
+        """Lossless forest of the graphs."""
         with self._timed("counted"):
             return build_forest(self.graphs, self.depth, verify=self.verify)
 
     @cached_property
     def forest(self) -> Forest:
-        """The same, its trees sorted by how many nodes have them."""
+        """Lossless forest with trees sorted by their number of nodes."""
         counted = self.counted
         with self._timed("forest"):
             return counted.by_frequency()
@@ -83,7 +83,7 @@ class TrainingSplit:
 
     @cached_property
     def sha256(self) -> str:
-        """Digest of the content, whatever the numbering of nodes."""
+        """Digest of the content, independent of the order of nodes."""
         digest, forest = hashlib.sha256(), self.forest
         for tensor in (forest.trees.ids()[-1], forest.ptr, forest.tree, forest.count, self.y):
             digest.update(tensor.numpy().tobytes())

@@ -1,4 +1,4 @@
-"""Logistic regression on counts of computation trees: the baseline without a network, and a cheap teacher."""
+"""Logistic regression on counts of computation trees: a baseline without a network, and a cheap teacher."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from graphdistill.core.trees.wl import group
 class TreeCountRegression:
     r"""Logistic regression on :math:`\log(1 + n_t(G))`, the counts of the trees t of depths 0 to ``depth``.
 
-    One yes-or-no scorer per class or task; classes are balanced where the metric is ROC-AUC. With shallow trees it
+    One binary classifier per class or task; classes are balanced if the metric is ROC-AUC. With shallow trees it
     is the Weisfeiler-Lehman subtree kernel's linear model (Shervashidze et al., JMLR 2011).
 
     Args:
         depth: depth of the deepest trees that are counted. (default: 2)
-        strength: inverse regularisation C. (default: 0.1, which validation liked at every depth on molecules)
-        min_graphs: trees in fewer training graphs are left out; so are those in fewer than one of 2,000. (default: 5)
+        strength: inverse regularization C. (default: 0.1, the best on validation at every depth on molecules)
+        min_graphs: trees in fewer training graphs, or in less than 1 of 2,000, are left out. (default: 5)
 
     Example:
         >>> from torch_geometric.data import Data
@@ -71,7 +71,7 @@ class TreeCountRegression:
         return self
 
     def logits(self, forest: Forest) -> Tensor:
-        """Logits of each graph, float32 ``[G, C]`` (or ``[G, T]``); trees that training lacked count nothing."""
+        """Logits of each graph, float32 ``[G, C]`` (or ``[G, T]``); unknown trees are ignored."""
         blocks = []
         for known, (ids, matrix) in zip(self._ids, self._levels(forest), strict=True):
             _, row, _ = group(torch.cat([known, ids]))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def lengths(values: Tensor) -> Tensor:
-    """Bytes that :func:`encode` takes for each integer, long ``[n]``.
+    """Bytes of each integer in :func:`encode`, long ``[n]``.
 
     Example:
         >>> lengths(torch.tensor([127, 128])).tolist()
@@ -23,7 +23,7 @@ def lengths(values: Tensor) -> Tensor:
 
 
 def encode(values: Tensor) -> Tensor:
-    """Write integers of 0 or more as a uint8 stream.
+    """Encode non-negative integers as a uint8 stream.
 
     Args:
         values: long ``[n]``.
@@ -48,7 +48,7 @@ def encode(values: Tensor) -> Tensor:
 
 
 def decode(stream: Tensor) -> Tensor:
-    """Read back what :func:`encode` wrote, long ``[n]``.
+    """Decode a stream of :func:`encode`, long ``[n]``.
 
     Raises:
         ValueError: the stream is not uint8 of one dimension, ends inside of a number, or has one of more than 63 bits.

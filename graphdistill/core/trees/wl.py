@@ -2,11 +2,11 @@
 
 The depth-k computation tree of node v is its unfolding T_k(v) = (f(v), {(b(u, v), T_{k-1}(u)) : u -> v}) with
 label f and edge label b. Two nodes have the same tree exactly if k rounds of colour refinement give them the
-same colour, and the sum over a multiset of hashed children is a colour that no machine, process or shard has to
-agree on. Mirage (Gupta et al., ICLR 2024, https://arxiv.org/abs/2310.09486) builds on these trees.
+same colour, and the sum over a multiset of hashed children is a colour that is the same on every machine, process and
+shard. Mirage (Gupta et al., ICLR 2024, https://arxiv.org/abs/2310.09486) builds on these trees.
 
 Ids live on two independent 64-bit lanes with wrap-around arithmetic: among n trees the odds of any collision are
-below n^2 / 2^129, and `graphdistill.core.trees.forest.grow` can verify the classes exactly.
+below n^2 / 2^129, and `graphdistill.core.trees.build.build_forest` can verify the classes exactly.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def hash_rows(values: Tensor, salt: int) -> Tensor:
 
     Args:
         values: integers, booleans or floats ``[n, F]``.
-        salt: a number below 1,000 that keeps kinds of rows apart.
+        salt: a number below 1,000 that separates kinds of rows.
 
     Returns:
         Two 64-bit lanes, long ``[n, 2]``.
@@ -78,13 +78,12 @@ def hash_labels(x: Tensor, degree: Tensor | None) -> Tensor:
 def tree_ids(graphs: Graphs, depth: int, *, degrees: bool = False) -> Tensor:
     """Content id of the depth-``depth`` computation tree of every node (Mirage, ICLR 2024).
 
-    Edges are followed against their direction (a node hears from its in-neighbours); parallel edges and
-    self-loops count as they stand.
+    The children of a node are its in-neighbours; parallel edges count repeatedly and self-loops as edges.
 
     Args:
         graphs: the graphs; features of any integer or float type, edge features or none.
         depth: number of refinement rounds, 0 or more.
-        degrees: whether a node's in-degree belongs to its label, which is what GCN needs to be exact.
+        degrees: include a node's in-degree in its label, which exact GCNs need.
 
     Returns:
         Two 64-bit lanes, long ``[N, 2]``: equal rows mean equal trees, on every machine.

@@ -37,7 +37,7 @@ class Config(Common):
     lossless: bool = False
     """Keep every tree."""
     protocol: Literal["honest", "paper"] = "honest"
-    """How to choose and to judge."""
+    """Number of hops."""
     networks: tuple[Literal["GCN", "GAT", "GIN"], ...] = ("GCN", "GAT")
     """Networks of the evaluation."""
     smiles_column: str = "smiles"

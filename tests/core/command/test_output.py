@@ -84,7 +84,7 @@ def test_published_files_have_ordinary_permissions(tmp_path):
 
 
 @pytest.mark.parametrize("tail", ["", "sub", "sub/deeper"])
-def test_a_file_in_the_way_is_told_before_the_work(tmp_path, tail):
+def test_a_file_in_the_way_is_an_error_before_the_work(tmp_path, tail):
     fill(tmp_path, file="x")
     with pytest.raises(ValueError, match=r"--output .*file.* is not a folder; choose another"):
         check_writable(tmp_path / "file" / tail)
@@ -92,7 +92,7 @@ def test_a_file_in_the_way_is_told_before_the_work(tmp_path, tail):
         raise AssertionError("the body ran")
 
 
-def test_a_folder_that_refuses_is_told(tmp_path, monkeypatch):
+def test_a_folder_that_is_not_writable_is_an_error(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 

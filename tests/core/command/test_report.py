@@ -221,7 +221,7 @@ def test_peak_memory_is_in_bytes(monkeypatch, system, unit):
     assert report.peak_memory() == 1000 * unit
 
 
-def test_the_heading_of_the_number_of_entries_can_be_told():
+def test_the_heading_of_the_number_of_entries_can_be_set():
     row = Row(name="all the data", group="ConvNet", test=(0.7,), valid=(), nbytes=900, entries=3)
     shown = report.table(Report(title="demo", metric="accuracy", rows=(row,), entries="images"))
     assert [c.header for c in shown.columns][1] == "images"

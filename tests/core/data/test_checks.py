@@ -150,7 +150,7 @@ def test_rows_with_missing_tasks_are_not_one_hot() -> None:
 @pytest.mark.parametrize(
     ("y", "changes", "message"),
     [
-        ([0, 1, 0, 1, 0, 1], {"valid": []}, "^valid has no nodes; give more of them, or a split of your own$"),
+        ([0, 1, 0, 1, 0, 1], {"valid": []}, "^valid has no nodes; give more of them, or define the split yourself$"),
         (
             [0, 1, 0, 1, 0, 1],
             {"test": [0, 1]},

@@ -73,7 +73,7 @@ def test_features_of_one_column_may_be_flat() -> None:
     assert graphs.edge_attr.tolist() == [[1.5], [2.5]]
 
 
-def test_graphs_without_features_are_told_apart_by_in_degree() -> None:
+def test_graphs_without_features_are_distinguished_by_in_degree() -> None:
     star = torch.tensor([[1, 2, 3, 0], [0, 0, 0, 1]])
     graphs = Graphs.from_data_list([Data(edge_index=star, num_nodes=5), Data(edge_index=NO_EDGES, num_nodes=2)])
     assert graphs.x.flatten().tolist() == [3, 1, 0, 0, 0, 0, 0]

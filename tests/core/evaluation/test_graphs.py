@@ -25,7 +25,7 @@ def test_edge_features_are_left_out_and_a_note_says_so() -> None:
 def test_many_labels_are_refused() -> None:
     data = chains()
     many = replace(data, y=torch.nn.functional.one_hot(data.y).float(), name="many")
-    with pytest.raises(ValueError, match="many has 2 labels for each graph, but sets are made class by class"):
+    with pytest.raises(ValueError, match="many has 2 labels for each graph, but sets are distilled class by class"):
         GraphSetProtocol(many)
 
 

@@ -27,7 +27,7 @@ def quantize_uint8(x: Tensor) -> Tensor:
     return (x * 255).round() / 255
 
 
-def test_random_images_have_equal_bytes_and_take_classes_in_turn() -> None:
+def test_random_images_have_equal_bytes_and_are_class_balanced() -> None:
     budget = 12 * 65
     sets = PROTOCOL.random_sets(budget + 64, 3)
     assert [len(s) for s in sets] == [12] * 3

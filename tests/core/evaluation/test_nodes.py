@@ -83,7 +83,7 @@ def test_features_are_averaged_over_neighbours_once_and_as_often_as_there_are_la
 
 
 @BOTH
-def test_a_split_is_asked_of_the_whole_graph(protocol: NodeProtocol) -> None:
+def test_a_split_is_evaluated_on_the_whole_graph(protocol: NodeProtocol) -> None:
     net, data = protocol.network(0).eval(), protocol.data
     for name in ("train", "valid", "test"):
         inputs, y = protocol.split(name)
@@ -177,7 +177,7 @@ def test_what_is_read_of_a_set() -> None:
 
 
 @BOTH
-def test_random_nodes_have_equal_bytes_and_take_classes_in_turn(protocol: NodeProtocol) -> None:
+def test_random_nodes_have_equal_bytes_and_are_class_balanced(protocol: NodeProtocol) -> None:
     data = protocol.data
     each = 2 * data.x.shape[1] + 1
     sets = protocol.random_sets(9 * each + each - 1, 3)
@@ -280,7 +280,7 @@ def test_bytes_of_all_the_data() -> None:
     assert more.full().nbytes == 348 + 2 * ones + 4 * edges + 48
 
 
-def test_sets_with_edges_are_judged_like_any_other(tmp_path: Path) -> None:
+def test_sets_with_edges_are_evaluated_like_any_other(tmp_path: Path) -> None:
     small = linked(9)
     protocol = NodeProtocol(pairs(), networks=2, fit=FitConfig(steps=4, batch_size=1 << 30, eval_every=2))
     save_set(small, tmp_path)

@@ -67,7 +67,7 @@ def test_training_learns(protocol: SetProtocol[Any]) -> None:
     assert train_rows(longer, "all", [longer.full()]).mean > 0.9
 
 
-def test_a_score_is_that_of_the_network_that_validation_liked(protocol: SetProtocol[Any]) -> None:
+def test_a_score_is_that_of_the_network_with_the_best_validation(protocol: SetProtocol[Any]) -> None:
     net, fitted = protocol.train(small(protocol), 0)
     assert protocol.score(net, "valid") == fitted.valid
     inputs, y = protocol.split("test")
@@ -79,7 +79,7 @@ def test_test_is_read_once_a_training_and_never_to_choose(
     protocol: SetProtocol[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    kind, asked = type(protocol), small(protocol)
+    kind, chosen_set = type(protocol), small(protocol)
     for name in ("split", "flat", "labels"):
         method = getattr(kind, name)
 
@@ -88,12 +88,12 @@ def test_test_is_read_once_a_training_and_never_to_choose(
             return method(self, what)
 
         monkeypatch.setattr(kind, name, spy)
-    train_rows(protocol, "two", [asked])
+    train_rows(protocol, "two", [chosen_set])
     assert read.count("test") == 2
     read.clear()
-    valid_score(protocol, asked)
+    valid_score(protocol, chosen_set)
     protocol.random_sets(10_000, 2)
-    protocol.extra_baselines([asked])
+    protocol.extra_baselines([chosen_set])
     protocol.full()
     assert "valid" in read
     assert "test" not in read
@@ -110,9 +110,9 @@ def test_what_is_in_test_changes_nothing_that_is_chosen(protocol: SetProtocol[An
         images[data.test] = 0.5
         changed = replace(changed, images=images)
     other = replace(protocol, data=changed)
-    asked = small(protocol)
-    assert valid_score(protocol, asked) == valid_score(other, asked)
-    one, two = train_rows(protocol, "row", [asked]), train_rows(other, "row", [asked])
+    chosen_set = small(protocol)
+    assert valid_score(protocol, chosen_set) == valid_score(other, chosen_set)
+    one, two = train_rows(protocol, "row", [chosen_set]), train_rows(other, "row", [chosen_set])
     assert one.valid == two.valid
     if not isinstance(data, ImageDataset):
         assert two.test == pytest.approx([1 - score for score in one.test])
@@ -121,7 +121,7 @@ def test_what_is_in_test_changes_nothing_that_is_chosen(protocol: SetProtocol[An
         assert torch.equal(ours.y, theirs.y)
 
 
-def test_networks_that_choose_are_none_of_those_that_judge(
+def test_networks_that_choose_are_none_of_those_of_rows(
     protocol: SetProtocol[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seeds: list[int] = []
@@ -132,9 +132,9 @@ def test_networks_that_choose_are_none_of_those_that_judge(
         return network(self, seed)
 
     monkeypatch.setattr(type(protocol), "network", spy)
-    asked = small(protocol)
-    train_rows(protocol, "judged", [asked])
-    valid_score(protocol, asked)
+    chosen_set = small(protocol)
+    train_rows(protocol, "row", [chosen_set])
+    valid_score(protocol, chosen_set)
     assert seeds == [0, 1, SELECTION_SEED]
 
 

@@ -90,11 +90,11 @@ def test_it_computes_what_pygs_layers_compute(depth: int, graph: tuple[Tensor, i
     whole = Nodes(spread(x), spread)
     torch.testing.assert_close(ours(whole), wanted)
     some = torch.tensor(data.draw(st.lists(st.integers(0, nodes - 1), min_size=1, max_size=9)))
-    asked = Nodes(spread(x), spread, some)
-    torch.testing.assert_close(ours(asked), wanted[some])
-    # And the gradients, of the nodes that are asked for alone.
+    selected = Nodes(spread(x), spread, some)
+    torch.testing.assert_close(ours(selected), wanted[some])
+    # And the gradients, of the selected nodes alone.
     factor = rows(len(some), 3, seed=1)
-    (ours(asked) * factor).sum().backward()
+    (ours(selected) * factor).sum().backward()
     (wanted[some] * factor).sum().backward()
     for layer, conv in zip((*ours.layers, ours.head), convs, strict=True):
         assert isinstance(layer, nn.Linear)
@@ -136,13 +136,13 @@ def test_features_are_what_the_next_layer_reads(depth: int) -> None:
     for conv in convs[:-1]:
         h = conv(h, edge_index).relu()
         read.append((around @ h)[some])
-    asked = Nodes(spread(x), spread, some)
-    found = ours.features(asked)
+    selected = Nodes(spread(x), spread, some)
+    found = ours.features(selected)
     assert len(found) == depth - 1
     for got, wanted in zip(found, read, strict=True):
         torch.testing.assert_close(got, wanted)
-    assert torch.equal(ours.embed(asked), found[-1])
-    assert torch.equal(ours(asked), ours.head(found[-1]))
+    assert torch.equal(ours.embed(selected), found[-1])
+    assert torch.equal(ours(selected), ours.head(found[-1]))
 
 
 @pytest.mark.parametrize("kind", ["sparse", "dense", "alone"])
@@ -169,7 +169,7 @@ def test_it_can_be_differentiated_twice(kind: str) -> None:
 
 @settings(max_examples=20)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=6), st.data())
-def test_a_subset_is_by_place_among_those_that_were_asked_for(first: list[int], data: st.DataObject) -> None:
+def test_a_subset_selects_from_the_current_nodes(first: list[int], data: st.DataObject) -> None:
     second = data.draw(st.lists(st.integers(0, len(first) - 1), min_size=1, max_size=6))
     spread = Propagation(torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), 7)
     ours, x, a, b = net(), rows(7, 5), torch.tensor(first), torch.tensor(second)

@@ -348,6 +348,7 @@ def test_negative_categories_are_refused(column: str) -> None:
 def test_trees_of_another_depth_are_refused(depth: int) -> None:
     collated = Graphs.from_data_list(molecules())
     model = GNN("GIN", collated, "categorical", 2)
-    message = rf"^the network has 2 layers but the trees have depth {depth}; use forest\.cut\(2\) or grow deeper trees$"
+    advice = r"use forest\.cut\(2\) or build deeper trees$"
+    message = rf"^the network has 2 layers but the trees have depth {depth}; {advice}"
     with pytest.raises(ValueError, match=message):
         model(build_forest(collated, depth))

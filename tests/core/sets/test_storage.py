@@ -192,7 +192,7 @@ def test_files_of_two_sets_do_not_belong_together(saved, tmp_path):
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"{}", b'{"format": 1}'])
-def test_a_damaged_card_is_told(text, saved):
+def test_a_damaged_card_is_an_error(text, saved):
     (saved / "card.json").write_bytes(text)
     with pytest.raises(ValueError, match=r"card\.json is damaged: .*; distil again"):
         load_set(saved)

@@ -35,7 +35,7 @@ def test_a_flip_exchanges_left_and_right() -> None:
                 assert torch.equal(mirrored[:, i, j], image[:, i, 4 - j])
 
 
-def test_an_unknown_group_is_told() -> None:
+def test_an_unknown_group_is_an_error() -> None:
     with pytest.raises(ValueError, match="group 'turn' is unknown; choose from identity, flip"):
         orbit(FEW, "turn")
 
@@ -62,7 +62,7 @@ def test_a_set_without_a_group_trains_as_it_is() -> None:
     assert protocol.extra_baselines([plain]) == {}
 
 
-def test_random_images_have_their_orbit_in_a_row_beside() -> None:
+def test_random_images_have_their_orbit_in_another_row() -> None:
     protocol = ImageProtocol(bars())
     small = replace(protocol.random_sets(1000, 1)[0], meta={KEY: "flip"})
     ((name, (drawn,)),) = protocol.extra_baselines([small]).items()

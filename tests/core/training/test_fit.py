@@ -86,7 +86,7 @@ def test_training_learns() -> None:
 
 
 def test_the_checkpoint_is_the_best_on_validation(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[tuple[float, dict[str, Tensor]]] = []
+    checks: list[tuple[float, dict[str, Tensor]]] = []
     kept: list[GNN] = []
 
     def spy(model: GNN, forest: Forest) -> Tensor:
@@ -95,16 +95,16 @@ def test_the_checkpoint_is_the_best_on_validation(monkeypatch: pytest.MonkeyPatc
 
     def scripted(logits: Tensor, y: Tensor, metric: str) -> float:
         values = (0.3, 0.8, 0.5, 0.8, 0.1)
-        looks.append((values[len(looks)], copy.deepcopy(kept[-1].state_dict())))
-        return looks[-1][0]
+        checks.append((values[len(checks)], copy.deepcopy(kept[-1].state_dict())))
+        return checks[-1][0]
 
     monkeypatch.setattr(fit_module, "predict", spy)
     monkeypatch.setattr(fit_module, "score", scripted)
     model, fitted = train(config=FitConfig(steps=14, eval_every=3))
-    assert len(looks) == 5  # at steps 3, 6, 9, 12 and the last
+    assert len(checks) == 5  # at steps 3, 6, 9, 12 and the last
     assert (fitted.valid, fitted.step) == (0.8, 6)
-    assert all(torch.equal(value, looks[1][1][name]) for name, value in model.state_dict().items())
-    assert not all(torch.equal(value, looks[4][1][name]) for name, value in model.state_dict().items())
+    assert all(torch.equal(value, checks[1][1][name]) for name, value in model.state_dict().items())
+    assert not all(torch.equal(value, checks[4][1][name]) for name, value in model.state_dict().items())
 
 
 def test_the_score_is_that_of_the_network_that_is_left() -> None:
@@ -114,15 +114,15 @@ def test_the_score_is_that_of_the_network_that_is_left() -> None:
 
 
 def test_patience_stops_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[float] = []
+    checks: list[float] = []
 
     def falling(logits: Tensor, y: Tensor, metric: str) -> float:
-        looks.append(0.9 - len(looks) / 100)
-        return looks[-1]
+        checks.append(0.9 - len(checks) / 100)
+        return checks[-1]
 
     monkeypatch.setattr(fit_module, "score", falling)
     _, fitted = train(config=FitConfig(steps=200, eval_every=2, patience=3))
-    assert (len(looks), fitted.step) == (4, 2)
+    assert (len(checks), fitted.step) == (4, 2)
 
 
 def test_the_scale_of_weights_does_not_matter_but_their_ratio_does() -> None:

@@ -101,7 +101,7 @@ INTEGERS = (1, "integer of width 1", "absent")
     ids=["depth", "width", "type", "edges"],
 )
 def test_merging_what_differs_in_kind_is_refused(other: Forest, kinds: list[tuple[int, str, str]]) -> None:
-    message = f"forests differ in (depth, features, edge features): {kinds}; grow them alike"
+    message = f"forests differ in (depth, features, edge features): {kinds}; build them alike"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         merge([build_forest(dot(torch.tensor([[6]])), 1), other])
 
@@ -112,7 +112,7 @@ def test_a_negative_depth_is_refused() -> None:
 
 
 def triangle_and_path() -> Graphs:
-    """Labels 1 and 2, edges of two kinds, so that every hash has something to tell apart."""
+    """Labels 1 and 2, edges of two kinds, so that every hash distinguishes something."""
     triangle = torch.tensor([[0, 1, 1, 2, 2, 0], [1, 0, 2, 1, 0, 2]])
     path = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
     return Graphs.from_data_list(
@@ -171,7 +171,7 @@ def test_verification_sees_a_difference_that_is_only_deep(monkeypatch: pytest.Mo
 
 @settings(deadline=None, max_examples=40)
 @given(graph_lists(), depths)
-def test_unshared_keeps_every_node_and_edge(graphs: list[Data], depth: int) -> None:
+def test_uncompressed_forest_keeps_every_node_and_edge(graphs: list[Data], depth: int) -> None:
     collated = Graphs.from_data_list(graphs)
     forest = uncompressed_forest(collated, depth)
     assert forest.trees.sizes == (collated.num_nodes,) * (depth + 1)

@@ -96,7 +96,7 @@ def test_a_payload_is_read_back_as_it_was(graphs: list[Data], depth: int) -> Non
 
 @settings(deadline=None, max_examples=60)
 @given(graph_lists(), depths, st.data())
-def test_restrict_keeps_what_was_asked_for_and_all_that_hangs_on_it(
+def test_restrict_keeps_the_given_trees_and_all_that_they_need(
     graphs: list[Data], depth: int, data: st.DataObject
 ) -> None:
     trees = dictionary(graphs, depth)

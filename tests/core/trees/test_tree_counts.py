@@ -29,7 +29,7 @@ def toys(size, seed, labels=3, classes=2):
     return graphs, torch.tensor(y)
 
 
-# A fourth label, which no training graph has, makes trees that are unseen beside trees that are known.
+# A fourth label, which no training graph has, makes trees that are unseen next to trees that are known.
 TRAIN, Y = toys(60, 0)
 TEST, _ = toys(25, 1, labels=4)
 
@@ -143,7 +143,7 @@ def test_equal_input_gives_equal_logits_in_any_order_of_nodes():
     np.testing.assert_allclose(model.logits(forest(TEST).by_frequency()), first, atol=1e-5)
 
 
-def test_trees_deeper_than_the_forest_are_not_asked_for():
+def test_trees_deeper_than_the_forest_are_not_used():
     model = TreeCountRegression(depth=5).fit(forest(TRAIN, 1), Y, "accuracy")
     shallow = TreeCountRegression(depth=1).fit(forest(TRAIN, 2), Y, "accuracy")
     torch.testing.assert_close(model.logits(forest(TEST, 1)), shallow.logits(forest(TEST, 3)))

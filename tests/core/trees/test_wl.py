@@ -30,7 +30,7 @@ def rows(ids: Tensor) -> list[tuple[int, ...]]:
 
 
 def same_partition(ids: list[tuple[int, ...]], names: list[str]) -> bool:
-    """Whether both tell apart exactly the same pairs."""
+    """Whether both distinguish exactly the same pairs."""
     return len(set(ids)) == len(set(names)) == len(set(zip(ids, names, strict=True)))
 
 
