@@ -1,4 +1,4 @@
-"""Your own images: a folder for each class, with or without a split into folders above."""
+"""Images from folders: one folder per class, with or without folders for the split."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.datasets._splits import stratified
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""Ends of names of image files."""
+"""Suffixes of image files."""
 _PARTS = {"train": "train", "val": "valid", "valid": "valid", "validation": "valid", "test": "test"}
 
 
 def load_image_folder(path: Path, seed: int) -> ImageDataset:
-    """Images of ``path/class/name.png``, or of ``path/train/class/name.png`` with folders ``val`` and ``test`` beside.
+    """Images of ``path/class/name.png``, or of ``path/train/class/name.png`` with sibling folders ``val`` and ``test``.
 
-    Classes are numbered in the order of their names. Without folders for the split it is 80/10/10 by class; without one
-    for validation a tenth of each training class is for validation. Gray images have one channel; where one image has
-    colours all have three.
+    Classes are numbered in the order of their names. Without folders for the split it is 80/10/10 by class; without
+    ``val`` a tenth of each training class is used for validation. Gray images have one channel; if any image has
+    colours, all have three.
 
     Raises:
         ValueError: images outside of class folders, of different sizes, or classes without images.

@@ -1,4 +1,4 @@
-"""Tables of molecules as rows of text: CSV, Parquet, and the .smi files of chemistry tools."""
+"""Tables of molecules as rows of text: CSV, Parquet and .smi files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import IO
 
 TABLES = (".csv", ".csv.gz", ".parquet", ".smi", ".smi.gz")
-"""Ends of the names of files that are read as tables."""
+"""Suffixes of files that are read as tables."""
 
 Table = tuple[list[str], list[dict[str, str]], list[int]]
-"""Names of the columns, rows by these names, and the line (or number, in Parquet) of each row."""
+"""Column names, rows by column, and the line (in Parquet the index) of each row."""
 
 
 def read_table(path: Path, smiles_column: str) -> Table:
@@ -23,13 +23,13 @@ def read_table(path: Path, smiles_column: str) -> Table:
     its columns are ``smiles_column``, ``y``, ``column3`` and so on, unless its first line names them.
 
     Args:
-        path: of the file; gzip if its name ends in ``.gz``.
+        path: path of the file; gzip if its name ends in ``.gz``.
         smiles_column: name of the column of SMILES.
 
     Raises:
         FileNotFoundError: there is no such file.
-        OSError: it cannot be read.
-        ImportError: it is Parquet, and pyarrow is not installed.
+        OSError: the file cannot be read.
+        ImportError: pyarrow is not installed for Parquet.
         ValueError: it is empty.
     """
     if not path.is_file():
@@ -90,10 +90,10 @@ def _parquet(path: Path) -> Table:
 
 
 def _text(value: object) -> str:
-    """A cell as a CSV file has it: nothing where it is missing, a number without quotes."""
+    """A cell as CSV text: empty if missing, numbers without quotes."""
     return "" if value is None or value != value else str(int(value) if isinstance(value, bool) else value)
 
 
 def _stripped(row: Mapping[str | None, str | list[str]]) -> dict[str, str]:
-    """A row by the names of its columns without spaces around; cells beyond the header are left out."""
+    """A row as stripped cells by column; cells beyond the header are left out."""
     return {name.strip(): cell for name, cell in row.items() if name is not None and isinstance(cell, str)}

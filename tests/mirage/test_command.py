@@ -65,7 +65,7 @@ def run(*words):
 def test_the_journey_from_a_csv_file_to_the_report(journey):
     output, printed = journey
     assert "distilled set" in printed
-    names = {"set.safetensors", "card.json", "results.json", "results.csv", "figure.png"}
+    names = {"set.safetensors", "card.json", "results.json", "results.csv", "figure.png", "report.html"}
     assert {p.name for p in output.iterdir()} == names
     small = load_set(output)
     assert small.nbytes <= 700

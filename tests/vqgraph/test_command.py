@@ -32,7 +32,15 @@ from graphdistill.vqgraph.teachers import fit_teacher
 from tests.vqgraph.samples import small
 
 ROOT = Path(__file__).parents[2]
-FILES = {"student.safetensors", "codes.safetensors", "card.json", "results.json", "results.csv", "figure.png"}
+FILES = {
+    "student.safetensors",
+    "codes.safetensors",
+    "card.json",
+    "results.json",
+    "results.csv",
+    "figure.png",
+    "report.html",
+}
 QUICK = ("--num-codes", 6, "--hidden", 8, "--seeds", 2)
 
 

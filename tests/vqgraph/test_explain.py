@@ -110,18 +110,18 @@ def test_all_node_masks_work(student, mask):
 
 
 def test_a_phenomenon_is_explained_too(student):
-    ask = explainer(student, GNNExplainer(epochs=2), explanation_type="phenomenon")
-    assert ask(rows(4, 9), NO_EDGES, target=torch.tensor([0, 1, 2, 0])).node_mask.shape == (4, 9)
+    explain_features = explainer(student, GNNExplainer(epochs=2), explanation_type="phenomenon")
+    assert explain_features(rows(4, 9), NO_EDGES, target=torch.tensor([0, 1, 2, 0])).node_mask.shape == (4, 9)
 
 
 @pytest.mark.parametrize("algorithm", [GNNExplainer(), DummyExplainer()])
 def test_edge_masks_are_refused_with_the_reason(student, algorithm):
-    with pytest.raises(ValueError, match=r"edge_mask_type must be None, got 'object': .* an MLP that reads no edges"):
+    with pytest.raises(ValueError, match=r"edge_mask_type must be None, got 'object': .* an MLP without edges"):
         explainer(student, algorithm, edge_mask_type="object")
 
 
 def test_pygs_own_explainer_gives_no_edge_mask_either(student):
     config = {"mode": "multiclass_classification", "task_level": "node", "return_type": "raw"}
-    ask = Explainer(student, GNNExplainer(epochs=1), "model", config, "attributes", "object")
+    pygs = Explainer(student, GNNExplainer(epochs=1), "model", config, "attributes", "object")
     with pytest.raises(ValueError, match="Could not compute gradients for edges"):
-        ask(rows(4, 9), torch.tensor([[0, 1], [1, 0]]))
+        pygs(rows(4, 9), torch.tensor([[0, 1], [1, 0]]))

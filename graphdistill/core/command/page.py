@@ -1,4 +1,4 @@
-"""A report as one page of HTML that holds everything: the table, the figures, and how it was made."""
+"""A report as a self-contained HTML page: table, figures, command and versions."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ pre { overflow-x: auto; background: #8881; padding: 1rem; }
 def write_page(report: Report, shown: Table, folder: Path) -> None:
     """Write ``report.html`` into a folder of results: title, table, every PNG there, notes, command and versions.
 
-    The page loads nothing from elsewhere. It appears whole or not at all.
+    The page loads no external files. It is written atomically.
 
     Args:
-        report: what is reported.
-        shown: its table, as it is printed in a terminal.
-        folder: where the figures are and the page goes.
+        report: the report.
+        shown: its table, as printed in a terminal.
+        folder: folder of the figures, which the page is written to.
 
     Raises:
         OSError: the folder cannot be written.
@@ -89,7 +89,7 @@ def _figure(path: Path) -> str:
 
 
 def _facts(title: str, facts: object) -> str:
-    """Names and values as a small table; nothing if there are none."""
+    """Names and values as a table; empty if there are none."""
     if not isinstance(facts, Mapping):
         return ""
     lines = [_row("td", (str(name), _shown(value))) for name, value in facts.items() if value not in (None, "", False)]

@@ -1,4 +1,4 @@
-"""Synthetic sets on the Hugging Face Hub, as data sets of two files and a page; needs the extra ``hub``."""
+"""Synthetic sets on the Hugging Face Hub, as data sets of two files and a README; needs the extra ``hub``."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ synthetic = pull_set("{repo_id}")
 def push_set(
     synthetic: SyntheticSet, repo_id: str, *, private: bool = False, token: str | None = None, api: HfApi | None = None
 ) -> str:
-    """Save a set to a data set repository on the Hub, which is made if it is absent.
+    """Save a set to a data set repository on the Hub, which is created if absent.
 
     Args:
         synthetic: the set.
         repo_id: ``name`` or ``user/name``.
-        private: whether a new repository is seen by its owner alone. (default: everybody sees it)
-        token: of the user. (default: that of ``hf auth login``)
-        api: of another server than the Hub. (default: the Hub's)
+        private: make a new repository private. (default: public)
+        token: access token of the user. (default: that of ``hf auth login``)
+        api: client of another server. (default: the Hub's)
 
     Returns:
-        Address of the commit.
+        URL of the commit.
 
     Raises:
         ValueError: the set cannot be saved.
@@ -73,10 +73,10 @@ def pull_set(repo_id: str | Path, *, revision: str | None = None, token: str | N
     Args:
         repo_id: ``user/name``, or a folder that :func:`~graphdistill.core.sets.storage.save_set` wrote.
         revision: branch, tag or commit. (default: the newest)
-        token: of a user who may read it. (default: that of ``hf auth login``)
+        token: access token of a user. (default: that of ``hf auth login``)
 
     Raises:
-        FileNotFoundError: there are no files of a set.
+        FileNotFoundError: the files of a set are missing.
         ValueError: a file is damaged.
 
     Example:
@@ -96,7 +96,7 @@ def pull_set(repo_id: str | Path, *, revision: str | None = None, token: str | N
 
 
 def page(synthetic: SyntheticSet, repo_id: str) -> str:
-    """The page of a set on the Hub."""
+    """README of a set on the Hub."""
     method = str(synthetic.meta.get("method", "graphdistill"))
     source = synthetic.meta.get("source", synthetic.meta.get("dataset"))
     title = f"{source or repo_id.rpartition('/')[2]}, distilled"
