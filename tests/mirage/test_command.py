@@ -220,7 +220,7 @@ def test_the_quickstart_trains_a_stock_network(labels, journey, molecules, tmp_p
         folder = tmp_path
         save_set(distill_mirage(data, MirageConfig(lossless=True)), folder)
     names, printed = quickstart(folder)
-    assert names["small"].y.is_floating_point() == (labels == "soft")
+    assert names["synthetic"].y.is_floating_point() == (labels == "soft")
     losses = [float(line.rsplit(" ", 1)[1]) for line in printed.splitlines()]
     assert losses[-1] < min(0.693, losses[0])
     # Molecules with nitrogen come first, among those of the test split, too.
@@ -236,7 +236,7 @@ def test_the_quickstart_computes_on_a_lossless_set_what_it_computes_on_the_graph
     save_set(distill_mirage(data, MirageConfig(lossless=True)), tmp_path)
     names, _ = quickstart(tmp_path)
     with torch.no_grad():
-        ours = names["network"](Batch.from_data_list(list(names["small"])))
+        ours = names["network"](Batch.from_data_list(list(names["synthetic"])))
     torch.testing.assert_close(ours, logits_of(names, data.split("train")[0]), rtol=1e-4, atol=1e-4)
 
 
