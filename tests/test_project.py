@@ -189,3 +189,22 @@ def test_pins_cover_what_is_depended_on():
     wanted = set(re.findall(r'"([a-z][\w-]*)>=', project))
     pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE))
     assert wanted <= pinned
+
+
+IDIOM = (
+    "told said heard thought looks beside taught hello took Turn Terms SOFTNESS LESSONS HUGE Descent eight_bits "
+    "in_turn unshared inpath"
+).split()
+"""Words of a private language, which a newcomer would have to learn."""
+PROSE = [
+    *(p for p in PYTHON if p.relative_to(ROOT).parts[0] != "tests"),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "examples").rglob("*.md")),
+]
+
+
+@pytest.mark.parametrize("path", PROSE, ids=name)
+def test_the_words_are_those_of_the_field(path):
+    found = re.findall(rf"(?<![A-Za-z])(?:{'|'.join(IDIOM)})(?![A-Za-z])", path.read_text(encoding="utf-8"))
+    assert found == []
