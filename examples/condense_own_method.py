@@ -2,15 +2,8 @@
 
 from dataclasses import dataclass
 
-from graphdistill import datasets
-from graphdistill.condense.data.kinds import protocol_of, training_data_of
-from graphdistill.condense.matching.loop import distill
-from graphdistill.condense.matching.objective import Recipe, Step
-from graphdistill.condense.matching.schedule import Schedule
-from graphdistill.core.evaluation.protocol import valid_score
-from graphdistill.core.randomness import generator
-from graphdistill.core.scatter import class_moments
-from graphdistill.core.training.augment import Augment
+from graphdistill import load
+from graphdistill.condense.extend import Augment, Recipe, Schedule, Step, class_moments, distill_by
 
 
 @dataclass(frozen=True)
@@ -31,10 +24,7 @@ class LayerMatch:
         return step.synthetic.backward(sum(terms))
 
 
-protocol = protocol_of(datasets.load("digits"))
 recipe = Recipe(objective=LayerMatch(), schedule=Schedule(), augment=Augment(), steps=40, lr=10.0)
-synthetic = distill(
-    training_data_of(protocol), 1, recipe, validate=lambda s: valid_score(protocol, s), generator=generator(0, "layers")
-)
+synthetic = distill_by(recipe, load("digits"), per_class=1)
 for step, accuracy in synthetic.meta["checks"]:
     print(f"after {step} steps: validation accuracy {accuracy:.3f}")

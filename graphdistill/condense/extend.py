@@ -1,0 +1,85 @@
+"""What a method of your own needs: an objective, a recipe, and the loop that all methods of this family run on.
+
+Example:
+    A method compares a set with real data on a network; everything else is its recipe.
+
+    >>> from dataclasses import dataclass
+    >>> from graphdistill import load
+    >>> @dataclass(frozen=True)
+    ... class MeanMatch:
+    ...     def accumulate(self, step: Step) -> float:
+    ...         x, y = step.real.sample(16, step.generator)
+    ...         wanted = class_moments(x.flatten(1), y, step.real.num_classes).mean
+    ...         found = step.synthetic.inputs().flatten(1)
+    ...         return step.synthetic.backward((found - wanted).square().mean())
+    >>> recipe = Recipe(objective=MeanMatch(), schedule=Schedule(), steps=5, lr=10.0)
+    >>> len(distill_by(recipe, load("digits"), per_class=1))
+    10
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch_geometric.data import Data
+
+from graphdistill.condense.data.kinds import protocol_of, training_data_of
+from graphdistill.condense.matching.loop import distill
+from graphdistill.condense.matching.objective import Objective as Objective
+from graphdistill.condense.matching.objective import Recipe as Recipe
+from graphdistill.condense.matching.objective import Step as Step
+from graphdistill.condense.matching.schedule import Schedule as Schedule
+from graphdistill.core import randomness
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.data.datasets import Dataset
+from graphdistill.core.evaluation.protocol import valid_score
+from graphdistill.core.scatter import class_moments as class_moments
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.augment import Augment as Augment
+from graphdistill.datasets import as_dataset
+
+__all__ = ["Augment", "Objective", "Recipe", "Schedule", "Step", "class_moments", "distill_by"]
+
+
+def distill_by(
+    recipe: Recipe,
+    data: Dataset | Data | Sequence[Data],
+    per_class: int = 10,
+    *,
+    generator: torch.Generator | None = None,
+    progress: Progress = NO_PROGRESS,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> SyntheticSet:
+    """Learn a set by a recipe of your own; validation chooses among its states, the initial one included.
+
+    Args:
+        recipe: objective, networks, augmentation, steps.
+        data: as :func:`graphdistill.distill_condense` takes it.
+        per_class: images, nodes or graphs of each class. (default: 10)
+        generator: for all that is drawn. (default: seed 0)
+        progress: shows a bar with the loss.
+        checkpoint: file to write the state to at every validation check. (default: none is written)
+        resume: whether to go on from that file, where it is there. (default: no)
+
+    Returns:
+        The set; ``meta`` has the validation checks and the seconds.
+
+    Raises:
+        ValueError: data that cannot be used, a class with too few entries, or a checkpoint of another run.
+    """
+    protocol = protocol_of(as_dataset(data))
+    training = training_data_of(protocol)
+    training.check_per_class(per_class)
+    return distill(
+        training,
+        per_class,
+        recipe,
+        validate=lambda synthetic: valid_score(protocol, synthetic),
+        generator=randomness.generator(0, "condense") if generator is None else generator,
+        progress=progress,
+        checkpoint=checkpoint,
+        resume=resume,
+    )
