@@ -18,6 +18,7 @@ from flwr.cli.config_utils import load_and_validate
 from fed import __main__ as command
 from fed.client.store import HOME
 from fed.config import FedConfig
+from fed.methods import FAMILY
 from fed.runtime import superlink
 from fed.runtime.superlink import ProcessGroup, environment, open_port, run_on_superlink, write_app
 from graphdistill.core.command import cli
@@ -288,7 +289,7 @@ def test_from_the_command_to_a_report_by_flowers_own_processes(tmp_path, capsys,
     before = set(psutil.pids())
     words = ["--dataset", "digits", "--partition", "iid", "--method", "fedlgd", "--clients", "2", "--rounds", "2"]
     words += ["--per-class", "1", "--output", str(tmp_path / "out")]
-    assert cli.run(command.main, command.Command, prog="fed", description="", argv=words) == 0
+    assert cli.run(command.main, command.Command, prog="fed", description="", argv=words, family=FAMILY) == 0
     assert "round 2/2: loss" in capsys.readouterr().err
     found = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [row["group"] for row in found["rows"]] == ["0 digits 0", "1 digits 1"] * 3
