@@ -142,8 +142,7 @@ def mirrors(path):
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in MODULES if p.stem != "__init__" and p.relative_to(PACKAGE).parts[0] in ("core", *METHODS)]
-    + [p for p in FED if p.stem != "__init__"],
+    [p for p in MODULES + FED if p.stem != "__init__"],
     ids=name,
 )
 def test_every_module_has_its_tests(path):

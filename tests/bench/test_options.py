@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from graphdistill.bench.__main__ import BENCHES
+from graphdistill.bench.options import FedBench
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_every_bench_runs_all_parts_by_default_and_shows_errors_when_asked(name: str) -> None:
+    options: Any = BENCHES[name]()
+    assert options.debug is False
+    for field in fields(options):
+        if field.name == "parts":
+            assert len(options.parts) == len(set(options.parts)) > 1
+
+
+def test_a_federation_of_the_bench_has_its_data_and_clients() -> None:
+    config = FedBench(clients=2).config("digits", "fedavg", rounds=3)
+    assert (config.dataset, config.algorithm, config.clients, config.rounds) == ("digits", "fedavg", 2, 3)
