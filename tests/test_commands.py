@@ -73,7 +73,7 @@ def test_the_benches_are_listed():
     assert (code, packages & HEAVY) == (0, set())
     benches = [command.split()[1] for command in COMMANDS if " " in command]
     assert [line.split()[0] for line in out.splitlines() if line.startswith("  ")] == benches
-    assert "Measure Mirage" in out
+    assert "Benchmark of Mirage:" in out
     assert ran("graphdistill.bench", "--version")[:2] == (0, f"graphdistill {__version__}\n")
 
 

@@ -47,6 +47,6 @@ def test_it_does_so_from_any_folder_and_on_any_terminal(tmp_path):
     environment = {**os.environ, **odd, "PYTHONPATH": str(FOLDER.parent)}
     words = [sys.executable, str(FOLDER / "vqgraph_in_pyg.py")]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True, env=environment)
-    assert re.search(r"[89]\d\.\d% of \d+ unseen nodes right(.*\n)*.*nn\.MLP: True(.*\n)*.*code \d+", done.stdout)
+    assert re.search(r"[89]\d\.\d% of \d+ unseen nodes correct(.*\n)*.*nn\.MLP: True(.*\n)*.*code \d+", done.stdout)
     assert done.stderr == ""
-    assert [path for path in tmp_path.iterdir() if f"kept in {path}\n" in done.stdout]
+    assert [path for path in tmp_path.iterdir() if f"saved in {path}\n" in done.stdout]

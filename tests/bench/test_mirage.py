@@ -54,6 +54,8 @@ def test_an_unknown_name_is_one_line_and_exit_code_two():
 )
 def test_bad_words_are_one_line_and_exit_code_two(words, message, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["bench", *words])
+    # Imported by another test, it would be run a second time, of which Python warns.
+    monkeypatch.delitem(sys.modules, "graphdistill.bench.__main__", raising=False)
     with pytest.raises(SystemExit, match=r"^2$"):
         runpy.run_module("graphdistill.bench", run_name="__main__")
     printed = capsys.readouterr()
