@@ -36,6 +36,7 @@ def test_a_card_has_paper_command_and_every_field_with_its_default(command, fami
 
 
 def test_docstrings_are_markdown():
+    assert roles.markdown("One.\n\nExample:\n    >>> 1\n    1") == "One.\n\nExamples:\n    >>> 1\n    1"
     text = "A :class:`~a.B` is :math:`x\n^2`.\n\n.. math:: y = 1 \\\\\n    z = 2\n\nThen ``more``."
     assert roles.markdown(text) == "A `B` is $x ^2$.\n\n\n$$\ny = 1 \\\\\nz = 2\n$$\n\n\nThen `more`."
 
