@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import tempfile
+import zlib
 from pathlib import Path
 
 from hypothesis import settings
 
 import graphdistill as graphdistill  # first, so that ogb does not ask the network for updates, whatever imports it
 
-# torch's compiler finds the programs that it keeps without asking which vector instructions they are for, and those for
-# one kind of processor do not compile for another.
-if capability := os.environ.get("ATEN_CPU_CAPABILITY"):
-    folder = Path(tempfile.gettempdir(), f"torchinductor-{os.getuid()}-{capability}")
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
+# torch's compiler finds the programs that it keeps without asking which vector instructions they are for, or which
+# arguments our operators take by now.
+capability = os.environ.get("ATEN_CPU_CAPABILITY", "native")
+operators = Path(graphdistill.__file__).parent.joinpath("core", "scatter", "_ops.py").read_bytes()
+folder = Path(tempfile.gettempdir(), f"torchinductor-{os.getuid()}-{capability}-{zlib.crc32(operators):08x}")
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 # Commands take a process for each core by default; tests run side by side themselves.
 os.environ["LOKY_MAX_CPU_COUNT"] = "1"
