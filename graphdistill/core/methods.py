@@ -15,7 +15,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar, Literal
 
 
@@ -24,7 +24,7 @@ class MethodConfig:
     """Base of the configs of all methods: a method's own fields, each an option of the command.
 
     The class is compiled from the method's source on its own, so it may only use builtins, ``dataclass``, ``Literal``
-    and this class.
+    and this class, or extend the ``Config`` of another method of the family, as in ``class Config(dc.Config)``.
     """
 
     docs: ClassVar[Mapping[str, str]] = {}
@@ -110,10 +110,18 @@ class Family:
 @functools.cache
 def _config_type(path: Path, module: str) -> type[MethodConfig]:
     (node,) = (n for n in _parsed(path).body if isinstance(n, ast.ClassDef) and n.name == "Config")
-    names = {"__name__": module, "dataclass": dataclass, "Literal": Literal, "MethodConfig": MethodConfig}
+    names: dict[str, Any] = {"dataclass": dataclass, "Literal": Literal, "MethodConfig": MethodConfig}
+    names["__name__"] = module
+    inherited: Mapping[str, str] = {}
+    for base in node.bases:
+        if isinstance(base, ast.Attribute) and isinstance(base.value, ast.Name):
+            # A variant of another method of the family, such as dc.Config.
+            stem, package = base.value.id, module.rpartition(".")[0]
+            above = _config_type(path.with_name(f"{stem}.py"), f"{package}.{stem}")
+            names[stem], inherited = SimpleNamespace(Config=above), above.docs
     exec(compile(ast.Module([node], []), str(path), "exec", dont_inherit=True), names)
     made: Any = names["Config"]
-    made.docs = documented(node)
+    made.docs = {**inherited, **documented(node)}
     return made  # type: ignore[no-any-return]
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from graphdistill.core.methods import constants, names, summary
+from graphdistill.core.methods import Family, constants, names, summary
 
 
 @pytest.fixture
@@ -25,3 +25,32 @@ def test_the_first_line_of_the_docstring_without_importing(folder):
 def test_literals_are_read_and_what_is_computed_is_left_out(folder):
     assert constants(folder / "a_c.py") == {"PAPER": "grün", "FOR": ("x",), "A": 2, "B": 2, "C.d": 1}
     assert constants(folder / "a_c.py", "Method") == {"rate": 0.5}
+
+
+BASE = '''
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    lr: float = 0.5
+    """Step size."""
+
+    def __post_init__(self):
+        if self.lr <= 0:
+            raise ValueError(f"--lr must be above 0, got {self.lr}")
+'''
+VARIANT = '''
+import nothing_of_this_name
+@dataclass(frozen=True, kw_only=True)
+class Config(base_one.Config):
+    steps: int = 3
+    """Steps."""
+'''
+
+
+def test_a_config_extends_that_of_another_method_without_importing_either(tmp_path):
+    (tmp_path / "base_one.py").write_text(BASE)
+    (tmp_path / "variant.py").write_text(VARIANT)
+    made = Family("package.methods", tmp_path).config_type("variant")
+    assert (made().lr, made().steps, made().name) == (0.5, 3, "variant")
+    assert made.docs == {"lr": "Step size.", "steps": "Steps."}
+    with pytest.raises(ValueError, match=r"^--lr must be above 0, got 0$"):
+        made(lr=0)

@@ -14,19 +14,6 @@ from graphdistill.datasets import load
 from graphdistill.datasets._molecules import PainsFilters, graph_of, read_smiles
 from graphdistill.datasets._splits import by_scaffold
 
-RINGS = [
-    "C1CC1",
-    "C1CCC1",
-    "C1CCCC1",
-    "c1ccccc1",
-    "C1CCNCC1",
-    "c1ccncc1",
-    "C1CCOC1",
-    "c1ccsc1",
-    "C1CCOCC1",
-    "c1cc[nH]c1",
-]
-
 
 def test_pains_has_840_positives_split_by_scaffold(capfd):
     data = load("pains")

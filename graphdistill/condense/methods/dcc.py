@@ -14,7 +14,6 @@ import torch
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext, Recipe, Step, gradient, row_distance
 from graphdistill.condense.methods import dc
-from graphdistill.core.methods import MethodConfig, options_of
 from graphdistill.core.training.augment import Augment
 
 PAPER = "Lee et al., ICML 2022, https://arxiv.org/abs/2202.02916"
@@ -22,34 +21,16 @@ FOR: tuple[Kind, ...] = ("images",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(MethodConfig):
-    """Options of DCC; all but the first are those of DC, its base."""
+class Config(dc.Config):
+    """Options of DCC: those of DC, its base, and one."""
 
     warm_up: float = 0.25
     """Share of the steps, at the start, that match class by class as DC does (250 of 1000 in the paper's code)."""
-    lr: float = 0.01
-    """Step size. The paper has 0.1 on images of unit deviation, and pixels from 0 to 1 deviate by about 0.3, whose
-    square times 0.1 is 0.01 (on validation of digits, one image a class, 0.1 loses ten points)."""
-    batch: int = 64
-    """Real images of each class in a step; the paper has 256, which costs CPUs four times as much."""
-    matches_per_network: int | None = None
-    """Steps that a network is matched for (default: 1 for one image of each class, as in the paper, else 5, where the
-    paper has 10)."""
-    network_steps: int = 5
-    """Training steps on the set between two matches of a network; the paper has 50 epochs. Five matches and five steps
-    cost a tenth, and networks have still learnt something from the set."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.warm_up <= 1:
             raise ValueError(f"--warm-up must be from 0 to 1, got {self.warm_up}")
-        if not self.lr > 0:
-            raise ValueError(f"--lr must be above 0, got {self.lr}")
-        if self.batch < 1:
-            raise ValueError(f"--batch must be 1 or more, got {self.batch}")
-        if self.matches_per_network is not None and self.matches_per_network < 1:
-            raise ValueError(f"--matches-per-network must be 1 or more, got {self.matches_per_network}")
-        if self.network_steps < 0:
-            raise ValueError(f"--network-steps must be 0 or more, got {self.network_steps}")
 
 
 @dataclass(frozen=True)
@@ -84,6 +65,5 @@ class ContrastiveMatch:
 
 def recipe(context: MethodContext, config: Config) -> Recipe:
     """DCC's recipe: DC's with DSA's augmentation, as in the paper's best results."""
-    shared = {name: value for name, value in options_of(config).items() if name != "warm_up"}
-    base = dc.recipe(context, dc.Config(**shared))
+    base = dc.recipe(context, config)
     return replace(base, objective=ContrastiveMatch(config.batch, config.warm_up), augment=Augment())

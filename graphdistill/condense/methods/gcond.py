@@ -16,7 +16,6 @@ from graphdistill.condense.data.structure import LinkedNodes
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext, Recipe, Step
 from graphdistill.condense.methods import gcondx
-from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator, scoped
 
 PAPER = "Jin et al., ICLR 2022, https://arxiv.org/abs/2110.07580"
@@ -24,8 +23,8 @@ FOR: tuple[Kind, ...] = ("nodes",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(MethodConfig):
-    """Options of GCond; the last three are those of GCondX, its base."""
+class Config(gcondx.Config):
+    """Options of GCond: those of GCondX, its base, and six."""
 
     edge_steps: int = 10
     """Steps of a round that learn edges (the paper's value)."""
@@ -41,15 +40,9 @@ class Config(MethodConfig):
     """Smallest weight of an edge that is stored (the paper's value)."""
     edge_width: int = 128
     """Hidden width of the network that predicts edges (the paper's value)."""
-    lr: float = 0.01
-    """Step size of Adam, in standard deviations of each feature, as for all methods on nodes; on validation of cora and
-    citeseer up to ten times as much is as good."""
-    matches_per_network: int = 10
-    """Steps that a network is matched for; the paper has 20, on hundreds of networks."""
-    network_steps: int = 10
-    """Training steps on the set between two matches of a network, with Adam at 0.01; the paper has 15."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("edge_steps", "feature_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(self, name)}")
@@ -61,12 +54,6 @@ class Config(MethodConfig):
             raise ValueError(f"--edge-threshold must be above 0 and at most 1, got {self.edge_threshold}")
         if self.edge_width < 1:
             raise ValueError(f"--edge-width must be 1 or more, got {self.edge_width}")
-        if not self.lr > 0:
-            raise ValueError(f"--lr must be above 0, got {self.lr}")
-        if self.matches_per_network < 1:
-            raise ValueError(f"--matches-per-network must be 1 or more, got {self.matches_per_network}")
-        if self.network_steps < 0:
-            raise ValueError(f"--network-steps must be 0 or more, got {self.network_steps}")
 
 
 @dataclass(frozen=True)
@@ -106,10 +93,7 @@ def recipe(context: MethodContext, config: Config) -> Recipe:
             first_logit=config.edge_logit,
             threshold=config.edge_threshold,
         )
-    base = gcondx.recipe(
-        context,
-        gcondx.Config(lr=config.lr, matches_per_network=config.matches_per_network, network_steps=config.network_steps),
-    )
+    base = gcondx.recipe(context, config)
     objective = AlternatingMatch(config.edge_steps, config.feature_steps)
     base = replace(base, objective=objective, start=start)
     if config.edge_lr == config.lr:
