@@ -81,6 +81,8 @@ def _dots(axes: Axes, places: np.ndarray, y: np.ndarray, *, size: float, alpha: 
 
 def _edges(axes: Axes, places: np.ndarray, index: Tensor, weight: Tensor) -> None:
     once = (index[0] < index[1]) & (index < len(places)).all(dim=0)
+    if not bool(once.any()):  # matplotlib has no shade for nothing
+        return
     lines = places[index[:, once].T.numpy()]
     shade = 0.08 if len(lines) > 1000 else 0.4 * weight[once].numpy()
     axes.add_collection(LineCollection(list(lines), colors="gray", linewidths=0.5, alpha=shade, zorder=1))
