@@ -7,6 +7,8 @@ import tempfile
 import zlib
 from pathlib import Path
 
+import pytest
+import torch
 from hypothesis import settings
 
 import graphdistill as graphdistill  # first, so that ogb does not ask the network for updates, whatever imports it
@@ -24,3 +26,11 @@ os.environ["LOKY_MAX_CPU_COUNT"] = "1"
 # How long an example takes says how busy the machine is, not whether it is right.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests that need a GPU where there is none."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="there is no CUDA device"))

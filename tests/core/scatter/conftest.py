@@ -8,7 +8,7 @@ import torch
     scope="session",
     params=[
         "cpu",
-        pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")),
+        pytest.param("cuda", marks=pytest.mark.gpu),
     ],
 )
 def device(request: pytest.FixtureRequest) -> torch.device:

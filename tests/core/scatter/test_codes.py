@@ -266,7 +266,7 @@ def test_errors_name_the_argument_and_the_value(message: str) -> None:
         bad_calls[message]()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.gpu
 def test_devices_that_differ_are_refused() -> None:
     with pytest.raises(ValueError, match=r"codebook is on cpu but x on cuda:0; move them to one device"):
         nearest_code(two.cuda(), two)

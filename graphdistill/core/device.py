@@ -1,0 +1,35 @@
+"""The device that networks are trained on: a name of the command line becomes a ``torch.device``."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+
+DeviceName = Literal["cpu", "cuda", "auto"]
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of a name; ``auto`` is the GPU where there is one, else the CPU.
+
+    Args:
+        name: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
+
+    Raises:
+        ValueError: the name is unknown, or this machine has no such GPU.
+
+    Example:
+        >>> resolve_device("cpu")
+        device(type='cpu')
+    """
+    kind, _, number = name.partition(":")
+    if kind not in get_args(DeviceName) or (number and (kind != "cuda" or not number.isdecimal())):
+        raise ValueError(f"--device {name!r} is unknown; choose from {', '.join(get_args(DeviceName))}")
+    count = torch.cuda.device_count()
+    if kind == "auto":
+        return torch.device("cuda" if count else "cpu")
+    if kind == "cuda" and not count:
+        raise ValueError(f"--device {name}: torch {torch.__version__} finds no GPU here; give cpu or auto")
+    if number and int(number) >= count:
+        raise ValueError(f"--device {name}: this machine has {count} GPUs, counted from 0; give one of them")
+    return torch.device(name)
