@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graphdistill.core.methods import options_of
+from graphdistill.core.methods import constants, options_of, result
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,17 +22,39 @@ hooks, roles = loaded("hooks"), loaded("roles")
 METHODS = [(command, family, name) for _, command, family in hooks.FAMILIES.values() for name in family.names()]
 
 
+def check_numbers(card, found):
+    rows = dict(re.findall(r"^- \*\*(.+):\*\* (.+)$", card, flags=re.MULTILINE))
+    assert rows["The paper's number"] == found.paper
+    assert rows["Measured here"] == found.ours
+    assert rows["Different here"] == found.differs
+    assert rows.get("Where it does not pay", "") == found.instead
+    assert f"\n{found.command}\n" in card
+
+
 @pytest.mark.parametrize(("command", "family", "name"), METHODS, ids=[name for _, _, name in METHODS])
 def test_a_card_has_paper_command_and_every_field_with_its_default(command, family, name):
     card = hooks.card(name, command, family)
     assert card in hooks.page()
-    assert f"**Paper:** {family.about(name)[1]}." in card
+    assert f"- **Paper:** {hooks._linked(family.about(name)[1])}. **For:**" in card
     assert f"{command} --method {name}\n" in card
     config = family.config(name)
     shown = dict(re.findall(r"^\| `--([\w-]+)` \| `(.*?)` \| \S", card, flags=re.MULTILINE))
     assert shown == {f.replace("_", "-"): repr(value) for f, value in options_of(config).items()}
+    check_numbers(card, family.result(name))
     assert ":math:" not in card
     assert "``" not in card.replace("```", "")
+
+
+@pytest.mark.parametrize("name", hooks.SINGLE)
+def test_a_package_that_is_a_method_has_a_card(name):
+    title, command, above = hooks.SINGLE[name]
+    card, source = hooks.package_card(name, command, above), ROOT / "graphdistill" / name / "__init__.py"
+    assert card in hooks.page()
+    assert f"## {title}\n\n{card}" in hooks.page()
+    check_numbers(card, result(source))
+    assert f"- **Paper:** {hooks._linked(constants(source)['PAPER'])}." in card
+    assert "$$" in card
+    assert (ROOT / "docs" / above).is_file()
 
 
 def test_docstrings_are_markdown():

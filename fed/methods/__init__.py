@@ -1,4 +1,4 @@
-"""The methods: each module is one, with ``PAPER``, ``FOR``, ``TRAIN_ON``, ``LR``, a ``Config`` and a ``Method``.
+"""The methods: modules with ``PAPER``, ``RESULT``, ``FOR``, ``TRAIN_ON``, ``LR``, a ``Config`` and a ``Method``.
 
 ``TRAIN_ON`` names the data that the method can train on, its default first; ``LR`` is the learning rate of SGD that
 validation on the digit domains preferred, for the methods that take images. ``Method`` is a subclass of

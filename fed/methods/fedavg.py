@@ -9,9 +9,24 @@ from dataclasses import dataclass
 
 from fed.client.round import LocalRound
 from fed.methods._method import Algorithm
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 
 PAPER = "McMahan et al., AISTATS 2017, https://arxiv.org/abs/1602.05629"
+RESULT = Result(
+    paper=(
+        "in FedLGD's paper, five domains of digits (three not here), 10 and 50 virtual images a class: 75.9 and 82.6 %"
+    ),
+    ours=(
+        "three domains of digits, 16 pixels: all real images 0.978 ± 0.001, as many random ones as fedlgd sees "
+        "0.901 ± 0.018, virtual images 0.913 ± 0.005"
+    ),
+    command="python -m graphdistill.bench fed --parts methods --methods fedavg",
+    differs="Nothing; clients may be weighted alike or by their entries.",
+    instead=(
+        "With few images a round use fedbn or fedlgd, 0.916 ± 0.012 and 0.940 ± 0.009; with all of them nothing is "
+        "better."
+    ),
+)
 FOR = ("images", "molecules")
 TRAIN_ON = ("real", "subset", "virtual")
 LR = 0.2

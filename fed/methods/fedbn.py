@@ -16,13 +16,23 @@ from torch import Tensor, nn
 
 from fed.client.round import LocalRound
 from fed.methods._method import Algorithm
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
 """Layers that are not averaged."""
 
 
 PAPER = "Li et al., ICLR 2021, https://arxiv.org/abs/2102.07623"
+RESULT = Result(
+    paper="no number is recorded here",
+    ours="three domains of digits, 16 pixels, virtual images: 0.926 ± 0.000 (fedavg 0.913 ± 0.005)",
+    command="python -m graphdistill.bench fed --parts methods --methods fedavg fedbn",
+    differs=(
+        "The norms are the network's, for images the scale and shift of instance norm, where the paper has batch "
+        "norm with its statistics."
+    ),
+    instead="Where images are small, fedlgd has 0.940 ± 0.009.",
+)
 FOR = ("images", "molecules")
 TRAIN_ON = ("real", "subset", "virtual")
 LR = 0.2

@@ -26,11 +26,27 @@ from fed.config import FedConfig
 from fed.data.client_data import Facts, Statistics, network
 from fed.methods._method import Algorithm
 from fed.methods.fedbn import remember, with_own
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.randomness import generator
 from graphdistill.core.training.fit import predict
 
 PAPER = "Huang et al., TMLR 2024, https://arxiv.org/abs/2303.02278"
+RESULT = Result(
+    paper="five domains of digits (three not here), 10 and 50 virtual images a class: 80.6 and 86.7 %",
+    ours=(
+        "three domains of digits, 16 pixels: 0.940 ± 0.009 (as many random real images 0.901 ± 0.018, virtual "
+        "images with fedavg 0.913 ± 0.005)"
+    ),
+    command="python -m graphdistill.bench fed --parts methods --methods fedavg fedlgd",
+    differs=(
+        "Images stand for groups of similar real ones, a client's own teacher labels them, clients do not train on "
+        "global images, and each keeps its norms."
+    ),
+    instead=(
+        "Where pixels are many, use fedbn on random parts of the real images: with 28 pixels 0.935 ± 0.004 against "
+        "0.939 ± 0.006; all real images with fedavg stay ahead, 0.978 ± 0.001."
+    ),
+)
 FOR = ("images",)
 TRAIN_ON = ("virtual",)
 LR = 0.4

@@ -19,10 +19,19 @@ from torch import Tensor
 from fed.client.local_training import PLAIN, LossTerms
 from fed.client.round import LocalRound
 from fed.methods._method import Algorithm
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.networks.convnet import ConvNet
 
 PAPER = "Li et al., CVPR 2021, https://arxiv.org/abs/2103.16257"
+RESULT = Result(
+    paper=(
+        "in FedLGD's paper, five domains of digits (three not here), 10 and 50 virtual images a class: 61.2 and 81.5 %"
+    ),
+    ours="three domains of digits, 16 pixels, virtual images: 0.908 ± 0.003 (fedavg 0.913 ± 0.005)",
+    command="python -m graphdistill.bench fed --parts methods --methods fedavg moon",
+    differs="The term compares the input of the last layer, without the paper's projection of two layers.",
+    instead="Use fedbn: 0.926 ± 0.000.",
+)
 FOR = ("images",)
 TRAIN_ON = ("real", "subset", "virtual")
 LR = 0.2

@@ -20,9 +20,20 @@ from torch import Tensor, nn
 from fed.client.local_training import LossTerms
 from fed.client.round import LocalRound
 from fed.methods._method import Algorithm
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 
 PAPER = "Karimireddy et al., ICML 2020, https://arxiv.org/abs/1910.06378"
+RESULT = Result(
+    paper=(
+        "in FedLGD's paper, five domains of digits (three not here), 10 and 50 virtual images a class: 76.0 and 83.6 %"
+    ),
+    ours=(
+        "three domains of digits, 16 pixels, virtual images: 0.909 ± 0.016 (fedavg 0.913 ± 0.005), at twice the bytes"
+    ),
+    command="python -m graphdistill.bench fed --parts methods --methods fedavg scaffold",
+    differs="The server's control travels with the model and is averaged like it.",
+    instead="Use fedbn: 0.926 ± 0.000 without further bytes.",
+)
 FOR = ("images", "molecules")
 TRAIN_ON = ("real", "subset", "virtual")
 LR = 0.1

@@ -22,11 +22,22 @@ from fed.client.round import LocalRound
 from fed.config import FedConfig
 from fed.data.client_data import Facts, Pairs
 from fed.methods._method import Algorithm
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator
 
 PAPER = "Tang et al., ICML 2022, https://arxiv.org/abs/2206.02465"
+RESULT = Result(
+    paper=(
+        "in FedLGD's paper, five domains of digits (three not here), 10 and 50 virtual images a class: 78.5 and 84.5 %"
+    ),
+    ours="three domains of digits, 16 pixels, virtual images: 0.916 ± 0.005 (fedavg 0.913 ± 0.005)",
+    command="python -m graphdistill.bench fed --parts methods --methods fedavg vhl",
+    differs=(
+        "Smooth random images, as many as fedlgd's global ones, where the paper has 2000 from an untrained StyleGAN."
+    ),
+    instead="Use fedlgd, 0.940 ± 0.009, or fedbn, 0.926 ± 0.000.",
+)
 FOR = ("images",)
 TRAIN_ON = ("real", "subset", "virtual")
 LR = 0.2

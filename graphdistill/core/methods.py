@@ -1,8 +1,8 @@
 """The methods of a family, one module each in one folder: read from their source, without importing them.
 
-Every method is a module with a docstring (its equation), ``PAPER``, ``FOR`` (the kinds of data that it is for), a
-frozen ``Config`` and one entry function. Help pages and argument checks read all of this from the source, without
-importing torch.
+Every method is a module with a docstring (its equation), ``PAPER``, ``RESULT`` (what the paper reports and what was
+measured here), ``FOR`` (the kinds of data that it is for), a frozen ``Config`` and one entry function. Help pages and
+argument checks read all of this from the source, without importing torch.
 """
 
 from __future__ import annotations
@@ -33,6 +33,25 @@ class MethodConfig:
     def name(self) -> str:
         """Name of the method as on the command line."""
         return type(self).__module__.rpartition(".")[2].replace("_", "-")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What the paper of a method reports, and what was measured here: the numbers on its card.
+
+    Attributes:
+        paper: the number of the paper, its data and whether it was checked, or why there is none.
+        ours: the number that was measured here, as in the pages of benchmarks, or ``not measured``.
+        command: the command that prints it.
+        differs: what is different here from the paper, in a sentence.
+        instead: what to use where the method does not pay, in a sentence; empty where it always pays.
+    """
+
+    paper: str
+    ours: str
+    command: str
+    differs: str
+    instead: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +93,10 @@ class Family:
     def about(self, name: str) -> tuple[str, str]:
         """Summary and paper of a method; the method is not imported."""
         return summary(self._path(name)), constants(self._path(name))["PAPER"]
+
+    def result(self, name: str) -> Result:
+        """What the paper of a method reports and what was measured here; the method is not imported."""
+        return result(self._path(name))
 
     def kinds(self, name: str) -> tuple[str, ...]:
         """The kinds of data that a method supports; the method is not imported."""
@@ -193,6 +216,23 @@ def constants(path: Path, owner: str = "") -> dict[str, Any]:
                 with contextlib.suppress(ValueError):
                     found[ast.unparse(target)] = ast.literal_eval(node.value)
     return found
+
+
+def result(path: Path) -> Result:
+    """The ``RESULT`` of a module, which holds literals alone, without importing the module.
+
+    Example:
+        >>> result(Path(__file__).parents[1] / "mirage" / "__init__.py").command
+        'python -m graphdistill.bench mirage --parts accuracy --datasets ogbg-molhiv'
+    """
+    (call,) = (
+        node.value
+        for node in _parsed(path).body
+        if isinstance(node, ast.Assign)
+        and ast.unparse(node.targets[0]) == "RESULT"
+        and isinstance(node.value, ast.Call)
+    )
+    return Result(**{str(given.arg): ast.literal_eval(given.value) for given in call.keywords})
 
 
 def _parsed(path: Path) -> ast.Module:

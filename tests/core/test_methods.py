@@ -1,6 +1,6 @@
 import pytest
 
-from graphdistill.core.methods import Family, constants, names, summary
+from graphdistill.core.methods import Family, Result, constants, names, summary
 
 
 @pytest.fixture
@@ -54,3 +54,10 @@ def test_a_config_extends_that_of_another_method_without_importing_either(tmp_pa
     assert made.docs == {"lr": "Step size.", "steps": "Steps."}
     with pytest.raises(ValueError, match=r"^--lr must be above 0, got 0$"):
         made(lr=0)
+
+
+def test_what_was_measured_is_read_without_importing_the_method(tmp_path):
+    given = {"paper": "90 %", "ours": "not measured", "command": "make it", "differs": "Nothing."}
+    text = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    (tmp_path / "new_one.py").write_text(f"import nothing_of_this_name\nPAPER = ''\nRESULT = Result({text})\n")
+    assert Family("package.methods", tmp_path).result("new-one") == Result(**given)

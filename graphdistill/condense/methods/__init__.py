@@ -1,4 +1,4 @@
-"""The methods, a module each, with a docstring, ``PAPER``, ``FOR``, a ``Config``, and ``recipe`` or ``select``.
+"""The methods, a module each: docstring, ``PAPER``, ``RESULT``, ``FOR``, ``Config``, and ``recipe`` or ``select``.
 
 A method that learns has ``recipe(context, config) -> Recipe``; one that selects has
 ``select(context, config) -> SyntheticSet``.

@@ -13,9 +13,22 @@ from dataclasses import dataclass
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.methods import sre2l
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 
 PAPER = "Yin and Shen, TMLR 2024, https://arxiv.org/abs/2311.18838"
+RESULT = Result(
+    paper="ImageNet-1K, 50 images a class: 63.2 %; ImageNet-21K, 20: 36.1 % (data not measured here)",
+    ours="digits, 10 images a class: 0.9094 ± 0.0152 (sre2l 0.827 ± 0.037, random images 0.981 ± 0.009)",
+    command=(
+        "python -m graphdistill.bench condense --parts methods --datasets digits --per-class 10 --methods random "
+        "sre2l cda"
+    ),
+    differs=(
+        "A small ConvNet as the teacher, heavier statistics as in sre2l, and one static soft label an image, where "
+        "the paper stores one for every crop."
+    ),
+    instead="Random real images of equal bytes are better: use dm.",
+)
 FOR: tuple[Kind, ...] = ("images",)
 
 

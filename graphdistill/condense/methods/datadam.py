@@ -20,11 +20,24 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.condense.methods.dm import MomentMatch
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.training.augment import Augment
 from graphdistill.core.training.fit import Inputs
 
 PAPER = "Sajedi et al., ICCV 2023, https://arxiv.org/abs/2310.00093"
+RESULT = Result(
+    paper="CIFAR-10, 1, 10 and 50 images a class: 32.0, 54.2 and 67.0 % (from memory, unchecked)",
+    ours=(
+        "digits, 1 image a class: 0.961 ± 0.010 (random images 0.777 ± 0.061); mnist5k, 1: 0.898 ± 0.012 (random "
+        "images 0.583 ± 0.075)"
+    ),
+    command=(
+        "python -m graphdistill.bench condense --parts methods --datasets digits mnist5k --per-class 1 --methods "
+        "random dm datadam"
+    ),
+    differs="Exponent 1, as in the paper's code, where its text has 4; 200 steps instead of 20000.",
+    instead="At ten images a class dm has 0.993 ± 0.007 on digits, where this method has 0.9894 ± 0.0071.",
+)
 FOR: tuple[Kind, ...] = ("images",)
 
 

@@ -17,10 +17,22 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.experts import Window, expert_logits
 from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.methods import mtt
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.randomness import generator
 
 PAPER = "Guo et al., ICLR 2024, https://arxiv.org/abs/2310.05773"
+RESULT = Result(
+    paper="CIFAR-10, 1, 10 and 50 images a class: 46.9, 66.8 and 76.1 % (from memory, unchecked)",
+    ours=(
+        "digits, 1 image a class: 0.945 ± 0.016 (random images 0.777 ± 0.061); 10: 0.9708 ± 0.0127 (random images "
+        "0.981 ± 0.009)"
+    ),
+    command="python -m graphdistill.bench condense --parts methods --datasets digits --methods random dm datm",
+    differs=(
+        "5 experts of 12 epochs and 100 steps, where the paper has 100 experts of 100 epochs and thousands of steps."
+    ),
+    instead="Use dm: 0.959 ± 0.014 in a third of the time, and 0.993 ± 0.007 with 10 images a class.",
+)
 FOR: tuple[Kind, ...] = ("images",)
 
 

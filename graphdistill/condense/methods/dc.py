@@ -12,10 +12,23 @@ from dataclasses import dataclass
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext, Recipe, Step, gradient, row_distance
 from graphdistill.condense.matching.schedule import Schedule
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.training.augment import NO_AUGMENT
 
 PAPER = "Zhao et al., ICLR 2021, https://arxiv.org/abs/2006.05929"
+RESULT = Result(
+    paper="MNIST, 1, 10 and 50 images a class: 91.7, 97.4 and 98.8 %; CIFAR-10: 28.3, 44.9 and 53.9 %",
+    ours=(
+        "digits, 1 image a class: 0.942 ± 0.013 (random images 0.777 ± 0.061); mnist5k, 5,000 images of MNIST, 1: "
+        "0.809 ± 0.032 (random images 0.583 ± 0.075)"
+    ),
+    command=(
+        "python -m graphdistill.bench condense --parts methods --datasets digits mnist5k --per-class 1 --methods "
+        "random dm dc"
+    ),
+    differs="100 steps and batches of 64, where the paper has 1000 networks and batches of 256.",
+    instead="Use dm: 0.959 ± 0.014 and 0.898 ± 0.012 in less time.",
+)
 FOR: tuple[Kind, ...] = ("images",)
 
 

@@ -17,12 +17,28 @@ from torch import Tensor
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext, Recipe, Step
 from graphdistill.condense.matching.schedule import Schedule
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.scatter import class_moments
 from graphdistill.core.training.augment import Augment
 from graphdistill.core.training.fit import Inputs, chunks
 
 PAPER = "Zhao and Bilen, WACV 2023, https://arxiv.org/abs/2110.04181"
+RESULT = Result(
+    paper="no number is recorded here",
+    ours=(
+        "digits, 1 image a class: 0.959 ± 0.014 (random images 0.777 ± 0.061); mnist5k, 1: 0.898 ± 0.012 (random "
+        "images 0.583 ± 0.075)"
+    ),
+    command=(
+        "python -m graphdistill.bench condense --parts methods --datasets digits mnist5k --per-class 1 --methods "
+        "random dm"
+    ),
+    differs="200 steps and batches of 64, where the paper has 20000 and 256.",
+    instead=(
+        "At ten images a class of easy data herding comes close and learns nothing: digits 0.987 ± 0.006 against "
+        "0.993 ± 0.007."
+    ),
+)
 FOR: tuple[Kind, ...] = ("images",)
 
 

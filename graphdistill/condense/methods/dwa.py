@@ -19,11 +19,29 @@ from graphdistill.condense.data.images import TrainingImages
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext, Recipe, gradient
 from graphdistill.condense.methods import sre2l
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator
 
 PAPER = "Du et al., NeurIPS 2024, https://arxiv.org/abs/2409.17612"
+RESULT = Result(
+    paper=(
+        "CIFAR-100, ResNet-18, 10 and 50 images a class: 39.6 and 60.9 %; ImageNet-1K: 37.9 and 55.2 % (from "
+        "memory, unchecked)"
+    ),
+    ours=(
+        "digits, 1 image a class: 0.799 ± 0.047 (random images 0.777 ± 0.061, with a teacher's labels 0.819 ± 0.077)"
+    ),
+    command=(
+        "python -m graphdistill.bench condense --parts methods --datasets digits --per-class 1 --methods random "
+        "random-kd dwa"
+    ),
+    differs=(
+        "Steps of 0.005 instead of 0.25, which keep the real images that it begins with; one static soft label an "
+        "image."
+    ),
+    instead="Validation mostly keeps the real images that it begins with: use random-kd for those, or dm.",
+)
 FOR: tuple[Kind, ...] = ("images",)
 
 

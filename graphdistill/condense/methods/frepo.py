@@ -17,10 +17,26 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext, Recipe, Step
 from graphdistill.condense.matching.ridge import centred, ridge
 from graphdistill.condense.matching.schedule import Schedule
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.training.fit import chunks
 
 PAPER = "Zhou et al., NeurIPS 2022, https://arxiv.org/abs/2206.00719"
+RESULT = Result(
+    paper="no number is recorded here",
+    ours=(
+        "digits, 1 image a class: 0.937 ± 0.020 (random images 0.777 ± 0.061); planetoid-cora, 10 nodes a class: "
+        "0.814 ± 0.008 (random nodes 0.762 ± 0.033); citeseer, 10: 0.736 ± 0.007 (random nodes 0.697 ± 0.010)"
+    ),
+    command=(
+        "python -m graphdistill.bench condense --parts methods --datasets digits planetoid-cora citeseer --methods "
+        "random frepo"
+    ),
+    differs=(
+        "Labels stay as they are, and one network after another is trained, where the paper learns labels and has "
+        "a pool of networks."
+    ),
+    instead="For images use dm: 0.959 ± 0.014, and 0.993 ± 0.007 against 0.973 ± 0.015 with 10 images a class.",
+)
 FOR: tuple[Kind, ...] = ("images", "nodes")
 
 

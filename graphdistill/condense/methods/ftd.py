@@ -14,9 +14,19 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.experts import Sharpness
 from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.methods import mtt
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 
 PAPER = "Du et al., CVPR 2023, https://arxiv.org/abs/2211.11004"
+RESULT = Result(
+    paper="CIFAR-10, 1, 10 and 50 images a class: 46.8, 66.6 and 73.8 % (from memory, unchecked)",
+    ours="digits, 1 image a class: 0.944 ± 0.009 (mtt 0.952 ± 0.021, random images 0.777 ± 0.061)",
+    command=(
+        "python -m graphdistill.bench condense --parts methods --datasets digits --per-class 1 --methods random dm "
+        "mtt ftd"
+    ),
+    differs="Ascents of 0.3 instead of 0.01; 5 experts of 12 epochs and 100 steps, as in mtt.",
+    instead="Use dm: 0.959 ± 0.014 in a fifth of the time.",
+)
 FOR: tuple[Kind, ...] = ("images",)
 
 

@@ -17,9 +17,18 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.matching.symmetry import OrbitSet, check_closed
 from graphdistill.condense.methods import dm
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 
 PAPER = "Son et al., ECCV 2024, https://arxiv.org/abs/2407.08113"
+RESULT = Result(
+    paper="no number is recorded here",
+    ours="10,000 images of CIFAR-10, 1 image a class, 50 steps, one set: 23.6 % (dm 19.2 %, random images 14.6 %)",
+    command=(
+        "python -m graphdistill.condense --method fyi --dataset cifar10_subset --per-class 1 --steps 50 --seeds 1"
+    ),
+    differs="Over DM alone, and only where a network knows mirrored images nearly as well as the images themselves.",
+    instead="Data whose classes do not contain their mirror images, such as digits, are refused: use dm.",
+)
 FOR: tuple[Kind, ...] = ("images",)
 
 

@@ -15,9 +15,27 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.condense.methods.dm import MomentMatch
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 
 PAPER = "Liu et al., 2022, https://arxiv.org/abs/2206.13697"
+RESULT = Result(
+    paper="no number is recorded here",
+    ours=(
+        "planetoid-cora, 10 nodes a class: 0.813 ± 0.004 (random nodes 0.762 ± 0.033); citeseer, 10: 0.735 ± 0.016 "
+        "(random nodes 0.697 ± 0.010)"
+    ),
+    command=(
+        "python -m graphdistill.bench condense --parts methods --datasets planetoid-cora citeseer --methods random gcdm"
+    ),
+    differs=(
+        "A fresh network in every step, where the paper trains each between matches; it begins with means of "
+        "groups of nodes."
+    ),
+    instead=(
+        "The means of groups that it begins with know nearly as much and learn nothing: 0.811 ± 0.010 and 0.721 ± "
+        "0.026."
+    ),
+)
 FOR: tuple[Kind, ...] = ("nodes",)
 
 

@@ -16,10 +16,23 @@ from torch import Tensor
 
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.sets.synthetic import SyntheticSet
 
 PAPER = "Welling, ICML 2009; as in Rebuffi et al., CVPR 2017, https://arxiv.org/abs/1611.07725"
+RESULT = Result(
+    paper="none to compare: the papers select for other purposes",
+    ours=(
+        "digits, 1 image a class: 0.916 ± 0.017 (random images 0.777 ± 0.061); mnist5k, 1: 0.774 ± 0.011 (random "
+        "images 0.583 ± 0.075); planetoid-cora, 10 nodes a class: 0.798 ± 0.003 (random nodes 0.762 ± 0.033)"
+    ),
+    command=(
+        "python -m graphdistill.bench condense --parts methods --datasets digits mnist5k planetoid-cora --methods "
+        "random herding"
+    ),
+    differs="Pixels or propagated features, where the literature mostly takes features of a trained network.",
+    instead="With one image a class use dm, 0.959 ± 0.014 and 0.898 ± 0.012; for graphs random ones are as good.",
+)
 FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")
 
 

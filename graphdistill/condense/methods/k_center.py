@@ -16,10 +16,23 @@ from torch import Tensor
 
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.sets.synthetic import SyntheticSet
 
 PAPER = "Sener and Savarese, ICLR 2018, https://arxiv.org/abs/1708.00489"
+RESULT = Result(
+    paper="none to compare: the paper chooses images to be labelled",
+    ours=(
+        "digits, 1 image a class, where it is herding: 0.916 ± 0.017; planetoid-cora, 10 nodes a class: 0.743 ± "
+        "0.006 (random nodes 0.762 ± 0.033)"
+    ),
+    command=(
+        "python -m graphdistill.bench condense --parts methods --datasets planetoid-cora --methods random herding "
+        "k-center"
+    ),
+    differs="Pixels or propagated features, and a start at the entry nearest to the mean of its class.",
+    instead="It chooses outliers: use herding, 0.798 ± 0.003 on Cora.",
+)
 FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")
 
 

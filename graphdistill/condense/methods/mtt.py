@@ -21,11 +21,24 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.experts import ExpertTraining, Sharpness, Window, record_trajectories
 from graphdistill.condense.matching.objective import MethodContext, Recipe, Step
 from graphdistill.condense.matching.unroll import FlatNetwork, Unroll, unrolled
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.training.augment import Augment
 
 PAPER = "Cazenavette et al., CVPR 2022, https://arxiv.org/abs/2203.11932"
+RESULT = Result(
+    paper="CIFAR-10, 1, 10 and 50 images a class: 46.3, 65.3 and 71.6 % (from memory, unchecked)",
+    ours=(
+        "digits, 1 image a class: 0.952 ± 0.021 (random images 0.777 ± 0.061); 10: 0.971 ± 0.014 (random images "
+        "0.981 ± 0.009)"
+    ),
+    command="python -m graphdistill.bench condense --parts methods --datasets digits --methods random dm mtt",
+    differs=(
+        "5 experts of 12 epochs and 100 steps, where the paper has 100 of 50 and 5000; the gradient is exact, by a "
+        "reverse sweep."
+    ),
+    instead="Use dm: 0.959 ± 0.014 in an eighth of the time, and 0.993 ± 0.007 with 10 images a class.",
+)
 FOR: tuple[Kind, ...] = ("images",)
 
 LOG_LR = "log_lr"

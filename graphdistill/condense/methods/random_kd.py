@@ -18,11 +18,24 @@ from graphdistill.condense.data.learnable import stored_labels
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.condense.matching.teachers import predictions, train_teachers
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 
 PAPER = "Ben-Baruch et al., ICML 2025, https://arxiv.org/abs/2403.07854"
+RESULT = Result(
+    paper="no number is recorded here",
+    ours=(
+        "digits, 6 images a class: 0.971 ± 0.019 (random images 0.963 ± 0.012); mnist5k, 1: 0.650 ± 0.025 (random "
+        "images 0.583 ± 0.075)"
+    ),
+    command=(
+        "python -m graphdistill.bench condense --parts methods --datasets digits mnist5k --per-class 1 6 --methods "
+        "random random-kd"
+    ),
+    differs="Temperature on the teacher's side alone, so that any network learns the stored labels by cross-entropy.",
+    instead="With one image a class use dm: 0.898 ± 0.012 on mnist5k.",
+)
 FOR: tuple[Kind, ...] = ("images", "nodes")
 
 

@@ -23,13 +23,25 @@ from graphdistill.condense.data.images import TrainingImages
 from graphdistill.condense.data.learnable import LearnableSet, frozen
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext, Recipe, Step
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.sets.synthetic import SyntheticSet, quantize_uint8
 from graphdistill.core.training.fit import fit
 
 PAPER = "Yin et al., NeurIPS 2023, https://arxiv.org/abs/2306.13092"
+RESULT = Result(
+    paper="no number is recorded here",
+    ours="digits, 10 images a class: 0.827 ± 0.037 (random images 0.981 ± 0.009)",
+    command=(
+        "python -m graphdistill.bench condense --parts methods --datasets digits --per-class 10 --methods random sre2l"
+    ),
+    differs=(
+        "A small ConvNet as the teacher, statistics of weight 3 instead of 0.01, one static soft label an image, "
+        "and no shifts."
+    ),
+    instead="Use dm; where no real image may be the start, cda: 0.9094 ± 0.0152.",
+)
 FOR: tuple[Kind, ...] = ("images",)
 
 MAX_ASPECT_RATIO = 4 / 3

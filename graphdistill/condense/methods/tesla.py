@@ -15,9 +15,21 @@ from dataclasses import dataclass, replace
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.methods import mtt
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, Result
 
 PAPER = "Cui et al., ICML 2023, https://arxiv.org/abs/2211.10586"
+RESULT = Result(
+    paper=(
+        "CIFAR-10, 1, 10 and 50 images a class: 48.5, 66.4 and 72.6 %; ImageNet-1K, 50: 27.9 % (from memory, unchecked)"
+    ),
+    ours="digits, 1 image a class: 0.952 ± 0.015 (mtt, exact, 0.952 ± 0.021; random images 0.777 ± 0.061)",
+    command=(
+        "python -m graphdistill.bench condense --parts methods --datasets digits --per-class 1 --methods random dm "
+        "mtt tesla"
+    ),
+    differs="Labels stay hard; 5 experts of 12 epochs and 100 steps, as in mtt.",
+    instead="Use mtt, whose exact gradient costs as much, or dm: 0.959 ± 0.014 in a ninth of the time.",
+)
 FOR: tuple[Kind, ...] = ("images",)
 
 
