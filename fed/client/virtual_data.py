@@ -20,13 +20,19 @@ from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
 from fed.data.client_data import Pairs
-from graphdistill.condense.data.images import TrainingImages
-from graphdistill.condense.data.learnable import LearnableSet
-from graphdistill.condense.matching.objective import Objective, Recipe, Step, gradient, row_distance
-from graphdistill.condense.matching.optimizer import SetOptimizer
-from graphdistill.condense.methods.dm import MomentMatch
+from graphdistill.condense.extend import (
+    Augment,
+    LearnableSet,
+    MomentMatch,
+    NotFinite,
+    Recipe,
+    Step,
+    TrainingImages,
+    gradient,
+    learn,
+    row_distance,
+)
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.core.training.augment import Augment
 
 BATCH = 64
 """Real images of each class in a step of a client, divided among its groups."""
@@ -137,8 +143,10 @@ def match_means(
     """
     held, compact = virtual[1].unique(return_inverse=True)
     synthetic = LearnableSet(virtual[0], compact)
-    scaled = lr * len(compact) / len(held)
-    _learn(synthetic, _real(real), MomentMatch(batch), networks, steps, scaled, seed, Augment())
+    lr = lr * len(compact) / len(held)
+    if steps:
+        recipe = Recipe(objective=MomentMatch(batch), schedule=None, augment=Augment(), steps=steps, lr=lr)
+        _learn(synthetic, _real(real), recipe, networks, seed)
     return synthetic.x.detach(), virtual[1]
 
 
@@ -152,28 +160,21 @@ def match_gradient(net: nn.Module, wanted: list[Tensor], virtual: Pairs, steps: 
         steps: number of steps.
     """
     synthetic = LearnableSet(*virtual)
-    # Nothing is sampled, so the seed does not matter.
-    _learn(synthetic, None, GradientTarget(wanted), lambda step: net, steps, len(virtual[1]) / 100, 0, Augment(()))
+    if steps:
+        recipe = Recipe(objective=GradientTarget(wanted), schedule=None, steps=steps, lr=len(virtual[1]) / 100)
+        # Nothing is sampled, so the seed does not matter.
+        _learn(synthetic, None, recipe, lambda step: net, 0)
     return synthetic.x.detach(), virtual[1]
 
 
 def _learn(
-    synthetic: LearnableSet,
-    real: TrainingImages | None,
-    objective: Objective,
-    networks: Callable[[int], Any],
-    steps: int,
-    lr: float,
-    seed: int,
-    augment: Augment,
+    synthetic: LearnableSet, real: TrainingImages | None, recipe: Recipe, networks: Callable[[int], Any], seed: int
 ) -> None:
-    optimizer = SetOptimizer(
-        Recipe(objective=objective, schedule=None, steps=max(1, steps), lr=lr), synthetic.parameters()
-    )
-    for number in range(steps):
-        draws, fraction_done = generator(seed, "matching", number), number / steps
-        loss = objective.accumulate(Step(synthetic, real, networks(number), augment, draws, fraction_done, number))  # type: ignore[arg-type]
-        optimizer.step(fraction_done)
-        synthetic.clip()
-        if not (torch.isfinite(synthetic.x).all() and loss == loss):
-            raise ArithmeticError(f"matching of virtual images diverged at step {number} of {steps}: loss {loss:g}")
+    """All steps of a recipe on given networks."""
+    try:
+        for _ in learn(synthetic, real, recipe, seed, network=networks, stream="matching"):
+            pass
+    except NotFinite as error:
+        raise ArithmeticError(
+            f"matching of virtual images diverged at step {error.step} of {recipe.steps}: loss {error.loss:g}"
+        ) from error

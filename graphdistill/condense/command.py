@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def _condense(context: tuple[Command, SetProtocol[Any]], seed: int) -> Synthetic
     """Make the set of one seed; if it diverges, save the last good set and explain how to continue."""
     command, protocol = context
     path = command.checkpoint(seed)
-    config = CondenseConfig(method=command.method, per_class=command.per_class, steps=command.steps)
+    config = CondenseConfig(**{f.name: getattr(command, f.name) for f in fields(CondenseConfig)})
     try:
         return distill_condense(
             protocol.data,

@@ -20,11 +20,17 @@ class CondenseConfig:
     """Images, nodes or graphs of each class in the set."""
     steps: int | None = None
     """Steps of a method that learns; methods that only select have none (default: the method's own)."""
+    checks: int = 5
+    """Validation checks of a method that learns, after the one at the start; each trains a network, so they are few."""
+    patience: int = 3
+    """Validation checks without improvement after which learning stops; scores of single trainings vary, so that the
+    first decline says little."""
 
     def __post_init__(self) -> None:
         FAMILY.check(self.method)
-        if self.per_class < 1:
-            raise ValueError(f"--per-class must be 1 or more, got {self.per_class}")
+        for name in ("per_class", "checks", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"--steps must be 1 or more, got {self.steps}")
 

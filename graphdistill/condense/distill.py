@@ -40,7 +40,7 @@ def distill_condense(
     Args:
         data: the real data, of this library or PyG graphs that :func:`graphdistill.datasets.load` reads. The training
             split is condensed; validation selects the best set.
-        config: method, entries of each class, steps.
+        config: method, entries of each class, steps, validation checks.
         generator: source of all randomness. (default: seed 0)
         progress: shows a bar with the loss.
         checkpoint: file that the state is written to at every validation check. (default: none is written)
@@ -52,7 +52,8 @@ def distill_condense(
 
     Raises:
         ValueError: data that :func:`graphdistill.datasets.load` refuses, an unknown method or one for other data, a
-            class without enough entries, steps for a method that only selects, or a checkpoint of another run.
+            class without enough entries, steps or checks for a method that only selects, or a checkpoint of another
+            run.
         Diverged: the loss is not finite; the checkpoint is that of the last validation check, with half the step size.
 
     Example:
@@ -89,8 +90,9 @@ def distill_condense(
     seed = int(torch.randint(2**62, (), generator=generator))
     context = MethodContext(real, config.per_class, protocol, seed, progress)
     if hasattr(method, "select"):
-        if config.steps is not None:
-            raise ValueError(f"--steps is for methods that learn, but {options.name} only selects; leave it out")
+        for name in ("steps", "checks", "patience"):
+            if getattr(config, name) != getattr(CondenseConfig, name):
+                raise ValueError(f"--{name} is for methods that learn, but {options.name} only selects; leave it out")
         synthetic: SyntheticSet = method.select(context, options)
         return replace(synthetic, meta={**facts, **synthetic.meta, "seconds": time.perf_counter() - start})
     recipe: Recipe = method.recipe(context, options)
@@ -101,6 +103,8 @@ def distill_condense(
         recipe,
         validate=lambda synthetic: valid_score(protocol, synthetic),
         generator=generator,
+        checks=config.checks,
+        patience=config.patience,
         facts=facts,
         progress=progress,
         checkpoint=checkpoint,

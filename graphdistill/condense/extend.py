@@ -25,22 +25,39 @@ from pathlib import Path
 import torch
 from torch_geometric.data import Data
 
+from graphdistill.condense.data.images import TrainingImages
 from graphdistill.condense.data.kinds import protocol_of, training_data_of
+from graphdistill.condense.data.learnable import LearnableSet
 from graphdistill.condense.matching.loop import distill
-from graphdistill.condense.matching.objective import Objective as Objective
-from graphdistill.condense.matching.objective import Recipe as Recipe
-from graphdistill.condense.matching.objective import Step as Step
-from graphdistill.condense.matching.schedule import Schedule as Schedule
+from graphdistill.condense.matching.objective import Objective, Recipe, Step, gradient, row_distance
+from graphdistill.condense.matching.schedule import Schedule
+from graphdistill.condense.matching.steps import NotFinite, learn
+from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core import randomness
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import Dataset
 from graphdistill.core.evaluation.protocol import valid_score
-from graphdistill.core.scatter import class_moments as class_moments
+from graphdistill.core.scatter import class_moments
 from graphdistill.core.sets.synthetic import SyntheticSet
-from graphdistill.core.training.augment import Augment as Augment
+from graphdistill.core.training.augment import Augment
 from graphdistill.datasets import as_dataset
 
-__all__ = ["Augment", "Objective", "Recipe", "Schedule", "Step", "class_moments", "distill_by"]
+__all__ = [
+    "Augment",
+    "LearnableSet",
+    "MomentMatch",
+    "NotFinite",
+    "Objective",
+    "Recipe",
+    "Schedule",
+    "Step",
+    "TrainingImages",
+    "class_moments",
+    "distill_by",
+    "gradient",
+    "learn",
+    "row_distance",
+]
 
 
 def distill_by(
@@ -49,6 +66,8 @@ def distill_by(
     per_class: int = 10,
     *,
     generator: torch.Generator | None = None,
+    checks: int = 5,
+    patience: int = 3,
     progress: Progress = NO_PROGRESS,
     checkpoint: Path | None = None,
     resume: bool = False,
@@ -59,10 +78,12 @@ def distill_by(
         recipe: objective, networks, augmentation, steps.
         data: as :func:`graphdistill.distill_condense` takes it.
         per_class: images, nodes or graphs of each class. (default: 10)
-        generator: for all that is drawn. (default: seed 0)
+        generator: source of all randomness. (default: seed 0)
+        checks: validation checks after the one at the start. (default: 5)
+        patience: validation checks without improvement after which learning stops. (default: 3)
         progress: shows a bar with the loss.
-        checkpoint: file to write the state to at every validation check. (default: none is written)
-        resume: whether to go on from that file, where it is there. (default: no)
+        checkpoint: file that the state is written to at every validation check. (default: none is written)
+        resume: whether to continue from that file, if it exists. (default: no)
 
     Returns:
         The set; ``meta`` has the validation checks and the seconds.
@@ -79,6 +100,8 @@ def distill_by(
         recipe,
         validate=lambda synthetic: valid_score(protocol, synthetic),
         generator=randomness.generator(0, "condense") if generator is None else generator,
+        checks=checks,
+        patience=patience,
         progress=progress,
         checkpoint=checkpoint,
         resume=resume,

@@ -1,4 +1,4 @@
-"""The one loop of all methods that learn: objective, networks and optimizer of a recipe, a checkpoint by validation."""
+"""Learning a set with validation checks: the best set is returned, a run can be resumed, and it stops early."""
 
 from __future__ import annotations
 
@@ -15,33 +15,28 @@ from graphdistill import __version__
 from graphdistill.condense.data.learnable import LearnableSet
 from graphdistill.condense.data.training_data import TrainingData
 from graphdistill.condense.matching.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from graphdistill.condense.matching.objective import Recipe, Step
+from graphdistill.condense.matching.objective import Recipe
 from graphdistill.condense.matching.optimizer import SetOptimizer
-from graphdistill.condense.matching.schedule import NetworkSchedule, Schedule
+from graphdistill.condense.matching.schedule import Schedule
+from graphdistill.condense.matching.steps import NotFinite, learn
 from graphdistill.core import randomness
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.digest import digest
 from graphdistill.core.sets.synthetic import SyntheticSet
 
-NUM_CHECKS = 5
-"""Validation checks after the first one at the start; each trains a network, so they are few."""
-PATIENCE = 3
-"""Validation checks without improvement before a run stops."""
 
-
-class Diverged(ArithmeticError):
-    """The loss or a value of the set is not finite.
+class Diverged(NotFinite):
+    """The loss or a value of the set is not finite; the best set until then is kept.
 
     Attributes:
-        step: step at which this happened.
         good: the best set on validation until then.
         good_step: step of that set.
     """
 
     def __init__(self, step: int, loss: float, good: SyntheticSet, good_step: int):
-        super().__init__(f"the loss is {loss:g} or a value of the set is not finite at step {step}")
-        self.step, self.good, self.good_step = step, good, good_step
+        super().__init__(step, loss)
+        self.good, self.good_step = good, good_step
 
 
 def distill(
@@ -51,6 +46,8 @@ def distill(
     *,
     validate: Callable[[SyntheticSet], float],
     generator: torch.Generator,
+    checks: int = 5,
+    patience: int = 3,
     facts: Mapping[str, object] | None = None,
     progress: Progress = NO_PROGRESS,
     checkpoint: Path | None = None,
@@ -67,8 +64,10 @@ def distill(
         real: the training data.
         per_class: entries of each class.
         recipe: objective, networks, augmentation, steps.
-        validate: score of a set on validation, larger is better; called at the start and 5 times during learning.
+        validate: score of a set on validation, larger is better; called at the start and at every validation check.
         generator: one number is sampled from it, the seed of everything else.
+        checks: validation checks after the one at the start. (default: 5)
+        patience: validation checks without improvement after which a run stops. (default: 3)
         facts: entries of ``meta``. Except for ``dataset``, they must be the same where a run is resumed, as must the
             content of the data, the recipe and the versions. (default: none)
         progress: shows a bar with the loss.
@@ -77,19 +76,26 @@ def distill(
         spent: seconds spent before, such as on experts. (default: 0)
 
     Raises:
-        ValueError: the checkpoint is of other data, another recipe or another version.
+        ValueError: there are no checks or no patience, or the checkpoint is of other data, another recipe or another
+            version.
         Diverged: as in :func:`distill_condense`.
     """
+    for name, value in (("checks", checks), ("patience", patience)):
+        if value < 1:
+            raise ValueError(f"{name} must be 1 or more, got {value}")
     started = time.perf_counter() - spent
     seed = int(torch.randint(2**62, (), generator=generator))
     checkpoint = None if checkpoint is None else expanded(checkpoint)
     facts = {**(facts or {}), "steps": recipe.steps, "seed": seed}
     synthetic = recipe.initial_set(real.init_random(per_class, randomness.generator(seed, "start")))
     schedule = recipe.schedule or Schedule()
-    networks = NetworkSchedule(schedule, real, seed)
     # Checks are at steps with a fresh network, so that a checkpoint need not hold one.
-    every = math.ceil(recipe.steps / NUM_CHECKS / schedule.outer) * schedule.outer
-    identity = {} if checkpoint is None else _identity(real, recipe, facts)
+    every = math.ceil(recipe.steps / checks / schedule.outer) * schedule.outer
+    identity = (
+        {}
+        if checkpoint is None
+        else _identity(real, recipe, {**facts, "validation_checks": checks, "patience": patience})
+    )
     state = Checkpoint.initial(synthetic.parameters(), identity)
     if resume and checkpoint is not None and checkpoint.is_file():
         state = read_checkpoint(checkpoint, identity, synthetic.parameters())
@@ -97,6 +103,7 @@ def distill(
         started -= state.seconds
     set_optimizer, step = SetOptimizer(recipe, synthetic.parameters(), state.scale), state.step
     set_optimizer.load(state.memory)
+    steps = learn(synthetic, real, recipe, seed, optimizer=set_optimizer, first=step)
     with progress.step(f"distilling by {facts.get('method', 'a recipe')}", recipe.steps) as advance:
         advance(step)
         while True:
@@ -113,22 +120,15 @@ def distill(
                 )
                 if checkpoint is not None:
                     write_checkpoint(checkpoint, state)
-            if step == recipe.steps or state.checks_since_best >= PATIENCE:
+            if step == recipe.steps or state.checks_since_best >= patience:
                 break
-            draws, fraction_done = randomness.generator(seed, "step", step), step / recipe.steps
-            net = networks.at(step) if recipe.schedule else None
-            loss = recipe.objective.accumulate(Step(synthetic, real, net, recipe.augment, draws, fraction_done, step))
-            set_optimizer.step(fraction_done)
-            synthetic.clip()
-            if recipe.average:
-                set_optimizer.update_ema()
-            if not (math.isfinite(loss) and all(bool(p.isfinite().all()) for p in synthetic.parameters().values())):
+            try:
+                loss = next(steps)
+            except NotFinite as error:
                 if checkpoint is not None:
                     write_checkpoint(checkpoint, state.slower())
                 _load(synthetic, state.best)
-                raise Diverged(step, loss, synthetic.freeze(facts), state.best_check[0])
-            if recipe.schedule:
-                networks.train(synthetic, step, randomness.generator(seed, "training", step), recipe.augment)
+                raise Diverged(step, error.loss, synthetic.freeze(facts), state.best_check[0]) from error
             step += 1
             advance(1, f"loss {loss:.4g}")
     _load(synthetic, state.best)
