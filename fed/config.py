@@ -56,6 +56,9 @@ class FedConfig:
     """Virtual entries of each class, at a client and at the server; molecules may yield fewer."""
     warm_up_steps: int = 300
     """Matching steps of a client's first virtual images; FedLGD's code has 10000, these take about 10 s on one core."""
+    match_batch: int = 64
+    """Real images of each class in a matching step of a client, divided among the groups of FedLGD; DM's paper has
+    256, which costs CPUs four times as much."""
     passes: int = 2
     """Entries of a round on virtual data or on a subset, as a multiple of the virtual data of all classes."""
     batch_size: int = 32
@@ -105,7 +108,7 @@ class FedConfig:
         choices = ("auto", *train_on(name))
         if self.train_on not in choices:
             raise ValueError(f"--method {name} cannot --train-on {self.train_on}; choose from {', '.join(choices)}")
-        for name in ("clients", "rounds", "per_class", "passes", "batch_size"):
+        for name in ("clients", "rounds", "per_class", "match_batch", "passes", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
         if self.image_size and self.image_size < 8:

@@ -77,11 +77,11 @@ class LocalRound:
             return select_entries(self.part.train, index), self.budget
         return self.part.train, count
 
-    def virtual(self, *, groups: bool = False) -> Entries:
+    def virtual(self, *, group_size: int | None = None) -> Entries:
         """The client's virtual data, made on first use.
 
         Args:
-            groups: as of :func:`fed.client.virtual_data.warm_up`.
+            group_size: as of :func:`fed.client.virtual_data.warm_up`.
         """
         if "virtual.y" not in self.memory:
             part, config = self.part, self.config
@@ -90,7 +90,12 @@ class LocalRound:
                     made = part.mined(config.support, config.per_class)
                 else:
                     made = virtual.warm_up(
-                        part.train, config.per_class, self.seed("warm-up"), config.warm_up_steps, groups=groups
+                        part.train,
+                        config.per_class,
+                        self.seed("warm-up"),
+                        config.warm_up_steps,
+                        batch=config.match_batch,
+                        group_size=group_size,
                     )
             self.memory |= {VIRTUAL + name: value for name, value in part.tensors(made).items()}
             self.save(0, self.memory)

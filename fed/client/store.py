@@ -78,7 +78,7 @@ class ClientStore:
 
     def __init__(self, config: FedConfig, client: int, part: ClientData, run: str):
         what = [part.digest, config.per_class, config.support, config.seed, client, config.training_data, __version__]
-        what += [config.warm_up_steps, config.start_options]
+        what += [config.warm_up_steps, config.match_batch, config.start_options]
         key = hashlib.sha256(json.dumps(what).encode())
         self.folder = home() / f"client-{client}-{key.hexdigest()[:16]}"
         self.run = checked_name(run, "run") if run else ""

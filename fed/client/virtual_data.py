@@ -34,11 +34,6 @@ from graphdistill.condense.extend import (
 )
 from graphdistill.core.randomness import generator, scoped
 
-BATCH = 64
-"""Real images of each class in a step of a client, divided among its groups."""
-MEMBERS = 5
-"""Fewest real images of a group: a virtual image has to resemble many and none in particular."""
-
 
 @dataclass(frozen=True)
 class GradientTarget:
@@ -56,7 +51,9 @@ class GradientTarget:
         return step.synthetic.backward(row_distance(ours, self.target))
 
 
-def warm_up(real: Pairs, per_class: int, seed: int, steps: int, *, groups: bool = False) -> Pairs:
+def warm_up(
+    real: Pairs, per_class: int, seed: int, steps: int, *, batch: int = 64, group_size: int | None = None
+) -> Pairs:
     """A client's first virtual images, by distribution matching on random networks.
 
     They start as noise around the mean of their class or group, so no pixel of a real image is copied.
@@ -66,12 +63,13 @@ def warm_up(real: Pairs, per_class: int, seed: int, steps: int, *, groups: bool 
         per_class: images of each class that it has.
         seed: of all randomness.
         steps: of matching.
-        groups: whether each image is matched with its own group of a class, by :func:`grouped`. (default: with all of
-            its class)
+        batch: real images of each class in a step, divided among its groups. (default: 64)
+        group_size: fewest real images of a group, where each image is matched with its own group of a class, by
+            :func:`grouped`. (default: each is matched with all of its class)
     """
     x, y = real
     held = y.unique()
-    group = grouped(real, per_class, seed) if groups else y
+    group = y if group_size is None else grouped(real, per_class, seed, group_size)
     target = torch.cat([_cycled(group[y == label].unique(), per_class) for label in held])
     means = torch.stack([x[group == number].mean(dim=0) for number in target])
     noise = 0.2 * torch.randn(means.shape, generator=generator(seed, "virtual noise"))
@@ -80,8 +78,8 @@ def warm_up(real: Pairs, per_class: int, seed: int, steps: int, *, groups: bool 
         with scoped(seed, "warm-up network", step):
             return _real(real).network()
 
-    batch = max(1, BATCH * len(held) // len(target.unique()))
-    made, _ = match_means((x, group), ((means + noise).clamp(0, 1), target), fresh, steps, seed, batch)
+    share = max(1, batch * len(held) // len(target.unique()))
+    made, _ = match_means((x, group), ((means + noise).clamp(0, 1), target), fresh, steps, seed, share)
     return made, held.repeat_interleave(per_class)
 
 
@@ -89,13 +87,14 @@ def _cycled(groups: Tensor, count: int) -> Tensor:
     return groups.repeat(-(-count // len(groups)))[:count]
 
 
-def grouped(real: Pairs, per_class: int, seed: int) -> Tensor:
+def grouped(real: Pairs, per_class: int, seed: int, group_size: int = 5) -> Tensor:
     """Group of every real image, long ``[n]``: k-means of the pixels of its class; small groups join the nearest.
 
     Args:
         real: images and classes.
-        per_class: groups of a class; fewer where some would have less than five images.
+        per_class: groups of a class; fewer where some would have fewer images than ``group_size``.
         seed: of the initial means.
+        group_size: fewest images of a group. (default: 5)
 
     Example:
         >>> x = torch.tensor([0.0, 0.1] * 5 + [0.9, 1.0] * 5 + [0.5]).view(21, 1, 1, 1)
@@ -108,7 +107,7 @@ def grouped(real: Pairs, per_class: int, seed: int) -> Tensor:
         index = (y == label).nonzero().view(-1)
         draws = int(torch.randint(2**31 - 1, (), generator=generator(seed, "groups", int(label))))
         found = KMeans(min(per_class, len(index)), n_init=1, random_state=draws).fit(x[index].numpy())
-        large = torch.bincount(torch.from_numpy(found.labels_).long()) >= MEMBERS
+        large = torch.bincount(torch.from_numpy(found.labels_).long()) >= group_size
         centers = torch.from_numpy(found.cluster_centers_).to(x.dtype)[large]
         out[index] = count + torch.cdist(x[index], centers).argmin(dim=1) if len(centers) else count
         count += max(1, len(centers))
@@ -127,7 +126,7 @@ def match_means(
     networks: Callable[[int], Any],
     steps: int,
     seed: int,
-    batch: int = BATCH,
+    batch: int = 64,
     lr: float = 0.1,
 ) -> Pairs:
     """Distribution matching of virtual images with real ones.
@@ -138,7 +137,7 @@ def match_means(
         networks: the network of a step.
         steps: number of steps.
         seed: of the samples.
-        batch: real images of each class, or group, in a step.
+        batch: real images of each class, or group, in a step. (default: 64)
         lr: learning rate for one image of each class. (default: that of ``dm``)
     """
     held, compact = virtual[1].unique(return_inverse=True)

@@ -51,7 +51,7 @@ FOR = ("images",)
 TRAIN_ON = ("virtual",)
 LR = 0.4
 """FedLGD has 0.01; on validation of digits, over three seeds, 0.4 is the best of 0.2, 0.4 and 0.8."""
-START_OPTIONS = ("teacher_steps",)
+START_OPTIONS = ("teacher_steps", "group_size")
 """Options that what a client makes before the first round depends on."""
 
 
@@ -71,6 +71,9 @@ class Config(MethodConfig):
     """Temperature of the teacher's labels; on validation of digits 1 and 4 are half a point to one worse."""
     teacher_steps: int = 1000
     """Steps of a client's teacher, in batches of 64; not tuned."""
+    group_size: int = 5
+    """Fewest real images of the group that a virtual image is matched with: it has to resemble many and none in
+    particular."""
     refresh_every: int = 5
     """Rounds from one refresh of all virtual images to the next; the default is the paper's."""
     refresh_steps: int = 5
@@ -83,7 +86,7 @@ class Config(MethodConfig):
         for name, least in (("contrast", 0), ("refresh_steps", 0), ("match_steps", 0)):
             if not least <= getattr(self, name) < float("inf"):
                 raise ValueError(f"--{name.replace('_', '-')} must be {least} or more, got {getattr(self, name)}")
-        for name in ("anchors", "teacher_steps", "refresh_every"):
+        for name in ("anchors", "teacher_steps", "group_size", "refresh_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
         for name in ("temperature", "kd_temperature"):
@@ -98,11 +101,12 @@ class Method(Algorithm[Config]):
         """Refresh the virtual images if it is time, then train."""
         options = self.options
         refresh = (local.round - 1) % options.refresh_every == 0
-        own, teacher = local.virtual(groups=True), self._teacher(local)
+        own, teacher = local.virtual(group_size=options.group_size), self._teacher(local)
         if refresh and local.round > 1:
             with local.making():
                 seed = local.seed(local.round)
-                own = virtual.match_means(local.part.train, own, lambda step: local.net, options.refresh_steps, seed)
+                real, steps, batch = local.part.train, options.refresh_steps, local.config.match_batch
+                own = virtual.match_means(real, own, lambda step: local.net, steps, seed, batch)
             local.memory["virtual.x"] = own[0]
         terms = LossTerms(logits=predict(teacher, own[0]), kd_temperature=options.kd_temperature)
         # Where the server will match gradients next, they have to be those of the clients' images alone.

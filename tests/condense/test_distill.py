@@ -28,12 +28,22 @@ def test_any_method_by_its_name() -> None:
         ({"per_class": 0}, "--per-class must be 1 or more, got 0"),
         ({"steps": 0}, "--steps must be 1 or more, got 0"),
         ({"method": "gcdm"}, "--method gcdm is for nodes, but the data set holds images; for images choose from"),
+        ({"checks": 0}, "--checks must be 1 or more, got 0"),
+        ({"patience": 0}, "--patience must be 1 or more, got 0"),
         ({"method": "random", "steps": 5}, "--steps is for methods that learn, but random only selects; leave it out"),
+        ({"method": "random", "checks": 9}, "--checks is for methods that learn, but random only selects"),
+        ({"method": "random", "patience": 1}, "--patience is for methods that learn, but random only selects"),
     ],
 )
 def test_words_that_cannot_be(words: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         distill_condense(bars(), CondenseConfig(**{"per_class": 2, **words}))  # type: ignore[arg-type]
+
+
+def test_checks_and_patience_are_those_of_the_config() -> None:
+    config = CondenseConfig(method="dm", per_class=1, steps=4, checks=2, patience=9)
+    synthetic = distill_condense(bars(), config, generator=seeded())
+    assert [step for step, _ in synthetic.meta["checks"]] == [0, 2, 4]  # type: ignore[attr-defined]
 
 
 def test_a_class_without_training_images_is_named() -> None:

@@ -1,30 +1,16 @@
 """Siamese augmentation (Zhao and Bilen, ICML 2021): one random draw is applied to real and synthetic images.
 
-A draw is plain data that can be applied again with the same result.
+A draw is plain data that can be applied again with the same result. It is made on the CPU and moved to the images.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-SHIFT = 0.125
-"""Largest shift, as a share of the side (the paper's value)."""
-HOLE = 0.5
-"""Side of the hole that is cut out, as a share of the side (the paper's value)."""
-SCALE = 1.2
-"""Largest scale factor, independent for each axis (the paper's value)."""
-ANGLE = 15.0
-"""Largest rotation in degrees (the paper's value)."""
-BRIGHTNESS = 0.15
-"""Largest change of brightness: the paper's half of a standard deviation, which is about 0.3 on pixels from 0 to 1."""
-CONTRAST = 0.5
-"""Largest relative change of contrast (the paper's value)."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +32,19 @@ class Augment:
 
     Mirroring is left out of the paper's operations because it changes digits into other characters.
 
-    Args:
+    Attributes:
         names: operations to draw from: ``color``, ``crop``, ``cutout``, ``scale``, ``rotate``; none leaves images
             unchanged.
+        shift: largest shift of a crop, as a share of the side. (default: 0.125, the paper's value)
+        hole: side of the hole that is cut out, as a share of the side. (default: 0.5, the paper's value)
+        stretch: largest factor of a scaling, independent for each axis. (default: 1.2, the paper's value)
+        angle: largest rotation in degrees. (default: 15, the paper's value)
+        brightness: largest change of brightness. (default: 0.15; the paper has half a standard deviation, which is
+            about 0.3 on pixels from 0 to 1)
+        contrast: largest relative change of contrast. (default: 0.5, the paper's value)
 
     Raises:
-        ValueError: an operation is unknown.
+        ValueError: an operation is unknown, or a strength is out of its range.
 
     Example:
         >>> augment = Augment()
@@ -62,11 +55,28 @@ class Augment:
     """
 
     names: tuple[str, ...] = ("color", "crop", "cutout", "scale", "rotate")
+    shift: float = 0.125
+    hole: float = 0.5
+    stretch: float = 1.2
+    angle: float = 15.0
+    brightness: float = 0.15
+    contrast: float = 0.5
 
     def __post_init__(self) -> None:
         for name in self.names:
             if name not in OPERATIONS:
                 raise ValueError(f"names holds {name!r}; choose from {', '.join(OPERATIONS)}")
+        for name, least, most in (
+            ("shift", 0, 1),
+            ("hole", 0, 1),
+            ("stretch", 1, math.inf),
+            ("angle", 0, 180),
+            ("brightness", 0, 1),
+            ("contrast", 0, 1),
+        ):
+            if not least <= getattr(self, name) <= most or math.isinf(getattr(self, name)):
+                limit = f"from {least} to {most}" if math.isfinite(most) else f"{least} or more"
+                raise ValueError(f"{name} must be {limit}, got {getattr(self, name)}")
 
     def draw(self, generator: torch.Generator, count: int = 1) -> Draw:
         """Draw an operation, with numbers for all images or for each of ``count`` images."""
@@ -77,51 +87,42 @@ class Augment:
 
     def apply(self, draw: Draw, x: Tensor) -> Tensor:
         """Apply a draw to images ``[n, channels, height, width]``."""
-        return OPERATIONS[draw.name](x, draw.u) if draw.name in OPERATIONS else x
+        return OPERATIONS[draw.name](self, x, draw.u.to(x.device)) if draw.name in OPERATIONS else x
 
     def each(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Draw and apply with separate numbers for each image, as in training on a set."""
         return self.apply(self.draw(generator, len(x)), x)
 
+    def _color(self, x: Tensor, u: Tensor) -> Tensor:
+        reach = ((2 * u - 1) * u.new_tensor([self.brightness, self.contrast]))[:, :, None, None, None]
+        mean = x.mean(dim=(1, 2, 3), keepdim=True)
+        return (x - mean) * (1 + reach[:, 1]) + mean + reach[:, 0]
 
-NO_AUGMENT = Augment(())
-"""Leaves images unchanged."""
+    def _crop(self, x: Tensor, u: Tensor) -> Tensor:
+        """Shift by whole pixels with black padding."""
+        side = u.new_tensor([x.shape[3], x.shape[2]])
+        reach = (self.shift * side).ceil()
+        pixels = ((2 * reach + 1) * u).floor() - reach
+        return _resample(x, torch.eye(2, device=u.device).expand(len(u), 2, 2), 2 * pixels / side)
 
+    def _cutout(self, x: Tensor, u: Tensor) -> Tensor:
+        inside = []
+        for axis, size in ((0, x.shape[2]), (1, x.shape[3])):
+            center = (u[:, axis] * size).floor()[:, None]
+            offset = torch.arange(size, device=u.device) - center + (self.hole * size) // 2
+            inside.append((offset >= 0) & (offset < int(self.hole * size)))
+        hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
+        kept: Tensor = x * ~hole
+        return kept
 
-def _color(x: Tensor, u: Tensor) -> Tensor:
-    reach = ((2 * u - 1) * u.new_tensor([BRIGHTNESS, CONTRAST]))[:, :, None, None, None]
-    mean = x.mean(dim=(1, 2, 3), keepdim=True)
-    return (x - mean) * (1 + reach[:, 1]) + mean + reach[:, 0]
+    def _scale(self, x: Tensor, u: Tensor) -> Tensor:
+        factor = self.stretch ** (2 * u - 1)
+        return _resample(x, torch.diag_embed(factor), u.new_zeros(len(u), 2))
 
-
-def _crop(x: Tensor, u: Tensor) -> Tensor:
-    """Shift by whole pixels with black padding."""
-    side = u.new_tensor([x.shape[3], x.shape[2]])
-    reach = (SHIFT * side).ceil()
-    pixels = ((2 * reach + 1) * u).floor() - reach
-    return _resample(x, torch.eye(2).expand(len(u), 2, 2), 2 * pixels / side)
-
-
-def _cutout(x: Tensor, u: Tensor) -> Tensor:
-    inside = []
-    for axis, size in ((0, x.shape[2]), (1, x.shape[3])):
-        center = (u[:, axis] * size).floor()[:, None]
-        offset = torch.arange(size) - center + (HOLE * size) // 2
-        inside.append((offset >= 0) & (offset < int(HOLE * size)))
-    hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
-    kept: Tensor = x * ~hole
-    return kept
-
-
-def _scale(x: Tensor, u: Tensor) -> Tensor:
-    factor = SCALE ** (2 * u - 1)
-    return _resample(x, torch.diag_embed(factor), torch.zeros(len(u), 2))
-
-
-def _rotate(x: Tensor, u: Tensor) -> Tensor:
-    angle = (2 * u[:, 0] - 1) * math.radians(ANGLE)
-    cos, sin = angle.cos(), angle.sin()
-    return _resample(x, torch.stack([cos, -sin, sin, cos], dim=1).view(-1, 2, 2), torch.zeros(len(u), 2))
+    def _rotate(self, x: Tensor, u: Tensor) -> Tensor:
+        angle = (2 * u[:, 0] - 1) * math.radians(self.angle)
+        cos, sin = angle.cos(), angle.sin()
+        return _resample(x, torch.stack([cos, -sin, sin, cos], dim=1).view(-1, 2, 2), u.new_zeros(len(u), 2))
 
 
 def _resample(x: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
@@ -131,10 +132,13 @@ def _resample(x: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
     return F.grid_sample(x, grid.expand(len(x), -1, -1, -1), align_corners=False)
 
 
-OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "color": _color,
-    "crop": _crop,
-    "cutout": _cutout,
-    "scale": _scale,
-    "rotate": _rotate,
+OPERATIONS = {
+    "color": Augment._color,
+    "crop": Augment._crop,
+    "cutout": Augment._cutout,
+    "scale": Augment._scale,
+    "rotate": Augment._rotate,
 }
+"""The operations by name."""
+NO_AUGMENT = Augment(())
+"""Leaves images unchanged."""

@@ -310,6 +310,24 @@ def test_pixels_that_are_not_finite_stop_it_too() -> None:
     assert bool(torch.as_tensor(caught.value.good.data).isfinite().all())
 
 
+def test_how_many_checks_and_how_much_patience() -> None:
+    often = run(recipe(ToGrey()), checks=10)
+    assert [step for step, _ in often.meta["checks"]] == list(range(11))  # type: ignore[attr-defined]
+    scores = iter([0.9, 0.1, 0.5])
+    once = run(recipe(ToGrey()), lambda synthetic: next(scores), patience=2)
+    assert [step for step, _ in once.meta["checks"]] == [0, 2, 4]  # type: ignore[attr-defined]
+    for words in ({"checks": 0}, {"patience": 0}):
+        with pytest.raises(ValueError, match=f"{next(iter(words))} must be 1 or more, got 0"):
+            run(recipe(ToGrey()), **words)
+
+
+@pytest.mark.parametrize("words", [{"checks": 4}, {"patience": 2}])
+def test_a_run_with_other_checks_may_not_take_it_up(words: dict[str, int], tmp_path: Path) -> None:
+    run(recipe(ToGrey()), checkpoint=tmp_path / "c")
+    with pytest.raises(ValueError, match=f"was written with .*{next(iter(words))} ., but now it is"):
+        run(recipe(ToGrey()), checkpoint=tmp_path / "c", resume=True, **words)
+
+
 def test_checks_are_at_steps_with_fresh_networks() -> None:
     synthetic = run(recipe(ToGrey(), steps=11, schedule=Schedule(outer=4)))
     assert [step for step, _ in synthetic.meta["checks"]] == [0, 4, 8, 11]  # type: ignore[attr-defined]

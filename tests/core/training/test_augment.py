@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphdistill.core.training.augment import CONTRAST, NO_AUGMENT, OPERATIONS, Augment, Draw
+from graphdistill.core.training.augment import NO_AUGMENT, OPERATIONS, Augment, Draw
 from tests.condense.samples import seeded
 from tests.reference import shifted_naive
 
@@ -83,7 +83,7 @@ def test_the_hole_is_a_square_of_half_the_side_or_what_lies_inside() -> None:
 def test_color_keeps_the_order_of_pixels() -> None:
     out = Augment().apply(Draw("color", torch.tensor([[1.0, 0.0]])), X)
     mean = X.mean(dim=(1, 2, 3), keepdim=True)
-    torch.testing.assert_close(out, (X - mean) * (1 - CONTRAST) + mean + 0.15)
+    torch.testing.assert_close(out, (X - mean) * (1 - 0.5) + mean + 0.15)
 
 
 def test_draws_are_by_the_generator_and_all_operations_come() -> None:
@@ -102,3 +102,57 @@ def test_nothing_is_drawn_where_nothing_is_done() -> None:
 def test_an_unknown_operation_is_named() -> None:
     with pytest.raises(ValueError, match="names holds 'flip'; choose from color, crop"):
         Augment(("flip",))
+
+
+@pytest.mark.parametrize(
+    ("names", "strengths"),
+    [
+        ("color", {"brightness": 0.0, "contrast": 0.0}),
+        ("crop", {"shift": 0.0}),
+        ("cutout", {"hole": 0.0}),
+        ("scale", {"stretch": 1.0}),
+        ("rotate", {"angle": 0.0}),
+    ],
+)
+def test_without_strength_nothing_changes(names: str, strengths: dict[str, float]) -> None:
+    out = Augment((names,), **strengths).each(X, seeded(2))
+    torch.testing.assert_close(out, X, rtol=1e-5, atol=1e-6)
+
+
+def test_strengths_are_the_largest_changes() -> None:
+    ends = torch.tensor([[1.0, 1.0]])
+    mean = X.mean(dim=(1, 2, 3), keepdim=True)
+    out = Augment(brightness=0.2, contrast=0.1).apply(Draw("color", ends), X)
+    torch.testing.assert_close(out, (X - mean) * 1.1 + mean + 0.2)
+    hole = Augment(hole=0.25).apply(Draw("cutout", torch.tensor([[0.5, 0.5]])), torch.ones(1, 1, 8, 8))
+    assert int((hole == 0).sum()) == 4
+    quarter = Augment(angle=90).apply(Draw("rotate", ends), X)
+    torch.testing.assert_close(quarter, X.rot90(1, (2, 3)), rtol=1e-4, atol=1e-5)
+    double = Augment(stretch=2.0).apply(Draw("scale", ends), torch.ones(1, 1, 8, 8))
+    assert int((double > 0.5).sum()) == 16
+    dot = torch.zeros(1, 1, 8, 8)
+    dot[0, 0, 4, 4] = 1
+    draw = seeded()
+    assert len({int(Augment(("crop",), shift=0.25).each(dot, draw).argmax()) for _ in range(400)}) == 25
+
+
+@pytest.mark.parametrize(
+    ("strengths", "message"),
+    [
+        ({"shift": 1.5}, "shift must be from 0 to 1, got 1.5"),
+        ({"hole": -0.1}, "hole must be from 0 to 1, got -0.1"),
+        ({"stretch": 0.5}, "stretch must be 1 or more, got 0.5"),
+        ({"stretch": float("inf")}, "stretch must be 1 or more, got inf"),
+        ({"angle": float("nan")}, "angle must be from 0 to 180, got nan"),
+    ],
+)
+def test_a_strength_out_of_range_is_refused(strengths: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Augment(**strengths)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_images_stay_on_their_device(name: str) -> None:
+    augment = Augment((name,))
+    assert augment.each(X.to("meta"), seeded()).device.type == "meta"
+    assert augment.apply(augment.draw(seeded()), X.to("meta")).shape == X.shape

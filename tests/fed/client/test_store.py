@@ -48,6 +48,8 @@ def test_files_are_found_by_what_matters():
     assert same[0] == same[1]
     others = [
         ClientStore(FedConfig(warm_up_steps=1), 0, part(0), "run"),
+        ClientStore(FedConfig(match_batch=8), 0, part(0), "run"),
+        ClientStore(FedConfig(method=fedlgd.Config(group_size=9)), 0, part(0), "run"),
         ClientStore(FedConfig(method=fedlgd.Config(teacher_steps=1)), 0, part(0), "run"),
         ClientStore(FedConfig(seed=1), 0, part(0), "run"),
         ClientStore(FedConfig(), 1, part(0), "run"),
@@ -55,7 +57,7 @@ def test_files_are_found_by_what_matters():
         ClientStore(FedConfig(per_class=3), 0, part(0), "run"),
         ClientStore(FedConfig(), 0, part(0), "run"),
     ]
-    assert len({same[0], *[store.folder for store in others]}) == 8
+    assert len({same[0], *[store.folder for store in others]}) == 10
     assert ClientStore(FedConfig(method=fedlgd.Config(contrast=0.0)), 0, part(0), "run").folder == others[-1].folder
 
 

@@ -69,7 +69,11 @@ def test_every_option_is_checked(name, option):
 def test_options_that_first_tensors_depend_on_exist():
     for name in NAMES:
         assert set(start_options(name) or ()) <= {f.name for f in fields(FAMILY.config_type(name))}
-    assert FedConfig(method="fedlgd").start_options == {"method": "fedlgd", "teacher_steps": 1000}
+    assert FedConfig(method="fedlgd").start_options == {
+        "method": "fedlgd",
+        "teacher_steps": 1000,
+        "group_size": 5,
+    }
 
 
 def test_what_a_method_does_by_default():
