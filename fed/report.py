@@ -19,7 +19,7 @@ from fed.figure import draw_clients, draw_rounds, title
 from graphdistill.condense.data.learnable import frozen
 from graphdistill.condense.figures.images import draw_images
 from graphdistill.core.command.output import publish
-from graphdistill.core.command.report import Report, Row, frame, peak_memory, write_report
+from graphdistill.core.command.report import Report, Row, frame, peak_memory, rows_of, write_report
 from graphdistill.core.sets.checked_file import read_json
 from graphdistill.core.sets.safetensors_card import read_with_card, write_with_card
 from graphdistill.core.sets.storage import save_set
@@ -38,22 +38,11 @@ def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
     """
     seconds, scores = outcome["seconds by phase"], {config.label: outcome["test"], **outcome["baselines"]}
     making = seconds.get("virtual data of clients", 0.0) + seconds.get("virtual data of the server", 0.0)
-    rows = []
+    rows: list[Row] = []
     for name, by_client in scores.items():
-        own = name == config.label
-        for client, value in by_client.items():
-            rows.append(
-                Row(
-                    name=name,
-                    group=title(outcome, client),
-                    test=(value,),
-                    valid=(),
-                    nbytes=None,
-                    entries=None,
-                    distill_seconds=making if own else None,
-                    train_seconds=seconds.get("local training") if own else None,
-                )
-            )
+        spent = {"distill_seconds": making, "train_seconds": seconds.get("local training")}
+        tests = {title(outcome, client): (value,) for client, value in by_client.items()}
+        rows += rows_of(name, tests, **(spent if name == config.label else {}))
     facts = {name: value for name, value in outcome.items() if name not in ("model", "broadcast")}
     facts = {"config": config.record(), **facts, "peak_memory": peak_memory()}
     return Report(
@@ -62,7 +51,7 @@ def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
         rows=tuple(rows),
         facts=facts,
         notes=tuple(_notes(config, outcome)),
-        entries=outcome["kind"],
+        unit=outcome["kind"],
     )
 
 
@@ -160,7 +149,7 @@ def read(folder: Path) -> Report:
     for row in found["rows"]:
         kept = {name: value for name, value in row.items() if name in names}
         rows.append(Row(**{**kept, "test": tuple(kept["test"]), "valid": tuple(kept["valid"])}))
-    whole = {name: found[name] for name in ("title", "metric", "facts", "entries") if name in found}
+    whole = {name: found[name] for name in ("title", "metric", "facts", "unit") if name in found}
     return Report(**whole, rows=tuple(rows), notes=tuple(found["notes"]))
 
 

@@ -30,7 +30,8 @@ from graphdistill.condense.methods.mtt import TrajectoryMatch
 from graphdistill.core.command.report import Row, peak_memory, versions
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.evaluation.nodes import NodeProtocol
-from graphdistill.core.evaluation.protocol import SetProtocol, baseline_rows, break_even, rs2_row, train_rows
+from graphdistill.core.evaluation.protocol import SetProtocol
+from graphdistill.core.evaluation.rows import baseline_rows, break_even, rs2_plan, train_plans, train_rows
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.datasets import load
@@ -58,8 +59,8 @@ def main(bench: Bench) -> None:
 def compare(bench: Bench, name: str, per_class: int) -> None:
     """All methods on one data set, row by row, and a table at the end."""
     data: Any = load(name, bench.root)
-    protocol = protocol_of(data, bench.networks)
-    full = train_rows(protocol, "all the data", [protocol.full()])
+    protocol = protocol_of(data, trainings=bench.trainings)
+    (full,) = train_rows(protocol, "all the data", [protocol.full()])
     rows, kind = list[Row](), training_data_of(protocol).KIND
     for method in bench.methods or FAMILY.names():
         if kind not in FAMILY.kinds(method):
@@ -73,19 +74,19 @@ def compare(bench: Bench, name: str, per_class: int) -> None:
             console.print(f"{name}, {per_class} a class, {method} is refused: {error}")
             continue
         seconds = statistics.fmean(float(str(synthetic.meta["seconds"])) for synthetic in sets)
-        rows.append(train_rows(protocol, method, sets, seconds))
+        rows += train_rows(protocol, method, sets, seconds)
         stayed = sum(synthetic.meta.get("chosen_step") == 0 for synthetic in sets)
         unchanged = f", in {stayed} of {len(sets)} sets the first one is best on validation" if stayed else ""
         console.print(f"{name}, {per_class} a class, {method}: {summary(rows[-1])}{unchanged}")
         if method == "random":
             rows += _baselines(protocol, sets)
-    _show(f"{name}, {per_class} of each class: {bench.seeds} sets x {bench.networks} networks", rows, full)
+    _show(f"{name}, {per_class} of each class: {bench.seeds} sets x {bench.trainings} trainings", rows, full)
 
 
 def _baselines(protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Iterator[Row]:
     for name, further in protocol.extra_baselines(sets).items():
-        yield train_rows(protocol, name, further)
-    yield rs2_row(protocol, len(sets[0]))
+        yield from train_rows(protocol, name, further)
+    yield from train_plans(protocol, [rs2_plan(protocol, len(sets[0]), protocol.full())])
     yield from baseline_rows(protocol, sets)
 
 
@@ -127,7 +128,7 @@ def units(bench: Bench) -> None:
     for name in ("planetoid-cora", "citeseer"):
         data = load(name, bench.root)
         assert isinstance(data, NodeDataset)
-        protocol = NodeProtocol(data, bench.networks)
+        protocol = NodeProtocol(data, trainings=bench.trainings)
         for method in ("gcdm", "gcondx"):
             for lr in (0.01, 0.03, 0.1):
                 cells = []
@@ -136,7 +137,7 @@ def units(bench: Bench) -> None:
                     if same:
                         real = TrainingNodes(protocol, real.deviation.square().mean().sqrt().expand_as(real.deviation))
                     sets = [_last(real, protocol, method, lr, seed) for seed in range(bench.seeds)]
-                    row = train_rows(protocol, method, sets)
+                    (row,) = train_rows(protocol, method, sets)
                     cells.append(f"{row.mean:.3f} ± {row.std:.3f}")
                 table.add_row(name, method, f"{lr:g}", *cells)
                 console.print(f"{name}, {method}, step {lr:g}: {cells[0]} with one size, {cells[1]} in deviations")

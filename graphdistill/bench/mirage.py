@@ -22,7 +22,8 @@ from graphdistill.core.command.progress import progress
 from graphdistill.core.command.report import Report, Row, peak_memory, table, versions
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.evaluation.trees import TreeProtocol, baseline_rows, full_set, random_sets, train_rows
+from graphdistill.core.evaluation.rows import baseline_rows, train_rows
+from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.networks.tree_gnn import GNN, Network
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.training.metrics import per_sample_loss
@@ -105,9 +106,9 @@ def lossless(data: GraphDataset) -> None:
 def accuracy(data: GraphDataset, bench: Bench) -> None:
     """All rows at every budget, and differences to the baselines."""
     with progress() as bars:
-        protocol = TreeProtocol(data, bench.hops, seeds=bench.seeds, progress=bars)
+        protocol = TreeProtocol(data, depth=bench.hops, trainings=bench.seeds, progress=bars)
         total = int(protocol.raw.sum())
-        rows = train_rows(protocol, "all the data", [full_set(protocol)])
+        rows = train_rows(protocol, "all the data", [protocol.full()])
         verdicts = []
         for share in BUDGETS:
             config = MirageConfig(hops=bench.hops, fraction=share)
@@ -118,11 +119,11 @@ def accuracy(data: GraphDataset, bench: Bench) -> None:
                 continue
             seconds = statistics.median(float(str(synthetic.meta["seconds"])) for synthetic in draws)
             label = f"{100 * share:g} %"
-            ours = train_rows(protocol, f"distilled, {label}", draws, seconds)
+            ours = train_rows(protocol, f"distilled, {label}", draws, seconds, paired=True)
             budget = int(share * total)
-            raw = train_rows(protocol, f"random graphs, {label}", random_sets(protocol, budget, packed=False))
-            compressed = random_sets(protocol, budget, packed=True)
-            packed = train_rows(protocol, f"random graphs, compressed, {label}", compressed)
+            sets = {packed: protocol.random_sets(budget, bench.seeds, packed=packed) for packed in (False, True)}
+            raw = train_rows(protocol, f"random graphs, {label}", sets[False], paired=True)
+            packed = train_rows(protocol, f"random graphs, compressed, {label}", sets[True], paired=True)
             rows += ours + raw + packed
             verdicts.append(
                 f"{data.name} at {label}: {_mean(ours):.3f}, {_mean(ours) - _mean(raw):+.3f} over random graphs, "

@@ -27,8 +27,8 @@ class CondenseBench:
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     seeds: int = 3
     """Number of sets of each method."""
-    networks: int = 3
-    """Number of networks trained on every set."""
+    trainings: int = 3
+    """Number of trainings of the network on each set."""
     debug: bool = False
     """Show the traceback of an error."""
 

@@ -24,14 +24,8 @@ from graphdistill.core.command.progress import progress
 from graphdistill.core.command.report import Report, Row, peak_memory, table, versions, write_report
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.evaluation.nodes import NodeProtocol
-from graphdistill.core.evaluation.protocol import (
-    SetPlan,
-    SetProtocol,
-    baseline_rows,
-    break_even,
-    rs2_plan,
-    train_plans,
-)
+from graphdistill.core.evaluation.protocol import SetProtocol
+from graphdistill.core.evaluation.rows import Plan, baseline_rows, break_even, rs2_plan, train_plans
 from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import default_jobs, parallel_map
 from graphdistill.core.randomness import generator
@@ -50,7 +44,7 @@ def main(command: Command) -> None:
     if command.resume and not any(path.is_file() for path in kept):
         raise ValueError(f"--resume: there is no checkpoint in {command.output}; leave it out to start again")
     bars = progress(command.quiet)
-    protocol = protocol_of(data, command.networks, bars, command.jobs or default_jobs())
+    protocol = protocol_of(data, trainings=command.trainings, jobs=command.jobs or default_jobs(), progress=bars)
     real = training_data_of(protocol)
     FAMILY.check(command.method, real.KIND)
     # From here on the method is imported.
@@ -132,10 +126,10 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
     seconds = statistics.fmean(float(str(synthetic.meta["seconds"])) for synthetic in sets)
     budget, whole = max(synthetic.nbytes for synthetic in sets), protocol.full()
     plans = [
-        SetPlan("distilled set", sets, seconds),
-        SetPlan(f"random {protocol.ENTRIES}, equal bytes", protocol.random_sets(budget, command.seeds)),
-        *(SetPlan(name, extra) for name, extra in protocol.extra_baselines(sets).items()),
-        SetPlan("all the data", [whole]),
+        Plan("distilled set", sets, seconds),
+        Plan(f"random {protocol.UNIT}, equal bytes", protocol.random_sets(budget, command.seeds)),
+        *(Plan(name, extra) for name, extra in protocol.extra_baselines(sets).items()),
+        Plan("all the data", [whole]),
         rs2_plan(protocol, len(sets[0]), whole),
     ]
     trained = train_plans(protocol, plans)
@@ -151,11 +145,11 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
         "images": "8 bits a pixel",
         "nodes": "16 bits a feature, of all the data its non-zeros",
         "graphs": "nodes' features and edges in as few bytes as encode them",
-    }[protocol.ENTRIES]
+    }[protocol.UNIT]
     notes = [
-        f"{command.seeds} sets x {command.networks} networks, checkpoints chosen on validation, test scored once; all "
-        f"rows with the same steps and augmentation. Bytes count labels and {precision}. {pays}",
-        f"RS2 takes as many steps on as many {protocol.ENTRIES}, but on others in every step, so it has to store all "
+        f"{command.seeds} sets x {command.trainings} trainings, checkpoints chosen on validation, test scored once; "
+        f"all rows with the same steps and augmentation. Bytes count labels and {precision}. {pays}",
+        f"RS2 takes as many steps on as many {protocol.UNIT}, but on others in every step, so it has to store all "
         "the data.",
         f"Saved: the set of seed {command.seed + _best_on_validation(sets)}"
         + (", which is best on validation." if "valid" in sets[0].meta else "."),
@@ -179,5 +173,5 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
         rows=tuple(rows),
         facts=facts,
         notes=tuple(filter(None, notes)),
-        entries=protocol.ENTRIES,
+        unit=protocol.UNIT,
     )

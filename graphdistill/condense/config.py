@@ -1,4 +1,4 @@
-"""The settings of condensation, and the options of its command."""
+"""The config of condensation, and the options of its command."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class Command(CondenseConfig):
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: Path = Path("runs/condense")
     """Folder for the set, results.json, results.csv and set.png."""
-    networks: int = 3
-    """Networks trained on every set."""
+    trainings: int = 3
+    """Number of trainings of the network on each set."""
     seeds: int = 3
-    """Sets to make, each with a seed of its own."""
+    """Number of sets, each with its own seed."""
     seed: int = 0
     """Seed of the first set and of the data split."""
     resume: bool = False
@@ -64,7 +64,7 @@ class Command(CondenseConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for option, value in (("--networks", self.networks), ("--seeds", self.seeds)):
+        for option, value in (("--trainings", self.trainings), ("--seeds", self.seeds)):
             if value < 1:
                 raise ValueError(f"{option} must be 1 or more, got {value}")
         if self.seed < 0:

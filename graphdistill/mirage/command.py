@@ -12,7 +12,8 @@ from graphdistill.core.command.page import write_page
 from graphdistill.core.command.progress import Progress, progress
 from graphdistill.core.command.report import Report, Row, peak_memory, table, versions, write_report
 from graphdistill.core.data.datasets import GraphDataset
-from graphdistill.core.evaluation.trees import RowPlan, TreeProtocol, baseline_rows, full_set, random_sets, train_plans
+from graphdistill.core.evaluation.rows import Plan, baseline_rows, train_plans
+from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.parallel import default_jobs, parallel_map
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.storage import save_set
@@ -59,17 +60,22 @@ def main(command: Command) -> None:
 def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[SyntheticSet, Report, TreeProtocol]:
     """The distilled set, all baselines, and the curve over budgets."""
     jobs = command.jobs or default_jobs()
-    protocol = TreeProtocol(data, command.hops, command.networks, command.seeds, jobs=jobs, progress=bars)
+    protocol = TreeProtocol(
+        data, depth=command.hops, networks=command.networks, trainings=command.trainings, jobs=jobs, progress=bars
+    )
     split = TrainingSplit(data, command.hops, verify=True) if command.verify else protocol.training
     draws = generator(command.seed, "mirage")
     synthetic = distill_mirage(data, command.distilling, generator=draws, progress=bars, split=split)
     seconds = synthetic.meta["seconds"]
     assert isinstance(seconds, float)
+    raw, packed = (
+        protocol.random_sets(synthetic.nbytes, protocol.trainings, packed=packed) for packed in (False, True)
+    )
     plans = [
-        RowPlan("distilled set", [synthetic], seconds),
-        RowPlan("random graphs, equal bytes", random_sets(protocol, synthetic.nbytes, packed=False)),
-        RowPlan("random graphs, equal compressed bytes", random_sets(protocol, synthetic.nbytes, packed=True)),
-        RowPlan("all the data", [full_set(protocol)]),
+        Plan("distilled set", [synthetic], seconds),
+        Plan("random graphs, equal bytes", raw, paired=True),
+        Plan("random graphs, equal compressed bytes", packed, paired=True),
+        Plan("all the data", [protocol.full()]),
     ]
     rows = train_plans(protocol, [*plans, *curve(protocol, synthetic, command.seed)])
     before = len(plans) * len(protocol.networks)
@@ -79,7 +85,7 @@ def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synth
         made += f", each in {synthetic.meta['threshold']} or more training graphs"
     notes = (
         f"The distilled set: {made}.",
-        f"{protocol.seeds} trainings per network, checkpoints chosen on validation; distilled with seed "
+        f"{protocol.trainings} trainings per network, checkpoints chosen on validation; distilled with seed "
         f"{command.seed}. The curve has one training per network. Bytes are payload; raw bytes use small integers.",
         data.notes,
     )
@@ -101,7 +107,9 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
         )
     start = time.perf_counter()
     jobs = command.jobs or default_jobs()
-    protocol = TreeProtocol(data, paper.HOPS, command.networks, paper.RESTARTS, jobs=jobs, progress=bars)
+    protocol = TreeProtocol(
+        data, depth=paper.HOPS, networks=command.networks, trainings=paper.RESTARTS, jobs=jobs, progress=bars
+    )
     forest, y = protocol.forests["train"], protocol.labels("train")
     patterns = paper.paper_patterns(forest, y, thresholds)
     synthetic = paper.paper_set(forest, patterns, protocol)
@@ -118,7 +126,7 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
     return synthetic, _report(command, data, rows, synthetic, protocol, notes), protocol
 
 
-def curve(protocol: TreeProtocol, synthetic: SyntheticSet, seed: int) -> list[RowPlan]:
+def curve(protocol: TreeProtocol, synthetic: SyntheticSet, seed: int) -> list[Plan]:
     """Distilled sets from the smallest budget of the curve to lossless, one training per network.
 
     Args:
@@ -137,11 +145,11 @@ def curve(protocol: TreeProtocol, synthetic: SyntheticSet, seed: int) -> list[Ro
     lossless = made[None]
     assert lossless is not None
     plans = [
-        RowPlan(f"curve {100 * share:g} %", [point], seeds=1)
+        Plan(f"curve {100 * share:g} %", [point], trainings=1)
         for share, budget in budgets.items()
         if (point := made[budget]) is not None and point.nbytes < lossless.nbytes
     ]
-    return [*plans, RowPlan("curve lossless", [lossless], seeds=1)]
+    return [*plans, Plan("curve lossless", [lossless], trainings=1)]
 
 
 def _point(context: tuple[TrainingSplit, int], config: MirageConfig) -> SyntheticSet | None:

@@ -76,7 +76,7 @@ class Command(MirageConfig):
     """honest: checkpoints are chosen on validation, as for all baselines; paper: as published."""
     networks: tuple[Literal["GCN", "GraphSAGE", "GAT", "GIN"], ...] = ("GCN", "GAT", "GIN")
     """Networks that are trained on every set."""
-    seeds: int = 5
+    trainings: int = 5
     """Number of trainings of each network on each set."""
     seed: int = 0
     """Seed of the distillation and of the data split."""
@@ -97,8 +97,8 @@ class Command(MirageConfig):
         super().__post_init__()
         if self.hops < 1:
             raise ValueError(f"--hops must be 1 or more to train networks, got {self.hops}")
-        if self.seeds < 1:
-            raise ValueError(f"--seeds must be 1 or more, got {self.seeds}")
+        if self.trainings < 1:
+            raise ValueError(f"--trainings must be 1 or more, got {self.trainings}")
         if self.seed < 0:
             raise ValueError(f"--seed must be 0 or more, got {self.seed}")
         check_jobs(self.jobs, "--jobs")

@@ -17,7 +17,6 @@ from torch import Tensor
 from graphdistill.core.command.report import Row
 from graphdistill.core.data.tensors import segment_ptr
 from graphdistill.core.evaluation.trees import TreeProtocol
-from graphdistill.core.networks.tree_gnn import Network
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import scoped
 from graphdistill.core.sets.synthetic import SyntheticSet
@@ -99,7 +98,7 @@ def paper_rows(protocol: TreeProtocol, synthetic: SyntheticSet) -> list[Row]:
     """The published evaluation: the reported score, the last epochs, and untrained networks, for each network."""
     rows = []
     restarts = [(network, seed) for network in protocol.networks for seed in range(RESTARTS)]
-    runs: dict[Network, list[list[tuple[float, float]]]] = {network: [] for network in protocol.networks}
+    runs: dict[str, list[list[tuple[float, float]]]] = {network: [] for network in protocol.networks}
     results = parallel_map(_restart, (protocol, synthetic), restarts, jobs=protocol.jobs)
     bar = protocol.progress.track(results, "training as published", len(restarts))
     for (network, _), scores in zip(restarts, bar, strict=True):
@@ -120,7 +119,7 @@ def paper_rows(protocol: TreeProtocol, synthetic: SyntheticSet) -> list[Row]:
     return rows
 
 
-def _restart(context: tuple[TreeProtocol, SyntheticSet], run: tuple[Network, int]) -> list[tuple[float, float]]:
+def _restart(context: tuple[TreeProtocol, SyntheticSet], run: tuple[str, int]) -> list[tuple[float, float]]:
     """Validation and test score of the untrained network and after each epoch."""
     protocol, synthetic = context
     network, seed = run
@@ -129,7 +128,7 @@ def _restart(context: tuple[TreeProtocol, SyntheticSet], run: tuple[Network, int
     scores = []
     with scoped(seed, "published"):
         for epoch in range(EPOCHS + 1):
-            scores.append((protocol.test_score(model, "valid"), protocol.test_score(model)))
+            scores.append((protocol.score(model, "valid"), protocol.score(model, "test")))
             if epoch < EPOCHS:
                 model.train()
                 optimizer.zero_grad()

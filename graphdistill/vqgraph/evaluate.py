@@ -15,7 +15,7 @@ from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import k_hop_subgraph
 
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
-from graphdistill.core.command.report import Row
+from graphdistill.core.command.report import Row, rows_of
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.data.sparse_features import SparseFeatures
 from graphdistill.core.randomness import generator, scoped
@@ -210,17 +210,14 @@ def baseline(method: str, trained: TrainedTeacher, config: VQGraphConfig, seed: 
 def rows(scores: dict[str, Scores], teacher: str) -> list[Row]:
     """A row of the report for each model and column."""
     return [
-        Row(
-            name=NAMES[method].format(teacher),
-            group=column,
-            test=tuple(values),
+        row
+        for method, found in scores.items()
+        for row in rows_of(
+            NAMES[method].format(teacher),
+            found.test,
             valid=() if method in ("untrained", *CHOSEN_ON_TEST) else tuple(found.valid),
-            nbytes=None,
-            entries=None,
             train_seconds=sum(found.seconds) / len(found.seconds),
         )
-        for method, found in scores.items()
-        for column, values in found.test.items()
     ]
 
 

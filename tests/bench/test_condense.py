@@ -32,7 +32,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shown(capsys: pytest.CaptureFixture[str], **options: Any) -> tuple[str, dict[str, list[str]]]:
-    condense.main(condense.Bench(seeds=2, networks=1, **options))
+    condense.main(condense.Bench(seeds=2, trainings=1, **options))
     printed = capsys.readouterr().out
     cells = {}
     for line in printed.splitlines():

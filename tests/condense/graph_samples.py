@@ -62,7 +62,7 @@ def chains(per_class: int = 16, classes: int = 2, measured: bool = False) -> Gra
 
 
 def protocol(classes: int = 2, measured: bool = False) -> GraphSetProtocol:
-    return GraphSetProtocol(chains(classes=classes, measured=measured), 2, QUICK)
+    return GraphSetProtocol(chains(classes=classes, measured=measured), trainings=2, fit=QUICK)
 
 
 def real(classes: int = 2, measured: bool = False) -> TrainingGraphs:

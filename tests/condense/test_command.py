@@ -29,7 +29,7 @@ from tests.condense.graph_samples import chains
 from tests.condense.samples import bars, shortened
 
 ROOT = Path(__file__).parents[2]
-SMALL = ("--per-class", 2, "--steps", 5, "--networks", 2, "--seeds", 2)
+SMALL = ("--per-class", 2, "--steps", 5, "--trainings", 2, "--seeds", 2)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -152,7 +152,7 @@ def test_a_loss_that_is_no_number_stops_with_a_way_on(images, tmp_path, monkeypa
 
 def test_a_selection(images, tmp_path):
     words = ("--method", "herding", "--dataset", images, "--output", tmp_path / "out", "--per-class", 2)
-    assert run(*words, "--networks", 1, "--seeds", 1, "--quiet") == 0
+    assert run(*words, "--trainings", 1, "--seeds", 1, "--quiet") == 0
     assert load_set(tmp_path / "out").meta["method"] == "herding"
 
 
@@ -213,7 +213,7 @@ def test_a_method_that_is_not_for_graphs_is_refused(tmp_path, monkeypatch, capsy
         (("--per-class", 5000), "--per-class 5000 is more than the"),
         (("--method", "random", "--steps", 5), "--steps is for methods that learn"),
         (("--steps", 0), "--steps must be 1 or more, got 0"),
-        (("--networks", 0), "--networks must be 1 or more, got 0"),
+        (("--trainings", 0), "--trainings must be 1 or more, got 0"),
         (("--seeds", 0), "--seeds must be 1 or more, got 0"),
         (("--seed", -1), "--seed must be 0 or more, got -1"),
         (("--resume",), "--resume: there is no checkpoint in"),
@@ -254,7 +254,7 @@ def test_results_are_the_same_in_any_number_of_processes(images, tmp_path):
     found = []
     for jobs in (1, 2):
         words = ("--dataset", images, "--output", tmp_path / str(jobs), "--per-class", 2, "--steps", 2)
-        assert run(*words, "--networks", 2, "--seeds", 2, "--jobs", jobs, "--quiet") == 0
+        assert run(*words, "--trainings", 2, "--seeds", 2, "--jobs", jobs, "--quiet") == 0
         report = json.loads((tmp_path / str(jobs) / "results.json").read_text(encoding="utf-8"))
         rows = [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in report["rows"]]
         found.append((rows, (tmp_path / str(jobs) / "set.safetensors").read_bytes()))
@@ -276,7 +276,7 @@ def test_jobs_start_at_one(tmp_path, capsys):
 
 
 def test_the_words_are_those_agreed_on():
-    words = {"method", "dataset", "root", "output", "per_class", "steps", "networks", "seeds", "seed"}
+    words = {"method", "dataset", "root", "output", "per_class", "steps", "trainings", "seeds", "seed"}
     assert {f.name for f in command.Command.__dataclass_fields__.values()} == words | {
         "skip_invalid",
         "resume",

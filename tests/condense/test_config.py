@@ -13,7 +13,7 @@ from graphdistill.condense.config import Command, CondenseConfig
     [
         ({"per_class": 0}, "--per-class must be 1 or more, got 0"),
         ({"steps": 0}, "--steps must be 1 or more, got 0"),
-        ({"networks": 0}, "--networks must be 1 or more, got 0"),
+        ({"trainings": 0}, "--trainings must be 1 or more, got 0"),
         ({"seeds": 0}, "--seeds must be 1 or more, got 0"),
         ({"seed": -1}, "--seed must be 0 or more, got -1"),
         ({"method": "dmm"}, "--method 'dmm' is unknown. Did you mean dm"),

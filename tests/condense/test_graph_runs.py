@@ -95,7 +95,7 @@ def test_the_same_seed_gives_the_same_set() -> None:
 @pytest.mark.usefixtures("quick")
 def test_the_command_reports_on_graphs(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setattr(command, "load", lambda *_, **__: chains())
-    options = ["--method", "doscond", "--per-class", "2", "--steps", "4", "--seeds", "2", "--networks", "1", "--quiet"]
+    options = ["--method", "doscond", "--per-class", "2", "--steps", "4", "--seeds", "2", "--trainings", "1", "--quiet"]
     argv = [*options, "--output", str(tmp_path / "out")]
     assert cli.run(command.main, command.Command, prog="condense", description="", argv=argv, family=FAMILY) == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())

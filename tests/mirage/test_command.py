@@ -27,7 +27,7 @@ from graphdistill.mirage import MirageConfig, distill_mirage
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "examples" / "mirage_quickstart.py"
-SMALL = ("--bytes", 700, "--networks", "GIN", "--seeds", 1)
+SMALL = ("--bytes", 700, "--networks", "GIN", "--trainings", 1)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -99,7 +99,7 @@ def test_the_same_seed_gives_the_same_files(journey, molecules, tmp_path):
 def test_lossless_and_thresholds(molecules, tmp_path):
     for words in (("--lossless",), ("--thresholds", 5, 5)):
         output = tmp_path / words[0].strip("-")
-        base = ("--dataset", molecules, "--output", output, "--networks", "GIN", "--seeds", 1, "--quiet")
+        base = ("--dataset", molecules, "--output", output, "--networks", "GIN", "--trainings", 1, "--quiet")
         assert run(*base, *words) == 0
         assert len(load_set(output)) > 0
 
@@ -109,7 +109,7 @@ def test_lossless_and_thresholds(molecules, tmp_path):
     [
         (("--dataset", "nonsense"), "nonsense"),
         (("--dataset", "pains", "--hops", -1), "--hops must be 0 or more, got -1"),
-        (("--seeds", 0), "--seeds must be 1 or more, got 0"),
+        (("--trainings", 0), "--trainings must be 1 or more, got 0"),
         (("--jobs", 0), "--jobs must be 1 or more, got 0"),
         (("--seed", -1), "--seed must be 0 or more, got -1"),
         (("--networks",), "--networks"),
@@ -161,7 +161,7 @@ def test_ctrl_c_leaves_nothing(molecules, tmp_path, monkeypatch, capsys):
 def test_results_are_the_same_in_any_number_of_processes(molecules, tmp_path):
     found = []
     for jobs in (1, 2):
-        words = ("--dataset", molecules, "--output", tmp_path / str(jobs), "--networks", "GIN", "GCN", "--seeds", 2)
+        words = ("--dataset", molecules, "--output", tmp_path / str(jobs), "--networks", "GIN", "GCN", "--trainings", 2)
         assert run(*words, "--bytes", 700, "--jobs", jobs, "--quiet") == 0
         report = json.loads((tmp_path / str(jobs) / "results.json").read_text(encoding="utf-8"))
         rows = [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in report["rows"]]

@@ -86,7 +86,7 @@ def test_lossless_trains_as_the_full_graphs_do(molbace):
 
     small = distill_mirage(molbace, MirageConfig(lossless=True))
     graphs, y = molbace.split("train")
-    protocol = TreeProtocol(molbace, 2)
+    protocol = TreeProtocol(molbace, depth=2)
     gradients = []
     for forest in (small.forest, uncompressed_forest(graphs, 2)):
         model = protocol.network("GIN", 0).double()

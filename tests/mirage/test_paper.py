@@ -46,7 +46,7 @@ def test_the_published_patterns_of_molhiv(molecules):
 
 
 def test_published_rows_on_molbace(molecules):
-    protocol = TreeProtocol(molecules("ogbg-molbace"), HOPS, ("GIN",))
+    protocol = TreeProtocol(molecules("ogbg-molbace"), depth=HOPS, networks=("GIN",))
     patterns = paper_patterns(protocol.forests["train"], protocol.labels("train"), THRESHOLDS["ogbg-molbace"])
     small = paper_set(protocol.forests["train"], patterns, protocol)
     assert int(small.forest.count.max()) == 1

@@ -8,7 +8,6 @@ from graphdistill.condense.data.graphs import TrainingGraphs
 from graphdistill.condense.data.images import TrainingImages
 from graphdistill.condense.data.nodes import TrainingNodes
 from graphdistill.condense.data.training_data import TrainingData
-from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import Dataset, GraphDataset, NodeDataset
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.evaluation.images import ImageProtocol
@@ -17,25 +16,23 @@ from graphdistill.core.evaluation.protocol import SetProtocol
 from graphdistill.core.training.augment import Augment
 
 
-def protocol_of(data: Dataset, networks: int = 3, progress: Progress = NO_PROGRESS, jobs: int = 1) -> SetProtocol[Any]:
+def protocol_of(data: Dataset, **options: Any) -> SetProtocol[Any]:
     """Evaluation protocol for this kind of data: a ConvNet with augmentation for images, a GCN for nodes and graphs.
 
     Args:
         data: the real data.
-        networks: trainings on every set. (default: 3)
-        progress: shows a bar of the trainings.
-        jobs: number of processes for trainings. (default: 1)
+        options: attributes of :class:`~graphdistill.core.evaluation.protocol.BaseProtocol`, such as ``trainings``.
 
     Example:
         >>> from graphdistill import datasets
-        >>> protocol_of(datasets.load("digits")).NETWORK
-        'ConvNet'
+        >>> protocol_of(datasets.load("digits")).networks
+        ('ConvNet',)
     """
     if isinstance(data, NodeDataset):
-        return NodeProtocol(data, networks, jobs=jobs, progress=progress)
+        return NodeProtocol(data, **options)
     if isinstance(data, GraphDataset):
-        return GraphSetProtocol(data, networks, jobs=jobs, progress=progress)
-    return ImageProtocol(data, networks, augment=Augment().each, jobs=jobs, progress=progress)
+        return GraphSetProtocol(data, **options)
+    return ImageProtocol(data, **{"augment": Augment().each, **options})
 
 
 def training_data_of(protocol: SetProtocol[Any]) -> TrainingData:

@@ -10,7 +10,7 @@ import math
 import platform
 import statistics
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -37,9 +37,9 @@ class Row:
         name: the set or the baseline, such as ``distilled set`` or ``random graphs, equal bytes``.
         group: the network, client or column that the row belongs to; ``None`` for a scorer that belongs to none.
         test: test metric, one number per seed.
-        valid: validation metric, one number per seed; empty where nothing was selected on validation.
-        nbytes: payload of the set in bytes, where it has one.
-        entries: number of graphs, nodes or images in the set, where it has any.
+        valid: validation metric, one number per seed (default: nothing was selected on validation).
+        nbytes: payload of the set in bytes (default: it has none).
+        entries: number of graphs, nodes or images in the set (default: it has none).
         distill_seconds: seconds of making the set (default: nothing was made).
         train_seconds: seconds of training on the set, the mean over seeds (default: nothing was trained).
 
@@ -47,7 +47,7 @@ class Row:
         ValueError: ``test`` is empty, or ``valid`` has another number of seeds.
 
     Example:
-        >>> row = Row(name="all data", group="GIN", test=(0.70, 0.72), valid=(), nbytes=None, entries=9)
+        >>> row = Row(name="all data", group="GIN", test=(0.70, 0.72), entries=9)
         >>> round(row.mean, 3), round(row.std, 3)
         (0.71, 0.014)
     """
@@ -55,9 +55,9 @@ class Row:
     name: str
     group: str | None
     test: tuple[float, ...]
-    valid: tuple[float, ...]
-    nbytes: int | None
-    entries: int | None
+    valid: tuple[float, ...] = ()
+    nbytes: int | None = None
+    entries: int | None = None
     distill_seconds: float | None = None
     train_seconds: float | None = None
 
@@ -81,6 +81,21 @@ class Row:
         return _std(self.test)
 
 
+def rows_of(name: str, test: Mapping[str, Sequence[float]], **shared: Any) -> list[Row]:
+    """A row for each group, such as each network, client or column.
+
+    Args:
+        name: name of the rows.
+        test: test metric by group, one number per seed.
+        shared: attributes that are the same in all rows.
+
+    Example:
+        >>> [(row.group, row.test) for row in rows_of("untrained network", {"GCN": [0.5], "GIN": [0.4]})]
+        [('GCN', (0.5,)), ('GIN', (0.4,))]
+    """
+    return [Row(name=name, group=group, test=tuple(values), **shared) for group, values in test.items()]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """All rows of one evaluation, and the facts about how they were made.
@@ -91,7 +106,7 @@ class Report:
         rows: one for each set and group.
         facts: config, seeds, peak memory and so on; with ``raw_bytes`` the table shows sizes as shares of it.
         notes: sentences shown under the table.
-        entries: kind of the entries, such as ``graphs``; the heading of their number.
+        unit: what the entries of a set are, such as ``graphs``; the heading of their number.
 
     Raises:
         ValueError: two rows have the same name and group.
@@ -102,7 +117,7 @@ class Report:
     rows: tuple[Row, ...]
     facts: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    entries: str = "graphs"
+    unit: str = "graphs"
 
     def __post_init__(self) -> None:
         keys = [(row.name, row.group) for row in self.rows]
@@ -123,7 +138,7 @@ def table(report: Report) -> Table:
     shown = frame(report)
     shown.padding = 0
     shown.add_column("set")
-    for header in (report.entries, "bytes", *groups):
+    for header in (report.unit, "bytes", *groups):
         shown.add_column(header, justify="right")
     shown.add_column("average", justify="right", style="bold")
     for header in ("distil\ns", "train\ns"):
@@ -143,15 +158,15 @@ def table(report: Report) -> Table:
     return shown
 
 
-def frame(report: Report, unit: str = "", over: str = "") -> Table:
+def frame(report: Report, suffix: str = "", over: str = "") -> Table:
     """An empty table with the report's title above and a caption below: the meaning of the numbers, and the notes.
 
     Example:
         >>> row = Row(name="all the data", group="GIN", test=(0.7,), valid=(0.8,), nbytes=900, entries=3)
-        >>> str(frame(Report(title="demo", metric="accuracy", rows=(row,)), unit="in %").caption)
+        >>> str(frame(Report(title="demo", metric="accuracy", rows=(row,)), suffix="in %").caption)
         'test accuracy in %, mean ± standard deviation over 1 seed'
     """
-    what = f"test {report.metric} {unit}".strip()
+    what = f"test {report.metric} {suffix}".strip()
     caption = [f"{what}, mean ± standard deviation over {over or _seeds(report.rows)}", *report.notes]
     return Table(
         title=Text(report.title),
@@ -238,7 +253,7 @@ def write_report(report: Report, folder: Path) -> None:
         "rows": rows,
         "facts": report.facts,
         "notes": report.notes,
-        "entries": report.entries,
+        "unit": report.unit,
         "versions": versions(),
     }
     text = io.StringIO(newline="")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, cast, get_args
 
 import torch
 from torch import Tensor
@@ -17,31 +17,34 @@ from graphdistill.core.data.tensors import largest_that_fits
 from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput
 from graphdistill.core.evaluation.trees import trivial
 from graphdistill.core.networks.graph_gcn import DEPTH
-from graphdistill.core.networks.tree_gnn import GNN
-from graphdistill.core.randomness import class_balanced_order, generator, scoped
+from graphdistill.core.networks.tree_gnn import GNN, Network
+from graphdistill.core.randomness import class_balanced_order, generator
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig
 from graphdistill.core.trees.forest import Forest
 from graphdistill.core.trees.raw_forest import RawForest, raw_forest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GraphSetProtocol(SetProtocol[GraphDataset]):
     """Evaluation of graph sets; attributes are those of :class:`~graphdistill.core.evaluation.protocol.SetProtocol`.
 
     Learnt graphs have no edge features, so those of the real graphs are left out in every row, with a note.
 
     Raises:
-        ValueError: the data set has many labels for each graph.
+        ValueError: the data set has many labels for each graph, or a network is unknown.
     """
 
     fit: FitConfig = field(default_factory=lambda: FitConfig(steps=300, batch_size=128, eval_every=20, patience=10))
 
-    NETWORK: ClassVar[str] = "GCN"
-    ENTRIES: ClassVar[str] = "graphs"
-    LINEAR: ClassVar[str] = "mean node features and sizes"
+    networks: tuple[str, ...] = ("GCN",)
+
+    NETWORKS: ClassVar[tuple[str, ...]] = get_args(Network)
+    UNIT: ClassVar[str] = "graphs"
+    LINEAR: ClassVar[str] = "logistic regression on mean node features and sizes of the same set"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         data = self.data
         if data.task == "multilabel":
             raise ValueError(
@@ -72,10 +75,10 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         """Lossless forest of every split, stored as graphs."""
         return {name: raw_forest(graphs, DEPTH) for name, graphs in self.graphs.items()}
 
-    def network(self, seed: int) -> GNN:
-        """A fresh network; its weights depend on the seed alone."""
-        with scoped(seed, "weights", self.NETWORK):
-            return GNN("GCN", self.data.graphs, self.data.features, self.num_classes, num_layers=DEPTH)
+    def build(self, name: str) -> GNN:
+        """A network with weights from torch's global generator."""
+        kind = cast(Network, name)
+        return GNN(kind, self.data.graphs, self.data.features, self.num_classes, num_layers=DEPTH)
 
     def split(self, name: str) -> tuple[Forest, Tensor]:
         """Graphs and classes of one split."""

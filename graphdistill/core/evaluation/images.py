@@ -12,24 +12,25 @@ from torch import Tensor
 from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput, real_set
 from graphdistill.core.networks.convnet import ConvNet
-from graphdistill.core.randomness import class_balanced_order, generator, scoped
+from graphdistill.core.randomness import class_balanced_order, generator
 from graphdistill.core.sets.symmetry import KEY, elements, orbit
 from graphdistill.core.sets.synthetic import SyntheticSet, quantize_uint8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImageProtocol(SetProtocol[ImageDataset]):
     """Evaluation of image sets; attributes are those of :class:`~graphdistill.core.evaluation.protocol.SetProtocol`."""
 
-    NETWORK: ClassVar[str] = "ConvNet"
-    ENTRIES: ClassVar[str] = "images"
-    LINEAR: ClassVar[str] = "pixels"
+    networks: tuple[str, ...] = ("ConvNet",)
 
-    def network(self, seed: int) -> ConvNet:
-        """A fresh network; its weights depend on the seed alone."""
+    NETWORKS: ClassVar[tuple[str, ...]] = ("ConvNet",)
+    UNIT: ClassVar[str] = "images"
+    LINEAR: ClassVar[str] = "logistic regression on pixels of the same set"
+
+    def build(self, name: str) -> ConvNet:
+        """A network with weights from torch's global generator."""
         channels, height, width = self.data.images.shape[1:]
-        with scoped(seed, "weights", self.NETWORK):
-            return ConvNet((channels, height, width), self.num_classes)
+        return ConvNet((channels, height, width), self.num_classes)
 
     def split(self, name: str) -> tuple[Tensor, Tensor]:
         """Images and classes of one split."""
@@ -58,6 +59,10 @@ class ImageProtocol(SetProtocol[ImageDataset]):
         part, group = super().training_input(synthetic), str(synthetic.meta.get(KEY, "identity"))
         y, weight = (torch.cat([values] * len(elements(group))) for values in (part.y, part.weight))
         return replace(part, inputs=orbit(self.inputs(synthetic), group), y=y, weight=weight)
+
+    def content(self, synthetic: SyntheticSet) -> str:
+        """Digest of the images and of the group."""
+        return f"{super().content(synthetic)} {synthetic.meta.get(KEY)}"
 
     def extra_baselines(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
         """Random images with the same orbit, if the sets are extended by their orbit under a group."""

@@ -16,7 +16,7 @@ from graphdistill.core.data.sparse_features import SparseFeatures
 from graphdistill.core.data.tensors import downcast, tensor_bytes
 from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput, real_set
 from graphdistill.core.networks.node_gcn import DEPTH, NodeGCN, Nodes, Propagation, normalize_adjacency, without_loops
-from graphdistill.core.randomness import class_balanced_order, generator, scoped
+from graphdistill.core.randomness import class_balanced_order, generator
 from graphdistill.core.sets.half_precision import half_exponent, round_half
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig
@@ -25,7 +25,7 @@ DROPOUT = 0.5
 """Dropout of the evaluated networks (Kipf and Welling's value)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NodeProtocol(SetProtocol[NodeDataset]):
     """Evaluation of node sets; attributes are those of :class:`~graphdistill.core.evaluation.protocol.SetProtocol`.
 
@@ -38,9 +38,11 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         )
     )
 
-    NETWORK: ClassVar[str] = "GCN"
-    ENTRIES: ClassVar[str] = "nodes"
-    LINEAR: ClassVar[str] = "features"
+    networks: tuple[str, ...] = ("GCN",)
+
+    NETWORKS: ClassVar[tuple[str, ...]] = ("GCN",)
+    UNIT: ClassVar[str] = "nodes"
+    LINEAR: ClassVar[str] = "logistic regression on features of the same set"
 
     @cached_property
     def propagation(self) -> Propagation:
@@ -73,10 +75,9 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         """Propagated features rounded to 16 bits: the features of a node without edges."""
         return round_half(self.propagated, self.exponent)
 
-    def network(self, seed: int) -> NodeGCN:
-        """A fresh network; its weights depend on the seed alone."""
-        with scoped(seed, "weights", self.NETWORK):
-            return NodeGCN(self.data.x.shape[1], self.num_classes, dropout=DROPOUT)
+    def build(self, name: str) -> NodeGCN:
+        """A network with weights from torch's global generator."""
+        return NodeGCN(self.data.x.shape[1], self.num_classes, dropout=DROPOUT)
 
     def split(self, name: str) -> tuple[Nodes, Tensor]:
         """Nodes of the whole graph and their classes."""

@@ -1,14 +1,11 @@
-"""Evaluation of condensed sets: the test score of networks that are trained on a set.
+"""The evaluation protocol: data, networks, trainings and their config, which all rows of one report share.
 
-As in :mod:`graphdistill.core.evaluation.trees` for Mirage, every row uses the same network, steps, augmentation and
-seeds. Checkpoints are chosen on validation, and the test split is evaluated once, with that checkpoint.
+Checkpoints are chosen on validation, once per training, and the test split is evaluated once, with that checkpoint.
+:mod:`graphdistill.core.evaluation.rows` trains by a protocol; images, nodes, graphs and trees each have their own.
 """
 
 from __future__ import annotations
 
-import math
-import statistics
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,11 +17,11 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
-from graphdistill.core.command.report import Row
 from graphdistill.core.data.datasets import GraphDataset, ImageDataset, Metric, NodeDataset, Task
-from graphdistill.core.parallel import parallel_map
+from graphdistill.core.digest import digest
+from graphdistill.core.randomness import scoped
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
-from graphdistill.core.training.fit import FitConfig, FitResult, Inputs, fit, predict
+from graphdistill.core.training.fit import FitConfig, FitResult, Inputs, fit_together, predict
 from graphdistill.core.training.metrics import score
 
 SELECTION_SEED = 1 << 40
@@ -52,32 +49,44 @@ class TrainingInput:
     entries: int
 
 
-@dataclass(frozen=True)
-class SetProtocol(ABC, Generic[AnyDataset]):
-    """Data, networks and seeds that all rows of one report share.
+@dataclass(frozen=True, kw_only=True)
+class BaseProtocol(ABC, Generic[AnyDataset]):
+    """Data, networks and trainings that all rows of one report share.
 
     Attributes:
         data: the real data.
-        networks: number of trainings on every set, with seeds from 0, independent of the distillation's seed.
+        networks: names of the networks that are trained on every set.
+        trainings: trainings of each network on a set, with seeds from 0, independent of the distillation's seed.
         fit: training config. A set below the batch size is used whole in each step.
         augment: augmentation of training inputs, the same for every row. (default: none)
+        device: device of the networks. (default: the CPU)
         jobs: parallel processes for trainings. (default: 1)
         progress: shows bars.
+
+    Raises:
+        ValueError: a network is none of ``NETWORKS``, or there is none.
     """
 
-    data: AnyDataset
-    networks: int = 3
-    fit: FitConfig = field(default_factory=lambda: FitConfig(steps=300, batch_size=128, eval_every=50, patience=3))
+    data: AnyDataset = field(kw_only=False)
+    networks: tuple[str, ...]
+    trainings: int = 3
+    fit: FitConfig = field(default_factory=FitConfig)
     augment: Augmentation | None = None
+    device: torch.device | str = "cpu"
     jobs: int = 1
     progress: Progress = NO_PROGRESS
 
-    NETWORK: ClassVar[str]
-    """Name of the network."""
-    ENTRIES: ClassVar[str]
-    """Name of the entries of a set, such as ``images``."""
+    NETWORKS: ClassVar[tuple[str, ...]]
+    """Names of the networks for this kind of data."""
+    UNIT: ClassVar[str]
+    """What the entries of a set are, such as ``images``."""
     LINEAR: ClassVar[str]
-    """Name of the linear baseline's features."""
+    """Name of the row of linear models."""
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.networks if name not in self.NETWORKS]
+        if unknown or not self.networks:
+            raise ValueError(f"networks are {list(self.networks)}; give one or more of {', '.join(self.NETWORKS)}")
 
     @property
     def metric(self) -> Metric:
@@ -89,19 +98,19 @@ class SetProtocol(ABC, Generic[AnyDataset]):
         """Type of the labels."""
         return "multiclass"
 
-    @property
-    def num_classes(self) -> int:
-        """Number of classes."""
-        return int(self.data.y.max()) + 1
-
     def labels(self, name: str) -> Tensor:
         """Labels of one split."""
         index: Tensor = getattr(self.data, name)
         return self.data.y[index]
 
+    def network(self, name: str, seed: int) -> nn.Module:
+        """A fresh network on the protocol's device; its weights depend on its name and the seed alone."""
+        with scoped(seed, "weights", name):
+            return self.build(name).to(self.device)
+
     @abstractmethod
-    def network(self, seed: int) -> nn.Module:
-        """A fresh network; its weights depend on the seed alone."""
+    def build(self, name: str) -> nn.Module:
+        """A network with weights from torch's global generator."""
 
     @abstractmethod
     def split(self, name: str) -> tuple[Inputs, Tensor]:
@@ -110,6 +119,87 @@ class SetProtocol(ABC, Generic[AnyDataset]):
     @abstractmethod
     def inputs(self, synthetic: SyntheticSet) -> Inputs:
         """Network inputs of a set."""
+
+    @abstractmethod
+    def full(self) -> TrainingInput | SyntheticSet:
+        """The whole training split."""
+
+    @abstractmethod
+    def linear_models(self, sets: Sequence[SyntheticSet]) -> list[Callable[[str], Tensor]]:
+        """Linear models without a network: each maps the name of a split to logits."""
+
+    @abstractmethod
+    def trivial(self, split: str) -> dict[str, Tensor]:
+        """Logits of trivial baselines on a split, by name."""
+
+    def training_input(self, synthetic: SyntheticSet) -> TrainingInput:
+        """A set as training input."""
+        return TrainingInput(self.inputs(synthetic), synthetic.y, synthetic.weight, synthetic.nbytes, len(synthetic))
+
+    def content(self, synthetic: SyntheticSet) -> str:
+        """Digest of all that a training on a set depends on: trainings on sets of equal content are equal."""
+        if isinstance(synthetic.data, Tensor):
+            return digest((synthetic.data, synthetic.y, synthetic.weight, synthetic.edges))
+        return digest((synthetic.payload(), synthetic.task))
+
+    def train_all(
+        self,
+        synthetic: SyntheticSet | TrainingInput,
+        seed: int,
+        config: FitConfig | None = None,
+        networks: Sequence[str] | None = None,
+    ) -> dict[str, tuple[nn.Module, FitResult]]:
+        """Train fresh networks on a set, on the same batches.
+
+        Args:
+            synthetic: the set.
+            seed: seed of the weights, batches, dropout and augmentations.
+            config: training config. (default: the protocol's)
+            networks: names of the networks. (default: the protocol's)
+
+        Returns:
+            Each network with its result, by name.
+        """
+        part = self.training_input(synthetic) if isinstance(synthetic, SyntheticSet) else synthetic
+        nets = {name: self.network(name, seed) for name in networks or self.networks}
+        inputs, valid = part.inputs, self.split("valid")
+        fitted = fit_together(
+            list(nets.values()),
+            inputs,  # type: ignore[type-var]
+            part.y,
+            valid=valid,
+            metric=self.metric,
+            task=self.task,
+            weight=part.weight,
+            config=config or self.fit,
+            augment=self.augment,
+            seed=seed,
+        )
+        return {name: (net, result) for (name, net), result in zip(nets.items(), fitted, strict=True)}
+
+    def train(
+        self, synthetic: SyntheticSet | TrainingInput, seed: int, config: FitConfig | None = None
+    ) -> tuple[nn.Module, FitResult]:
+        """Train a fresh network, the first of ``networks``, on a set; arguments are those of :meth:`train_all`."""
+        (trained,) = self.train_all(synthetic, seed, config, self.networks[:1]).values()
+        return trained
+
+    def score(self, net: nn.Module, split: str) -> float:
+        """Metric of a network on a split."""
+        inputs, y = self.split(split)
+        return score(predict(net, inputs).cpu(), y, self.metric)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetProtocol(BaseProtocol[AnyDataset]):
+    """Protocol of sets of labelled entries; attributes are those of :class:`BaseProtocol`."""
+
+    fit: FitConfig = field(default_factory=lambda: FitConfig(steps=300, batch_size=128, eval_every=50, patience=3))
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return int(self.data.y.max()) + 1
 
     @abstractmethod
     def flat(self, what: SyntheticSet | str) -> Tensor:
@@ -136,34 +226,21 @@ class SetProtocol(ABC, Generic[AnyDataset]):
         """Sets of further baselines for this kind of data, by name of the row."""
         return {}
 
-    def training_input(self, synthetic: SyntheticSet) -> TrainingInput:
-        """A set as training input."""
-        return TrainingInput(self.inputs(synthetic), synthetic.y, synthetic.weight, synthetic.nbytes, len(synthetic))
+    def linear_models(self, sets: Sequence[SyntheticSet]) -> list[Callable[[str], Tensor]]:
+        """A logistic regression on each set."""
+        return [partial(self._linear_logits, _linear(self.flat(synthetic), synthetic.y)) for synthetic in sets]
 
-    def train(
-        self, synthetic: SyntheticSet | TrainingInput, seed: int, config: FitConfig | None = None
-    ) -> tuple[nn.Module, FitResult]:
-        """Train a fresh network on a set."""
-        part = self.training_input(synthetic) if isinstance(synthetic, SyntheticSet) else synthetic
-        net, inputs, valid = self.network(seed), part.inputs, self.split("valid")
-        fitted = fit(
-            net,
-            inputs,  # type: ignore[type-var]
-            part.y,
-            valid=valid,
-            metric=self.metric,
-            task=self.task,
-            weight=part.weight,
-            config=config or self.fit,
-            augment=self.augment,
-            seed=seed,
-        )
-        return net, fitted
+    def _linear_logits(self, model: LogisticRegression, split: str) -> Tensor:
+        x = self.flat(split)
+        out = torch.full((len(x), self.num_classes), -torch.inf, dtype=torch.float64)
+        out[:, torch.from_numpy(model.classes_)] = torch.from_numpy(model.predict_log_proba(x.double().numpy()))
+        return out
 
-    def score(self, net: nn.Module, split: str) -> float:
-        """Metric of a network on a split."""
-        inputs, y = self.split(split)
-        return score(predict(net, inputs), y, self.metric)
+
+def _linear(x: Tensor, y: Tensor) -> LogisticRegression:
+    """A logistic regression; soft labels are replaced by their likeliest class."""
+    label = y if y.dim() == 1 else y.argmax(dim=1)
+    return LogisticRegression(max_iter=5000).fit(x.numpy(), label.numpy())
 
 
 def valid_score(protocol: SetProtocol[Any], synthetic: SyntheticSet) -> float:
@@ -175,160 +252,6 @@ def valid_score(protocol: SetProtocol[Any], synthetic: SyntheticSet) -> float:
     return protocol.train(synthetic, SELECTION_SEED, short)[1].valid
 
 
-@dataclass(frozen=True)
-class SetPlan:
-    """Training sets of one row.
-
-    Attributes:
-        name: name of the row.
-        sets: one set per draw.
-        distill_seconds: seconds of making one of them. (default: nothing was distilled)
-        fit: training config. (default: the protocol's)
-    """
-
-    name: str
-    sets: Sequence[SyntheticSet | TrainingInput]
-    distill_seconds: float | None = None
-    fit: FitConfig | None = None
-
-
-def train_rows(
-    protocol: SetProtocol[Any],
-    name: str,
-    sets: Sequence[SyntheticSet | TrainingInput],
-    distill_seconds: float | None = None,
-) -> Row:
-    """Train every network on every set.
-
-    Args:
-        protocol: data, networks, seeds.
-        name: name of the row.
-        sets: one set per draw.
-        distill_seconds: seconds of making one of them. (default: nothing was distilled)
-
-    Returns:
-        A row with one score per draw and network, ordered by draw.
-    """
-    (row,) = train_plans(protocol, [SetPlan(name, sets, distill_seconds)])
-    return row
-
-
-def train_plans(protocol: SetProtocol[Any], plans: Sequence[SetPlan]) -> list[Row]:
-    """Train every network on the sets of all plans, in parallel on the protocol's processes.
-
-    Args:
-        protocol: data, networks, number of processes.
-        plans: training sets of each row.
-
-    Returns:
-        One row per plan, as of :func:`train_rows`.
-    """
-    parts = [[protocol.training_input(s) if isinstance(s, SyntheticSet) else s for s in plan.sets] for plan in plans]
-    runs = [
-        (number, draw, seed)
-        for number, part in enumerate(parts)
-        for draw in range(len(part))
-        for seed in range(protocol.networks)
-    ]
-    # The longest trainings start first, so that all processes stay busy to the end.
-    longest = sorted(runs, key=lambda run: -parts[run[0]][run[1]].entries)
-    context = protocol, parts, [plan.fit for plan in plans]
-    results = parallel_map(_train, context, longest, jobs=protocol.jobs)
-    found = dict(zip(longest, protocol.progress.track(results, "training networks", len(runs)), strict=True))
-    rows = []
-    for number, (plan, part) in enumerate(zip(plans, parts, strict=True)):
-        tests, valids, seconds = zip(*(found[run] for run in runs if run[0] == number), strict=True)
-        rows.append(
-            Row(
-                name=plan.name,
-                group=protocol.NETWORK,
-                test=tests,
-                valid=valids,
-                nbytes=round(statistics.fmean(p.nbytes for p in part)),
-                entries=round(statistics.fmean(p.entries for p in part)),
-                distill_seconds=plan.distill_seconds,
-                train_seconds=statistics.fmean(seconds),
-            )
-        )
-    return rows
-
-
-def _train(
-    context: tuple[SetProtocol[Any], list[list[TrainingInput]], list[FitConfig | None]], run: tuple[int, int, int]
-) -> tuple[float, float, float]:
-    """One training: test score, validation score and seconds."""
-    protocol, parts, configs = context
-    number, draw, seed = run
-    net, fitted = protocol.train(parts[number][draw], seed, configs[number])
-    return protocol.score(net, "test"), fitted.valid, fitted.seconds
-
-
-def rs2_row(protocol: SetProtocol[Any], size: int) -> Row:
-    """The row of :func:`rs2_plan`."""
-    (row,) = train_plans(protocol, [rs2_plan(protocol, size, protocol.full())])
-    return row
-
-
-def rs2_plan(protocol: SetProtocol[Any], size: int, whole: TrainingInput) -> SetPlan:
-    """RS2, repeated sampling of random subsets: every step trains on new real entries, as many as a set has.
-
-    Okanovic et al., ICLR 2024, https://arxiv.org/abs/2305.18424; sampled by
-    :class:`~graphdistill.core.training.sampler.RepeatedRandomSampler`. The cost of a step is as on the set, but all the
-    data is stored and used over time, so all its bytes count.
-
-    Args:
-        protocol: data, networks, seeds.
-        size: entries of a set; a step takes at most the protocol's batch size.
-        whole: the whole training split.
-    """
-    fewer = replace(protocol.fit, batch_size=min(size, protocol.fit.batch_size))
-    return SetPlan("RS2: new random subset every step", [whole], fit=fewer)
-
-
-def baseline_rows(protocol: SetProtocol[Any], sets: Sequence[SyntheticSet]) -> list[Row]:
-    """Baselines without distillation or without a network.
-
-    Args:
-        protocol: data, networks, seeds.
-        sets: sets of the distilled row, which the linear model is fitted on.
-
-    Returns:
-        The untrained network, logistic regression on the same sets, and the trivial baselines.
-    """
-    nets = [protocol.network(seed) for seed in range(protocol.networks)]
-    tests = tuple(protocol.score(net, "test") for net in nets)
-    rows = [Row(name="untrained network", group=protocol.NETWORK, test=tests, valid=(), nbytes=None, entries=None)]
-    start = time.perf_counter()
-    models = [_linear(protocol.flat(synthetic), synthetic.y, protocol.num_classes) for synthetic in sets]
-    seconds = (time.perf_counter() - start) / len(sets)
-    splits = ("valid", "test")
-    linear = f"logistic regression on {protocol.LINEAR} of the same set"
-    logits = {split: {linear: [model(protocol.flat(split)) for model in models]} for split in splits}
-    for split in splits:
-        logits[split] |= {name: [values] for name, values in protocol.trivial(split).items()}
-    for name in logits["test"]:
-        valid, test = (
-            tuple(score(values, protocol.labels(split), protocol.metric) for values in logits[split][name])
-            for split in splits
-        )
-        learnt = seconds if name == linear else None
-        rows.append(Row(name=name, group=None, test=test, valid=valid, nbytes=None, entries=None, train_seconds=learnt))
-    return rows
-
-
-def _linear(x: Tensor, y: Tensor, num_classes: int) -> Callable[[Tensor], Tensor]:
-    """Logits of a logistic regression; soft labels are replaced by their likeliest class."""
-    label = y if y.dim() == 1 else y.argmax(dim=1)
-    model = LogisticRegression(max_iter=5000).fit(x.numpy(), label.numpy())
-    return partial(_linear_logits, model, num_classes)
-
-
-def _linear_logits(model: LogisticRegression, num_classes: int, x: Tensor) -> Tensor:
-    out = torch.full((len(x), num_classes), -torch.inf, dtype=torch.float64)
-    out[:, torch.from_numpy(model.classes_)] = torch.from_numpy(model.predict_log_proba(x.double().numpy()))
-    return out
-
-
 def real_set(x: Tensor, y: Tensor) -> SyntheticSet:
     """Real entries and their classes as a set.
 
@@ -337,21 +260,3 @@ def real_set(x: Tensor, y: Tensor) -> SyntheticSet:
         [1.0, 1.0]
     """
     return SyntheticSet(x, y, class_weights(y))
-
-
-def break_even(distilled: Row, full: Row) -> float:
-    """Number of trainings after which distillation has paid off: its seconds over the seconds saved per training.
-
-    Infinite if training on the distilled set is not faster than on all the data.
-
-    Example:
-        >>> row = dict(group="ConvNet", test=(0.9,), valid=(), nbytes=9, entries=1)
-        >>> synthetic = Row(name="distilled", distill_seconds=60.0, train_seconds=2.0, **row)
-        >>> break_even(synthetic, Row(name="all", train_seconds=14.0, **row))
-        5.0
-    """
-    assert distilled.distill_seconds is not None
-    assert distilled.train_seconds is not None
-    assert full.train_seconds is not None
-    saved = full.train_seconds - distilled.train_seconds
-    return distilled.distill_seconds / saved if saved > 0 else math.inf

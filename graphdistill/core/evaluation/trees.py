@@ -1,63 +1,59 @@
-"""Evaluation of Mirage's sets: the test score of networks that are trained on a set, and its cost.
-
-Every row uses the same networks, steps and seeds. Checkpoints are chosen on validation, once per training, and the
-test split is evaluated once, with that checkpoint.
-"""
+"""Evaluation of sets of computation trees: tree networks, and random graphs of equal raw or compressed bytes."""
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import chain
+from typing import ClassVar, cast, get_args
 
 import torch
 from torch import Tensor
 
-from graphdistill.core.command.progress import NO_PROGRESS, Progress
-from graphdistill.core.command.report import Row
-from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.datasets import GraphDataset, Metric, Task
 from graphdistill.core.data.tensors import largest_that_fits, stratify_labels
-from graphdistill.core.digest import digest
+from graphdistill.core.evaluation.protocol import BaseProtocol
 from graphdistill.core.networks.tree_gnn import GNN, Network
 from graphdistill.core.parallel import parallel_map
-from graphdistill.core.randomness import class_balanced_order, generator, scoped
+from graphdistill.core.randomness import class_balanced_order, generator
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
-from graphdistill.core.training.fit import FitConfig, fit_together, predict
-from graphdistill.core.training.metrics import score
 from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
 from graphdistill.core.trees.training_split import TrainingSplit
 from graphdistill.core.trees.tree_counts import TreeCountRegression
 
 
-@dataclass(frozen=True)
-class TreeProtocol:
-    """Data, networks and seeds that all rows of one report share.
+@dataclass(frozen=True, kw_only=True)
+class TreeProtocol(BaseProtocol[GraphDataset]):
+    """Evaluation on forests of computation trees.
 
     Attributes:
-        data: the real data.
         depth: number of layers of the networks.
-        networks: names of the trained networks.
-        seeds: number of trainings of each network, with seeds from 0, independent of the distillation's seed.
-        fit: training config.
-        jobs: parallel processes for trainings. (default: 1)
-        progress: shows bars.
+
+    The other attributes are those of :class:`~graphdistill.core.evaluation.protocol.BaseProtocol`.
     """
 
-    data: GraphDataset
+    networks: tuple[str, ...] = ("GCN", "GAT", "GIN")
+    trainings: int = 5
     depth: int
-    networks: tuple[Network, ...] = ("GCN", "GAT", "GIN")
-    seeds: int = 5
-    fit: FitConfig = field(default_factory=FitConfig)
-    jobs: int = 1
-    progress: Progress = NO_PROGRESS
+
+    NETWORKS: ClassVar[tuple[str, ...]] = get_args(Network)
+    UNIT: ClassVar[str] = "graphs"
+    LINEAR: ClassVar[str] = "logistic regression on tree counts"
 
     def __getstate__(self) -> dict[str, object]:
         """All fields and the forests, so that other processes need not build them again."""
         return {**self.__dict__, "forests": self.forests}
+
+    @property
+    def metric(self) -> Metric:
+        """Metric of the data set."""
+        return self.data.metric
+
+    @property
+    def task(self) -> Task:
+        """Task of the data set."""
+        return self.data.task
 
     @cached_property
     def forests(self) -> dict[str, Forest]:
@@ -75,142 +71,50 @@ class TreeProtocol:
         """Raw bytes of each training graph."""
         return self.training.raw
 
-    def labels(self, split: str) -> Tensor:
-        """Labels of one split."""
-        index: Tensor = getattr(self.data, split)
-        return self.data.y[index]
+    def build(self, name: str) -> GNN:
+        """A network with weights from torch's global generator."""
+        kind = cast(Network, name)
+        return GNN(kind, self.data.graphs, self.data.features, self.data.num_outputs, num_layers=self.depth)
 
-    def network(self, name: Network, seed: int) -> GNN:
-        """A fresh network; its weights depend on its name and the seed alone."""
-        with scoped(seed, "weights", name):
-            return GNN(name, self.data.graphs, self.data.features, self.data.num_outputs, num_layers=self.depth)
+    def split(self, name: str) -> tuple[Forest, Tensor]:
+        """Forest and labels of one split."""
+        return self.forests[name], self.labels(name)
 
-    def test_score(self, model: GNN, split: str = "test") -> float:
-        """Metric of a network on a split."""
-        return score(predict(model, self.forests[split]), self.labels(split), self.data.metric)
+    def inputs(self, synthetic: SyntheticSet) -> Forest:
+        """The forest of a set."""
+        return synthetic.forest
 
+    def full(self) -> SyntheticSet:
+        """The whole training split with raw bytes; trained on as distinct trees, without loss."""
+        data, y = self.data, self.labels("train")
+        meta = {"raw_bytes": int(self.raw.sum())}
+        return RawSet(self.training.forest, y, class_weights(y, data.task), data.task, data.features, meta)
 
-@dataclass(frozen=True)
-class RowPlan:
-    """Training sets of the rows of one name.
+    def random_sets(self, budget: int, draws: int, *, packed: bool) -> list[SyntheticSet]:
+        """Random class-balanced training graphs of at most ``budget`` bytes.
 
-    Attributes:
-        name: name of the rows, one per network.
-        sets: one set for all seeds, or one per seed (draws of a random baseline).
-        distill_seconds: seconds of making the set. (default: nothing was distilled)
-        seeds: number of trainings of each network. (default: the protocol's)
-    """
+        Classes alternate while they last, so that rare ones are included, as in the distilled sets. Each class has the
+        same weight in the loss, as in every other row.
 
-    name: str
-    sets: Sequence[SyntheticSet]
-    distill_seconds: float | None = None
-    seeds: int | None = None
+        Args:
+            budget: bytes.
+            draws: number of sets.
+            packed: count compressed bytes as of a distilled set (distinct trees once) instead of raw bytes.
 
+        Returns:
+            One set per draw, with at least one graph per class, even above the budget.
+        """
+        found = parallel_map(_random_set, (self, budget, packed), range(draws), jobs=self.jobs)
+        return list(self.progress.track(found, "drawing random graphs", draws))
 
-def train_rows(
-    protocol: TreeProtocol,
-    name: str,
-    sets: Sequence[SyntheticSet],
-    distill_seconds: float | None = None,
-    seeds: int | None = None,
-) -> list[Row]:
-    """Train every network on a set, one training per seed.
+    def linear_models(self, sets: Sequence[SyntheticSet]) -> list[Callable[[str], Tensor]]:
+        """Logistic regression on tree counts of all training graphs; the sets are not used."""
+        model = TreeCountRegression().fit(self.forests["train"], self.labels("train"), self.metric)
+        return [lambda split: model.logits(self.forests[split])]
 
-    Args:
-        protocol: data, networks, seeds.
-        name: name of the rows.
-        sets: one set for all seeds, or one per seed (draws of a random baseline).
-        distill_seconds: seconds of making the set. (default: nothing was distilled)
-        seeds: number of trainings. (default: the protocol's)
-
-    Returns:
-        One row per network.
-    """
-    return train_plans(protocol, [RowPlan(name, sets, distill_seconds, seeds)])
-
-
-def train_plans(protocol: TreeProtocol, plans: Sequence[RowPlan]) -> list[Row]:
-    """Train every network on the sets of all plans, in parallel on the protocol's processes.
-
-    Args:
-        protocol: data, networks, seeds, number of processes.
-        plans: training sets of each row.
-
-    Returns:
-        One row per plan and network, in the order of the plans.
-    """
-    content = {id(part): digest((part.payload(), part.task)) for plan in plans for part in plan.sets}
-    sets = list({content[id(part)]: part for plan in plans for part in plan.sets}.values())
-    number = {content[id(part)]: number for number, part in enumerate(sets)}
-    place = {part: number[found] for part, found in content.items()}
-    of_plan = [
-        [(place[id(plan.sets[seed % len(plan.sets)])], seed) for seed in range(plan.seeds or protocol.seeds)]
-        for plan in plans
-    ]
-    # Sets that plans share, such as all the data and the lossless set, are trained on once. The longest trainings
-    # start first, so that all processes stay busy to the end.
-    runs = sorted(dict.fromkeys(chain(*of_plan)), key=lambda run: -len(sets[run[0]]))
-    results = parallel_map(_train, (protocol, sets), runs, jobs=protocol.jobs)
-    found = dict(zip(runs, protocol.progress.track(results, "training networks", len(runs)), strict=True))
-    rows = []
-    for plan, its_runs in zip(plans, of_plan, strict=True):
-        for network in protocol.networks:
-            test, valid, seconds = zip(*(found[run][network] for run in its_runs), strict=True)
-            rows.append(
-                Row(
-                    name=plan.name,
-                    group=network,
-                    test=test,
-                    valid=valid,
-                    nbytes=round(statistics.fmean(s.nbytes for s in plan.sets)),
-                    entries=round(statistics.fmean(len(s) for s in plan.sets)),
-                    distill_seconds=plan.distill_seconds,
-                    train_seconds=statistics.fmean(seconds),
-                )
-            )
-    return rows
-
-
-def _train(
-    context: tuple[TreeProtocol, Sequence[SyntheticSet]], run: tuple[int, int]
-) -> dict[Network, tuple[float, float, float]]:
-    """All networks on one set from one seed: test score, validation score and seconds of each."""
-    protocol, sets = context
-    number, seed = run
-    part, models = sets[number], {network: protocol.network(network, seed) for network in protocol.networks}
-    fitted = fit_together(
-        list(models.values()),
-        part.forest,
-        part.y,
-        valid=(protocol.forests["valid"], protocol.labels("valid")),
-        metric=protocol.data.metric,
-        task=part.task,
-        weight=part.weight,
-        config=protocol.fit,
-        seed=seed,
-    )
-    return {
-        network: (protocol.test_score(model), best.valid, best.seconds)
-        for (network, model), best in zip(models.items(), fitted, strict=True)
-    }
-
-
-def random_sets(protocol: TreeProtocol, budget: int, *, packed: bool) -> list[SyntheticSet]:
-    """Random class-balanced training graphs of at most ``budget`` bytes, one draw per seed.
-
-    Classes alternate while they last, so that rare ones are included, as in the distilled sets. Each class has the
-    same weight in the loss, as in every other row.
-
-    Args:
-        protocol: data and seeds.
-        budget: bytes.
-        packed: count compressed bytes as of a distilled set (distinct trees once) instead of raw bytes.
-
-    Returns:
-        One set per seed, with at least one graph per class, even above the budget.
-    """
-    draws = parallel_map(_random_set, (protocol, budget, packed), range(protocol.seeds), jobs=protocol.jobs)
-    return list(protocol.progress.track(draws, "drawing random graphs", protocol.seeds))
+    def trivial(self, split: str) -> dict[str, Tensor]:
+        """Logits of :func:`trivial`."""
+        return trivial(self.data, self.forests[split])
 
 
 def _random_set(context: tuple[TreeProtocol, int, bool], seed: int) -> SyntheticSet:
@@ -247,40 +151,6 @@ def _labelled(protocol: TreeProtocol, index: Tensor, *, packed: bool) -> Synthet
     if packed:
         return SyntheticSet(forest.by_frequency(), y, weight, task, features)
     return RawSet(forest, y, weight, task, features, {"raw_bytes": int(protocol.raw[index].sum())})
-
-
-def full_set(protocol: TreeProtocol) -> SyntheticSet:
-    """The whole training split with raw bytes; trained on as distinct trees, without loss."""
-    data, y = protocol.data, protocol.labels("train")
-    meta = {"raw_bytes": int(protocol.raw.sum())}
-    return RawSet(protocol.training.forest, y, class_weights(y, data.task), data.task, data.features, meta)
-
-
-def baseline_rows(protocol: TreeProtocol) -> list[Row]:
-    """Baselines without a distilled set.
-
-    Returns:
-        The untrained networks, logistic regression on tree counts, and the trivial baselines of :func:`trivial`.
-    """
-    data, rows = protocol.data, []
-    for network in protocol.networks:
-        tests = tuple(protocol.test_score(protocol.network(network, seed)) for seed in range(protocol.seeds))
-        rows.append(Row(name="untrained network", group=network, test=tests, valid=(), nbytes=None, entries=None))
-    train, y = protocol.forests["train"], protocol.labels("train")
-    start = time.perf_counter()
-    model = TreeCountRegression().fit(train, y, data.metric)
-    seconds = time.perf_counter() - start
-    linear = "logistic regression on tree counts"
-    logits = {
-        s: {linear: model.logits(protocol.forests[s]), **trivial(data, protocol.forests[s])} for s in ("valid", "test")
-    }
-    for name in logits["test"]:
-        valid, test = (score(logits[s][name], protocol.labels(s), data.metric) for s in ("valid", "test"))
-        learnt = seconds if name.startswith("logistic") else None
-        rows.append(
-            Row(name=name, group=None, test=(test,), valid=(valid,), nbytes=None, entries=None, train_seconds=learnt)
-        )
-    return rows
 
 
 def trivial(data: GraphDataset, forest: Forest) -> dict[str, Tensor]:

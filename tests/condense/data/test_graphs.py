@@ -152,7 +152,7 @@ def test_a_set_is_saved_and_loaded_and_stock_layers_train_on_it(tmp_path) -> Non
     save_set(learnable().freeze({"method": "none"}), tmp_path)
     synthetic = load_set(tmp_path)
     assert synthetic.meta == {"method": "none"}
-    assert protocol().network(0)(synthetic.forest).shape == (4, 2)
+    assert protocol().network("GCN", 0)(synthetic.forest).shape == (4, 2)
     batch = Batch.from_data_list([graphs_of(synthetic)[row] for row in range(4)])
     out = GCNConv(2, 4)(batch.x.float(), batch.edge_index)
     out.sum().backward()

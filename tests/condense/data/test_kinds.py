@@ -24,9 +24,9 @@ from tests.condense.samples import bars, pairs
     ],
 )
 def test_every_kind_has_its_protocol_and_its_training_data(data: Any, protocol: type, real: type, kind: str) -> None:
-    judge = protocol_of(data, 2)
-    assert (type(judge), judge.networks) == (protocol, 2)
-    found = training_data_of(judge)
+    made = protocol_of(data, trainings=2)
+    assert (type(made), made.trainings) == (protocol, 2)
+    found = training_data_of(made)
     assert (type(found), found.KIND) == (real, kind)
-    assert (judge.augment is None) == (kind != "images")
+    assert (made.augment is None) == (kind != "images")
     assert found.y.tolist() == data.y[data.train].tolist()

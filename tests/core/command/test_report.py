@@ -223,5 +223,5 @@ def test_peak_memory_is_in_bytes(monkeypatch, system, unit):
 
 def test_the_heading_of_the_number_of_entries_can_be_set():
     row = Row(name="all the data", group="ConvNet", test=(0.7,), valid=(), nbytes=900, entries=3)
-    shown = report.table(Report(title="demo", metric="accuracy", rows=(row,), entries="images"))
+    shown = report.table(Report(title="demo", metric="accuracy", rows=(row,), unit="images"))
     assert [c.header for c in shown.columns][1] == "images"

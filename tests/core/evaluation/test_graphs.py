@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
-from graphdistill.core.evaluation.protocol import baseline_rows, train_rows, valid_score
+from graphdistill.core.evaluation.protocol import valid_score
+from graphdistill.core.evaluation.rows import baseline_rows
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.trees.raw_forest import RawForest
 from tests.condense.graph_samples import QUICK, chains, protocol
+from tests.core.evaluation.samples import row_of
 
 HERE = protocol()
 
@@ -19,7 +21,7 @@ def test_edge_features_are_left_out_and_a_note_says_so() -> None:
     assert HERE.data.graphs.edge_attr is None
     assert HERE.data.notes == "chains; edge features are left out in all rows, since learnt graphs have none"
     assert GraphSetProtocol(HERE.data).data.notes.count("edge features") == 1
-    assert all(convolution.edge_encoder is None for convolution in HERE.network(0).convs)
+    assert all(convolution.edge_encoder is None for convolution in HERE.network("GCN", 0).convs)
 
 
 def test_many_labels_are_refused() -> None:
@@ -80,15 +82,15 @@ def test_the_whole_split_is_read_as_it_is() -> None:
     whole = HERE.full()
     assert whole.entries == 16
     assert whole.nbytes == HERE.chosen(torch.arange(16)).nbytes
-    net = HERE.network(0).eval()
+    net = HERE.network("GCN", 0).eval()
     torch.testing.assert_close(net(whole.inputs), net(HERE.inputs(HERE.chosen(torch.arange(16)))))
 
 
 @pytest.mark.bits
 def test_rows_train_and_say_the_same_twice() -> None:
     sets = HERE.random_sets(80, 2)
-    row = train_rows(HERE, "random", sets)
-    assert row.test == train_rows(HERE, "random", sets).test
+    row = row_of(HERE, *sets)
+    assert row.test == row_of(HERE, *sets).test
     assert len(row.test) == 4
     assert row.group == "GCN"
     assert valid_score(HERE, sets[0]) == valid_score(HERE, sets[0])
@@ -97,7 +99,7 @@ def test_rows_train_and_say_the_same_twice() -> None:
 
 @pytest.mark.parametrize(("classes", "name"), [(2, "number of nodes"), (3, "majority class")])
 def test_scorers_without_a_network_fit_the_metric(classes: int, name: str) -> None:
-    here = GraphSetProtocol(chains(classes=classes), 1, QUICK)
+    here = GraphSetProtocol(chains(classes=classes), trainings=1, fit=QUICK)
     rows = {row.name: row for row in baseline_rows(here, here.random_sets(100, 1))}
     assert name in rows
     assert ("majority class" in rows) == (classes == 3)

@@ -1,4 +1,4 @@
-"""What is of images alone; what all kinds share is in test_evaluate_sets.py."""
+"""What is of images alone; what all kinds share is in test_protocol.py and test_rows.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DRAW = torch.Generator().manual_seed(0)
 Y = torch.cat([torch.zeros(30), torch.ones(50)]).long()[torch.randperm(80, generator=DRAW)]
 X = 0.5 * torch.rand(80, 1, 8, 8, generator=DRAW)
 DATA = ImageDataset("noise", X, Y, torch.arange(40), torch.arange(40, 60), torch.arange(60, 80))
-PROTOCOL = ImageProtocol(DATA, networks=2, fit=FitConfig(steps=20, eval_every=10))
+PROTOCOL = ImageProtocol(DATA, trainings=2, fit=FitConfig(steps=20, eval_every=10))
 
 
 def small(count: int) -> SyntheticSet:
@@ -63,5 +63,6 @@ def test_what_a_network_and_a_linear_model_read() -> None:
 
 
 def test_the_network() -> None:
-    assert isinstance(PROTOCOL.network(0), ConvNet)
-    assert (PROTOCOL.NETWORK, PROTOCOL.ENTRIES, PROTOCOL.LINEAR) == ("ConvNet", "images", "pixels")
+    assert isinstance(PROTOCOL.network("ConvNet", 0), ConvNet)
+    assert (PROTOCOL.networks, PROTOCOL.UNIT) == (("ConvNet",), "images")
+    assert PROTOCOL.LINEAR == "logistic regression on pixels of the same set"

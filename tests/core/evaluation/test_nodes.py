@@ -15,12 +15,12 @@ from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.evaluation.nodes import DROPOUT, NodeProtocol, dense
-from graphdistill.core.evaluation.protocol import train_rows
 from graphdistill.core.networks.node_gcn import NodeGCN, normalize_adjacency
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig
 from tests.condense.samples import pairs
+from tests.core.evaluation.samples import row_of
 from tests.vqgraph.samples import small as signed
 
 WORDS, SIGNED = NodeProtocol(pairs()), NodeProtocol(signed(60))
@@ -84,7 +84,7 @@ def test_features_are_averaged_over_neighbours_once_and_as_often_as_there_are_la
 
 @BOTH
 def test_a_split_is_evaluated_on_the_whole_graph(protocol: NodeProtocol) -> None:
-    net, data = protocol.network(0).eval(), protocol.data
+    net, data = protocol.network("GCN", 0).eval(), protocol.data
     for name in ("train", "valid", "test"):
         inputs, y = protocol.split(name)
         rows = getattr(data, name)
@@ -123,7 +123,7 @@ def test_a_stock_network_trains_on_the_graph_of_a_set_as_ours_does(kind: str) ->
         "alone": lambda: WORDS.random_sets(6 * 25, 1)[0],
         "induced": lambda: WORDS.extra_baselines([linked()])["random nodes and the edges between them"][0],
     }[kind]()
-    graph, ours = small.graph(), WORDS.network(0)
+    graph, ours = small.graph(), WORDS.network("GCN", 0)
     ours.dropout = 0.0
     stock = Stock(ours)
     start = stock(graph.x, graph.edge_index, graph.edge_weight)
@@ -259,7 +259,7 @@ def test_all_the_data_are_the_whole_graph() -> None:
     full, data = WORDS.full(), pairs()
     assert (full.entries, len(full.inputs)) == (48, 24)
     assert torch.equal(full.y, data.y[data.train])
-    net = WORDS.network(0).eval()
+    net = WORDS.network("GCN", 0).eval()
     assert torch.equal(net(full.inputs), net(WORDS.split("train")[0]))
     torch.testing.assert_close(full.weight, class_weights(full.y))
 
@@ -282,9 +282,9 @@ def test_bytes_of_all_the_data() -> None:
 
 def test_sets_with_edges_are_evaluated_like_any_other(tmp_path: Path) -> None:
     small = linked(9)
-    protocol = NodeProtocol(pairs(), networks=2, fit=FitConfig(steps=4, batch_size=1 << 30, eval_every=2))
+    protocol = NodeProtocol(pairs(), trainings=2, fit=FitConfig(steps=4, batch_size=1 << 30, eval_every=2))
     save_set(small, tmp_path)
-    one, other = (train_rows(protocol, "linked", [s]) for s in (small, load_set(tmp_path)))
+    one, other = (row_of(protocol, s) for s in (small, load_set(tmp_path)))
     assert (one.test, one.valid, one.nbytes, one.entries) == (other.test, other.valid, small.nbytes, 9)
     alone = replace(small, edges=None)
     nets = [protocol.train(s, 0)[0].state_dict()["head.weight"] for s in (small, alone)]
@@ -292,9 +292,10 @@ def test_sets_with_edges_are_evaluated_like_any_other(tmp_path: Path) -> None:
 
 
 def test_the_network() -> None:
-    net = WORDS.network(0)
+    net = WORDS.network("GCN", 0)
     assert (net.dropout, net.layers[0].in_features, net.head.out_features) == (DROPOUT, 12, 3)
-    assert (WORDS.NETWORK, WORDS.ENTRIES, WORDS.LINEAR) == ("GCN", "nodes", "features")
+    assert (WORDS.networks, WORDS.UNIT) == (("GCN",), "nodes")
+    assert WORDS.LINEAR == "logistic regression on features of the same set"
 
 
 def test_self_loops_of_the_graph_change_no_row() -> None:

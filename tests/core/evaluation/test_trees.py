@@ -12,16 +12,9 @@ from sklearn.metrics import roc_auc_score
 from torch_geometric.data import Data
 
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.evaluation import trees as evaluate
-from graphdistill.core.evaluation.trees import (
-    RowPlan,
-    TreeProtocol,
-    baseline_rows,
-    full_set,
-    random_sets,
-    train_plans,
-    train_rows,
-)
+from graphdistill.core.evaluation import protocol as evaluate
+from graphdistill.core.evaluation.rows import Plan, baseline_rows, train_plans, train_rows
+from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.networks.tree_gnn import GNN
 from graphdistill.core.randomness import scoped
 from graphdistill.core.sets.synthetic import class_weights
@@ -44,12 +37,14 @@ def real(name, folder):
 
 @pytest.fixture(scope="module")
 def molbace():
-    return TreeProtocol(real("ogbg-molbace", "ogb/ogbg_molbace"), 2, ("GCN", "GIN"), 2, QUICK)
+    return TreeProtocol(
+        real("ogbg-molbace", "ogb/ogbg_molbace"), depth=2, networks=("GCN", "GIN"), trainings=2, fit=QUICK
+    )
 
 
 @pytest.fixture(scope="module")
 def mutag():
-    return TreeProtocol(real("MUTAG", "tu/MUTAG"), 2, ("GCN", "GIN"), 2, QUICK)
+    return TreeProtocol(real("MUTAG", "tu/MUTAG"), depth=2, networks=("GCN", "GIN"), trainings=2, fit=QUICK)
 
 
 @pytest.fixture(scope="module", params=["binary", "three classes", "tasks"])
@@ -68,7 +63,7 @@ def toy(request):
         )
         graphs.append(Data(x=x, edge_index=torch.cat([ring, ring.flip(0)], dim=1), y=y))
     data = load(graphs, splits=tuple(torch.arange(100).split([60, 20, 20])))
-    return TreeProtocol(data, 2, ("GIN",), 2, QUICK)
+    return TreeProtocol(data, depth=2, networks=("GIN",), trainings=2, fit=QUICK)
 
 
 def test_a_protocol_compresses_every_split(mutag):
@@ -93,7 +88,7 @@ def test_a_network_depends_on_name_and_seed_alone(mutag):
 
 
 def test_a_row_is_what_fitting_by_hand_gives(toy):
-    data, small = toy.data, full_set(toy)
+    data, small = toy.data, toy.full()
     (row,) = train_rows(toy, "all", [small], 1.5)
     for seed in range(2):
         with scoped(seed, "weights", "GIN"):
@@ -119,23 +114,23 @@ def test_a_row_is_what_fitting_by_hand_gives(toy):
 
 
 def test_there_is_a_row_per_network_with_one_training_per_seed(molbace):
-    small = random_sets(molbace, 2000, packed=True)[:1]
+    small = molbace.random_sets(2000, 2, packed=True)[:1]
     rows = train_rows(molbace, "random", small)
     assert [row.group for row in rows] == ["GCN", "GIN"]
     assert all(len(set(row.test)) == len(set(row.valid)) == 2 for row in rows)
-    once = train_rows(molbace, "random", small, seeds=1)
+    once = train_rows(molbace, "random", small, trainings=1)
     assert [(row.test, row.valid) for row in once] == [(row.test[:1], row.valid[:1]) for row in rows]
 
 
 def test_each_seed_trains_on_its_own_draw(toy, monkeypatch):
-    sets, seen, honest = random_sets(toy, int(toy.raw.sum()) // 4, packed=False), [], evaluate.fit_together
+    sets, seen, honest = toy.random_sets(int(toy.raw.sum()) // 4, 2, packed=False), [], evaluate.fit_together
 
     def spy(models, forest, y, **options):
         seen.append((forest, options["seed"]))
         return honest(models, forest, y, **options)
 
     monkeypatch.setattr(evaluate, "fit_together", spy)
-    (row,) = train_rows(toy, "random", sets)
+    (row,) = train_rows(toy, "random", sets, paired=True)
     assert sorted((forest is sets[seed].forest, seed) for forest, seed in seen) == [(True, 0), (True, 1)]
     assert row.nbytes == round(sum(s.nbytes for s in sets) / 2)
     assert row.entries == round(sum(len(s) for s in sets) / 2)
@@ -146,9 +141,11 @@ def test_each_seed_trains_on_its_own_draw(toy, monkeypatch):
 def test_the_same_seeds_give_the_same_rows(toy):
     budget, found = int(toy.raw.sum()) // 4, []
     for _ in range(2):
-        protocol = TreeProtocol(toy.data, 2, ("GIN",), 2, QUICK)
+        protocol = TreeProtocol(toy.data, depth=2, networks=("GIN",), trainings=2, fit=QUICK)
         torch.rand(5)
-        rows = train_rows(protocol, "random", random_sets(protocol, budget, packed=True)) + baseline_rows(protocol)
+        rows = train_rows(
+            protocol, "random", protocol.random_sets(budget, 2, packed=True), paired=True
+        ) + baseline_rows(protocol)
         found.append([replace(row, train_seconds=None) for row in rows])
     assert found[0] == found[1]
 
@@ -160,7 +157,7 @@ def label_of(y):
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.9])
 def test_random_graphs_keep_to_raw_bytes_and_balance_classes(toy, share):
     budget = int(share * int(toy.raw.sum()))
-    sets = random_sets(toy, budget, packed=False)
+    sets = toy.random_sets(budget, 2, packed=False)
     left = torch.bincount(label_of(toy.labels("train")))
     for small in sets:
         assert small.nbytes <= budget
@@ -181,7 +178,7 @@ def test_random_graphs_keep_to_raw_bytes_and_balance_classes(toy, share):
 def test_raw_bytes_of_random_graphs_are_those_of_their_raw_graphs(molbace):
     graphs, y = molbace.data.split("train")
     budget = int(0.05 * int(molbace.raw.sum()))
-    small, _ = random_sets(molbace, budget, packed=False)
+    small, _ = molbace.random_sets(budget, 2, packed=False)
     # A graph is known by its trees and how often each occurs.
     names = {name: i for i, name in enumerate(signatures(molbace.forests["train"]))}
     assert len(names) > 0.9 * len(graphs)
@@ -203,8 +200,8 @@ def signatures(forest):
 @pytest.mark.parametrize("share", [0.01, 0.05])
 def test_packed_random_graphs_fill_the_same_bytes_with_more_graphs(molbace, share):
     budget = int(share * int(molbace.raw.sum()))
-    raw, packed = (random_sets(molbace, budget, packed=packed) for packed in (False, True))
-    again = random_sets(molbace, budget, packed=True)
+    raw, packed = (molbace.random_sets(budget, 2, packed=packed) for packed in (False, True))
+    again = molbace.random_sets(budget, 2, packed=True)
     for one, other, same in zip(raw, packed, again, strict=True):
         assert 0.9 * budget < other.nbytes <= budget
         assert other.nbytes == sum(t.numel() * t.element_size() for t in other.payload().values())
@@ -218,14 +215,14 @@ def test_packed_random_graphs_fill_the_same_bytes_with_more_graphs(molbace, shar
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_budget_below_a_graph_still_gives_one_of_each_class(toy, packed):
-    for small in random_sets(toy, 1, packed=packed):
+    for small in toy.random_sets(1, 2, packed=packed):
         assert sorted(label_of(small.y).tolist()) == sorted(set(label_of(toy.labels("train")).tolist()))
 
 
 def test_all_the_data_takes_its_raw_bytes(molbace, toy):
     for protocol in (molbace, toy):
         graphs, y = protocol.data.split("train")
-        small = full_set(protocol)
+        small = protocol.full()
         assert small.nbytes == int(raw_bytes(graphs).sum())
         assert len(small) == len(graphs)
         torch.testing.assert_close(small.y, y, equal_nan=True)
@@ -293,7 +290,7 @@ def test_labels_of_the_test_split_choose_nothing(molbace, monkeypatch):
     flipped[data.test] = 1 - flipped[data.test]
     rows, states = [], []
     for y in (data.y, flipped):
-        protocol = TreeProtocol(replace(data, y=y), 2, ("GIN",), 2, QUICK)
+        protocol = TreeProtocol(replace(data, y=y), depth=2, networks=("GIN",), trainings=2, fit=QUICK)
         chosen = []
 
         def spy(models, *args, chosen=chosen, **options):
@@ -302,8 +299,8 @@ def test_labels_of_the_test_split_choose_nothing(molbace, monkeypatch):
             return [fitted]
 
         monkeypatch.setattr(evaluate, "fit_together", spy)
-        sets = random_sets(protocol, int(0.02 * int(protocol.raw.sum())), packed=True)
-        rows.append(train_rows(protocol, "random", sets) + baseline_rows(protocol))
+        sets = protocol.random_sets(int(0.02 * int(protocol.raw.sum())), 2, packed=True)
+        rows.append(train_rows(protocol, "random", sets, paired=True) + baseline_rows(protocol))
         states.append(chosen)
     for one, other in zip(*rows, strict=True):
         assert one.valid == other.valid
@@ -325,21 +322,23 @@ def test_rows_are_the_same_in_any_number_of_processes(toy):
         protocol = replace(toy, jobs=jobs)
         budget = int(protocol.raw.sum()) // 4
         plans = [
-            RowPlan("raw", random_sets(protocol, budget, packed=False)),
-            RowPlan("packed", random_sets(protocol, budget, packed=True)),
-            RowPlan("all", [full_set(protocol)], seeds=1),
+            Plan("raw", protocol.random_sets(budget, 2, packed=False), paired=True),
+            Plan("packed", protocol.random_sets(budget, 2, packed=True), paired=True),
+            Plan("all", [protocol.full()], trainings=1),
         ]
         found.append(scores(train_plans(protocol, plans)))
     assert found[0] == found[1]
     assert [len(test) for _, _, test, *_ in found[0]] == [2, 2, 1]
-    assert found[0] == scores([row for p in plans for row in train_rows(toy, p.name, p.sets, seeds=p.seeds)])
+    assert found[0] == scores(
+        [row for p in plans for row in train_rows(toy, p.name, p.sets, trainings=p.trainings, paired=p.paired)]
+    )
 
 
 def test_a_training_that_two_rows_share_runs_once(toy, monkeypatch):
     seen, honest = [], evaluate.fit_together
     monkeypatch.setattr(evaluate, "fit_together", lambda *args, **options: seen.append(1) or honest(*args, **options))
-    small = full_set(toy)
+    small = toy.full()
     # The same content, as it comes from another process.
-    first, again = train_plans(toy, [RowPlan("all", [small]), RowPlan("again", [copy.deepcopy(small)], seeds=1)])
+    first, again = train_plans(toy, [Plan("all", [small]), Plan("again", [copy.deepcopy(small)], trainings=1)])
     assert len(seen) == 2
     assert again.test == first.test[:1]
