@@ -31,7 +31,7 @@ RESULT = Result(
     ),
     command=(
         "python -m graphdistill.bench condense --parts methods --datasets ogbg-molbace --methods random doscond "
-        "--seeds 5 --networks 2"
+        "--seeds 5 --trainings 2"
     ),
     differs=(
         "Edges are those of real graphs unless --edge-lr is set, and are rounded; 400 steps, where the paper's "
