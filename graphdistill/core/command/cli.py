@@ -7,7 +7,7 @@ import contextlib
 import difflib
 import inspect
 import io
-import re
+import itertools
 import sys
 import textwrap
 import traceback
@@ -130,7 +130,7 @@ def listed(family: Family) -> int:
 def _method(config_type: type, words: list[str]) -> str:
     """The method that the arguments name, or the default."""
     (default,) = (f.default for f in fields(config_type) if f.name == "method")
-    return (_received(words, "--method") or str(default)).split(" ")[0]
+    return [*_received(words, "--method")[0], str(default)][0]
 
 
 def _parse(
@@ -146,24 +146,29 @@ def _parse(
     # A copy of the fields without the config's checks, so that those errors are reported here.
     options = make_dataclass("Options", _options(config_type, own), kw_only=True)
     _reject_unknown(words, options)
-    captured = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(captured):
-            values: Any = tyro.cli(
-                options,
-                prog=prog,
-                description=description,
-                args=words,
-                config=(tyro.conf.FlagCreatePairsOff,),
-            )
-    except SystemExit as stop:
-        if not stop.code:
-            return None
-        raise ValueError(_problem(captured.getvalue(), words, config_type, own)) from None
+    if {"-h", "--help"} & set(words):
+        _read(options, ["--help"], prog, description)
+        return None
+    values = _read(options, words)
+    if values is None:
+        raise ValueError(_problem(options, words))
     found = {f.name: getattr(values, f.name) for f in _fields(config_type)}
     if own is not None:
         found["method"] = own(**{f.name: getattr(values, f.name) for f in fields(own)})
     return config_type(**{name: expanded(value) if isinstance(value, Path) else value for name, value in found.items()})
+
+
+def _read(options: type, words: list[str], prog: str = "", description: str = "") -> Any:
+    """The options that arguments describe; ``None`` if tyro refuses them, or with ``--help``, which it prints."""
+    with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+        return tyro.cli(
+            options,
+            prog=prog,
+            description=description,
+            args=words,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    return None
 
 
 def _fields(config_type: type) -> list[Field[Any]]:
@@ -202,6 +207,8 @@ def _hints(config_type: type, own: type[MethodConfig] | None) -> dict[str, Any]:
 def _placeholder(hint: Any) -> tuple[str | None, list[str]]:
     """Placeholder of an option's value in the help, such as ``INT ...``, and its choices."""
     origin, inner = typing.get_origin(hint), [a for a in typing.get_args(hint) if a is not type(None)]
+    if origin is Annotated:
+        return _placeholder(inner[0])
     if origin in (typing.Union, types.UnionType):
         return _placeholder(inner[0])
     if origin is Literal:
@@ -241,38 +248,38 @@ def _reject_unknown(words: list[str], options: type) -> None:
             raise ValueError(f"unknown option --{name}; {advice}")
 
 
-def _problem(text: str, words: list[str], config_type: type, own: type[MethodConfig] | None) -> str:
-    """Shorten the message that tyro prints in a coloured box to one line: the option, what it takes and what it got."""
-    lines: list[str] = []
-    for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()[1:]:
-        inside = line.strip("│╭╮╰╯ ")
-        if inside and not inside.strip("─-"):
-            # A horizontal rule: first under the title of an ASCII box, then above less relevant lines.
-            if lines:
-                break
+def _problem(options: type, words: list[str]) -> str:
+    """What is wrong with arguments that tyro refuses: the option, what it takes and what it got.
+
+    Each option is read alone, since tyro has no public access to its errors but their printed boxes (up to 1.0.17
+    ``tyro._errors.on_parse_error`` is private).
+    """
+    stray = list(itertools.takewhile(lambda word: not word.startswith("--"), words))
+    if stray:
+        return f"unrecognized argument {' '.join(stray)}; options begin with --"
+    for f in fields(options):
+        option = f"--{f.name.replace('_', '-')}"
+        got, given = _received(words, option)
+        if not given and f.default is not MISSING:
             continue
-        lines.append(inside)
-    problem = " ".join(" ".join(lines).split())
-    hints = _hints(config_type, own)
-    for option in re.findall(r"(?<!\S)'?(--[\w-]+)", problem):
-        name = option[2:].replace("-", "_")
-        if name not in hints:
-            continue
-        value, choices = _placeholder(hints[name])
-        takes = f"{value} (one of {', '.join(choices)})" if choices else value
-        return f"{option} takes {takes}, got {_received(words, option) or 'nothing'}"
-    return problem
+        alone = make_dataclass("Option", [(f.name, f.type, field(default=f.default))], kw_only=True)
+        if not given or _read(alone, [option, *got]) is None:
+            value, choices = _placeholder(f.type)
+            takes = f"{value} (one of {', '.join(choices)})" if choices else value or "no value"
+            return f"{option} takes {takes}, got {' '.join(got) or 'nothing'}"
+    return f"arguments cannot be read: {' '.join(words)}; --help lists all options"
 
 
-def _received(words: list[str], option: str) -> str:
-    """The arguments between the last ``option`` and the next option."""
+def _received(words: list[str], option: str) -> tuple[list[str], bool]:
+    """The arguments between the last ``option`` and the next option, and whether the option is there."""
     got: list[str] = []
-    here = False
+    here = given = False
     for word in words:
         name, equals, value = word.partition("=")
         if word.startswith("--"):
             here = name.replace("_", "-") == option
+            given = given or here
             got = ([value] if equals else []) if here else got
         elif here:
             got.append(word)
-    return " ".join(got)
+    return got, given
