@@ -16,8 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fed.data.client_data import ClientData, Entries, Pairs, network, select_entries
+from graphdistill.core.data.tensors import to_device
+from graphdistill.core.device import device_of
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator
+from graphdistill.core.training import loop
 from graphdistill.core.training.augment import Augment
 from graphdistill.core.training.fit import FitConfig, fit
 
@@ -65,6 +68,8 @@ def train(
 ) -> float:
     """Train in place on ``count`` entries and return the mean loss; an entry repeats only once all were used.
 
+    Data and tensors of the terms are moved to the network's device.
+
     Args:
         net: the network.
         data: inputs, classes and, where entries are weighted, weights of any scale.
@@ -74,29 +79,35 @@ def train(
         lr: learning rate of SGD.
         batch_size: entries of a step.
     """
-    y = data[1]
-    draws = generator(seed, "order")
-    order = torch.cat([torch.randperm(len(y), generator=draws) for _ in range(-(-count // len(y)))])[:count]
+    device, size, draws = device_of(net), len(data[1]), generator(seed, "order")
+    order = torch.cat([torch.randperm(size, generator=draws) for _ in range(-(-count // size))])[:count].to(device)
+    data, terms = to_device(data, device), to_device(terms, device)
     first = [p.detach().clone() for p in net.parameters()]
-    optimizer = torch.optim.SGD(net.parameters(), lr=lr)
     total, mean = 0.0, data[2].mean() if len(data) > 2 else 1.0
-    net.train()
-    for index in order.split(batch_size):
+
+    def loss(index: Tensor) -> Tensor:
         x, y, *weight = select_entries(data, index)
         if weight:
-            loss = (F.cross_entropy(net(x), y, reduction="none") * weight[0]).mean() / mean
+            value: Tensor = (F.cross_entropy(net(x), y, reduction="none") * weight[0]).mean() / mean
         else:
-            loss = _loss(net, x, y, None if terms.logits is None else terms.logits[index], terms, draws)
+            value = _loss(net, x, y, None if terms.logits is None else terms.logits[index], terms, draws)
         if terms.proximal:
             pairs = zip(net.parameters(), first, strict=True)
-            loss = loss + terms.proximal / 2 * sum((p - q).square().sum() for p, q in pairs)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+            value = value + terms.proximal / 2 * sum((p - q).square().sum() for p, q in pairs)
+        return value
+
+    def correct() -> None:
         for p, correction in zip(net.parameters(), terms.correction, strict=False):
             assert p.grad is not None
             p.grad += correction
-        optimizer.step()
-        total += loss.item() * len(index)
+
+    def add(index: Tensor, value: Tensor) -> None:
+        nonlocal total
+        total += value.item() * len(index)
+
+    optimizer = torch.optim.SGD(net.parameters(), lr=lr)
+    training = loop.Training(net, optimizer, loss, after_backward=correct, after_step=add)
+    loop.train(training, lambda epoch: order.split(batch_size))
     return total / count
 
 
@@ -170,7 +181,7 @@ def contrastive(z: Tensor, y: Tensor, temperature: float) -> Tensor:
         tensor(True)
     """
     z = F.normalize(z, dim=1)
-    others = ~torch.eye(len(z), dtype=torch.bool)
+    others = ~torch.eye(len(z), dtype=torch.bool, device=z.device)
     scores = (z @ z.T / temperature).masked_fill(~others, -torch.inf)
     logs = scores.log_softmax(dim=1).masked_fill(~others, 0)
     positive = (y[:, None] == y) & others

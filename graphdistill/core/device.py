@@ -1,10 +1,11 @@
-"""The device that networks are trained on: a name of the command line becomes a ``torch.device``."""
+"""Devices: a name of the command line becomes a ``torch.device``, and a network has the one of its parameters."""
 
 from __future__ import annotations
 
 from typing import Literal, get_args
 
 import torch
+from torch import nn
 
 DeviceName = Literal["cpu", "cuda", "auto"]
 
@@ -33,3 +34,19 @@ def resolve_device(name: str) -> torch.device:
     if number and int(number) >= count:
         raise ValueError(f"--device {name}: this machine has {count} GPUs, counted from 0; give one of them")
     return torch.device(name)
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """The device of a network's first parameter, or the CPU if it has none.
+
+    Example:
+        >>> device_of(nn.Linear(2, 1, device="meta")), device_of(nn.ReLU())
+        (device(type='meta'), device(type='cpu'))
+    """
+    return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until a GPU has done its work, so that time can be measured; on a CPU nothing is waited for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -38,9 +38,10 @@ def generator(seed: int, *purpose: object) -> torch.Generator:
 
 @contextmanager
 def scoped(seed: int, *purpose: object) -> Iterator[None]:
-    """Seed torch's global generator for one purpose inside this context, then restore it.
+    """Seed torch's global generators for one purpose inside this context, then restore them.
 
-    Layers and dropout can only draw from the global generator. Outside the context its state is unchanged.
+    Layers and dropout can only draw from the global generators, of the CPU and of each GPU. Outside the context their
+    states are unchanged, unless the first use of a GPU is inside of it.
 
     Args:
         seed: the user's seed, 0 or more.
@@ -55,10 +56,35 @@ def scoped(seed: int, *purpose: object) -> Iterator[None]:
         >>> torch.equal(first, second), torch.equal(before, torch.get_rng_state())
         (True, True)
     """
-    state = generator(seed, *purpose).get_state()
-    with torch.random.fork_rng(devices=[]):
-        torch.set_rng_state(state)
+    draws = generator(seed, *purpose)
+    before = random_state()
+    torch.set_rng_state(draws.get_state())
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(draws.initial_seed())
+    try:
         yield
+    finally:
+        set_random_state(before)
+
+
+def random_state() -> list[Tensor]:
+    """State of torch's global generators: of the CPU, then of each GPU if GPUs are in use.
+
+    Example:
+        >>> before = random_state()
+        >>> first = torch.rand(())
+        >>> set_random_state(before)
+        >>> bool(first == torch.rand(()))
+        True
+    """
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])]
+
+
+def set_random_state(state: Sequence[Tensor]) -> None:
+    """Set torch's global generators to a state of :func:`random_state`."""
+    torch.set_rng_state(state[0])
+    if len(state) > 1:
+        torch.cuda.set_rng_state_all(state[1:])
 
 
 def class_balanced_order(label: Tensor, generator: torch.Generator) -> Tensor:

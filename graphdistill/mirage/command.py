@@ -106,9 +106,9 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
             f"give one support for each"
         )
     start = time.perf_counter()
-    jobs = command.jobs or default_jobs()
+    jobs, config = command.jobs or default_jobs(), paper.PaperConfig()
     protocol = TreeProtocol(
-        data, depth=paper.HOPS, networks=command.networks, trainings=paper.RESTARTS, jobs=jobs, progress=bars
+        data, depth=paper.HOPS, networks=command.networks, trainings=config.restarts, jobs=jobs, progress=bars
     )
     forest, y = protocol.forests["train"], protocol.labels("train")
     patterns = paper.paper_patterns(forest, y, thresholds)
@@ -117,11 +117,12 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
     supports = " / ".join(
         " ".join(str(p.support) for p in patterns if p.label == label) for label in range(data.num_outputs)
     )
-    rows = paper.paper_rows(protocol, synthetic) + baseline_rows(protocol)
+    rows = paper.paper_rows(protocol, synthetic, config) + baseline_rows(protocol)
     notes = (
         f"{len(patterns)} patterns with supports {supports}, mined in {seconds:.1f} s.",
-        "The published selection: the best epoch of 31 and the best 5 of 10 restarts, both on validation, with the "
-        "untrained network as a candidate. It overestimates the score; compare the rows without training.",
+        f"The published selection: the best epoch of {config.epochs + 1} and the best {config.kept} of "
+        f"{config.restarts} restarts, both on validation, with the untrained network as a candidate. "
+        "It overestimates the score; compare the rows without training.",
     )
     return synthetic, _report(command, data, rows, synthetic, protocol, notes), protocol
 

@@ -9,17 +9,20 @@ accounts for most of the score.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import torch
 from torch import Tensor
 
 from graphdistill.core.command.report import Row
-from graphdistill.core.data.tensors import segment_ptr
+from graphdistill.core.data.tensors import segment_ptr, to_device
+from graphdistill.core.device import device_of
 from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import scoped
 from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.loop import Training, train
 from graphdistill.core.training.metrics import per_sample_loss
 from graphdistill.core.trees.forest import Forest
 from graphdistill.mirage.mining import Itemset, closed_itemsets
@@ -31,7 +34,28 @@ HOPS = 3
 THRESHOLDS = {"ogbg-molhiv": (1800, 115), "ogbg-molbace": (150, 104)}
 """Published supports for class 0 and class 1 at three hops."""
 
-RESTARTS, KEPT, EPOCHS, STEP_SIZE = 10, 5, 30, 1e-3
+
+@dataclass(frozen=True, kw_only=True)
+class PaperConfig:
+    """The published training and selection; the defaults are the paper's."""
+
+    restarts: int = 10
+    """Trainings of each network, with seeds from 0."""
+    kept: int = 5
+    """Restarts that are best on validation, whose mean is reported."""
+    epochs: int = 30
+    """Epochs of one step on the whole set; a checkpoint is a candidate after each, and before the first."""
+    lr: float = 1e-3
+    """Learning rate of Adam."""
+
+    def __post_init__(self) -> None:
+        for name in ("restarts", "kept", "epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if self.kept > self.restarts:
+            raise ValueError(f"kept must be at most the {self.restarts} restarts, got {self.kept}")
+        if not self.lr > 0:
+            raise ValueError(f"lr must be above 0, got {self.lr}")
 
 
 def frequent_itemsets(closed: Sequence[Itemset], most: int = 100_000) -> list[Itemset]:
@@ -94,23 +118,29 @@ def paper_set(forest: Forest, patterns: Sequence[Pattern], protocol: TreeProtoco
     return SyntheticSet(synthetic, y, weight, protocol.data.task, protocol.data.features, meta)
 
 
-def paper_rows(protocol: TreeProtocol, synthetic: SyntheticSet) -> list[Row]:
-    """The published evaluation: the reported score, the last epochs, and untrained networks, for each network."""
+def paper_rows(protocol: TreeProtocol, synthetic: SyntheticSet, config: PaperConfig = PaperConfig()) -> list[Row]:
+    """The published evaluation: the reported score, the last epochs, and untrained networks, for each network.
+
+    Args:
+        protocol: data and networks.
+        synthetic: the set.
+        config: training and selection.
+    """
     rows = []
-    restarts = [(network, seed) for network in protocol.networks for seed in range(RESTARTS)]
+    restarts = [(network, seed) for network in protocol.networks for seed in range(config.restarts)]
     runs: dict[str, list[list[tuple[float, float]]]] = {network: [] for network in protocol.networks}
-    results = parallel_map(_restart, (protocol, synthetic), restarts, jobs=protocol.jobs)
+    results = parallel_map(_restart, (protocol, synthetic, config), restarts, jobs=protocol.jobs)
     bar = protocol.progress.track(results, "training as published", len(restarts))
     for (network, _), scores in zip(restarts, bar, strict=True):
         runs[network].append(scores)
     for network, found in runs.items():
         best = [max(epochs, key=lambda pair: pair[0]) for epochs in found]
-        top = sorted(best, reverse=True)[:KEPT]
+        top = sorted(best, reverse=True)[: config.kept]
         untrained = sorted((epochs[0] for epochs in found), reverse=True)[:1]
         for name, chosen in (
-            ("paper: top 5 of 10 restarts, best epoch", top),
-            ("paper: all 10 restarts, last epoch", [epochs[-1] for epochs in found]),
-            ("untrained, best of 10 by validation", untrained),
+            (f"paper: top {config.kept} of {config.restarts} restarts, best epoch", top),
+            (f"paper: all {config.restarts} restarts, last epoch", [epochs[-1] for epochs in found]),
+            (f"untrained, best of {config.restarts} by validation", untrained),
         ):
             valid, test = zip(*chosen, strict=True)
             rows.append(
@@ -119,19 +149,24 @@ def paper_rows(protocol: TreeProtocol, synthetic: SyntheticSet) -> list[Row]:
     return rows
 
 
-def _restart(context: tuple[TreeProtocol, SyntheticSet], run: tuple[str, int]) -> list[tuple[float, float]]:
+def _restart(
+    context: tuple[TreeProtocol, SyntheticSet, PaperConfig], run: tuple[str, int]
+) -> list[tuple[float, float]]:
     """Validation and test score of the untrained network and after each epoch."""
-    protocol, synthetic = context
+    protocol, synthetic, config = context
     network, seed = run
     model = protocol.network(network, seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=STEP_SIZE)
-    scores = []
+    forest, y = to_device((synthetic.forest, synthetic.y), device_of(model))
+
+    def loss(batch: Forest) -> Tensor:
+        return per_sample_loss(model(batch), y, synthetic.task).mean()
+
+    def scores() -> tuple[float, float]:
+        return protocol.score(model, "valid"), protocol.score(model, "test")
+
+    training, found = Training(model, torch.optim.Adam(model.parameters(), lr=config.lr), loss), [scores()]
     with scoped(seed, "published"):
-        for epoch in range(EPOCHS + 1):
-            scores.append((protocol.score(model, "valid"), protocol.score(model, "test")))
-            if epoch < EPOCHS:
-                model.train()
-                optimizer.zero_grad()
-                per_sample_loss(model(synthetic.forest), synthetic.y, synthetic.task).mean().backward()
-                optimizer.step()
-    return scores
+        for _ in range(config.epochs):
+            train(training, lambda epoch: [forest])
+            found.append(scores())
+    return found

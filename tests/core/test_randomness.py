@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphdistill.core.randomness import class_balanced_order, generator, scoped
+from graphdistill.core.randomness import class_balanced_order, generator, random_state, scoped, set_random_state
 
 
 def draw(seed: int, *purpose: object) -> list[int]:
@@ -77,6 +77,44 @@ def test_scopes_nest() -> None:
     with scoped(0, "outer"):
         torch.rand(2)
         assert torch.equal(torch.rand(2), nested)
+
+
+def test_a_state_of_the_global_generator_can_be_set_again() -> None:
+    before = random_state()
+    assert len(before) == 1 + torch.cuda.device_count() * torch.cuda.is_initialized()
+    first = torch.rand(3)
+    set_random_state(before)
+    assert torch.equal(torch.rand(3), first)
+
+
+@pytest.mark.parametrize("in_use", [True, False])
+def test_the_generators_of_gpus_are_seeded_and_restored(in_use: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a driver in the GPUs' place."""
+    calls: list[tuple[str, object]] = []
+    states = [torch.tensor([1]), torch.tensor([2])]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: in_use)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: states)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", lambda states: calls.append(("state", states)))
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: calls.append(("seed", seed)))
+    with scoped(3, "dropout"):
+        calls.append(("inside", 0))
+    wanted = [("seed", generator(3, "dropout").initial_seed()), ("inside", 0)]
+    # A GPU that was not in use has no state to go back to.
+    assert calls == wanted + [("state", states)] * in_use
+
+
+@pytest.mark.gpu
+def test_dropout_on_a_gpu_follows_the_seed() -> None:
+    x = torch.ones(1000, device="cuda")
+    before = torch.cuda.get_rng_state()
+    drawn = []
+    for seed in (0, 0, 1):
+        with scoped(seed, "dropout"):
+            drawn.append(torch.dropout(x, 0.5, train=True))
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+    assert torch.equal(torch.cuda.get_rng_state(), before)
 
 
 @given(st.lists(st.sampled_from([0, 1, 2, 7]), min_size=1, max_size=30), st.integers(0, 99))

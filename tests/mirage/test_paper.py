@@ -8,7 +8,16 @@ from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.trees.build import build_forest
 from graphdistill.datasets import load_graphs
 from graphdistill.mirage.mining import closed_itemsets
-from graphdistill.mirage.paper import HOPS, THRESHOLDS, frequent_itemsets, paper_patterns, paper_rows, paper_set
+from graphdistill.mirage.paper import (
+    HOPS,
+    THRESHOLDS,
+    PaperConfig,
+    frequent_itemsets,
+    paper_patterns,
+    paper_rows,
+    paper_set,
+)
+from tests.fed.samples import toy
 
 ROOT = os.environ.get("GRAPHDISTILL_DATA", "../shared/data")
 
@@ -60,3 +69,45 @@ def test_published_rows_on_molbace(molecules):
 def test_too_many_subsets_are_refused():
     with pytest.raises(ValueError, match="too many subsets"):
         frequent_itemsets(closed_itemsets(torch.tensor([0, 20]), torch.arange(20), 1), most=1000)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"restarts": 0}, "restarts must be 1 or more, got 0"),
+        ({"kept": 0}, "kept must be 1 or more, got 0"),
+        ({"epochs": -1}, "epochs must be 1 or more, got -1"),
+        ({"kept": 11}, "kept must be at most the 10 restarts, got 11"),
+        ({"lr": 0.0}, "lr must be above 0, got 0.0"),
+    ],
+)
+def test_numbers_that_cannot_be(words, message):
+    with pytest.raises(ValueError, match=message):
+        PaperConfig(**words)
+
+
+def test_rows_name_the_restarts_and_epochs_that_are_configured():
+    protocol = TreeProtocol(toy(), depth=HOPS, networks=("GIN",))
+    forest = protocol.forests["train"]
+    synthetic = paper_set(forest, paper_patterns(forest, protocol.labels("train"), (8, 8)), protocol)
+    config = PaperConfig(restarts=3, kept=2, epochs=4)
+    reported, last, untrained = paper_rows(protocol, synthetic, config)
+    assert reported.name == "paper: top 2 of 3 restarts, best epoch"
+    assert (len(reported.test), len(last.test), len(untrained.test)) == (2, 3, 1)
+    # A naive loop gives the same scores.
+    naive = []
+    for seed in range(3):
+        model = protocol.network("GIN", seed)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        scores = [(protocol.score(model, "valid"), protocol.score(model, "test"))]
+        for _ in range(4):
+            model.train()
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(synthetic.forest), synthetic.y).backward()
+            optimizer.step()
+            scores.append((protocol.score(model, "valid"), protocol.score(model, "test")))
+        naive.append(scores)
+    assert last.test == pytest.approx([scores[-1][1] for scores in naive])
+    assert untrained.valid == (max(scores[0][0] for scores in naive),)
+    best = sorted((max(scores, key=lambda pair: pair[0]) for scores in naive), reverse=True)[:2]
+    assert reported.valid == pytest.approx([valid for valid, _ in best])

@@ -5,17 +5,20 @@ Shape legend: E experts, T epochs, P parameters of a network.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphdistill.condense.data.training_data import TrainingData
 from graphdistill.condense.matching.unroll import FlatNetwork, flat_weights
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.training.augment import NO_AUGMENT, Augment
+from graphdistill.core.training.fit import Inputs
+from graphdistill.core.training.loop import Training, train
 
 
 @dataclass(frozen=True)
@@ -114,45 +117,81 @@ def record_trajectories(
         >>> record_trajectories(real, ExpertTraining(epochs=3, lr=0.1), 2, seed=0).shape
         torch.Size([2, 4, 9954])
     """
-    nodes, experts = real.KIND == "nodes", []
+    experts = []
     for expert in progress.track(range(count), "training experts"):
         with scoped(seed, "expert", expert):
             net = real.network()
-        network, theta = FlatNetwork(net), flat_weights(net)
-        momentum_buffer, path, draws = torch.zeros_like(theta), [theta], generator(seed, "expert's batches", expert)
-        for epoch in range(training.epochs):
-            for number_of_pass in range(training.passes):
-                fraction_done = (epoch + number_of_pass / training.passes) / training.epochs
-                used = (
-                    torch.arange(len(real)) if training.curriculum is None else training.curriculum.index(fraction_done)
-                )
-                batches = [used] if nodes else used[torch.randperm(len(used), generator=draws)].split(training.batch)
-                for index in batches:
-                    x, y = real.inputs(index), real.y[index]
-                    x = training.augment.each(x, draws) if isinstance(x, Tensor) else x
-                    momentum_buffer = training.momentum * momentum_buffer + _direction(
-                        network, theta, x, y, training.sharpness
-                    )
-                    theta = theta - training.lr * momentum_buffer
-            path.append(theta)
-        experts.append(torch.stack(path))
+        experts.append(_trajectory(net, real, training, generator(seed, "expert's batches", expert)))
     return torch.stack(experts)
 
 
-def _direction(network: FlatNetwork, theta: Tensor, x: object, y: Tensor, sharpness: Sharpness | None) -> Tensor:
-    """Direction of a step, against which the weights move."""
+def _trajectory(net: nn.Module, real: TrainingData, training: ExpertTraining, draws: torch.Generator) -> Tensor:
+    """Weights of one expert at the start and after every epoch, ``[T + 1, P]``."""
+    network, theta = FlatNetwork(net), nn.Parameter(flat_weights(net))
+    path = [theta.detach().clone()]
 
-    def slope(at: Tensor) -> Tensor:
-        at = at.detach().requires_grad_()
-        return torch.autograd.grad(F.cross_entropy(network(at, x), y), at)[0]  # type: ignore[arg-type]
+    def loss(batch: _Batch) -> Tensor:
+        x, y = batch
+        return F.cross_entropy(network(theta, x), y)
 
-    here = slope(theta)
-    if sharpness is None:
-        return here
-    climb = sharpness.rho * theta.square() * here / (theta * here).norm().clamp(min=1e-12)
-    there = slope(theta + climb)
-    along = (here @ there) / there.square().sum().clamp(min=1e-12) * there
-    return there - sharpness.alpha * (here - along)
+    def batches(epoch: int) -> Iterator[_Batch]:
+        yield from _batches(real, training, epoch, draws)
+        # The last step of the epoch is done when the next batch is requested.
+        path.append(theta.detach().clone())
+
+    train(Training(nn.ParameterList([theta]), _SGD(theta, training), loss), batches, training.epochs)
+    return torch.stack(path)
+
+
+_Batch = tuple[Inputs, Tensor]
+"""Inputs and classes of a step."""
+
+
+def _batches(real: TrainingData, training: ExpertTraining, epoch: int, draws: torch.Generator) -> Iterator[_Batch]:
+    """Batches of an epoch, counted from 1: minibatches of images, or all nodes."""
+    whole = real.KIND == "nodes"
+    for number_of_pass in range(training.passes):
+        fraction_done = (epoch - 1 + number_of_pass / training.passes) / training.epochs
+        used = torch.arange(len(real)) if training.curriculum is None else training.curriculum.index(fraction_done)
+        for index in [used] if whole else used[torch.randperm(len(used), generator=draws)].split(training.batch):
+            x = real.inputs(index)
+            yield training.augment.each(x, draws) if isinstance(x, Tensor) else x, real.y[index]
+
+
+class _SGD(torch.optim.Optimizer):
+    """SGD on one vector of weights, towards flat minima where :class:`Sharpness` is given."""
+
+    def __init__(self, theta: nn.Parameter, training: ExpertTraining):
+        super().__init__([theta], {})
+        self.theta, self.training = theta, training
+        self.momentum_buffer = torch.zeros_like(theta)
+
+    def step(self, closure: Callable[[], float]) -> float:  # type: ignore[override]  # the gradient comes from it
+        """Take a step along the gradients that ``closure`` computes."""
+        loss = closure()
+        with torch.no_grad():
+            direction = self._gradient()
+            if self.training.sharpness is not None:
+                direction = self._flat_direction(direction, self.training.sharpness, closure)
+            self.momentum_buffer = self.training.momentum * self.momentum_buffer + direction
+            self.theta.sub_(self.training.lr * self.momentum_buffer)
+        return loss
+
+    def _gradient(self) -> Tensor:
+        assert self.theta.grad is not None
+        return self.theta.grad
+
+    def _flat_direction(self, here: Tensor, sharpness: Sharpness, closure: Callable[[], float]) -> Tensor:
+        """Direction of a step by the gradient here and the one after an ascent."""
+        start = self.theta.clone()
+        climb = sharpness.rho * start.square() * here / (start * here).norm().clamp(min=1e-12)
+        self.theta.add_(climb)
+        with torch.enable_grad():
+            closure()
+        self.theta.copy_(start)
+        there = self._gradient()
+        along = (here @ there) / there.square().sum().clamp(min=1e-12) * there
+        return there - sharpness.alpha * (here - along)
 
 
 @dataclass(frozen=True)

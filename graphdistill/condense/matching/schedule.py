@@ -7,12 +7,13 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from graphdistill.condense.data.learnable import LearnableSet
 from graphdistill.condense.data.training_data import TrainingData
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.augment import NO_AUGMENT, Augment
+from graphdistill.core.training.loop import Training, train
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,11 @@ class NetworkSchedule:
             return
         assert self.net is not None
         assert self.optimizer is not None
+        net = self.net
         with torch.no_grad():
-            x, y = synthetic.inputs(), synthetic.labels
-        for _ in range(self.schedule.inner):
-            loss = F.cross_entropy(self.net(augment.each(x, generator)), y)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward(inputs=list(self.net.parameters()))
-            self.optimizer.step()
+            x, y = synthetic.inputs(), synthetic.labels.detach()
+
+        def loss(inputs: Tensor) -> Tensor:
+            return F.cross_entropy(net(inputs), y)
+
+        train(Training(net, self.optimizer, loss), lambda step: [augment.each(x, generator)], self.schedule.inner)

@@ -49,7 +49,8 @@ class CategoricalEncoding:
     def init_from(self, x: Tensor) -> Tensor:
         """Initial logits that give each category of ``x`` (integer ``[N, K]``) probability 0.95, float ``[N, F]``."""
         margin = [math.log(max(size - 1, 1) * INITIAL_PROBABILITY / (1 - INITIAL_PROBABILITY)) for size in self.sizes]
-        return self.encode(x) * torch.tensor(margin).repeat_interleave(torch.tensor(self.sizes))
+        widths = torch.tensor(self.sizes, device=x.device)
+        return self.encode(x) * torch.tensor(margin, device=x.device).repeat_interleave(widths)
 
     def discretize(self, logits: Tensor) -> Tensor:
         """One-hot blocks of the likeliest categories, ``[..., F]``, with the gradient of a softmax in each block."""

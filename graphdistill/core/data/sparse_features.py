@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,12 +28,23 @@ class SparseFeatures:
     """
 
     def __init__(self, x: Tensor):
-        self.x, self.segments = x, None
+        self.x = x
+        self.segments: Segments | None = None
         if int(x.count_nonzero()) < DENSE * x.numel():
             row, column = x.nonzero(as_tuple=True)
             self.value = x[row, column]
             ptr = segment_ptr(torch.bincount(row, minlength=len(x)))
             self.segments = Segments(ptr, column, x.shape[1])
+
+    def to(self, device: torch.device | str) -> SparseFeatures:
+        """The same features on a device."""
+        if self.x.to(device) is self.x:
+            return self
+        out = copy.copy(self)
+        out.x = self.x.to(device)
+        if self.segments is not None:
+            out.value, out.segments = self.value.to(device), self.segments.to(device)
+        return out
 
     def __call__(self, linear: nn.Linear, dropout: float = 0.0) -> Tensor:
         """Output of a linear layer on all rows, with dropout of the input entries."""

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 
 T = TypeVar("T")
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """A tensor, or another object that can be moved to a device."""
+
+    def to(self, device: torch.device | str, /) -> Self:
+        """The same object if it is there already, else a copy on the device."""
 
 
 def downcast(values: Tensor) -> Tensor:
@@ -92,18 +100,24 @@ def stratify_labels(y: Tensor) -> Tensor:
 
 
 def to_device(value: T, device: torch.device | str) -> T:
-    """Copy a tensor, or a dataclass or tuple of tensors, to another device; other values stay unchanged.
+    """Move a tensor, or a dataclass, tuple or list of tensors, or an object with a method ``to``, to a device.
+
+    Other values stay unchanged, and what is on the device already is returned itself, with all that it has cached.
 
     Example:
         >>> to_device((torch.zeros(2), "name"), "meta")[0].device.type
         'meta'
     """
     moved: Any = value
-    if isinstance(value, Tensor):
-        moved = value.to(device)
-    elif isinstance(value, tuple):
-        moved = tuple(to_device(part, device) for part in value)
+    if isinstance(value, tuple | list):
+        parts = [to_device(part, device) for part in value]
+        same = all(new is old for new, old in zip(parts, value, strict=True))
+        moved = value if same else parts if isinstance(value, list) else tuple(parts)
     elif is_dataclass(value) and not isinstance(value, type):
-        moved = replace(value, **{f.name: to_device(getattr(value, f.name), device) for f in fields(value)})
+        old = {f.name: getattr(value, f.name) for f in fields(value)}
+        new = {name: to_device(part, device) for name, part in old.items()}
+        moved = value if all(new[name] is old[name] for name in old) else replace(value, **new)
+    elif isinstance(value, Movable):
+        moved = value.to(device)
     out: T = moved
     return out

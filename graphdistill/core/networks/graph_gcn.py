@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from graphdistill.core.data.feature_encoding import FeatureEncoding
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.data.tensors import segment_ptr
+from graphdistill.core.data.tensors import segment_ptr, to_device
 from graphdistill.core.networks.node_gcn import Propagation, normalize_adjacency
 from graphdistill.core.scatter import segment_mean
 
@@ -50,7 +50,11 @@ class GraphBatch:
     def mask(self) -> Tensor:
         """Mask of the nodes in padded dense graphs, boolean ``[G, n]``."""
         assert isinstance(self.adjacency, Tensor)
-        return torch.arange(self.adjacency.shape[-1]) < self.sizes[:, None]
+        return torch.arange(self.adjacency.shape[-1], device=self.sizes.device) < self.sizes[:, None]
+
+    def to(self, device: torch.device | str) -> GraphBatch:
+        """The same batch on a device."""
+        return to_device(self, device)
 
     def propagate(self, h: Tensor) -> Tensor:
         """Propagate hidden values ``[N, D]`` over the graphs."""
@@ -88,7 +92,7 @@ def dense_batch(x: Tensor, adjacency: Tensor, sizes: Tensor) -> GraphBatch:
         adjacency: weights of edges from 0 to 1, symmetric, no self-loops, float ``[G, n, n]``.
         sizes: number of nodes of each graph, long ``[G]``.
     """
-    mask = torch.arange(x.shape[1]) < sizes[:, None]
+    mask = torch.arange(x.shape[1], device=sizes.device) < sizes[:, None]
     return GraphBatch(x[mask], normalize_adjacency(adjacency), sizes)
 
 

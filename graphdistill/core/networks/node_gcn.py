@@ -5,6 +5,7 @@ Shape legend: N nodes, F features, E directed edges, n nodes with outputs, C cla
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphdistill.core.data.sparse_features import SparseFeatures
+from graphdistill.core.data.tensors import to_device
 from graphdistill.core.scatter import Segments, sort_by
 
 HIDDEN = 64
@@ -37,11 +39,21 @@ class Propagation:
     """
 
     def __init__(self, edge_index: Tensor, num_nodes: int):
-        source, target = torch.cat([without_loops(edge_index), torch.arange(num_nodes).expand(2, -1)], dim=1)
+        loops = torch.arange(num_nodes, device=edge_index.device)
+        source, target = torch.cat([without_loops(edge_index), loops.expand(2, -1)], dim=1)
         norm = torch.bincount(target, minlength=num_nodes).float().rsqrt()
         order, ptr = sort_by(target, num_nodes)
         self.weight = (norm[source] * norm[target])[order]
         self.segments = Segments(ptr, source[order], num_nodes)
+
+    def to(self, device: torch.device | str) -> Propagation:
+        """The same propagation on a device."""
+        segments = self.segments.to(device)
+        if segments is self.segments:
+            return self
+        out = copy.copy(self)
+        out.weight, out.segments = self.weight.to(device), segments
+        return out
 
     def __call__(self, x: Tensor, times: int = 1) -> Tensor:
         """Propagate ``x`` (``[N, F]``) ``times`` times."""
@@ -89,6 +101,10 @@ class Nodes:
         if self.adjacency is None and isinstance(self.x, Tensor):
             return Nodes(self.x[index] if self.index is None else self.x[self.index[index]])
         return replace(self, index=index if self.index is None else self.index[index])
+
+    def to(self, device: torch.device | str) -> Nodes:
+        """The same nodes on a device."""
+        return to_device(self, device)
 
     def propagate(self, h: Tensor) -> Tensor:
         """Propagate hidden values ``[N, D]`` over the graph."""
@@ -150,13 +166,10 @@ class NodeGCN(nn.Module):
         """Propagated output of every hidden layer at the selected nodes, ``[n, width]`` each."""
         out: list[Tensor] = []
         drop = self.dropout if self.training else 0.0
-        h = torch.empty(0)
+        h: Tensor | SparseFeatures = nodes.x
         for layer in self.layers:
             assert isinstance(layer, nn.Linear)
-            if out:
-                h = layer(F.dropout(h, drop))
-            else:
-                h = nodes.x(layer, drop) if isinstance(nodes.x, SparseFeatures) else layer(F.dropout(nodes.x, drop))
+            h = h(layer, drop) if isinstance(h, SparseFeatures) else layer(F.dropout(h, drop))
             h = nodes.propagate(F.relu(h))
             out.append(h if nodes.index is None else h[nodes.index])
         return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Literal
 
 import torch
@@ -216,6 +217,23 @@ class Segments:
         out = cls(ptr, torch.arange(length, device=ptr.device), length)
         bounds = torch.arange(length + 1, device=ptr.device)
         out._twin = bounds, _reference.owners(ptr, length), out.index
+        return out
+
+    def to(self, device: torch.device | str) -> Segments:
+        """The same segments on a device, with what is cached.
+
+        Example:
+            >>> Segments(torch.tensor([0, 2]), torch.tensor([1, 0]), 2).to("meta").index.device
+            device(type='meta')
+        """
+        if self.index.to(device) is self.index:
+            return self
+        out = copy.copy(self)
+        out.ptr, out.index = self.ptr.to(device), self.index.to(device)
+        out.weight = None if self.weight is None else self.weight.to(device)
+        if self._twin is not None:
+            ptr, segment, order = self._twin
+            out._twin = ptr.to(device), segment.to(device), order.to(device)
         return out
 
     def backwards(self) -> Segments:

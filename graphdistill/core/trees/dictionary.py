@@ -271,7 +271,7 @@ class Trees:
 
     def reorder(self, orders: Sequence[Tensor]) -> Trees:
         """The same trees with row ``orders[k][i]`` of depth k moved to row i, child slots in canonical order."""
-        places = [torch.empty_like(order).scatter_(0, order, torch.arange(len(order))) for order in orders]
+        places = [_renumber(order, len(order)) for order in orders]
         levels = tuple(
             write_level(below[level.truncated], level.ptr, below[level.child], level.edge, order)
             for level, below, order in zip(self.levels, places, orders[1:], strict=False)
@@ -289,10 +289,10 @@ def write_level(truncated: Tensor, ptr: Tensor, child: Tensor, edge: Tensor | No
     """
     counts = ptr.diff()[rows]
     slots = ranges(ptr[rows], counts)
-    keys = [child[slots], torch.repeat_interleave(torch.arange(len(rows)), counts)]
+    keys = [child[slots], torch.repeat_interleave(torch.arange(len(rows), device=rows.device), counts)]
     if edge is not None:
         keys.insert(0, edge[slots])
-    order = torch.arange(len(slots))
+    order = torch.arange(len(slots), device=slots.device)
     for key in keys:
         order = order[key[order].sort(stable=True).indices]
     slots = slots[order]

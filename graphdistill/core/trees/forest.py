@@ -12,7 +12,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from graphdistill.core.data.tensors import ranges, segment_ptr, tensor_bytes
+from graphdistill.core.data.tensors import ranges, segment_ptr, tensor_bytes, to_device
 from graphdistill.core.scatter import Segments
 from graphdistill.core.sets.payload import Declared, check_range, read_counts, read_stream
 from graphdistill.core.trees import varint
@@ -116,7 +116,8 @@ class Forest:
         for ids, count in zip(self.trees.ids(), self.multiplicity(torch.long), strict=True):
             content = group(ids)[2]
             orders.append(content[count[content].sort(descending=True, stable=True).indices])
-        place = torch.empty_like(orders[-1]).scatter_(0, orders[-1], torch.arange(len(orders[-1])))
+        last = orders[-1]
+        place = torch.empty_like(last).scatter_(0, last, torch.arange(len(last), device=last.device))
         return from_counts(self.trees.reorder(orders), self.graph, place[self.tree], self.count, len(self))
 
     @cached_property
@@ -143,6 +144,10 @@ class Forest:
             trees, rows = trees.restrict(tree)
             tree = rows[tree]
         return Forest(trees, segment_ptr(counts), tree, self.count[pairs])
+
+    def to(self, device: torch.device | str) -> Forest:
+        """The same graphs on a device."""
+        return to_device(self, device)
 
     def cut(self, depth: int) -> Forest:
         """The same graphs counted over shallower trees."""

@@ -15,6 +15,7 @@ from graphdistill.core.networks.node_gcn import NodeGCN, Nodes, Propagation
 from graphdistill.core.networks.tree_gnn import GNN, Norm
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training import fit as fit_module
+from graphdistill.core.training.augment import Augment
 from graphdistill.core.training.fit import FitConfig, FitResult, fit, fit_together, predict
 from graphdistill.core.training.metrics import score
 from graphdistill.core.trees.build import build_forest
@@ -285,3 +286,42 @@ def test_networks_that_are_trained_together_are_what_they_are_alone(batch_size: 
         one = fit(model, TRAIN, Y, **options)
         assert (one.valid, one.step) == (fitted[number].valid, fitted[number].step)
         assert same(model, together[number])
+
+
+def test_parameters_have_memory_of_their_own_after_training() -> None:
+    model, _ = train()
+    storages = [p.untyped_storage().data_ptr() for p in model.parameters()]
+    assert len(set(storages)) == len(storages)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_a_parameter_without_a_gradient_decays_and_a_frozen_one_stays() -> None:
+    class Extra(ConvNet):
+        def __init__(self) -> None:
+            super().__init__((1, 8, 8), 2, width=4)
+            self.unused, self.frozen = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2), False)
+
+    model = Extra()
+    config = FitConfig(steps=1, lr=0.1, weight_decay=0.5)
+    fit(model, IMAGES, BRIGHT, valid=(IMAGES, BRIGHT), metric="accuracy", task="multiclass", config=config)
+    torch.testing.assert_close(model.unused, torch.full((2,), 0.95))
+    assert model.frozen.tolist() == [1, 1]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", ["trees", "images"])
+def test_a_network_on_a_gpu_trains_there_as_on_the_cpu(kind: str) -> None:
+    """Data are on the CPU; in few steps rounding does not add up."""
+    data, y = (TRAIN, Y) if kind == "trees" else (IMAGES, BRIGHT)
+    valid = (VALID, VALID_Y) if kind == "trees" else (IMAGES, BRIGHT)
+    config, logits = FitConfig(steps=4, batch_size=16), []
+    for device in ("cpu", "cuda"):
+        with scoped(7, "weights"):
+            model = GNN("GIN", GRAPHS, "categorical", 2) if kind == "trees" else ConvNet((1, 8, 8), 2, width=4)
+        model = model.to(device)
+        options: dict[str, Any] = {"metric": "accuracy", "task": "multiclass", "config": config}
+        fit(model, data, y, valid=valid, augment=Augment().each if kind == "images" else None, **options)  # type: ignore[type-var]
+        assert {p.device.type for p in model.parameters()} == {device}
+        logits.append(predict(model, valid[0]))
+        assert logits[-1].device.type == "cpu"
+    torch.testing.assert_close(*logits, atol=0.05, rtol=0.05)
