@@ -87,13 +87,23 @@ def test_every_number_is_checked_by_its_option(name: str, field: str) -> None:
     ("name", "options", "message"),
     [
         ("mtt", {"experts": 0}, "--experts must be 1 or more, got 0"),
-        ("mtt", {"expert_epochs": 6}, "--max-start-epoch must be from 0 to --expert-epochs less --span, 4, got 10"),
+        (
+            "mtt",
+            {"expert_epochs": 6, "max_start_epoch": 10},
+            "--max-start-epoch must be from 0 to --expert-epochs less --span, 4, got 10",
+        ),
+        ("ftd", {"span": 13}, "--span must be at most --expert-epochs, 12, got 13"),
+        ("datm", {"max_start_epoch": 11}, "--max-start-epoch must be from 0 to --expert-epochs less --span, 10, got"),
         (
             "sfgc",
             {"min_start_epoch": 21},
             "must be in order and from 0 to --expert-epochs less --span, 39, got 21 and 20",
         ),
-        ("geom", {"first_max_start_epoch": 1}, "must be in order, from 0 to below --expert-epochs 40, got 2, 1 and 20"),
+        (
+            "geom",
+            {"first_max_start_epoch": 1},
+            "--first-max-start-epoch must be from --min-start-epoch to --max-start-epoch, 2 to 20, got 1",
+        ),
         ("gcond", {"edge_steps": 0, "feature_steps": 0}, "--edge-steps and --feature-steps must not both be 0"),
         ("random-kd", {"alpha": 1.5}, "--alpha must be from 0 to 1, got 1.5"),
     ],
@@ -101,6 +111,28 @@ def test_every_number_is_checked_by_its_option(name: str, field: str) -> None:
 def test_values_that_cannot_be(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FAMILY.config_type(name)(**options)
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("cda", "sre2l"),
+        ("datm", "mtt"),
+        ("dcc", "dc"),
+        ("dsa", "dc"),
+        ("ftd", "mtt"),
+        ("fyi", "dm"),
+        ("gcond", "gcondx"),
+        ("geom", "sfgc"),
+        ("tesla", "mtt"),
+    ],
+)
+def test_a_variant_has_all_options_of_its_base(name: str, base: str) -> None:
+    config, above = FAMILY.module(name).Config, FAMILY.module(base).Config
+    assert issubclass(config, above)
+    own, theirs = ({f.name: f.default for f in dataclasses.fields(c)} for c in (config, above))
+    assert {option: own[option] for option in theirs} == theirs
+    assert not set(vars(config).get("__annotations__", {})) & set(theirs) - {"max_start_epoch"}
 
 
 def test_help_shows_the_fields_of_the_method(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.experts import Window, expert_logits
 from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.methods import mtt
-from graphdistill.core.methods import MethodConfig, Result
+from graphdistill.core.methods import Result
 from graphdistill.core.randomness import generator
 
 PAPER = "Guo et al., ICLR 2024, https://arxiv.org/abs/2310.05773"
@@ -37,12 +37,12 @@ FOR: tuple[Kind, ...] = ("images",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(MethodConfig):
-    """Options of DATM; the last five are those of MTT, its base, that matter most."""
+class Config(mtt.Config):
+    """Options of DATM: those of MTT, its base, one with another default, and three."""
 
     max_start_epoch: int | None = None
-    """Latest epoch of an expert that a student starts at in the end (default: 4 for one image of each class, else 10;
-    the paper has 4, 20 and 40 of 100 epochs for 1, 10 and 50 images)."""
+    """Latest epoch of an expert that a student starts at in the end (default: 4 for one image of each class, else the
+    latest that the span allows, 10 of 12; the paper has 4, 20 and 40 of 100 epochs for 1, 10 and 50 images)."""
     first_max_start_epoch: int | None = None
     """That epoch at the first step; it moves evenly over half of the steps (default: the same for one image of each
     class, else half of it, as in the paper)."""
@@ -51,36 +51,20 @@ class Config(MethodConfig):
     value)."""
     logits_lr: float = 1.0
     """Step size of the labels' logits for one image of each class (a guess; the paper has 2 to 10)."""
-    experts: int = 5
-    """Networks trained on the real data, as in MTT; the paper has 100."""
-    expert_epochs: int = 12
-    """Epochs that an expert is trained for, as in MTT."""
-    span: int = 2
-    """Epochs M of an expert that a student has to match, as in MTT."""
-    student_steps: int = 15
-    """Steps K of SGD that a student takes on the set, as in MTT."""
-    lr: float = 10.0
-    """Step size for one image of each class, as in MTT; it is multiplied by the images of a class."""
 
     def __post_init__(self) -> None:
-        for name in ("max_start_epoch", "first_max_start_epoch"):
-            value = getattr(self, name)
-            if value is not None and value < 0:
-                raise ValueError(f"--{name.replace('_', '-')} must be 0 or more, got {value}")
+        super().__post_init__()
+        if self.first_max_start_epoch is not None and self.first_max_start_epoch < 0:
+            raise ValueError(f"--first-max-start-epoch must be 0 or more, got {self.first_max_start_epoch}")
         for name in ("max_loss", "logits_lr"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"--{name.replace('_', '-')} must be above 0, got {getattr(self, name)}")
-        for name in ("experts", "expert_epochs", "span", "student_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
-        if not self.lr > 0:
-            raise ValueError(f"--lr must be above 0, got {self.lr}")
 
 
 def recipe(context: MethodContext, config: Config) -> Recipe:
     """DATM's recipe: MTT's with a window, a start and labels of its own."""
     chosen, real = window(config, context.per_class), context.real
-    base = mtt.recipe(context, mtt.shared_config(config, max_start_epoch=chosen.latest))
+    base = mtt.recipe(context, config)
     match = base.objective
     assert isinstance(match, mtt.TrajectoryMatch)
     assert isinstance(base.lr, dict)
@@ -92,7 +76,7 @@ def recipe(context: MethodContext, config: Config) -> Recipe:
         base,
         objective=replace(match, window=chosen, max_loss=config.max_loss),
         lr={**base.lr, "logits": config.logits_lr * context.per_class},
-        start=mtt.student(real.init_from(index, logits[index]), mtt.Config().student_lr),
+        start=mtt.student(real.init_from(index, logits[index]), config.student_lr),
     )
 
 
@@ -100,7 +84,8 @@ def window(config: Config, per_class: int) -> Window:
     """Epochs to start at: the first ones for one image a class, more and later ones for more."""
     latest = config.max_start_epoch
     if latest is None:
-        latest = 4 if per_class == 1 else 10
+        latest = config.expert_epochs - config.span
+        latest = min(4, latest) if per_class == 1 else latest
     first = config.first_max_start_epoch
     if first is None:
         first = latest if per_class == 1 else latest // 2

@@ -14,7 +14,7 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.experts import Sharpness
 from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.methods import mtt
-from graphdistill.core.methods import MethodConfig, Result
+from graphdistill.core.methods import Result
 
 PAPER = "Du et al., CVPR 2023, https://arxiv.org/abs/2211.11004"
 RESULT = Result(
@@ -31,8 +31,8 @@ FOR: tuple[Kind, ...] = ("images",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(MethodConfig):
-    """Options of FTD; the last six are those of MTT, its base, that matter most."""
+class Config(mtt.Config):
+    """Options of FTD: those of MTT, its base, and three; the paper has 200 experts."""
 
     rho: float = 0.3
     """Length of the ascent to a sharp place. The paper's script has 0.01, which changes nothing that can be seen in 12
@@ -44,35 +44,13 @@ class Config(MethodConfig):
     """Decay of the running average of the set, which is evaluated and returned. The paper has 0.999 over thousands of
     steps; 0.95 averages over about 20 of 100."""
 
-    experts: int = 5
-    """Networks trained on the real data, as in MTT; the paper has 200."""
-    expert_epochs: int = 12
-    """Epochs that an expert is trained for, as in MTT."""
-    max_start_epoch: int = 10
-    """Latest epoch of an expert that a student starts at, as in MTT."""
-    span: int = 2
-    """Epochs M of an expert that a student has to match, as in MTT."""
-    student_steps: int = 15
-    """Steps K of SGD that a student takes on the set, as in MTT."""
-    lr: float = 10.0
-    """Step size for one image of each class, as in MTT; it is multiplied by the images of a class."""
-
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.rho > 0:
             raise ValueError(f"--rho must be above 0, got {self.rho}")
         for name in ("alpha", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"--{name} must be from 0 to below 1, got {getattr(self, name)}")
-        for name in ("experts", "expert_epochs", "span", "student_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
-        if not self.lr > 0:
-            raise ValueError(f"--lr must be above 0, got {self.lr}")
-        if not 0 <= self.max_start_epoch <= self.expert_epochs - self.span:
-            raise ValueError(
-                f"--max-start-epoch must be from 0 to --expert-epochs less --span, {self.expert_epochs - self.span}, "
-                f"got {self.max_start_epoch}"
-            )
 
 
 def recipe(context: MethodContext, config: Config) -> Recipe:
@@ -80,5 +58,5 @@ def recipe(context: MethodContext, config: Config) -> Recipe:
 
     As a share of the distance between the experts' epochs, which is shorter, students are no nearer than in MTT.
     """
-    base = mtt.recipe_of(context, mtt.shared_config(config), Sharpness(config.rho, config.alpha))
+    base = mtt.recipe_of(context, config, Sharpness(config.rho, config.alpha))
     return replace(base, average=config.average)

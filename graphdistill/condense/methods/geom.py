@@ -9,7 +9,7 @@ latest epoch to start at grows while the set is learnt.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +21,7 @@ from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.methods import sfgc
 from graphdistill.condense.methods.mtt import network_of
 from graphdistill.core.data.datasets import NodeDataset
-from graphdistill.core.methods import MethodConfig, Result, options_of
+from graphdistill.core.methods import Result
 from graphdistill.core.networks.node_gcn import Propagation, without_loops
 
 PAPER = "Zhang et al., ICML 2024, https://arxiv.org/abs/2402.05011"
@@ -45,8 +45,8 @@ FOR: tuple[Kind, ...] = ("nodes",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(MethodConfig):
-    """Options of GEOM; the last seven are those of SFGC, its base, that matter most."""
+class Config(sfgc.Config):
+    """Options of GEOM: those of SFGC, its base, and five."""
 
     first_share: float = 0.75
     """Share of the training nodes, easiest first, that experts begin with (the paper's value on Cora)."""
@@ -58,37 +58,20 @@ class Config(MethodConfig):
     """Latest epoch to start at in the first step; it moves to --max-start-epoch evenly over half of the steps."""
     logits_lr: float = 0.02
     """Step size of the labels' logits."""
-    experts: int = 3
-    """Networks trained on the whole graph, as in SFGC."""
-    expert_epochs: int = 40
-    """Epochs that an expert is trained for, as in SFGC."""
-    passes: int = 6
-    """Training steps on the whole graph in an epoch, as in SFGC."""
-    min_start_epoch: int = 2
-    """Earliest epoch of an expert that a student starts at, as in SFGC."""
-    max_start_epoch: int = 20
-    """Latest epoch of an expert that a student starts at, as in SFGC."""
-    student_steps: int = 15
-    """Steps K of SGD that a student takes on the set, as in SFGC."""
-    lr: float = 0.005
-    """Step size of Adam for features, in standard deviations of each, as in SFGC."""
 
     def __post_init__(self) -> None:
-        for name in ("spreading_rounds", "experts", "expert_epochs", "passes", "student_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
+        super().__post_init__()
+        if self.spreading_rounds < 1:
+            raise ValueError(f"--spreading-rounds must be 1 or more, got {self.spreading_rounds}")
         for name in ("first_share", "curriculum"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be above 0 and at most 1, got {getattr(self, name)}")
-        if not self.lr > 0:
-            raise ValueError(f"--lr must be above 0, got {self.lr}")
         if not self.logits_lr >= 0:
             raise ValueError(f"--logits-lr must be 0 or more, got {self.logits_lr}")
-        if not 0 <= self.min_start_epoch <= self.first_max_start_epoch <= self.max_start_epoch < self.expert_epochs:
+        if not self.min_start_epoch <= self.first_max_start_epoch <= self.max_start_epoch:
             raise ValueError(
-                f"--min-start-epoch, --first-max-start-epoch and --max-start-epoch must be in order, from 0 to below "
-                f"--expert-epochs {self.expert_epochs}, got {self.min_start_epoch}, {self.first_max_start_epoch} and "
-                f"{self.max_start_epoch}"
+                f"--first-max-start-epoch must be from --min-start-epoch to --max-start-epoch, {self.min_start_epoch} "
+                f"to {self.max_start_epoch}, got {self.first_max_start_epoch}"
             )
 
 
@@ -101,21 +84,14 @@ def recipe(context: MethodContext, config: Config) -> Recipe:
     plan = Curriculum(
         difficulty(context.protocol.data, config.spreading_rounds), first=config.first_share, until=config.curriculum
     )
-    base = shared_config(config)
-    experts = sfgc.record_experts(context, base, plan)
+    experts = sfgc.record_experts(context, config, plan)
     synthetic, network = sfgc.initial_set(context), network_of(context)
     with torch.no_grad():
         logits = torch.stack([network(theta, synthetic.inputs()) for theta in experts[:, -1]]).mean(dim=0)
     # As in the paper, no class is above the true one.
     synthetic.logits = logits.scatter(1, synthetic.y[:, None], logits.max(dim=1, keepdim=True).values).requires_grad_()
     window = Window(config.min_start_epoch, config.max_start_epoch, first_latest=config.first_max_start_epoch)
-    return sfgc.recipe_of(context, base, experts, synthetic, window, config.logits_lr)
-
-
-def shared_config(config: Config) -> sfgc.Config:
-    """SFGC's config with the fields that both have."""
-    known = {f.name for f in fields(sfgc.Config)}
-    return sfgc.Config(**{name: value for name, value in options_of(config).items() if name in known})
+    return sfgc.recipe_of(context, config, experts, synthetic, window, config.logits_lr)
 
 
 def difficulty(data: NodeDataset, rounds: int = 10) -> Tensor:

@@ -9,7 +9,7 @@ steps of SGD on the set, with a step size that is learnt. Its gradient is exact,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -57,8 +57,9 @@ class Config(MethodConfig):
     """Step size of the experts' SGD (the paper's value)."""
     expert_batch: int = 64
     """Real images in a step of an expert; the paper has 256, with which 12 epochs are too few steps."""
-    max_start_epoch: int = 10
-    """Latest epoch of an expert that a student starts at; the paper has about 20 of 50."""
+    max_start_epoch: int | None = None
+    """Latest epoch of an expert that a student starts at (default: the latest that the span allows, 10 of 12; the paper
+    has about 20 of 50)."""
     span: int = 2
     """Epochs M of an expert that a student has to match (the paper's value)."""
     student_steps: int = 15
@@ -83,10 +84,12 @@ class Config(MethodConfig):
                 raise ValueError(f"--{name.replace('_', '-')} must be above 0, got {getattr(self, name)}")
         if not self.lr_lr >= 0:
             raise ValueError(f"--lr-lr must be 0 or more, got {self.lr_lr}")
-        if not 0 <= self.max_start_epoch <= self.expert_epochs - self.span:
+        latest = self.expert_epochs - self.span
+        if latest < 0:
+            raise ValueError(f"--span must be at most --expert-epochs, {self.expert_epochs}, got {self.span}")
+        if self.max_start_epoch is not None and not 0 <= self.max_start_epoch <= latest:
             raise ValueError(
-                f"--max-start-epoch must be from 0 to --expert-epochs less --span, {self.expert_epochs - self.span}, "
-                f"got {self.max_start_epoch}"
+                f"--max-start-epoch must be from 0 to --expert-epochs less --span, {latest}, got {self.max_start_epoch}"
             )
 
 
@@ -189,7 +192,8 @@ def recipe_of(context: MethodContext, config: Config, sharpness: Sharpness | Non
     )
     experts = record_trajectories(real, training, config.experts, context.seed, context.progress)
     synthetic = real.init_random(context.per_class, generator(context.seed, "start"))
-    window = Window(0, config.max_start_epoch)
+    latest = config.expert_epochs - config.span if config.max_start_epoch is None else config.max_start_epoch
+    window = Window(0, latest)
     return Recipe(
         objective=TrajectoryMatch(
             network_of(context), experts, window, config.span, config.student_steps, config.student_batch
@@ -201,14 +205,3 @@ def recipe_of(context: MethodContext, config: Config, sharpness: Sharpness | Non
         cosine=True,
         start=student(synthetic, config.student_lr),
     )
-
-
-def shared_config(config: MethodConfig, **changes: Any) -> Config:
-    """MTT's config with the fields that the config of a method built on it has, too.
-
-    Args:
-        config: of the other method.
-        changes: values that differ.
-    """
-    shared = {f.name: getattr(config, f.name) for f in fields(Config) if hasattr(config, f.name)}
-    return Config(**{**shared, **changes})

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.methods import mtt
-from graphdistill.core.methods import MethodConfig, Result
+from graphdistill.core.methods import Result
 
 PAPER = "Cui et al., ICML 2023, https://arxiv.org/abs/2211.10586"
 RESULT = Result(
@@ -34,33 +34,8 @@ FOR: tuple[Kind, ...] = ("images",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(MethodConfig):
-    """Options of TESLA: those of MTT, its base, that matter most."""
-
-    experts: int = 5
-    """Networks trained on the real data, as in MTT; the paper has 100."""
-    expert_epochs: int = 12
-    """Epochs that an expert is trained for, as in MTT."""
-    max_start_epoch: int = 10
-    """Latest epoch of an expert that a student starts at, as in MTT."""
-    span: int = 2
-    """Epochs M of an expert that a student has to match, as in MTT."""
-    student_steps: int = 15
-    """Steps K of SGD that a student takes on the set, as in MTT."""
-    lr: float = 10.0
-    """Step size for one image of each class, as in MTT; it is multiplied by the images of a class."""
-
-    def __post_init__(self) -> None:
-        for name in ("experts", "expert_epochs", "span", "student_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
-        if not self.lr > 0:
-            raise ValueError(f"--lr must be above 0, got {self.lr}")
-        if not 0 <= self.max_start_epoch <= self.expert_epochs - self.span:
-            raise ValueError(
-                f"--max-start-epoch must be from 0 to --expert-epochs less --span, {self.expert_epochs - self.span}, "
-                f"got {self.max_start_epoch}"
-            )
+class Config(mtt.Config):
+    """Options of TESLA: those of MTT, its base."""
 
 
 def recipe(context: MethodContext, config: Config) -> Recipe:
@@ -69,6 +44,6 @@ def recipe(context: MethodContext, config: Config) -> Recipe:
     The paper's soft labels, predicted by an expert in every step, are left out: ten classes need none (DATM learns its
     labels).
     """
-    base = mtt.recipe(context, mtt.shared_config(config))
+    base = mtt.recipe(context, config)
     assert isinstance(base.objective, mtt.TrajectoryMatch)
     return replace(base, objective=replace(base.objective, unroll="tesla"))

@@ -32,3 +32,10 @@ def test_it_begins_with_whole_images_and_ends_as_sre2l() -> None:
         wanted = 2 * F.cross_entropy(teacher()(first.x), first.y) + ours.statistics * whole
     assert ours.accumulate(step(first, 0.0)) == pytest.approx(float(wanted), rel=1e-4)
     assert ours.accumulate(step(plain, 0.9)) == theirs.accumulate(step(plain, 0.9))
+
+
+def test_the_options_of_sre2l_are_used() -> None:
+    recipe = cda.recipe(context_on(bars()), cda.Config(first_layer=3.0, smallest_crop=0.5, curriculum=0.2))
+    assert isinstance(recipe.objective, sre2l.Recover)
+    assert (recipe.objective.first_layer, recipe.objective.smallest_crop) == (3.0, 0.5)
+    assert recipe.objective.curriculum == 0.2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from graphdistill.condense.matching.experts import expert_logits
@@ -39,6 +40,20 @@ def test_larger_sets_match_later_epochs() -> None:
     assert windows[0].latest < windows[1].latest <= windows[2].latest
     assert all(window.latest + 2 <= datm.Config().expert_epochs for window in windows)
     assert windows[1].limit(0) < windows[1].limit(1)
+
+
+def test_windows_end_where_the_experts_do() -> None:
+    short = datm.Config(expert_epochs=3, span=2)
+    assert [datm.window(short, per_class).latest for per_class in (1, 10)] == [1, 1]
+    assert datm.window(datm.Config(max_start_epoch=6), 10).latest == 6
+
+
+def test_the_options_of_mtt_are_used() -> None:
+    recipe = datm.recipe(context_of(2), datm.Config(experts=1, student_lr=0.5, lr_lr=0.3, student_batch=2))
+    assert recipe.start is not None
+    assert isinstance(recipe.objective, TrajectoryMatch)
+    assert recipe.start.extra[LOG_LR].exp().item() == pytest.approx(0.5)  # type: ignore[union-attr]
+    assert (recipe.lr[LOG_LR], recipe.objective.batch) == (0.3, 2)  # type: ignore[index]
 
 
 def test_another_seed_begins_with_other_images() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from graphdistill.condense.data.kinds import protocol_of, training_data_of
 from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.condense.methods import geom, sfgc
-from graphdistill.condense.methods.mtt import TrajectoryMatch
+from graphdistill.condense.methods.mtt import LOG_LR, TrajectoryMatch
 from graphdistill.core.data.datasets import NodeDataset
 from tests.condense.oracles_trajectories import entropy_naive
 from tests.condense.samples import context_of, pairs
@@ -76,3 +76,12 @@ def test_experts_have_a_curriculum_and_labels_are_learnt() -> None:
     assert not torch.equal(recipe.objective.experts[:, 1], plain.objective.experts[:, 1])
     window = recipe.objective.window
     assert window.limit(0) < window.limit(1) == window.latest
+
+
+def test_the_options_of_sfgc_are_used() -> None:
+    config = geom.Config(passes=1, experts=1, expert_lr=0.2, max_loss=7.0, student_lr=0.25, span=2, lr_lr=0.5)
+    recipe = geom.recipe(context_of(kind="nodes"), config)
+    assert isinstance(recipe.objective, TrajectoryMatch)
+    assert (recipe.objective.max_loss, recipe.objective.span) == (7.0, 2)
+    assert recipe.lr[LOG_LR] == 0.5  # type: ignore[index]
+    assert recipe.start.extra[LOG_LR].exp().item() == pytest.approx(0.25)  # type: ignore[union-attr]

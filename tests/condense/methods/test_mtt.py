@@ -153,3 +153,13 @@ def test_a_run_that_was_cut_ends_in_the_same_bytes(tmp_path: Path) -> None:
     assert torch.equal(whole.data, again.data)  # type: ignore[arg-type]
     assert torch.equal(whole.y, again.y)
     assert lr == same_lr != pytest.approx(math.log(0.5))
+
+
+@pytest.mark.parametrize(
+    ("options", "latest"), [({}, 10), ({"expert_epochs": 5, "span": 1}, 4), ({"max_start_epoch": 3}, 3)]
+)
+def test_the_latest_start_is_that_which_the_span_allows(options: dict[str, int], latest: int) -> None:
+    config = mtt.Config(experts=1, **options)  # type: ignore[arg-type]
+    objective = mtt.recipe(context_of(), config).objective
+    assert isinstance(objective, TrajectoryMatch)
+    assert objective.window == Window(0, latest)
