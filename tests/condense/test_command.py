@@ -15,7 +15,6 @@ import torch
 
 import graphdistill.condense.command as command
 import graphdistill.condense.distill as distill_module
-import graphdistill.condense.matching.loop as loop
 from graphdistill import __version__
 from graphdistill.condense.data import kinds
 from graphdistill.condense.methods import FAMILY
@@ -29,7 +28,7 @@ from tests.condense.graph_samples import chains
 from tests.condense.samples import bars, shortened
 
 ROOT = Path(__file__).parents[2]
-SMALL = ("--per-class", 2, "--steps", 5, "--trainings", 2, "--seeds", 2)
+SMALL = ("--per-class", 2, "--steps", 5, "--patience", 9, "--trainings", 2, "--seeds", 2)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,7 +36,6 @@ def short_trainings():
     """How well networks are trained is measured elsewhere."""
     fit = FitConfig(steps=10, eval_every=5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "PATIENCE", 9)  # validation has nothing to say of images that easy
         patch.setattr(kinds, "ImageProtocol", shortened(ImageProtocol, fit))
         patch.setattr(kinds, "NodeProtocol", shortened(NodeProtocol, replace(fit, batch_size=1 << 30)))
         yield
@@ -276,7 +274,19 @@ def test_jobs_start_at_one(tmp_path, capsys):
 
 
 def test_the_words_are_those_agreed_on():
-    words = {"method", "dataset", "root", "output", "per_class", "steps", "trainings", "seeds", "seed"}
+    words = {
+        "method",
+        "dataset",
+        "root",
+        "output",
+        "per_class",
+        "steps",
+        "checks",
+        "patience",
+        "trainings",
+        "seeds",
+        "seed",
+    }
     assert {f.name for f in command.Command.__dataclass_fields__.values()} == words | {
         "skip_invalid",
         "resume",
