@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from matplotlib.figure import Figure
 
 import graphdistill as graphdistill  # first, so that ogb does not ask the network for updates, whatever imports it
 
@@ -19,6 +20,8 @@ capability = os.environ.get("ATEN_CPU_CAPABILITY", "native")
 operators = Path(graphdistill.__file__).parent.joinpath("core", "scatter", "_ops.py").read_bytes()
 folder = Path(tempfile.gettempdir(), f"torchinductor-{os.getuid()}-{capability}-{zlib.crc32(operators):08x}")
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
+
+pytest.register_assert_rewrite("tests.figure_checks")
 
 # Commands take a process for each core by default; tests run side by side themselves.
 os.environ["LOKY_MAX_CPU_COUNT"] = "1"
@@ -34,3 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("gpu"):
                 item.add_marker(pytest.mark.skip(reason="there is no CUDA device"))
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """Every figure that is saved while a test runs."""
+    kept: list[Figure] = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (kept.append(self), save(self, *a, **k))[1])
+    return kept

@@ -22,6 +22,7 @@ from graphdistill.core.command.output import check_writable, publish
 from graphdistill.core.command.page import write_page
 from graphdistill.core.command.progress import progress
 from graphdistill.core.command.report import Report, Row, peak_memory, table, versions, write_report
+from graphdistill.core.command.score_plot import draw_scores
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.evaluation.nodes import NodeProtocol
 from graphdistill.core.evaluation.protocol import SetProtocol
@@ -69,6 +70,7 @@ def main(command: Command) -> None:
     with publish(command.output) as draft:
         save_set(best, draft)
         write_report(report, draft)
+        draw_scores(report, draft / "figure.png")
         picture(protocol, best, draft / "set.png")
         write_page(report, table(report), draft)
     for path in kept:
@@ -76,7 +78,7 @@ def main(command: Command) -> None:
     if not command.quiet:
         console = rich.console.Console()
         console.print(table(report))
-        files = "report.html, set.safetensors, card.json, results.json, results.csv, set.png"
+        files = "report.html, set.safetensors, card.json, results.json, results.csv, figure.png, set.png"
         console.print(f"written to {command.output}: {files}")
 
 

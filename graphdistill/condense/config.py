@@ -44,7 +44,7 @@ class Command(CondenseConfig):
     root: Path | None = None
     """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: Path = Path("runs/condense")
-    """Folder for the set, results.json, results.csv and set.png."""
+    """Folder for the set, results.json, results.csv, figure.png and set.png."""
     trainings: int = 3
     """Number of trainings of the network on each set."""
     seeds: int = 3

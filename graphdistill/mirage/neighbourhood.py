@@ -9,13 +9,10 @@ import networkx as nx
 from rdkit.Chem import GetPeriodicTable
 
 from graphdistill.core.command.drawing import Axes, Circle, to_rgb
+from graphdistill.core.command.style import ATOMS, BOND, COLOURS, INK, LABELS, OTHER_ATOM, STUB
 from graphdistill.core.data.datasets import FeatureKind
 from graphdistill.core.trees.dictionary import Trees
 
-INK, OURS = "#24323f", "#c2185b"
-ATOMS = dict(C="#4d5763", N="#3561d1", O="#d8332a", S="#e3b505", P="#e8791a", F="#5cb85c", Cl="#2e9e44")
-ATOMS |= dict(Br="#96402a", I="#7b3fa0", B="#f0a58f", Si="#c9a66b", Se="#d99a2b")
-LABELS = ("#4c78a8", "#f2b134", "#59a14f", "#b279a2", "#76b7b2", "#e58b65", "#9d755d", "#a0a8b0")
 LIMIT = 24
 """Largest number of drawn nodes; further neighbours are drawn as stubs."""
 Slot = tuple[int, int | None]
@@ -144,17 +141,19 @@ def draw_fragment(axes: Axes, graph: nx.DiGraph, trees: Trees, features: Feature
         for angle in angles:
             dx, dy = ((0.62 if node else 0.75) * f(math.radians(angle)) for f in (math.cos, math.sin))
             x, y = places[node]
-            axes.plot([x, x + dx], [y, y + dy], color="#cdd5dc", lw=0.07 * unit)
+            axes.plot([x, x + dx], [y, y + dy], color=STUB, lw=0.07 * unit)
     for a, b, edge in graph.edges(data="edge"):
         (x, y), (x1, y1), length = places[a], places[b], math.dist(places[a], places[b])
         for shift, dashes in _strokes(trees, edge, features):
             dx, dy = shift * (y - y1) / length, shift * (x1 - x) / length
-            line = axes.plot([x + dx, x1 + dx], [y + dy, y1 + dy], color="#66727d", lw=0.065 * unit, ls=dashes)[0]
+            line = axes.plot([x + dx, x1 + dx], [y + dy, y1 + dy], color=BOND, lw=0.065 * unit, ls=dashes)[0]
             line.set(solid_capstyle="butt", dash_capstyle="butt")
     for node, place in places.items():
         text, colour = _node(trees, graph.nodes[node]["row"], features)
         if node == 0:
-            axes.add_patch(Circle(place, 0.43, facecolor="white", edgecolor=OURS, linewidth=0.07 * unit, zorder=2))
+            axes.add_patch(
+                Circle(place, 0.43, facecolor="white", edgecolor=COLOURS["distilled"], linewidth=0.07 * unit, zorder=2)
+            )
         axes.add_patch(Circle(place, 0.32, facecolor=colour, edgecolor="none", zorder=3))
         light = sum(w * c for w, c in zip((0.3, 0.59, 0.11), to_rgb(colour), strict=True))
         size = 0.34 * unit * min(1, 2.2 / max(1, len(text)))
@@ -175,6 +174,6 @@ def _node(trees: Trees, row: int, features: FeatureKind) -> tuple[str, str]:
     if features == "ogb":
         number, charge = int(x[0]) + 1, int(x[3]) - 5 if len(x) > 3 else 0
         symbol = GetPeriodicTable().GetElementSymbol(number) if number <= 118 else "*"
-        return symbol + ("⁺" if 0 < charge <= 5 else "⁻" * (charge < 0)), ATOMS.get(symbol, "#d17ba8")
+        return symbol + ("⁺" if 0 < charge <= 5 else "⁻" * (charge < 0)), ATOMS.get(symbol, OTHER_ATOM)
     label = row if x.is_floating_point() or not len(x) else int(x[0])
     return str(label), LABELS[label % len(LABELS)]

@@ -9,8 +9,22 @@ import numpy as np
 import torch
 from sklearn.manifold import TSNE
 
-from graphdistill.core.command.drawing import Axes, Figure
+from graphdistill.core.command.drawing import Axes
 from graphdistill.core.command.report import Row
+from graphdistill.core.command.score_plot import Mark, draw_marks
+from graphdistill.core.command.style import (
+    COLOURS,
+    DEPTHS,
+    EDGE,
+    Kind,
+    add_panel,
+    class_colour,
+    kind_of,
+    label_groups,
+    new_figure,
+    save,
+    styled,
+)
 from graphdistill.vqgraph.distill import Distilled
 from graphdistill.vqgraph.evaluate import NAMES, TrainedTeacher
 
@@ -27,22 +41,30 @@ def draw(
         times: milliseconds for one node, from :func:`~graphdistill.vqgraph.evaluate.latency`.
         path: the PNG file.
     """
-    figure = Figure(figsize=(12, 3.8), dpi=150, layout="constrained")
-    usage, map_, cost = figure.subplots(1, 3)
     assert distilled.code is not None
     assert distilled.tokenizer is not None
     assert distilled.health is not None
     codes = distilled.tokenizer.codebook.codes
     count = torch.bincount(distilled.code, minlength=len(codes))
-    usage.bar(range(len(codes)), count.sort(descending=True).values.numpy(), width=1.0, color="#4477aa")
-    usage.set(
-        title=f"{distilled.health.live} of {len(codes)} codes live, perplexity {distilled.health.perplexity:.0f}",
-        xlabel="codes, most used first",
-        ylabel="nodes",
-    )
-    _map(map_, trained, distilled, count)
-    _cost(cost, trained, rows, times)
-    figure.savefig(path)
+    with styled():
+        data = trained.split.data
+        live = f"{distilled.health.live} of {len(codes)} codes in use, perplexity {distilled.health.perplexity:.0f}"
+        figure = new_figure(14, 5.0, f"VQGraph: a student of {len(data.y):,} nodes and its codes", live)
+        usage, map_, cost = (
+            add_panel(figure, x, 1.35, width, 3.0) for x, width in ((0.8, 3.3), (4.6, 3.3), (8.8, 2.6))
+        )
+        _usage(usage, count)
+        _map(map_, trained, distilled, count)
+        _cost(cost, rows, times)
+        for axes in (usage, map_, cost):
+            axes.set_title(axes.get_title(loc="left"), pad=10)
+        save(figure, path)
+
+
+def _usage(axes: Axes, count: torch.Tensor) -> None:
+    """Nodes of each code, the most used first."""
+    axes.bar(range(len(count)), count.sort(descending=True).values.numpy(), width=1.0, color=DEPTHS[2])
+    axes.set(title="How many nodes a code stands for", xlabel="codes, most used first", ylabel="nodes")
 
 
 def _map(axes: Axes, trained: TrainedTeacher, distilled: Distilled, count: torch.Tensor) -> None:
@@ -54,33 +76,35 @@ def _map(axes: Axes, trained: TrainedTeacher, distilled: Distilled, count: torch
     predicted = trained.logits.argmax(dim=1)
     votes = torch.bincount(distilled.code * classes + predicted, minlength=len(count) * classes).view(-1, classes)[used]
     codes = distilled.tokenizer.codebook.codes[used].numpy()
-    axes.set(title="codes by t-SNE; colour: class", xticks=[], yticks=[])
+    axes.set(title="Map of the codes, by class", xticks=[], yticks=[])
+    axes.set_xlabel("t-SNE; number: the teacher's class, size: nodes")
+    axes.spines[:].set(visible=True, color=EDGE, linewidth=0.6)
     if len(used) < 3:
         return
     # Initialized by principal components without randomness, so that the same codes give the same figure.
     near = min(30.0, (len(used) - 1) / 3)
     place = TSNE(2, init="pca", perplexity=near, random_state=0).fit_transform(codes.astype(np.float64))
     size = 15 + 250 * count[used].numpy() / int(count.max())
-    axes.scatter(
-        place[:, 0],
-        place[:, 1],
-        c=votes.argmax(dim=1).numpy(),
-        s=size,
-        cmap="tab10" if classes <= 10 else "tab20",
-        alpha=0.8,
-    )
+    label = votes.argmax(dim=1).numpy()
+    colors = [class_colour(value) for value in label.tolist()]
+    axes.scatter(place[:, 0], place[:, 1], c=colors, s=size, alpha=0.7, linewidths=0)
+    axes.margins(0.1)
+    label_groups(axes, place, label)
 
 
-def _cost(axes: Axes, trained: TrainedTeacher, rows: Sequence[Row], times: dict[str, float]) -> None:
+def _cost(axes: Axes, rows: Sequence[Row], times: dict[str, float]) -> None:
     """Accuracy against milliseconds for one node."""
     column = str(rows[-1].group)
+    marks = []
     for row in rows:
         if row.group != column or row.name == NAMES["untrained"]:
             continue
         slow = "teacher" in row.name.partition(":")[0]
-        x, y = times["teacher" if slow else "student"], 100 * row.mean
-        label = row.name.partition(":")[0]
-        axes.errorbar(x, y, yerr=100 * row.std, fmt="s" if slow else "o", capsize=3, label=label)
-    axes.set(xscale="log", title="accuracy against latency", xlabel="ms for one node", ylabel=f"{column} accuracy, %")
-    axes.margins(x=0.3, y=0.15)
-    axes.legend(fontsize=7)
+        own: Kind = "all" if slow else "distilled" if row.name.startswith("VQGraph") else kind_of(row.name)
+        own = "simple" if row.name == NAMES["mlp"] else own
+        name = row.name.partition(":")[0]
+        x = times["teacher" if slow else "student"]
+        marks.append(Mark(name=name, mean=100 * row.mean, std=100 * row.std, x=x, kind=own))
+    draw_marks(axes, marks, digits=1, unit="ms")
+    axes.set(title="Accuracy for latency", xlabel="milliseconds for one node", ylabel=f"{column} accuracy, %")
+    axes.yaxis.label.set_color(COLOURS["all"])

@@ -73,6 +73,7 @@ def test_the_journey_from_images_to_the_report(journey):
         "results.json",
         "results.csv",
         "report.html",
+        "figure.png",
         "set.png",
     }
     synthetic = load_set(output)
@@ -163,6 +164,7 @@ def test_the_journey_from_nodes_to_the_report(tmp_path, capsys):
         "results.json",
         "results.csv",
         "report.html",
+        "figure.png",
         "set.png",
     }
     synthetic = load_set(tmp_path / "out")

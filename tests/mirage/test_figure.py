@@ -26,9 +26,9 @@ from graphdistill.mirage.figure import (
     _covered,
     _draw_curve,
     _leaning,
-    _points,
     draw,
 )
+from tests.figure_checks import check
 from tests.strategies import graph_lists
 
 ROOT = Path(os.environ.get("GRAPHDISTILL_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
@@ -78,11 +78,12 @@ def size_of(path: Path) -> tuple[int, int]:
     return struct.unpack(">II", data[16:24])
 
 
-def drawn(data: GraphDataset, folder: Path, config: MirageConfig) -> tuple[int, int]:
+def drawn(data: GraphDataset, folder: Path, config: MirageConfig, figures: list[Figure]) -> tuple[int, int]:
     graphs, _ = data.split("train")
     small = distill_mirage(data, config)
     draw(build_forest(graphs, config.hops), small, report(int(raw_bytes(graphs).sum())), folder / "figure.png")
     assert [path.name for path in folder.iterdir()] == ["figure.png"]
+    check(figures[0])
     return size_of(folder / "figure.png")
 
 
@@ -92,17 +93,17 @@ def alcohols() -> Forest:
 
 
 @pytest.mark.parametrize(("name", "folder"), [("ogbg-molbace", "ogb/ogbg_molbace"), ("NCI1", "tu/NCI1")])
-def test_it_draws_real_data(name: str, folder: str, tmp_path: Path) -> None:
+def test_it_draws_real_data(name: str, folder: str, tmp_path: Path, figures: list[Figure]) -> None:
     if not (ROOT / folder).is_dir():
         pytest.skip(f"{name} is not in {ROOT}; set GRAPHDISTILL_DATA to the folder that has {folder}")
     data = load(name, ROOT)
     assert isinstance(data, GraphDataset)
-    assert drawn(data, tmp_path, MirageConfig(fraction=0.05)) == (1600, 1168)
+    assert drawn(data, tmp_path, MirageConfig(fraction=0.05), figures) == (1600, 1168)
 
 
 @pytest.mark.parametrize("hops", [0, 1, 2])
 @pytest.mark.parametrize("kind", ["categorical", "continuous"])
-def test_it_draws_own_data_at_any_depth(kind: str, hops: int, tmp_path: Path) -> None:
+def test_it_draws_own_data_at_any_depth(kind: str, hops: int, tmp_path: Path, figures: list[Figure]) -> None:
     torch.manual_seed(0)
     graphs = [ring(torch.randint(3, (5 + i % 3, 1))) for i in range(60)]
     for number, graph in enumerate(graphs):
@@ -110,7 +111,7 @@ def test_it_draws_own_data_at_any_depth(kind: str, hops: int, tmp_path: Path) ->
         graph.y = torch.tensor([number % 2])
     data = load(graphs)
     assert isinstance(data, GraphDataset)
-    assert drawn(data, tmp_path, MirageConfig(lossless=True, hops=hops))[0] == 1600
+    assert drawn(data, tmp_path, MirageConfig(lossless=True, hops=hops), figures)[0] == 1600
 
 
 @pytest.mark.parametrize("depth", [0, 2])
@@ -173,13 +174,6 @@ def test_coverage_is_that_of_counting_nodes(graphs: list[Data]) -> None:
     assert _coverage(forest.multiplicity(torch.long)[-1]).tolist() == pytest.approx(shares)
     mine = {ids[t] for t in forest.tree[: int(forest.ptr[1])].tolist()}
     assert _covered(forest, part) == pytest.approx(sum(node in mine for node in nodes) / len(nodes))
-
-
-def test_points_average_networks_seed_by_seed() -> None:
-    rows = (row("a", 0.5, 7, "GCN"), row("a", 0.7, 7, "GIN"), row("b", float("nan"), 3))
-    points = _points(Report(title="", metric="rocauc", rows=rows))
-    assert list(points) == ["a"]
-    assert points["a"] == (7, pytest.approx(0.61), pytest.approx(0.02 / 2**0.5))
 
 
 def test_points_of_the_curve_are_labelled_by_the_rest_of_their_name() -> None:

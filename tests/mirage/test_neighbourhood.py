@@ -7,10 +7,11 @@ from matplotlib.figure import Figure
 from ogb.utils import smiles2graph
 from torch_geometric.data import Data
 
+from graphdistill.core.command.style import ATOMS, COLOURS
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
-from graphdistill.mirage.neighbourhood import ATOMS, LIMIT, OURS, _layout, _node, _strokes, draw_fragment, fragment
+from graphdistill.mirage.neighbourhood import LIMIT, _layout, _node, _strokes, draw_fragment, fragment
 from tests.strategies import graph_lists
 
 
@@ -101,7 +102,7 @@ def test_a_drawing_has_every_atom_and_bond_inside_its_axes() -> None:
     draw_fragment(axes, fragment(trees, tree), trees, "ogb")
     assert sorted(text.get_text() for text in axes.texts) == ["C", "C", "N", "O"]
     ring, *discs = axes.patches
-    assert same_color(ring.get_edgecolor(), OURS)
+    assert same_color(ring.get_edgecolor(), COLOURS["distilled"])
     assert ring.get_center() == discs[0].get_center()
     colours = [next(name for name, colour in ATOMS.items() if same_color(d.get_facecolor(), colour)) for d in discs]
     assert [text.get_text() for text in axes.texts] == colours

@@ -7,15 +7,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from graphdistill.core.command.drawing import Figure
+from graphdistill.core.command.style import MARGIN, add_panel, new_figure, save, size_text, styled, wide_enough
 from graphdistill.core.sets.synthetic import SyntheticSet
 
 MOST = 20
 """Images of a class that are shown."""
+SIDE = 0.6
+"""Width of an image in inches."""
 
 
 def draw_images(synthetic: SyntheticSet, path: Path) -> None:
-    """Write the picture.
+    """Write the picture; with a single image of each class they stand in one row.
 
     Args:
         synthetic: images with hard or soft labels; a soft label counts as its likeliest class.
@@ -26,17 +28,28 @@ def draw_images(synthetic: SyntheticSet, path: Path) -> None:
     classes = label.unique().tolist()
     rows = [synthetic.data[label == value][:MOST] for value in classes]
     columns = max(map(len, rows))
-    figure = Figure(figsize=(0.6 + 0.6 * columns, 0.3 + 0.6 * len(rows)), dpi=150)
-    axes = figure.subplots(1, 1)
-    height = synthetic.data.shape[2]
-    axes.imshow(grid(rows, columns).squeeze(2).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axes.set_yticks([(height + 1) * (i + 0.5) for i in range(len(rows))], [str(value) for value in classes])
-    axes.set_xticks([])
-    axes.set_ylabel("class")
-    axes.set_title(
-        f"{synthetic.meta.get('method', 'set')}: {len(synthetic)} images, {synthetic.nbytes:,} bytes", fontsize=8
-    )
-    figure.savefig(path, bbox_inches="tight")
+    title = f"{synthetic.meta.get('method', 'set')}: {len(synthetic):,} images, {size_text(synthetic.nbytes)}"
+    flat = columns == 1
+    if flat:
+        rows, columns = [torch.cat(rows)], len(rows)
+    whole = "" if flat or columns == int(label.bincount().max()) else f", the first {columns} images of it"
+    subtitle = f"a {'column' if flat else 'row'} for each class{whole}"
+    ratio = synthetic.data.shape[2] / synthetic.data.shape[3]
+    across, down = SIDE * columns, SIDE * ratio * len(rows)
+    left = MARGIN + 0.3
+    with styled():
+        below = 0.5 if flat else MARGIN
+        figure = new_figure(wide_enough(title, subtitle, left + across + MARGIN), 0.85 + down + below, title, subtitle)
+        axes = add_panel(figure, left, 0.85, across, down)
+        picture = grid(rows, columns).squeeze(2).numpy()
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        height, width = synthetic.data.shape[2:]
+        names = [str(value) for value in classes]
+        axes.set_xticks([(width + 1) * (i + 0.5) for i in range(len(names))] if flat else [], names if flat else [])
+        axes.set_yticks([] if flat else [(height + 1) * (i + 0.5) for i in range(len(names))], [] if flat else names)
+        save(figure, path)
 
 
 def grid(rows: list[Tensor], columns: int) -> Tensor:

@@ -11,7 +11,20 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor
 
-from graphdistill.core.command.drawing import Axes, Figure, LineCollection, colormaps
+from graphdistill.core.command.drawing import Axes, LineCollection
+from graphdistill.core.command.style import (
+    BOND,
+    EDGE,
+    INK,
+    MARGIN,
+    add_panel,
+    class_colour,
+    label_groups,
+    new_figure,
+    save,
+    size_text,
+    styled,
+)
 from graphdistill.core.evaluation.nodes import NodeProtocol
 from graphdistill.core.sets.synthetic import SyntheticSet
 
@@ -45,37 +58,38 @@ def draw_nodes(synthetic: SyntheticSet, protocol: NodeProtocol, path: Path) -> N
         np.column_stack([discriminant.transform(parts), parts[:, :1]])[:, :2]
         for parts in map(axes_of.transform, (real[shown], F.normalize(protocol.flat(synthetic)).numpy()))
     )
-    figure = Figure(figsize=(9, 4.6), dpi=150, layout="constrained")
-    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-    _edges(left, before, data.edge_index, torch.ones(data.edge_index.shape[1]))
-    _dots(left, before, y[shown], size=4, alpha=0.5)
-    seen = train[train < len(shown)]
-    _dots(left, before[seen], y[seen], size=30, alpha=1)
-    left.set_title(f"{data.name}: {len(data.x):,} nodes, {len(train):,} with a label (large)", fontsize=9)
-    _dots(right, before, y[shown], size=4, alpha=0.15)
-    if synthetic.edges is not None:
-        _edges(right, after, *synthetic.edges)
     label = synthetic.y if synthetic.y.dim() == 1 else synthetic.y.argmax(dim=1)
-    _dots(right, after, label.numpy(), size=30, alpha=1)
     links = 0 if synthetic.edges is None else synthetic.edges[0].shape[1] // 2
-    right.set_title(
-        f"{synthetic.meta.get('method', 'set')}: {len(synthetic)} nodes, {links} edges, {synthetic.nbytes:,} bytes",
-        fontsize=9,
-    )
-    # A few outliers would push all other nodes into a corner.
-    low, high = np.percentile(before, [0.5, 99.5], axis=0)
-    reach = 0.1 * (high - low)
-    left.set_xlim(low[0] - reach[0], high[0] + reach[0])
-    left.set_ylim(low[1] - reach[1], high[1] + reach[1])
-    for axes in (left, right):
-        axes.set_xticks([])
-        axes.set_yticks([])
-    figure.savefig(path)
+    set_of = f"{len(synthetic)} nodes, {links} edges, {size_text(synthetic.nbytes)}"
+    with styled():
+        title = f"{synthetic.meta.get('method', 'set')} on {data.name}"
+        figure = new_figure(10, 6.1, title, "directions that separate the classes of training nodes; numbers: classes")
+        left, right = (add_panel(figure, x, 1.3, 4.6, 4.5) for x in (MARGIN, 10 - MARGIN - 4.6))
+        # A few outliers would push all other nodes into a corner.
+        low, high = np.percentile(before, [0.5, 99.5], axis=0)
+        reach = 0.1 * (high - low) + 1e-9
+        for axes in (left, right):
+            axes.set(xticks=[], yticks=[])
+            axes.set(xlim=(low[0] - reach[0], high[0] + reach[0]), ylim=(low[1] - reach[1], high[1] + reach[1]))
+            axes.spines[:].set(visible=True, color=EDGE, linewidth=0.6)
+        _edges(left, before, data.edge_index, torch.ones(data.edge_index.shape[1]))
+        _dots(left, before, y[shown], size=5, alpha=0.5)
+        seen = train[train < len(shown)]
+        _dots(left, before[seen], y[seen], size=32, alpha=1)
+        left.set_title(f"The graph: {len(data.x):,} nodes, {len(train):,} with a label (large)", pad=8, size=10)
+        _dots(right, before, y[shown], size=5, alpha=0.15)
+        if synthetic.edges is not None:
+            _edges(right, after, *synthetic.edges)
+        _dots(right, after, label.numpy(), size=32, alpha=1)
+        right.set_title(f"The distilled set: {set_of}", pad=8, size=10)
+        label_groups(left, before[seen], y[seen])
+        label_groups(right, after, label.numpy())
+        save(figure, path)
 
 
 def _dots(axes: Axes, places: np.ndarray, y: np.ndarray, *, size: float, alpha: float) -> None:
-    colors = colormaps["tab10" if y.max() < 10 else "tab20"](y % 20)
-    edge = "black" if alpha == 1 else "none"
+    colors = [class_colour(value) for value in y.tolist()]
+    edge = INK if alpha == 1 else "none"
     axes.scatter(places[:, 0], places[:, 1], s=size, c=colors, alpha=alpha, linewidths=0.4, edgecolors=edge, zorder=2)
 
 
@@ -85,4 +99,4 @@ def _edges(axes: Axes, places: np.ndarray, index: Tensor, weight: Tensor) -> Non
         return
     lines = places[index[:, once].T.numpy()]
     shade = 0.08 if len(lines) > 1000 else 0.4 * weight[once].numpy()
-    axes.add_collection(LineCollection(list(lines), colors="gray", linewidths=0.5, alpha=shade, zorder=1))
+    axes.add_collection(LineCollection(list(lines), colors=BOND, linewidths=0.5, alpha=shade, zorder=1))

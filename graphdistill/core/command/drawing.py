@@ -44,7 +44,9 @@ with no_backend():
     from matplotlib.patches import Circle as Circle
     from matplotlib.patheffects import AbstractPathEffect as AbstractPathEffect
     from matplotlib.patheffects import withStroke as withStroke
+    from matplotlib.text import Text as Text
     from matplotlib.ticker import EngFormatter as EngFormatter
+    from matplotlib.ticker import FixedLocator as FixedLocator
     from matplotlib.ticker import FuncFormatter as FuncFormatter
     from matplotlib.ticker import LogLocator as LogLocator
     from matplotlib.ticker import MaxNLocator as MaxNLocator

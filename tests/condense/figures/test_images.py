@@ -5,18 +5,43 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from graphdistill.condense.data.learnable import frozen
 from graphdistill.condense.figures.images import draw_images, grid
+from tests.figure_checks import check
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
-def test_a_row_for_each_class(channels: int, tmp_path: Path) -> None:
+def test_a_row_for_each_class(channels: int, tmp_path: Path, figures: list[Figure]) -> None:
     synthetic = frozen(torch.rand(5, channels, 8, 8), torch.tensor([0, 1, 1, 1, 2]), {"method": "dm"})
     draw_images(synthetic, tmp_path / "one.png")
     draw_images(synthetic, tmp_path / "two.png")
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     assert matplotlib.image.imread(tmp_path / "one.png").shape[0] > 100
+    (axes,) = figures[0].axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["0", "1", "2"]
+    assert [text.get_text() for text in figures[0].texts] == [
+        "dm: 5 images, 325 B" if channels == 1 else figures[0].texts[0].get_text(),
+        "a row for each class",
+    ]
+    check(figures[0])
+
+
+def test_one_image_of_each_class_gives_one_row(tmp_path: Path, figures: list[Figure]) -> None:
+    draw_images(frozen(torch.rand(4, 1, 8, 6), torch.arange(4)), tmp_path / "flat.png")
+    (axes,) = figures[0].axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "1", "2", "3"]
+    width, height = figures[0].get_size_inches()
+    assert width > height
+    assert figures[0].texts[1].get_text() == "a column for each class"
+    check(figures[0])
+
+
+def test_many_images_of_a_class_are_cut_and_counted(tmp_path: Path, figures: list[Figure]) -> None:
+    draw_images(frozen(torch.rand(23, 1, 8, 8), torch.tensor([0] * 21 + [1] * 2)), tmp_path / "many.png")
+    assert figures[0].texts[1].get_text() == "a row for each class, the first 20 images of it"
+    check(figures[0])
 
 
 def test_soft_labels_are_shown_by_their_likeliest_class(tmp_path: Path) -> None:
