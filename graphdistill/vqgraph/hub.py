@@ -1,80 +1,120 @@
-"""Students on the Hugging Face Hub, by PyG's mixin; needs the extra ``hub``."""
+"""Students on the Hugging Face Hub, by the mixin of huggingface_hub; needs the extra ``hub``."""
 
 from __future__ import annotations
 
+import copy
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from torch_geometric.nn.model_hub import PyGModelHubMixin
+from typing import Any, Self
 
 from graphdistill.core.command.paths import expanded
-from graphdistill.core.sets.checked_file import brief
 from graphdistill.core.sets.storage import read_card
+from graphdistill.vqgraph import PAPER
 from graphdistill.vqgraph.storage import FORMAT, load_student, save_student
 from graphdistill.vqgraph.student import VQGraphStudent
 
 try:
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 except ImportError as error:
     raise ImportError("graphdistill.vqgraph.hub needs huggingface_hub; pip install 'graphdistill[hub]'") from error
 
 FILES = ["student.safetensors", "card.json"]
+PAGE = """---
+{data}
+---
+
+# {title}
+
+An MLP of {parameters:,} parameters that a graph network was distilled into by [graphdistill](https://pypi.org/project/graphdistill/)
+(VQGraph: {paper}). It predicts the class of a node from its features alone, without a graph.
+
+```python
+from graphdistill.vqgraph.hub import HubStudent
+
+student = HubStudent.from_pretrained("{repo_id}")
+logits = student(x)  # x: features [N, {features}], logits [N, {classes}]
+```
+
+{facts}
+`student.safetensors` holds the weights, `card.json` sizes, versions and digests; nothing is pickled.
+"""
 
 
-class HubStudent(VQGraphStudent, PyGModelHubMixin):  # type: ignore[misc]  # torch-geometric has no types
+class HubStudent(
+    VQGraphStudent,
+    ModelHubMixin,
+    library_name="graphdistill",
+    tags=["graphdistill", "knowledge-distillation", "graph-machine-learning"],
+    paper_url=PAPER.rpartition(" ")[2],
+):
     """A student with ``save_pretrained``, ``from_pretrained`` and ``push_to_hub``.
 
-    Next to ``config.json`` and ``README.md`` of the hub it stores the files of
-    :func:`~graphdistill.vqgraph.storage.save_student` instead of the pickled ``model.pth`` of PyG's mixin.
-
-    Args:
-        model_name: name of the model in its model card.
-        dataset_name: name of the data set in its model card.
-        model_kwargs: arguments of :class:`~graphdistill.vqgraph.student.VQGraphStudent`.
+    Its folder holds the files of :func:`~graphdistill.vqgraph.storage.save_student`, and the Hub's ``config.json`` and
+    ``README.md``. It takes the arguments of :class:`~graphdistill.vqgraph.student.VQGraphStudent`; :meth:`of` makes one
+    from a student.
 
     Example:
         >>> import tempfile, torch
         >>> student = VQGraphStudent(4, 8, 3).eval()
-        >>> hub = HubStudent("digits", "digits-knn", student.config).eval()
-        >>> hub.load_state_dict(student.state_dict())
-        <All keys matched successfully>
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = hub.save_pretrained(folder)
+        ...     _ = HubStudent.of(student, facts={"dataset": "digits-knn"}).save_pretrained(folder)
         ...     again = HubStudent.from_pretrained(folder)
-        >>> torch.equal(student(torch.ones(1, 4)), again(torch.ones(1, 4)))
-        True
+        >>> again.facts, torch.equal(student(torch.ones(1, 4)), again(torch.ones(1, 4)))
+        ({'dataset': 'digits-knn'}, True)
     """
 
-    def __init__(self, model_name: str, dataset_name: str, model_kwargs: dict[str, Any]):
-        VQGraphStudent.__init__(self, **model_kwargs)
-        PyGModelHubMixin.__init__(self, model_name, dataset_name, model_kwargs)
-
-    def _save_pretrained(self, save_directory: Path) -> None:
-        save_student(self, save_directory, card={"model_name": self.model_name, "dataset_name": self.dataset_name})
+    facts: Mapping[str, Any] = {}
+    """Facts about the student in JSON types, such as its data set, its teacher and its accuracy."""
 
     @classmethod
-    def _from_pretrained(
-        cls,
-        *,
-        model_id: str,
-        token: str | bool | None = None,
-        use_auth_token: str | bool | None = None,
-        model_name: str | None = None,
-        dataset_name: str | None = None,
-        **download: Any,
-    ) -> HubStudent:
-        folder = expanded(model_id)
-        if not folder.is_dir():
-            # PyG 2.8 passes the token by a name that huggingface_hub no longer accepts.
-            token = use_auth_token if token is None else token
-            folder = Path(snapshot_download(model_id, allow_patterns=FILES, token=token, **download))
-        student = load_student(folder)
-        facts = read_card(folder, FORMAT, {"facts": dict}, writer="save_pretrained")["facts"]
-        names = model_name or facts.get("model_name"), dataset_name or facts.get("dataset_name")
-        for name, value in zip(("model_name", "dataset_name"), names, strict=True):
-            if not isinstance(value, str):
-                raise ValueError(f"{folder / 'card.json'} has {name} {brief(value)}; give {name}=")
-        hub = cls(*names, student.config)
-        hub.load_state_dict(student.state_dict(), assign=True)
+    def of(cls, student: VQGraphStudent, *, facts: Mapping[str, Any] | None = None) -> Self:
+        """A copy of a student for the Hub, in evaluation mode.
+
+        Args:
+            student: the student.
+            facts: facts about it in JSON types, such as ``{"dataset": "cora"}``. (default: none)
+        """
+        hub = cls(**student.config)
+        hub.load_state_dict(copy.deepcopy(student.state_dict()), assign=True)
+        hub.facts = dict(facts or {})
         hub.eval()
         return hub
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        save_student(self, save_directory, card=self.facts)
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, **options: Any) -> Self:
+        folder = expanded(model_id)
+        if not folder.is_dir():
+            names = ("revision", "cache_dir", "force_download", "local_files_only", "token")
+            download = {name: options[name] for name in names if name in options}
+            folder = Path(snapshot_download(model_id, allow_patterns=FILES, **download))
+        # The card is checked, config.json is not: anyone may write one.
+        facts = read_card(folder, FORMAT, {"facts": dict}, writer="save_pretrained")["facts"]
+        return cls.of(load_student(folder), facts=facts)
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Upload the student as ``user/name`` and return the URL of the commit; options are those of the mixin."""
+        named = {"repo_id": repo_id, **(options.pop("model_card_kwargs", None) or {})}
+        return str(super().push_to_hub(repo_id, model_card_kwargs=named, **options))
+
+    def generate_model_card(self, *_: Any, repo_id: str = "USER/NAME", **__: Any) -> ModelCard:
+        """README of the student on the Hub: what it is, how to load it, its facts.
+
+        Args:
+            repo_id: repository that the README names. (default: a placeholder)
+        """
+        values = {name: fact if isinstance(fact, str) else json.dumps(fact) for name, fact in self.facts.items()}
+        text = PAGE.format(
+            data=self._hub_mixin_info.model_card_data.to_yaml(),
+            title=f"{self.facts.get('dataset', 'A student')}, distilled into an MLP",
+            parameters=sum(weight.numel() for weight in self.parameters()),
+            paper=PAPER,
+            repo_id=repo_id,
+            features=self.config["in_channels"],
+            classes=self.config["out_channels"],
+            facts="".join(f"- {name}: {value}\n" for name, value in values.items()),
+        )
+        return ModelCard(text)
