@@ -11,7 +11,7 @@ from fed.methods import FAMILY, TrainOn, start_options, train_on
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.methods import MethodConfig, options_of
 
-Partition = Literal["domain", "iid", "dirichlet", "scaffold"]
+Partition = Literal["domain", "iid", "dirichlet", "scaffold", "custom"]
 Weights = Literal["uniform", "size"]
 CLIENTS = 3
 """Default number of clients."""
@@ -46,8 +46,8 @@ class FedConfig:
     rounds: int = 20
     """Rounds of training."""
     partition: Partition = "domain"
-    """How data are divided: by data set, at random, with shares of every class from a Dirichlet distribution, or by
-    molecular scaffold."""
+    """How data are divided: by data set, at random, with shares of every class from a Dirichlet distribution, by
+    molecular scaffold, or, in Python, by a partitioner of flwr-datasets (custom)."""
     dirichlet_alpha: float = 0.5
     """Concentration of the Dirichlet distribution; the smaller it is, the more clients differ."""
     image_size: int = 0

@@ -14,6 +14,7 @@ from fed.config import FedConfig
 from fed.data import molecules
 from fed.data.client_data import ClientData, LazyClientData, Pairs
 from fed.data.partition import iid_or_dirichlet
+from fed.data.partitioner import divide
 from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.randomness import generator
 from graphdistill.datasets import UnknownDatasetError, load
@@ -74,7 +75,7 @@ def parts(config: FedConfig) -> LazyClientData:
     """
     if molecules.are_molecules(config.dataset):
         return molecules.parts(config)
-    if config.partition not in ("domain", "iid", "dirichlet"):
+    if config.partition not in ("domain", "iid", "dirichlet", "custom"):
         raise ValueError(f"--partition {config.partition} is not for images; choose domain, iid or dirichlet")
     sets = domains(config)
     size = config.image_size or max(data.images.shape[-1] for data in sets)
@@ -89,16 +90,16 @@ def parts(config: FedConfig) -> LazyClientData:
     own: dict[int, tuple[str, list[ImageDataset], tuple[Tensor, ...]]] = {}
     for number, (label, held) in enumerate(groups.items()):
         sharers = range(number, config.clients, len(groups))
-        divided = [
-            _divided(
-                config,
-                torch.cat([data.y[getattr(data, split)] for data in held]),
-                classes,
-                len(sharers),
-                f"{split} images of {label}",
-            )
-            for split in SPLITS
-        ]
+        y = [torch.cat([data.y[getattr(data, split)] for data in held]) for split in SPLITS]
+        if config.partition == "custom":
+            sizes = [[len(getattr(data, split)) for data in held] for split in SPLITS]
+            domain = [torch.arange(len(held)).repeat_interleave(torch.tensor(size)) for size in sizes]
+            divided = divide(y, domain, len(sharers), generator(config.seed, "parts", "custom"))
+        else:
+            divided = [
+                _divided(config, each, classes, len(sharers), f"{split} images of {label}")
+                for each, split in zip(y, SPLITS, strict=True)
+            ]
         for client, index in zip(sharers, zip(*divided, strict=True), strict=True):
             own[client] = label if len(sharers) == 1 else f"{label} {client // len(groups)}", held, index
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from fed.config import FedConfig
 from fed.data.client_data import UNKNOWN, ClientData, Entries, Facts, LazyClientData
 from fed.data.partition import iid_or_dirichlet, scaffold, scaffolds_of
+from fed.data.partitioner import divide
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.evaluation.trees import trivial
@@ -118,7 +119,7 @@ def parts(config: FedConfig) -> LazyClientData:
         )
     if config.partition == "domain":
         raise ValueError("--partition domain is for images; give molecules --partition scaffold, dirichlet or iid")
-    indices = {name: _divide(config, data, getattr(data, name)) for name in SPLITS}
+    indices = _divided(config, data)
     for name in ("valid", "test"):
         if not any(len(data.y[mine].unique()) == 2 for mine in indices[name]):
             raise ValueError(
@@ -136,6 +137,19 @@ def parts(config: FedConfig) -> LazyClientData:
 
 def _entries(graphs: Graphs, y: Tensor) -> Entries:
     return build_forest(graphs, HOPS).by_frequency(), y, class_weights(y)
+
+
+def _divided(config: FedConfig, data: GraphDataset) -> dict[str, list[Tensor]]:
+    """Index of each client's graphs of every split."""
+    if config.partition != "custom":
+        return {name: _divide(config, data, getattr(data, name)) for name in SPLITS}
+    index: list[Tensor] = [getattr(data, name) for name in SPLITS]
+    y = [data.y[mine] for mine in index]
+    draws = generator(config.seed, "parts", "custom")
+    parts = divide(y, [torch.zeros_like(label) for label in y], config.clients, draws)
+    return {
+        name: [mine[positions] for positions in held] for name, mine, held in zip(SPLITS, index, parts, strict=True)
+    }
 
 
 def _divide(config: FedConfig, data: GraphDataset, index: Tensor) -> list[Tensor]:

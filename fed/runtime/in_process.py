@@ -17,6 +17,7 @@ from flwr.serverapp import Grid, ServerApp
 
 from fed.config import FedConfig
 from fed.data import images as data
+from fed.data.partitioner import Partitioner, use_partitioner
 
 try:
     from flwr.supercore.task_identity import TaskIdentity
@@ -158,11 +159,29 @@ def identity() -> Iterator[None]:
             setattr(TaskIdentity, name, value)
 
 
-def run_in_process(server: ServerApp, client: ClientApp, run_config: dict[str, Any], clients: int) -> RecordDict:
-    """Run the two apps and return the state of the server's context."""
+def run_in_process(
+    server: ServerApp,
+    client: ClientApp,
+    run_config: dict[str, Any],
+    clients: int,
+    *,
+    partitioner: Partitioner | None = None,
+) -> RecordDict:
+    """Run the two apps and return the state of the server's context.
+
+    Args:
+        server: the server's app.
+        client: the clients' app.
+        run_config: config of the run, from :meth:`fed.config.FedConfig.run_config`.
+        clients: number of clients.
+        partitioner: divides the data of a config with ``partition="custom"``; any of flwr-datasets. (default: none)
+    """
     context = Context(run_id=1, node_id=0, node_config={}, state=RecordDict(), run_config=dict(run_config))
+    if partitioner is not None:
+        # An earlier call in this process may have divided the same data in another way.
+        data.parts.cache_clear()
     try:
-        with identity():
+        with identity(), use_partitioner(partitioner):
             server(LocalGrid(client, run_config, clients), context)
     finally:
         # Files may have changed by the next run.
