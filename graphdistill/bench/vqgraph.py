@@ -18,7 +18,7 @@ from graphdistill.core.command.report import peak_memory, versions
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.datasets import load
-from graphdistill.vqgraph.config import VQGraphConfig
+from graphdistill.vqgraph.config import TokenizerConfig, VQGraphConfig
 from graphdistill.vqgraph.distill import distill_vqgraph
 from graphdistill.vqgraph.evaluate import (
     CHOSEN_ON_TEST,
@@ -114,7 +114,7 @@ def cost(bench: Bench) -> None:
     with scoped(0, "cost"):
         tokenizer = Tokenizer(trained.hidden.shape[1], data.x.shape[1], 256)
     start = time.process_time()
-    code = fit_tokenizer(tokenizer, trained.hidden, data.x, data.edge_index, epochs=20)
+    code = fit_tokenizer(tokenizer, trained.hidden, data.x, data.edge_index, TokenizerConfig(epochs=20))
     seconds = (time.process_time() - start) / 20
     health = tokenizer.codebook.health(code)
     console.print(
@@ -147,7 +147,7 @@ def large(bench: Bench) -> None:
         with scoped(0, "large"):
             tokenizer = Tokenizer(128, 64, 1024)
         start = time.perf_counter()
-        code = fit_tokenizer(tokenizer, hidden, x, edges, epochs=1, batch_size=size)
+        code = fit_tokenizer(tokenizer, hidden, x, edges, TokenizerConfig(epochs=1, batch_size=size))
         health = tokenizer.codebook.health(code)
         how = "whole" if size is None else f"batches of {size:,}"
         console.print(

@@ -12,6 +12,8 @@ from graphdistill.core.exports import on_first_use
 from graphdistill.core.methods import Result
 
 if TYPE_CHECKING:
+    from graphdistill.vqgraph.config import TeacherConfig as TeacherConfig
+    from graphdistill.vqgraph.config import TokenizerConfig as TokenizerConfig
     from graphdistill.vqgraph.config import VQGraphConfig as VQGraphConfig
     from graphdistill.vqgraph.distill import Distilled as Distilled
     from graphdistill.vqgraph.distill import distill_vqgraph as distill_vqgraph
@@ -23,6 +25,8 @@ else:
         __name__,
         {
             "Distilled": "graphdistill.vqgraph.distill",
+            "TeacherConfig": "graphdistill.vqgraph.config",
+            "TokenizerConfig": "graphdistill.vqgraph.config",
             "VQGraphConfig": "graphdistill.vqgraph.config",
             "VQGraphStudent": "graphdistill.vqgraph.student",
             "distill_vqgraph": "graphdistill.vqgraph.distill",
@@ -49,4 +53,13 @@ RESULT = Result(
     ),
 )
 
-__all__ = ["Distilled", "VQGraphConfig", "VQGraphStudent", "distill_vqgraph", "load_student", "save_student"]
+__all__ = [
+    "Distilled",
+    "TeacherConfig",
+    "TokenizerConfig",
+    "VQGraphConfig",
+    "VQGraphStudent",
+    "distill_vqgraph",
+    "load_student",
+    "save_student",
+]

@@ -28,7 +28,7 @@ def relation_loss(hidden: Tensor, seed: int, size: int = 512) -> Loss:
     rows, draws = F.normalize(hidden, dim=1), generator(seed, "relations")
 
     def loss(nodes: Tensor, logits: Tensor, h: Tensor) -> Tensor:
-        some = torch.randperm(len(nodes), generator=draws)[:size]
+        some = torch.randperm(len(nodes), generator=draws)[:size].to(nodes.device)
         mine, theirs = F.normalize(h[some], dim=1), rows[nodes[some]]
         return F.mse_loss(mine @ mine.T, theirs @ theirs.T)
 
@@ -92,12 +92,14 @@ def neighbour_loss(soft: Tensor, edge_index: Tensor, reliable: Tensor, seed: int
         seed: seed of the draws.
     """
     draws = generator(seed, "neighbours")
-    source, target = without_loops(edge_index)
+    source, target = without_loops(edge_index).to(soft.device)
+    kept_share = reliable.to(soft.device)[source]
 
     def loss(nodes: Tensor, logits: Tensor, h: Tensor) -> Tensor:
-        place = torch.full((len(soft),), -1)
-        place[nodes] = torch.arange(len(nodes))
-        kept = (torch.rand(len(source), generator=draws) < reliable[source]) & (place[target] >= 0)
+        place = torch.full((len(soft),), -1, device=nodes.device)
+        place[nodes] = torch.arange(len(nodes), device=nodes.device)
+        drawn = torch.rand(len(source), generator=draws).to(nodes.device)
+        kept = (drawn < kept_share) & (place[target] >= 0)
         if not bool(kept.any()):
             return logits.sum() * 0
         return F.cross_entropy(logits[place[target[kept]]], soft[source[kept]])

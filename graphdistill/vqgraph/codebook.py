@@ -100,7 +100,7 @@ class Codebook(nn.Module):
             raise ValueError(
                 f"num_codes is {len(self.codes)} but there are only {len(x)} rows; use at most one code per row"
             )
-        self.codes.copy_(self.place(x)[torch.randperm(len(x), generator=generator)[: len(self.codes)]])
+        self.codes.copy_(self.place(x)[torch.randperm(len(x), generator=generator)[: len(self.codes)].to(x.device)])
         self.settle(x, generator, rounds)
 
     @torch.no_grad()

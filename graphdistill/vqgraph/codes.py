@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphdistill.core.data.datasets import NodeDataset
+from graphdistill.core.device import device_of
 from graphdistill.core.networks.node_gcn import without_loops
 from graphdistill.core.scatter import nearest_code, sort_by
 from graphdistill.vqgraph.distill import Distilled
@@ -138,8 +139,10 @@ def describe(result: Distilled, teacher: nn.Module, data: NodeDataset, *, layer:
         raise ValueError("result has no codes to describe; distil with code_weight above 0, got 0")
     logits, hidden = teacher_outputs(teacher, layer, data.x, data.edge_index)
     y = logits.argmax(dim=1)
-    y[data.train] = data.y[data.train]
+    y[data.train.cpu()] = data.y[data.train].cpu()
     book = result.tokenizer.codebook
-    code, distance = nearest_code(book.place(result.tokenizer.encode(hidden)), book.codes)
+    hidden = hidden.to(device_of(result.tokenizer))
+    code, distance = (v.cpu() for v in nearest_code(book.place(result.tokenizer.encode(hidden)), book.codes))
     sizes = {"num_codes": len(book.codes), "num_classes": logits.shape[1]}
-    return CodeHead(result.head, find_meanings(code, distance, data.edge_index, y, **sizes))
+    meanings = find_meanings(code, distance, data.edge_index.cpu(), y, **sizes)
+    return CodeHead(result.head, meanings).to(device_of(result.head))

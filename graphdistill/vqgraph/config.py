@@ -9,6 +9,66 @@ from typing import Literal
 from graphdistill.core.parallel import check_jobs
 
 
+def _check_positive(config: object, *names: str) -> None:
+    """Fail unless the fields are 1 or more; written so that NaN fails."""
+    for name in names:
+        if not getattr(config, name) >= 1:
+            raise ValueError(f"{name} must be 1 or more, got {getattr(config, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherConfig:
+    """Training of a teacher; learning rate and dropout are those of GCN (Kipf and Welling, ICLR 2017)."""
+
+    epochs: int = 200
+    """Largest number of passes over the training nodes."""
+    lr: float = 0.01
+    """Learning rate of Adam."""
+    weight_decay: float = 5e-3
+    """Weight decay of Adam."""
+    input_dropout: float = 0.5
+    """Dropout of the input features."""
+    batch_size: int | None = None
+    """Training nodes per step, with sampled neighbourhoods (default: the whole graph in one step)."""
+    fanout: tuple[int, ...] = (10, 10)
+    """Neighbours sampled at each step away from a batch; -1 for all."""
+    patience: int = 100
+    """Epochs without a smaller validation loss before training stops early."""
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "epochs", "patience", *(["batch_size"] if self.batch_size is not None else []))
+        if not self.lr > 0:
+            raise ValueError(f"lr must be above 0, got {self.lr}")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"weight_decay must be 0 or more, got {self.weight_decay}")
+        if not 0 <= self.input_dropout < 1:
+            raise ValueError(f"input_dropout must be from 0 to below 1, got {self.input_dropout}")
+        if any(number < -1 for number in self.fanout):
+            raise ValueError(f"fanout must hold numbers of neighbours, or -1 for all, got {self.fanout}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerConfig:
+    """Training of a tokenizer."""
+
+    epochs: int = 50
+    """Number of passes over the nodes."""
+    lr: float = 3e-3
+    """Learning rate of Adam."""
+    batch_size: int | None = None
+    """Nodes per step, with sampled neighbours (default: that of the distillation, else all nodes in one step)."""
+    fanout: int = 5
+    """Sampled neighbours of each node of a batch, because random nodes have hardly any edges among them."""
+    kmeans_nodes: int = 100_000
+    """Largest number of random nodes that the codes are initialized by and refined on at the end, by k-means."""
+
+    def __post_init__(self) -> None:
+        names = ("epochs", "fanout", "kmeans_nodes")
+        _check_positive(self, *names, *(["batch_size"] if self.batch_size is not None else []))
+        if not self.lr > 0:
+            raise ValueError(f"lr must be above 0, got {self.lr}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class VQGraphConfig:
     """Hyperparameters of the distillation; the defaults were best on validation, over cora and citeseer together."""
@@ -53,12 +113,13 @@ class VQGraphConfig:
     """Weight of the edges to nearest nodes in feature space; edges of the graph have weight 1."""
     sharpen: float = 3.0
     """Exponent that sharpens the labels after spreading; 1 leaves them unchanged."""
+    teacher: TeacherConfig = TeacherConfig()
+    """Training of the teacher, where it is trained here."""
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    """Training of the tokenizer."""
 
     def __post_init__(self) -> None:
-        # Written so that NaN fails.
-        for name in ("num_codes", "hidden", "num_layers", "epochs", "eval_every", "averaged_checks"):
-            if not getattr(self, name) >= 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        _check_positive(self, "num_codes", "hidden", "num_layers", "epochs", "eval_every", "averaged_checks")
         for name in ("dropout", "input_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")

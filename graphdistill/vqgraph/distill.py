@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 
 import torch
 import torch.nn.functional as F
@@ -17,10 +15,12 @@ from torch_geometric.utils import coalesce
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.data.sparse_features import SparseFeatures
+from graphdistill.core.data.tensors import to_device
+from graphdistill.core.device import device_of
 from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator as seeded
 from graphdistill.core.randomness import scoped
-from graphdistill.core.training.fit import FitResult
+from graphdistill.core.training.loop import FitResult, MeanOfLast, Training, train
 from graphdistill.core.training.metrics import score
 from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.config import VQGraphConfig
@@ -78,7 +78,8 @@ def distill_vqgraph(
     The student's class probabilities p are trained on the teacher's, spread over the graph and sharpened
     (:func:`~graphdistill.vqgraph.targets.label_spreading`). Its code probabilities s are trained on those of the
     tokenizer, :math:`S = \mathrm{softmax}(\mathrm{sim}(z, e) / \tau)`, over the codes in use. The head that computes s
-    is linear, learns the scale :math:`1 / \tau` and is not part of the student. The teacher stays unchanged.
+    is linear, learns the scale :math:`1 / \tau` and is not part of the student. The teacher stays unchanged; student,
+    tokenizer and head are on its device.
 
     Teachers, tokenizers and students train on one thread, because products round differently on several; so the same
     seed gives the same bytes on any number of cores.
@@ -103,20 +104,21 @@ def distill_vqgraph(
 
     Example:
         >>> from graphdistill.datasets import load
+        >>> from graphdistill.vqgraph.config import TeacherConfig
         >>> from graphdistill.vqgraph.teachers import build_teacher, fit_teacher
         >>> data = load("digits-knn")
         >>> teacher, layer = build_teacher("GCN", data.x.shape[1], 10)
-        >>> _ = fit_teacher(teacher, data, epochs=5)
+        >>> _ = fit_teacher(teacher, data, TeacherConfig(epochs=5))
         >>> student = distill_vqgraph(teacher, data, VQGraphConfig(epochs=5, code_weight=0), layer=layer).student
         >>> student(data.x[:1]).shape  # one node, no graph
         torch.Size([1, 10])
     """
     seed = 0 if generator is None else generator.initial_seed()
-    data = as_nodes(data)
-    start = time.perf_counter()
+    start, device = time.perf_counter(), device_of(teacher)
+    data = to_device(as_nodes(data), device)
     if outputs is None:
         outputs = teacher_outputs(teacher, layer, data.x, data.edge_index, batch_size=config.batch_size, seed=seed)
-    logits, hidden = outputs
+    logits, hidden = to_device(outputs, device)
     if not bool(torch.isfinite(logits).all()):
         raise ValueError("the teacher's logits hold NaN or infinity; train or fix the teacher first")
     largest = int(data.y[torch.cat([data.train, data.valid])].max())
@@ -133,26 +135,26 @@ def distill_vqgraph(
         sharpen=config.sharpen,
     )
     with scoped(seed, "weights"):
-        student = build_student(data.x.shape[1], logits.shape[1], config)
+        student = build_student(data.x.shape[1], logits.shape[1], config).to(device)
         tokenizer = head = code = health = None
         losses = [soft_loss(soft)]
         if config.hard_weight:
             losses.append(weighted(hard_loss(data), config.hard_weight))
         if config.code_weight:
-            tokenizer = Tokenizer(hidden.shape[1], data.x.shape[1], config.num_codes, metric=config.metric)
+            tokenizer = Tokenizer(hidden.shape[1], data.x.shape[1], config.num_codes, metric=config.metric).to(device)
     if tokenizer is not None:
         code = fit_tokenizer(
             tokenizer,
             hidden,
             data.x,
             coalesce(data.edge_index),
-            batch_size=config.batch_size,
+            replace(config.tokenizer, batch_size=config.tokenizer.batch_size or config.batch_size),
             seed=seed,
             progress=progress,
         )
         health = tokenizer.codebook.health(code)
         with scoped(seed, "head"):
-            head = nn.Linear(config.hidden if config.num_layers > 1 else logits.shape[1], config.num_codes)
+            head = nn.Linear(config.hidden if config.num_layers > 1 else logits.shape[1], config.num_codes).to(device)
         losses.append(weighted(code_loss(tokenizer, hidden, code, head, config), config.code_weight))
     fitted = fit_student(student, data, losses, config, extra=head, seed=seed, progress=progress, select=select)
     return Distilled(student, tokenizer, head, code, health, fitted.valid, fitted.step, time.perf_counter() - start)
@@ -174,7 +176,7 @@ def soft_loss(soft: Tensor) -> Loss:
 
 def hard_loss(data: NodeDataset) -> Loss:
     """Cross-entropy against the labels of the training nodes."""
-    known = torch.zeros(len(data.y), dtype=torch.bool)
+    known = torch.zeros_like(data.y, dtype=torch.bool)
     known[data.train] = True
 
     def loss(nodes: Tensor, logits: Tensor, h: Tensor) -> Tensor:
@@ -186,7 +188,7 @@ def hard_loss(data: NodeDataset) -> Loss:
 
 def code_loss(tokenizer: Tokenizer, hidden: Tensor, code: Tensor, head: nn.Linear, config: VQGraphConfig) -> Loss:
     """Cross-entropy of the student's code probabilities against the tokenizer's, over the codes in use."""
-    used = code.unique()
+    used = code.unique().to(hidden.device)
     with torch.no_grad():
         similar = tokenizer.codebook.similarity(tokenizer.encode(hidden))[:, used]
         soft = (similar / config.code_temperature).softmax(dim=1)
@@ -216,10 +218,12 @@ def fit_student(
 ) -> FitResult:
     """Train a student in place on the sum of losses, and load the checkpoint with the best validation accuracy.
 
+    Features and labels are moved to its device.
+
     Args:
         student: the network.
         data: the observed graph; only its features and validation labels are used here.
-        losses: losses to sum.
+        losses: losses to sum, with their tensors on the student's device.
         config: hyperparameters.
         extra: another module to train, loaded from the same checkpoint.
         seed: seed of dropout and batches.
@@ -230,32 +234,33 @@ def fit_student(
     Returns:
         The mean accuracy that the checkpoint was chosen by, its epoch, and the seconds of training.
     """
-    features, everyone = SparseFeatures(data.x), torch.arange(len(data.y))
-    average = config.averaged_checks if select is None else 1
-    select = data.valid if select is None else select
-    select_x, select_y = data.x[select], data.y[select]
+    device, everyone, draws = device_of(student), torch.arange(len(data.y)), seeded(seed, "batches")
+    data, average = to_device(data, device), config.averaged_checks if select is None else 1
+    select = (data.valid if select is None else select).to(device)
+    select_x, select_y, features = data.x[select], data.y[select], SparseFeatures(data.x)
     whole = nn.ModuleList([student] if extra is None else [student, extra])
+
+    def loss(nodes: Tensor) -> Tensor:
+        nodes = nodes.to(device)
+        rows = features if config.batch_size is None else SparseFeatures(data.x[nodes])
+        h = student.embed(rows(student.lins[0], config.input_dropout))
+        logits = student.head(h)
+        return torch.stack([part(nodes, logits, h) for part in losses]).sum()
+
+    def check() -> float:
+        return score(student(select_x), select_y, "accuracy")
+
+    def epoch_batches(epoch: int) -> Iterator[Tensor]:
+        return batches(everyone, config.batch_size, draws)
+
     optimizer = torch.optim.Adam(whole.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    draws, checks = seeded(seed, "batches"), list[float]()
-    start, best, state = time.perf_counter(), FitResult(-1.0, 0, 0.0), copy.deepcopy(whole.state_dict())
+    training = Training(whole, optimizer, loss, check, MeanOfLast(average))
     with scoped(seed, "student"):
-        for epoch in progress.track(range(1, config.epochs + 1), "student"):
-            whole.train()
-            for nodes in batches(everyone, config.batch_size, draws):
-                rows = features if config.batch_size is None else SparseFeatures(data.x[nodes])
-                h = student.embed(rows(student.lins[0], config.input_dropout))
-                logits = student.head(h)
-                total = torch.stack([loss(nodes, logits, h) for loss in losses]).sum()
-                optimizer.zero_grad(set_to_none=True)
-                total.backward()
-                optimizer.step()
-            if epoch % config.eval_every == 0 or epoch == config.epochs:
-                whole.eval()
-                with torch.no_grad():
-                    checks.append(score(student(select_x), select_y, "accuracy"))
-                here = fmean(checks[-average:])
-                if here >= best.valid and (len(checks) >= average or epoch == config.epochs):
-                    best, state = FitResult(here, epoch, 0.0), copy.deepcopy(whole.state_dict())
-    whole.load_state_dict(state)
-    whole.eval()
-    return replace(best, seconds=time.perf_counter() - start)
+        return train(
+            training,
+            epoch_batches,
+            config.epochs,
+            eval_every=config.eval_every,
+            progress=progress,
+            label="student",
+        )

@@ -18,6 +18,8 @@ from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.command.report import Row, rows_of
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.data.sparse_features import SparseFeatures
+from graphdistill.core.data.tensors import to_device
+from graphdistill.core.device import device_of, synchronize
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.training.metrics import score
 from graphdistill.vqgraph.baselines import neighbour_loss, relation_loss, reliability
@@ -95,6 +97,13 @@ def normalize_features(data: NodeDataset) -> NodeDataset:
     return replace(data, x=F.normalize(data.x.float(), dim=1))
 
 
+@torch.no_grad()
+def logits_of(student: VQGraphStudent, x: Tensor) -> Tensor:
+    """Logits of a student, computed on its device, on the CPU."""
+    logits: Tensor = student(x.to(device_of(student)))
+    return logits.cpu()
+
+
 @dataclass(frozen=True)
 class TrainedTeacher:
     """A trained teacher, its split, and its outputs on the observed graph."""
@@ -115,17 +124,20 @@ def train_teacher(
     *,
     layer: str = "",
     seed: int = 0,
+    device: torch.device | str = "cpu",
     progress: Progress = NO_PROGRESS,
 ) -> TrainedTeacher:
-    """Build and train a teacher on the observed graph."""
+    """Build and train a teacher on the observed graph, on a device."""
     classes = int(split.whole.y.max()) + 1
     with scoped(seed, "teacher's weights"):
         teacher, usual = build_teacher(name, split.data.x.shape[1], classes, hidden_channels=config.hidden)
+        teacher = teacher.to(device)
     find_layer(teacher, layer or usual)
     if config.code_weight and config.num_codes > len(split.data.y):
         raise ValueError(f"num_codes is {config.num_codes} but there are only {len(split.data.y)} nodes; take fewer")
     start = time.perf_counter()
-    fitted = fit_teacher(teacher, split.data, batch_size=config.batch_size, seed=seed, progress=progress)
+    training = replace(config.teacher, batch_size=config.teacher.batch_size or config.batch_size)
+    fitted = fit_teacher(teacher, split.data, training, seed=seed, progress=progress)
     seconds = time.perf_counter() - start
     layer = layer or usual
     logits, hidden = teacher_outputs(
@@ -144,11 +156,12 @@ def score_seed(
     seed: int,
     layer: str = "",
     methods: Sequence[str] = METHODS,
+    device: torch.device | str = "cpu",
     progress: Progress = NO_PROGRESS,
 ) -> tuple[TrainedTeacher, Distilled | None]:
-    """Train and score all models once on one split, and add the results to ``scores``."""
+    """Train and score all models once on one split, on a device, and add the results to ``scores``."""
     split = inductive_split(normalize_features(data), setting, generator=generator(seed, "held out", data.name))
-    trained = train_teacher(split, name, config, layer=layer, seed=seed, progress=progress)
+    trained = train_teacher(split, name, config, layer=layer, seed=seed, device=device, progress=progress)
     later = trained.logits[:0]
     if len(split.unseen):
         graph = split.whole.x, split.whole.edge_index
@@ -177,18 +190,20 @@ def score_seed(
             student, valid = baseline(method, trained, config, seed)
             seconds = time.perf_counter() - start
         with torch.no_grad():
-            here.add(split, student(split.data.x), student(split.whole.x[split.unseen]), valid, seconds)
+            seen, unseen = (logits_of(student, x) for x in (split.data.x, split.whole.x[split.unseen]))
+            here.add(split, seen, unseen, valid, seconds)
     return trained, distilled
 
 
 def baseline(method: str, trained: TrainedTeacher, config: VQGraphConfig, seed: int) -> tuple[VQGraphStudent, float]:
     """A baseline student with the same network, learning rate, dropout and epochs, and its validation accuracy."""
-    data = trained.split.data
+    device = device_of(trained.teacher)
+    data = to_device(trained.split.data, device)
     with scoped(seed, "weights"):
-        student = build_student(data.x.shape[1], trained.logits.shape[1], config)
+        student = build_student(data.x.shape[1], trained.logits.shape[1], config).to(device)
     if method == "untrained":
         return student.eval(), 0.0
-    soft = trained.logits.softmax(dim=1)
+    soft = trained.logits.to(device).softmax(dim=1)
 
     def reliable() -> Tensor:
         return reliability(
@@ -198,7 +213,7 @@ def baseline(method: str, trained: TrainedTeacher, config: VQGraphConfig, seed: 
     losses: dict[str, Callable[[], list[Loss]]] = {
         "mlp": lambda: [hard_loss(data)],
         "glnn": lambda: [soft_loss(soft)],
-        "relations": lambda: [soft_loss(soft), relation_loss(trained.hidden, seed)],
+        "relations": lambda: [soft_loss(soft), relation_loss(trained.hidden.to(device), seed)],
         "krd": lambda: [
             soft_loss(soft),
             neighbour_loss(soft, data.edge_index, reliable(), seed),
@@ -250,17 +265,19 @@ def over_glnn(scores: dict[str, Scores], method: str) -> str:
 
 @torch.no_grad()
 def latency(trained: TrainedTeacher, student: nn.Module, *, seed: int = 0, draws: int = 50) -> dict[str, float]:
-    """Milliseconds per prediction for one node, on torch's threads.
+    """Milliseconds per prediction for one node, on the networks' device, or on torch's threads.
 
     ``teacher`` samples the node's full receptive field and runs on it; ``teacher, PyG`` does so by PyG's
     ``k_hop_subgraph``, which scans all edges; ``student`` runs on one row; ``student, full batch`` is a run on all
     nodes divided by their number, with sparse CSR features if most are zero. The minimum of three rounds over ``draws``
     nodes.
     """
+    device = device_of(student)
     data = trained.split.whole
+    neighbours = Neighbours(data.edge_index, len(data.y))
+    data = to_device(data, device)
     layers = [module for module in trained.teacher.modules() if isinstance(module, MessagePassing)]
     hops = max(1, sum(getattr(layer, "K", 1) for layer in layers))
-    neighbours = Neighbours(data.edge_index, len(data.y))
     sparse = SparseFeatures(data.x).segments is not None
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
@@ -271,25 +288,28 @@ def latency(trained: TrainedTeacher, student: nn.Module, *, seed: int = 0, draws
 
     def run_teacher(node: Tensor) -> None:
         near, edges = neighbours.sample(node, [-1] * hops, generator(0))
-        trained.teacher(data.x[near], edges)
+        trained.teacher(data.x[near.to(device)], edges.to(device))
 
     def run_by_pyg(node: Tensor) -> None:
-        near, edges, place, _ = k_hop_subgraph(node, hops, data.edge_index, relabel_nodes=True, num_nodes=len(data.y))
+        node, count = node.to(device), len(data.y)
+        near, edges, place, _ = k_hop_subgraph(node, hops, data.edge_index, relabel_nodes=True, num_nodes=count)
         trained.teacher(data.x[near], edges)[place]
 
     calls: dict[str, tuple[Callable[[Tensor], object], Sequence[Tensor], int]] = {
         "teacher": (run_teacher, nodes, len(nodes)),
         "teacher, PyG": (run_by_pyg, nodes, len(nodes)),
-        "student": (lambda node: student(data.x[node]), nodes, len(nodes)),
+        "student": (lambda node: student(data.x[node.to(device)]), nodes, len(nodes)),
         "student, full batch": (lambda _: student(whole), nodes[:3], len(nodes[:3]) * len(data.y)),
     }
-    found = {}
+    found, on_gpu = {}, device.type == "cuda"
     for name, (call, over, count) in calls.items():
         best = float("inf")
         for _ in range(3):
             start = time.perf_counter()
             for node in over:
                 call(node)
+                if on_gpu:
+                    synchronize(device)
             best = min(best, time.perf_counter() - start)
         found[name] = 1000 * best / count
     return found

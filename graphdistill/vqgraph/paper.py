@@ -7,6 +7,7 @@ import time
 import torch
 from torch import Tensor
 
+from graphdistill.core.device import device_of
 from graphdistill.core.randomness import scoped
 from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.config import VQGraphConfig
@@ -17,7 +18,7 @@ from graphdistill.vqgraph.distill import (
     fit_student,
     soft_loss,
 )
-from graphdistill.vqgraph.evaluate import Scores, TrainedTeacher
+from graphdistill.vqgraph.evaluate import Scores, TrainedTeacher, logits_of
 from graphdistill.vqgraph.quantized_teacher import QuantizedTeacher
 from graphdistill.vqgraph.teachers import TeacherName, build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.tokenizer import Tokenizer
@@ -58,26 +59,28 @@ def score_published(
         teacher, _ = build_teacher(name, data.x.shape[1], trained.logits.shape[1], hidden_channels=config.hidden)
         width = trained.hidden.shape[1]
         tokenizer = Tokenizer(width, data.x.shape[1], config.num_codes, width, metric=config.metric)
-    whole = QuantizedTeacher(teacher, trained.layer, tokenizer, seed)
+    device = device_of(trained.teacher)
+    whole = QuantizedTeacher(teacher, trained.layer, tokenizer, seed).to(device)
     none = data.x[split.unseen]
 
     def score(method: str, logits: Tensor, valid: float, start: float) -> None:
         scores.setdefault(method, Scores()).add(split, logits, none, valid, time.perf_counter() - start)
 
     start = time.perf_counter()
-    fitted = fit_teacher(whole, data, penalty=lambda: whole.penalty, seed=seed)
+    fitted = fit_teacher(whole, data, config.teacher, penalty=lambda: whole.penalty, seed=seed)
     logits, hidden = teacher_outputs(whole, f"teacher.{trained.layer}", data.x, data.edge_index)
     score("paper teacher", logits, fitted.valid, start)
 
     start = time.perf_counter()
     with scoped(seed, "weights"):
-        student = build_student(data.x.shape[1], logits.shape[1], config)
-        head = torch.nn.Linear(config.hidden, config.num_codes)
+        student = build_student(data.x.shape[1], logits.shape[1], config).to(device)
+        head = torch.nn.Linear(config.hidden, config.num_codes).to(device)
+    hidden = hidden.to(device)
     with torch.no_grad():
         code = tokenizer(hidden)
-    losses = [soft_loss(logits.softmax(dim=1)), code_loss(tokenizer, hidden, code, head, config)]
+    losses = [soft_loss(logits.to(device).softmax(dim=1)), code_loss(tokenizer, hidden, code, head, config)]
     chosen = fit_student(student, data, losses, config, extra=head, seed=seed, select=data.test)
-    score("paper student", student(data.x), chosen.valid, start)
+    score("paper student", logits_of(student, data.x), chosen.valid, start)
 
     start = time.perf_counter()
     outputs = trained.logits, trained.hidden
@@ -90,11 +93,12 @@ def score_published(
         select=data.test,
         outputs=outputs,
     )
-    score("paper ours", ours.student(data.x), ours.valid, start)
+    score("paper ours", logits_of(ours.student, data.x), ours.valid, start)
 
     start = time.perf_counter()
     with scoped(seed, "weights"):
-        plain = build_student(data.x.shape[1], logits.shape[1], config)
-    chosen = fit_student(plain, data, [soft_loss(trained.logits.softmax(dim=1))], config, seed=seed, select=data.test)
-    score("paper glnn", plain(data.x), chosen.valid, start)
+        plain = build_student(data.x.shape[1], logits.shape[1], config).to(device)
+    soft = trained.logits.to(device).softmax(dim=1)
+    chosen = fit_student(plain, data, [soft_loss(soft)], config, seed=seed, select=data.test)
+    score("paper glnn", logits_of(plain, data.x), chosen.valid, start)
     return tokenizer.codebook.health(code)

@@ -29,11 +29,11 @@ def feature_neighbours(x: Tensor, k: int) -> Tensor:
     x, n = F.normalize(x.float(), dim=1), len(x)
     k = min(k, n - 1)
     if k < 1:
-        return torch.empty(2, 0, dtype=torch.long)
+        return torch.empty(2, 0, dtype=torch.long, device=x.device)
     sources, targets = [], []
-    for rows in torch.arange(n).split(max(1, ENTRIES // n)):
+    for rows in torch.arange(n, device=x.device).split(max(1, ENTRIES // n)):
         similar = x[rows] @ x.T
-        similar[torch.arange(len(rows)), rows] = 0
+        similar[torch.arange(len(rows), device=x.device), rows] = 0
         most, which = similar.topk(k)
         like = most > 0
         sources.append(rows[:, None].expand_as(which)[like])
@@ -84,10 +84,10 @@ def label_spreading(
         (True, True)
     """
     if steps:
-        n, loops = len(soft), torch.arange(len(soft))
+        n, loops = len(soft), torch.arange(len(soft), device=soft.device)
         similar = feature_neighbours(x, neighbours if weight else 0)
         source, target = torch.cat([without_loops(edge_index), loops.expand(2, -1), similar], dim=1)
-        value = torch.ones(len(source))
+        value = torch.ones(len(source), device=soft.device)
         value[len(source) - similar.shape[1] :] = weight
         order, ptr = sort_by(target, n)
         source, value = source[order], value[order]

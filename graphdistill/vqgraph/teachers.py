@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,11 +15,14 @@ from torch_geometric.data import Data
 
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import NodeDataset
+from graphdistill.core.data.tensors import to_device
+from graphdistill.core.device import device_of
 from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.core.training.fit import FitResult
+from graphdistill.core.training.loop import FitResult, LeastLoss, Training, train
 from graphdistill.core.training.metrics import score
 from graphdistill.datasets import as_dataset
+from graphdistill.vqgraph.config import TeacherConfig
 from graphdistill.vqgraph.sampling import Neighbours, batches
 
 TeacherName = Literal["GCN", "GraphSAGE", "GAT", "APPNP"]
@@ -126,7 +127,7 @@ def teacher_outputs(
     fanout: tuple[int, ...] = (25, 25),
     seed: int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """Logits and hidden layer of a trained teacher at every node.
+    """Logits and hidden layer of a trained teacher at every node, computed on its device.
 
     Args:
         teacher: maps ``(x, edge_index)`` to logits.
@@ -138,7 +139,7 @@ def teacher_outputs(
         seed: seed of the sampling.
 
     Returns:
-        Logits ``[N, C]`` and the hidden layer's output ``[N, H]``.
+        Logits ``[N, C]`` and the hidden layer's output ``[N, H]``, on the CPU.
 
     Raises:
         ValueError: the layer is not in the teacher, or its output is not one row per node.
@@ -148,8 +149,9 @@ def teacher_outputs(
     def keep(output: Tensor) -> None:
         hidden.append(output)
 
-    modes = {module: module.training for module in teacher.modules()}
-    neighbours = None if batch_size is None else Neighbours(edge_index, len(x))
+    modes, device = {module: module.training for module in teacher.modules()}, device_of(teacher)
+    neighbours = None if batch_size is None else Neighbours(edge_index.cpu(), len(x))
+    x, edge_index = to_device((x, edge_index), device)
     draws, logits, outputs = generator(seed, "teach"), [], []
     teacher.eval()
     try:
@@ -157,13 +159,14 @@ def teacher_outputs(
             near, edges = (nodes, edge_index) if neighbours is None else neighbours.sample(nodes, fanout, draws)
             hidden.clear()
             with replaced(teacher, layer, keep):
-                logits.append(teacher(x if neighbours is None else x[near], edges)[: len(nodes)])
+                own = x if neighbours is None else x[near.to(device)]
+                logits.append(teacher(own, edges.to(device))[: len(nodes)].cpu())
             last = hidden[-1] if hidden else None
             if not isinstance(last, Tensor) or last.dim() != 2 or len(last) != len(near):
                 got = list(last.shape) if isinstance(last, Tensor) else "no tensor"
                 wanted = f"[{len(near)}, H], a row per node"
                 raise ValueError(f"layer {layer!r} must give {wanted}, got {got}; name another layer")
-            outputs.append(last[: len(nodes)])
+            outputs.append(last[: len(nodes)].cpu())
     finally:
         for module, mode in modes.items():
             module.training = mode
@@ -189,32 +192,21 @@ def as_nodes(data: NodeDataset | Data) -> NodeDataset:
 def fit_teacher(
     teacher: nn.Module,
     data: NodeDataset | Data,
+    config: TeacherConfig = TeacherConfig(),
     *,
-    epochs: int = 200,
-    lr: float = 0.01,
-    weight_decay: float = 5e-3,
-    input_dropout: float = 0.5,
-    batch_size: int | None = None,
-    fanout: tuple[int, ...] = (10, 10),
-    patience: int = 100,
     penalty: Callable[[], Tensor] | None = None,
     seed: int = 0,
     progress: Progress = NO_PROGRESS,
 ) -> FitResult:
     """Train a teacher in place on the training nodes, and load the checkpoint with the least validation loss.
 
-    The loss is less noisy than the accuracy, which on few nodes would select a lucky teacher.
+    The data are moved to its device. The loss is less noisy than the accuracy, which on few nodes would select a lucky
+    teacher.
 
     Args:
         teacher: maps ``(x, edge_index)`` to logits.
         data: the observed graph, of this library or a PyG ``Data`` with masks.
-        epochs: largest number of epochs. (default: 200)
-        lr: learning rate of Adam. (default: 0.01)
-        weight_decay: weight decay of Adam. (default: 5e-3)
-        input_dropout: dropout of the input features. (default: 0.5)
-        batch_size: training nodes per step, with sampled neighbourhoods; ``None`` for the whole graph at once.
-        fanout: neighbours sampled at each step away from a batch. (default: 10 and 10)
-        patience: epochs without improvement before stopping. (default: 100)
+        config: hyperparameters.
         penalty: additional loss, evaluated after each forward pass. (default: none)
         seed: seed of dropout and batches.
         progress: shows a bar. (default: silent)
@@ -225,41 +217,38 @@ def fit_teacher(
     Raises:
         ValueError: features or labels are invalid, or the validation loss is always NaN.
     """
-    data = as_nodes(data)
-    optimizer = torch.optim.Adam(teacher.parameters(), lr=lr, weight_decay=weight_decay)
-    neighbours = None if batch_size is None else Neighbours(data.edge_index, len(data.y))
-    draws, state = generator(seed, "batches"), copy.deepcopy(teacher.state_dict())
-    start, least, best = time.perf_counter(), float("inf"), FitResult(0.0, 0, 0.0)
+    data, device = to_device(as_nodes(data), "cpu"), device_of(teacher)
+    neighbours = None if config.batch_size is None else Neighbours(data.edge_index, len(data.y))
+    x, edge_index, y, valid_y = to_device((data.x, data.edge_index, data.y, data.y[data.valid]), device)
+    draws, accuracies = generator(seed, "batches"), list[float]()
 
     def logits_of(nodes: Tensor, dropout: float) -> Tensor:
         if neighbours is None:
-            whole: Tensor = teacher(F.dropout(data.x, dropout), data.edge_index)
-            return whole[nodes]
-        near, edges = neighbours.sample(nodes, fanout, draws)
-        sampled: Tensor = teacher(F.dropout(data.x[near], dropout), edges)
+            whole: Tensor = teacher(F.dropout(x, dropout), edge_index)
+            return whole[nodes.to(device)]
+        near, edges = neighbours.sample(nodes, config.fanout, draws)
+        sampled: Tensor = teacher(F.dropout(x[near.to(device)], dropout), edges.to(device))
         return sampled[: len(nodes)]
 
+    def loss(nodes: Tensor) -> Tensor:
+        value = F.cross_entropy(logits_of(nodes, config.input_dropout), y[nodes.to(device)])
+        return value if penalty is None else value + penalty()
+
+    def check() -> float:
+        parts = data.valid.split(config.batch_size or len(data.valid))
+        logits = torch.cat([logits_of(part, 0.0) for part in parts])
+        accuracies.append(score(logits, valid_y, "accuracy"))
+        return float(F.cross_entropy(logits, valid_y))
+
+    def epoch_batches(epoch: int) -> Iterator[Tensor]:
+        return batches(data.train, config.batch_size, draws)
+
+    optimizer = torch.optim.Adam(teacher.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    training = Training(teacher, optimizer, loss, check, LeastLoss(), config.patience)
     with scoped(seed, "teacher"):
-        for epoch in progress.track(range(1, epochs + 1), "teacher"):
-            teacher.train()
-            for seeds in batches(data.train, batch_size, draws):
-                loss = F.cross_entropy(logits_of(seeds, input_dropout), data.y[seeds])
-                if penalty is not None:
-                    loss = loss + penalty()
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                optimizer.step()
-            teacher.eval()
-            with torch.no_grad():
-                logits = torch.cat([logits_of(part, 0.0) for part in data.valid.split(batch_size or len(data.valid))])
-            y = data.y[data.valid]
-            here = float(F.cross_entropy(logits, y))
-            if here <= least:
-                least, best = here, FitResult(score(logits, y, "accuracy"), epoch, 0.0)
-                state = copy.deepcopy(teacher.state_dict())
-            elif epoch - best.step >= patience:
-                break
-    if not best.step:
-        raise ValueError(f"the teacher's validation loss was never a number in {epoch} epochs; lower lr, got {lr}")
-    teacher.load_state_dict(state)
-    return replace(best, seconds=time.perf_counter() - start)
+        fitted = train(training, epoch_batches, config.epochs, progress=progress, label="teacher")
+    if not fitted.step:
+        raise ValueError(
+            f"the teacher's validation loss was never a number in {len(accuracies)} epochs; lower lr, got {config.lr}"
+        )
+    return replace(fitted, valid=accuracies[fitted.step - 1])

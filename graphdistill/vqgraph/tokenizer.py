@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.data.tensors import to_device
+from graphdistill.core.device import device_of
 from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator
+from graphdistill.core.training.loop import Training, train
 from graphdistill.vqgraph.codebook import Codebook, Distance
+from graphdistill.vqgraph.config import TokenizerConfig
 from graphdistill.vqgraph.edges import Link, edge_loss
 from graphdistill.vqgraph.sampling import Neighbours, batches
-
-FANOUT = 5
-"""Sampled neighbours of each node of a batch, because random nodes have hardly any edges among them."""
 
 
 class Tokenizer(nn.Module):
@@ -114,14 +117,12 @@ def fit_tokenizer(
     h: Tensor,
     x: Tensor,
     edge_index: Tensor,
+    config: TokenizerConfig = TokenizerConfig(),
     *,
-    epochs: int = 50,
-    lr: float = 3e-3,
-    batch_size: int | None = None,
     seed: int = 0,
     progress: Progress = NO_PROGRESS,
 ) -> Tensor:
-    """Train a tokenizer in place on hidden vectors of a frozen teacher.
+    """Train a tokenizer in place on hidden vectors of a frozen teacher, which are moved to its device.
 
     Memory is linear in N + E. With ``batch_size`` a step takes a batch of nodes, some neighbours of each, and all edges
     among them.
@@ -131,14 +132,12 @@ def fit_tokenizer(
         h: hidden vectors ``[N, H]``.
         x: features ``[N, F]``.
         edge_index: both directions of every edge, long ``[2, E]``.
-        epochs: number of epochs. (default: 50)
-        lr: learning rate of Adam. (default: 3e-3)
-        batch_size: nodes per step; ``None`` for all. (default: ``None``)
+        config: hyperparameters.
         seed: seed of k-means, revivals and batches.
         progress: shows a bar. (default: silent)
 
     Returns:
-        Code of each node, long ``[N]``.
+        Code of each node, long ``[N]``, on the CPU.
 
     Raises:
         ValueError: there are more codes than nodes, or features or hidden vectors hold NaN or infinity.
@@ -147,35 +146,47 @@ def fit_tokenizer(
         >>> h = torch.eye(6)
         >>> ring = torch.stack([torch.arange(6), torch.arange(6).roll(1)])
         >>> tokenizer = Tokenizer(6, 6, num_codes=3, dim=4)
-        >>> fit_tokenizer(tokenizer, h, h, torch.cat([ring, ring.flip(0)], dim=1), epochs=2).shape
+        >>> fit_tokenizer(tokenizer, h, h, torch.cat([ring, ring.flip(0)], dim=1), TokenizerConfig(epochs=2)).shape
         torch.Size([6])
     """
     for name, value in (("h", h), ("x", x)):
         if not bool(torch.isfinite(value).all()):
             raise ValueError(f"{name} holds NaN or infinity; fix those rows first")
-    draws = generator(seed, "tokenizer")
-    tokenizer.start(h[_some(len(h), 100_000, draws)], draws)
-    optimizer = torch.optim.Adam(tokenizer.parameters(), lr=lr)
-    neighbours = None if batch_size is None else Neighbours(edge_index, len(h))
-    for _ in progress.track(range(epochs), "tokenizer"):
-        for seeds in batches(torch.arange(len(h)), batch_size, draws):
-            if neighbours is None:
-                loss, z, code = tokenizer.loss(h, x, edge_index)
-            else:
-                nodes, _ = neighbours.sample(seeds, [FANOUT], draws)
-                loss, z, code = tokenizer.loss(h[nodes], x[nodes], neighbours.among(nodes))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            # Every node updates the codebook once per epoch, whatever its number of neighbours.
-            tokenizer.codebook.update(z[: len(seeds)], code[: len(seeds)], draws)
+    device, draws, count = device_of(tokenizer), generator(seed, "tokenizer"), len(h)
+    neighbours = None if config.batch_size is None else Neighbours(edge_index.cpu(), count)
+    h, x, edge_index = to_device((h, x, edge_index), device)
+
+    def kmeans_rows() -> Tensor:
+        if count <= config.kmeans_nodes:
+            return h
+        return h[torch.randperm(count, generator=draws)[: config.kmeans_nodes].to(device)]
+
+    z = code = h  # of the last batch
+
+    def loss(seeds: Tensor) -> Tensor:
+        nonlocal z, code
+        if neighbours is None:
+            value, z, code = tokenizer.loss(h, x, edge_index)
+        else:
+            nodes, _ = neighbours.sample(seeds, [config.fanout], draws)
+            edges = neighbours.among(nodes).to(device)
+            nodes = nodes.to(device)
+            value, z, code = tokenizer.loss(h[nodes], x[nodes], edges)
+        return value
+
+    def update_codes(seeds: Tensor, value: Tensor) -> None:
+        # Every node updates the codebook once per epoch, whatever its number of neighbours.
+        tokenizer.codebook.update(z[: len(seeds)], code[: len(seeds)], draws)
+
+    def epoch_batches(epoch: int) -> Iterator[Tensor]:
+        return batches(torch.arange(count), config.batch_size, draws)
+
+    tokenizer.start(kmeans_rows(), draws)
+    optimizer = torch.optim.Adam(tokenizer.parameters(), lr=config.lr)
+    training = Training(tokenizer, optimizer, loss, after_step=update_codes)
+    train(training, epoch_batches, config.epochs, progress=progress, label="tokenizer")
     with torch.no_grad():
         # The encoder changed until the last step; now the codes can converge.
-        tokenizer.codebook.settle(tokenizer.encode(h[_some(len(h), 100_000, draws)]), draws)
+        tokenizer.codebook.settle(tokenizer.encode(kmeans_rows()), draws)
         out: Tensor = tokenizer(h)
-    return out
-
-
-def _some(total: int, most: int, draws: torch.Generator) -> Tensor:
-    """All indices below ``total``, or ``most`` random ones."""
-    return torch.arange(total) if total <= most else torch.randperm(total, generator=draws)[:most]
+    return out.cpu()

@@ -9,9 +9,9 @@ import torch
 from graphdistill.bench import vqgraph
 from graphdistill.core.command import cli
 from graphdistill.datasets import load
-from graphdistill.vqgraph import evaluate, paper
+from graphdistill.vqgraph import evaluate
+from graphdistill.vqgraph.config import TeacherConfig
 from graphdistill.vqgraph.evaluate import METHODS, NAMES
-from graphdistill.vqgraph.teachers import fit_teacher
 from tests.vqgraph.samples import small
 
 NUMBER = r"\d+\.\d\d"
@@ -20,12 +20,10 @@ NUMBER = r"\d+\.\d\d"
 @pytest.fixture(autouse=True)
 def toys(monkeypatch):
     """Small graphs and short trainings; what these reach is measured elsewhere."""
-    tiny = {"num_codes": 6, "hidden": 8, "epochs": 8}
+    tiny = {"num_codes": 6, "hidden": 8, "epochs": 8, "teacher": TeacherConfig(epochs=5)}
     monkeypatch.setattr(vqgraph, "load", lambda name, root, *, seed: replace(small(300, seed=seed), name=name))
     monkeypatch.setattr(vqgraph, "DEFAULT", replace(vqgraph.DEFAULT, **tiny))
     monkeypatch.setattr(vqgraph, "VARIANTS", {k: replace(v, **tiny) for k, v in vqgraph.VARIANTS.items()})
-    for module in (evaluate, paper):
-        monkeypatch.setattr(module, "fit_teacher", partial(fit_teacher, epochs=5))
     # So wide that no name is wrapped.
     monkeypatch.setattr(vqgraph, "console", rich.console.Console(width=200))
     monkeypatch.setattr(vqgraph, "latency", partial(evaluate.latency, draws=3))

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from graphdistill.vqgraph.codes import CodeHead, Meanings, describe, find_meanings
-from graphdistill.vqgraph.config import VQGraphConfig
+from graphdistill.vqgraph.config import TeacherConfig, VQGraphConfig
 from graphdistill.vqgraph.distill import distill_vqgraph
 from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.teachers import build_teacher, fit_teacher, teacher_outputs
@@ -55,7 +55,7 @@ def test_a_graph_without_edges_has_codes_without_neighbours():
 def distilled():
     data = small()
     teacher, layer = build_teacher("GCN", 9, 3, hidden_channels=16)
-    fit_teacher(teacher, data, epochs=20)
+    fit_teacher(teacher, data, TeacherConfig(epochs=20))
     return data, teacher, distill_vqgraph(teacher, data, CONFIG, layer=layer)
 
 

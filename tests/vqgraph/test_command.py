@@ -25,10 +25,9 @@ from graphdistill.core.command import cli
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.datasets import load
 from graphdistill.vqgraph import evaluate, load_student, paper
-from graphdistill.vqgraph.config import VQGraphConfig
+from graphdistill.vqgraph.config import TeacherConfig, VQGraphConfig
 from graphdistill.vqgraph.evaluate import METHODS, NAMES
 from graphdistill.vqgraph.storage import load_codes
-from graphdistill.vqgraph.teachers import fit_teacher
 from tests.vqgraph.samples import small
 
 ROOT = Path(__file__).parents[2]
@@ -52,9 +51,7 @@ def a_small_graph_and_short_trainings() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "load", tiny)
-        patch.setattr(command, "VQGraphConfig", partial(VQGraphConfig, epochs=8))
-        for module in (evaluate, paper):
-            patch.setattr(module, "fit_teacher", partial(fit_teacher, epochs=5))
+        patch.setattr(command, "VQGraphConfig", partial(VQGraphConfig, epochs=8, teacher=TeacherConfig(epochs=5)))
         patch.setattr(command, "latency", partial(evaluate.latency, draws=3))
         yield
 

@@ -15,6 +15,7 @@ from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.fit import FitResult
 from graphdistill.vqgraph import VQGraphStudent, distill
+from graphdistill.vqgraph.config import TeacherConfig
 from graphdistill.vqgraph.distill import (
     Distilled,
     VQGraphConfig,
@@ -52,7 +53,7 @@ class Own(nn.Module):
 def trained(name: TeacherName = "GCN") -> tuple[nn.Module, str]:
     with scoped(0, "test"):
         teacher, layer = build_teacher(name, 9, 3, hidden_channels=8)
-    fit_teacher(teacher, DATA, epochs=5)
+    fit_teacher(teacher, DATA, TeacherConfig(epochs=5))
     return teacher, layer
 
 
@@ -175,7 +176,7 @@ def test_a_graph_of_many_parts_is_distilled_like_any_other() -> None:
 def test_the_student_learns_what_the_teacher_says() -> None:
     data = replace(DATA, x=DATA.x + 4 * torch.eye(3).repeat(1, 3)[DATA.y])
     teacher = Own()
-    fit_teacher(teacher, data, epochs=60)
+    fit_teacher(teacher, data, TeacherConfig(epochs=60))
     config = VQGraphConfig(num_codes=6, hidden=16, epochs=60)
     found = distill_vqgraph(teacher, data, config, layer="body.first")
     right = (found.student(data.x).argmax(dim=1) == data.y)[data.test]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import scoped
+from graphdistill.vqgraph.config import TokenizerConfig
 from graphdistill.vqgraph.edges import Link, edge_loss
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
 from tests.reference import edge_loss_naive
@@ -66,7 +67,7 @@ def assigned(cora: NodeDataset, how: str) -> tuple[Tensor, Tensor]:
     with scoped(0, "weights"):
         tokenizer = Tokenizer(16, 16, num_codes=64, dim=32)
     hidden = cora.x @ rows(cora.x.shape[1], 16)
-    code = fit_tokenizer(tokenizer, hidden, hidden, cora.edge_index, epochs=3)
+    code = fit_tokenizer(tokenizer, hidden, hidden, cora.edge_index, TokenizerConfig(epochs=3))
     return tokenizer.edges(tokenizer.codebook.codes[code]).detach(), code
 
 

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ from torch import Tensor
 from graphdistill.core.randomness import generator
 from graphdistill.core.training.fit import FitResult
 from graphdistill.vqgraph import distill, evaluate
-from graphdistill.vqgraph.config import VQGraphConfig
+from graphdistill.vqgraph.config import TeacherConfig, VQGraphConfig
 from graphdistill.vqgraph.distill import distill_vqgraph
 from graphdistill.vqgraph.evaluate import (
     CHOSEN_ON_TEST,
@@ -35,19 +33,11 @@ from graphdistill.vqgraph.evaluate import (
 )
 from graphdistill.vqgraph.inductive import InductiveSplit, Setting, inductive_split
 from graphdistill.vqgraph.student import VQGraphStudent
-from graphdistill.vqgraph.teachers import fit_teacher
 from tests.vqgraph.samples import small
 
 DATA = small()
-TINY = VQGraphConfig(num_codes=6, hidden=8, epochs=8)
+TINY = VQGraphConfig(num_codes=6, hidden=8, epochs=8, teacher=TeacherConfig(epochs=5))
 Columns = dict[str, list[float]]
-
-
-@pytest.fixture(autouse=True)
-def short_trainings() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluate, "fit_teacher", partial(fit_teacher, epochs=5))
-        yield
 
 
 def split_of(setting: Setting) -> InductiveSplit:
@@ -201,7 +191,7 @@ def test_baselines_train_with_the_same_config_and_are_deterministic(
     assert not torch.equal(first(DATA.x), baseline("untrained", trained, TINY, 1)[0](DATA.x))
 
 
-def test_the_mlp_from_labels_does_not_ask_the_teacher() -> None:
+def test_the_mlp_on_labels_does_not_use_the_teacher() -> None:
     trained = trained_teacher()
     silent = replace(trained, logits=torch.zeros_like(trained.logits))
     assert torch.equal(baseline("mlp", trained, TINY, 0)[0](DATA.x), baseline("mlp", silent, TINY, 0)[0](DATA.x))

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import torch
 from graphdistill.core.randomness import generator
 from graphdistill.core.training.fit import FitResult
 from graphdistill.vqgraph import distill, evaluate, paper
-from graphdistill.vqgraph.config import VQGraphConfig
+from graphdistill.vqgraph.config import TeacherConfig, VQGraphConfig
 from graphdistill.vqgraph.evaluate import (
     CHOSEN_ON_TEST,
     NAMES,
@@ -22,19 +20,10 @@ from graphdistill.vqgraph.evaluate import (
 )
 from graphdistill.vqgraph.inductive import inductive_split
 from graphdistill.vqgraph.paper import PUBLISHED, score_published
-from graphdistill.vqgraph.teachers import fit_teacher
 from tests.vqgraph.samples import small
 
-TINY = VQGraphConfig(num_codes=6, hidden=8, epochs=8)
+TINY = VQGraphConfig(num_codes=6, hidden=8, epochs=8, teacher=TeacherConfig(epochs=5))
 PAPER_ROWS = ["paper teacher", "paper student", "paper ours", "paper glnn"]
-
-
-@pytest.fixture(autouse=True)
-def short_trainings() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (evaluate, paper):
-            patch.setattr(module, "fit_teacher", partial(fit_teacher, epochs=5))
-        yield
 
 
 def trained(**options: Any) -> TrainedTeacher:

@@ -15,6 +15,7 @@ from torch_geometric.nn import MLP
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import scoped
 from graphdistill.datasets import load
+from graphdistill.vqgraph.config import TeacherConfig
 from graphdistill.vqgraph.distill import VQGraphConfig, distill_vqgraph
 from graphdistill.vqgraph.student import VQGraphStudent
 from graphdistill.vqgraph.teachers import build_teacher, fit_teacher
@@ -158,7 +159,7 @@ def test_any_number_of_threads_gives_the_same_bytes(batch_size):
         try:
             with scoped(0, "teacher"):
                 teacher, layer = build_teacher("GCN", data.x.shape[1], 10)
-            fit_teacher(teacher, data, epochs=3, batch_size=batch_size)
+            fit_teacher(teacher, data, TeacherConfig(epochs=3, batch_size=batch_size))
             # A tokenizer takes the most time, so one of the two is enough.
             config = VQGraphConfig(epochs=3, batch_size=batch_size, code_weight=0.0 if batch_size else 0.1)
             found = distill_vqgraph(teacher, data, config, layer=layer)

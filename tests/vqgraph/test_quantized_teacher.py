@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from graphdistill.core.randomness import scoped
+from graphdistill.vqgraph.config import TeacherConfig
 from graphdistill.vqgraph.quantized_teacher import QuantizedTeacher
 from graphdistill.vqgraph.teachers import TeacherName, build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.tokenizer import Tokenizer
@@ -54,7 +55,7 @@ def test_the_penalty_alone_moves_the_teacher_below_the_layer_and_the_tokenizer()
 
 def test_the_next_layer_reads_rows_of_the_codebook_and_nothing_else() -> None:
     whole = build()
-    fit_teacher(whole, DATA, epochs=3, penalty=lambda: whole.penalty)
+    fit_teacher(whole, DATA, TeacherConfig(epochs=3), penalty=lambda: whole.penalty)
     whole.eval()
     with torch.no_grad():
         read, logits = out_of(whole.teacher.get_submodule("convs.1"), whole)
@@ -68,7 +69,7 @@ def test_the_next_layer_reads_rows_of_the_codebook_and_nothing_else() -> None:
 
 def test_answers_do_not_change_once_it_is_trained() -> None:
     whole = build()
-    fit_teacher(whole, DATA, epochs=3, penalty=lambda: whole.penalty)
+    fit_teacher(whole, DATA, TeacherConfig(epochs=3), penalty=lambda: whole.penalty)
     whole.eval()
     before = {name: value.clone() for name, value in whole.state_dict().items()}
     first, penalty = whole(DATA.x, DATA.edge_index), float(whole.penalty.detach())
@@ -93,7 +94,7 @@ def test_the_codebook_starts_on_data_and_moves_while_training_only() -> None:
 
 def test_a_copy_that_is_loaded_goes_on_from_its_codes() -> None:
     whole, again = build(), build(seed=1)
-    fit_teacher(whole, DATA, epochs=3, penalty=lambda: whole.penalty)
+    fit_teacher(whole, DATA, TeacherConfig(epochs=3), penalty=lambda: whole.penalty)
     again.load_state_dict(whole.state_dict())
     # With nothing to be moved by, another start is all that could move the codes.
     again.tokenizer.codebook.decay, again.tokenizer.codebook.revive_below = 1.0, 0.0
@@ -103,7 +104,7 @@ def test_a_copy_that_is_loaded_goes_on_from_its_codes() -> None:
 
 def test_teacher_outputs_are_of_the_layer_before_its_codes() -> None:
     whole = build()
-    fit_teacher(whole, DATA, epochs=2, penalty=lambda: whole.penalty)
+    fit_teacher(whole, DATA, TeacherConfig(epochs=2), penalty=lambda: whole.penalty)
     logits, hidden = teacher_outputs(whole, "teacher.convs.0", DATA.x, DATA.edge_index)
     assert len(hidden.unique(dim=0)) > 6
     assert torch.equal(logits, whole.eval()(DATA.x, DATA.edge_index))
@@ -115,7 +116,7 @@ def test_the_same_seed_gives_the_same_teacher() -> None:
     states = []
     for seed in (0, 0, 1):
         whole = build(seed=seed)
-        fit_teacher(whole, DATA, epochs=3, penalty=lambda whole=whole: whole.penalty, seed=seed)  # type: ignore[misc]
+        fit_teacher(whole, DATA, TeacherConfig(epochs=3), penalty=lambda whole=whole: whole.penalty, seed=seed)  # type: ignore[misc]
         states.append(torch.cat([value.float().flatten() for value in whole.state_dict().values()]))
     assert torch.equal(states[0], states[1])
     assert not torch.equal(states[0], states[2])

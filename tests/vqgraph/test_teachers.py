@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -15,6 +15,7 @@ from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.fit import FitResult
 from graphdistill.core.training.metrics import score
+from graphdistill.vqgraph.config import TeacherConfig
 from graphdistill.vqgraph.teachers import (
     APPNP,
     TeacherName,
@@ -60,11 +61,12 @@ def build(name: str = "GCN", **options: float) -> tuple[nn.Module, str]:
         return build_teacher(name, 9, 3, **{"hidden_channels": 8, "dropout": 0.2, **options})
 
 
-def fit(teacher: nn.Module, **options: object) -> FitResult:
-    return fit_teacher(teacher, DATA, **{"epochs": 40, "input_dropout": 0.1, **options})
+def fit(teacher: nn.Module, *, seed: int = 0, penalty: Callable[[], Tensor] | None = None, **options: Any) -> FitResult:
+    config = TeacherConfig(**{"epochs": 40, "input_dropout": 0.1, **options})
+    return fit_teacher(teacher, DATA, config, penalty=penalty, seed=seed)
 
 
-def say(teacher: nn.Module) -> Tensor:
+def logits_of(teacher: nn.Module) -> Tensor:
     with torch.no_grad():
         return teacher.eval()(DATA.x, DATA.edge_index)
 
@@ -75,14 +77,14 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 @pytest.mark.parametrize(("batch_size", "fanout"), [(None, ()), (8, (5, 5)), (8, ALL)])
 @pytest.mark.parametrize("name", [*NAMES, "Mine", "GIN"])
-def test_any_teacher_learns_and_tells_what_it_thinks(
+def test_any_teacher_learns_and_has_logits_and_hidden_rows(
     name: str, batch_size: int | None, fanout: tuple[int, ...]
 ) -> None:
     teacher, layer = build(name)
     trained = fit(teacher, batch_size=batch_size, fanout=fanout)
     assert trained.valid > 0.55  # of three classes
     logits, hidden = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index)
-    assert torch.equal(logits, say(teacher))
+    assert torch.equal(logits, logits_of(teacher))
     assert hidden.shape == (60, 8)
     assert not logits.requires_grad
     assert not hidden.requires_grad
@@ -102,7 +104,7 @@ def test_hidden_rows_are_what_the_layer_gives() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_in_batches_a_teacher_says_and_thinks_the_same(name: str) -> None:
+def test_in_batches_a_teacher_has_the_same_outputs(name: str) -> None:
     teacher, layer = build(name)
     whole = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index)
     parts = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index, batch_size=7, fanout=ALL)
@@ -152,9 +154,9 @@ def test_the_kept_checkpoint_is_the_one_of_least_validation_loss(batch_size: int
     for epochs in range(1, 16):  # a shorter run is the beginning of a longer one
         teacher, _ = build("GCN", dropout=0.9)
         trained = fit(teacher, epochs=epochs, batch_size=batch_size, fanout=ALL, lr=lr)
-        here = float(F.cross_entropy(say(teacher)[DATA.valid], DATA.y[DATA.valid]))
+        here = float(F.cross_entropy(logits_of(teacher)[DATA.valid], DATA.y[DATA.valid]))
         assert here <= least
-        assert score(say(teacher)[DATA.valid], DATA.y[DATA.valid], "accuracy") == trained.valid
+        assert score(logits_of(teacher)[DATA.valid], DATA.y[DATA.valid], "accuracy") == trained.valid
         if trained.step == epochs:
             best, least = teacher, here
         else:
@@ -203,13 +205,13 @@ def test_labels_of_test_nodes_are_not_read() -> None:
     y[DATA.test] = -1
     hidden = NodeDataset("hidden", DATA.x, DATA.edge_index, y, DATA.train, DATA.valid, DATA.test)
     first, second = build()[0], build()[0]
-    one, other = fit_teacher(first, DATA, epochs=5), fit_teacher(second, hidden, epochs=5)
+    one, other = (fit_teacher(net, data, TeacherConfig(epochs=5)) for net, data in ((first, DATA), (second, hidden)))
     assert (one.valid, one.step) == (other.valid, other.step)
     assert min(one.seconds, other.seconds) > 0
     assert same(first, second)
 
 
-def test_teaching_changes_no_weight_and_leaves_no_hook() -> None:
+def test_outputs_change_no_weight_and_leave_no_hook() -> None:
     teacher, layer = build("Mine")
     before = copy.deepcopy(teacher)
     teacher_outputs(teacher, layer, DATA.x, DATA.edge_index)
@@ -219,18 +221,18 @@ def test_teaching_changes_no_weight_and_leaves_no_hook() -> None:
 
 def test_what_a_layer_gives_can_be_replaced_for_a_while() -> None:
     teacher, layer = build()
-    before = say(teacher)
+    before = logits_of(teacher)
     with replaced(teacher, layer, torch.zeros_like):
-        assert not torch.equal(say(teacher), before)
+        assert not torch.equal(logits_of(teacher), before)
         _, hidden = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index)
         assert hidden.eq(0).all()
-    assert torch.equal(say(teacher), before)
+    assert torch.equal(logits_of(teacher), before)
 
 
 @pytest.mark.parametrize("where", ["in the context", "in the change"])
 def test_the_teacher_is_restored_after_an_error(where: str) -> None:
     teacher, layer = build()
-    before = say(teacher)
+    before = logits_of(teacher)
 
     def change(h: Tensor) -> Tensor:
         if where == "in the change":
@@ -239,12 +241,12 @@ def test_the_teacher_is_restored_after_an_error(where: str) -> None:
 
     def fail() -> None:
         with replaced(teacher, layer, change):
-            say(teacher)
+            logits_of(teacher)
             raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError, match="stop"):
         fail()
-    assert torch.equal(say(teacher), before)
+    assert torch.equal(logits_of(teacher), before)
     assert not any(module._forward_hooks for module in teacher.modules())
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.vqgraph.codebook import Distance
+from graphdistill.vqgraph.config import TeacherConfig, TokenizerConfig
 from graphdistill.vqgraph.edges import Link
 from graphdistill.vqgraph.teachers import build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
@@ -26,8 +27,8 @@ def tokenizer(num_codes: int = 8, **options: object) -> Tokenizer:
         return Tokenizer(7, 9, num_codes, dim=6, **options)
 
 
-def fit(one: Tokenizer, data: NodeDataset = DATA, h: Tensor = HIDDEN, **options: object) -> Tensor:
-    return fit_tokenizer(one, h, data.x, data.edge_index, **{"epochs": 5, **options})
+def fit(one: Tokenizer, data: NodeDataset = DATA, h: Tensor = HIDDEN, seed: int = 0, **options: Any) -> Tensor:
+    return fit_tokenizer(one, h, data.x, data.edge_index, TokenizerConfig(**{"epochs": 5, **options}), seed=seed)
 
 
 def same(one: Tokenizer, other: Tokenizer) -> bool:
@@ -155,7 +156,7 @@ def test_every_node_gets_the_code_of_the_finished_encoder() -> None:
 @pytest.mark.parametrize("batch_size", [None, 16])
 def test_a_graph_without_edges_has_codes_too(batch_size: int | None) -> None:
     one = tokenizer()
-    code = fit_tokenizer(one, HIDDEN, DATA.x, DATA.edge_index[:, :0], epochs=3, batch_size=batch_size)
+    code = fit_tokenizer(one, HIDDEN, DATA.x, DATA.edge_index[:, :0], TokenizerConfig(epochs=3, batch_size=batch_size))
     assert len(code.unique()) >= 4
     assert all(bool(p.isfinite().all()) for p in one.parameters())
 
@@ -164,7 +165,7 @@ def test_a_graph_without_edges_has_codes_too(batch_size: int | None) -> None:
 def test_two_graphs_that_do_not_touch(batch_size: int | None) -> None:
     x, h = DATA.x.repeat(2, 1), HIDDEN.repeat(2, 1)
     edges = torch.cat([DATA.edge_index, DATA.edge_index + 60], dim=1)
-    code = fit_tokenizer(tokenizer(), h, x, edges, epochs=3, batch_size=batch_size)
+    code = fit_tokenizer(tokenizer(), h, x, edges, TokenizerConfig(epochs=3, batch_size=batch_size))
     assert torch.equal(code[:60], code[60:])
 
 
@@ -185,10 +186,10 @@ def test_half_of_the_codes_live_on_cora(cora: NodeDataset) -> None:
     with scoped(0, "weights"):
         teacher, layer = build_teacher("GCN", cora.x.shape[1], 7)
         one = Tokenizer(128, cora.x.shape[1])
-    fit_teacher(teacher, cora, epochs=8)
+    fit_teacher(teacher, cora, TeacherConfig(epochs=8))
     _, hidden = teacher_outputs(teacher, layer, cora.x, cora.edge_index)
     for batch_size in (None, 512):
-        code = fit_tokenizer(one, hidden, cora.x, cora.edge_index, epochs=5, batch_size=batch_size)
+        code = fit_tokenizer(one, hidden, cora.x, cora.edge_index, TokenizerConfig(epochs=5, batch_size=batch_size))
         health = one.codebook.health(code)
         assert health.live >= 128
         assert health.perplexity >= 64

@@ -125,7 +125,7 @@ def fit_together(
     weight = torch.ones(count) if weight is None else weight
     weight = weight.float() * (len(weight) / weight.sum())
     train, y, weight = to_device((train, y, weight), device)
-    inputs, labels = to_device(valid[0], device), valid[1].cpu()
+    inputs, labels = to_device(valid[0], device), valid[1]
     views, size = generator(seed, "views"), min(config.batch_size, count)
     sampler = RepeatedRandomSampler(count, size, generator(seed, "batches"))
 

@@ -29,7 +29,7 @@ def per_sample_loss(logits: Tensor, y: Tensor, task: Task) -> Tensor:
 
 
 def score(logits: Tensor, y: Tensor, metric: Metric) -> float:
-    """Accuracy or ROC-AUC of logits; for many tasks the mean over tasks with both labels in ``y``.
+    """Accuracy or ROC-AUC of logits on any device; for many tasks the mean over tasks with both labels in ``y``.
 
     Args:
         logits: float ``[n, C]``, or ``[n, T]`` for many tasks.
@@ -46,6 +46,7 @@ def score(logits: Tensor, y: Tensor, metric: Metric) -> float:
         >>> score(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 1]), "accuracy")
         1.0
     """
+    logits, y = logits.cpu(), y.cpu()
     if y.dim() == 1:
         if len(y) and int(y.min()) < 0:
             raise ValueError(f"y has no label at {int((y < 0).sum())} of {len(y)} entries; score those with a label")

@@ -137,7 +137,7 @@ def test_the_scale_of_weights_does_not_matter_but_their_ratio_does() -> None:
     assert not same(one, train()[0])
 
 
-def test_a_graph_of_no_weight_teaches_nothing() -> None:
+def test_a_graph_of_no_weight_does_not_count() -> None:
     weight = torch.ones(len(Y))
     weight[:10] = 0
     other = Y.clone()
