@@ -15,50 +15,57 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-import rich.console
-
-from fed.config import FedConfig
+from fed.config import FedConfig, FedOptions
 from fed.methods import FAMILY
 from graphdistill.core.command import cli
+from graphdistill.core.command.base import BaseCommand
 from graphdistill.core.command.output import check_writable
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.command.progress import Progress, progress
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(FedConfig):
+class Command(FedOptions, BaseCommand):
     """Options of the command."""
 
-    output: str = "runs/fed"
-    """Folder for the report, the model, figures, the checkpoint of every round, and the clients' own files."""
+    output: Path = Path("runs/fed")
+    """Folder for report.html, results.json, results.csv, the model, figures, the checkpoint of every round, and the
+    clients' own files."""
+    jobs: int | None = None
+    """Clients that the simulation runs in parallel, each in a process of some 400 MB (default: 2)."""
     in_process: bool = False
-    """Run all clients in this process, without a SuperLink."""
+    """Run all clients in this process, one after the other, without a SuperLink."""
     quiet: bool = False
-    """No messages, no table."""
-    debug: bool = False
-    """Show the traceback of an error."""
+    """Show no messages and no table."""
+
+    def __post_init__(self) -> None:
+        BaseCommand.__post_init__(self)
+        FedOptions.__post_init__(self)
+        if self.jobs is not None and self.in_process:
+            raise ValueError(f"--jobs {self.jobs} is for the simulation, and --in-process runs one client at a time")
 
     def config(self) -> FedConfig:
-        """The options of the federation alone."""
-        return FedConfig(**{f.name: getattr(self, f.name) for f in fields(FedConfig)})
+        """The options of the federation alone, with absolute folders: processes of Flower and Ray run elsewhere."""
+        options = {f.name: getattr(self, f.name) for f in fields(FedOptions)}
+        root = str(expanded(self.root).resolve()) if self.root else ""
+        return FedConfig(**options, root=root, output=str(expanded(self.output).resolve()))
 
 
 def main(command: Command) -> None:
     """Load, federate, report."""
-    folder = expanded(command.output).resolve()
-    check_writable(folder)
     config = command.config()
-    # Processes of Flower and Ray may run elsewhere.
-    root = str(expanded(config.root).resolve()) if config.root else ""
-    config = replace(config, output=str(folder), root=root)
+    folder = Path(config.output)
+    check_writable(folder)
+    _ = command.torch_device
     # Torch takes a while to import; --help should not wait for it.
     from fed import report
     from fed.data import images as data
     from fed.runtime.lock import locked
     from fed.server.state import FILE, require
+    from graphdistill.core.command.deliver import show
 
     if config.resume:
         require(folder)
@@ -76,7 +83,8 @@ def main(command: Command) -> None:
                 raise KeyboardInterrupt(f"--resume continues after the last complete round in {folder}") from stop
             raise
     if not command.quiet:
-        report.show(report.read(folder), folder, rich.console.Console())
+        found = report.read(folder)
+        show(report.table(found), folder, report.files(folder))
 
 
 @contextlib.contextmanager
@@ -123,7 +131,7 @@ class _Log(logging.Handler):
 
 
 def _on_superlink(command: Command, config: FedConfig) -> None:
-    from fed.runtime.superlink import MARK, run_on_superlink
+    from fed.runtime.superlink import ACTORS, MARK, run_on_superlink
 
     write = (lambda line: sys.stderr.write(line + "\n")) if command.quiet else progress().write
 
@@ -131,7 +139,7 @@ def _on_superlink(command: Command, config: FedConfig) -> None:
         if command.debug or (line.startswith(MARK) and not command.quiet):
             write(line.removeprefix(MARK))
 
-    record = run_on_superlink(config.run_config(), config.clients, show)
+    record = run_on_superlink(config.run_config(), config.clients, show, actors=command.jobs or ACTORS)
     traffic = record.get("network-traffic", {})
     counts = {way: traffic.get(f"{way}bound-bytes", 0) for way in ("in", "out")}
     # Flower counts traffic over the network, which a simulation has none of.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
 from fed.methods import FAMILY, TrainOn, start_options, train_on
+from graphdistill.core.command.base import check_counts
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.methods import MethodConfig, options_of
 
@@ -18,24 +19,15 @@ CLIENTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class FedConfig:
+class FedOptions:
     """A federation: its data, its method and its training.
 
     ``method`` is given by name or as the method's config, and is always a config afterwards.
-
-    Example:
-        >>> FedConfig.of({"method": "fedprox", "options": '{"mu": 0.1}', "per-class": 3}).options
-        {'mu': 0.1}
     """
 
     dataset: str = "digits-domains"
     """digits-domains, cifar10-corrupted, or image sets joined by commas, such as digits/mnist,digits/usps,digits; or
     one set of molecules: ogbg-molbace, ogbg-molhiv, pains, a .csv."""
-    root: str = ""
-    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
-    output: str = ""
-    """Folder for the report and for the checkpoint of every round. With flwr run the default is runs/fed in the folder
-    where its SuperLink was started; in Python the default is to write nothing."""
     method: str | MethodConfig = "fedlgd"
     """Name of the method (list prints them all), or in Python its config, such as fedlgd.Config(contrast=0.0)."""
     train_on: Literal["auto", TrainOn] = "auto"
@@ -108,9 +100,7 @@ class FedConfig:
         choices = ("auto", *train_on(name))
         if self.train_on not in choices:
             raise ValueError(f"--method {name} cannot --train-on {self.train_on}; choose from {', '.join(choices)}")
-        for name in ("clients", "rounds", "per_class", "match_batch", "passes", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
+        check_counts(self, "clients", "rounds", "per_class", "match_batch", "passes", "batch_size")
         if self.image_size and self.image_size < 8:
             raise ValueError(f"--image-size must be 8 or more, got {self.image_size}")
         for name in ("warm_up_steps", "lr", "dp_noise", "dp_clip", "support_epsilon"):
@@ -133,10 +123,29 @@ class FedConfig:
             )
         if self.dp_noise and self.weights != "uniform":
             raise ValueError("--weights size reveals the sizes that --dp-noise has to hide; give --weights uniform")
-        if self.resume and not self.output:
-            raise ValueError("--resume needs the --output folder of the run to continue")
         if self.seed < 0:
             raise ValueError(f"--seed must be 0 or more, got {self.seed}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FedConfig(FedOptions):
+    """A federation and its folders.
+
+    Example:
+        >>> FedConfig.of({"method": "fedprox", "options": '{"mu": 0.1}', "per-class": 3}).options
+        {'mu': 0.1}
+    """
+
+    root: str = ""
+    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
+    output: str = ""
+    """Folder for the report and for the checkpoint of every round. With flwr run the default is runs/fed in the folder
+    where its SuperLink was started; in Python the default is to write nothing."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.resume and not self.output:
+            raise ValueError("--resume needs the --output folder of the run to continue")
 
     @classmethod
     def of(cls, run_config: Mapping[str, Any]) -> FedConfig:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import rich.console
+from rich.table import Table
 from rich.text import Text
 
 from fed.client.store import home
@@ -18,8 +18,9 @@ from fed.data.molecules import unpacked
 from fed.figure import draw_clients, draw_rounds, title
 from graphdistill.condense.data.learnable import frozen
 from graphdistill.condense.figures.images import draw_images
+from graphdistill.core.command.deliver import write_results
 from graphdistill.core.command.output import publish
-from graphdistill.core.command.report import Report, Row, frame, peak_memory, rows_of, write_report
+from graphdistill.core.command.report import Report, Row, frame, peak_memory, rows_of, versions
 from graphdistill.core.sets.checked_file import read_json
 from graphdistill.core.sets.safetensors_card import read_with_card, write_with_card
 from graphdistill.core.sets.storage import save_set
@@ -44,7 +45,7 @@ def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
         tests = {title(outcome, client): (value,) for client, value in by_client.items()}
         rows += rows_of(name, tests, **(spent if name == config.label else {}))
     facts = {name: value for name, value in outcome.items() if name not in ("model", "broadcast")}
-    facts = {"config": config.record(), **facts, "peak_memory": peak_memory()}
+    facts = {"command": config.record(), **facts, "peak_memory": peak_memory(), "versions": versions()}
     return Report(
         title=f"{config.label} on {config.dataset}, {config.clients} client{'s' if config.clients > 1 else ''}",
         metric=outcome["metric"],
@@ -91,7 +92,7 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
 
 
 def write(config: FedConfig, outcome: dict[str, Any]) -> None:
-    """Write results.json and .csv, figures, the model, and images of the available virtual data.
+    """Write results.json, results.csv, report.html, figures, the model, and images of the available virtual data.
 
     Clients' virtual images are drawn where clients ran on this machine with their files in the folder of results. A
     figure that fails is named in the report and in ``outcome["missing"]``, and nothing else is lost.
@@ -110,7 +111,8 @@ def write(config: FedConfig, outcome: dict[str, Any]) -> None:
                 save_set(SyntheticSet(x, y, weight, features="ogb", meta=merged), draft)
         else:
             _draw_images(config, outcome, draft)
-        write_report(report_of(config, outcome), draft)
+        found = report_of(config, outcome)
+        write_results(found, table(found), draft)
 
 
 def _draw_images(config: FedConfig, outcome: dict[str, Any], draft: Path) -> None:
@@ -153,8 +155,8 @@ def read(folder: Path) -> Report:
     return Report(**whole, rows=tuple(rows), notes=tuple(found["notes"]))
 
 
-def show(report: Report, folder: Path, console: rich.console.Console) -> None:
-    """Print a line for each client (with many clients the worst, the median and the best), and the mean."""
+def table(report: Report) -> Table:
+    """A line for each client (with many clients for the worst, the median and the best), and the mean."""
     columns: dict[str, dict[str, float]] = {}
     for row in report.rows:
         columns.setdefault(row.name, {})[str(row.group)] = row.mean
@@ -175,6 +177,9 @@ def show(report: Report, folder: Path, console: rich.console.Console) -> None:
     spread = [f"{statistics.fmean(v):.3f} ±{statistics.stdev(v) if len(v) > 1 else 0:.3f}" for v in means]
     everyone = f"mean of {len(first)}" if first else "no client was tested"
     shown.add_row(Text(everyone, style="bold"), *spread)
-    console.print(shown)
-    written = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    console.print(f"written to {folder}: {', '.join(written)}")
+    return shown
+
+
+def files(folder: Path) -> list[str]:
+    """Names of the files in a folder of results."""
+    return [path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]

@@ -22,7 +22,6 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
-import rich.console
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization as text
@@ -32,6 +31,7 @@ from fed import report
 from fed.client import store as memory
 from fed.config import FedConfig
 from fed.runtime.superlink import HOST, MARK, PATIENCE, ProcessGroup, environment, follow, open_port, plain, write_app
+from graphdistill.core.command.deliver import show as print_report
 from graphdistill.core.command.streams import replace_unknown
 
 CONFIG = FedConfig(dataset="digits", partition="iid", method="fedlgd", clients=3, rounds=3, per_class=2)
@@ -176,7 +176,7 @@ def main():
         record = follow(group, machines.around("person"), command, show_own)
         bytes_in, bytes_out = (record["network-traffic"][f"{way}bound-bytes"] for way in ("in", "out"))
         show(f"{record['status']}; by Flower's counters {bytes_in:,} bytes in, {bytes_out:,} out")
-        report.show(report.read(output), output, rich.console.Console())
+        print_report(report.table(report.read(output)), output, report.files(output))
     show("all processes are gone")
 
 

@@ -30,7 +30,7 @@ from fed.runtime import warden
 
 HOST = "127.0.0.1"
 ACTORS = 2
-"""Clients that are simulated in parallel, each in a process of some 400 MB."""
+"""Default number of clients that are simulated in parallel, each in a process of some 400 MB."""
 PATIENCE = 120.0
 """Seconds for a SuperLink to start."""
 GRACE = 10.0
@@ -206,6 +206,8 @@ def run_on_superlink(
     clients: int,
     show: Callable[[str], object],
     port: int | None = None,
+    *,
+    actors: int = ACTORS,
 ) -> dict[str, Any]:
     """Run the two apps of this package on a SuperLink that is started and stopped for the run.
 
@@ -214,6 +216,7 @@ def run_on_superlink(
         clients: number of simulated clients.
         show: called with every line of the run's log as it comes.
         port: of the SuperLink (default: a free one).
+        actors: clients that are simulated in parallel. (default: 2)
 
     Returns:
         Flower's record of the run, with its counts of bytes.
@@ -241,7 +244,7 @@ def run_on_superlink(
             words = ["--insecure", "--simulation", "--host", HOST, "--port", str(port)]
             link = group.start(["flower-superlink", *words], env=around, stdout=file, stderr=subprocess.STDOUT)
         _await(link, port, log)
-        nodes = f"num-supernodes={clients} client-resources-num-cpus=1 init-args-num-cpus={ACTORS}"
+        nodes = f"num-supernodes={clients} client-resources-num-cpus=1 init-args-num-cpus={actors}"
         return follow(group, around, ["flwr", "run", str(app), "--stream", "--federation-config", nodes], show)
 
 

@@ -7,15 +7,11 @@ import sys
 from graphdistill.condense.config import Command
 from graphdistill.condense.methods import FAMILY
 from graphdistill.core.command import cli
-from graphdistill.core.parallel import default_jobs, start
 
 
 def main(command: Command) -> None:
-    """Import the modules that do the work, which takes seconds, and run the command."""
-    start(command.jobs or default_jobs(), "graphdistill.condense.distill")
-    from graphdistill.condense import command as work
-
-    work.main(command)
+    """Run the command."""
+    command.run("graphdistill.condense.command", "graphdistill.condense.distill")
 
 
 if __name__ == "__main__":

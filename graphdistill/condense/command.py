@@ -8,8 +8,6 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-import rich.console
-
 from graphdistill.condense.config import Command, CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of, training_data_of
 from graphdistill.condense.distill import distill_condense
@@ -18,17 +16,16 @@ from graphdistill.condense.figures.images import draw_images
 from graphdistill.condense.figures.nodes import draw_nodes
 from graphdistill.condense.matching.loop import Diverged
 from graphdistill.condense.methods import FAMILY
-from graphdistill.core.command.output import check_writable, publish
-from graphdistill.core.command.page import write_page
-from graphdistill.core.command.progress import progress
-from graphdistill.core.command.report import Report, Row, peak_memory, table, versions, write_report
+from graphdistill.core.command.deliver import deliver, facts_of
+from graphdistill.core.command.progress import Progress
+from graphdistill.core.command.report import Report, Row, table
 from graphdistill.core.command.score_plot import draw_scores
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.evaluation.nodes import NodeProtocol
 from graphdistill.core.evaluation.protocol import SetProtocol
 from graphdistill.core.evaluation.rows import Plan, baseline_rows, break_even, rs2_plan, train_plans
 from graphdistill.core.methods import options_of
-from graphdistill.core.parallel import default_jobs, parallel_map
+from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.storage import save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
@@ -37,49 +34,52 @@ from graphdistill.datasets import load
 
 def main(command: Command) -> None:
     """Load, condense, train, report."""
-    check_writable(command.output)
-    with progress(command.quiet).step(f"loading {command.dataset}"):
-        data = load(command.dataset, command.root, seed=command.seed, skip_invalid=command.skip_invalid)
-    seeds = range(command.seed, command.seed + command.seeds)
-    kept = [command.checkpoint(seed) for seed in seeds]
-    if command.resume and not any(path.is_file() for path in kept):
+    with command.working() as bars:
+        with bars.step(f"loading {command.dataset}"):
+            data = load(command.dataset, command.root, seed=command.seed, skip_invalid=command.skip_invalid)
+        protocol = protocol_of(
+            data, trainings=command.trainings, device=command.torch_device, jobs=command.num_jobs, progress=bars
+        )
+        real = training_data_of(protocol)
+        FAMILY.check(command.method, real.KIND)
+        # From here on the method is imported.
+        command = replace(command, method=FAMILY.config(command.method))
+        real.check_per_class(command.per_class)
+        sets, report = _distilled(command, protocol, bars)
+    best = sets[_best_on_validation(sets)]
+
+    def write(folder: Path) -> None:
+        save_set(best, folder)
+        draw_scores(report, folder / "figure.png")
+        picture(protocol, best, folder / "set.png")
+
+    deliver(command, report, table(report), write)
+    for path in _checkpoints(command).values():
+        path.unlink(missing_ok=True)
+
+
+def _checkpoints(command: Command) -> dict[int, Path]:
+    """File of the state of the set of each seed."""
+    return {seed: command.checkpoint(seed) for seed in range(command.seed, command.seed + command.seeds)}
+
+
+def _distilled(command: Command, protocol: SetProtocol[Any], bars: Progress) -> tuple[list[SyntheticSet], Report]:
+    """The sets of all seeds, and their report."""
+    kept = _checkpoints(command)
+    if command.resume and not any(path.is_file() for path in kept.values()):
         raise ValueError(f"--resume: there is no checkpoint in {command.output}; leave it out to start again")
-    bars = progress(command.quiet)
-    protocol = protocol_of(data, trainings=command.trainings, jobs=command.jobs or default_jobs(), progress=bars)
-    real = training_data_of(protocol)
-    FAMILY.check(command.method, real.KIND)
-    # From here on the method is imported.
-    command = replace(command, method=FAMILY.config(command.method))
-    real.check_per_class(command.per_class)
     if not command.resume:
         # Otherwise a later --resume would mix sets of two runs.
-        for path in kept:
+        for path in kept.values():
             path.unlink(missing_ok=True)
-    with bars:
-        try:
-            made = parallel_map(_condense, (command, protocol), seeds, jobs=protocol.jobs)
-            sets = list(bars.track(made, "condensing", len(seeds)))
-            report = _report(command, protocol, sets)
-        except KeyboardInterrupt as error:
-            if not any(path.is_file() for path in kept):
-                raise
-            raise KeyboardInterrupt(
-                "no results were written; --resume continues from the last validation check"
-            ) from error
-    best = sets[_best_on_validation(sets)]
-    with publish(command.output) as draft:
-        save_set(best, draft)
-        write_report(report, draft)
-        draw_scores(report, draft / "figure.png")
-        picture(protocol, best, draft / "set.png")
-        write_page(report, table(report), draft)
-    for path in kept:
-        path.unlink(missing_ok=True)
-    if not command.quiet:
-        console = rich.console.Console()
-        console.print(table(report))
-        files = "report.html, set.safetensors, card.json, results.json, results.csv, figure.png, set.png"
-        console.print(f"written to {command.output}: {files}")
+    try:
+        made = parallel_map(_condense, (command, protocol), list(kept), jobs=protocol.jobs)
+        sets = list(bars.track(made, "condensing", len(kept)))
+        return sets, _report(command, protocol, sets)
+    except KeyboardInterrupt as error:
+        if not any(path.is_file() for path in kept.values()):
+            raise
+        raise KeyboardInterrupt("no results were written; --resume continues from the last validation check") from error
 
 
 def picture(protocol: SetProtocol[Any], synthetic: SyntheticSet, path: Path) -> None:
@@ -160,14 +160,13 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
     if stayed := sum(synthetic.meta.get("chosen_step") == 0 for synthetic in sets):
         notes.insert(1, f"In {stayed} of {len(sets)} sets the initial set is best on validation.")
     facts = {
+        **facts_of(command),
         "command": {**asdict(command), "method": method.name, "options": options_of(method)},
         "raw_bytes": whole.nbytes,
         "fit": asdict(protocol.fit),
         "sets": [dict(synthetic.meta) for synthetic in sets],
         "break_even_trainings": trainings,
         "paper": FAMILY.about(method.name)[1],
-        "peak_memory": peak_memory(),
-        "versions": versions(),
     }
     return Report(
         title=f"{method.name} on {protocol.data.name}, {command.per_class} of each class",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphdistill.condense.methods import FAMILY
+from graphdistill.core.command.base import BaseCommand, check_counts
 from graphdistill.core.methods import MethodConfig
-from graphdistill.core.parallel import check_jobs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,48 +28,34 @@ class CondenseConfig:
 
     def __post_init__(self) -> None:
         FAMILY.check(self.method)
-        for name in ("per_class", "checks", "patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(self, name)}")
+        check_counts(self, "per_class", "checks", "patience")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"--steps must be 1 or more, got {self.steps}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(CondenseConfig):
+class Command(CondenseConfig, BaseCommand):
     """Options of the command."""
 
     dataset: str = "digits"
     """digits, mnist5k (no download), a name under images/ of the root, an .npz file, cora, NCI1, ogbg-molbace, ..."""
-    root: Path | None = None
-    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: Path = Path("runs/condense")
-    """Folder for the set, results.json, results.csv, figure.png and set.png."""
+    """Folder that the set, report.html, results.json, results.csv, figure.png and set.png are written to."""
     trainings: int = 3
     """Number of trainings of the network on each set."""
     seeds: int = 3
     """Number of sets, each with its own seed."""
     seed: int = 0
-    """Seed of the first set and of the data split."""
+    """Seed of the first set and of the data split; later sets add 1 each."""
     resume: bool = False
     """Continue an interrupted run with the same options from its last validation check."""
     skip_invalid: bool = False
     """Leave out rows of a CSV file whose SMILES or label cannot be used."""
-    jobs: int | None = None
-    """Number of parallel processes, of one thread each (default: one for each available core)."""
-    quiet: bool = False
-    """No progress bars, no table."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        for option, value in (("--trainings", self.trainings), ("--seeds", self.seeds)):
-            if value < 1:
-                raise ValueError(f"{option} must be 1 or more, got {value}")
-        if self.seed < 0:
-            raise ValueError(f"--seed must be 0 or more, got {self.seed}")
-        check_jobs(self.jobs, "--jobs")
+        BaseCommand.__post_init__(self)
+        CondenseConfig.__post_init__(self)
+        check_counts(self, "trainings", "seeds")
 
     def checkpoint(self, seed: int) -> Path:
         """File of the state of the set with this seed while the command runs."""

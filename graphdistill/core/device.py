@@ -1,11 +1,15 @@
-"""Devices: a name of the command line becomes a ``torch.device``, and a network has the one of its parameters."""
+"""Devices: a name of the command line becomes a ``torch.device``, and a network has the one of its parameters.
+
+Torch is imported on first use, because commands parse arguments without it.
+"""
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-import torch
-from torch import nn
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 DeviceName = Literal["cpu", "cuda", "auto"]
 
@@ -23,6 +27,8 @@ def resolve_device(name: str) -> torch.device:
         >>> resolve_device("cpu")
         device(type='cpu')
     """
+    import torch
+
     kind, _, number = name.partition(":")
     if kind not in get_args(DeviceName) or (number and (kind != "cuda" or not number.isdecimal())):
         raise ValueError(f"--device {name!r} is unknown; choose from {', '.join(get_args(DeviceName))}")
@@ -40,13 +46,30 @@ def device_of(module: nn.Module) -> torch.device:
     """The device of a network's first parameter, or the CPU if it has none.
 
     Example:
+        >>> from torch import nn
         >>> device_of(nn.Linear(2, 1, device="meta")), device_of(nn.ReLU())
         (device(type='meta'), device(type='cpu'))
     """
+    import torch
+
     return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
 
 
 def synchronize(device: torch.device) -> None:
     """Wait until a GPU has done its work, so that time can be measured; on a CPU nothing is waited for."""
     if device.type == "cuda":
+        import torch
+
         torch.cuda.synchronize(device)
+
+
+def describe_device(device: torch.device) -> str:
+    """The device's name, with the model of a GPU.
+
+    Example:
+        >>> describe_device(resolve_device("cpu"))
+        'cpu'
+    """
+    import torch
+
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)

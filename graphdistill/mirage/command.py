@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from pathlib import Path
 
-import rich.console
-
-from graphdistill.core.command.output import check_writable, publish
-from graphdistill.core.command.page import write_page
-from graphdistill.core.command.progress import Progress, progress
-from graphdistill.core.command.report import Report, Row, peak_memory, table, versions, write_report
+from graphdistill.core.command.deliver import deliver, facts_of
+from graphdistill.core.command.progress import Progress
+from graphdistill.core.command.report import Report, Row, table
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.evaluation.rows import Plan, baseline_rows, train_plans
 from graphdistill.core.evaluation.trees import TreeProtocol
-from graphdistill.core.parallel import default_jobs, parallel_map
+from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.storage import save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
@@ -31,38 +29,42 @@ CURVE = (0.001, 0.003, 0.01, 0.03, 0.1)
 
 def main(command: Command) -> None:
     """Load, distil, train, report."""
-    check_writable(command.output)
-    with progress(command.quiet).step(f"loading {command.dataset}"):
-        data = load_graphs(
-            command.dataset,
-            command.root,
-            seed=command.seed,
-            smiles_column=command.smiles_column,
-            label_column=command.label_column,
-            skip_invalid=command.skip_invalid,
-            jobs=command.jobs or default_jobs(),
-        )
-    with progress(command.quiet) as bars:
+    with command.working() as bars:
+        with bars.step(f"loading {command.dataset}"):
+            data = load_graphs(
+                command.dataset,
+                command.root,
+                seed=command.seed,
+                smiles_column=command.smiles_column,
+                label_column=command.label_column,
+                skip_invalid=command.skip_invalid,
+                jobs=command.num_jobs,
+            )
         run = _paper if command.protocol == "paper" else _honest
         synthetic, report, protocol = run(command, data, bars)
-    with publish(command.output) as draft:
-        save_set(synthetic, draft)
-        write_report(report, draft)
-        draw(protocol.forests["train"], synthetic, report, draft / "figure.png")
-        write_page(report, table(report), draft)
-    if not command.quiet:
-        console = rich.console.Console()
-        console.print(table(report))
-        files = "report.html, set.safetensors, card.json, results.json, results.csv, figure.png"
-        console.print(f"written to {command.output}: {files}")
+
+    def write(folder: Path) -> None:
+        save_set(synthetic, folder)
+        draw(protocol.forests["train"], synthetic, report, folder / "figure.png")
+
+    deliver(command, report, table(report), write)
+
+
+def _protocol(command: Command, data: GraphDataset, bars: Progress, *, depth: int, trainings: int) -> TreeProtocol:
+    return TreeProtocol(
+        data,
+        depth=depth,
+        networks=command.networks,
+        trainings=trainings,
+        device=command.torch_device,
+        jobs=command.num_jobs,
+        progress=bars,
+    )
 
 
 def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[SyntheticSet, Report, TreeProtocol]:
     """The distilled set, all baselines, and the curve over budgets."""
-    jobs = command.jobs or default_jobs()
-    protocol = TreeProtocol(
-        data, depth=command.hops, networks=command.networks, trainings=command.trainings, jobs=jobs, progress=bars
-    )
+    protocol = _protocol(command, data, bars, depth=command.hops, trainings=command.trainings)
     split = TrainingSplit(data, command.hops, verify=True) if command.verify else protocol.training
     draws = generator(command.seed, "mirage")
     synthetic = distill_mirage(data, command.distilling, generator=draws, progress=bars, split=split)
@@ -106,10 +108,8 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
             f"give one support for each"
         )
     start = time.perf_counter()
-    jobs, config = command.jobs or default_jobs(), paper.PaperConfig()
-    protocol = TreeProtocol(
-        data, depth=paper.HOPS, networks=command.networks, trainings=config.restarts, jobs=jobs, progress=bars
-    )
+    config = paper.PaperConfig()
+    protocol = _protocol(command, data, bars, depth=paper.HOPS, trainings=config.restarts)
     forest, y = protocol.forests["train"], protocol.labels("train")
     patterns = paper.paper_patterns(forest, y, thresholds)
     synthetic = paper.paper_set(forest, patterns, protocol)
@@ -171,13 +171,11 @@ def _report(
     notes: tuple[str, ...],
 ) -> Report:
     facts = {
-        "command": asdict(command),
+        **facts_of(command),
         "raw_bytes": int(protocol.raw.sum()),
         "training_graphs": len(data.train),
         "fit": asdict(protocol.fit),
         "set": dict(synthetic.meta),
-        "peak_memory": peak_memory(),
-        "versions": versions(),
     }
     return Report(
         title=f"Mirage on {data.name}",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from graphdistill.core.parallel import check_jobs
+from graphdistill.core.command.base import BaseCommand, check_counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,15 +63,13 @@ class MirageConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(MirageConfig):
+class Command(MirageConfig, BaseCommand):
     """Options of the command."""
 
     dataset: str = "pains"
     """ogbg-NAME, a TUDataset name, pains, or a CSV file with SMILES."""
-    root: Path | None = None
-    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: Path = Path("runs/mirage")
-    """Folder that the set, results.json, results.csv and figure.png are written to."""
+    """Folder that the set, report.html, results.json, results.csv and figure.png are written to."""
     protocol: Literal["honest", "paper"] = "honest"
     """honest: checkpoints are chosen on validation, as for all baselines; paper: as published."""
     networks: tuple[Literal["GCN", "GraphSAGE", "GAT", "GIN"], ...] = ("GCN", "GAT", "GIN")
@@ -84,24 +82,15 @@ class Command(MirageConfig):
     """Column of a CSV file that holds SMILES."""
     label_column: str = "y"
     """Column or columns (a,b,c) of a CSV file that hold labels."""
-    jobs: int | None = None
-    """Parallel processes, one thread each (default: one per available core)."""
     skip_invalid: bool = False
     """Skip rows of a CSV file with invalid SMILES or labels."""
-    quiet: bool = False
-    """Show no progress bars and no table."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        BaseCommand.__post_init__(self)
+        MirageConfig.__post_init__(self)
         if self.hops < 1:
             raise ValueError(f"--hops must be 1 or more to train networks, got {self.hops}")
-        if self.trainings < 1:
-            raise ValueError(f"--trainings must be 1 or more, got {self.trainings}")
-        if self.seed < 0:
-            raise ValueError(f"--seed must be 0 or more, got {self.seed}")
-        check_jobs(self.jobs, "--jobs")
+        check_counts(self, "trainings")
         if not self.networks:
             raise ValueError("--networks is empty; give one or more of GCN, GraphSAGE, GAT, GIN")
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 import sys
 
 from graphdistill.core.command import cli
-from graphdistill.core.parallel import default_jobs, start
 from graphdistill.vqgraph.config import Command
 
 
 def main(command: Command) -> None:
-    """Import the command's module, which takes seconds, and run it."""
-    start(command.jobs or default_jobs(), "graphdistill.vqgraph.evaluate")
-    from graphdistill.vqgraph import command as work
-
-    work.main(command)
+    """Run the command."""
+    command.run("graphdistill.vqgraph.command", "graphdistill.vqgraph.evaluate")
 
 
 if __name__ == "__main__":

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
-import rich.console
 from rich.table import Table
 from rich.text import Text
 
-from graphdistill.core.command.output import check_writable, publish
-from graphdistill.core.command.page import write_page
-from graphdistill.core.command.progress import NO_PROGRESS, Progress, progress
-from graphdistill.core.command.report import Report, Row, frame, peak_memory, versions, write_report
+from graphdistill.core.command.deliver import deliver, facts_of
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.command.report import Report, Row, frame
 from graphdistill.core.data.datasets import NodeDataset
-from graphdistill.core.parallel import default_jobs, parallel_map
+from graphdistill.core.parallel import parallel_map
 from graphdistill.datasets import load
 from graphdistill.vqgraph import paper
 from graphdistill.vqgraph.codebook import Health
@@ -30,14 +29,14 @@ LARGE = 200_000
 
 def main(command: Command) -> None:
     """Load, train the teacher, distil, report."""
-    check_writable(command.output)
-    with progress(command.quiet) as bars:
+    with command.working() as bars:
         first = nodes_of(command, command.seed, bars)
         scores, trained, distilled, notes = _score(command, first, bars)
     times = latency(trained, distilled.student)
     report = _report(command, first, scores, distilled, times, notes)
-    with publish(command.output) as draft:
-        facts = {
+
+    def write(folder: Path) -> None:
+        card = {
             "dataset": first.name,
             "features": "rows scaled to length 1: torch.nn.functional.normalize(x, dim=1)",
             "teacher": command.teacher,
@@ -45,14 +44,10 @@ def main(command: Command) -> None:
             "valid": distilled.valid,
         }
         codes = describe(distilled, trained.teacher, trained.split.data, layer=trained.layer)
-        save_student(distilled.student, draft, codes=codes, card=facts)
-        write_report(report, draft)
-        draw(trained, distilled, report.rows, times, draft / "figure.png")
-        write_page(report, table(report, scores), draft)
-    if not command.quiet:
-        console = rich.console.Console()
-        console.print(table(report, scores))
-        console.print(f"written to {command.output}: report.html, the student, results.json, results.csv, figure.png")
+        save_student(distilled.student, folder, codes=codes, card=card)
+        draw(trained, distilled, report.rows, times, folder / "figure.png")
+
+    deliver(command, report, table(report, scores), write)
 
 
 def config_of(command: Command, nodes: int) -> VQGraphConfig:
@@ -82,7 +77,7 @@ def _score(
 ) -> tuple[dict[str, Scores], TrainedTeacher, Distilled, list[str]]:
     """Scores of all seeds; networks and notes of the first seed."""
     seeds = range(command.seed, command.seed + command.seeds)
-    results = parallel_map(_score_seed, (command, first, bars), seeds, jobs=command.jobs or default_jobs())
+    results = parallel_map(_score_seed, (command, first, bars), seeds, jobs=command.num_jobs)
     scores: dict[str, Scores] = {}
     kept: tuple[TrainedTeacher, Distilled, list[str]] | None = None
     for found, first_networks in bars.track(results, "seeds", len(seeds)):
@@ -137,12 +132,10 @@ def _report(
         data.notes,
     ]
     facts = {
-        "command": asdict(command),
+        **facts_of(command),
         "config": asdict(config_of(command, len(data.y))),
         "health": asdict(health),
         "milliseconds": times,
-        "peak_memory": peak_memory(),
-        "versions": versions(),
     }
     title = f"VQGraph on {data.name}, {command.setting}" + (", the published protocol" * (command.protocol == "paper"))
     found: list[Row] = rows(scores, command.teacher)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from graphdistill.core.parallel import check_jobs
+from graphdistill.core.command.base import BaseCommand, check_counts
 
 
 def _check_positive(config: object, *names: str) -> None:
@@ -143,15 +143,13 @@ class VQGraphConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command:
+class Command(BaseCommand):
     """Options of the command."""
 
     dataset: str = "digits-knn"
     """digits-knn (no download), cora and the other CPF data sets, planetoid-NAME or ogbn-NAME."""
-    root: Path | None = None
-    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     output: Path = Path("runs/vqgraph")
-    """Folder that the student, results.json, results.csv and figure.png are written to."""
+    """Folder that the student, report.html, results.json, results.csv and figure.png are written to."""
     teacher: Literal["GCN", "GraphSAGE", "GAT", "APPNP"] = "GCN"
     """Network that is trained as the teacher and distilled."""
     layer: str = ""
@@ -168,21 +166,9 @@ class Command:
     """Number of runs, each with its own split, teacher and student."""
     seed: int = 0
     """Seed of the first run; later runs add 1 each."""
-    jobs: int | None = None
-    """Parallel processes, one thread each (default: one per available core)."""
-    quiet: bool = False
-    """Show no progress bars and no table."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise ValueError(f"--seeds must be 1 or more, got {self.seeds}")
-        if self.seed < 0:
-            raise ValueError(f"--seed must be 0 or more, got {self.seed}")
-        check_jobs(self.jobs, "--jobs")
+        super().__post_init__()
+        check_counts(self, "seeds", "num_codes", "hidden")
         if self.protocol == "paper" and self.setting != "transductive":
             raise ValueError(f"--protocol paper is transductive, got --setting {self.setting}; leave one of them out")
-        for option, value in (("--num-codes", self.num_codes), ("--hidden", self.hidden)):
-            if value < 1:
-                raise ValueError(f"{option} must be 1 or more, got {value}")

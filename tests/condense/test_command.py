@@ -292,6 +292,7 @@ def test_the_words_are_those_agreed_on():
     assert {f.name for f in command.Command.__dataclass_fields__.values()} == words | {
         "skip_invalid",
         "resume",
+        "device",
         "jobs",
         "quiet",
         "debug",

@@ -26,9 +26,18 @@ def test_from_the_command_to_a_report(method, own, tmp_path, capsys, monkeypatch
     assert "mean of 2" in printed
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [row["group"] for row in results["rows"]] == ["0 digits 0", "1 digits 1"] * 3
+    assert results["unit"] == "images"
+    assert results["facts"]["command"]["clients"] == 2
     assert results["facts"]["bytes up"] > 2 * 2 * 4 * 10_000
     files = {path.name for path in (tmp_path / "out").iterdir()}
-    assert files >= {"rounds.png", "clients.png", "model.safetensors", "results.csv", "checkpoint.safetensors"}
+    assert files >= {
+        "rounds.png",
+        "clients.png",
+        "model.safetensors",
+        "results.csv",
+        "report.html",
+        "checkpoint.safetensors",
+    }
     assert ({"global.png", "client-0.png", "client-1.png"} <= files) == (method == "fedlgd")
     assert HOME not in os.environ
 
@@ -68,6 +77,9 @@ def test_the_quickstart_runs(words, tmp_path, monkeypatch, capsys):
         (["--train-on", "real"], "--method fedlgd cannot --train-on real; choose from auto, virtual"),
         (["--contrast", "-1"], "--contrast must be 0 or more, got -1.0"),
         (["--per-class", "0", "--in-process"], "--per-class must be 1 or more"),
+        (["--seed", "-1"], "--seed must be 0 or more, got -1"),
+        (["--jobs", "0"], "--jobs must be 1 or more, got 0"),
+        (["--jobs", "3", "--in-process"], "--in-process runs one client at a time"),
         (["--dataset", "digits", "--in-process", "--clients", "2000", "--partition", "iid"], "fewer clients"),
         (["--dataset", "nothing", "--in-process"], "not a known data set"),
     ],

@@ -7,6 +7,7 @@ import torch
 from fed import report
 from fed.client.store import HOME
 from fed.config import FedConfig
+from graphdistill.core.command.deliver import show
 
 
 def outcome(clients=2, **more):
@@ -64,11 +65,20 @@ def test_what_was_written_is_shown(clients, tmp_path, monkeypatch):
     again = report.read(tmp_path / "out")
     assert again.rows == report.report_of(config, outcome(clients)).rows
     printed = io.StringIO()
-    report.show(again, tmp_path / "out", rich.console.Console(file=printed, width=100))
+    names = report.files(tmp_path / "out")
+    show(report.table(again), tmp_path / "out", names, rich.console.Console(file=printed, width=100))
     text = printed.getvalue()
     assert f"mean of {clients}" in text
     assert ("15 domain 15" in text) == (clients == 30)
     assert "7 domain 7" not in text
-    for name in ("clients.png", "global.png", "model.safetensors", "results.csv", "results.json", "rounds.png"):
+    for name in (
+        "report.html",
+        "clients.png",
+        "global.png",
+        "model.safetensors",
+        "results.csv",
+        "results.json",
+        "rounds.png",
+    ):
         assert (tmp_path / "out" / name).stat().st_size > 0
         assert name in " ".join(text.split())

@@ -80,7 +80,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def test_the_words_are_those_that_were_promised() -> None:
-    words = "dataset root output teacher layer num_codes hidden setting protocol seeds seed jobs quiet debug"
+    words = "dataset root output seed device jobs quiet debug teacher layer num_codes hidden setting protocol seeds"
     assert [f.name for f in fields(command.Command)] == words.split()
     assert command.Command().dataset == "digits-knn"
 

@@ -232,7 +232,7 @@ def test_a_missing_command_is_named_with_the_way_out(name, flower, tmp_path, mon
     ],
 )
 def test_flowers_counters_are_shown_where_they_counted(traffic, shown, monkeypatch, capsys):
-    monkeypatch.setattr(superlink, "run_on_superlink", lambda *args: traffic)
+    monkeypatch.setattr(superlink, "run_on_superlink", lambda *args, actors: traffic)
     command._on_superlink(command.Command(), FedConfig())
     assert capsys.readouterr().err.splitlines() == shown
 

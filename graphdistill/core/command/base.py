@@ -1,0 +1,103 @@
+"""Options that every command has, and what every command does before its own work. It imports nothing heavy."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphdistill.core.command.output import check_writable
+from graphdistill.core.command.progress import Progress, progress
+from graphdistill.core.device import DeviceName, resolve_device
+from graphdistill.core.parallel import check_jobs, default_jobs, start
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseCommand:
+    """Options of every command.
+
+    Raises:
+        ValueError: the seed, the device or the number of processes is out of range.
+    """
+
+    dataset: str
+    """Name of the data set, or its file."""
+    root: Path | None = None
+    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
+    output: Path
+    """Folder for the results: report.html, results.json, results.csv, figures, and what was distilled."""
+    seed: int = 0
+    """Seed of all randomness."""
+    device: DeviceName = "cpu"
+    """Device that networks are trained on; auto is the GPU where there is one, else the CPU."""
+    jobs: int | None = None
+    """Parallel processes, one thread each (default: one per available core, and one in all on a GPU)."""
+    quiet: bool = False
+    """Show no progress bars and no table."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"--seed must be 0 or more, got {self.seed}")
+        check_jobs(self.jobs, "--jobs")
+
+    @property
+    def num_jobs(self) -> int:
+        """Number of parallel processes."""
+        return self.jobs or (default_jobs() if self.torch_device.type == "cpu" else 1)
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device.
+
+        Raises:
+            ValueError: it is unknown, or this machine has no such device.
+        """
+        return resolve_device(self.device)
+
+    def run(self, module: str, *preloaded: str) -> None:
+        """Import the module that does the work, which takes seconds, and call its ``main`` with this command.
+
+        Args:
+            module: name of the module.
+            preloaded: modules that parallel processes import meanwhile.
+        """
+        if self.device == "cpu":
+            start(self.jobs or default_jobs(), *preloaded)
+        importlib.import_module(module).main(self)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[Progress]:
+        """Check the device and the output folder before any work, and show progress while the block runs.
+
+        Raises:
+            ValueError: this machine has no such device, or the output folder cannot be written.
+        """
+        check_writable(self.output)
+        _ = self.torch_device
+        with progress(self.quiet) as bars:
+            yield bars
+
+
+def check_counts(options: object, *names: str) -> None:
+    """Fail unless options are 1 or more.
+
+    Raises:
+        ValueError: one of them is 0 or negative.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> check_counts(SimpleNamespace(per_class=0), "per_class")
+        Traceback (most recent call last):
+        ValueError: --per-class must be 1 or more, got 0
+    """
+    for name in names:
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(options, name)}")
