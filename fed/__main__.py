@@ -22,7 +22,6 @@ from fed.config import FedConfig, FedOptions
 from fed.methods import FAMILY
 from graphdistill.core.command import cli
 from graphdistill.core.command.base import BaseCommand
-from graphdistill.core.command.output import check_writable
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.command.progress import Progress, progress
 
@@ -58,14 +57,14 @@ def main(command: Command) -> None:
     """Load, federate, report."""
     config = command.config()
     folder = Path(config.output)
-    check_writable(folder)
-    _ = command.torch_device
+    command.check()
     # Torch takes a while to import; --help should not wait for it.
     from fed import report
     from fed.data import images as data
     from fed.runtime.lock import locked
     from fed.server.state import FILE, require
     from graphdistill.core.command.deliver import show
+    from graphdistill.core.command.tracking import track_report
 
     if config.resume:
         require(folder)
@@ -82,8 +81,9 @@ def main(command: Command) -> None:
             if (folder / FILE).is_file():
                 raise KeyboardInterrupt(f"--resume continues after the last complete round in {folder}") from stop
             raise
+    found = report.read(folder)
+    track_report(command.track, folder, found)
     if not command.quiet:
-        found = report.read(folder)
         show(report.table(found), folder, report.files(folder))
 
 

@@ -26,6 +26,7 @@ from graphdistill.core.sets.storage import load_set
 from graphdistill.core.training.fit import FitConfig
 from tests.condense.graph_samples import chains
 from tests.condense.samples import bars, shortened
+from tests.trackers import tracked
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("--per-class", 2, "--steps", 5, "--patience", 9, "--trainings", 2, "--seeds", 2)
@@ -155,9 +156,10 @@ def test_a_selection(images, tmp_path):
     assert load_set(tmp_path / "out").meta["method"] == "herding"
 
 
-def test_the_journey_from_nodes_to_the_report(tmp_path, capsys):
+def test_the_journey_from_nodes_to_the_report(tmp_path, capsys, monkeypatch):
+    logged = tracked(monkeypatch)
     words = ("--method", "gcdm", "--dataset", "digits-knn", "--output", tmp_path / "out", *SMALL[:-1], 1)
-    assert run(*words) == 0
+    assert run(*words, "--track", "mlflow") == 0
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
         "set.safetensors",
         "card.json",
@@ -192,6 +194,9 @@ def test_the_journey_from_nodes_to_the_report(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "nodes" in printed
     assert "16 bits a feature" in " ".join(printed.split())
+    checks = [[step, values["set 0/valid"]] for step, values in logged if "set 0/valid" in values]
+    assert checks == synthetic.meta["checks"]
+    assert logged[-1][1]["distilled set/GCN/test"] == pytest.approx(rows["distilled set"]["mean"])
 
 
 def test_a_method_that_is_not_for_graphs_is_refused(tmp_path, monkeypatch, capsys):
@@ -294,6 +299,7 @@ def test_the_words_are_those_agreed_on():
         "resume",
         "device",
         "jobs",
+        "track",
         "quiet",
         "debug",
     }

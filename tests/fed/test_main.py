@@ -10,6 +10,7 @@ from fed.client.store import HOME
 from fed.methods import FAMILY
 from graphdistill.core.command import cli
 from tests.fed.samples import QUICK
+from tests.trackers import tracked
 
 
 def run(*words):
@@ -19,8 +20,23 @@ def run(*words):
 @pytest.mark.parametrize(("method", "own"), [("fedavg", ("--train-on", "subset")), ("fedlgd", QUICK)])
 def test_from_the_command_to_a_report(method, own, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv(HOME)
-    words = ["--dataset", "digits", "--partition", "iid", "--method", method, "--clients", "2", "--rounds", "2", *own]
-    assert run(*words, "--per-class", "1", "--in-process", "--output", str(tmp_path / "out")) == 0
+    logged = tracked(monkeypatch)
+    words = [
+        "--track",
+        "wandb",
+        "--dataset",
+        "digits",
+        "--partition",
+        "iid",
+        "--method",
+        method,
+        "--clients",
+        "2",
+        "--rounds",
+        "2",
+        *own,
+    ]
+    assert run(*words, "--per-class", "1", "--in-process", "--track", "wandb", "--output", str(tmp_path / "out")) == 0
     printed = capsys.readouterr().out
     assert "digits 0" in printed
     assert "mean of 2" in printed
@@ -40,6 +56,9 @@ def test_from_the_command_to_a_report(method, own, tmp_path, capsys, monkeypatch
     }
     assert ({"global.png", "client-0.png", "client-1.png"} <= files) == (method == "fedlgd")
     assert HOME not in os.environ
+    by_step = {step: values for step, values in logged if "mean of clients/valid" in values}
+    assert sorted(by_step) == [0, 1, 2]
+    assert any(name.startswith(method) and name.endswith("/0 digits 0/test") for name in logged[-1][1])
 
 
 def test_each_run_keeps_clients_files_in_its_own_folder(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from graphdistill.core.command.output import check_writable
 from graphdistill.core.command.progress import Progress, progress
@@ -16,6 +16,9 @@ from graphdistill.core.parallel import check_jobs, default_jobs, start
 
 if TYPE_CHECKING:
     import torch
+
+TrackerName = Literal["tensorboard", "wandb", "mlflow"]
+"""Experiment trackers: see :mod:`graphdistill.core.command.tracking`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,8 @@ class BaseCommand:
     """Device that networks are trained on; auto is the GPU where there is one, else the CPU."""
     jobs: int | None = None
     """Parallel processes, one thread each (default: one per available core, and one in all on a GPU)."""
+    track: TrackerName | None = None
+    """Experiment tracker that gets all rows and the validation curves (default: none; extra track)."""
     quiet: bool = False
     """Show no progress bars and no table."""
     debug: bool = False
@@ -73,15 +78,28 @@ class BaseCommand:
             start(self.jobs or default_jobs(), *preloaded)
         importlib.import_module(module).main(self)
 
-    @contextlib.contextmanager
-    def working(self) -> Iterator[Progress]:
-        """Check the device and the output folder before any work, and show progress while the block runs.
+    def check(self) -> None:
+        """Check what can fail before any work: the device, the tracker and the output folder.
 
         Raises:
-            ValueError: this machine has no such device, or the output folder cannot be written.
+            ValueError: this machine has no such device, the tracker is not installed, or the output folder cannot be
+                written.
         """
+        from graphdistill.core.command.tracking import check_tracker
+
         check_writable(self.output)
         _ = self.torch_device
+        check_tracker(self.track)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[Progress]:
+        """Check device, tracker and output folder before any work, and show progress while the block runs.
+
+        Raises:
+            ValueError: this machine has no such device, the tracker is not installed, or the output folder cannot be
+                written.
+        """
+        self.check()
         with progress(self.quiet) as bars:
             yield bars
 

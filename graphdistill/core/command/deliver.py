@@ -13,13 +13,14 @@ from graphdistill.core.command.base import BaseCommand
 from graphdistill.core.command.output import publish
 from graphdistill.core.command.page import write_page
 from graphdistill.core.command.report import Report, peak_memory, versions, write_report
+from graphdistill.core.command.tracking import track_report
 from graphdistill.core.device import describe_device
 
 PAGE = "report.html"
 
 
 def deliver(command: BaseCommand, report: Report, shown: Table, write: Callable[[Path], object]) -> None:
-    """Write all results into the command's output folder, and print the table unless the command is quiet.
+    """Write all results into the command's output folder, log them, and print the table unless the command is quiet.
 
     Args:
         command: the command.
@@ -34,6 +35,7 @@ def deliver(command: BaseCommand, report: Report, shown: Table, write: Callable[
         write(draft)
         write_results(report, shown, draft)
         names = [path.name for path in draft.iterdir()]
+    track_report(command.track, command.output, report)
     if not command.quiet:
         show(shown, command.output, names)
 

@@ -15,12 +15,10 @@ import re
 import statistics
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from graphdistill.core.command.report import Report, plain
 
-TrackerName = Literal["tensorboard", "wandb", "mlflow"]
-"""Names of the trackers, as on the command line."""
 PROJECT = "graphdistill"
 """Project of wandb and experiment of mlflow that runs are in."""
 
@@ -213,7 +211,7 @@ def curves(report: Report) -> dict[int, dict[str, float]]:
     """Scores by step: the validation checks of every set that was learnt, or the clients' mean after each round.
 
     They are read from the report's facts: ``sets`` with ``checks``, a list of step and score, or ``history``, a
-    dictionary for each round.
+    dictionary for each round, and ``final valid``.
     """
     points: dict[int, dict[str, float]] = {}
     sets: Any = report.facts.get("sets") or ()
@@ -221,13 +219,14 @@ def curves(report: Report) -> dict[int, dict[str, float]]:
         for step, score in meta.get("checks", ()) if isinstance(meta, Mapping) else ():
             points.setdefault(int(step), {}).update(_finite({f"set {number}/valid": score}))
     history: Any = report.facts.get("history") or ()
+    valid = {int(line["round"]) - 1: line["valid before"] for line in history}
+    valid[max(valid, default=-1) + 1] = report.facts.get("final valid") or {}
+    for step, by_client in valid.items():
+        if scores := [score for score in by_client.values() if math.isfinite(score)]:
+            points.setdefault(step, {})["mean of clients/valid"] = statistics.fmean(scores)
     for line in history:
-        scores = [score for score in line["valid before"].values() if math.isfinite(score)]
-        values = {"mean of clients/loss": line["loss"]}
-        if scores:
-            points.setdefault(int(line["round"]) - 1, {})["mean of clients/valid"] = statistics.fmean(scores)
-        points.setdefault(int(line["round"]), {}).update(_finite(values))
-    return points
+        points.setdefault(int(line["round"]), {}).update(_finite({"mean of clients/loss": line["loss"]}))
+    return {step: values for step, values in points.items() if values}
 
 
 def row_values(report: Report) -> dict[str, float]:

@@ -52,10 +52,12 @@ def test_a_gpu_has_one_process_unless_the_number_is_given(monkeypatch: pytest.Mo
 
 def test_what_cannot_work_is_refused_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     (tmp_path / "file").touch()
     for command, error in (
         (Command(output=tmp_path / "file"), "choose another folder"),
         (Command(output=tmp_path / "out", device="cuda"), "finds no GPU here; give cpu or auto"),
+        (Command(output=tmp_path / "out", track="wandb"), "--track wandb needs the package wandb"),
     ):
         with pytest.raises(ValueError, match=error), command.working():
             pytest.fail("worked")

@@ -44,6 +44,18 @@ def test_a_quiet_command_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFi
     assert (tmp_path / "report.html").is_file()
 
 
+def test_a_tracker_gets_the_report_after_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+
+    def track(name: str, folder: Path, found: Report) -> None:
+        calls.append((name, folder, found.title, (folder / "results.json").is_file()))
+
+    monkeypatch.setattr("graphdistill.core.command.deliver.track_report", track)
+    command = Command(output=tmp_path / "out", track="mlflow", quiet=True)
+    deliver(command, report(command), table(report(command)), lambda folder: None)
+    assert calls == [("mlflow", command.output, "demo", True)]
+
+
 def test_a_failure_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
     def fail(folder: Path) -> None:
         (folder / "set.bin").touch()

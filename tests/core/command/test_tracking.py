@@ -4,11 +4,12 @@ import sys
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from graphdistill.core.command import tracking as module
+from graphdistill.core.command.base import TrackerName
 from graphdistill.core.command.report import Report, Row
 from graphdistill.core.command.tracking import (
     TRACKERS,
@@ -75,10 +76,10 @@ def test_rounds_of_a_federation_are_a_curve() -> None:
         {"round": 1, "loss": 2.0, "valid before": {0: 0.5, 1: 0.25}},
         {"round": 2, "loss": float("inf"), "valid before": {0: 0.75, 1: float("nan")}},
     ]
-    assert curves(report({"history": history})) == {
+    assert curves(report({"history": history, "final valid": {0: 0.5}})) == {
         0: {"mean of clients/valid": 0.375},
         1: {"mean of clients/loss": 2.0, "mean of clients/valid": 0.75},
-        2: {},
+        2: {"mean of clients/valid": 0.5},
     }
 
 
@@ -212,3 +213,7 @@ def test_the_real_one_writes_into_the_folder(name: str, tmp_path: Path, monkeypa
         events = EventAccumulator(str(folder))
         events.Reload()
         assert (20, 0.75) in {(event.step, event.value) for event in events.Scalars("set 0/valid")}
+
+
+def test_the_option_names_every_tracker() -> None:
+    assert get_args(TrackerName) == tuple(TRACKERS)
