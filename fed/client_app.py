@@ -11,6 +11,7 @@ import hmac
 import time
 from dataclasses import replace
 
+import torch
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ from fed.methods._method import method_of
 from fed.mirage.client import MirageClient
 from fed.mirage.noise import Noise
 from fed.server.privacy import clip_update
+from graphdistill.core.device import resolve_device
 from graphdistill.core.parallel import one_thread
 
 app = ClientApp()
@@ -84,20 +86,21 @@ def fit(message: Message, context: Context) -> Message:
     files = ClientStore(config, client, part, str(settings["run"]))
     kept = _tensors(context, "memory") if "memory" in context.state else files.load(rounds)
     net, received, extra_arrays = _model(message, part)
-    net = method.personalise(net, kept, rounds - 1)
-    valid = part.score(net, "valid")
+    net, device = method.personalise(net, kept, rounds - 1), _device(config, context)
+    valid = part.score(net.to(device), "valid")
     local = LocalRound(
         config=config,
         client=client,
         round=rounds,
         part=part,
-        net=net,
+        net=net.cpu(),
         lr=float(str(settings["lr"])),
         memory=dict(kept),
         broadcast=_tensors(context, "broadcast"),
         received=received,
         extra_arrays=extra_arrays,
         share=float(str(settings["share"])),
+        device=device,
         save=lambda number, tensors: files.save(number, tensors, local.virtual_seconds),
     )
     # The time of what an earlier run made is counted as if this one had made it.
@@ -132,13 +135,18 @@ def evaluate(message: Message, context: Context) -> Message:
     # In a resumed run with no round left, the client's tensors are in its files only.
     files = ClientStore(config, client, part, str(settings["run"]))
     kept = _tensors(context, "memory") or files.load(config.rounds + 1)
-    net = method.personalise(_model(message, part)[0], kept, rounds)
+    net = method.personalise(_model(message, part)[0], kept, rounds).to(_device(config, context))
     split = str(settings["split"])
     return _reply(message, {"client": client, "score": part.score(net, split), "trivial": part.trivial(split)})
 
 
 def _mirage_key(context: Context) -> bytes:
     return shared_key(str(context.node_config.get("mirage-key", "")))
+
+
+def _device(config: FedConfig, context: Context) -> torch.device:
+    """The device that this client trains on: its own, else that of the federation."""
+    return resolve_device(str(context.node_config.get("device", config.device)))
 
 
 def _examples(config: FedConfig, part: ClientData) -> int:

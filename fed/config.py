@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_type_hints
 from fed.methods import FAMILY, TrainOn, start_options, train_on
 from graphdistill.core.command.base import check_counts
 from graphdistill.core.command.paths import expanded
+from graphdistill.core.device import DeviceName
 from graphdistill.core.methods import MethodConfig, options_of
 
 Partition = Literal["domain", "iid", "dirichlet", "scaffold", "custom"]
@@ -78,6 +79,9 @@ class FedOptions:
     """Where updates are clipped."""
     timeout: float = 1800.0
     """Seconds that the server waits for the next reply; clients that do not reply are left out."""
+    device: DeviceName = "cpu"
+    """Device that clients train on: cpu, cuda, or auto, the GPU where there is one; a client of a deployment may name
+    its own by device in its --node-config. The server computes on the CPU."""
     skip_invalid: bool = False
     """Molecules of a .csv: leave out rows whose SMILES or label cannot be used."""
     resume: bool = False
@@ -91,7 +95,13 @@ class FedOptions:
         given = {} if isinstance(self.method, str) else options_of(self.method)
         # Built from the method's source, so that the config of a method equals its stand-in of the command line.
         object.__setattr__(self, "method", FAMILY.config_type(name)(**given))
-        for option, word in (("partition", Partition), ("weights", Weights), ("dp_side", Literal["server", "client"])):
+        sides = Literal["server", "client"]
+        for option, word in (
+            ("partition", Partition),
+            ("weights", Weights),
+            ("device", DeviceName),
+            ("dp_side", sides),
+        ):
             if getattr(self, option) not in get_args(word):
                 raise ValueError(
                     f"--{option.replace('_', '-')} {getattr(self, option)!r} is unknown; "
@@ -173,8 +183,9 @@ class FedConfig(FedOptions):
         return {**values, "method": self.algorithm, "options": self.options}
 
     def settings(self) -> dict[str, Any]:
-        """The options that results depend on: all but folders, time limits and the number of rounds."""
-        return {k: v for k, v in self.record().items() if k not in ("root", "output", "rounds", "resume", "timeout")}
+        """The options that results depend on: all but folders, devices, time limits and the number of rounds."""
+        without = ("root", "output", "rounds", "resume", "timeout", "device")
+        return {name: value for name, value in self.record().items() if name not in without}
 
     def on_nodes(self, count: int) -> FedConfig:
         """For a simulation of ``count`` nodes: it replaces the default number of clients, and any other must equal it.

@@ -149,19 +149,20 @@ def distillation(ours: Tensor, theirs: Tensor, temperature: float) -> Tensor:
     return temperature**2 * F.kl_div(student, teacher, log_target=True, reduction="batchmean")
 
 
-def train_teacher(part: ClientData, seed: int, steps: int) -> nn.Module:
+def train_teacher(part: ClientData, seed: int, steps: int, device: torch.device | str = "cpu") -> nn.Module:
     """A client's teacher: trained on all of its real images, augmented; the checkpoint that is best on validation.
 
     Args:
         part: the client's data.
         seed: of weights and batches.
         steps: of Adam.
+        device: device of the training; the teacher comes back to the CPU. (default: the CPU)
     """
-    net = network(part.facts, seed)
+    net = network(part.facts, seed).to(device)
     how = FitConfig(steps=steps, batch_size=64, eval_every=max(1, steps // 10))
     valid, views = part.valid, Augment().each
     fit(net, *part.train, valid=valid, metric="accuracy", task="multiclass", config=how, augment=views, seed=seed)
-    return net
+    return net.cpu()
 
 
 def contrastive(z: Tensor, y: Tensor, temperature: float) -> Tensor:

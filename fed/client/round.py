@@ -39,6 +39,7 @@ class LocalRound:
             model's where they have the same name.
         share: of the clients that take part in the round.
         save: stores tensors by the number of the round, with 0 for those made before the first.
+        device: device of the training; outside of it all tensors are on the CPU.
         virtual_seconds: spent on virtual data.
     """
 
@@ -54,6 +55,7 @@ class LocalRound:
     extra_arrays: dict[str, Tensor] = field(default_factory=dict)
     share: float = 1.0
     save: Callable[[int, dict[str, Tensor]], None] = lambda rounds, tensors: None
+    device: torch.device | str = "cpu"
     virtual_seconds: float = 0.0
 
     def seed(self, *purpose: object) -> int:
@@ -96,6 +98,7 @@ class LocalRound:
                         config.warm_up_steps,
                         batch=config.match_batch,
                         group_size=group_size,
+                        device=self.device,
                     )
             self.memory |= {VIRTUAL + name: value for name, value in part.tensors(made).items()}
             self.save(0, self.memory)
@@ -109,7 +112,16 @@ class LocalRound:
         yield
         self.virtual_seconds += time.perf_counter() - begun
 
+    @contextlib.contextmanager
+    def on_device(self) -> Iterator[nn.Module]:
+        """The network on the device in the block, and back on the CPU after it."""
+        try:
+            yield self.net.to(self.device)
+        finally:
+            self.net.cpu()
+
     def train(self, data: Entries, count: int, terms: LossTerms = PLAIN) -> float:
         """Train the network on ``count`` entries of ``data`` and return the mean loss."""
         seed, config = self.seed(self.round), self.config
-        return train(self.net, data, count, seed, terms, lr=self.lr, batch_size=config.batch_size)
+        with self.on_device() as net:
+            return train(net, data, count, seed, terms, lr=self.lr, batch_size=config.batch_size)

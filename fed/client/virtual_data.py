@@ -32,6 +32,8 @@ from graphdistill.condense.extend import (
     learn,
     row_distance,
 )
+from graphdistill.core.data.tensors import to_device
+from graphdistill.core.device import device_of
 from graphdistill.core.randomness import generator, scoped
 
 
@@ -52,7 +54,14 @@ class GradientTarget:
 
 
 def warm_up(
-    real: Pairs, per_class: int, seed: int, steps: int, *, batch: int = 64, group_size: int | None = None
+    real: Pairs,
+    per_class: int,
+    seed: int,
+    steps: int,
+    *,
+    batch: int = 64,
+    group_size: int | None = None,
+    device: torch.device | str = "cpu",
 ) -> Pairs:
     """A client's first virtual images, by distribution matching on random networks.
 
@@ -66,6 +75,7 @@ def warm_up(
         batch: real images of each class in a step, divided among its groups. (default: 64)
         group_size: fewest real images of a group, where each image is matched with its own group of a class, by
             :func:`grouped`. (default: each is matched with all of its class)
+        device: device of the matching. (default: the CPU)
     """
     x, y = real
     held = y.unique()
@@ -76,10 +86,10 @@ def warm_up(
 
     def fresh(step: int) -> nn.Module:
         with scoped(seed, "warm-up network", step):
-            return _real(real).network()
+            return _real(real).network().to(device)
 
     share = max(1, batch * len(held) // len(target.unique()))
-    made, _ = match_means((x, group), ((means + noise).clamp(0, 1), target), fresh, steps, seed, share)
+    made, _ = match_means((x, group), ((means + noise).clamp(0, 1), target), fresh, steps, seed, share, device=device)
     return made, held.repeat_interleave(per_class)
 
 
@@ -128,6 +138,7 @@ def match_means(
     seed: int,
     batch: int = 64,
     lr: float = 0.1,
+    device: torch.device | str = "cpu",
 ) -> Pairs:
     """Distribution matching of virtual images with real ones.
 
@@ -139,18 +150,22 @@ def match_means(
         seed: of the samples.
         batch: real images of each class, or group, in a step. (default: 64)
         lr: learning rate for one image of each class. (default: that of ``dm``)
+        device: device of the networks. (default: the CPU)
+
+    Returns:
+        The images and their classes, on the CPU.
     """
     held, compact = virtual[1].unique(return_inverse=True)
-    synthetic = LearnableSet(virtual[0], compact)
+    synthetic = LearnableSet(virtual[0], compact).to(device)
     lr = lr * len(compact) / len(held)
     if steps:
         recipe = Recipe(objective=MomentMatch(batch), schedule=None, augment=Augment(), steps=steps, lr=lr)
-        _learn(synthetic, _real(real), recipe, networks, seed)
-    return synthetic.x.detach(), virtual[1]
+        _learn(synthetic, _real(real).to(device), recipe, networks, seed)
+    return synthetic.x.detach().cpu(), virtual[1]
 
 
 def match_gradient(net: nn.Module, wanted: list[Tensor], virtual: Pairs, steps: int) -> Pairs:
-    """The server's virtual images after gradient matching; the network is only read.
+    """The server's virtual images after gradient matching, on the network's device; the network is only read.
 
     Args:
         net: the global model before the round.
@@ -158,12 +173,13 @@ def match_gradient(net: nn.Module, wanted: list[Tensor], virtual: Pairs, steps: 
         virtual: initial images and classes.
         steps: number of steps.
     """
-    synthetic = LearnableSet(*virtual)
+    device = device_of(net)
+    synthetic, target = LearnableSet(*virtual).to(device), to_device(wanted, device)
     if steps:
-        recipe = Recipe(objective=GradientTarget(wanted), schedule=None, steps=steps, lr=len(virtual[1]) / 100)
+        recipe = Recipe(objective=GradientTarget(target), schedule=None, steps=steps, lr=len(virtual[1]) / 100)
         # Nothing is sampled, so the seed does not matter.
         _learn(synthetic, None, recipe, lambda step: net, 0)
-    return synthetic.x.detach(), virtual[1]
+    return synthetic.x.detach().cpu(), virtual[1]
 
 
 def _learn(

@@ -106,7 +106,8 @@ class Method(Algorithm[Config]):
             with local.making():
                 seed = local.seed(local.round)
                 real, steps, batch = local.part.train, options.refresh_steps, local.config.match_batch
-                own = virtual.match_means(real, own, lambda step: local.net, steps, seed, batch)
+                with local.on_device() as net:
+                    own = virtual.match_means(real, own, lambda step: net, steps, seed, batch, device=local.device)
             local.memory["virtual.x"] = own[0]
         terms = LossTerms(logits=predict(teacher, own[0]), kd_temperature=options.kd_temperature)
         # Where the server will match gradients next, they have to be those of the clients' images alone.
@@ -153,8 +154,9 @@ class Method(Algorithm[Config]):
         names = {f"teacher.{name}": name for name in net.state_dict()}
         if not names.keys() <= local.memory.keys():
             with local.making():
-                trained = train_teacher(local.part, local.seed("teacher"), self.options.teacher_steps).state_dict()
+                steps = self.options.teacher_steps
+                trained = train_teacher(local.part, local.seed("teacher"), steps, local.device).state_dict()
             local.memory |= {kept: trained[name] for kept, name in names.items()}
             local.save(0, local.memory)
         net.load_state_dict({name: local.memory[kept] for kept, name in names.items()})
-        return net
+        return net.to(local.device)

@@ -67,6 +67,7 @@ class Method(Algorithm[Config]):
             assert isinstance(near, ConvNet)
             assert isinstance(far, ConvNet)
 
+            near, far = near.to(local.device), far.to(local.device)
             mu, temperature = self.options.mu, self.options.temperature
 
             def extra(x: Tensor, z: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from fed.client.round import LocalRound
 from fed.config import FedConfig
 from fed.data.client_data import Facts, Pairs
 from fed.methods._method import Algorithm
+from graphdistill.core.data.tensors import to_device
 from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.randomness import generator
@@ -72,7 +73,7 @@ class Method(Algorithm[Config]):
     def fit(self, local: LocalRound) -> float:
         """SGD on a client's own images and noise."""
         (data, count), options = local.data(), self.options
-        net, anchors = local.net, noise(local.config, local.part.facts, self.options)
+        net, anchors = local.net, to_device(noise(local.config, local.part.facts, self.options), local.device)
         assert isinstance(net, ConvNet)
 
         def extra(x: Tensor, z: Tensor) -> Tensor:

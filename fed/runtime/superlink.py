@@ -27,6 +27,7 @@ from typing import Any
 import psutil
 
 from fed.runtime import warden
+from graphdistill.core.device import resolve_device
 
 HOST = "127.0.0.1"
 ACTORS = 2
@@ -245,6 +246,9 @@ def run_on_superlink(
             link = group.start(["flower-superlink", *words], env=around, stdout=file, stderr=subprocess.STDOUT)
         _await(link, port, log)
         nodes = f"num-supernodes={clients} client-resources-num-cpus=1 init-args-num-cpus={actors}"
+        if resolve_device(str(run_config.get("device", "cpu"))).type == "cuda":
+            # Ray hides the GPU from processes that have no share of it.
+            nodes += f" client-resources-num-gpus={1 / actors} init-args-num-gpus=1"
         return follow(group, around, ["flwr", "run", str(app), "--stream", "--federation-config", nodes], show)
 
 

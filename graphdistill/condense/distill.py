@@ -34,6 +34,7 @@ def distill_condense(
     checkpoint: Path | None = None,
     resume: bool = False,
     protocol: SetProtocol[Any] | None = None,
+    device: torch.device | str | None = None,
 ) -> SyntheticSet:
     """Condense a data set into a few synthetic images, nodes or graphs of each class, by the method of the config.
 
@@ -45,10 +46,12 @@ def distill_condense(
         progress: shows a bar with the loss.
         checkpoint: file that the state is written to at every validation check. (default: none is written)
         resume: whether to continue from that file, if it exists. (default: no)
-        protocol: of ``data``, if several sets are made of it. (default: made here)
+        protocol: of ``data``, if several sets are made of it; its device is used. (default: made here)
+        device: device of the networks, of the training data and of the set while it is learnt. (default: the CPU)
 
     Returns:
-        The set; ``meta`` has the method, its options, the seconds and, for methods that learn, the validation checks.
+        The set, on the CPU; ``meta`` has the method, its options, the seconds and, for methods that learn, the
+        validation checks.
 
     Raises:
         ValueError: data that :func:`graphdistill.datasets.load` refuses, an unknown method or one for other data, a
@@ -71,7 +74,9 @@ def distill_condense(
     """
     generator = randomness.generator(0, "condense") if generator is None else generator
     if protocol is None:
-        protocol = protocol_of(as_dataset(data))
+        protocol = protocol_of(as_dataset(data), device="cpu" if device is None else device)
+    elif device is not None:
+        raise ValueError("device is that of the protocol; give it to protocol_of")
     elif protocol.data is not data:
         raise ValueError(f"protocol is of {protocol.data.name}, not of this data; make it by protocol_of(data)")
     data = protocol.data

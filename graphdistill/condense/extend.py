@@ -71,6 +71,7 @@ def distill_by(
     progress: Progress = NO_PROGRESS,
     checkpoint: Path | None = None,
     resume: bool = False,
+    device: torch.device | str = "cpu",
 ) -> SyntheticSet:
     """Learn a set by a recipe of your own; validation chooses among its states, the initial one included.
 
@@ -84,14 +85,15 @@ def distill_by(
         progress: shows a bar with the loss.
         checkpoint: file that the state is written to at every validation check. (default: none is written)
         resume: whether to continue from that file, if it exists. (default: no)
+        device: device of the networks, of the training data and of the set while it is learnt. (default: the CPU)
 
     Returns:
-        The set; ``meta`` has the validation checks and the seconds.
+        The set, on the CPU; ``meta`` has the validation checks and the seconds.
 
     Raises:
         ValueError: data that cannot be used, a class with too few entries, or a checkpoint of another run.
     """
-    protocol = protocol_of(as_dataset(data))
+    protocol = protocol_of(as_dataset(data), device=device)
     training = training_data_of(protocol)
     training.check_per_class(per_class)
     return distill(

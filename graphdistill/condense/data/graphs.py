@@ -39,28 +39,29 @@ class TrainingGraphs(TrainingData):
     """
 
     KIND: ClassVar[Kind] = "graphs"
+    MOVED: ClassVar[tuple[str, ...]] = ("graphs", "encoding")
 
     def __init__(self, protocol: GraphSetProtocol):
         super().__init__(protocol.labels("train"), protocol.num_classes)
         self.protocol = protocol
-        self.graphs = protocol.graphs["train"]
+        self.graphs, self.encoding = protocol.graphs["train"], protocol.encoding
         self.largest = int(self.graphs.node_ptr.diff().median())
 
     def inputs(self, index: Tensor) -> GraphBatch:
         """The training graphs at ``index``."""
-        return batch_of(self.graphs.subset(index), self.protocol.encoding)
+        return batch_of(self.graphs.subset(index.to(self.device)), self.encoding)
 
     def flat(self) -> Tensor:
         """Mean of the encoded node features, and sizes."""
-        return self.protocol.flat("train")
+        return self.protocol.flat("train").to(self.device)
 
     def network(self, norm: ConvNetNorm = "instance") -> GraphGCN:
         """A GCN of three layers and a mean over nodes."""
-        return GraphGCN(self.protocol.encoding.width, self.num_classes)
+        return GraphGCN(self.encoding.width, self.num_classes).to(self.device)
 
     def init_random(self, per_class: int, generator: torch.Generator) -> LearnableGraphs:
         """Random graphs of each class of at most the median size, or the smallest ones if a class has too few."""
-        sizes, index = self.graphs.node_ptr.diff(), []
+        sizes, index = self.graphs.node_ptr.diff().cpu(), []
         for members in self.members:
             ordered = members[sizes[members].sort(stable=True).indices]
             count = max(per_class, int((sizes[members] <= self.largest).sum()))
@@ -69,8 +70,8 @@ class TrainingGraphs(TrainingData):
 
     def init_from(self, index: Tensor, logits: Tensor | None = None) -> LearnableGraphs:
         """Graphs to learn."""
-        columns, features = self.protocol.encoding, self.protocol.data.features
-        return LearnableGraphs(self.graphs.subset(index), self.y[index], columns, features, logits)
+        graphs, features = self.graphs.subset(index.to(self.device)), self.protocol.data.features
+        return LearnableGraphs(graphs, self.y[index], self.encoding, features, logits)
 
     def select(self, index: Tensor) -> SyntheticSet:
         """The graphs at ``index``, without edge features."""
@@ -114,11 +115,11 @@ class LearnableGraphs(LearnableSet):
     ):
         sizes = graphs.node_ptr.diff()
         most = int(sizes.max())
-        room = torch.arange(most) < sizes[:, None]
+        mask = torch.arange(most, device=sizes.device) < sizes[:, None]
         start = columns.init_from(graphs.x)
-        super().__init__(start.new_zeros(*room.shape, columns.width).index_put((room,), start), y, logits)
+        super().__init__(start.new_zeros(*mask.shape, columns.width).index_put((mask,), start), y, logits)
         self.columns, self.features, self.sizes = columns, features, sizes
-        self.pairs = (room[:, :, None] & room[:, None, :]).triu(1)
+        self.pairs = (mask[:, :, None] & mask[:, None, :]).triu(1)
         source, target = graphs.edge_index
         graph = graphs.graph_of_node[source]
         linked = torch.zeros_like(self.pairs)
@@ -154,7 +155,7 @@ class LearnableGraphs(LearnableSet):
             >>> synthetic.sample(torch.Generator().manual_seed(0), 0.5).adjacency.shape
             torch.Size([1, 2, 2])
         """
-        u = torch.rand(self.theta.shape, generator=generator)
+        u = torch.rand(self.theta.shape, generator=generator).to(self.theta.device)
         # u is never 0, which float32 samples once in 16 million times.
         return self._batch((self.theta + u.logit(eps=1e-6)) / temperature, index)
 
@@ -163,15 +164,17 @@ class LearnableGraphs(LearnableSet):
 
     @torch.no_grad()
     def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
-        """The likeliest graphs: the likeliest category of each column, and edges with a probability above one half."""
-        y = stored_labels(self.labels)
-        graph, source, target = ((self.theta > 0) & self.pairs).nonzero(as_tuple=True)
-        node_ptr = segment_ptr(self.sizes)
+        """The likeliest graphs, on the CPU: the likeliest categories, and edges with a probability above one half."""
+        here = self.to("cpu")
+        y = stored_labels(here.labels)
+        graph, source, target = ((here.theta > 0) & here.pairs).nonzero(as_tuple=True)
+        node_ptr = segment_ptr(here.sizes)
         one_way = torch.stack([source, target]) + node_ptr[graph]
         order = torch.cat([graph, graph]).sort(stable=True).indices
         edges = torch.cat([one_way, one_way.flip(0)], dim=1)[:, order]
         edge_ptr = segment_ptr(2 * torch.bincount(graph, minlength=len(self)))
-        x = self.columns.decode(self.x.flatten(0, 1)[ranges(torch.arange(len(self)) * self.x.shape[1], self.sizes)])
+        nodes = ranges(torch.arange(len(self)) * here.x.shape[1], here.sizes)
+        x = here.columns.decode(here.x.flatten(0, 1)[nodes])
         forest = raw_forest(Graphs(x, edges, None, node_ptr, edge_ptr), DEPTH)
         return SyntheticSet(forest, y, class_weights(y), features=self.features, meta=dict(meta or {}))
 

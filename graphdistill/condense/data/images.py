@@ -29,6 +29,7 @@ class TrainingImages(TrainingData):
     """
 
     KIND: ClassVar[Kind] = "images"
+    MOVED: ClassVar[tuple[str, ...]] = ("x",)
 
     def __init__(self, x: Tensor, y: Tensor, num_classes: int):
         super().__init__(y, num_classes)
@@ -55,7 +56,7 @@ class TrainingImages(TrainingData):
 
     def network(self, norm: ConvNetNorm = "instance") -> ConvNet:
         """A ConvNet."""
-        return ConvNet(self.shape, self.num_classes, norm=norm)
+        return ConvNet(self.shape, self.num_classes, norm=norm).to(self.device)
 
     def init_from(self, index: Tensor, logits: Tensor | None = None) -> LearnableSet:
         """Images to learn."""

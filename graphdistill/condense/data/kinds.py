@@ -36,7 +36,7 @@ def protocol_of(data: Dataset, **options: Any) -> SetProtocol[Any]:
 
 
 def training_data_of(protocol: SetProtocol[Any]) -> TrainingData:
-    """The training data of a protocol.
+    """The training data of a protocol, on its device.
 
     Example:
         >>> from graphdistill import datasets
@@ -45,8 +45,8 @@ def training_data_of(protocol: SetProtocol[Any]) -> TrainingData:
     """
     match protocol:
         case NodeProtocol():
-            return TrainingNodes(protocol)
+            return TrainingNodes(protocol).to(protocol.device)
         case GraphSetProtocol():
-            return TrainingGraphs(protocol)
+            return TrainingGraphs(protocol).to(protocol.device)
     assert isinstance(protocol, ImageProtocol)
-    return TrainingImages.of(protocol)
+    return TrainingImages.of(protocol).to(protocol.device)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from graphdistill.core.data.tensors import to_device
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights, quantize_uint8, soft_labels
 
 
@@ -45,6 +47,22 @@ class LearnableSet:
     def __len__(self) -> int:
         return len(self.y)
 
+    def to(self, device: torch.device | str) -> Self:
+        """The same set if it is on the device already, else a copy there, with learnt tensors of its own.
+
+        Example:
+            >>> synthetic = LearnableSet(torch.rand(2, 1, 8, 8), torch.tensor([0, 1]))
+            >>> moved = synthetic.to("meta")
+            >>> moved.x.device.type, moved.x.requires_grad, synthetic.to("cpu") is synthetic
+            ('meta', True, True)
+        """
+        if self.x.to(device) is self.x:
+            return self
+        out = copy.copy(self)
+        for name, value in vars(self).items():
+            setattr(out, name, _moved(value, device))
+        return out
+
     @property
     def labels(self) -> Tensor:
         """Labels to train with: long ``[n]``, or float ``[n, C]`` with gradients."""
@@ -71,7 +89,7 @@ class LearnableSet:
 
     @torch.no_grad()
     def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
-        """The set as it is stored and evaluated: 8 bits a pixel, like the real images.
+        """The set as it is stored and evaluated, on the CPU: 8 bits a pixel, like the real images.
 
         Args:
             meta: facts to keep with it. (default: none)
@@ -79,8 +97,17 @@ class LearnableSet:
         return frozen(self.x, self.labels, meta)
 
 
+def _moved(value: Any, device: torch.device | str) -> Any:
+    """An attribute on a device: a learnt tensor as a new leaf, a network as it is."""
+    if isinstance(value, Tensor):
+        return value.detach().to(device).requires_grad_(value.requires_grad)
+    if isinstance(value, dict):
+        return {name: _moved(part, device) for name, part in value.items()}
+    return value if isinstance(value, nn.Module) else to_device(value, device)
+
+
 def frozen(x: Tensor, y: Tensor, meta: Mapping[str, object] | None = None) -> SyntheticSet:
-    """Images and labels as a set, each pixel rounded to 8 bits and each soft label to a byte a class.
+    """Images and labels as a set on the CPU, each pixel rounded to 8 bits and each soft label to a byte a class.
 
     Distilled and real images are both stored by this function, so that equal bytes mean equal precision.
 
@@ -94,9 +121,9 @@ def frozen(x: Tensor, y: Tensor, meta: Mapping[str, object] | None = None) -> Sy
         260
     """
     y = stored_labels(y)
-    return SyntheticSet(quantize_uint8(x.detach()), y, class_weights(y), meta=dict(meta or {}))
+    return SyntheticSet(quantize_uint8(x.detach().cpu()), y, class_weights(y), meta=dict(meta or {}))
 
 
 def stored_labels(y: Tensor) -> Tensor:
-    """Labels as they are stored: soft ones in a byte a class."""
-    return soft_labels(y.detach(), "multiclass") if y.is_floating_point() else y.clone()
+    """Labels as they are stored, on the CPU: soft ones in a byte a class."""
+    return soft_labels(y.detach().cpu(), "multiclass") if y.is_floating_point() else y.to("cpu", copy=True)

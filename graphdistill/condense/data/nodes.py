@@ -31,25 +31,27 @@ class TrainingNodes(TrainingData):
     """
 
     KIND: ClassVar[Kind] = "nodes"
+    MOVED: ClassVar[tuple[str, ...]] = ("x", "propagation", "index", "rounded", "deviation", "exponent")
 
     def __init__(self, protocol: NodeProtocol, deviation: Tensor | None = None):
         super().__init__(protocol.labels("train"), protocol.num_classes)
         self.protocol = protocol
-        self.index = protocol.data.train
-        self.deviation = protocol.rounded.std(dim=0) if deviation is None else deviation
+        self.x, self.propagation = protocol.propagated_once, protocol.propagation
+        self.index, self.rounded = protocol.data.train, protocol.rounded
+        self.deviation = self.rounded.std(dim=0) if deviation is None else deviation
         self.exponent = protocol.exponent
 
     def inputs(self, index: Tensor) -> Nodes:
         """Training nodes in their graph."""
-        return Nodes(self.protocol.propagated_once, self.protocol.propagation, self.index[index])
+        return Nodes(self.x, self.propagation, self.index[index])
 
     def flat(self) -> Tensor:
         """Propagated features."""
-        return self.protocol.rounded[self.index]
+        return self.rounded[self.index]
 
     def network(self, norm: ConvNetNorm = "instance") -> NodeGCN:
         """A GCN without dropout."""
-        return NodeGCN(self.deviation.numel(), self.num_classes)
+        return NodeGCN(self.deviation.numel(), self.num_classes).to(self.device)
 
     def init_from(self, index: Tensor, logits: Tensor | None = None) -> LearnableNodes:
         """Nodes to learn."""
@@ -61,12 +63,16 @@ class TrainingNodes(TrainingData):
         Propagated features are averages already, so their means are plausible nodes, and carry more information than
         one.
         """
+        return LearnableNodes(*self.group_means(per_class, generator), self.deviation, exponent=self.exponent)
+
+    def group_means(self, per_class: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Mean features and classes of random groups of the nodes of a class."""
         x, y = self.protocol.group_means(per_class, generator)
-        return LearnableNodes(x, y, self.deviation, exponent=self.exponent)
+        return x.to(self.device), y.to(self.device)
 
     def select(self, index: Tensor) -> SyntheticSet:
         """Nodes with propagated features, without edges."""
-        return real_set(self.flat()[index], self.y[index])
+        return real_set(self.flat()[index].cpu(), self.y[index].cpu())
 
 
 class LearnableNodes(LearnableSet):
@@ -119,6 +125,7 @@ class LearnableNodes(LearnableSet):
 
     @torch.no_grad()
     def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
-        """The nodes in 16 bits a feature."""
-        y = stored_labels(self.labels)
-        return SyntheticSet(round_half(self.features(), self.exponent), y, class_weights(y), meta=dict(meta or {}))
+        """The nodes in 16 bits a feature, on the CPU."""
+        here = self.to("cpu")
+        y = stored_labels(here.labels)
+        return SyntheticSet(round_half(here.features(), here.exponent), y, class_weights(y), meta=dict(meta or {}))

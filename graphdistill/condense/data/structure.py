@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -50,7 +52,7 @@ class PairMLP(nn.Module):
         h = F.relu(F.batch_norm(self.hidden(h), None, None, training=True))
         m = self.out(h).view(len(x), len(x))
         weight = torch.sigmoid((m + m.T) / 2)
-        return weight * (1 - torch.eye(len(x)))
+        return weight * (1 - torch.eye(len(x), device=x.device))
 
 
 class LinkedNodes(LearnableNodes):
@@ -82,8 +84,16 @@ class LinkedNodes(LearnableNodes):
     ):
         super().__init__(x, y, deviation, logits, exponent)
         self.threshold = threshold
-        self.mlp = PairMLP(x.shape[1], width, first_logit)
+        self.mlp = PairMLP(x.shape[1], width, first_logit).to(x.device)
         self.extra = {f"edge.{name}": value for name, value in self.mlp.named_parameters()}
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same nodes if they are on the device already, else a copy there with the network that predicts edges."""
+        out = super().to(device)
+        if out is not self:
+            out.mlp = copy.deepcopy(self.mlp).to(device)
+            out.extra = {f"edge.{name}": value for name, value in out.mlp.named_parameters()}
+        return out
 
     def adjacency(self) -> Tensor:
         """Edge weights ``[n, n]``, with gradients; the network reads features in standard deviations."""
@@ -97,10 +107,11 @@ class LinkedNodes(LearnableNodes):
 
     @torch.no_grad()
     def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
-        """The nodes in 16 bits a feature, and the edges whose weight reaches the threshold in 16 bits each."""
-        y, weight = stored_labels(self.labels), self.adjacency()
-        index = (weight >= self.threshold).nonzero().T
+        """The nodes, 16 bits a feature, and the edges whose weight reaches the threshold, 16 bits each; on the CPU."""
+        here = self.to("cpu")
+        y, weight = stored_labels(here.labels), here.adjacency()
+        index = (weight >= here.threshold).nonzero().T
         edges = index, weight[index[0], index[1]].half().float()
         return SyntheticSet(
-            round_half(self.features(), self.exponent), y, class_weights(y), meta=dict(meta or {}), edges=edges
+            round_half(here.features(), here.exponent), y, class_weights(y), meta=dict(meta or {}), edges=edges
         )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
 
 from graphdistill.condense.data.learnable import LearnableSet
+from graphdistill.core.data.tensors import to_device
 from graphdistill.core.networks.convnet import ConvNetNorm
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.fit import Inputs
@@ -17,7 +19,9 @@ Kind = Literal["images", "nodes", "graphs"]
 
 
 class TrainingData(ABC):
-    """Training data of one kind with their classes.
+    """Training data of one kind with their classes, and the device of inputs, labels and networks.
+
+    Indices of entries are on the CPU, where they are drawn.
 
     Args:
         y: class of each entry, long ``[n]``.
@@ -28,9 +32,12 @@ class TrainingData(ABC):
     """
 
     KIND: ClassVar[Kind]
+    MOVED: ClassVar[tuple[str, ...]]
+    """Names of the attributes that are on the device, besides ``y``."""
 
     def __init__(self, y: Tensor, num_classes: int):
         self.y, self.num_classes = y, num_classes
+        y = y.cpu()
         self.counts = torch.bincount(y, minlength=num_classes)
         for label in (self.counts == 0).nonzero().view(-1).tolist():
             raise ValueError(
@@ -41,6 +48,22 @@ class TrainingData(ABC):
 
     def __len__(self) -> int:
         return len(self.y)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of inputs, labels and networks."""
+        return self.y.device
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same data if they are on the device already, else a copy there."""
+        y = self.y.to(device)
+        if y is self.y:
+            return self
+        out = copy.copy(self)
+        out.y = y
+        for name in self.MOVED:
+            setattr(out, name, to_device(getattr(self, name), device))
+        return out
 
     def check_per_class(self, per_class: int) -> None:
         """Refuse more entries of a class than it has."""
@@ -80,7 +103,11 @@ class TrainingData(ABC):
 
     @abstractmethod
     def network(self, norm: ConvNetNorm = "instance") -> nn.Module:
-        """A fresh network with weights from torch's global generator; ``norm`` is for networks that have one."""
+        """A fresh network on the device with weights from torch's global generator of the CPU.
+
+        Args:
+            norm: norm of networks that have one. (default: ``instance``)
+        """
 
     @abstractmethod
     def init_from(self, index: Tensor, logits: Tensor | None = None) -> LearnableSet:
@@ -88,4 +115,4 @@ class TrainingData(ABC):
 
     @abstractmethod
     def select(self, index: Tensor) -> SyntheticSet:
-        """The entries at ``index`` as a set."""
+        """The entries at ``index`` as a set, on the CPU."""

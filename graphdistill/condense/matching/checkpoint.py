@@ -26,7 +26,7 @@ KEPT = ("momentum_buffer", "exp_avg", "exp_avg_sq", "step", "average")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """State of a run. All later randomness follows from its seed and the step.
+    """State of a run, on the CPU. All later randomness follows from its seed and the step.
 
     Attributes:
         step: steps taken so far.
@@ -61,7 +61,7 @@ class Checkpoint:
     @classmethod
     def initial(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> Checkpoint:
         """The state before the first step and the first check."""
-        now = {name: value.detach().clone() for name, value in tensors.items()}
+        now = {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
         return cls(0, now, {}, now, facts=facts)
 
     def after_check(self, score: float, shown: Mapping[str, Tensor], **state: Any) -> Checkpoint:

@@ -54,7 +54,7 @@ def distill(
     resume: bool = False,
     spent: float = 0.0,
 ) -> SyntheticSet:
-    """Learn a set by a recipe, and return the best one on validation.
+    """Learn a set by a recipe on the device of the training data, and return the best one on validation.
 
     The initial set, random real data by default, is a candidate, too: it is returned if learning does not help.
     Randomness is seeded by the step, so an interrupted and resumed run gives the same bytes on the same number of
@@ -87,7 +87,7 @@ def distill(
     seed = int(torch.randint(2**62, (), generator=generator))
     checkpoint = None if checkpoint is None else expanded(checkpoint)
     facts = {**(facts or {}), "steps": recipe.steps, "seed": seed}
-    synthetic = recipe.initial_set(real.init_random(per_class, randomness.generator(seed, "start")))
+    synthetic = recipe.initial_set(real.init_random(per_class, randomness.generator(seed, "start"))).to(real.device)
     schedule = recipe.schedule or Schedule()
     # Checks are at steps with a fresh network, so that a checkpoint need not hold one.
     every = math.ceil(recipe.steps / checks / schedule.outer) * schedule.outer
@@ -155,7 +155,8 @@ def _identity(real: TrainingData, recipe: Recipe, facts: Mapping[str, object]) -
 
 
 def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in tensors.items()}
+    """Copies on the CPU."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
 
 
 @torch.no_grad()

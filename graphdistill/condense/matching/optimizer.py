@@ -59,13 +59,13 @@ class SetOptimizer:
             average.lerp_(self.parameters[name], 1 - self.recipe.average)
 
     def state(self) -> dict[str, Tensor]:
-        """Copies of all tensors that the next step depends on, except for the parameters."""
+        """Copies on the CPU of all tensors that the next step depends on, except for the parameters."""
         out = {}
         for name, value in self.parameters.items():
             for key, tensor in self.optimizer.state[value].items():
-                out[f"{name}.{key}"] = torch.as_tensor(tensor).detach().clone()
+                out[f"{name}.{key}"] = torch.as_tensor(tensor).detach().to("cpu", copy=True)
             if self.recipe.average:
-                out[f"{name}.{AVERAGE}"] = self.averages[name].clone()
+                out[f"{name}.{AVERAGE}"] = self.averages[name].to("cpu", copy=True)
         return out
 
     def load(self, state: Mapping[str, Tensor]) -> None:
@@ -75,4 +75,7 @@ class SetOptimizer:
             if key == AVERAGE:
                 self.averages[name].copy_(tensor)
             else:
-                self.optimizer.state[self.parameters[name]][key] = tensor.clone()
+                parameter = self.parameters[name]
+                # Adam counts its steps on the CPU.
+                device = "cpu" if key == "step" else parameter.device
+                self.optimizer.state[parameter][key] = tensor.to(device, copy=True)

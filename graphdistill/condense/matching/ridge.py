@@ -53,7 +53,7 @@ def ridge(gram: Tensor, cross: Tensor, target: Tensor, share: float = 1.0) -> Te
         >>> ridge(torch.eye(2), torch.tensor([[0.0, 1.0]]), torch.tensor([[3.0], [4.0]]), share=1.0).tolist()
         [[2.0]]
     """
-    damped = gram + share * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
+    damped = gram + share * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     learnt: Tensor = torch.linalg.solve(damped, target)
     return cross @ learnt
 

@@ -40,6 +40,11 @@ class OrbitSet(LearnableSet):
         self.x, self.logits, self.extra = base.x, base.logits, base.extra
         self.y = base.y.repeat(self.elements)
 
+    def to(self, device: torch.device | str) -> OrbitSet:
+        """The same set if it is on the device already, else a copy there."""
+        base = self.base.to(device)
+        return self if base is self.base else OrbitSet(base, self.group)
+
     @property
     def labels(self) -> Tensor:
         """Labels of the images, once for every element."""

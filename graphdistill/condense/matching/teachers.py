@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from graphdistill.condense.matching.objective import MethodContext
+from graphdistill.core.data.tensors import to_device
+from graphdistill.core.device import device_of
 from graphdistill.core.randomness import generator
 from graphdistill.core.training.fit import chunks, predict
 
@@ -36,12 +38,13 @@ def train_teachers(context: MethodContext, count: int = 1, share: float = 1.0) -
 
 
 def predictions(context: MethodContext, net: nn.Module) -> Tensor:
-    """Logits of a network on all training entries, ``[n, C]``."""
+    """Logits of a network on all training entries, ``[n, C]``, on the CPU."""
     return predict(net, context.real.inputs(torch.arange(len(context.real))))
 
 
 @torch.no_grad()
 def embeddings(context: MethodContext, net: Any) -> Tensor:
-    """Inputs of the last layer of a network on all training entries, ``[n, d]``."""
+    """Inputs of the last layer of a network on all training entries, ``[n, d]``, on the CPU."""
     net.eval()
-    return torch.cat([net.embed(part) for part in chunks(context.real.inputs(torch.arange(len(context.real))))])
+    everything = to_device(context.real.inputs(torch.arange(len(context.real))), device_of(net))
+    return torch.cat([net.embed(part) for part in chunks(everything)]).cpu()

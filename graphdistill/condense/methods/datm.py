@@ -69,7 +69,7 @@ def recipe(context: MethodContext, config: Config) -> Recipe:
     assert isinstance(match, mtt.TrajectoryMatch)
     assert isinstance(base.lr, dict)
     logits, right = expert_logits(real, match.network, match.experts[:, -1])
-    order = torch.randperm(len(real), generator=generator(context.seed, "start"))
+    order = torch.randperm(len(real), generator=generator(context.seed, "start")).to(real.device)
     order = order[right[order].sort(descending=True, stable=True).indices]
     index = torch.cat([order[real.y[order] == label][: context.per_class] for label in range(real.num_classes)])
     return replace(

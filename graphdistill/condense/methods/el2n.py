@@ -67,7 +67,7 @@ def select(context: MethodContext, config: Config) -> SyntheticSet:
 def scores(context: MethodContext, config: Config) -> Tensor:
     """EL2N of every training entry, ``[n]``: from 0, correct and certain, to the root of 2."""
     nets = train_teachers(context, config.scoring_networks, config.training_share)
-    return torch.stack([error_norm(predictions(context, net), context.real.y) for net in nets]).mean(dim=0)
+    return torch.stack([error_norm(predictions(context, net), context.real.y.cpu()) for net in nets]).mean(dim=0)
 
 
 def error_norm(logits: Tensor, y: Tensor) -> Tensor:

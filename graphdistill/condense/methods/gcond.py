@@ -99,7 +99,7 @@ def recipe(context: MethodContext, config: Config) -> Recipe:
     """GCond's recipe; features and networks are as in GCondX."""
     real = context.real
     assert isinstance(real, TrainingNodes)
-    x, y = real.protocol.group_means(context.per_class, generator(context.seed, "start"))
+    x, y = real.group_means(context.per_class, generator(context.seed, "start"))
     with scoped(context.seed, "structure"):
         start = LinkedNodes(
             x,

@@ -52,7 +52,7 @@ class Config(MethodConfig):
 def select(context: MethodContext, config: Config) -> SyntheticSet:
     """Real entries of each class, classes one after another; k-means is seeded by the seed of the context."""
     real, chosen, draws = context.real, [], generator(context.seed, "select")
-    everything = real.flat()
+    everything = real.flat().cpu()
     for index in real.members:
         x = everything[index]
         seed = int(torch.randint(2**31 - 1, (), generator=draws))

@@ -159,7 +159,7 @@ class TrajectoryMatch:
 
 def student(synthetic: LearnableSet, lr: float) -> LearnableSet:
     """The same set, with a student's step size among the learnt tensors."""
-    synthetic.extra[LOG_LR] = torch.tensor(math.log(lr)).requires_grad_()
+    synthetic.extra[LOG_LR] = torch.tensor(math.log(lr), device=synthetic.x.device).requires_grad_()
     return synthetic
 
 

@@ -73,5 +73,5 @@ def with_soft_labels(context: MethodContext, index: Tensor, config: Config) -> S
     real, (net,) = context.real, train_teachers(context)
     alpha = 1 - len(index) / len(real) if config.alpha is None else config.alpha
     soft = (predictions(context, net)[index] / config.temperature).softmax(dim=1)
-    y = stored_labels((1 - alpha) * F.one_hot(real.y[index], real.num_classes) + alpha * soft)
+    y = stored_labels((1 - alpha) * F.one_hot(real.y[index].cpu(), real.num_classes) + alpha * soft)
     return replace(real.select(index), y=y, weight=class_weights(y))

@@ -101,7 +101,8 @@ class Recover:
         low, total = least_share(step.fraction_done, self.curriculum, self.smallest_crop), 0.0
         for teacher, index in zip(self.teachers, rounds(step.synthetic.y).chunk(len(self.teachers)), strict=True):
             part = index.flatten()
-            x = crop(step.synthetic.inputs(part), torch.rand(len(index), 4, generator=step.generator), low)
+            x = step.synthetic.inputs(part)
+            x = crop(x, torch.rand(len(index), 4, generator=step.generator).to(x.device), low)
             logits, distance = forward_with_statistics(teacher, x, len(index), self.variance, self.first_layer)
             loss = len(index) * F.cross_entropy(logits, step.synthetic.y[part]) + self.statistics * distance
             total += step.synthetic.backward(loss)
@@ -123,7 +124,7 @@ class Relabelled(LearnableSet):
 
     @torch.no_grad()
     def freeze(self, meta: Mapping[str, object] | None = None) -> SyntheticSet:
-        """The images, 8 bits a pixel, with the teacher's soft labels, a byte a class."""
+        """The images, 8 bits a pixel, with the teacher's soft labels, a byte a class; on the CPU."""
         return frozen(self.x, self.teacher(quantize_uint8(self.x)).softmax(dim=1), meta)
 
 
@@ -155,7 +156,8 @@ def noise(context: MethodContext) -> tuple[Tensor, Tensor]:
     assert isinstance(real, TrainingImages)
     y = torch.arange(real.num_classes).repeat_interleave(context.per_class)
     mean, deviation = (f(real.x, dim=(0, 2, 3), keepdim=True) for f in (torch.mean, torch.std))
-    return (mean + deviation * torch.randn(len(y), *real.shape, generator=draws)).clamp(0, 1), y
+    noise = torch.randn(len(y), *real.shape, generator=draws).to(real.device)
+    return (mean + deviation * noise).clamp(0, 1), y.to(real.device)
 
 
 def rounds(y: Tensor) -> Tensor:

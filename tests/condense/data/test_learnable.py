@@ -6,6 +6,7 @@ import torch
 from graphdistill.condense.data.learnable import LearnableSet, frozen
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
+from tests.second_device import second_device
 
 Y = torch.tensor([0, 0, 1])
 
@@ -101,3 +102,21 @@ def test_every_image_has_a_label() -> None:
         LearnableSet(torch.rand(2, 1, 4, 4), Y)
     with pytest.raises(ValueError, match="logits has 2 entries but x has 3; give each one"):
         LearnableSet(torch.rand(3, 1, 4, 4), Y, torch.zeros(2, 2))
+
+
+def test_on_another_device_learnt_tensors_are_leaves_of_their_own() -> None:
+    synthetic = LearnableSet(torch.rand(3, 1, 4, 4), Y, torch.zeros(3, 2))
+    synthetic.extra["step"] = torch.ones((), requires_grad=True)
+    assert synthetic.to("cpu") is synthetic
+    with second_device() as device:
+        there = synthetic.to(device)
+        assert list(there.parameters()) == list(synthetic.parameters()) == ["x", "logits", "step"]
+        for value in there.parameters().values():
+            assert (value.device, value.requires_grad, value.is_leaf) == (device, True, True)
+        assert there.y.device == there.inputs().device == there.labels.device == device
+        there.backward(there.inputs().sum() + there.labels[:, 0].sum())
+        assert synthetic.x.grad is None
+        kept, there_kept = synthetic.freeze(), there.freeze()
+        assert all(map(torch.equal, kept.payload().values(), there_kept.payload().values()))
+        assert there_kept.y.device.type == "cpu"
+        assert torch.equal(there.to("cpu").x, synthetic.x)

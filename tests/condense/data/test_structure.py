@@ -9,6 +9,7 @@ from graphdistill.core.evaluation.nodes import dense
 from graphdistill.core.networks.node_gcn import NodeGCN
 from graphdistill.core.randomness import scoped
 from tests.condense.samples import seeded
+from tests.second_device import second_device
 
 
 def linked() -> LinkedNodes:
@@ -71,3 +72,15 @@ def test_gradients_reach_edges_and_features() -> None:
     assert all(
         value.grad is not None and bool(value.grad.isfinite().all()) for value in synthetic.parameters().values()
     )
+
+
+def test_on_another_device_its_network_goes_along() -> None:
+    here = linked()
+    with second_device() as device:
+        there = here.to(device)
+        assert here.to("cpu") is here
+        assert there.adjacency().device == device
+        assert here.mlp.out.weight.device.type == "cpu"
+        assert all(value is there.extra[f"edge.{name}"] for name, value in there.mlp.named_parameters())
+        torch.testing.assert_close(there.adjacency().cpu(), here.adjacency())
+        assert torch.equal(there.freeze().y, here.freeze().y)

@@ -5,7 +5,8 @@ import torch
 
 from graphdistill.condense.data.training_data import TrainingData
 from tests.condense.graph_samples import real as real_graphs
-from tests.condense.samples import real, seeded
+from tests.condense.samples import real, real_data, seeded
+from tests.second_device import second_device
 
 
 def test_learning_begins_with_random_entries_of_each_class() -> None:
@@ -31,3 +32,22 @@ def test_more_of_a_class_than_there_are_is_refused() -> None:
         data.check_per_class(9)
     with pytest.raises(ValueError, match="--per-class must be 1 or more, got 0"):
         data.check_per_class(0)
+
+
+@pytest.mark.parametrize("data", [real(), real_graphs(), real_data("nodes")], ids=["images", "graphs", "nodes"])
+def test_on_another_device_all_but_the_indices_are_there(data: TrainingData) -> None:
+    assert data.to("cpu") is data
+    with second_device() as device:
+        there = data.to(device)
+        assert there.device == there.y.device == device
+        assert data.device.type == "cpu"
+        assert there.network().head.weight.device == there.flat().device == device
+        assert all(members.device.type == "cpu" for members in there.members)
+        assert there.counts.device.type == "cpu"
+        index = there.sample_indices(2, seeded())
+        assert index.tolist() == data.sample_indices(2, seeded()).tolist()
+        assert torch.equal(there.flat().cpu(), data.flat())
+        begun = there.init_random(2, seeded())
+        assert begun.x.device == begun.y.device == device
+        assert torch.equal(begun.x.cpu(), data.init_random(2, seeded()).x)
+        assert all(map(torch.equal, there.select(index).payload().values(), data.select(index).payload().values()))

@@ -11,6 +11,7 @@ from graphdistill.condense.matching.objective import Recipe
 from graphdistill.condense.matching.optimizer import SetOptimizer
 from graphdistill.condense.methods.dm import MomentMatch
 from tests.condense.samples import seeded
+from tests.second_device import second_device
 
 Optimizers = dict[str, tuple[dict[str, Any], Callable[[Any], torch.optim.Optimizer]]]
 OPTIMIZERS: Optimizers = {
@@ -166,3 +167,27 @@ def test_every_tensor_needs_a_step_size() -> None:
     with pytest.raises(ValueError, match=r"^lr has no step size for edge.weight, x; it has y$"):
         SetOptimizer(recipe(lr={"y": 0.1}), leaves(parameters()))
     SetOptimizer(recipe(lr={**LRS, "more": 1.0}), leaves(parameters()))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_its_state_is_stored_on_the_cpu_and_restored_on_the_device(optimizer: str) -> None:
+    what = recipe(optimizer=optimizer, average=0.5)
+
+    def steps(device: torch.device | str, count: int, state: dict[str, Tensor] | None = None) -> SetOptimizer:
+        moved = leaves({name: value.to(device) for name, value in parameters().items()})
+        made = SetOptimizer(what, moved)
+        made.load(state or {})
+        for _ in range(count):
+            torch.stack([value.square().sum() for value in moved.values()]).sum().backward()
+            made.step(0.0)
+            made.update_ema()
+        return made
+
+    whole = steps("cpu", 2).state()
+    with second_device() as device:
+        state = steps(device, 2).state()
+        assert state.keys() == whole.keys()
+        assert all(value.device.type == "cpu" for value in state.values())
+        assert all(map(torch.equal, state.values(), whole.values()))
+        onward, here = (steps(where, 1, state).state() for where in (device, "cpu"))
+        assert all(map(torch.equal, onward.values(), here.values()))

@@ -16,6 +16,7 @@ from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.sets.symmetry import KEY
 from graphdistill.core.training.fit import FitConfig
 from tests.condense.samples import bars, context_of, seeded
+from tests.second_device import second_device
 
 
 @cache
@@ -105,3 +106,13 @@ def test_the_flip_is_refused_where_the_way_is_the_class() -> None:
 def test_an_unknown_group_is_refused_before_a_network_is_trained() -> None:
     with pytest.raises(ValueError, match="group 'turn' is unknown; choose from identity, flip"):
         check_closed(context_on(arrows(closed=True)), "turn")
+
+
+def test_on_another_device_the_orbit_is_there() -> None:
+    here = OrbitSet(LearnableSet(torch.rand(2, 1, 8, 8), torch.tensor([0, 1])), "flip")
+    assert here.to("cpu") is here
+    with second_device() as device:
+        there = here.to(device)
+        assert there.inputs().device == there.labels.device == device
+        assert there.x is there.base.x
+        assert torch.equal(there.inputs().cpu(), here.inputs())
