@@ -210,7 +210,7 @@ def molecules(bench: Bench, name: str) -> None:
 def _molecular(bench: Bench, name: str, **options: Any) -> FedConfig:
     return FedConfig(
         dataset=name,
-        root=bench.root,
+        root=str(bench.root or ""),
         partition="scaffold",
         clients=4,
         rounds=8,

@@ -59,7 +59,7 @@ def main(bench: Bench) -> None:
 def compare(bench: Bench, name: str, per_class: int) -> None:
     """All methods on one data set, row by row, and a table at the end."""
     data: Any = load(name, bench.root)
-    protocol = protocol_of(data, trainings=bench.trainings)
+    protocol = protocol_of(data, trainings=bench.trainings, device=bench.torch_device)
     (full,) = train_rows(protocol, "all the data", [protocol.full()])
     rows, kind = list[Row](), training_data_of(protocol).KIND
     for method in bench.methods or FAMILY.names():
@@ -68,7 +68,8 @@ def compare(bench: Bench, name: str, per_class: int) -> None:
         config = CondenseConfig(method=method, per_class=per_class)
         try:
             sets = [
-                distill_condense(data, config, generator=generator(seed, "condense")) for seed in range(bench.seeds)
+                distill_condense(data, config, generator=generator(seed, "condense"), protocol=protocol)
+                for seed in range(bench.seeds)
             ]
         except ValueError as error:
             console.print(f"{name}, {per_class} a class, {method} is refused: {error}")
@@ -128,7 +129,7 @@ def units(bench: Bench) -> None:
     for name in ("planetoid-cora", "citeseer"):
         data = load(name, bench.root)
         assert isinstance(data, NodeDataset)
-        protocol = NodeProtocol(data, trainings=bench.trainings)
+        protocol = NodeProtocol(data, trainings=bench.trainings, device=bench.torch_device)
         for method in ("gcdm", "gcondx"):
             for lr in (0.01, 0.03, 0.1):
                 cells = []
@@ -154,7 +155,7 @@ def _last(real: TrainingNodes, protocol: NodeProtocol, method: str, lr: float, s
 
 def unroll(bench: Bench) -> None:
     """Gradients through the steps of a student on digits, one image a class: the sweep, TESLA and autograd."""
-    protocol = protocol_of(load("digits", bench.root))
+    protocol = protocol_of(load("digits", bench.root), device=bench.torch_device)
     real = training_data_of(protocol)
     recipe = mtt.recipe(MethodContext(real, 1, protocol), mtt.Config())
     match, synthetic = recipe.objective, recipe.start

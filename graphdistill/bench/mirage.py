@@ -22,6 +22,8 @@ from graphdistill.core.command.progress import progress
 from graphdistill.core.command.report import Report, Row, peak_memory, table, versions
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.data.tensors import to_device
+from graphdistill.core.device import synchronize
 from graphdistill.core.evaluation.rows import baseline_rows, train_rows
 from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.networks.tree_gnn import GNN, Network
@@ -47,7 +49,7 @@ def main(bench: Bench) -> None:
     if "cost" in bench.parts:
         cost(load_graphs(bench.datasets[0], bench.root))
     if "lossless" in bench.parts:
-        lossless(load_graphs(bench.datasets[0], bench.root))
+        lossless(load_graphs(bench.datasets[0], bench.root), bench.torch_device)
     if "accuracy" in bench.parts:
         for name in bench.datasets:
             accuracy(load_graphs(name, bench.root), bench)
@@ -76,22 +78,23 @@ def cost(data: GraphDataset) -> None:
     _print(f"Cost on {data.name}: best of 3", ("what", "time", "size", "peak memory above the loaded data"), lines)
 
 
-def lossless(data: GraphDataset) -> None:
+def lossless(data: GraphDataset, device: torch.device) -> None:
     """Forward and backward over the whole training split: distinct trees against the full graphs."""
     graphs, y = data.split("train")
     raw = int(raw_bytes(graphs).sum())
     networks: tuple[Network, ...] = ("GCN", "GraphSAGE", "GAT", "GIN")
     for depth in (2, 3):
         forest = build_forest(graphs, depth).by_frequency()
-        plain = uncompressed_forest(graphs, depth)
+        inputs = forest, uncompressed_forest(graphs, depth), graphs
+        distinct, plain, stock_input, labels = to_device((*inputs, y), device)
         lines: list[tuple[str, ...]] = []
         for network in networks:
             with scoped(0, network):
-                ours = GNN(network, data.graphs, data.features, data.num_outputs, num_layers=depth)
-                stock = _Stock(network, data, depth)
-            shared, _ = _best(partial(_step, ours, forest, y))
-            full, _ = _best(partial(_step, ours, plain, y), 2)
-            pyg, _ = _best(partial(_step, stock, graphs, y), 2)
+                ours = GNN(network, data.graphs, data.features, data.num_outputs, num_layers=depth).to(device)
+                stock = _Stock(network, data, depth).to(device)
+            shared, _ = _best(partial(_step, ours, distinct, labels))
+            full, _ = _best(partial(_step, ours, plain, labels), 2)
+            pyg, _ = _best(partial(_step, stock, stock_input, labels), 2)
             gains = f"{full / shared:.1f}x", f"{pyg / shared:.1f}x"
             lines.append((network, f"{shared:.2f} s", f"{full:.2f} s", gains[0], f"{pyg:.2f} s", gains[1]))
             console.print(*lines[-1])
@@ -106,7 +109,7 @@ def lossless(data: GraphDataset) -> None:
 def accuracy(data: GraphDataset, bench: Bench) -> None:
     """All rows at every budget, and differences to the baselines."""
     with progress() as bars:
-        protocol = TreeProtocol(data, depth=bench.hops, trainings=bench.seeds, progress=bars)
+        protocol = TreeProtocol(data, depth=bench.hops, trainings=bench.seeds, device=bench.torch_device, progress=bars)
         total = int(protocol.raw.sum())
         rows = train_rows(protocol, "all the data", [protocol.full()])
         verdicts = []
@@ -174,6 +177,7 @@ def _step(model: nn.Module, batch: Forest | Graphs, y: Tensor) -> None:
     model.zero_grad(set_to_none=True)
     task: Literal["multiclass", "multilabel"] = "multiclass" if y.dim() == 1 else "multilabel"
     per_sample_loss(model(batch), y, task).mean().backward()
+    synchronize(y.device)
 
 
 def _best(work: Callable[[], T], repeats: int = 3) -> tuple[float, T]:

@@ -4,15 +4,46 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fed.config import FedConfig, Partition
 from fed.methods import TrainOn
+from graphdistill.core.device import DeviceName, resolve_device
 from graphdistill.core.methods import MethodConfig
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, kw_only=True)
-class CondenseBench:
+class BenchOptions:
+    """Options of every bench."""
+
+    device: DeviceName = "cpu"
+    """Device that networks are trained on; auto is the GPU where there is one, else the CPU."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device.
+
+        Raises:
+            ValueError: this machine has no such device.
+        """
+        return resolve_device(self.device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(BenchOptions):
+    """Options of benches that load data sets."""
+
+    root: Path | None = None
+    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CondenseBench(DataOptions):
     """Options of ``python -m graphdistill.bench condense``."""
 
     parts: tuple[Literal["methods", "units", "unroll"], ...] = ("methods", "units", "unroll")
@@ -23,18 +54,14 @@ class CondenseBench:
     """Methods (default: all that support the data)."""
     per_class: tuple[int, ...] = ()
     """Entries per class (default: 1 and 10 for images, 10 for other data)."""
-    root: Path | None = None
-    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     seeds: int = 3
     """Number of sets of each method."""
     trainings: int = 3
     """Number of trainings of the network on each set."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FedBench:
+class FedBench(DataOptions):
     """Options of ``python -m graphdistill.bench fed``."""
 
     parts: tuple[Literal["methods", "ablations", "privacy", "molecules", "clients"], ...] = (
@@ -67,40 +94,37 @@ class FedBench:
     """Virtual images of each class, at a client and at the server."""
     lrs: tuple[float, ...] = (0.1, 0.2, 0.4)
     """Learning rates; the best on validation with the first seed is used with all seeds (one: no choice)."""
-    root: str = ""
-    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     seeds: int = 3
     """Federations of each method."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
     def config(self, dataset: str, method: str | MethodConfig, **more: Any) -> FedConfig:
         """A federation of this bench."""
-        given = {"clients": self.clients, "rounds": self.rounds, "per_class": self.per_class, "root": self.root}
+        given = {
+            "clients": self.clients,
+            "rounds": self.rounds,
+            "per_class": self.per_class,
+            "root": str(self.root or ""),
+        }
         given |= {"image_size": self.image_size, "partition": self.partition}
         return FedConfig(**{**given, "dataset": dataset, "method": method, **more})
 
 
 @dataclass(frozen=True, kw_only=True)
-class MirageBench:
+class MirageBench(DataOptions):
     """Options of ``python -m graphdistill.bench mirage``."""
 
     parts: tuple[Literal["cost", "lossless", "accuracy"], ...] = ("cost", "lossless", "accuracy")
     """Parts to run."""
     datasets: tuple[str, ...] = ("ogbg-molhiv", "ogbg-molbace", "NCI1", "pains")
     """Data sets of the accuracy part; cost and lossless take the first."""
-    root: Path | None = None
-    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     hops: int = 2
     """Depth of trees and networks in the accuracy part."""
     seeds: int = 5
     """Number of trainings of each network, each on a separate draw (distilled or random)."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScatterBench:
+class ScatterBench(BenchOptions):
     """Options of ``python -m graphdistill.bench scatter``."""
 
     parts: tuple[Literal["segments", "gather", "moments", "codes"], ...] = ("segments", "gather", "moments", "codes")
@@ -111,12 +135,10 @@ class ScatterBench:
     """Number of rounds; the minimum time counts."""
     seed: int = 0
     """Seed of the random input."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class VQGraphBench:
+class VQGraphBench(DataOptions):
     """Options of ``python -m graphdistill.bench vqgraph``."""
 
     parts: tuple[Literal["accuracy", "paper", "cost", "latency", "large"], ...] = (
@@ -131,11 +153,7 @@ class VQGraphBench:
     """Data sets of accuracy and paper; cost and latency take the first."""
     settings: tuple[Literal["transductive", "inductive"], ...] = ("transductive", "inductive")
     """Settings of the accuracy part."""
-    root: Path | None = None
-    """Folder of data sets (default: $GRAPHDISTILL_DATA, else the user cache)."""
     seeds: int = 10
     """Number of splits, teachers and students."""
     nodes: int = 1_000_000
     """Nodes of the large synthetic graph; it has five times as many edges."""
-    debug: bool = False
-    """Show the traceback of an error."""

@@ -1,6 +1,7 @@
-"""Benchmark of the segment operations on one CPU thread against torch, PyG and others.
+"""Benchmark of the segment operations on one CPU thread or a GPU against torch, PyG and others.
 
-Times are CPU times of the thread, the minimum over interleaved rounds; every part can run alone.
+Times are the minimum over interleaved rounds: CPU times of the thread, or with a GPU the time until it has finished.
+Every part can run alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from torch import Tensor
 
 from graphdistill.bench.options import ScatterBench as Bench
 from graphdistill.core.command.report import versions
-from graphdistill.core.data.tensors import segment_ptr
+from graphdistill.core.data.tensors import segment_ptr, to_device
+from graphdistill.core.device import describe_device, synchronize
 from graphdistill.core.randomness import generator
 from graphdistill.core.scatter import (
     class_moments,
@@ -41,11 +43,11 @@ console = rich.console.Console(width=110)
 
 
 def main(bench: Bench) -> None:
-    """Run the selected parts on one thread."""
+    """Run the selected parts on one thread, or on a GPU."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        console.print({**versions(), "threads": 1})
+        console.print({**versions(), "threads": 1, "device": describe_device(bench.torch_device)})
         for part in bench.parts:
             {"segments": segments, "gather": gather, "moments": moments, "codes": codes}[part](bench)
     finally:
@@ -58,17 +60,18 @@ def segments(bench: Bench) -> None:
     ptr = segment_ptr(torch.randint(8, 44, (int(32_901 * bench.scale),), generator=draw))
     size, entries = len(ptr) - 1, int(ptr[-1])
     x = torch.randn(entries, 64, generator=draw)
-    owner = torch.repeat_interleave(torch.arange(size), ptr.diff())
-    wide, ones = owner[:, None].expand_as(x), torch.ones(entries)
-    matrix = csr(ptr, torch.arange(entries), ones, (size, entries))
+    ptr, x = ptr.to(bench.torch_device), x.to(bench.torch_device)
+    owner = torch.repeat_interleave(torch.arange(size, device=x.device), ptr.diff())
+    wide, ones = owner[:, None].expand_as(x), x.new_ones(entries)
+    matrix = csr(ptr, torch.arange(entries, device=x.device), ones, (size, entries))
     compiled = torch.compile(lambda x: x.new_zeros(size, 64).index_add(0, owner, x))
     count = ptr.diff()[:, None]
     compare(
         f"sum of {entries:,} x 64 in {size:,} segments",
         {
             "segment_sum": lambda: segment_sum(x, ptr),
-            "scatter_reduce": lambda: torch.zeros(size, 64).scatter_reduce_(0, wide, x, "sum"),
-            "index_add": lambda: torch.zeros(size, 64).index_add_(0, owner, x),
+            "scatter_reduce": lambda: x.new_zeros(size, 64).scatter_reduce_(0, wide, x, "sum"),
+            "index_add": lambda: x.new_zeros(size, 64).index_add_(0, owner, x),
             "PyG scatter": lambda: torch_geometric.utils.scatter(x, owner, dim_size=size, reduce="sum"),
             "PyG segment": lambda: torch_geometric.utils.segment(x, ptr, reduce="sum"),
             "sparse CSR matmul": lambda: matrix @ x,
@@ -80,7 +83,7 @@ def segments(bench: Bench) -> None:
         "mean",
         {
             "segment_mean": lambda: segment_mean(x, ptr),
-            "scatter_reduce": lambda: torch.zeros(size, 64).scatter_reduce_(0, wide, x, "mean", include_self=False),
+            "scatter_reduce": lambda: x.new_zeros(size, 64).scatter_reduce_(0, wide, x, "mean", include_self=False),
             "PyG scatter": lambda: torch_geometric.utils.scatter(x, owner, dim_size=size, reduce="mean"),
             "PyG segment": lambda: torch_geometric.utils.segment(x, ptr, reduce="mean"),
             "sparse CSR matmul": lambda: (matrix @ x) / count,
@@ -92,7 +95,7 @@ def segments(bench: Bench) -> None:
         "maximum",
         {
             "segment_max": lambda: segment_max(x, ptr),
-            "scatter_reduce": lambda: torch.zeros(size, 64).scatter_reduce_(0, wide, x, "amax", include_self=False),
+            "scatter_reduce": lambda: x.new_zeros(size, 64).scatter_reduce_(0, wide, x, "amax", include_self=False),
             "PyG scatter": lambda: torch_geometric.utils.scatter(x, owner, dim_size=size, reduce="max"),
             "PyG segment": lambda: torch_geometric.utils.segment(x, ptr, reduce="max"),
         },
@@ -108,8 +111,9 @@ def gather(bench: Bench) -> None:
     order, ptr = sort_by(torch.randint(nodes, (edges,), generator=draw), nodes)
     owner = torch.repeat_interleave(torch.arange(nodes), ptr.diff())
     x, weight = torch.randn(nodes, 64, generator=draw), torch.rand(edges, generator=draw)[order]
-    leaves = x.clone().requires_grad_(), weight.clone().requires_grad_()
     upstream = torch.randn(nodes, 64, generator=draw)
+    index, ptr, owner, x, weight, upstream = to_device((index, ptr, owner, x, weight, upstream), bench.torch_device)
+    leaves = x.clone().requires_grad_(), weight.clone().requires_grad_()
 
     def eager(x: Tensor, weight: Tensor) -> Tensor:
         return x.new_zeros(nodes, 64).index_add(0, owner, x[index] * weight[:, None])
@@ -148,6 +152,7 @@ def moments(bench: Bench) -> None:
     draw = generator(bench.seed, "moments")
     rows, classes = int(200_000 * bench.scale), 10
     x, y = torch.randn(rows, 128, generator=draw), torch.randint(classes, (rows,), generator=draw)
+    x, y = to_device((x, y), bench.torch_device)
     count = torch.bincount(y, minlength=classes)[:, None]
     square = x.new_zeros(classes, 128)
     one_hot = F.one_hot(y, classes).float().T.contiguous()
@@ -176,7 +181,9 @@ def codes(bench: Bench) -> None:
 
         kinds = {"Euclidean": False, "cosine": True}
         for name, cosine in kinds.items():
-            module = VectorQuantize(128, len(codebook), use_cosine_sim=cosine, rotation_trick=False).train()
+            module = (
+                VectorQuantize(128, len(codebook), use_cosine_sim=cosine, rotation_trick=False).train().to(x.device)
+            )
             contenders[f"vector-quantize-pytorch, training forward, {name}"] = partial(module, x[None])
     else:
         console.print("vector-quantize-pytorch is not installed; pip install 'graphdistill[bench]' to compare with it")
@@ -194,6 +201,8 @@ def codes(bench: Bench) -> None:
         },
         bench,
     )
+    if x.is_cuda:
+        return
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         above = pool.apply(_memory, (bench,))
     console.print(f"nearest_code: {above / 1e6:.0f} MB above inputs and outputs, in a process of its own")
@@ -202,7 +211,8 @@ def codes(bench: Bench) -> None:
 def _codes(bench: Bench) -> tuple[Tensor, Tensor]:
     draw = generator(bench.seed, "codes")
     sizes = int(20_000 * bench.scale), int(8_192 * bench.scale)
-    return torch.randn(sizes[0], 128, generator=draw), torch.randn(sizes[1], 128, generator=draw)
+    x, codebook = torch.randn(sizes[0], 128, generator=draw), torch.randn(sizes[1], 128, generator=draw)
+    return to_device((x, codebook), bench.torch_device)
 
 
 def _memory(bench: Bench) -> int:
@@ -223,13 +233,16 @@ def _resident(name: str) -> int:
 
 def compare(title: str, calls: dict[str, Call], bench: Bench) -> None:
     """Time calls in interleaved rounds and print each with its ratio to the first."""
-    best = dict.fromkeys(calls, float("inf"))
+    best, device = dict.fromkeys(calls, float("inf")), bench.torch_device
+    clock = time.thread_time if device.type == "cpu" else time.perf_counter
     for round_ in range(bench.rounds + 1):
         for name, call in calls.items():
-            start = time.thread_time()
+            synchronize(device)
+            start = clock()
             call()
+            synchronize(device)
             if round_:  # the first round warms up
-                best[name] = min(best[name], time.thread_time() - start)
+                best[name] = min(best[name], clock() - start)
     ours = next(iter(best.values()))
     table = Table("", "ms", "over ours", title=title, title_justify="left")
     for name, seconds in best.items():

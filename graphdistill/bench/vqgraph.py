@@ -26,6 +26,7 @@ from graphdistill.vqgraph.evaluate import (
     Scores,
     TrainedTeacher,
     latency,
+    logits_of,
     normalize_features,
     over_glnn,
     score_seed,
@@ -67,7 +68,9 @@ def accuracy(bench: Bench, setting: Setting) -> None:
         scores: dict[str, Scores] = {}
         for seed in range(bench.seeds):
             start = time.perf_counter()
-            trained, _ = score_seed(_nodes(bench, name, seed), "GCN", setting, DEFAULT, scores, seed=seed)
+            trained, _ = score_seed(
+                _nodes(bench, name, seed), "GCN", setting, DEFAULT, scores, seed=seed, device=bench.torch_device
+            )
             for variant, config in VARIANTS.items():
                 _score_variant(trained, variant, config, scores, seed)
             console.print(f"{name}, {setting}, seed {seed}: {time.perf_counter() - start:.0f} s")
@@ -84,8 +87,7 @@ def _score_variant(
     out = distill_vqgraph(
         trained.teacher, split.data, config, layer=trained.layer, generator=torch.Generator().manual_seed(seed)
     )
-    with torch.no_grad():
-        seen, unseen = out.student(split.data.x), out.student(split.whole.x[split.unseen])
+    seen, unseen = (logits_of(out.student, x) for x in (split.data.x, split.whole.x[split.unseen]))
     scores.setdefault(variant, Scores()).add(split, seen, unseen, out.valid, out.seconds)
 
 
@@ -102,6 +104,7 @@ def published(bench: Bench) -> None:
                 scores,
                 seed=seed,
                 methods=("teacher", "vqgraph", "glnn"),
+                device=bench.torch_device,
             )
             score_published(trained, DEFAULT, "GCN", scores, seed)
         _show(f"{name}, the published protocol; the paper reports {PUBLISHED.get(name, 'nothing')}", scores)
@@ -112,7 +115,7 @@ def cost(bench: Bench) -> None:
     trained = _trained_teacher(bench)
     data = trained.split.data
     with scoped(0, "cost"):
-        tokenizer = Tokenizer(trained.hidden.shape[1], data.x.shape[1], 256)
+        tokenizer = Tokenizer(trained.hidden.shape[1], data.x.shape[1], 256).to(bench.torch_device)
     start = time.process_time()
     code = fit_tokenizer(tokenizer, trained.hidden, data.x, data.edge_index, TokenizerConfig(epochs=20))
     seconds = (time.process_time() - start) / 20
@@ -145,7 +148,7 @@ def large(bench: Bench) -> None:
     hidden, x = (torch.randn(bench.nodes, width, generator=draws) for width in (128, 64))
     for size in (None, 65_536):
         with scoped(0, "large"):
-            tokenizer = Tokenizer(128, 64, 1024)
+            tokenizer = Tokenizer(128, 64, 1024).to(bench.torch_device)
         start = time.perf_counter()
         code = fit_tokenizer(tokenizer, hidden, x, edges, TokenizerConfig(epochs=1, batch_size=size))
         health = tokenizer.codebook.health(code)
@@ -166,7 +169,8 @@ def _nodes(bench: Bench, name: str, seed: int) -> NodeDataset:
 
 def _trained_teacher(bench: Bench) -> TrainedTeacher:
     data = normalize_features(_nodes(bench, bench.datasets[0], 0))
-    return train_teacher(inductive_split(data, "transductive", generator=generator(0)), "GCN", DEFAULT, seed=0)
+    split = inductive_split(data, "transductive", generator=generator(0))
+    return train_teacher(split, "GCN", DEFAULT, seed=0, device=bench.torch_device)
 
 
 def _show(title: str, scores: dict[str, Scores]) -> None:

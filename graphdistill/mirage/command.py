@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,9 +23,6 @@ from graphdistill.mirage import paper
 from graphdistill.mirage.config import Command, MirageConfig
 from graphdistill.mirage.distill import distill_mirage
 from graphdistill.mirage.figure import draw
-
-CURVE = (0.001, 0.003, 0.01, 0.03, 0.1)
-"""Budgets of the curve as shares of the raw bytes; the lossless set is its last point."""
 
 
 def main(command: Command) -> None:
@@ -79,7 +77,7 @@ def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synth
         Plan("random graphs, equal compressed bytes", packed, paired=True),
         Plan("all the data", [protocol.full()]),
     ]
-    rows = train_plans(protocol, [*plans, *curve(protocol, synthetic, command.seed)])
+    rows = train_plans(protocol, [*plans, *curve(protocol, synthetic, command.curve, command.seed)])
     before = len(plans) * len(protocol.networks)
     rows = rows[:before] + baseline_rows(protocol) + rows[before:]
     made = f"{len(synthetic)} graphs over {synthetic.forest.trees.sizes[-1]} trees of depth {command.hops}"
@@ -127,16 +125,17 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
     return synthetic, _report(command, data, rows, synthetic, protocol, notes), protocol
 
 
-def curve(protocol: TreeProtocol, synthetic: SyntheticSet, seed: int) -> list[Plan]:
+def curve(protocol: TreeProtocol, synthetic: SyntheticSet, shares: Sequence[float], seed: int) -> list[Plan]:
     """Distilled sets from the smallest budget of the curve to lossless, one training per network.
 
     Args:
         protocol: data, depth, processes.
         synthetic: the distilled set, which is reused for its budget.
+        shares: budgets as shares of the raw bytes.
         seed: seed of the distillation.
     """
     total, hops = int(protocol.raw.sum()), protocol.depth
-    budgets = {share: max(1, int(share * total)) for share in CURVE}
+    budgets = {share: max(1, int(share * total)) for share in shares}
     made: dict[object, SyntheticSet | None] = {synthetic.meta["budget"]: synthetic}
     missing = [None, *(budget for budget in budgets.values() if budget not in made)]
     configs = [MirageConfig(hops=hops, bytes=budget, lossless=budget is None) for budget in missing]

@@ -74,6 +74,8 @@ class Command(MirageConfig, BaseCommand):
     """honest: checkpoints are chosen on validation, as for all baselines; paper: as published."""
     networks: tuple[Literal["GCN", "GraphSAGE", "GAT", "GIN"], ...] = ("GCN", "GAT", "GIN")
     """Networks that are trained on every set."""
+    curve: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1)
+    """Budgets of the curve of scores as shares of the raw bytes; the lossless set is its last point."""
     trainings: int = 5
     """Number of trainings of each network on each set."""
     seed: int = 0
@@ -91,6 +93,8 @@ class Command(MirageConfig, BaseCommand):
         if self.hops < 1:
             raise ValueError(f"--hops must be 1 or more to train networks, got {self.hops}")
         check_counts(self, "trainings")
+        if not all(math.isfinite(share) and share > 0 for share in self.curve):
+            raise ValueError(f"--curve takes shares above 0, got {' '.join(map(str, self.curve))}")
         if not self.networks:
             raise ValueError("--networks is empty; give one or more of GCN, GraphSAGE, GAT, GIN")
 

@@ -12,6 +12,7 @@ from graphdistill.core.command.deliver import deliver, facts_of
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.command.report import Report, Row, frame
 from graphdistill.core.data.datasets import NodeDataset
+from graphdistill.core.data.tensors import to_device
 from graphdistill.core.parallel import parallel_map
 from graphdistill.datasets import load
 from graphdistill.vqgraph import paper
@@ -23,9 +24,6 @@ from graphdistill.vqgraph.evaluate import METHODS, Scores, TrainedTeacher, laten
 from graphdistill.vqgraph.figure import draw
 from graphdistill.vqgraph.storage import save_student
 
-LARGE = 200_000
-"""Largest number of nodes for training on the whole graph."""
-
 
 def main(command: Command) -> None:
     """Load, train the teacher, distil, report."""
@@ -33,6 +31,7 @@ def main(command: Command) -> None:
         first = nodes_of(command, command.seed, bars)
         scores, trained, distilled, notes = _score(command, first, bars)
     times = latency(trained, distilled.student)
+    trained, distilled = to_device((trained, distilled), "cpu")
     report = _report(command, first, scores, distilled, times, notes)
 
     def write(folder: Path) -> None:
@@ -52,9 +51,8 @@ def main(command: Command) -> None:
 
 def config_of(command: Command, nodes: int) -> VQGraphConfig:
     """The config of the distillation; large graphs are trained in batches."""
-    if nodes <= LARGE:
+    if nodes <= command.full_batch_nodes:
         return VQGraphConfig(num_codes=command.num_codes, hidden=command.hidden)
-    # The time of nearest neighbours in features is quadratic in the number of nodes.
     return VQGraphConfig(
         num_codes=command.num_codes, hidden=command.hidden, batch_size=8192, feature_neighbours=0, sharpen=1.0
     )
@@ -100,7 +98,16 @@ def _score_seed(
     data = first if seed == command.seed else nodes_of(command, seed, bars)
     config, teacher = config_of(command, len(data.y)), command.teacher
     trained, distilled = score_seed(
-        data, teacher, command.setting, config, scores, seed=seed, layer=command.layer, methods=methods, progress=bars
+        data,
+        teacher,
+        command.setting,
+        config,
+        scores,
+        seed=seed,
+        layer=command.layer,
+        methods=methods,
+        device=command.torch_device,
+        progress=bars,
     )
     if published:
         health = paper.score_published(trained, config, teacher, scores, seed)

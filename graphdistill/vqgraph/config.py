@@ -162,6 +162,9 @@ class Command(BaseCommand):
     """transductive: all nodes are seen in training; inductive: a fifth of the test nodes is held out with its edges."""
     protocol: Literal["honest", "paper"] = "honest"
     """honest: checkpoints are chosen on validation, as for all baselines; paper: on test, as published."""
+    full_batch_nodes: int = 200_000
+    """Largest number of nodes for training on the whole graph; a larger graph is trained in batches, without nearest
+    nodes in feature space, whose time is quadratic."""
     seeds: int = 5
     """Number of runs, each with its own split, teacher and student."""
     seed: int = 0
@@ -169,6 +172,6 @@ class Command(BaseCommand):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_counts(self, "seeds", "num_codes", "hidden")
+        check_counts(self, "seeds", "num_codes", "hidden", "full_batch_nodes")
         if self.protocol == "paper" and self.setting != "transductive":
             raise ValueError(f"--protocol paper is transductive, got --setting {self.setting}; leave one of them out")

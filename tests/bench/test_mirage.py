@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from graphdistill.bench import mirage
 from graphdistill.core.evaluation.trees import TreeProtocol
@@ -65,7 +66,7 @@ def test_bad_words_are_one_line_and_exit_code_two(words, message, monkeypatch, c
 
 
 def test_lossless_has_a_line_per_network_and_depth(mutag, capsys):
-    mirage.lossless(mutag)
+    mirage.lossless(mutag, torch.device("cpu"))
     printed = capsys.readouterr().out
     raw, nodes = int(raw_bytes(mutag.split("train")[0]).sum()), mutag.split("train")[0].num_nodes
     for depth in (2, 3):

@@ -30,3 +30,14 @@ def test_the_first_contender_is_the_measure(capsys):
     first, second = re.findall(r"(\d+\.\d\d)x", capsys.readouterr().out)
     assert first == "1.00"
     assert float(second) > 1
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_runs_on_a_gpu(part, capsys, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function: function)
+    scatter.main(scatter.Bench(parts=(part,), scale=0.01, rounds=1, device="cuda"))
+    printed = capsys.readouterr().out
+    assert "cuda (" in printed.replace("\n", "")
+    for name in PARTS[part]:
+        assert name in printed

@@ -111,6 +111,8 @@ def test_lossless_and_thresholds(molecules, tmp_path):
         (("--dataset", "pains", "--hops", -1), "--hops must be 0 or more, got -1"),
         (("--trainings", 0), "--trainings must be 1 or more, got 0"),
         (("--jobs", 0), "--jobs must be 1 or more, got 0"),
+        (("--curve", 0.1, 0), "--curve takes shares above 0, got 0.1 0.0"),
+        (("--device", "tpu"), "--device takes NAME (one of cpu, cuda, auto), got tpu"),
         (("--seed", -1), "--seed must be 0 or more, got -1"),
         (("--networks",), "--networks"),
         (("--networks", "GCNN"), "GCNN"),

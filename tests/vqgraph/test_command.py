@@ -80,8 +80,8 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def test_the_words_are_those_that_were_promised() -> None:
-    words = "dataset root output seed device jobs quiet debug teacher layer num_codes hidden setting protocol seeds"
-    assert [f.name for f in fields(command.Command)] == words.split()
+    words = "dataset root output seed device jobs quiet debug teacher layer num_codes hidden setting protocol"
+    assert [f.name for f in fields(command.Command)] == [*words.split(), "full_batch_nodes", "seeds"]
     assert command.Command().dataset == "digits-knn"
 
 
@@ -215,9 +215,8 @@ def test_the_reported_number_stands_beside_ours(name: str, tmp_path: Path, monke
     assert any(f"{paper.PUBLISHED[name]}" in note for note in results(tmp_path)["notes"])
 
 
-def test_a_large_graph_goes_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "LARGE", 10)
-    assert run("--output", tmp_path, *QUICK, "--seeds", 1, "--quiet") == 0
+def test_a_large_graph_goes_in_batches(tmp_path: Path) -> None:
+    assert run("--output", tmp_path, *QUICK, "--seeds", 1, "--quiet", "--full-batch-nodes", 10) == 0
     config = results(tmp_path)["facts"]["config"]
     assert config["batch_size"] > 0
     assert config["feature_neighbours"] == 0

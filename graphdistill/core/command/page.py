@@ -50,7 +50,7 @@ def write_page(report: Report, shown: Table, folder: Path) -> None:
         *(["<h2>Figures</h2>", *map(_figure, figures)] if figures else []),
         "<h2>How it was made</h2>",
         _facts("Command", report.facts.get("command")),
-        _facts("Versions", versions()),
+        _facts("Versions", {**versions(), "device": report.facts.get("device")}),
         "<details><summary>All facts</summary>",
         f"<pre>{html.escape(json.dumps(plain(report.facts), indent=2))}</pre></details>",
     ]
