@@ -17,7 +17,7 @@ SIDE = 0.6
 
 
 def draw_images(synthetic: SyntheticSet, path: Path) -> None:
-    """Write the picture; with a single image of each class they stand in one row.
+    """Write the picture: a row for each class, or a column where there are few images of many classes.
 
     Args:
         synthetic: images with hard or soft labels; a soft label counts as its likeliest class.
@@ -29,12 +29,15 @@ def draw_images(synthetic: SyntheticSet, path: Path) -> None:
     rows = [synthetic.data[label == value][:MOST] for value in classes]
     columns = max(map(len, rows))
     title = f"{synthetic.meta.get('method', 'set')}: {len(synthetic):,} images, {size_text(synthetic.nbytes)}"
-    flat = columns == 1
-    if flat:
-        rows, columns = [torch.cat(rows)], len(rows)
-    whole = "" if flat or columns == int(label.bincount().max()) else f", the first {columns} images of it"
+    flat = 2 * columns <= len(rows)
+    whole = "" if columns == int(label.bincount().max()) else f", the first {columns} images of it"
     subtitle = f"a {'column' if flat else 'row'} for each class{whole}"
     ratio = synthetic.data.shape[2] / synthetic.data.shape[3]
+    if flat:
+        # What a class lacks is white, as the lines between images are.
+        blank = torch.ones_like(synthetic.data[:1])
+        padded = [torch.cat([row, blank.expand(columns - len(row), -1, -1, -1)]) for row in rows]
+        rows, columns = list(torch.stack(padded, dim=1)), len(rows)
     across, down = SIDE * columns, SIDE * ratio * len(rows)
     left = MARGIN + 0.3
     with styled():

@@ -24,10 +24,15 @@ caption { caption-side: bottom; text-align: left; padding-top: .5rem; opacity: .
 th, td { padding: .3rem .7rem; text-align: right; vertical-align: top; white-space: pre-line; }
 th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid; vertical-align: bottom; } tbody tr + tr td { border-top: 1px solid #8884; }
-figure { margin: 1rem 0; } img { max-width: 100%; background: #fff; } figcaption { opacity: .8; }
+h3 { font-size: 1rem; } .figures { display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: flex-end; }
+figure { margin: 0; } img { max-width: 100%; background: #fff; } figcaption { opacity: .8; font-size: .9rem; }
 table.facts td { text-align: left; }
 pre { overflow-x: auto; background: #8881; padding: 1rem; }
 """
+
+
+FIRST = ("figure", "rounds", "clients", "set", "global")
+"""Figures that stand first on a page, without their suffix."""
 
 
 def write_page(report: Report, shown: Table, folder: Path) -> None:
@@ -43,11 +48,11 @@ def write_page(report: Report, shown: Table, folder: Path) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    figures = sorted(folder.glob("*.png"))
+    figures = sorted(folder.glob("*.png"), key=_place)
     parts = [
         f"<h1>{html.escape(report.title)}</h1>",
         _table(shown),
-        *(["<h2>Figures</h2>", *map(_figure, figures)] if figures else []),
+        *(["<h2>Figures</h2>", '<div class="figures">', *map(_figure, figures), "</div>"] if figures else []),
         "<h2>How it was made</h2>",
         _facts("Command", report.facts.get("command")),
         _facts("Versions", {**versions(), "device": report.facts.get("device")}),
@@ -77,13 +82,19 @@ def _row(tag: str, cells: Iterable[str]) -> str:
     return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
+def _place(path: Path) -> tuple[int, str]:
+    """Order of figures: scores first, then what was distilled, and all others by name."""
+    return FIRST.index(path.stem) if path.stem in FIRST else len(FIRST), path.name
+
+
 def _figure(path: Path) -> str:
+    """A figure of 160 pixels an inch at the 96 of a page, so that its text has the size of the page's."""
     data = path.read_bytes()
     width, height = struct.unpack(">II", data[16:24])
     source = base64.b64encode(data).decode()
     name = html.escape(path.name)
     return (
-        f'<figure><img src="data:image/png;base64,{source}" width="{width // 2}" height="{height // 2}" '
+        f'<figure><img src="data:image/png;base64,{source}" width="{3 * width // 5}" height="{3 * height // 5}" '
         f'style="height: auto" alt="{name}"><figcaption>{name}</figcaption></figure>'
     )
 

@@ -38,6 +38,20 @@ def test_one_image_of_each_class_gives_one_row(tmp_path: Path, figures: list[Fig
     check(figures[0])
 
 
+def test_few_images_of_many_classes_stand_in_columns(tmp_path: Path, figures: list[Figure]) -> None:
+    x = torch.rand(7, 1, 8, 8)
+    draw_images(frozen(x, torch.tensor([0, 1, 1, 2, 3, 3, 0])), tmp_path / "few.png")
+    (axes,) = figures[0].axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "1", "2", "3"]
+    stored, picture = frozen(x, torch.arange(7)).data, torch.as_tensor(axes.images[0].get_array())
+    assert picture.shape == (2 * 9 + 1, 4 * 9 + 1)
+    assert torch.equal(picture[1:9, 1:9], stored[0, 0])
+    assert torch.equal(picture[10:18, 1:9], stored[6, 0])
+    assert torch.equal(picture[10:18, 10:18], stored[2, 0])
+    assert bool((picture[10:18, 19:27] == 1).all())
+    check(figures[0])
+
+
 def test_many_images_of_a_class_are_cut_and_counted(tmp_path: Path, figures: list[Figure]) -> None:
     draw_images(frozen(torch.rand(23, 1, 8, 8), torch.tensor([0] * 21 + [1] * 2)), tmp_path / "many.png")
     assert figures[0].texts[1].get_text() == "a row for each class, the first 20 images of it"

@@ -79,9 +79,15 @@ def test_it_says_how_it_was_made_without_folders_of_the_machine(tmp_path: Path) 
 def test_figures_stand_in_the_order_of_their_names(tmp_path: Path) -> None:
     text = written(tmp_path, b=(30, 10), a=(20, 10))
     assert re.findall(r'width="(\d+)" height="(\d+)".*?alt="([^"]+)"', text) == [
-        ("10", "5", "a.png"),
-        ("15", "5", "b.png"),
+        ("12", "6", "a.png"),
+        ("18", "6", "b.png"),
     ]
+
+
+def test_scores_come_first_and_what_was_distilled_next(tmp_path: Path) -> None:
+    names = {"client-0": (5, 5), "set": (5, 5), "clients": (5, 5), "figure": (5, 5), "rounds": (5, 5)}
+    text = written(tmp_path, **names)
+    assert re.findall(r'alt="(.+?)\.png"', text) == ["figure", "rounds", "clients", "set", "client-0"]
 
 
 BROWSER = next((found for name in ("chromium", "google-chrome", "chrome") if (found := shutil.which(name))), None)
@@ -97,5 +103,5 @@ def test_a_browser_shows_it(tmp_path: Path) -> None:
     words += ["--window-size=800,900", f"--screenshot={shot}", (tmp_path / "report.html").as_uri()]
     subprocess.run(words, capture_output=True, timeout=60, check=True)
     pixels = np.asarray(Image.open(shot).convert("RGB"))
-    assert (pixels == (200, 30, 90)).all(axis=2).sum() > 0.9 * 200 * 150  # the figure, at half its size
+    assert (pixels == (200, 30, 90)).all(axis=2).sum() > 0.9 * 240 * 180  # the figure, at 96 pixels an inch
     assert len(np.unique(pixels[:200].reshape(-1, 3), axis=0)) > 10  # text above it
