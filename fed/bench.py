@@ -211,6 +211,7 @@ def _molecular(bench: Bench, name: str, **options: Any) -> FedConfig:
     return FedConfig(
         dataset=name,
         root=str(bench.root or ""),
+        device=bench.device,
         partition="scaffold",
         clients=4,
         rounds=8,

@@ -21,6 +21,7 @@ from graphdistill.condense.figures.images import draw_images
 from graphdistill.core.command.deliver import write_results
 from graphdistill.core.command.output import publish
 from graphdistill.core.command.report import Report, Row, frame, peak_memory, rows_of, versions
+from graphdistill.core.device import DeviceName, describe_device, resolve_device
 from graphdistill.core.sets.checked_file import read_json
 from graphdistill.core.sets.safetensors_card import read_with_card, write_with_card
 from graphdistill.core.sets.storage import save_set
@@ -46,6 +47,7 @@ def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
         rows += rows_of(name, tests, **(spent if name == config.label else {}))
     facts = {name: value for name, value in outcome.items() if name not in ("model", "broadcast")}
     facts = {"command": config.record(), **facts, "peak_memory": peak_memory(), "versions": versions()}
+    facts["device"] = _device(config.device)
     return Report(
         title=f"{config.label} on {config.dataset}, {config.clients} client{'s' if config.clients > 1 else ''}",
         metric=outcome["metric"],
@@ -54,6 +56,14 @@ def report_of(config: FedConfig, outcome: dict[str, Any]) -> Report:
         notes=tuple(_notes(config, outcome)),
         unit=outcome["kind"],
     )
+
+
+def _device(name: DeviceName) -> str:
+    """The federation's device, with the GPU's model where this machine has it; clients may have others."""
+    try:
+        return describe_device(resolve_device(name))
+    except ValueError:
+        return name
 
 
 def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:

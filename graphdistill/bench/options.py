@@ -105,7 +105,7 @@ class FedBench(DataOptions):
             "per_class": self.per_class,
             "root": str(self.root or ""),
         }
-        given |= {"image_size": self.image_size, "partition": self.partition}
+        given |= {"image_size": self.image_size, "partition": self.partition, "device": self.device}
         return FedConfig(**{**given, "dataset": dataset, "method": method, **more})
 
 

@@ -20,7 +20,8 @@ def test_every_bench_runs_all_parts_by_default_and_shows_errors_when_asked(name:
 
 
 def test_a_federation_of_the_bench_has_its_data_and_clients() -> None:
-    config = FedBench(clients=2).config("digits", "fedavg", rounds=3)
+    config = FedBench(clients=2, device="auto").config("digits", "fedavg", rounds=3)
+    assert config.device == "auto"
     assert (config.dataset, config.algorithm, config.clients, config.rounds) == ("digits", "fedavg", 2, 3)
 
 

@@ -44,6 +44,7 @@ def test_from_the_command_to_a_report(method, own, tmp_path, capsys, monkeypatch
     assert [row["group"] for row in results["rows"]] == ["0 digits 0", "1 digits 1"] * 3
     assert results["unit"] == "images"
     assert results["facts"]["command"]["clients"] == 2
+    assert results["facts"]["device"] == "cpu"
     assert results["facts"]["bytes up"] > 2 * 2 * 4 * 10_000
     files = {path.name for path in (tmp_path / "out").iterdir()}
     assert files >= {

@@ -56,6 +56,12 @@ def test_epsilon_is_reported():
     assert "epsilon 12.3 at delta 1e-05 after 7 rounds" in " ".join(made.notes)
 
 
+def test_a_server_without_the_clients_gpu_reports_its_name(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert report.report_of(FedConfig(device="cuda"), outcome()).facts["device"] == "cuda"
+    assert report.report_of(FedConfig(device="auto"), outcome()).facts["device"] == "cpu"
+
+
 @pytest.mark.parametrize("clients", [2, 30])
 def test_what_was_written_is_shown(clients, tmp_path, monkeypatch):
     monkeypatch.setenv(HOME, str(tmp_path / "elsewhere"))

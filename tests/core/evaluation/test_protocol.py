@@ -11,12 +11,13 @@ from torch import Tensor
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.evaluation.protocol import SELECTION_SEED, SetProtocol, real_set, valid_score
-from graphdistill.core.evaluation.rows import train_rows
+from graphdistill.core.evaluation.rows import baseline_rows, train_rows
 from graphdistill.core.sets.symmetry import KEY
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.fit import FitConfig
 from tests.condense.graph_samples import chains
 from tests.core.evaluation.samples import IMAGES, PROTOCOLS, X, Y, row_of, small
+from tests.second_device import second_device
 
 
 @pytest.fixture(params=PROTOCOLS)
@@ -121,6 +122,14 @@ def test_unknown_networks_are_refused() -> None:
 def test_networks_are_on_the_device_with_the_weights_of_their_seed(protocol: SetProtocol[Any]) -> None:
     net = replace(protocol, device="meta").network(protocol.networks[0], 0)
     assert {p.device.type for p in net.parameters()} == {"meta"}
+
+
+def test_scores_are_the_same_on_a_second_device(protocol: SetProtocol[Any]) -> None:
+    sets = [small(protocol, 20)]
+    here = baseline_rows(protocol, sets)
+    with second_device() as device:
+        there = baseline_rows(replace(protocol, device=device), sets)
+    assert [row.test for row in there] == [row.test for row in here]
 
 
 @pytest.mark.gpu

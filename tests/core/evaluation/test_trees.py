@@ -24,6 +24,7 @@ from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.core.trees.tree_counts import TreeCountRegression
 from graphdistill.datasets import load, load_graphs
+from tests.second_device import second_device
 
 ROOT = Path(os.environ.get("GRAPHDISTILL_DATA", "../shared/data"))
 QUICK = FitConfig(steps=6, eval_every=2, batch_size=64)
@@ -342,3 +343,9 @@ def test_a_training_that_two_rows_share_runs_once(toy, monkeypatch):
     first, again = train_plans(toy, [Plan("all", [small]), Plan("again", [copy.deepcopy(small)], trainings=1)])
     assert len(seen) == 2
     assert again.test == first.test[:1]
+
+
+def test_scores_are_the_same_on_a_second_device(toy):
+    with second_device() as device:
+        there = baseline_rows(replace(toy, device=device))
+    assert scores(there) == scores(baseline_rows(toy))
