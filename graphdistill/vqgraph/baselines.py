@@ -75,7 +75,8 @@ def reliability(
     clean, scale = entropy(predict(data.x) if logits is None else logits), noise * data.x.std()
     moved = torch.zeros_like(clean)
     for _ in range(draws):
-        moved += (entropy(predict(data.x + scale * torch.randn(data.x.shape, generator=source))) - clean) ** 2
+        drawn = torch.randn(data.x.shape, generator=source).to(data.x.device)
+        moved += (entropy(predict(data.x + scale * drawn)) - clean) ** 2
     return 1 - moved / moved.max().clamp(min=1e-12)
 
 

@@ -4,6 +4,7 @@ from typing import get_args
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch_geometric.data import Data
 
@@ -17,7 +18,7 @@ from graphdistill.core.networks.node_gcn import NodeGCN, Nodes, Propagation, nor
 from graphdistill.core.networks.tree_gnn import GNN, Network
 from graphdistill.core.training.augment import Augment
 from graphdistill.core.trees.build import build_forest
-from tests.devices import Elsewhere
+from tests.devices import Elsewhere, simulated_device
 
 
 def test_auto_is_the_gpu_where_there_is_one(monkeypatch):
@@ -62,6 +63,25 @@ def test_tensors_made_elsewhere_are_found():
         x + torch.arange(3)
     with Elsewhere():
         assert (x + torch.arange(3, device=x.device)).tolist() == [1, 2, 3]
+
+
+def test_the_simulated_device_refuses_tensors_of_the_cpu_and_computes_the_same():
+    with simulated_device() as device:
+        x, y = torch.arange(3.0), torch.ones(3, device=device)
+        with pytest.raises(RuntimeError, match=r"all tensors on one device, got \['cpu', 'meta'\]"):
+            x + y
+        with pytest.raises(RuntimeError, match="all tensors on one device"):
+            F.linear(x.to(device)[None], torch.ones(2, 3))
+        net = nn.Linear(3, 2).to(device)
+        assert {p.device for p in net.parameters()} == {torch.device(device)}
+        net(x.to(device)).sum().backward()
+        assert net.weight.grad.cpu().tolist() == [[0, 1, 2], [0, 1, 2]]
+        assert (x.to(device) + y + torch.tensor(1.0)).cpu().tolist() == [2, 3, 4]
+        assert y[torch.tensor([0])].device == torch.device(device)
+        view = y[1:]
+        view += 1
+        assert y.tolist() == [1, 2, 2]
+        assert net.cpu().weight.device == torch.device("cpu")
 
 
 def rings():

@@ -19,9 +19,9 @@ from graphdistill.vqgraph.distill import Loss, code_loss, distill_vqgraph, hard_
 from graphdistill.vqgraph.evaluate import METHODS, Scores, latency, score_seed
 from graphdistill.vqgraph.paper import score_published
 from graphdistill.vqgraph.targets import feature_neighbours, label_spreading
-from graphdistill.vqgraph.teachers import build_teacher, fit_teacher, teacher_outputs
+from graphdistill.vqgraph.teachers import TeacherName, build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
-from tests.devices import Elsewhere
+from tests.devices import Elsewhere, simulated_device, values
 from tests.vqgraph.samples import rows, small
 
 DATA = small()
@@ -81,38 +81,69 @@ def test_losses_make_nothing_elsewhere(name: str) -> None:
         loss(nodes, logits, h).backward()  # type: ignore[no-untyped-call]
 
 
-@pytest.mark.gpu
-@pytest.mark.parametrize("batch_size", [None, 16])
-def test_a_distillation_runs_where_the_teacher_is(batch_size: int | None) -> None:
+def distilled_on(device: str, name: TeacherName, batch_size: int | None) -> tuple[list[nn.Module], list[Tensor], float]:
+    """All networks of a distillation from a teacher on a device, the results on the CPU, and the valid accuracy."""
     with scoped(0, "weights"):
-        teacher, layer = build_teacher("GCN", 9, 3, hidden_channels=8)
-        tokenizer = Tokenizer(8, 9, num_codes=5, dim=4).cuda()
-    teacher = teacher.cuda()
-    trained = fit_teacher(teacher, DATA, TeacherConfig(epochs=20, batch_size=batch_size))
-    assert trained.valid > 0.4
-    logits, hidden = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index, batch_size=batch_size)
-    assert (logits.device.type, hidden.device.type) == ("cpu", "cpu")
-    config = TokenizerConfig(epochs=2, batch_size=batch_size)
-    assert fit_tokenizer(tokenizer, hidden, DATA.x, DATA.edge_index, config).device.type == "cpu"
-    ours = VQGraphConfig(num_codes=6, hidden=8, epochs=30, hard_weight=0.1, batch_size=batch_size)
-    out = distill_vqgraph(teacher, DATA, ours, layer=layer)
+        teacher, layer = build_teacher(name, 9, 3, hidden_channels=8)
+        tokenizer = Tokenizer(8, 9, num_codes=5, dim=4).to(device)
+    teacher = teacher.to(device)
+    trained = fit_teacher(teacher, DATA, TeacherConfig(epochs=10, batch_size=batch_size))
+    outputs = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index, batch_size=batch_size)
+    code = fit_tokenizer(
+        tokenizer, outputs[1], DATA.x, DATA.edge_index, TokenizerConfig(epochs=2, batch_size=batch_size)
+    )
+    config = VQGraphConfig(num_codes=6, hidden=8, epochs=12, hard_weight=0.1, eval_every=2, batch_size=batch_size)
+    out = distill_vqgraph(teacher, DATA, config, layer=layer)
     assert out.tokenizer is not None
     assert out.head is not None
     assert out.code is not None
-    assert {device_of(part).type for part in (out.student, out.tokenizer, out.head)} == {"cuda"}
-    assert out.code.device.type == "cpu"
-    assert out.valid > 0.4
     head = describe(out, teacher, DATA, layer=layer)
-    assert head(out.student, DATA.x.cuda()).shape == (60, 6)
+    networks = [teacher, tokenizer, out.student, out.tokenizer, out.head, head]
+    assert {value.device.type for network in networks for value in network.state_dict().values()} == {device}
+    results = [*outputs, code, out.code, torch.tensor([trained.valid])]
+    assert {(result.device.type, type(result)) for result in results} == {("cpu", Tensor)}
+    return networks, results, out.valid
+
+
+@pytest.mark.parametrize(("name", "batch_size"), [("GCN", 16), *((name, None) for name in get_args(TeacherName))])
+def test_a_distillation_is_the_same_wherever_the_teacher_is(name: TeacherName, batch_size: int | None) -> None:
+    networks, results, valid = distilled_on("cpu", name, batch_size)
+    with simulated_device() as device:
+        others, same, also = distilled_on(device, name, batch_size)
+    for one, other in zip(networks, others, strict=True):
+        state = values(other.state_dict())
+        assert all(torch.equal(value, state[key]) for key, value in one.state_dict().items())
+    assert all(torch.equal(one, other) for one, other in zip(results, same, strict=True))
+    assert valid == also
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("batch_size", [None, 16])
+def test_a_distillation_runs_on_a_gpu(batch_size: int | None) -> None:
+    networks, results, valid = distilled_on("cuda", "GCN", batch_size)
+    assert valid > 0.4
+    assert all(bool(result.isfinite().all()) for result in results)
+    assert all(bool(p.isfinite().all()) for network in networks for p in network.parameters())
+
+
+def evaluated_on(device: str) -> dict[str, tuple[dict[str, list[float]], list[float]]]:
+    """Scores of all methods and of the published protocol on a device."""
+    scores: dict[str, Scores] = {}
+    trained, distilled = score_seed(DATA, "GCN", "inductive", CONFIG, scores, seed=0, device=device)
+    assert set(scores) == set(METHODS)
+    assert distilled is not None
+    assert device_of(distilled.student).type == device
+    assert min(latency(trained, distilled.student, draws=2).values()) > 0
+    trained, _ = score_seed(DATA, "GCN", "transductive", CONFIG, {}, seed=0, methods=("teacher",), device=device)
+    score_published(trained, CONFIG, "GCN", scores, 0)
+    return {name: (found.test, found.valid) for name, found in scores.items()}
+
+
+def test_all_methods_have_the_same_scores_on_any_device() -> None:
+    with simulated_device() as device:
+        assert evaluated_on(device) == evaluated_on("cpu")
 
 
 @pytest.mark.gpu
 def test_all_methods_are_evaluated_on_a_gpu() -> None:
-    scores: dict[str, Scores] = {}
-    trained, distilled = score_seed(DATA, "GCN", "inductive", CONFIG, scores, seed=0, device="cuda")
-    assert set(scores) == set(METHODS)
-    assert distilled is not None
-    assert device_of(distilled.student).type == "cuda"
-    assert min(latency(trained, distilled.student, draws=2).values()) > 0
-    trained, _ = score_seed(DATA, "GCN", "transductive", CONFIG, {}, seed=0, methods=("teacher",), device="cuda")
-    score_published(trained, CONFIG, "GCN", {}, 0)
+    evaluated_on("cuda")

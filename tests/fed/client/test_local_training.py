@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from fed.client.local_training import LossTerms, contrastive, distillation, pseudo_gradient, train, train_teacher
 from fed.data.client_data import network
 from graphdistill.core.training.fit import predict
+from tests.devices import simulated_device, values
 from tests.fed.samples import FACTS, molecular, part
 
 
@@ -143,3 +144,22 @@ def test_molecules_are_trained_on_alike_in_whatever_numbering(monkeypatch):
     train(two, (forest.subset(rows), y[rows], weight[rows]), len(rows), 0, lr=0.1, batch_size=len(rows))
     for p, q in zip(one.parameters(), two.parameters(), strict=True):
         torch.testing.assert_close(p, q, atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("term", ["none", "contrast", "logits", "correction", "weights"])
+def test_data_and_terms_are_moved_to_the_networks_device(term):
+    own, made = part(0, count=30), []
+    correction = [0.1 * torch.ones_like(p) for p in network(FACTS, 1).parameters()]
+    terms = {
+        "contrast": LossTerms(contrast=0.5, anchors=own.valid, num_anchors=4),
+        "logits": LossTerms(logits=predict(network(FACTS, 1), own.train[0]), proximal=0.5),
+        "correction": LossTerms(correction=correction),
+    }.get(term, LossTerms())
+    data = (*own.train, torch.linspace(1, 2, 30)) if term == "weights" else own.train
+    with simulated_device() as far:
+        for device in ("cpu", far):
+            net = network(FACTS, 0).to(device)
+            loss = train(net, data, 50, 5, terms, lr=0.1)
+            made.append((values(net.state_dict()), loss))
+    assert made[0][1] == made[1][1]
+    assert all(torch.equal(value, made[1][0][name]) for name, value in made[0][0].items())
