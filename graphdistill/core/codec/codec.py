@@ -1,0 +1,231 @@
+"""Coding of many graphs to bytes and back.
+
+A stream is a header, two checks and the arithmetic code of the graphs' events; see ``graph_coder`` for these.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphdistill.core.codec import state
+from graphdistill.core.codec.arithmetic import DECODE, ENCODE, ERROR, OVERRUN, finish
+from graphdistill.core.codec.assemble import assemble
+from graphdistill.core.codec.graph_coder import Decoded, code_graphs, no_output, no_source
+from graphdistill.core.codec.header import CONTEXTS, MAX_BITS, Header, seal, unseal
+from graphdistill.core.codec.jit import array, compile_all, zeros
+from graphdistill.core.codec.state import Coder, Sizes, new_coder
+from graphdistill.core.codec.symbol_coder import Source
+from graphdistill.core.codec.symbols import Records, Symbols, symbols
+from graphdistill.core.codec.walk import Walks, walks
+from graphdistill.core.data.graphs import Graphs
+
+FIRST_CAPACITY = 4096
+"""Room for a decoder's largest graph and tables at first; a stream must fill it before it gets more."""
+
+
+def encode_graphs(graphs: Graphs) -> bytes:
+    """Code graphs with integer features without loss, up to the order of graphs, nodes and edges.
+
+    Edges may be directed, parallel or self-loops; graphs may be disconnected or empty. The bytes are the same on every
+    machine.
+
+    Args:
+        graphs: the graphs.
+
+    Returns:
+        The stream, which :func:`decode_graphs` reads.
+
+    Raises:
+        ValueError: features are floats.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> edge_index = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
+        >>> path = Data(x=torch.tensor([[6], [6], [8]]), edge_index=edge_index)
+        >>> data = encode_graphs(Graphs.from_data_list([path] * 100))
+        >>> len(data), len(decode_graphs(data))
+        (34, 100)
+    """
+    return encode_sorted(graphs)[0]
+
+
+def encode_sorted(graphs: Graphs) -> tuple[bytes, Tensor]:
+    """Like :func:`encode_graphs`; also returns which graph each decoded graph is, long ``[G]``."""
+    s, w, c, header, buffer = _prepare(graphs)
+    source = _source(s, w, c)
+    while True:
+        code_graphs(c, source, _ptr(w.size[w.size > 0]), no_output(), 0, 0, 0)
+        if c.m.reg[ERROR] != OVERRUN:
+            break
+        # The buffer was too small, which only takes features that are all different.
+        buffer = zeros(4 * len(buffer), np.uint8)
+        c = _coder(header, header.sizes, buffer, ENCODE)
+        source = _source(s, w, c)
+    assert c.m.reg[ERROR] == 0
+    maps = np.asarray(source.node_map, np.int64), np.asarray(source.edge_map, np.int64)
+    edge = np.where(w.parent >= 0, maps[1][w.edge] if len(maps[1]) else 0, 0)
+    coded = Walks(w.graph, w.size, maps[0][w.symbol], w.parent, edge, w.back_count, w.back_node, maps[1][w.back_edge])
+    body = finish(c.m.reg, buffer)
+    return seal(header.to_bytes(), body, _content(coded, c)), torch.from_numpy(w.graph)
+
+
+def decode_graphs(data: bytes, *, limit: int | None = None) -> Graphs:
+    """The graphs of a stream of :func:`encode_graphs`, sorted by the events of their walks.
+
+    Args:
+        data: the stream.
+        limit: largest number of graphs, nodes, edges and integers of rows that a stream from elsewhere may hold
+            (default: 2**20, and 1,024 for each byte of the stream).
+
+    Returns:
+        Graphs with long features.
+
+    Raises:
+        ValueError: the stream is of another version, was cut or changed, or holds more than ``limit``.
+    """
+    limit = 2**20 + 1024 * len(data) if limit is None else limit
+    try:
+        header, end = Header.read(data, limit)
+        body, check = unseal(data, end)
+        w, c = _decode(header, body, limit)
+        if _content(w, c) & 0xFFFF != check:
+            raise ValueError("was changed: what it decodes to does not fit its checksum")
+        return assemble(w, *_records(c), (header.width, header.edge_width), limit)
+    except ValueError as error:
+        raise ValueError(f"the stream of graphs {error}") from None
+
+
+def _prepare(graphs: Graphs) -> tuple[Symbols, Walks, Coder, Header, Any]:
+    for name, values in (("x", graphs.x), ("edge_attr", graphs.edge_attr)):
+        if values is not None and values.is_floating_point():
+            raise ValueError(f"{name} holds floats, and only integers are coded; round {name} / step to integers first")
+    compile_all()
+    s = symbols(graphs)
+    w = walks(s)
+    size = w.size[w.size > 0]
+    rings = np.diff(np.concatenate([[0], np.cumsum(w.back_count)])[np.concatenate([[0], np.cumsum(size)])])
+    num = len(size)
+    sizes = Sizes(
+        bits=min(max((64 * len(s.node)).bit_length(), 10), MAX_BITS),
+        nodes=int(w.size.max(initial=0)),
+        backs=int(rings.max(initial=0)),
+        node_symbols=len(s.nodes),
+        node_integers=len(s.nodes.values),
+        edge_symbols=len(s.edges),
+        edge_integers=len(s.edges.values),
+    )
+    edge_width = None if graphs.edge_attr is None else graphs.edge_attr.shape[1]
+    header = Header(
+        graphs=num,
+        empty=len(w.size) - num,
+        width=graphs.x.shape[1],
+        edge_width=edge_width,
+        contexts=_contexts(num),
+        sizes=sizes,
+    )
+    buffer = zeros(1024 + 2 * (len(s.node) + sizes.node_integers + sizes.edge_integers), np.uint8)
+    return s, w, _coder(header, sizes, buffer, ENCODE), header, buffer
+
+
+def _contexts(graphs: int) -> int:
+    """How many contexts suit this number of graphs, on validation: an index of ``CONTEXTS``."""
+    return 1 if graphs < 300 else 2
+
+
+def _coder(header: Header, sizes: Sizes, buffer: Any, mode: int) -> Coder:
+    return new_coder(sizes, buffer, mode, (header.width, header.edge_width or 0), CONTEXTS[header.contexts])
+
+
+def _ptr(size: Any) -> Any:
+    return array(np.concatenate([[0], np.cumsum(size)]))
+
+
+def _source(s: Symbols, w: Walks, c: Coder) -> Source:
+    """The walks as the coder reads them; graphs without nodes come first and are skipped."""
+    return Source(
+        at=zeros(1),
+        symbol=array(w.symbol),
+        edge=array(w.edge),
+        back_ptr=_ptr(w.back_count),
+        back_node=array(w.back_node),
+        back_edge=array(w.back_edge),
+        node_map=array(np.full(len(s.nodes), -1)),
+        node_values=array(s.nodes.values),
+        node_start=array(s.nodes.ptr),
+        edge_map=array(np.full(len(s.edges), -1)),
+        edge_values=array(s.edges.values),
+        edge_start=array(s.edges.ptr),
+    )
+
+
+def _decode(header: Header, body: bytes, limit: int) -> tuple[Walks, Coder]:
+    """Decode all walks, anew with more room while the stream needs it and its header grants it."""
+    compile_all()
+    buffer = array(np.frombuffer(body, np.uint8).copy(), np.uint8)
+    capacity = FIRST_CAPACITY
+    while True:
+        sizes = header.sizes._replace(**{n: min(v, capacity) for n, v in header.sizes._asdict().items()})
+        c = _coder(header, sizes, buffer, DECODE)
+        w = _walks(header, c, limit)
+        if c.m.reg[ERROR] == 0:
+            return w, c
+        if c.m.reg[ERROR] == OVERRUN:
+            raise ValueError("is cut short")
+        if sizes == header.sizes:
+            raise ValueError("was changed: a graph or a table is larger than its header says")
+        capacity *= 4
+
+
+def _walks(header: Header, c: Coder, limit: int) -> Walks:
+    """Decode walks until all are there or something is wrong."""
+    nodes, backs = len(c.node[0]), len(c.back_node)
+    room = [min(header.graphs, 1024), *[max(nodes, 4096)] * 4, *[backs + 4096] * 2]
+    out = Decoded(*(zeros(size) for size in room))
+    graph = node = back = 0
+    while graph < header.graphs:
+        graph, node, back = code_graphs(c, no_source(), zeros(1), out, graph, node, back)
+        if c.m.reg[ERROR] or graph == header.graphs:
+            break
+        if node + back > limit:
+            raise ValueError(f"holds more than the limit of {limit} nodes and rings; give a larger limit")
+        graphs = min(header.graphs, 2 * len(out.size)) if graph == len(out.size) else len(out.size)
+        full = node + nodes > len(out.symbol), back + backs > len(out.back_node)
+        out = Decoded(
+            _longer(out.size, graphs),
+            *(_longer(a, len(a) * 2 if full[0] else len(a)) for a in out[1:5]),
+            *(_longer(a, len(a) * 2 if full[1] else len(a)) for a in out[5:]),
+        )
+    ends = [graph, node, node, node, node, back, back]
+    got = [np.asarray(a[:end], np.int64) for a, end in zip(out, ends, strict=True)]
+    size = np.concatenate([np.zeros(header.empty, np.int64), got[0]])
+    return Walks(np.arange(len(size)), size, *got[1:])
+
+
+def _longer(values: Any, size: int) -> Any:
+    if isinstance(values, list):
+        return values + [0] * (size - len(values))
+    return np.concatenate([values, np.zeros(size - len(values), values.dtype)])
+
+
+def _records(c: Coder) -> tuple[Records, Records]:
+    """The records of all symbols that a coder knows."""
+    reg = c.m.reg
+    nodes = c.node_values[: reg[state.NODE_POOL]], c.node_start[: reg[state.NODES] + 1]
+    edges = c.edge_values[: reg[state.EDGE_POOL]], c.edge_start[: reg[state.EDGES] + 1]
+    first, second = (Records(np.asarray(v, np.int64), np.asarray(p, np.int64)) for v, p in (nodes, edges))
+    return first, second
+
+
+def _content(w: Walks, c: Coder) -> int:
+    """Checksum of walks, in the numbers of the coder, and of the records of their symbols."""
+    nodes, edges = _records(c)
+    out = zlib.crc32(edges.values.astype("<i8").tobytes(), zlib.crc32(nodes.values.astype("<i8").tobytes()))
+    for field in fields(w)[1:]:
+        out = zlib.crc32(getattr(w, field.name).astype("<i8").tobytes(), out)
+    return out

@@ -1,0 +1,176 @@
+import os
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from torch_geometric.data import Data
+
+from graphdistill.core.codec import decode_graphs, encode_graphs, encode_sorted
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.datasets import load
+from tests.hostile import refused
+from tests.strategies import WILD, graph_lists
+
+INTEGER = {"integer": WILD["integer"], "float": WILD["integer"]}
+ROOT = Path(os.environ.get("GRAPHDISTILL_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
+
+
+def collate(graphs):
+    return Graphs.from_data_list([Data(x=g.x.long(), edge_index=g.edge_index, edge_attr=g.edge_attr) for g in graphs])
+
+
+@pytest.fixture(scope="module")
+def molecules():
+    data = load("pains")
+    return data.graphs.subset(data.train[:120])
+
+
+@settings(max_examples=150)
+@given(graphs=graph_lists(pools=INTEGER, edges=("none", "integer")))
+def test_graphs_of_every_kind_come_back(graphs, check_round_trip):
+    check_round_trip(collate(graphs))
+
+
+def test_molecules_come_back_in_few_bytes(check_round_trip, molecules):
+    data = check_round_trip(molecules)
+    assert len(data) < 16 * len(molecules)
+    assert encode_graphs(molecules) == data
+
+
+def test_graphs_without_nodes(check_round_trip):
+    ptr = torch.tensor([0, 0, 2, 2])
+    edges = torch.tensor([0, 0, 1, 1])
+    index = torch.tensor([[0], [1]])
+    check_round_trip(Graphs(torch.tensor([[4], [5]]), index, None, ptr, edges))
+    none = torch.empty(2, 0, dtype=torch.long)
+    check_round_trip(
+        Graphs(torch.empty(0, 3).long(), none, torch.empty(0, 2).long(), torch.zeros(3).long(), torch.zeros(3).long())
+    )
+    assert (
+        len(decode_graphs(encode_graphs(Graphs(torch.empty(0, 3).long(), none, None, *[torch.zeros(1).long()] * 2))))
+        == 0
+    )
+
+
+def test_columns_without_width(check_round_trip):
+    graph = Data(
+        x=torch.empty(3, 0).long(), edge_index=torch.tensor([[0, 0], [1, 1]]), edge_attr=torch.empty(2, 0).long()
+    )
+    check_round_trip(Graphs.from_data_list([graph]))
+
+
+def test_features_that_are_all_different_outgrow_the_first_buffer(check_round_trip):
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randint(-(2**62), 2**62, (200, 4), generator=draw)
+    check_round_trip(Graphs.from_data_list([Data(x=x, edge_index=torch.tensor([[0], [199]]))]))
+
+
+def test_equal_graphs_cost_next_to_nothing():
+    graph = Data(x=torch.tensor([[6], [8]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
+    data = encode_graphs(Graphs.from_data_list([graph] * 5000))
+    assert len(data) < 60
+    assert len(decode_graphs(data)) == 5000
+
+
+def test_large_graphs_get_their_room(check_round_trip):
+    size = 9000
+    steps = torch.arange(size - 1)
+    graph = Data(x=steps.new_zeros(size, 1), edge_index=torch.stack([steps, steps + 1]))
+    check_round_trip(Graphs.from_data_list([graph]), networkx=False)
+
+
+def test_the_order_takes_labels_along(molecules):
+    data, order = encode_sorted(molecules)
+    back = decode_graphs(data)
+    assert torch.equal(back.node_ptr.diff(), molecules.node_ptr.diff()[order])
+
+
+def test_floats_are_refused():
+    graph = Data(x=torch.tensor([[0.5]]), edge_index=torch.empty(2, 0).long())
+    with pytest.raises(
+        ValueError, match="x holds floats, and only integers are coded; round x / step to integers first"
+    ):
+        encode_graphs(Graphs.from_data_list([graph]))
+
+
+def test_cut_and_changed_streams_are_refused(molecules):
+    data = encode_graphs(molecules)
+    draw = random.Random(0)
+    for end in [*range(40), *draw.sample(range(len(data)), 20), len(data) - 1]:
+        with refused("the stream of graphs "):
+            decode_graphs(data[:end])
+    for _ in range(60):
+        at = draw.randrange(len(data))
+        with refused("the stream of graphs "):
+            decode_graphs(data[:at] + bytes([data[at] ^ (1 << draw.randrange(8))]) + data[at + 1 :])
+    with refused("the stream of graphs "):
+        decode_graphs(data + b"more")
+
+
+def reseal(data, change):
+    """A stream with another header or body whose first check fits."""
+    from graphdistill.core.codec.header import Header, seal
+
+    header, end = Header.read(data, 10**9)
+    header, body = change(header, data[end + 4 :])
+    return seal(header.to_bytes(), body, int.from_bytes(data[end : end + 2], "big"))
+
+
+def hostile(name, data):
+    from dataclasses import replace
+
+    huge = 2**14
+    changes = {
+        "more graphs": lambda h, b: (replace(h, graphs=huge), b),
+        "huge graphs": lambda h, b: (replace(h, sizes=h.sizes._replace(nodes=huge, backs=huge)), b[:4]),
+        "huge tables": lambda h, b: (
+            replace(h, sizes=h.sizes._replace(node_symbols=huge, node_integers=huge)),
+            b[::-1],
+        ),
+        "no room": lambda h, b: (replace(h, sizes=h.sizes._replace(nodes=1)), b),
+        "wide": lambda h, b: (replace(h, width=huge), b),
+        "empty": lambda h, b: (replace(h, empty=huge), b),
+        "noise": lambda h, b: (h, random.Random(1).randbytes(len(b))),
+        "zeros": lambda h, b: (replace(h, graphs=huge), bytes(len(b))),
+        "ones": lambda h, b: (replace(h, graphs=huge), b"\xff" * len(b)),
+        "nothing": lambda h, b: (h, b""),
+    }
+    return reseal(data, changes[name])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["more graphs", "huge graphs", "huge tables", "no room", "wide", "empty", "noise", "zeros", "ones", "nothing"],
+)
+def test_hostile_streams_end_in_bounded_time_and_memory(name, molecules):
+    data = hostile(name, encode_graphs(molecules))
+    with refused("the stream of graphs ", seconds=20, memory=300e6):
+        decode_graphs(data, limit=2**14)
+
+
+def test_a_limit_can_be_set(molecules):
+    data = encode_graphs(molecules)
+    with pytest.raises(ValueError, match="more than the limit of 1000"):
+        decode_graphs(data, limit=1000)
+
+
+@pytest.mark.parametrize("name", ["pains", "MUTAG", "NCI1", "ogbg-molbace", "ogbg-molhiv"])
+def test_a_sample_of_every_data_set_comes_back(name, check_round_trip):
+    try:
+        data = load(name, ROOT if name != "pains" else None)
+    except FileNotFoundError:
+        pytest.skip(f"{name} is not at hand")
+    picked = torch.randperm(len(data.graphs), generator=torch.Generator().manual_seed(1))[:60]
+    check_round_trip(data.graphs.subset(picked))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["pains", "MUTAG", "NCI1", "DD", "ogbg-molbace", "ogbg-molhiv"])
+def test_all_graphs_of_every_data_set_come_back(name, check_round_trip):
+    try:
+        data = load(name, ROOT if name != "pains" else None)
+    except FileNotFoundError:
+        pytest.skip(f"{name} is not at hand")
+    check_round_trip(data.graphs, networkx=False)

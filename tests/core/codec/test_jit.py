@@ -1,0 +1,37 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from graphdistill.core.codec import jit
+
+PROGRAM = """
+import hashlib
+from graphdistill.core.codec import decode_graphs, encode_graphs, jit
+from graphdistill.datasets import load
+
+graphs = load("pains").graphs
+data = encode_graphs(graphs.subset(load("pains").train[:150]))
+back = decode_graphs(data)
+print(jit.COMPILED, hashlib.sha256(data).hexdigest(), back.x.sum().item(), back.edge_index.sum().item())
+"""
+
+
+@pytest.mark.bits
+def test_compiled_and_plain_functions_give_the_same_bytes():
+    pytest.importorskip("numba")
+    lines = []
+    for plain in ("0", "1"):
+        env = {**os.environ, "GRAPHDISTILL_NO_JIT": plain}
+        run = subprocess.run([sys.executable, "-c", PROGRAM], env=env, capture_output=True, text=True, check=True)
+        lines.append(run.stdout.split())
+    assert [line[0] for line in lines] == ["True", "False"]
+    assert lines[0][1:] == lines[1][1:]
+
+
+def test_arrays_are_of_numpy_only_if_compiled():
+    kind = (list, "ndarray")[jit.COMPILED]
+    assert type(jit.array([1, 2])).__name__ == getattr(kind, "__name__", kind)
+    assert list(jit.zeros(2)) == [0, 0]
+    assert [list(row) for row in jit.table(2, 1)] == [[0], [0]]
