@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C import DisableTorchFunctionSubclass
 from torch.overrides import TorchFunctionMode
 from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -43,6 +44,24 @@ class _Away(Tensor):
 
     def __init__(self, inner: Tensor):
         self.inner = inner
+
+    @classmethod
+    def __torch_function__(
+        cls,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if func == Tensor.data.__set__:  # type: ignore[attr-defined]
+            args[0].inner = args[1].inner
+            return None
+        if func == Tensor.data.__get__:  # type: ignore[attr-defined]
+            return args[0].detach()
+        if func is Tensor.tolist:
+            return args[0].inner.tolist()
+        with DisableTorchFunctionSubclass():
+            return func(*args, **dict(kwargs or {}))
 
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]
@@ -120,3 +139,8 @@ def second_device() -> Iterator[torch.device]:
             yield SECOND
     finally:
         torch.__future__.set_overwrite_module_params_on_conversion(before)
+
+
+def values(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The values of a state dict, on the CPU, also outside of the context."""
+    return {name: value.inner if isinstance(value, _Away) else value for name, value in state.items()}

@@ -18,8 +18,7 @@ from graphdistill.condense.extend import Recipe, distill_by
 from graphdistill.condense.matching.checkpoint import read_checkpoint
 from graphdistill.condense.matching.loop import distill
 from graphdistill.condense.matching.objective import MethodContext
-from graphdistill.condense.methods import FAMILY, dm, dwa, frepo, fyi, sre2l
-from graphdistill.core.networks.convnet import ConvNet
+from graphdistill.condense.methods import FAMILY, dm, dwa, frepo, fyi
 from graphdistill.core.sets.synthetic import SyntheticSet
 from tests.condense.graph_samples import chains, graph_context
 from tests.condense.samples import bars, context_of, pairs, seeded
@@ -57,19 +56,7 @@ def made(name: str, kind: Kind, device: torch.device | str) -> dict[str, Tensor]
     return end.payload()
 
 
-@pytest.fixture
-def trained_on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Teachers come from the CPU: the optimizer of ``fit`` needs parameters that share memory."""
-    train = sre2l.squeeze
-
-    def squeeze(here: MethodContext) -> ConvNet:
-        return train(replace(here, real=here.real.to("cpu"))).to(here.real.device)
-
-    monkeypatch.setattr(sre2l, "squeeze", squeeze)
-
-
 @pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in FAMILY.names() for kind in FAMILY.kinds(name)])
-@pytest.mark.usefixtures("trained_on_cpu")
 def test_every_method_makes_the_same_set_on_a_second_device(name: str, kind: Kind) -> None:
     here = made(name, kind, "cpu")
     with second_device() as device:

@@ -1,24 +1,26 @@
 """Names of devices, and tensors that networks make on the device of their inputs."""
 
+import copy
 from typing import get_args
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch_geometric.data import Data
 
 from graphdistill.core.data.feature_encoding import CategoricalEncoding
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.data.sparse_features import SparseFeatures
+from graphdistill.core.data.tensors import to_device
 from graphdistill.core.device import device_of, resolve_device, synchronize
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.networks.graph_gcn import GraphGCN, batch_of, dense_batch
 from graphdistill.core.networks.node_gcn import NodeGCN, Nodes, Propagation, normalize_adjacency
 from graphdistill.core.networks.tree_gnn import GNN, Network
+from graphdistill.core.randomness import scoped
 from graphdistill.core.training.augment import Augment
 from graphdistill.core.trees.build import build_forest
-from tests.devices import Elsewhere, simulated_device
+from tests.second_device import second_device
 
 
 def test_auto_is_the_gpu_where_there_is_one(monkeypatch):
@@ -57,33 +59,6 @@ def test_only_a_gpu_is_waited_for(monkeypatch):
     assert waited == [torch.device("cuda", 1)]
 
 
-def test_tensors_made_elsewhere_are_found():
-    x = torch.ones(3)
-    with Elsewhere(), pytest.raises(RuntimeError, match="device"):
-        x + torch.arange(3)
-    with Elsewhere():
-        assert (x + torch.arange(3, device=x.device)).tolist() == [1, 2, 3]
-
-
-def test_the_simulated_device_refuses_tensors_of_the_cpu_and_computes_the_same():
-    with simulated_device() as device:
-        x, y = torch.arange(3.0), torch.ones(3, device=device)
-        with pytest.raises(RuntimeError, match=r"all tensors on one device, got \['cpu', 'meta'\]"):
-            x + y
-        with pytest.raises(RuntimeError, match="all tensors on one device"):
-            F.linear(x.to(device)[None], torch.ones(2, 3))
-        net = nn.Linear(3, 2).to(device)
-        assert {p.device for p in net.parameters()} == {torch.device(device)}
-        net(x.to(device)).sum().backward()
-        assert net.weight.grad.cpu().tolist() == [[0, 1, 2], [0, 1, 2]]
-        assert (x.to(device) + y + torch.tensor(1.0)).cpu().tolist() == [2, 3, 4]
-        assert y[torch.tensor([0])].device == torch.device(device)
-        view = y[1:]
-        view += 1
-        assert y.tolist() == [1, 2, 2]
-        assert net.cpu().weight.device == torch.device("cpu")
-
-
 def rings():
     half = torch.stack([torch.arange(5), torch.arange(5).roll(1)])
     both = torch.cat([half, half.flip(0)], dim=1)
@@ -91,46 +66,64 @@ def rings():
     return Graphs.from_data_list([Data(x=torch.arange(5)[:, None] % 3, edge_index=both, edge_attr=kinds)] * 2)
 
 
+def on_a_second_device(net, compute):
+    """Check that a network computes the same there as here; ``compute`` gets it and its device."""
+    here = compute(copy.deepcopy(net), "cpu")
+    with second_device() as device:
+        there = compute(net.to(device), device).cpu()
+    assert torch.equal(here, there)
+
+
 @pytest.mark.parametrize("norm", ["batch", "layer"])
 @pytest.mark.parametrize("name", get_args(Network))
-def test_tree_networks_make_no_tensor_elsewhere(name, norm):
+def test_tree_networks(name, norm):
     graphs = rings()
-    net, forest = GNN(name, graphs, "categorical", 2, norm=norm, dropout=0.2), build_forest(graphs, 2)
-    with Elsewhere():
-        net(forest.subset(torch.tensor([1, 0], device="cpu"))).sum().backward()
-        assert net.eval()(forest).shape == (2, 2)
+    forest = build_forest(graphs, 2)
+
+    def compute(net, device):
+        with scoped(0, "dropout"):
+            net(forest.to(device).subset(torch.tensor([1, 0]))).sum().backward()
+        gradients = [p.grad.flatten() for p in net.parameters() if p.grad is not None]
+        return torch.cat([*gradients, net.eval()(forest.to(device)).flatten()])
+
+    on_a_second_device(GNN(name, graphs, "categorical", 2, norm=norm, dropout=0.2), compute)
 
 
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("edges", ["sparse", "dense", "none"])
-def test_node_networks_make_no_tensor_elsewhere(edges, sparse):
+def test_node_networks(edges, sparse):
     index, x = torch.tensor([[0, 1, 2], [1, 2, 0]]), torch.eye(3, 9)
-    with Elsewhere():
-        adjacency = {
-            "sparse": lambda: Propagation(index, 3),
-            "dense": lambda: normalize_adjacency(torch.zeros(3, 3, device="cpu")),
-            "none": lambda: None,
-        }[edges]()
-        nodes = Nodes(SparseFeatures(x) if sparse else x, adjacency, torch.tensor([2, 0], device="cpu"))
-    net = NodeGCN(9, 2, dropout=0.2, depth=3)
-    with Elsewhere():
-        net(nodes).sum().backward()
-        assert net.eval()(nodes.subset(torch.tensor([1], device="cpu"))).shape == (1, 2)
+
+    def compute(net, device):
+        there, where = x.to(device), index.to(device)
+        dense = normalize_adjacency(there @ there.T)
+        adjacency = {"sparse": Propagation(where, 3), "dense": dense, "none": None}[edges]
+        nodes = Nodes(SparseFeatures(there) if sparse else there, adjacency, torch.tensor([2, 0]).to(device))
+        return net(nodes.subset(torch.tensor([1]).to(device)))
+
+    on_a_second_device(NodeGCN(9, 2, depth=3), compute)
 
 
-def test_graph_networks_make_no_tensor_elsewhere():
-    graphs, net = rings(), GraphGCN(3, 2)
-    with Elsewhere():
-        columns = CategoricalEncoding((3,))
-        net(batch_of(graphs, columns)).sum().backward()
-        x = columns.discretize(columns.init_from(graphs.x)).view(2, 5, 3)
-        dense = dense_batch(x, x @ x.mT, torch.tensor([5, 3], device="cpu"))
-        assert net(dense).shape == (2, 2)
+@pytest.mark.parametrize("dense", [False, True])
+def test_graph_networks(dense):
+    graphs, columns = rings(), CategoricalEncoding((3,))
+
+    def compute(net, device):
+        there = to_device(graphs, device)
+        if not dense:
+            return net(batch_of(there, columns))
+        x = columns.discretize(columns.init_from(there.x)).view(2, 5, 3)
+        return net(dense_batch(x, x @ x.mT, torch.tensor([5, 3]).to(device)))
+
+    on_a_second_device(GraphGCN(3, 2), compute)
 
 
 @pytest.mark.parametrize("norm", ["instance", "batch"])
 @pytest.mark.parametrize("name", Augment().names)
-def test_images_and_their_augmentations_make_no_tensor_elsewhere(name, norm):
-    net, x, draws = ConvNet((1, 8, 8), 2, width=4, norm=norm), torch.rand(3, 1, 8, 8), torch.Generator()
-    with Elsewhere():
-        assert net(Augment((name,)).each(x, draws)).shape == (3, 2)
+def test_image_networks_and_augmentations(name, norm):
+    x = torch.rand(3, 1, 8, 8)
+
+    def compute(net, device):
+        return net(Augment((name,)).each(x.to(device), torch.Generator().manual_seed(0)))
+
+    on_a_second_device(ConvNet((1, 8, 8), 2, width=4, norm=norm), compute)

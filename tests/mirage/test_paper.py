@@ -18,6 +18,7 @@ from graphdistill.mirage.paper import (
     paper_set,
 )
 from tests.fed.samples import toy
+from tests.second_device import second_device
 
 ROOT = os.environ.get("GRAPHDISTILL_DATA", "../shared/data")
 
@@ -111,3 +112,17 @@ def test_rows_name_the_restarts_and_epochs_that_are_configured():
     assert untrained.valid == (max(scores[0][0] for scores in naive),)
     best = sorted((max(scores, key=lambda pair: pair[0]) for scores in naive), reverse=True)[:2]
     assert reported.valid == pytest.approx([valid for valid, _ in best])
+
+
+def test_the_published_training_is_the_same_on_a_second_device():
+    def rows(device):
+        protocol = TreeProtocol(toy(), depth=HOPS, networks=("GIN",), device=device)
+        forest = protocol.forests["train"]
+        synthetic = paper_set(forest, paper_patterns(forest, protocol.labels("train"), (8, 8)), protocol)
+        return [
+            (row.test, row.valid) for row in paper_rows(protocol, synthetic, PaperConfig(restarts=2, kept=1, epochs=3))
+        ]
+
+    with second_device() as device:
+        there = rows(device)
+    assert there == rows("cpu")

@@ -20,7 +20,7 @@ from graphdistill.core.training.fit import FitConfig, FitResult, fit, fit_togeth
 from graphdistill.core.training.metrics import score
 from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
-from tests.devices import simulated_device, values
+from tests.second_device import second_device, values
 from tests.vqgraph.samples import small as nodes
 
 
@@ -339,8 +339,8 @@ def fitted_on(device: str, kind: str, name: Any = "GIN") -> tuple[torch.nn.Modul
 )
 def test_data_are_moved_to_the_networks_device(kind: str, name: str) -> None:
     cpu, found, logits = fitted_on("cpu", kind, name)
-    with simulated_device() as device:
-        there, also, same_logits = fitted_on(device, kind, name)
+    with second_device() as device:
+        there, also, same_logits = fitted_on(device.type, kind, name)
     state = values(there.state_dict())
     assert all(torch.equal(value, state[name]) for name, value in cpu.state_dict().items())
     assert torch.equal(logits, same_logits)
@@ -348,7 +348,7 @@ def test_data_are_moved_to_the_networks_device(kind: str, name: str) -> None:
 
 
 def test_networks_on_a_device_are_trained_together_as_alone() -> None:
-    with simulated_device() as device:
+    with second_device() as device:
         nets = []
         for number in (0, 1, 0, 1):
             with scoped(number, "weights"):

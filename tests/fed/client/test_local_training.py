@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from fed.client.local_training import LossTerms, contrastive, distillation, pseudo_gradient, train, train_teacher
 from fed.data.client_data import network
 from graphdistill.core.training.fit import predict
-from tests.devices import simulated_device, values
 from tests.fed.samples import FACTS, molecular, part
+from tests.second_device import second_device, values
 
 
 def naive(z, y, t):
@@ -156,7 +156,7 @@ def test_data_and_terms_are_moved_to_the_networks_device(term):
         "correction": LossTerms(correction=correction),
     }.get(term, LossTerms())
     data = (*own.train, torch.linspace(1, 2, 30)) if term == "weights" else own.train
-    with simulated_device() as far:
+    with second_device() as far:
         for device in ("cpu", far):
             net = network(FACTS, 0).to(device)
             loss = train(net, data, 50, 5, terms, lr=0.1)
