@@ -20,7 +20,8 @@ from graphdistill.core.training.augment import Augment
 PAPER = "Lee et al., ICML 2022, https://arxiv.org/abs/2202.02916"
 RESULT = Result(
     paper=(
-        "CIFAR-10 with DSA's augmentation, 1, 10 and 50 images a class: 34.0, 54.5 and 64.2 % (from memory, unchecked)"
+        "CIFAR-10 with DSA's augmentation, 1, 10 and 50 images a class: 34.0, 54.5 and 64.2 % (from memory, "
+        "unchecked; not measured here)"
     ),
     ours=(
         "digits, 1 image a class: 0.947 ± 0.018 (random images 0.777 ± 0.061); mnist5k, 1: 0.726 ± 0.034 (random "

@@ -17,9 +17,7 @@ from graphdistill.core.methods import MethodConfig, Result
 
 PAPER = "Jin et al., ICLR 2022, https://arxiv.org/abs/2110.07580 (its variant GCond-X)"
 RESULT = Result(
-    paper=(
-        "no number of this variant is recorded here; GCond, Cora, 2.6 % of the nodes: 80.1 % (from memory, unchecked)"
-    ),
+    paper="no number of this variant at hand; GCond, Cora, 2.6 % of the nodes: 80.1 % (from memory, unchecked)",
     ours=(
         "planetoid-cora, 70 nodes, 2.6 %: 0.814 ± 0.008 (random nodes 0.762 ± 0.033); 14 nodes: 0.798 ± 0.005 "
         "(random nodes 0.529 ± 0.042)"

@@ -20,7 +20,8 @@ from graphdistill.core.methods import Result
 PAPER = "Cui et al., ICML 2023, https://arxiv.org/abs/2211.10586"
 RESULT = Result(
     paper=(
-        "CIFAR-10, 1, 10 and 50 images a class: 48.5, 66.4 and 72.6 %; ImageNet-1K, 50: 27.9 % (from memory, unchecked)"
+        "CIFAR-10, 1, 10 and 50 images a class: 48.5, 66.4 and 72.6 %; ImageNet-1K, 50: 27.9 % (from memory, "
+        "unchecked; not measured here)"
     ),
     ours="digits, 1 image a class: 0.952 ± 0.015 (mtt, exact, 0.952 ± 0.021; random images 0.777 ± 0.061)",
     command=(
