@@ -14,6 +14,7 @@ from fed.methods import FAMILY, fedlgd, train_on
 from fed.runtime import in_process as grid
 from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
+from graphdistill.core.command.deliver import show
 from tests.fed.samples import federation, part
 
 VARIANTS = [(name, data) for name in FAMILY.names("images") for data in train_on(name)]
@@ -149,7 +150,8 @@ def test_what_fails_after_training_costs_only_itself(clients, monkeypatch, tmp_p
     assert written["notes"][1].startswith(f"Missing: test of the untrained network: {wanted}")
     assert (tmp_path / "out" / "model.safetensors").is_file()
     shown = io.StringIO()
-    report.show(report.read(tmp_path / "out"), tmp_path / "out", rich.console.Console(file=shown, width=200))
+    out, console = tmp_path / "out", rich.console.Console(file=shown, width=200)
+    show(report.table(report.read(out)), out, report.files(out), console)
     assert ("no client was tested" in shown.getvalue()) == (not left)
 
 
@@ -164,6 +166,7 @@ def test_a_figure_that_fails_is_named(monkeypatch, tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "checkpoint.safetensors",
         "model.safetensors",
+        "report.html",
         "results.csv",
         "results.json",
         "rounds.png",

@@ -80,7 +80,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def test_the_words_are_those_that_were_promised() -> None:
-    words = "dataset root output seed device jobs quiet debug teacher layer num_codes hidden setting protocol"
+    words = "dataset root output seed device jobs track quiet debug teacher layer num_codes hidden setting protocol"
     assert [f.name for f in fields(command.Command)] == [*words.split(), "full_batch_nodes", "seeds"]
     assert command.Command().dataset == "digits-knn"
 

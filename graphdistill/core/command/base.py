@@ -42,7 +42,7 @@ class BaseCommand:
     jobs: int | None = None
     """Parallel processes, one thread each (default: one per available core, and one in all on a GPU)."""
     track: TrackerName | None = None
-    """Experiment tracker that gets all rows and the validation curves (default: none; extra track)."""
+    """Tracker for all rows and curves."""
     quiet: bool = False
     """Show no progress bars and no table."""
     debug: bool = False
