@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import fields
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,17 +21,20 @@ from graphdistill.core.codec.assemble import assemble
 from graphdistill.core.codec.graph_coder import Decoded, code_graphs, no_output, no_source
 from graphdistill.core.codec.header import CONTEXTS, MAX_BITS, Header, seal, unseal
 from graphdistill.core.codec.jit import array, compile_all, zeros
-from graphdistill.core.codec.state import Coder, Sizes, new_coder
+from graphdistill.core.codec.labels import Labels, decode_labels, encode_labels
+from graphdistill.core.codec.state import Coder, Sizes, forget, new_coder
 from graphdistill.core.codec.symbol_coder import Source
 from graphdistill.core.codec.symbols import Records, Symbols, symbols
 from graphdistill.core.codec.walk import Walks, walks
 from graphdistill.core.data.graphs import Graphs
 
+PRIORS = ("moses500",)
+"""Sets of graphs that ship with the package, coded: 500 molecules of MOSES (see ``bench/codec_prior.py``)."""
 FIRST_CAPACITY = 4096
 """Room for a decoder's largest graph and tables at first; a stream must fill it before it gets more."""
 
 
-def encode_graphs(graphs: Graphs) -> bytes:
+def encode_graphs(graphs: Graphs, *, prior: str = "") -> bytes:
     """Code graphs with integer features without loss, up to the order of graphs, nodes and edges.
 
     Edges may be directed, parallel or self-loops; graphs may be disconnected or empty. The bytes are the same on every
@@ -37,12 +42,14 @@ def encode_graphs(graphs: Graphs) -> bytes:
 
     Args:
         graphs: the graphs.
+        prior: one of ``PRIORS``, a set of graphs that coder and decoder know, which helps where the graphs are like
+            these and few (default: none).
 
     Returns:
         The stream, which :func:`decode_graphs` reads.
 
     Raises:
-        ValueError: features are floats.
+        ValueError: features are floats, or the prior is unknown or of other columns.
 
     Example:
         >>> from torch_geometric.data import Data
@@ -52,27 +59,51 @@ def encode_graphs(graphs: Graphs) -> bytes:
         >>> len(data), len(decode_graphs(data))
         (34, 100)
     """
-    return encode_sorted(graphs)[0]
+    return encode_sorted(graphs, prior=prior)[0]
 
 
-def encode_sorted(graphs: Graphs) -> tuple[bytes, Tensor]:
+def encode_sorted(graphs: Graphs, *, prior: str = "") -> tuple[bytes, Tensor]:
     """Like :func:`encode_graphs`; also returns which graph each decoded graph is, long ``[G]``."""
-    s, w, c, header, buffer = _prepare(graphs)
-    source = _source(s, w, c)
+    return _encode(graphs, prior, None)
+
+
+def encode_set(graphs: Graphs, labels: Labels, *, prior: str = "") -> tuple[bytes, Tensor]:
+    """Code graphs with their labels, weights and counts.
+
+    Args:
+        graphs: the graphs.
+        labels: one label for each; probabilities are rounded to ``labels.bits`` bits.
+        prior: as of :func:`encode_graphs`.
+
+    Returns:
+        The stream, which :func:`decode_set` reads, and which graph each decoded graph is, long ``[G]``.
+
+    Raises:
+        ValueError: as of :func:`encode_graphs`, or there are not as many labels as graphs.
+    """
+    if len(labels.y) != len(graphs):
+        raise ValueError(f"there are {len(labels.y)} labels and {len(graphs)} graphs; give each graph one label")
+    return _encode(graphs, prior, labels)
+
+
+def _encode(graphs: Graphs, prior: str, labels: Labels | None) -> tuple[bytes, Tensor]:
+    s, w, header = _prepare(graphs, prior, labels is not None)
+    sizes, order = header.sizes, torch.from_numpy(w.graph)
+    room = 1024 + 2 * (len(s.node) + sizes.node_integers + sizes.edge_integers)
     while True:
+        buffer = zeros(room, np.uint8)
+        c = _coder(header, sizes, buffer, ENCODE)
+        source = _source(s, w, c)
         code_graphs(c, source, _ptr(w.size[w.size > 0]), no_output(), 0, 0, 0)
+        coded = encode_labels(c.m, labels, order) if labels is not None else None
         if c.m.reg[ERROR] != OVERRUN:
             break
-        # The buffer was too small, which only takes features that are all different.
-        buffer = zeros(4 * len(buffer), np.uint8)
-        c = _coder(header, header.sizes, buffer, ENCODE)
-        source = _source(s, w, c)
+        room *= 4
     assert c.m.reg[ERROR] == 0
     maps = np.asarray(source.node_map, np.int64), np.asarray(source.edge_map, np.int64)
     edge = np.where(w.parent >= 0, maps[1][w.edge] if len(maps[1]) else 0, 0)
-    coded = Walks(w.graph, w.size, maps[0][w.symbol], w.parent, edge, w.back_count, w.back_node, maps[1][w.back_edge])
-    body = finish(c.m.reg, buffer)
-    return seal(header.to_bytes(), body, _content(coded, c)), torch.from_numpy(w.graph)
+    walked = Walks(w.graph, w.size, maps[0][w.symbol], w.parent, edge, w.back_count, w.back_node, maps[1][w.back_edge])
+    return seal(header.to_bytes(), finish(c.m.reg, buffer), _content(walked, c, coded)), order
 
 
 def decode_graphs(data: bytes, *, limit: int | None = None) -> Graphs:
@@ -89,19 +120,51 @@ def decode_graphs(data: bytes, *, limit: int | None = None) -> Graphs:
     Raises:
         ValueError: the stream is of another version, was cut or changed, or holds more than ``limit``.
     """
+    return _decode(data, limit)[0]
+
+
+def decode_set(data: bytes, *, limit: int | None = None) -> tuple[Graphs, Labels]:
+    """The graphs and labels of a stream of :func:`encode_set`; as :func:`decode_graphs`.
+
+    Raises:
+        ValueError: as of :func:`decode_graphs`, or the stream has no labels.
+    """
+    graphs, labels = _decode(data, limit)
+    if labels is None:
+        raise ValueError("the stream of graphs has no labels; read it with decode_graphs")
+    return graphs, labels
+
+
+def prior_graphs(name: str) -> Graphs:
+    """The graphs of a prior.
+
+    Raises:
+        ValueError: there is no such prior.
+
+    Example:
+        >>> len(prior_graphs("moses500"))
+        500
+    """
+    return _decode(_prior_bytes(name), None)[0]
+
+
+def _decode(data: bytes, limit: int | None) -> tuple[Graphs, Labels | None]:
     limit = 2**20 + 1024 * len(data) if limit is None else limit
     try:
         header, end = Header.read(data, limit)
         body, check = unseal(data, end)
-        w, c = _decode(header, body, limit)
-        if _content(w, c) & 0xFFFF != check:
+        w, c = _decode_walks(header, body, limit)
+        labels, coded = decode_labels(c.m, len(w.size), limit) if header.labels else (None, None)
+        if c.m.reg[ERROR]:
+            raise ValueError("is cut short")
+        if _content(w, c, coded) & 0xFFFF != check:
             raise ValueError("was changed: what it decodes to does not fit its checksum")
-        return assemble(w, *_records(c), (header.width, header.edge_width), limit)
+        return assemble(w, *_records(c), (header.width, header.edge_width), limit), labels
     except ValueError as error:
         raise ValueError(f"the stream of graphs {error}") from None
 
 
-def _prepare(graphs: Graphs) -> tuple[Symbols, Walks, Coder, Header, Any]:
+def _prepare(graphs: Graphs, prior: str, labels: bool) -> tuple[Symbols, Walks, Header]:
     for name, values in (("x", graphs.x), ("edge_attr", graphs.edge_attr)):
         if values is not None and values.is_floating_point():
             raise ValueError(f"{name} holds floats, and only integers are coded; round {name} / step to integers first")
@@ -128,9 +191,15 @@ def _prepare(graphs: Graphs) -> tuple[Symbols, Walks, Coder, Header, Any]:
         edge_width=edge_width,
         contexts=_contexts(num),
         sizes=sizes,
+        prior=prior,
+        labels=labels,
     )
-    buffer = zeros(1024 + 2 * (len(s.node) + sizes.node_integers + sizes.edge_integers), np.uint8)
-    return s, w, _coder(header, sizes, buffer, ENCODE), header, buffer
+    if prior:
+        try:
+            _check_prior(header)
+        except ValueError as error:
+            raise ValueError(f"the set {error}") from None
+    return s, w, header
 
 
 def _contexts(graphs: int) -> int:
@@ -139,7 +208,47 @@ def _contexts(graphs: int) -> int:
 
 
 def _coder(header: Header, sizes: Sizes, buffer: Any, mode: int) -> Coder:
-    return new_coder(sizes, buffer, mode, (header.width, header.edge_width or 0), CONTEXTS[header.contexts])
+    widths = header.width, header.edge_width or 0
+    if not header.prior:
+        return new_coder(sizes, buffer, mode, widths, CONTEXTS[header.contexts])
+    s, w, known = _prior(header.prior)
+    # Room for what both need: tables hold the symbols of both.
+    own = sizes._asdict()
+    sizes = Sizes(
+        *(max(own[n], v) if n in ("bits", "nodes", "backs") else own[n] + v for n, v in known._asdict().items())
+    )
+    sizes = sizes._replace(bits=own["bits"])
+    c = new_coder(sizes, zeros(1 << 16, np.uint8), ENCODE, widths, CONTEXTS[header.contexts])
+    code_graphs(c, _source(s, w, c), _ptr(w.size), no_output(), 0, 0, 0)
+    forget(c, buffer, mode)
+    return c._replace(m=c.m._replace(buffer=buffer))
+
+
+@cache
+def _prior(name: str) -> tuple[Symbols, Walks, Sizes]:
+    """The walks of a prior, and the sizes that they need."""
+    s, w, header = _prepare(prior_graphs(name), "", False)
+    return s, w, header.sizes
+
+
+def _prior_bytes(name: str) -> bytes:
+    if name not in PRIORS:
+        raise ValueError(
+            f"needs the prior {name[:40]!r}, which this release does not have; it has {', '.join(PRIORS)}; "
+            f"install the release that coded it"
+        )
+    return Path(__file__).with_name(f"{name}.bin").read_bytes()
+
+
+def _check_prior(header: Header) -> None:
+    """Fail unless the columns are those of the prior."""
+    prior, _ = Header.read(_prior_bytes(header.prior), 2**30)
+    found, want = ((h.width, h.edge_width) for h in (header, prior))
+    if found != want:
+        raise ValueError(
+            f"has {found[0]} and {found[1]} columns of x and edge_attr, but its prior {header.prior} has "
+            f"{want[0]} and {want[1]}"
+        )
 
 
 def _ptr(size: Any) -> Any:
@@ -155,18 +264,28 @@ def _source(s: Symbols, w: Walks, c: Coder) -> Source:
         back_ptr=_ptr(w.back_count),
         back_node=array(w.back_node),
         back_edge=array(w.back_edge),
-        node_map=array(np.full(len(s.nodes), -1)),
+        node_map=_known(s.nodes, _records(c)[0]),
         node_values=array(s.nodes.values),
         node_start=array(s.nodes.ptr),
-        edge_map=array(np.full(len(s.edges), -1)),
+        edge_map=_known(s.edges, _records(c)[1]),
         edge_values=array(s.edges.values),
         edge_start=array(s.edges.ptr),
     )
 
 
-def _decode(header: Header, body: bytes, limit: int) -> tuple[Walks, Coder]:
+def _known(records: Records, before: Records) -> Any:
+    """Numbers that symbols have already, -1 for those that are new."""
+    if not len(before):
+        return array(np.full(len(records), -1))
+    number = {tuple(before.row(k)): k for k in range(len(before))}
+    return array([number.get(tuple(records.row(k)), -1) for k in range(len(records))])
+
+
+def _decode_walks(header: Header, body: bytes, limit: int) -> tuple[Walks, Coder]:
     """Decode all walks, anew with more room while the stream needs it and its header grants it."""
     compile_all()
+    if header.prior:
+        _check_prior(header)
     buffer = array(np.frombuffer(body, np.uint8).copy(), np.uint8)
     capacity = FIRST_CAPACITY
     while True:
@@ -222,10 +341,10 @@ def _records(c: Coder) -> tuple[Records, Records]:
     return first, second
 
 
-def _content(w: Walks, c: Coder) -> int:
-    """Checksum of walks, in the numbers of the coder, and of the records of their symbols."""
-    nodes, edges = _records(c)
-    out = zlib.crc32(edges.values.astype("<i8").tobytes(), zlib.crc32(nodes.values.astype("<i8").tobytes()))
-    for field in fields(w)[1:]:
-        out = zlib.crc32(getattr(w, field.name).astype("<i8").tobytes(), out)
+def _content(w: Walks, c: Coder, labels: Any) -> int:
+    """Checksum of walks, in the numbers of the coder, of the records of their symbols and of labels."""
+    parts = [records.values for records in _records(c)] + [getattr(w, field.name) for field in fields(w)[1:]]
+    out = 0
+    for values in parts if labels is None else [*parts, labels]:
+        out = zlib.crc32(values.astype("<i8").tobytes(), out)
     return out

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from graphdistill.core.codec.arithmetic import start
 from graphdistill.core.codec.jit import Bytes, Ints, Table, array, jit, table, zeros
 from graphdistill.core.codec.model import NUM_MODEL_REGISTERS, Model, mix2, new_model
 
@@ -21,6 +22,8 @@ WIDTH_X, WIDTH_EDGE, MAX_RECORD, NODE_CONTEXTS, EDGE_CONTEXTS, BACK_CONTEXTS = r
 """Registers: columns of nodes and edges, longest record, contexts to use."""
 NUM_REGISTERS = RECENT + 14
 
+PRIOR_COUNT = 20
+"""Largest count of a probability that comes from a prior, so that the graphs at hand soon weigh more."""
 MAX_EVENTS = 4096
 """Events of a graph that the next one is compared with."""
 WAY_BASE, WAY_MASK = 0x2545F491, 0x7FFFFFFF
@@ -221,3 +224,15 @@ def start_graph(c: Coder) -> None:
     reg[EVENTS] = 0
     reg[PREFIX] = 1
     reg[COMPONENTS] = 0
+
+
+def forget(c: Coder, buffer: Bytes, mode: int) -> None:
+    """Start another stream with what is known: symbols, lists, weights, and probabilities as if seen a few times."""
+    slots = np.asarray(c.m.slots, np.int64)
+    count = (slots >> 24) & 255
+    slots -= np.maximum(count - PRIOR_COUNT, 0) << 24
+    c.m.slots[:] = array(slots)
+    reg = c.m.reg
+    start(reg, buffer, mode)
+    for k in (EVENTS, BREAK, BROKEN, SYNC, *range(RECENT, RECENT + NUM_RECENT)):
+        reg[k] = 0

@@ -1,5 +1,6 @@
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,8 +120,6 @@ def reseal(data, change):
 
 
 def hostile(name, data):
-    from dataclasses import replace
-
     huge = 2**14
     changes = {
         "more graphs": lambda h, b: (replace(h, graphs=huge), b),
@@ -174,3 +173,31 @@ def test_all_graphs_of_every_data_set_come_back(name, check_round_trip):
     except FileNotFoundError:
         pytest.skip(f"{name} is not at hand")
     check_round_trip(data.graphs, networkx=False)
+
+
+def test_a_prior_helps_few_molecules_and_is_named_in_the_header(molecules):
+    few = molecules.subset(torch.arange(20))
+    data, order = encode_sorted(few, prior="moses500")
+    back = decode_graphs(data)
+    assert len(data) < 0.85 * len(encode_graphs(few))
+    assert b"moses500" in data[:10]
+    assert torch.equal(back.edge_ptr.diff(), few.edge_ptr.diff()[order])
+    assert torch.equal(back.x.sum(0), few.x.sum(0))
+
+
+def test_a_prior_that_is_not_installed_gives_one_clear_line(molecules):
+    with pytest.raises(ValueError, match="the set needs the prior 'moses999', which this release does not"):
+        encode_graphs(molecules, prior="moses999")
+    data = encode_graphs(molecules.subset(torch.arange(3)), prior="moses500")
+
+    def renamed(header, body):
+        return replace(header, prior="moses999"), body
+
+    with refused("the stream of graphs needs the prior 'moses999', which this release does not have"):
+        decode_graphs(reseal(data, renamed))
+
+
+def test_a_prior_of_other_columns_is_refused():
+    graph = Data(x=torch.tensor([[6]]), edge_index=torch.empty(2, 0).long())
+    with pytest.raises(ValueError, match="the set has 1 and None columns of x and edge_attr, but its prior"):
+        encode_graphs(Graphs.from_data_list([graph]), prior="moses500")

@@ -1,0 +1,109 @@
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from graphdistill.core.codec import Labels, decode_graphs, decode_set, encode_graphs, encode_set
+from graphdistill.core.data.graphs import Graphs
+
+DRAW = torch.Generator().manual_seed(0)
+SIZE = 60
+
+
+@pytest.fixture(scope="module")
+def graphs():
+    def path(length):
+        steps = torch.arange(length - 1)
+        return Data(x=torch.zeros(length, 1).long(), edge_index=torch.stack([steps, steps + 1]))
+
+    return Graphs.from_data_list([path(2 + k % 7) for k in range(SIZE)])
+
+
+def tasks():
+    y = (torch.rand(SIZE, 3, generator=DRAW) > 0.5).float()
+    y[torch.rand(SIZE, 3, generator=DRAW) > 0.7] = torch.nan
+    return y
+
+
+CASES = {
+    "hard": Labels(torch.randint(3, (SIZE,), generator=DRAW)),
+    "soft": Labels(torch.rand(SIZE, 4, generator=DRAW).softmax(dim=1), bits=8),
+    "two bits": Labels(torch.rand(SIZE, 2, generator=DRAW).softmax(dim=1), bits=2),
+    "tasks": Labels(tasks(), "multilabel", bits=1),
+    "weights": Labels(torch.zeros(SIZE).long(), weight=torch.rand(SIZE, generator=DRAW)),
+    "all": Labels(
+        tasks(),
+        "multilabel",
+        weight=torch.tensor([0.5, 0.25] * (SIZE // 2)),
+        count=torch.randint(1, 9, (SIZE,), generator=DRAW),
+        bits=6,
+    ),
+}
+
+
+@pytest.mark.parametrize("labels", CASES.values(), ids=CASES.keys())
+def test_labels_travel_with_their_graphs(labels, graphs):
+    data, order = encode_set(graphs, labels)
+    back, got = decode_set(data)
+    assert torch.equal(back.node_ptr.diff(), graphs.node_ptr.diff()[order])
+    assert (got.task, got.y.dtype, got.y.shape) == (labels.task, labels.y.dtype, labels.y.shape)
+    error = (got.y.nan_to_num(-1) - labels.y[order].nan_to_num(-1)).abs().double()
+    steps = 2**labels.bits - 1
+    columns = labels.y.shape[-1] if labels.y.dim() == 2 else 1
+    assert error.max() <= (0 if labels.y.dim() == 1 or labels.bits == 1 else columns * 0.5 / steps + 1e-6)
+    for name in ("weight", "count"):
+        want, found = getattr(labels, name), getattr(got, name)
+        assert (want is None) == (found is None)
+        assert want is None or torch.equal(found, want[order])
+
+
+def test_rounded_labels_come_back_unchanged(graphs):
+    data, order = encode_set(graphs, CASES["soft"])
+    _, got = decode_set(data)
+    inverse = order.argsort()
+    data, again = encode_set(graphs, Labels(got.y[inverse], bits=8))
+    assert torch.equal(decode_set(data)[1].y, got.y)
+    assert torch.equal(again, order)
+
+
+def test_labels_cost_their_entropy(graphs):
+    bare = len(encode_graphs(graphs))
+    assert len(encode_set(graphs, Labels(torch.zeros(SIZE).long()))[0]) <= bare + 8
+    assert len(encode_set(graphs, CASES["hard"])[0]) <= bare + SIZE * 1.6 / 8 + 16
+
+
+def test_a_set_is_read_without_its_labels_and_no_set_without_labels(graphs):
+    assert len(decode_graphs(encode_set(graphs, CASES["all"])[0])) == SIZE
+    with pytest.raises(ValueError, match="the stream of graphs has no labels; read it with decode_graphs"):
+        decode_set(encode_graphs(graphs))
+
+
+def test_changed_labels_are_refused(graphs):
+    data, _ = encode_set(graphs, CASES["all"])
+    for at in range(len(data) - 40, len(data)):
+        with pytest.raises(ValueError, match="the stream of graphs "):
+            decode_set(data[:at] + bytes([data[at] ^ 16]) + data[at + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"y": torch.zeros(3)}, r"y of torch.float32 \[3\] with task multiclass must be long"),
+        ({"y": torch.zeros(3).long(), "task": "multilabel"}, "with task multilabel must be long"),
+        ({"y": torch.full((3, 2), 1.5)}, "y holds values outside of 0 to 1; give probabilities"),
+        ({"y": torch.full((3, 2), torch.nan)}, "y holds values outside of 0 to 1"),
+        ({"y": torch.zeros(3).long(), "bits": 9}, "bits must be from 1 to 8, got 9"),
+        ({"y": torch.zeros(3).long(), "task": "other"}, "task must be multiclass or multilabel, got 'other'"),
+        (
+            {"y": torch.zeros(3).long(), "weight": torch.ones(2)},
+            r"weight has shape \[2\]; give one for each",
+        ),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(arguments, match):
+    with pytest.raises(ValueError, match=match):
+        Labels(**arguments)
+
+
+def test_as_many_labels_as_graphs(graphs):
+    with pytest.raises(ValueError, match="there are 3 labels and 60 graphs; give each graph one label"):
+        encode_set(graphs, Labels(torch.zeros(3).long()))
