@@ -43,6 +43,20 @@ class DataOptions(BenchOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CodecBench(DataOptions):
+    """Options of ``python -m graphdistill.bench codec``; no network is trained, so it runs on the CPU alone."""
+
+    parts: tuple[Literal["sets", "prior", "plain"], ...] = ("sets", "prior", "plain")
+    """Parts to run."""
+    datasets: tuple[str, ...] = ("ogbg-molhiv", "ogbg-molbace", "NCI1", "MUTAG", "pains")
+    """Data sets; the plain part takes the first."""
+    sizes: tuple[int, ...] = (1000, 100)
+    """Numbers of random graphs, in addition to all graphs."""
+    draws: int = 5
+    """Draws of at most 100 graphs, of which the mean is reported."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CondenseBench(DataOptions):
     """Options of ``python -m graphdistill.bench condense``."""
 
