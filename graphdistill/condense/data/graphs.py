@@ -23,9 +23,6 @@ from graphdistill.core.networks.graph_gcn import DEPTH, GraphBatch, GraphGCN, ba
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.trees.raw_forest import raw_forest
 
-EDGE = 5.0
-"""Initial logit of an edge that exists; minus it for one that does not (the value of DosCond's code)."""
-
 
 class TrainingGraphs(TrainingData):
     """The training graphs.
@@ -93,6 +90,7 @@ class LearnableGraphs(LearnableSet):
         columns: how node features are encoded.
         features: how networks encode them.
         logits: first logits of soft labels, float ``[G, C]``. (default: labels are hard)
+        edge_logit: first logit of an edge that exists; minus it for one that does not. (default: 5)
 
     Attributes:
         x: logits of categories (or measures, in deviations), float ``[G, n, F]``.
@@ -111,7 +109,13 @@ class LearnableGraphs(LearnableSet):
     """
 
     def __init__(
-        self, graphs: Graphs, y: Tensor, columns: FeatureEncoding, features: FeatureKind, logits: Tensor | None = None
+        self,
+        graphs: Graphs,
+        y: Tensor,
+        columns: FeatureEncoding,
+        features: FeatureKind,
+        logits: Tensor | None = None,
+        edge_logit: float = 5.0,
     ):
         sizes = graphs.node_ptr.diff()
         most = int(sizes.max())
@@ -125,8 +129,14 @@ class LearnableGraphs(LearnableSet):
         linked = torch.zeros_like(self.pairs)
         linked[graph, source - graphs.node_ptr[graph], target - graphs.node_ptr[graph]] = True
         linked |= linked.mT.clone()
-        self.theta = torch.where(linked, EDGE, -EDGE).requires_grad_()
+        self.theta = torch.where(linked, edge_logit, -edge_logit).requires_grad_()
         self.density = float(linked[self.pairs].float().mean()) if bool(self.pairs.any()) else 0.0
+
+    @torch.no_grad()
+    def with_edge_logit(self, logit: float) -> LearnableGraphs:
+        """The same set; the logits of its edges are ``logit``, and minus it for pairs without an edge."""
+        self.theta.copy_(torch.where(self.theta > 0, logit, -logit))
+        return self
 
     def parameters(self) -> dict[str, Tensor]:
         """The tensors that are learnt, by name."""

@@ -51,6 +51,12 @@ def recipe(context: MethodContext, config: Config) -> Recipe:
     """SRe2L's recipe with the curriculum; random real images, 99 % on validation of digits, are still better."""
     teacher = sre2l.squeeze(context)
     objective = sre2l.Recover(
-        (teacher,), config.statistics, config.variance, config.curriculum, config.first_layer, config.smallest_crop
+        (teacher,),
+        config.statistics,
+        config.variance,
+        config.curriculum,
+        config.first_layer,
+        config.smallest_crop,
+        config.max_aspect_ratio,
     )
     return sre2l.recipe_of(objective, sre2l.Relabelled(*sre2l.noise(context), teacher), config.lr)

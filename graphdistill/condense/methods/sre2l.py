@@ -44,9 +44,6 @@ RESULT = Result(
 )
 FOR: tuple[Kind, ...] = ("images",)
 
-MAX_ASPECT_RATIO = 4 / 3
-"""Largest ratio of a crop's sides, relative to those of the image (the paper's value)."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
@@ -65,6 +62,8 @@ class Config(MethodConfig):
     """Weight of the first layer's statistics relative to the other layers (the paper's value)."""
     smallest_crop: float = 0.08
     """Smallest share of an image that a random crop keeps (the paper's value)."""
+    max_aspect_ratio: float = 4 / 3
+    """Largest ratio of a crop's sides, relative to those of the image (the paper's value)."""
 
     def __post_init__(self) -> None:
         if not self.lr > 0:
@@ -74,6 +73,8 @@ class Config(MethodConfig):
                 raise ValueError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(self, name)}")
         if not 0 < self.smallest_crop <= 1:
             raise ValueError(f"--smallest-crop must be above 0 and at most 1, got {self.smallest_crop}")
+        if not self.max_aspect_ratio >= 1:
+            raise ValueError(f"--max-aspect-ratio must be 1 or more, got {self.max_aspect_ratio}")
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Recover:
         curriculum: share of the steps over which the smallest crop falls from the whole image to ``smallest_crop``.
         first_layer: weight of the first layer's statistics relative to the other layers.
         smallest_crop: smallest share of an image that a crop keeps in the end.
+        max_aspect_ratio: largest ratio of a crop's sides, relative to those of the image.
     """
 
     teachers: Sequence[ConvNet]
@@ -95,6 +97,7 @@ class Recover:
     curriculum: float = 0.0
     first_layer: float = 10.0
     smallest_crop: float = 0.08
+    max_aspect_ratio: float = 4 / 3
 
     def accumulate(self, step: Step) -> float:
         """A forward and backward pass of the images of each teacher, with statistics of each round by itself."""
@@ -102,7 +105,7 @@ class Recover:
         for teacher, index in zip(self.teachers, rounds(step.synthetic.y).chunk(len(self.teachers)), strict=True):
             part = index.flatten()
             x = step.synthetic.inputs(part)
-            x = crop(x, torch.rand(len(index), 4, generator=step.generator).to(x.device), low)
+            x = crop(x, torch.rand(len(index), 4, generator=step.generator).to(x.device), low, self.max_aspect_ratio)
             logits, distance = forward_with_statistics(teacher, x, len(index), self.variance, self.first_layer)
             loss = len(index) * F.cross_entropy(logits, step.synthetic.y[part]) + self.statistics * distance
             total += step.synthetic.backward(loss)
@@ -208,7 +211,7 @@ def least_share(fraction_done: float, curriculum: float, smallest: float = 0.08)
     return smallest + (1 - smallest) * (1 + math.cos(math.pi * fraction_done / curriculum)) / 2
 
 
-def crop(x: Tensor, u: Tensor, low: float) -> Tensor:
+def crop(x: Tensor, u: Tensor, low: float, max_aspect_ratio: float = 4 / 3) -> Tensor:
     """Crop a random part of images and resize it to their size, bilinearly.
 
     Args:
@@ -216,6 +219,7 @@ def crop(x: Tensor, u: Tensor, low: float) -> Tensor:
         u: numbers from 0 to 1 for the size, the aspect ratio and the position (x, y) of each round's crop,
             ``[rounds, 4]``.
         low: smallest share of the image that a crop keeps.
+        max_aspect_ratio: largest ratio of a crop's sides, relative to those of the image. (default: 4 / 3)
 
     Example:
         >>> x = torch.rand(2, 1, 8, 8)
@@ -223,7 +227,7 @@ def crop(x: Tensor, u: Tensor, low: float) -> Tensor:
         True
     """
     share = low + (1 - low) * u[:, 0]
-    form = (1 / share).clamp(max=MAX_ASPECT_RATIO) ** (2 * u[:, 1] - 1)
+    form = (1 / share).clamp(max=max_aspect_ratio) ** (2 * u[:, 1] - 1)
     size = torch.stack([share * form, share / form], dim=1).sqrt()
     theta = torch.cat([torch.diag_embed(size), ((2 * u[:, 2:] - 1) * (1 - size))[:, :, None]], dim=2)
     grid = F.affine_grid(theta.repeat_interleave(len(x) // len(u), dim=0), list(x.shape), align_corners=False)
@@ -247,6 +251,7 @@ def recipe(context: MethodContext, config: Config) -> Recipe:
         config.variance,
         first_layer=config.first_layer,
         smallest_crop=config.smallest_crop,
+        max_aspect_ratio=config.max_aspect_ratio,
     )
     return recipe_of(objective, Relabelled(*noise(context), teacher), config.lr)
 

@@ -8,6 +8,7 @@ from graphdistill.condense.data.graphs import LearnableGraphs
 from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.condense.methods import doscond
 from tests.condense.graph_samples import graph_context, graph_step
+from tests.condense.samples import seeded
 from tests.reference import row_distance_naive
 
 
@@ -114,3 +115,13 @@ def test_networks_are_never_trained_and_scope_follows_the_metric() -> None:
         assert recipe.schedule == Schedule()
         assert recipe.objective.joint == joint  # type: ignore[attr-defined]
         assert set(recipe.lr) == {"x", "theta"}  # type: ignore[arg-type]
+
+
+def test_edges_begin_with_the_logit_of_the_config() -> None:
+    context = graph_context()
+    start = doscond.recipe(context, doscond.Config(edge_logit=2.0)).initial_set(context.real.init_random(2, seeded()))
+    default = doscond.recipe(context, doscond.Config()).initial_set(context.real.init_random(2, seeded()))
+    assert isinstance(start, LearnableGraphs)
+    assert isinstance(default, LearnableGraphs)
+    assert torch.equal(start.theta.detach(), default.theta.detach() * 0.4)
+    assert set(start.theta.detach().unique().tolist()) == {-2.0, 2.0}

@@ -10,12 +10,16 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.cluster import KMeans
 from torch import nn
 
+from graphdistill.condense.config import CondenseConfig
+from graphdistill.condense.distill import distill_condense
 from graphdistill.condense.matching.loop import distill
 from graphdistill.condense.matching.objective import Step
 from graphdistill.condense.methods import sre2l
 from graphdistill.core.networks.convnet import ConvNet
+from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.augment import NO_AUGMENT
 from tests.condense.matching.test_symmetry import context_on
@@ -58,7 +62,7 @@ def loss_by_hooks(net: ConvNet, x: torch.Tensor, y: torch.Tensor, statistics: fl
 
 @pytest.mark.parametrize("teachers", [1, 2])
 def test_the_loss_is_that_of_each_round_by_itself(teachers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sre2l, "crop", lambda x, u, low: x)
+    monkeypatch.setattr(sre2l, "crop", lambda x, u, low, ratio: x)
     here = synthetic()
     objective = sre2l.Recover((teacher(),) * teachers, statistics=0.3, variance=2.0)
     loss = objective.accumulate(step(here))
@@ -72,7 +76,7 @@ def test_the_loss_is_that_of_each_round_by_itself(teachers: int, monkeypatch: py
 
 def test_teachers_follow_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second teacher that knows no statistics changes the gradient of the second images only."""
-    monkeypatch.setattr(sre2l, "crop", lambda x, u, low: x)
+    monkeypatch.setattr(sre2l, "crop", lambda x, u, low, ratio: x)
     one, other = synthetic(), synthetic()
     with scoped(1, "weights"):
         stranger = ConvNet((1, 8, 8), 3, width=4, norm="batch").eval().requires_grad_(False)
@@ -150,3 +154,30 @@ def test_recovering_brings_images_near_to_what_the_teacher_remembers() -> None:
             distill(here.real, 1, recipe, validate=lambda synthetic: float(next(checks)), generator=seeded())
         losses.append(recipe.objective.accumulate(step(learnt)))
     assert losses[1] < losses[0] / 2
+
+
+def test_square_crops_of_square_images_stay_square() -> None:
+    index, columns = torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 64), indexing="ij")
+    x = torch.stack([columns, index]).expand(2, 2, 64, 64)
+    for across, down in sre2l.crop(x, torch.rand(2, 4, generator=seeded()), 0.2, max_aspect_ratio=1.0):
+        assert float(across.max() - across.min()) == pytest.approx(float(down.max() - down.min()), rel=1e-3)
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("name", ["sre2l", "cda", "dwa"])
+def test_earlier_work_in_the_process_changes_nothing(name: str) -> None:
+    def made(method: str) -> dict[str, torch.Tensor]:
+        config = CondenseConfig(method=method, per_class=2, steps=3)
+        return distill_condense(bars(), config, generator=seeded(1)).payload()
+
+    first = made(name)
+    torch.manual_seed(5)
+    kept = [torch.rand(size) for size in range(1, 400, 7)]
+    KMeans(3, n_init=1, random_state=0).fit(torch.rand(50, 4).numpy())
+    made("dm")
+    with one_thread():
+        context_on(bars()).protocol.score(teacher(), "valid")
+    del kept[::2]
+    again = made(name)
+    assert again.keys() == first.keys()
+    assert all(torch.equal(again[part], value) for part, value in first.items())
