@@ -124,6 +124,20 @@ class FedBench(DataOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CircuitsBench(DataOptions):
+    """Options of ``python -m graphdistill.bench circuits``; circuits are learnt on the CPU."""
+
+    datasets: tuple[str, ...] = ("digits", "digits/mnist")
+    """Sets of gray images."""
+    images: int = 1000
+    """Test images that are compressed, or all where there are fewer."""
+    states: int = 16
+    """Hidden states of each pixel."""
+    epochs: int = 40
+    """Most passes of expectation maximisation."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MirageBench(DataOptions):
     """Options of ``python -m graphdistill.bench mirage``."""
 
