@@ -127,7 +127,7 @@ class Codebook(nn.Module):
         """
         x = self.place(x)
         count, total = codebook_stats(x, code, len(self.codes))
-        kept, new = self.decay * self.count, (1 - self.decay) * count
+        kept, new = self.decay * self.count, (1 - self.decay) * count.to(x.dtype)
         # As a step towards the mean of the new rows, which is correct even if the count has decayed to 0.
         share = (new / (kept + new).clamp(min=1e-12))[:, None]
         mean = torch.lerp(self.codes, total / count.clamp(min=1)[:, None], share)
