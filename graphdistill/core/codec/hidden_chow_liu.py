@@ -28,7 +28,7 @@ class CircuitConfig:
     """Size of a hidden Chow-Liu tree and its training."""
 
     states: int = 16
-    """Hidden states of each variable; 32 take twice the time and four times the bytes for about 1 % fewer bits."""
+    """Hidden states of each variable (of 8, 16 and 32 the best on validation of digits)."""
     levels: int = 24
     """Levels of neighbouring values that states predict; which value of a level it is follows one distribution."""
     epochs: int = 40
