@@ -69,3 +69,18 @@ def test_equations_are_mathml():
     assert "arithmatex" not in found
     assert re.findall(r'display="(\w+)"', found) == ["inline", "block"]
     assert "&lt;" in found or "&#x0003C;" in found
+
+
+def test_examples_on_pages_are_included_whole():
+    # A formatter once spread such a line, and the page showed it instead of the example.
+    lines = [
+        line
+        for page in (ROOT / "docs").rglob("*.md")
+        for line in page.read_text().splitlines()
+        if "8<" in line or "8 <" in line
+    ]
+    assert lines
+    for line in lines:
+        name = re.fullmatch(r'--8<-- "(.+)"', line)
+        assert name is not None, line
+        assert (ROOT / name[1]).is_file(), line
