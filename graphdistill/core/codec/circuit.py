@@ -22,7 +22,7 @@ from torch import Tensor
 from graphdistill.core.codec.arithmetic import DECODE, ENCODE, ERROR, NUM_CODER_REGISTERS, code_with, finish, start
 from graphdistill.core.codec.chow_liu import Tree, chow_liu_tree, mutual_information
 from graphdistill.core.codec.hidden_chow_liu import CircuitConfig, Parameters, fit_parameters
-from graphdistill.core.codec.jit import array, jit, zeros
+from graphdistill.core.codec.jit import Bytes, Ints, array, jit, zeros
 from graphdistill.core.codec.levels import value_levels
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 
@@ -271,7 +271,7 @@ def _root(value: int, degree: int) -> int:
 
 
 @jit
-def _scale(values: Any, first: int, count: int) -> None:
+def _scale(values: Ints, first: int, count: int) -> None:
     """Shift values so that the largest has 30 bits; none falls below 1."""
     top = 0
     for i in range(first, first + count):
@@ -287,7 +287,7 @@ def _scale(values: Any, first: int, count: int) -> None:
 
 
 @jit
-def _code_symbol(reg: Any, buffer: Any, weight: Any, low: int, high: int, symbol: int) -> int:
+def _code_symbol(reg: Ints, buffer: Bytes, weight: Ints, low: int, high: int, symbol: int) -> int:
     """Code a symbol from ``low`` to ``high - 1`` by halves; its probability is proportional to its weight."""
     total = 0
     for k in range(low, high):
@@ -313,21 +313,21 @@ def _code_symbol(reg: Any, buffer: Any, weight: Any, low: int, high: int, symbol
 
 @jit
 def _code_rows(
-    reg: Any,
-    buffer: Any,
-    rows: Any,
+    reg: Ints,
+    buffer: Bytes,
+    rows: Ints,
     num_rows: int,
-    variable: Any,
-    parent: Any,
-    first: Any,
-    transition: Any,
-    emission: Any,
-    first_value: Any,
-    within: Any,
-    belief: Any,
-    evidence: Any,
-    message: Any,
-    weight: Any,
+    variable: Ints,
+    parent: Ints,
+    first: Ints,
+    transition: Ints,
+    emission: Ints,
+    first_value: Ints,
+    within: Ints,
+    belief: Ints,
+    evidence: Ints,
+    message: Ints,
+    weight: Ints,
 ) -> None:
     """Code rows one after another; see :class:`Circuit` for the tables.
 
