@@ -172,7 +172,9 @@ def test_all_graphs_of_every_data_set_come_back(name, check_round_trip):
         data = load(name, ROOT if name != "pains" else None)
     except FileNotFoundError:
         pytest.skip(f"{name} is not at hand")
-    check_round_trip(data.graphs, networkx=False)
+    # Proteins of DD take a quarter of a second each, so only some of them are coded.
+    graphs = data.graphs.subset(torch.arange(100)) if name == "DD" else data.graphs
+    check_round_trip(graphs, networkx=False)
 
 
 def test_a_prior_helps_few_molecules_and_is_named_in_the_header(molecules):
