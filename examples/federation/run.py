@@ -94,7 +94,7 @@ class Machines:
     def __init__(self, group, folder):
         self.group, self.folder, self.port = group, folder, open_port()
 
-    def around(self, role):
+    def environment(self, role):
         """The environment of a role, whose files are all in its own home."""
         home = self.folder / role
         home.mkdir(exist_ok=True)
@@ -103,7 +103,7 @@ class Machines:
     def start(self, role, *words):
         """Start a process with its output in a file."""
         with (self.folder / f"{role}.log").open("w") as log:
-            return self.group.start(words, env=self.around(role), stdout=log, stderr=subprocess.STDOUT)
+            return self.group.start(words, env=self.environment(role), stdout=log, stderr=subprocess.STDOUT)
 
     def output(self, role):
         """The end of the output of a role's process."""
@@ -120,7 +120,7 @@ class Machines:
             if link.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"the SuperLink did not start: {self.output('superlink')}")
             time.sleep(0.2)
-        home = Path(self.around("person")["FLWR_HOME"])
+        home = Path(self.environment("person")["FLWR_HOME"])
         lines = ["[superlink]", 'default = "own"', "[superlink.own]", f'address = "{HOST}:{self.port}"']
         (home / "config.toml").write_text("\n".join([*lines, f'root-certificates = "{own / "authority.crt"}"']))
 
@@ -129,7 +129,7 @@ class Machines:
         node_key(self.folder / f"{role}.key")
         public = str(self.folder / f"{role}.pub")
         words = ["flwr", "supernode", "register", public, "own"]
-        done = subprocess.run(words, env=self.around("person"), capture_output=True, text=True, check=False)
+        done = subprocess.run(words, env=self.environment("person"), capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{role} could not be registered: {plain(done.stdout + done.stderr)}")
 
@@ -173,7 +173,7 @@ def main():
         output = machines.folder / "report"
         app = write_app(machines.folder / "app", replace(CONFIG, output=str(output)).run_config())
         command = ["flwr", "run", str(app), "--stream"]
-        record = follow(group, machines.around("person"), command, show_own)
+        record = follow(group, machines.environment("person"), command, show_own)
         bytes_in, bytes_out = (record["network-traffic"][f"{way}bound-bytes"] for way in ("in", "out"))
         show(f"{record['status']}; by Flower's counters {bytes_in:,} bytes in, {bytes_out:,} out")
         print_report(report.table(report.read(output)), output, report.files(output))

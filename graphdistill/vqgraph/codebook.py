@@ -101,10 +101,10 @@ class Codebook(nn.Module):
                 f"num_codes is {len(self.codes)} but there are only {len(x)} rows; use at most one code per row"
             )
         self.codes.copy_(self.place(x)[torch.randperm(len(x), generator=generator)[: len(self.codes)].to(x.device)])
-        self.settle(x, generator, rounds)
+        self.refine(x, generator, rounds)
 
     @torch.no_grad()
-    def settle(self, x: Tensor, generator: torch.Generator, rounds: int = 10) -> None:
+    def refine(self, x: Tensor, generator: torch.Generator, rounds: int = 10) -> None:
         """Refine the codes by rounds of Lloyd's algorithm; empty clusters are reset to random rows."""
         x = self.place(x)
         for _ in range(rounds):

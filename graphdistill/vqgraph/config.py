@@ -49,8 +49,18 @@ class TeacherConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerConfig:
-    """Training of a tokenizer."""
+    """Size, losses and training of a tokenizer."""
 
+    dim: int = 128
+    """Width of a code."""
+    edge_weight: float = 1.0
+    """Weight of the edge loss."""
+    commitment: float = 0.25
+    """Weight of the commitment loss (as in VQ-VAE)."""
+    link: Literal["sigmoid", "minmax"] = "sigmoid"
+    """Function from similarities of codes to edges."""
+    decay: float = 0.9
+    """Decay of the codebook's moving averages."""
     epochs: int = 50
     """Number of passes over the nodes."""
     lr: float = 3e-3
@@ -63,10 +73,17 @@ class TokenizerConfig:
     """Largest number of random nodes that the codes are initialized by and refined on at the end, by k-means."""
 
     def __post_init__(self) -> None:
-        names = ("epochs", "fanout", "kmeans_nodes")
+        names = ("dim", "epochs", "fanout", "kmeans_nodes")
         _check_positive(self, *names, *(["batch_size"] if self.batch_size is not None else []))
         if not self.lr > 0:
             raise ValueError(f"lr must be above 0, got {self.lr}")
+        for name in ("edge_weight", "commitment"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        if self.link not in ("sigmoid", "minmax"):
+            raise ValueError(f"link must be sigmoid or minmax, got {self.link!r}")
+        if not 0 <= self.decay < 1:
+            raise ValueError(f"decay must be from 0 to below 1, got {self.decay}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -141,7 +141,7 @@ def distill_vqgraph(
         if config.hard_weight:
             losses.append(weighted(hard_loss(data), config.hard_weight))
         if config.code_weight:
-            tokenizer = Tokenizer(hidden.shape[1], data.x.shape[1], config.num_codes, metric=config.metric).to(device)
+            tokenizer = build_tokenizer(hidden.shape[1], data.x.shape[1], config).to(device)
     if tokenizer is not None:
         code = fit_tokenizer(
             tokenizer,
@@ -163,6 +163,22 @@ def distill_vqgraph(
 def build_student(in_channels: int, out_channels: int, config: VQGraphConfig) -> VQGraphStudent:
     """A new student of the configured size."""
     return VQGraphStudent(in_channels, config.hidden, out_channels, config.num_layers, dropout=config.dropout)
+
+
+def build_tokenizer(hidden_channels: int, in_channels: int, config: VQGraphConfig, dim: int | None = None) -> Tokenizer:
+    """A new tokenizer of the configured losses; codes have the configured width unless ``dim`` is another one."""
+    how = config.tokenizer
+    return Tokenizer(
+        hidden_channels,
+        in_channels,
+        config.num_codes,
+        how.dim if dim is None else dim,
+        metric=config.metric,
+        edges=how.edge_weight,
+        commitment=how.commitment,
+        link=how.link,
+        decay=how.decay,
+    )
 
 
 def soft_loss(soft: Tensor) -> Loss:

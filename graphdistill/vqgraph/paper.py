@@ -13,6 +13,7 @@ from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.distill import (
     build_student,
+    build_tokenizer,
     code_loss,
     distill_vqgraph,
     fit_student,
@@ -21,7 +22,6 @@ from graphdistill.vqgraph.distill import (
 from graphdistill.vqgraph.evaluate import Scores, TrainedTeacher, logits_of
 from graphdistill.vqgraph.quantized_teacher import QuantizedTeacher
 from graphdistill.vqgraph.teachers import TeacherName, build_teacher, fit_teacher, teacher_outputs
-from graphdistill.vqgraph.tokenizer import Tokenizer
 
 PUBLISHED = {
     "cora": 83.93,
@@ -58,7 +58,7 @@ def score_published(
     with scoped(seed, "in path"):
         teacher, _ = build_teacher(name, data.x.shape[1], trained.logits.shape[1], hidden_channels=config.hidden)
         width = trained.hidden.shape[1]
-        tokenizer = Tokenizer(width, data.x.shape[1], config.num_codes, width, metric=config.metric)
+        tokenizer = build_tokenizer(width, data.x.shape[1], config, width)
     device = device_of(trained.teacher)
     whole = QuantizedTeacher(teacher, trained.layer, tokenizer, seed).to(device)
     none = data.x[split.unseen]

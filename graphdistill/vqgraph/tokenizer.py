@@ -187,6 +187,6 @@ def fit_tokenizer(
     train(training, epoch_batches, config.epochs, progress=progress, label="tokenizer")
     with torch.no_grad():
         # The encoder changed until the last step; now the codes can converge.
-        tokenizer.codebook.settle(tokenizer.encode(kmeans_rows()), draws)
+        tokenizer.codebook.refine(tokenizer.encode(kmeans_rows()), draws)
         out: Tensor = tokenizer(h)
     return out.cpu()

@@ -48,7 +48,11 @@ def test_a_teachers_config_says_what_it_takes(name: str, value: Any, message: st
     ("name", "value", "message"),
     [
         *((name, 0, f"{name} must be 1 or more, got 0") for name in ("epochs", "fanout", "kmeans_nodes", "batch_size")),
+        ("dim", 0, "dim must be 1 or more, got 0"),
         ("lr", -1.0, "lr must be above 0, got -1.0"),
+        *((name, -0.5, f"{name} must be 0 or more, got -0.5") for name in ("edge_weight", "commitment")),
+        ("link", "softmax", "link must be sigmoid or minmax, got 'softmax'"),
+        ("decay", 1.0, "decay must be from 0 to below 1, got 1.0"),
     ],
 )
 def test_a_tokenizers_config_says_what_it_takes(name: str, value: Any, message: str) -> None:

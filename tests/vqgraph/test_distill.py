@@ -15,11 +15,12 @@ from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.fit import FitResult
 from graphdistill.vqgraph import VQGraphStudent, distill
-from graphdistill.vqgraph.config import TeacherConfig
+from graphdistill.vqgraph.config import TeacherConfig, TokenizerConfig
 from graphdistill.vqgraph.distill import (
     Distilled,
     VQGraphConfig,
     build_student,
+    build_tokenizer,
     code_loss,
     distill_vqgraph,
     fit_student,
@@ -377,3 +378,12 @@ def test_the_checkpoint_is_chosen_on_the_nodes_that_are_given(monkeypatch: pytes
     assert all(torch.equal(y, DATA.y[select]) for y in selected)
     distill_vqgraph(teacher, DATA, TINY)
     assert torch.equal(selected[-1], DATA.y[DATA.valid])
+
+
+def test_a_tokenizer_has_the_size_and_the_losses_of_its_config() -> None:
+    how = TokenizerConfig(dim=5, edge_weight=0.0, commitment=0.5, link="minmax", decay=0.3)
+    config = replace(TINY, metric="euclidean", tokenizer=how)
+    made, wide = build_tokenizer(8, 9, config), build_tokenizer(8, 9, config, 7)
+    assert (made.codebook.codes.shape, wide.codebook.codes.shape) == ((6, 5), (6, 7))
+    assert (made.edge_weight, made.commitment, made.link) == (0.0, 0.5, "minmax")
+    assert (made.codebook.metric, made.codebook.decay) == ("euclidean", 0.3)

@@ -46,7 +46,7 @@ class Step:
 
     def view(self) -> Callable[[Any], Any]:
         """Sample an augmentation, to be applied to real and synthetic inputs alike."""
-        draw = self.augment.draw(self.generator)
+        draw = self.augment.sample(self.generator)
         return lambda x: self.augment.apply(draw, x)
 
 

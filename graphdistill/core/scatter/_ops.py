@@ -303,12 +303,12 @@ def _differentiate_moments(ctx: Any, *to_each: Tensor) -> tuple[_Maybe, ...]:
     x, y, ptr, mean = ctx.saved_tensors
     each = torch.arange(y.shape[0] + 1, device=y.device)
 
-    def spread(rows: Tensor) -> Tensor:
+    def to_rows(rows: Tensor) -> Tensor:
         out: Tensor = gather_segment(rows, each, y, None, "sum", trusted=True)
         return out
 
-    to_mean, to_second, to_variance = (spread(g / _reference.counts(ptr)) for g in to_each)
-    return to_mean + 2 * x * to_second + 2 * (x - spread(mean)) * to_variance, None, None, None
+    to_mean, to_second, to_variance = (to_rows(g / _reference.counts(ptr)) for g in to_each)
+    return to_mean + 2 * x * to_second + 2 * (x - to_rows(mean)) * to_variance, None, None, None
 
 
 class_moments.register_autograd(_differentiate_moments, setup_context=_keep_moments)

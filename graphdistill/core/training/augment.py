@@ -48,7 +48,7 @@ class Augment:
 
     Example:
         >>> augment = Augment()
-        >>> draw = augment.draw(torch.Generator().manual_seed(0))
+        >>> draw = augment.sample(torch.Generator().manual_seed(0))
         >>> real, synthetic = torch.rand(5, 1, 8, 8), torch.rand(2, 1, 8, 8)
         >>> draw.name, augment.apply(draw, real).shape, augment.apply(draw, synthetic).shape
         ('rotate', torch.Size([5, 1, 8, 8]), torch.Size([2, 1, 8, 8]))
@@ -78,7 +78,7 @@ class Augment:
                 limit = f"from {least} to {most}" if math.isfinite(most) else f"{least} or more"
                 raise ValueError(f"{name} must be {limit}, got {getattr(self, name)}")
 
-    def draw(self, generator: torch.Generator, count: int = 1) -> Draw:
+    def sample(self, generator: torch.Generator, count: int = 1) -> Draw:
         """Draw an operation, with numbers for all images or for each of ``count`` images."""
         if not self.names:
             return Draw("none", torch.empty(1, 0))
@@ -91,7 +91,7 @@ class Augment:
 
     def each(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Draw and apply with separate numbers for each image, as in training on a set."""
-        return self.apply(self.draw(generator, len(x)), x)
+        return self.apply(self.sample(generator, len(x)), x)
 
     def _color(self, x: Tensor, u: Tensor) -> Tensor:
         reach = ((2 * u - 1) * u.new_tensor([self.brightness, self.contrast]))[:, :, None, None, None]

@@ -115,11 +115,11 @@ def test_edges_go_both_ways_make_no_loops_and_stay_inside_a_graph() -> None:
 def test_gradients_reach_all_that_is_read_and_no_padding() -> None:
     synthetic = learnable(3)
     synthetic.backward(HERE.network()(synthetic.sample(seeded(), 1.0)).square().sum())
-    room = torch.arange(synthetic.x.shape[1]) < synthetic.sizes[:, None]
+    mask = torch.arange(synthetic.x.shape[1]) < synthetic.sizes[:, None]
     assert synthetic.x.grad is not None
     assert synthetic.theta.grad is not None
-    assert bool((synthetic.x.grad[room].abs().sum(dim=1) > 0).all())
-    assert bool((synthetic.x.grad[~room] == 0).all())
+    assert bool((synthetic.x.grad[mask].abs().sum(dim=1) > 0).all())
+    assert bool((synthetic.x.grad[~mask] == 0).all())
     assert bool((synthetic.theta.grad[synthetic.pairs] != 0).any())
     assert bool((synthetic.theta.grad[~synthetic.pairs] == 0).all())
     assert sorted(synthetic.parameters()) == ["theta", "x"]

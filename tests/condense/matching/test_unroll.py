@@ -112,7 +112,7 @@ def test_what_the_truncated_gradient_forgets() -> None:
 
 def test_augmentations_that_were_drawn_once_are_the_same_in_the_sweep() -> None:
     here, augment = images(0.2), Augment(("scale", "rotate", "color"))
-    draws = [augment.draw(seeded(number)) for number in range(6)]
+    draws = [augment.sample(seeded(number)) for number in range(6)]
     draws = [type(d)(d.name, d.u.double()) for d in draws]
 
     def loss(number: int, theta: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ def test_a_draw_can_be_replayed_on_other_images(name: str) -> None:
     """Siamese: one draw does to each image what it does to it alone, whatever else is with it."""
     augment = Augment((name,))
     for seed in range(5):
-        draw = augment.draw(seeded(seed))
+        draw = augment.sample(seeded(seed))
         whole = augment.apply(draw, X)
         assert torch.equal(whole, augment.apply(draw, X))
         for i in range(3):
@@ -26,7 +26,7 @@ def test_a_draw_can_be_replayed_on_other_images(name: str) -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_each_image_by_numbers_of_its_own(name: str) -> None:
-    draw = Augment((name,)).draw(seeded(3), 3)
+    draw = Augment((name,)).sample(seeded(3), 3)
     whole = Augment().apply(draw, X)
     for i in range(3):
         torch.testing.assert_close(Augment().apply(Draw(name, draw.u[i : i + 1]), X[i : i + 1]), whole[i : i + 1])
@@ -87,7 +87,7 @@ def test_color_keeps_the_order_of_pixels() -> None:
 
 
 def test_draws_are_by_the_generator_and_all_operations_come() -> None:
-    one, other = ([Augment().draw(draw) for _ in range(40)] for draw in (seeded(1), seeded(1)))
+    one, other = ([Augment().sample(draw) for _ in range(40)] for draw in (seeded(1), seeded(1)))
     assert [d.name for d in one] == [d.name for d in other]
     assert all(torch.equal(a.u, b.u) for a, b in zip(one, other, strict=True))
     assert {d.name for d in one} == set(OPERATIONS)
@@ -155,4 +155,4 @@ def test_a_strength_out_of_range_is_refused(strengths: dict[str, float], message
 def test_images_stay_on_their_device(name: str) -> None:
     augment = Augment((name,))
     assert augment.each(X.to("meta"), seeded()).device.type == "meta"
-    assert augment.apply(augment.draw(seeded()), X.to("meta")).shape == X.shape
+    assert augment.apply(augment.sample(seeded()), X.to("meta")).shape == X.shape
