@@ -14,7 +14,10 @@ ROOT = Path(__file__).parent.parent
 COMMANDS = [
     *(f"graphdistill.{name}" for name in ("condense", "mirage", "vqgraph")),
     "fed",
-    *(f"graphdistill.bench {name}" for name in ("condense", "fed", "mirage", "scatter", "vqgraph")),
+    *(
+        f"graphdistill.bench {name}"
+        for name in ("circuits", "codec", "condense", "fed", "mirage", "scatter", "vqgraph")
+    ),
 ]
 LIGHT = {"graphdistill", "fed", "psutil", "rich", "tyro"}
 """Packages outside of the standard library that may be imported before the arguments are read."""

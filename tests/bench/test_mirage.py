@@ -37,7 +37,8 @@ def test_without_parts_it_only_says_what_it_runs_on(capsys):
     assert len(printed.splitlines()) <= 10
 
 
-ERROR = "python -m graphdistill.bench: error: NAME must be one of condense, fed, mirage, scatter, vqgraph, got {!r}\n"
+CHOICES = "circuits, codec, condense, fed, mirage, scatter, vqgraph"
+ERROR = f"python -m graphdistill.bench: error: NAME must be one of {CHOICES}, got {{!r}}\n"
 
 
 def test_an_unknown_name_is_one_line_and_exit_code_two():

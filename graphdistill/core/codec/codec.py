@@ -57,7 +57,7 @@ def encode_graphs(graphs: Graphs, *, prior: str = "") -> bytes:
         >>> path = Data(x=torch.tensor([[6], [6], [8]]), edge_index=edge_index)
         >>> data = encode_graphs(Graphs.from_data_list([path] * 100))
         >>> len(data), len(decode_graphs(data))
-        (34, 100)
+        (21, 100)
     """
     return encode_sorted(graphs, prior=prior)[0]
 
