@@ -26,6 +26,7 @@ from graphdistill.core.codec.circuit import Circuit, chow_liu_circuit, fit_circu
 from graphdistill.core.codec.hidden_chow_liu import CircuitConfig
 from graphdistill.core.command.report import versions
 from graphdistill.core.data.datasets import ImageDataset
+from graphdistill.core.parallel import one_thread
 from graphdistill.datasets import load
 
 console = rich.console.Console(width=110)
@@ -33,17 +34,13 @@ console = rich.console.Console(width=110)
 
 def main(bench: Bench) -> None:
     """Compare on each data set, on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         console.print(" ".join(f"{name} {version}" for name, version in versions().items()))
         for name in bench.datasets:
             data = load(name, bench.root)
             if not isinstance(data, ImageDataset) or data.images.shape[1] != 1:
                 raise ValueError(f"--datasets {name} does not hold gray images; choose digits or digits/mnist")
             compare(data, bench)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def compare(data: ImageDataset, bench: Bench) -> None:

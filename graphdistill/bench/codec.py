@@ -28,6 +28,7 @@ from graphdistill.core.codec import decode_graphs, encode_graphs, prior_graphs
 from graphdistill.core.command.report import versions
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator
 from graphdistill.datasets import load
 from graphdistill.datasets._roots import find
@@ -59,16 +60,12 @@ print(len(graphs) / (middle - start), len(graphs) / (time.process_time() - middl
 
 def main(bench: Bench) -> None:
     """Run the selected parts on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         console.print(" ".join(f"{name} {version}" for name, version in versions().items()))
         small = Graphs.from_data_list([prior_graphs(PRIOR)[0]])
         decode_graphs(encode_graphs(small))  # compiles what is not compiled yet
         for part in bench.parts:
             {"sets": sets, "prior": prior, "plain": plain}[part](bench)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def sets(bench: Bench) -> None:

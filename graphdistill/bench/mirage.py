@@ -27,6 +27,7 @@ from graphdistill.core.device import synchronize
 from graphdistill.core.evaluation.rows import baseline_rows, train_rows
 from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.networks.tree_gnn import GNN, Network
+from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.training.metrics import per_sample_loss
 from graphdistill.core.trees.build import build_forest, uncompressed_forest
@@ -68,11 +69,9 @@ def cost(data: GraphDataset) -> None:
     ):
         best, synthetic = _best(partial(distill_mirage, data, config))
         lines.append((name, f"{best:.2f} s", f"{synthetic.nbytes:,} B", f"{(peak_memory() - before) / 2**20:.0f} MB"))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    best, ids = _best(partial(tree_ids, graphs, 3))
-    numbered, _ = _best(partial(group, ids))
-    torch.set_num_threads(threads)
+    with one_thread():
+        best, ids = _best(partial(tree_ids, graphs, 3))
+        numbered, _ = _best(partial(group, ids))
     lines.append(("tree ids at 3 hops, one thread", f"{best:.3f} s", f"{graphs.num_nodes:,} nodes", ""))
     lines.append(("... and numbering them", f"{numbered:.3f} s", f"{len(group(ids)[0]):,} trees", ""))
     _print(f"Cost on {data.name}: best of 3", ("what", "time", "size", "peak memory above the loaded data"), lines)

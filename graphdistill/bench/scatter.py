@@ -24,6 +24,7 @@ from graphdistill.bench.options import ScatterBench as Bench
 from graphdistill.core.command.report import versions
 from graphdistill.core.data.tensors import segment_ptr, to_device
 from graphdistill.core.device import describe_device, synchronize
+from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator
 from graphdistill.core.scatter import (
     class_moments,
@@ -44,14 +45,10 @@ console = rich.console.Console(width=110)
 
 def main(bench: Bench) -> None:
     """Run the selected parts on one thread, or on a GPU."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         console.print({**versions(), "threads": 1, "device": describe_device(bench.torch_device)})
         for part in bench.parts:
             {"segments": segments, "gather": gather, "moments": moments, "codes": codes}[part](bench)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def segments(bench: Bench) -> None:

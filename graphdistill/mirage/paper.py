@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.command.report import Row
+from graphdistill.core.config_checks import check_positive
 from graphdistill.core.data.tensors import segment_ptr, to_device
 from graphdistill.core.device import device_of
 from graphdistill.core.evaluation.trees import TreeProtocol
@@ -49,9 +50,7 @@ class PaperConfig:
     """Learning rate of Adam."""
 
     def __post_init__(self) -> None:
-        for name in ("restarts", "kept", "epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        check_positive(self, "restarts", "kept", "epochs")
         if self.kept > self.restarts:
             raise ValueError(f"kept must be at most the {self.restarts} restarts, got {self.kept}")
         if not self.lr > 0:

@@ -7,13 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from graphdistill.core.command.base import BaseCommand, check_counts
-
-
-def _check_positive(config: object, *names: str) -> None:
-    """Fail unless the fields are 1 or more; written so that NaN fails."""
-    for name in names:
-        if not getattr(config, name) >= 1:
-            raise ValueError(f"{name} must be 1 or more, got {getattr(config, name)}")
+from graphdistill.core.config_checks import check_positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +30,7 @@ class TeacherConfig:
     """Epochs without a smaller validation loss before training stops early."""
 
     def __post_init__(self) -> None:
-        _check_positive(self, "epochs", "patience", *(["batch_size"] if self.batch_size is not None else []))
+        check_positive(self, "epochs", "patience", *(["batch_size"] if self.batch_size is not None else []))
         if not self.lr > 0:
             raise ValueError(f"lr must be above 0, got {self.lr}")
         if not self.weight_decay >= 0:
@@ -74,7 +68,7 @@ class TokenizerConfig:
 
     def __post_init__(self) -> None:
         names = ("dim", "epochs", "fanout", "kmeans_nodes")
-        _check_positive(self, *names, *(["batch_size"] if self.batch_size is not None else []))
+        check_positive(self, *names, *(["batch_size"] if self.batch_size is not None else []))
         if not self.lr > 0:
             raise ValueError(f"lr must be above 0, got {self.lr}")
         for name in ("edge_weight", "commitment"):
@@ -136,7 +130,7 @@ class VQGraphConfig:
     """Training of the tokenizer."""
 
     def __post_init__(self) -> None:
-        _check_positive(self, "num_codes", "hidden", "num_layers", "epochs", "eval_every", "averaged_checks")
+        check_positive(self, "num_codes", "hidden", "num_layers", "epochs", "eval_every", "averaged_checks")
         for name in ("dropout", "input_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")

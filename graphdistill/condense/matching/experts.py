@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from graphdistill.condense.data.training_data import TrainingData
 from graphdistill.condense.matching.unroll import FlatNetwork, flat_weights
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.config_checks import check_positive
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.training.augment import NO_AUGMENT, Augment
 from graphdistill.core.training.fit import Inputs
@@ -91,9 +92,7 @@ class ExpertTraining:
     curriculum: Curriculum | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "passes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        check_positive(self, "epochs", "batch", "passes")
 
 
 def record_trajectories(

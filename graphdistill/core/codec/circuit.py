@@ -28,7 +28,6 @@ from graphdistill.core.command.progress import NO_PROGRESS, Progress
 
 STEP = 8
 """Steps of a stored logarithm to base 2."""
-MOST_ROWS = 2**31 - 1
 BELIEF_BITS = 30
 MOST_VALUES = 2**16
 
@@ -94,8 +93,10 @@ class Circuit:
         reg, buffer = zeros(NUM_CODER_REGISTERS), array(np.frombuffer(bytearray(stream), np.uint8, offset=8), np.uint8)
         start(reg, buffer, DECODE)
         # Memory grows with what was decoded, so that a header cannot ask for more than the stream holds.
-        while sum(map(len, rows)) < count and not reg[ERROR]:
-            part = np.zeros((min(1 << 12, count - sum(map(len, rows))), width), np.int64)
+        for first in range(0, count, 1 << 12):
+            if reg[ERROR]:
+                break
+            part = np.zeros((min(1 << 12, count - first), width), np.int64)
             rows.append(self._run(reg, buffer, part))
         found = np.concatenate([*rows, np.zeros((0, width), np.int64)])
         if reg[ERROR] or self._check(found) != stream[4:8]:
@@ -105,7 +106,7 @@ class Circuit:
     @property
     def nbytes(self) -> int:
         """Bytes of :meth:`payload`, compressed by zlib."""
-        return len(zlib.compress(b"".join(v.numpy().tobytes() for v in self.payload().values()), 9))
+        return len(zlib.compress(self._stored_bytes, 9))
 
     def payload(self) -> dict[str, Tensor]:
         """The tensors to store."""
@@ -121,17 +122,18 @@ class Circuit:
 
     def _check(self, rows: Any) -> bytes:
         """Check of the rows and of the circuit."""
-        return (zlib.crc32(rows.tobytes()) ^ self._own_check).to_bytes(4, "little")
+        return (zlib.crc32(rows.tobytes()) ^ zlib.crc32(self._stored_bytes)).to_bytes(4, "little")
 
     @cached_property
-    def _own_check(self) -> int:
-        return zlib.crc32(b"".join(value.numpy().tobytes() for value in self.payload().values()))
+    def _stored_bytes(self) -> bytes:
+        """All bytes of :meth:`payload`."""
+        return b"".join(value.numpy().tobytes() for value in self.payload().values())
 
     @cached_property
     def _tables(self) -> list[Any]:
         """Integers that the coder reads: tree, probabilities in 16 bits, values."""
-        probabilities = (_weights(self.first, 16), _weights(self.transition, 16), _weights(self.emission, 16))
-        tree, values = (self.tree.variable, self.tree.parent), (self.first_value.numpy(), _weights(self.within, 16))
+        probabilities = (_weights(self.first), _weights(self.transition), _weights(self.emission))
+        tree, values = (self.tree.variable, self.tree.parent), (self.first_value.numpy(), _weights(self.within))
         return [array(part) for part in (*(t.numpy() for t in tree), *(p.reshape(-1) for p in probabilities), *values)]
 
     def _run(self, reg: Any, buffer: Any, rows: Any) -> Any:
@@ -166,8 +168,7 @@ def fit_circuit(
         ValueError: there is no row or no variable, or a value is negative, too large or not an integer.
     """
     levels, first_value, within = _values(x, config.levels, num_values, valid)
-    rough = value_levels(torch.bincount(x.reshape(-1), minlength=len(levels)), config.structure_levels)
-    tree = chow_liu_tree(mutual_information(rough[x], int(rough.max()) + 1))
+    tree = _tree_of(x, len(levels), config.structure_levels)
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     parameters = fit_parameters(
         levels[x[:, tree.variable]],
@@ -209,8 +210,7 @@ def chow_liu_circuit(
         True
     """
     level, first_value, within = _values(x, levels, num_values, None)
-    rough = value_levels(torch.bincount(x.reshape(-1), minlength=len(level)), structure_levels)
-    tree = chow_liu_tree(mutual_information(rough[x], int(rough.max()) + 1))
+    tree = _tree_of(x, len(level), structure_levels)
     rows, states = level[x[:, tree.variable]], len(first_value) - 1
     base = torch.stack([torch.bincount(column, minlength=states) for column in rows.T]).double() + 1 / states
     base = base / base.sum(dim=1, keepdim=True)
@@ -242,6 +242,12 @@ def _values(x: Tensor, levels: int, num_values: int | None, valid: Tensor | None
     return level, torch.searchsorted(level, torch.arange(num_levels + 1)), count / of_level[level]
 
 
+def _tree_of(x: Tensor, num_values: int, levels: int) -> Tree:
+    """The Chow-Liu tree of variables whose values are divided into few levels."""
+    rough = value_levels(torch.bincount(x.reshape(-1), minlength=num_values), levels)
+    return chow_liu_tree(mutual_information(rough[x], int(rough.max()) + 1))
+
+
 def _stored(tree: Tree, parameters: Parameters, first_value: Tensor, within: Tensor) -> Circuit:
     """The circuit of probabilities, with their logarithms in steps of 1/8."""
 
@@ -252,10 +258,10 @@ def _stored(tree: Tree, parameters: Parameters, first_value: Tensor, within: Ten
     return Circuit(tree, first, transition, emission, first_value, rounded(within))
 
 
-def _weights(stored: Tensor, bits: int) -> Any:
-    """Probabilities as integers of ``bits`` bits, at least 1."""
-    # 2 ** (bits + k / 8) rounded down: an eighth root in integers, not in floats, which differ between machines.
-    powers = [_root(1 << (8 * bits + k), STEP) for k in range(STEP)]
+def _weights(stored: Tensor) -> Any:
+    """Probabilities as integers of 16 bits, at least 1."""
+    # 2 ** (16 + k / 8) rounded down: an eighth root in integers, not in floats, which differ between machines.
+    powers = [_root(1 << (8 * 16 + k), STEP) for k in range(STEP)]
     code = stored.numpy().astype(np.int64)
     whole = -(-code // STEP)
     return np.maximum(np.array(powers)[whole * STEP - code] >> np.minimum(whole, 62), 1)

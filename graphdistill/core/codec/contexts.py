@@ -93,6 +93,17 @@ def same_contexts(c: Coder, kind: int, up: int) -> int:
 
 
 @jit
+def finish_contexts(c: Coder, kind: int, count: int, broken: int) -> None:
+    """Set the kind and number of contexts; ``broken``, on what was expected in vain, is one after a difference."""
+    reg = c.m.reg
+    if reg[BROKEN]:
+        c.m.context[count] = broken
+        count += 1
+    reg[KIND] = kind
+    reg[COUNT] = count
+
+
+@jit
 def root_contexts(c: Coder, v: int) -> None:
     """Contexts of the first node of a component."""
     m = c.m
@@ -129,11 +140,7 @@ def edge_contexts(c: Coder, p: int) -> None:
         h[8] = mix3(base, 9, recent(c, 8))
         h[9] = mix3(mix2(at, 10), mix2(far, further), mix3(symbol_at(c, up), symbol_at(c, first), c.node[RING][p]))
         h[10] = mix3(base, 11, mix3(c.node[PATH6][p], c.node[NEAR][p], 0))
-    if c.m.reg[BROKEN]:
-        h[count] = mix3(at, 12, c.m.reg[BROKEN])
-        count += 1
-    m.reg[KIND] = EDGE
-    m.reg[COUNT] = count
+    finish_contexts(c, EDGE, count, mix3(at, 12, m.reg[BROKEN]))
 
 
 @jit
@@ -164,11 +171,7 @@ def node_contexts(c: Coder, p: int, e: int) -> None:
         h[13] = mix3(at, 13, mix3(mix2(far, further), c.node[RING][p], symbol_at(c, up)))
         h[14] = mix3(at, 14, mix3(symbol_at(c, up), c.node[LAST][p], c.node[LAST_EDGE][p]))
         h[15] = mix3(base, 15, recent(c, 6))
-    if c.m.reg[BROKEN]:
-        h[count] = mix3(at, 16, c.m.reg[BROKEN])
-        count += 1
-    m.reg[KIND] = NODE
-    m.reg[COUNT] = count
+    finish_contexts(c, NODE, count, mix3(at, 16, m.reg[BROKEN]))
 
 
 @jit
@@ -208,11 +211,7 @@ def back_contexts(c: Coder, v: int, a: int, distance: int, index: int, way: int)
         h[8] = mix3(both, 9, mix2(c.node[NEAR][a], c.node[LEFT][a]))
         h[9] = mix3(base, 10, mix2(recent(c, 6), index))
         h[10] = mix3(both, 11, mix3(far, further, index))
-    if c.m.reg[BROKEN]:
-        h[count] = mix3(at, 12, c.m.reg[BROKEN])
-        count += 1
-    m.reg[KIND] = BACK
-    m.reg[COUNT] = count
+    finish_contexts(c, BACK, count, mix3(at, 12, m.reg[BROKEN]))
     return min(d, 8) // 2
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
+import torch
+
 from graphdistill.core.codec.state import Sizes
+from graphdistill.core.trees import varint
 
 VERSION = 1
 MAX_BITS = 22
@@ -49,9 +52,8 @@ class Header:
             out += bytes([len(name)]) + name
         numbers = [self.graphs, *([self.empty] if self.empty else []), self.width]
         numbers += [] if self.edge_width is None else [self.edge_width]
-        for number in (*numbers, self.contexts * 32 + self.sizes.bits, *self.sizes[1:]):
-            out += _varint(number)
-        return bytes(out)
+        numbers += [self.contexts * 32 + self.sizes.bits, *self.sizes[1:]]
+        return bytes(out) + varint.encode(torch.tensor(numbers)).numpy().tobytes()
 
     @classmethod
     def read(cls, data: bytes, limit: int) -> tuple[Header, int]:
@@ -115,12 +117,3 @@ def unseal(data: bytes, end: int) -> tuple[bytes, int]:
     if len(data) < end + 4 or check != int.from_bytes(data[end + 2 : end + 4], "big"):
         raise ValueError("is cut short or was changed: its checksum does not fit")
     return body, int.from_bytes(data[end : end + 2], "big")
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)

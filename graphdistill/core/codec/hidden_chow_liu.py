@@ -18,6 +18,7 @@ from torch import Tensor
 
 from graphdistill.core.codec.chow_liu import Tree
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.config_checks import check_positive
 
 LEAST = 1e-30
 """Smallest message, so that none is divided by 0."""
@@ -44,9 +45,7 @@ class CircuitConfig:
     """Rows at a time; it changes memory and not the result."""
 
     def __post_init__(self) -> None:
-        for name in ("states", "levels", "epochs", "patience", "structure_levels", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        check_positive(self, "states", "levels", "epochs", "patience", "structure_levels", "batch_size")
         if self.states > 64 or self.levels > 256:
             raise ValueError(f"at most 64 states and 256 levels, got {self.states} and {self.levels}")
         if not self.smoothing > 0:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from graphdistill.core.command.output import check_writable
 from graphdistill.core.command.progress import Progress, progress
+from graphdistill.core.config_checks import check_positive
 from graphdistill.core.device import DeviceName, resolve_device
 from graphdistill.core.parallel import check_jobs, default_jobs, start
 
@@ -116,6 +117,4 @@ def check_counts(options: object, *names: str) -> None:
         Traceback (most recent call last):
         ValueError: --per-class must be 1 or more, got 0
     """
-    for name in names:
-        if getattr(options, name) < 1:
-            raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(options, name)}")
+    check_positive(options, *names, label=lambda name: f"--{name.replace('_', '-')}")

@@ -187,7 +187,7 @@ class BaseProtocol(ABC, Generic[AnyDataset]):
     def score(self, net: nn.Module, split: str) -> float:
         """Metric of a network on a split."""
         inputs, y = self.split(split)
-        return score(predict(net, inputs).cpu(), y, self.metric)
+        return score(predict(net, inputs), y, self.metric)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from graphdistill.core.config_checks import check_positive
 from graphdistill.core.data.datasets import Metric, Task
 from graphdistill.core.data.tensors import to_device
 from graphdistill.core.device import device_of
@@ -48,9 +49,7 @@ class FitConfig:
     """Validation checks without improvement before training stops early."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "eval_every", "patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        check_positive(self, "steps", "batch_size", "eval_every", "patience")
 
 
 def fit(

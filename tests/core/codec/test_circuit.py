@@ -62,7 +62,7 @@ def test_digits_take_fewer_bits_than_the_target_and_than_xz():
 def test_probabilities_in_integers_are_those_of_the_stored_logarithms():
     stored = torch.arange(256, dtype=torch.uint8)
     expected = np.maximum(np.floor(2.0 ** (16 - np.arange(256) / 8)), 1)
-    assert np.abs(_weights(stored, 16) - expected).max() <= 1
+    assert np.abs(_weights(stored) - expected).max() <= 1
 
 
 @pytest.mark.bits
