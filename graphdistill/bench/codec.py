@@ -6,8 +6,6 @@ the CPU time of one thread, everything included: reading the tensors, the walks,
 
 from __future__ import annotations
 
-import csv
-import gzip
 import importlib.util
 import lzma
 import os
@@ -16,11 +14,10 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import rich.console
 import torch
-from rdkit import Chem, RDConfig, rdBase
+from rdkit import Chem, rdBase
 from rich.table import Table
 
 from graphdistill.bench.options import CodecBench as Bench
@@ -31,7 +28,6 @@ from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator
 from graphdistill.datasets import load
-from graphdistill.datasets._roots import find
 
 Compressor = Callable[[bytes], bytes]
 
@@ -42,7 +38,6 @@ MOST_TEXT = 10_000
 """Largest number of graphs that are compressed as text, too: more take minutes."""
 PLAIN = """
 import time
-from pathlib import Path
 import torch
 from graphdistill.bench.codec import part_of
 from graphdistill.core.codec import decode_graphs, encode_graphs
@@ -114,7 +109,7 @@ def compare(data: GraphDataset, size: int, bench: Bench, *, use_prior: bool) -> 
         texts: dict[str, tuple[list[str], list[str]]] = {}
         if num <= MOST_TEXT:
             texts["text"] = text_of(graphs), text_of(given) if given is not None else []
-        if (smiles := smiles_for(data.name, bench.root)) is not None:
+        if (smiles := data.smiles) is not None:
             before = smiles_of(given) if given is not None else []
             texts["SMILES"] = sorted(smiles[k] for k in index.tolist()), before
         for form, (lines, before) in texts.items():
@@ -155,20 +150,6 @@ def text_of(graphs: Graphs) -> list[str]:
         kept = [(s, t, *row) for (s, t), row in ends if s <= t or ((t, s), row) not in known]
         lines.append(f"{nodes}|{';'.join(','.join(map(str, edge)) for edge in kept)}")
     return lines
-
-
-def smiles_for(name: str, root: Path | None) -> list[str] | None:
-    """SMILES of all graphs of a data set of molecules, ``None`` if it has none."""
-    if name == "pains":
-        path = Path(RDConfig.RDDataDir, "Pains", "test_data", "wehi_mols.csv")
-        with path.open(newline="") as file:
-            return [row[0] for row in csv.reader(file) if row]
-    folder = name.replace("-", "_")
-    path_or_none = find(root, f"ogb/{folder}/mapping/mol.csv.gz", f"{folder}/mapping/mol.csv.gz")
-    if path_or_none is None:
-        return None
-    with gzip.open(path_or_none, "rt", newline="") as file:
-        return [row["smiles"] for row in csv.DictReader(file)]
 
 
 def smiles_of(graphs: Graphs) -> list[str]:

@@ -58,6 +58,7 @@ def load_csv(
         metric="rocauc" if y.dim() > 1 or int(y.max()) == 1 else "accuracy",
         features="ogb",
         notes=f"{path.name}, scaffold split" + (f", {skipped} of {len(rows)} rows skipped as invalid" * bool(skipped)),
+        smiles=tuple(rows[number][smiles_column].strip() for number in used),
     )
     if y.dim() == 1:
         _check_split(data)

@@ -57,6 +57,7 @@ def load_pains(jobs: int = 1) -> GraphDataset:
         metric="rocauc",
         features="ogb",
         notes="screening compounds in rdkit's wheel, labelled by its PAINS filters; scaffold split",
+        smiles=tuple(smiles),
     )
 
 

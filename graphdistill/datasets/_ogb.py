@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import functools
+import gzip
+import zlib
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -50,9 +52,10 @@ def load_ogbg(name: str, root: str | Path | None) -> GraphDataset:
     y = tensors["y"]
     y = y.view(-1).long() if y.shape[1] == 1 else y.float()
     molecules = facts["data type"] == "mol"
+    graphs = unpack(tensors)
     return GraphDataset(
         name=name,
-        graphs=unpack(tensors),
+        graphs=graphs,
         y=y,
         train=tensors["train"],
         valid=tensors["valid"],
@@ -60,6 +63,7 @@ def load_ogbg(name: str, root: str | Path | None) -> GraphDataset:
         metric="rocauc" if molecules else "accuracy",
         features="ogb" if molecules else "categorical",
         notes=f"Open Graph Benchmark, official {facts['split']} split; OGB reports {facts['eval metric']}",
+        smiles=_smiles(name, root, len(graphs)) if molecules else None,
     )
 
 
@@ -76,9 +80,36 @@ def load_ogbn(name: str, root: str | Path | None) -> NodeDataset:
     return NodeDataset(name=name, notes=notes, **tensors)
 
 
+def _source(name: str, root: str | Path | None) -> Path | None:
+    """Folder of a data set, if it is there."""
+    folder = name.replace("-", "_")
+    return find(root, *(f"{prefix}{folder}{end}" for prefix in ("ogb/", "") for end in ("", "_pyg")))
+
+
+def _smiles(name: str, root: str | Path | None, count: int) -> tuple[str, ...] | None:
+    """SMILES of the molecules in the order of the graphs; ``None`` without OGB's table of them."""
+    source = _source(name, root)
+    path = None if source is None else source / "mapping" / "mol.csv.gz"
+    if path is None or not path.exists():
+        return None
+    way_out = "replace it, or remove it to load the graphs without SMILES"
+    try:
+        with gzip.open(path, "rt", newline="", encoding="utf-8") as file:
+            head, *rows = csv.reader(file)
+            place = head.index("smiles")
+            smiles = tuple(row[place] for row in rows)
+    except (OSError, EOFError, zlib.error, csv.Error, ValueError, IndexError) as error:
+        raise OSError(
+            f"{name}: {path} is damaged or has no column smiles ({type(error).__name__}: {error}); {way_out}"
+        ) from error
+    if len(smiles) != count:
+        raise OSError(f"{name}: {path} has {len(smiles)} rows for {count} graphs; {way_out}")
+    return smiles
+
+
 def _load(name: str, root: str | Path | None, facts: dict[str, str], kind: str, read: Any) -> Tensors:
     folder = name.replace("-", "_")
-    source = find(root, *(f"{prefix}{folder}{end}" for prefix in ("ogb/", "") for end in ("", "_pyg")))
+    source = _source(name, root)
     raw = ["edge", "num-node-list", "num-edge-list", f"{kind}-label"]
     raw += [f"{part}-feat" for part in ("node", "edge") if facts[f"has_{part}_attr"] == "True"]
     raw += [extra for extra in facts["additional node files"].split(",") if extra != "None"]

@@ -40,12 +40,6 @@ def test_smiles_of_the_prior_are_those_of_molecules():
     assert "[C" not in "".join(smiles)
 
 
-def test_smiles_are_in_the_order_of_the_graphs():
-    smiles = codec.smiles_for("pains", None)
-    assert len(smiles) == len(load("pains").graphs)
-    assert codec.smiles_for("no such set", None) is None
-
-
 def test_compressors_that_are_not_installed_are_named(printed, monkeypatch):
     monkeypatch.setattr(codec.importlib.util, "find_spec", lambda name: None)
     assert codec.missing() == ["brotli", "pyppmd"]

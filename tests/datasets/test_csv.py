@@ -42,6 +42,7 @@ def test_csv_of_one_task(write_csv):
     rows = balanced()
     data = load(write_csv(rows, name="mine.csv.gz"))
     assert data.y.tolist() == [y for _, y in rows]
+    assert data.smiles == tuple(smiles for smiles, _ in rows)
     assert data.graphs[0].num_nodes == Chem.MolFromSmiles(rows[0][0]).GetNumAtoms()
     parts = [{MurckoScaffoldSmiles(rows[i][0]) for i in s.tolist()} for s in (data.train, data.valid, data.test)]
     assert [len(part) for part in parts] == [8, 1, 1]
@@ -108,7 +109,9 @@ def test_they_are_left_out_where_this_is_wanted(write_csv, tmp_path):
     for name in ("y", "train", "valid", "test"):
         assert torch.equal(getattr(data, name), getattr(whole, name)), name
     assert torch.equal(data.graphs.x, whole.graphs.x)
-    assert load(path, skip_invalid=True).notes == data.notes  # from the cache
+    again = load(path, skip_invalid=True)  # from the cache
+    assert again.notes == data.notes
+    assert again.smiles == data.smiles == whole.smiles
     with pytest.raises(ValueError, match="3 of 43 rows cannot be used"):
         load(path)
     assert load(write_csv(good), skip_invalid=True).notes == "mine.csv, scaffold split"

@@ -23,6 +23,9 @@ def test_pains_has_840_positives_split_by_scaffold(capfd):
     assert (len(data.train), len(data.valid), len(data.test)) == (8000, 1000, 1000)
     assert torch.cat([data.train, data.valid, data.test]).unique().numel() == 10000
     assert (data.metric, data.features, data.graphs.x.shape[1]) == ("rocauc", "ogb", 9)
+    assert data.smiles is not None
+    atoms = [Chem.MolFromSmiles(text).GetNumAtoms() for text in data.smiles[::40]]
+    assert atoms == data.graphs.node_ptr.diff()[::40].tolist()
     again = load("pains")
     assert torch.equal(again.graphs.x, data.graphs.x)
     assert torch.equal(again.y, data.y)
@@ -72,6 +75,7 @@ def test_the_scaffold_split_is_that_of_ogb(molbace):
 
 def test_graphs_from_smiles_are_those_of_ogb(molbace):
     smiles, official = molbace
+    assert official.smiles == tuple(smiles)
     ours, _ = read_smiles(smiles)
     for name in ("x", "edge_index", "edge_attr", "node_ptr", "edge_ptr"):
         assert torch.equal(ours[name], getattr(official.graphs, name)), name

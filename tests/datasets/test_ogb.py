@@ -1,3 +1,4 @@
+import gzip
 import shutil
 from pathlib import Path
 
@@ -79,6 +80,44 @@ def test_many_tasks_keep_their_missing_labels(write_ogb):
     assert data.graphs[2].num_nodes == 4
     assert data.graphs[0].edge_index.tolist() == [[0, 1, 1, 2], [1, 0, 2, 1]]
     assert data.graphs[0].edge_attr.tolist() == [[1, 0, 0], [1, 0, 0], [0, 0, 1], [0, 0, 1]]
+
+
+@pytest.fixture
+def clintox(write_ogb):
+    """A tiny data set, and the path of its table of SMILES."""
+    root = write_ogb("ogbg-molclintox", "scaffold", **TRIANGLES, **ATOMS, y=[[0, 1], [1, 1], [0, 0]])
+    path = root / "ogb" / "ogbg_molclintox" / "mapping" / "mol.csv.gz"
+    path.parent.mkdir()
+    return root, path
+
+
+def test_smiles_are_those_of_the_table_and_are_not_needed(clintox):
+    root, path = clintox
+    plain = load("ogbg-molclintox", root)
+    assert plain.smiles is None
+    path.write_bytes(gzip.compress(b"FDA,CT,smiles,mol_id\n0,1,C1CC1,a\n1,1,C=O,b\n0,0,CC(C)C,c\n"))
+    data = load("ogbg-molclintox", root)
+    assert data.smiles == ("C1CC1", "C=O", "CC(C)C")
+    assert data.with_splits(data.test, data.valid, data.train).smiles == data.smiles
+    assert data.digest == plain.digest
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (gzip.compress(b"smiles\nC\nCC\n"), r"mol\.csv\.gz has 2 rows for 3 graphs"),
+        (gzip.compress(b"text\nC\nCC\nCCC\n"), r"mol\.csv\.gz is damaged or has no column smiles"),
+        (gzip.compress(b"smiles\nC\nCC\nCCC\n")[:-9], r"mol\.csv\.gz is damaged or"),
+        (b"smiles\nC\nCC\nCCC\n", r"mol\.csv\.gz is damaged or"),
+        (gzip.compress(b""), r"mol\.csv\.gz is damaged or"),
+    ],
+    ids=["short", "column", "cut", "no gzip", "empty"],
+)
+def test_a_table_of_smiles_that_does_not_fit_is_refused(clintox, content, problem):
+    root, path = clintox
+    path.write_bytes(content)
+    with pytest.raises(OSError, match=f"^ogbg-molclintox: .*{problem}.*; replace it, or remove it to load the graphs"):
+        load("ogbg-molclintox", root)
 
 
 def test_ppa_has_graphs_without_node_features(write_ogb):

@@ -41,6 +41,10 @@ class GraphDataset(_Split):
         metric: ``rocauc`` or ``accuracy``.
         features: ``ogb`` (atom and bond categories of OGB), ``categorical`` (integers) or ``continuous``.
         notes: remarks on the data for reports (source, split, licence).
+        smiles: SMILES of each graph, for molecules that were loaded with them. (default: none)
+
+    Raises:
+        ValueError: labels, splits or SMILES do not fit the graphs, or features are not finite.
     """
 
     name: str
@@ -52,8 +56,11 @@ class GraphDataset(_Split):
     metric: Metric
     features: FeatureKind
     notes: str = field(default="", repr=False)
+    smiles: tuple[str, ...] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        if self.smiles is not None and len(self.smiles) != len(self.graphs):
+            raise ValueError(f"smiles has {len(self.smiles)} molecules but there are {len(self.graphs)} graphs")
         if len(self.y) != len(self.graphs):
             raise ValueError(f"y has {len(self.y)} labels but there are {len(self.graphs)} graphs")
         if self.y.dim() == 1:

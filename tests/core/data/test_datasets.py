@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -56,3 +58,11 @@ def test_splits() -> None:
     other = data.with_splits(torch.tensor([2, 0]), data.valid, data.test)
     assert other.split("train")[1].tolist() == [1, 0]
     assert (other.name, data.train.tolist()) == ("d", [0])
+
+
+def test_there_is_a_smiles_for_each_graph() -> None:
+    data = dataset(torch.tensor([0, 3, 1]))
+    assert data.smiles is None
+    assert replace(data, smiles=("CO",) * 3).with_splits(*data.splits.values()).smiles == ("CO",) * 3
+    with pytest.raises(ValueError, match=r"^smiles has 2 molecules but there are 3 graphs$"):
+        replace(data, smiles=("CO",) * 2)
