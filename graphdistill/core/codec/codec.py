@@ -6,8 +6,8 @@ A stream is a header, two checks and the arithmetic code of the graphs' events; 
 from __future__ import annotations
 
 import zlib
-from dataclasses import fields
-from functools import cache
+from dataclasses import dataclass, fields
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,30 @@ PRIORS = ("moses500",)
 """Sets of graphs that ship with the package, coded: 500 molecules of MOSES (see ``bench/codec_prior.py``)."""
 FIRST_CAPACITY = 4096
 """Room for a decoder's largest graph and tables at first; a stream must fill it before it gets more."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A stream, and what it decodes to.
+
+    Attributes:
+        data: the stream.
+        graph: which of the given graphs each decoded graph is, long ``[G]``.
+        node: which of the given nodes each decoded node is, long ``[N]``.
+        labels: the labels as they are decoded, ``None`` without labels.
+    """
+
+    data: bytes
+    graph: Tensor
+    node: Tensor
+    labels: Labels | None
+    _decoded: tuple[Walks, tuple[Records, Records], Header]
+
+    @cached_property
+    def graphs(self) -> Graphs:
+        """The decoded graphs."""
+        w, records, header = self._decoded
+        return assemble(w, *records, (header.width, header.edge_width), 2**62)
 
 
 def encode_graphs(graphs: Graphs, *, prior: str = "") -> bytes:
@@ -59,34 +83,25 @@ def encode_graphs(graphs: Graphs, *, prior: str = "") -> bytes:
         >>> len(data), len(decode_graphs(data))
         (21, 100)
     """
-    return encode_sorted(graphs, prior=prior)[0]
+    return encode_set(graphs, prior=prior).data
 
 
-def encode_sorted(graphs: Graphs, *, prior: str = "") -> tuple[bytes, Tensor]:
-    """Like :func:`encode_graphs`; also returns which graph each decoded graph is, long ``[G]``."""
-    return _encode(graphs, prior, None)
-
-
-def encode_set(graphs: Graphs, labels: Labels, *, prior: str = "") -> tuple[bytes, Tensor]:
+def encode_set(graphs: Graphs, labels: Labels | None = None, *, prior: str = "") -> Encoded:
     """Code graphs with their labels, weights and counts.
 
     Args:
         graphs: the graphs.
-        labels: one label for each; probabilities are rounded to ``labels.bits`` bits.
+        labels: one label for each; probabilities are rounded to ``labels.bits`` bits. (default: none)
         prior: as of :func:`encode_graphs`.
 
     Returns:
-        The stream, which :func:`decode_set` reads, and which graph each decoded graph is, long ``[G]``.
+        The stream, which :func:`decode_set` reads, and what it decodes to.
 
     Raises:
         ValueError: as of :func:`encode_graphs`, or there are not as many labels as graphs.
     """
-    if len(labels.y) != len(graphs):
+    if labels is not None and len(labels.y) != len(graphs):
         raise ValueError(f"there are {len(labels.y)} labels and {len(graphs)} graphs; give each graph one label")
-    return _encode(graphs, prior, labels)
-
-
-def _encode(graphs: Graphs, prior: str, labels: Labels | None) -> tuple[bytes, Tensor]:
     s, w, header = _prepare(graphs, prior, labels is not None)
     sizes, order = header.sizes, torch.from_numpy(w.graph)
     room = 1024 + 2 * (len(s.node) + sizes.node_integers + sizes.edge_integers)
@@ -102,8 +117,12 @@ def _encode(graphs: Graphs, prior: str, labels: Labels | None) -> tuple[bytes, T
     assert c.m.reg[ERROR] == 0
     maps = np.asarray(source.node_map, np.int64), np.asarray(source.edge_map, np.int64)
     edge = np.where(w.parent >= 0, maps[1][w.edge] if len(maps[1]) else 0, 0)
-    walked = Walks(w.graph, w.size, maps[0][w.symbol], w.parent, edge, w.back_count, w.back_node, maps[1][w.back_edge])
-    return seal(header.to_bytes(), finish(c.m.reg, buffer), _content(walked, c, coded)), order
+    walked = Walks(
+        w.graph, w.node, w.size, maps[0][w.symbol], w.parent, edge, w.back_count, w.back_node, maps[1][w.back_edge]
+    )
+    data = seal(header.to_bytes(), finish(c.m.reg, buffer), _content(walked, c, coded))
+    rounded = None if labels is None else labels.stored(order)
+    return Encoded(data, order, torch.from_numpy(w.node), rounded, (walked, _records(c), header))
 
 
 def decode_graphs(data: bytes, *, limit: int | None = None) -> Graphs:
@@ -323,7 +342,7 @@ def _walks(header: Header, c: Coder, limit: int) -> Walks:
     ends = [graph, node, node, node, node, back, back]
     got = [np.asarray(a[:end], np.int64) for a, end in zip(out, ends, strict=True)]
     size = np.concatenate([np.zeros(header.empty, np.int64), got[0]])
-    return Walks(np.arange(len(size)), size, *got[1:])
+    return Walks(np.arange(len(size)), np.arange(len(got[1])), size, *got[1:])
 
 
 def _longer(values: Any, size: int) -> Any:
@@ -343,7 +362,7 @@ def _records(c: Coder) -> tuple[Records, Records]:
 
 def _content(w: Walks, c: Coder, labels: Any) -> int:
     """Checksum of walks, in the numbers of the coder, of the records of their symbols and of labels."""
-    parts = [records.values for records in _records(c)] + [getattr(w, field.name) for field in fields(w)[1:]]
+    parts = [records.values for records in _records(c)] + [getattr(w, field.name) for field in fields(w)[2:]]
     out = 0
     for values in parts if labels is None else [*parts, labels]:
         out = zlib.crc32(values.astype("<i8").tobytes(), out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -55,6 +55,18 @@ class Labels:
         for name, values in (("weight", self.weight), ("count", self.count)):
             if values is not None and values.shape != (len(self.y),):
                 raise ValueError(f"{name} has shape {list(values.shape)}; give one for each of {len(self.y)} labels")
+
+    def stored(self, order: Tensor) -> Labels:
+        """The labels of the graphs at ``order`` (long ``[n]``) as they are decoded: probabilities are rounded."""
+        y = self.y[order]
+        if y.is_floating_point():
+            steps = 2**self.bits - 1
+            values = y if self.task == "multilabel" else y[:, :-1]
+            y = (values.double() * steps).round().float() / steps
+            if self.task == "multiclass":
+                y = torch.cat([y, (1 - y.sum(dim=1, keepdim=True)).clamp(0)], dim=1)
+        weight, count = (None if v is None else v[order] for v in (self.weight, self.count))
+        return replace(self, y=y, weight=None if weight is None else weight.float(), count=count)
 
     def columns(self) -> Any:
         """The labels and counts as integers ``[n, columns]``: 0 for unknown tasks, weights by number."""

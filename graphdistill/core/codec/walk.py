@@ -26,6 +26,7 @@ class Walks:
 
     Attributes:
         graph: which graph each walk is of, ``[G]``.
+        node: which node each visit is to, ``[N]``.
         size: number of its nodes.
         symbol: symbol of each visited node, ``[N]``.
         parent: the visit of its parent, -1 at the first node of a component.
@@ -36,6 +37,7 @@ class Walks:
     """
 
     graph: Any
+    node: Any
     size: Any
     symbol: Any
     parent: Any
@@ -121,6 +123,7 @@ def walks(s: Symbols) -> Walks:
     back_index = stretches(ptr[index], rings_of)
     return Walks(
         graph=by_event,
+        node=visit[index],
         size=size[by_event],
         symbol=s.node[visit[index]],
         parent=parent[index],

@@ -35,14 +35,21 @@ def fingerprints(graphs, depth=6):
     return [tuple(part.sort().values.tolist()) for part in ids.split(graphs.node_ptr.diff().tolist())]
 
 
+def parts(graphs):
+    """The tensors of graphs."""
+    return [value for value in vars(graphs).values() if value is not None]
+
+
 @pytest.fixture(scope="session")
 def check_round_trip():
     """A function that fails unless graphs come back; returns the stream."""
-    from graphdistill.core.codec import decode_graphs, encode_sorted
+    from graphdistill.core.codec import decode_graphs, encode_set
 
     def check(graphs, *, networkx=True):
-        data, order = encode_sorted(graphs)
-        back = decode_graphs(data)
+        encoded = encode_set(graphs)
+        data, order, back = encoded.data, encoded.graph, decode_graphs(encoded.data)
+        assert all(torch.equal(*pair) for pair in zip(parts(encoded.graphs), parts(back), strict=True))
+        assert torch.equal(back.x, graphs.x[encoded.node].long())
         assert order.sort().values.tolist() == list(range(len(graphs)))
         assert len(back) == len(graphs)
         assert (back.edge_attr is None) == (graphs.edge_attr is None)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from torch_geometric.data import Data
 
-from graphdistill.core.codec import decode_graphs, encode_graphs, encode_sorted
+from graphdistill.core.codec import decode_graphs, encode_graphs, encode_set
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.datasets import load
 from tests.hostile import refused
@@ -83,8 +83,8 @@ def test_large_graphs_get_their_room(check_round_trip):
 
 
 def test_the_order_takes_labels_along(molecules):
-    data, order = encode_sorted(molecules)
-    back = decode_graphs(data)
+    encoded = encode_set(molecules)
+    back, order = decode_graphs(encoded.data), encoded.graph
     assert torch.equal(back.node_ptr.diff(), molecules.node_ptr.diff()[order])
 
 
@@ -179,8 +179,8 @@ def test_all_graphs_of_every_data_set_come_back(name, check_round_trip):
 
 def test_a_prior_helps_few_molecules_and_is_named_in_the_header(molecules):
     few = molecules.subset(torch.arange(20))
-    data, order = encode_sorted(few, prior="moses500")
-    back = decode_graphs(data)
+    encoded = encode_set(few, prior="moses500")
+    data, order, back = encoded.data, encoded.graph, decode_graphs(encoded.data)
     assert len(data) < 0.85 * len(encode_graphs(few))
     assert b"moses500" in data[:10]
     assert torch.equal(back.edge_ptr.diff(), few.edge_ptr.diff()[order])
