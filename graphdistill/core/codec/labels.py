@@ -13,7 +13,8 @@ from graphdistill.core.codec.arithmetic import MODE
 from graphdistill.core.codec.columns import code_integer, fold
 from graphdistill.core.codec.contexts import LABEL
 from graphdistill.core.codec.jit import Ints, array, jit, zeros
-from graphdistill.core.codec.model import COUNT, KIND, Model, mix2, mix3
+from graphdistill.core.codec.model import COUNT, KIND, Model, code_bit, mix2, mix3
+from graphdistill.core.codec.probabilities import dequantize, from_conditional, quantize, to_conditional
 
 HARD, SOFT, TASKS = range(3)
 """Kinds of labels: classes, probabilities of classes, many binary tasks."""
@@ -29,8 +30,8 @@ class Labels:
         task: ``multiclass`` or ``multilabel``.
         weight: weight of each graph, float ``[n]``.
         count: how many graphs of the data each stands for, long ``[n]``.
-        bits: precision of probabilities: multiples of ``1 / (2**bits - 1)``, with 1 to 8 bits. The last class has what
-            the others leave.
+        bits: precision of probabilities: a class or task has at most ``2**bits`` of them, with 1 to 8 bits; see
+            ``probabilities``.
     """
 
     y: Tensor
@@ -52,34 +53,46 @@ class Labels:
         known = self.y.nan_to_num() if self.task == "multilabel" else self.y
         if soft and not bool(((known >= 0) & (known <= 1)).all()):
             raise ValueError("y holds values outside of 0 to 1; give probabilities")
+        if soft and self.task == "multiclass" and bool(((self.y.double().sum(dim=1) - 1).abs() > 0.01).any()):
+            raise ValueError("y has rows whose sum is not 1; give probabilities of classes, or task='multilabel'")
         for name, values in (("weight", self.weight), ("count", self.count)):
             if values is not None and values.shape != (len(self.y),):
                 raise ValueError(f"{name} has shape {list(values.shape)}; give one for each of {len(self.y)} labels")
 
-    def stored(self, order: Tensor) -> Labels:
-        """The labels of the graphs at ``order`` (long ``[n]``) as they are decoded: probabilities are rounded."""
-        y = self.y[order]
-        if y.is_floating_point():
-            steps = 2**self.bits - 1
-            values = y if self.task == "multilabel" else y[:, :-1]
-            y = (values.double() * steps).round().float() / steps
-            if self.task == "multiclass":
-                y = torch.cat([y, (1 - y.sum(dim=1, keepdim=True)).clamp(0)], dim=1)
-        weight, count = (None if v is None else v[order] for v in (self.weight, self.count))
-        return replace(self, y=y, weight=None if weight is None else weight.float(), count=count)
+    def stored(self, order: Tensor | None = None) -> Labels:
+        """The labels as a stream decodes to: probabilities are rounded, weights have 32 bits.
+
+        Labels that are rounded already come back unchanged.
+
+        Args:
+            order: which labels, in this order, long ``[m]`` (default: all).
+
+        Example:
+            >>> soft = Labels(torch.tensor([[0.97, 0.03], [0.9, 0.1], [0.3, 0.7], [0.98, 0.02]]), bits=1)
+            >>> [round(p, 2) for p in soft.stored().y[:, 1].tolist()]
+            [0.13, 0.13, 0.5, 0.13]
+        """
+        y = self.y if not self.y.is_floating_point() else _probabilities(self.task, *self.levels())
+        weight = None if self.weight is None else self.weight.float()
+        out = replace(self, y=y, weight=weight)
+        if order is None:
+            return out
+        weight, count = (None if v is None else v[order] for v in (weight, self.count))
+        return replace(out, y=y[order], weight=weight, count=count)
+
+    def levels(self) -> tuple[Any, Any]:
+        """Grid ``[D, 2]`` and levels ``[n, D]`` of the probabilities, -1 for unknown, as of ``quantize``."""
+        p = self.y.double().numpy()
+        return quantize(to_conditional(p) if self.task == "multiclass" else p, self.bits)
 
     def columns(self) -> Any:
-        """The labels and counts as integers ``[n, columns]``: 0 for unknown tasks, weights by number."""
-        out = [self.y[:, None].long()]
-        if self.y.is_floating_point():
-            values = self.y if self.task == "multilabel" else self.y[:, :-1]
-            steps = (values.double().nan_to_num() * (2**self.bits - 1)).round().long()
-            out = [steps if self.task == "multiclass" else torch.where(values.isnan(), 0, steps + 1)]
+        """Classes, counts and numbers of weights, those that there are, as integers ``[n, columns]``."""
+        out = [] if self.y.is_floating_point() else [self.y]
         if self.count is not None:
-            out.append(self.count[:, None].long())
+            out.append(self.count)
         if self.weight is not None:
-            out.append(torch.from_numpy(self.weights()[1])[:, None])
-        return torch.cat(out, dim=1).numpy()
+            out.append(torch.from_numpy(self.weights()[1]))
+        return torch.stack(out, dim=1).long().numpy() if out else np.zeros((len(self.y), 0), np.int64)
 
     def weights(self) -> tuple[Any, Any]:
         """The distinct weights by their bits of 32-bit floats, ascending, and the number of each graph's."""
@@ -92,46 +105,48 @@ def encode_labels(m: Model, labels: Labels, order: Tensor) -> Any:
     """Code labels in the order of the graphs; returns the integers that were coded, for the checksum."""
     columns = labels.columns()[order.numpy()]
     kind = HARD if not labels.y.is_floating_point() else SOFT if labels.task == "multiclass" else TASKS
+    grid, levels = labels.levels() if kind != HARD else (np.zeros((0, 2), np.int64), np.zeros((len(columns), 0)))
+    levels = levels.astype(np.int64)[order.numpy()]
     distinct = labels.weights()[0] if labels.weight is not None else np.zeros(0, np.int64)
-    facts = [kind, labels.bits, columns.shape[1], int(labels.count is not None), len(distinct)]
-    for values, width in ((np.array(facts), 1), (distinct, 1), (columns.ravel(), columns.shape[1])):
+    gaps = int(bool((levels < 0).any()))
+    facts = [kind, labels.bits, len(grid), gaps, int(labels.count is not None), len(distinct)]
+    for values, width in ((np.array(facts), 1), (distinct, 1), (grid.ravel(), 2), (columns.ravel(), columns.shape[1])):
         code_matrix(m, array(values), max(width, 1))
-    return np.concatenate([facts, distinct, columns.ravel()])
+    code_levels(m, array(levels.ravel()), max(len(grid), 1), labels.bits, gaps)
+    return np.concatenate([facts, distinct, grid.ravel(), columns.ravel(), levels.ravel()])
 
 
 def decode_labels(m: Model, graphs: int, limit: int) -> tuple[Labels, Any]:
     """The labels that follow the graphs, and the integers that were decoded."""
-    facts = _decoded(m, 5, 1)
-    kind, bits, width, counted, num_weights = facts.tolist()
-    fits = 0 <= kind <= TASKS and 1 <= bits <= 8 and counted in (0, 1)
-    if not fits or width < counted + (num_weights > 0) or not 0 <= num_weights <= graphs or width > limit:
+    facts = _decoded(m, 6, 1)
+    kind, bits, width, gaps, counted, num_weights = facts.tolist()
+    fits = 0 <= kind <= TASKS and 1 <= bits <= 8 and gaps in (0, 1) and counted in (0, 1)
+    if not fits or not 0 <= num_weights <= graphs or not 0 <= width <= (limit if kind else 0):
         raise ValueError("was changed: its labels cannot be read")
-    if width * graphs > limit:
-        raise ValueError(f"holds {width * graphs} labels, more than the limit of {limit}; give a larger limit")
+    others = (kind == HARD) + counted + (num_weights > 0)
+    if (size := (width + others) * graphs) > limit:
+        raise ValueError(f"holds {size} labels, more than the limit of {limit}; give a larger limit")
     distinct = _decoded(m, num_weights, 1)
-    columns = _decoded(m, graphs * width, max(width, 1)).reshape(graphs, width)
-    coded = np.concatenate([facts, distinct, columns.ravel()])
+    grid = _decoded(m, 2 * width, 2).reshape(width, 2)
+    columns = _decoded(m, graphs * others, max(others, 1)).reshape(graphs, others)
+    given = zeros(graphs * width)
+    code_levels(m, given, max(width, 1), bits, gaps)
+    levels = np.asarray(given, np.int64).reshape(graphs, width)
+    coded = np.concatenate([facts, distinct, grid.ravel(), columns.ravel(), levels.ravel()])
     weight = count = None
     if num_weights:
         number = columns[:, -1].clip(0, num_weights - 1)
         weight = torch.from_numpy(distinct.astype(np.int32).view(np.float32)[number])
-        columns = columns[:, :-1]
     if counted:
-        count, columns = torch.from_numpy(columns[:, -1].copy()), columns[:, :-1]
-    y = torch.from_numpy(columns.copy())
-    if kind == HARD:
-        if y.shape[1] != 1:
-            raise ValueError("was changed: its labels cannot be read")
-        return Labels(y[:, 0], "multiclass", weight, count), coded
-    steps = 2**bits - 1
-    y = y.clamp(0, steps + (kind == TASKS))
-    if kind == TASKS:
-        y = torch.where(y == 0, torch.nan, (y - 1).float() / steps)
-        return Labels(y, "multilabel", weight, count, bits), coded
-    y = y.float() / steps
-    return Labels(
-        torch.cat([y, (1 - y.sum(dim=1, keepdim=True)).clamp(0)], 1), "multiclass", weight, count, bits
-    ), coded
+        count = torch.from_numpy(columns[:, int(kind == HARD)].copy())
+    task: Literal["multiclass", "multilabel"] = "multilabel" if kind == TASKS else "multiclass"
+    y = torch.from_numpy(columns[:, 0].copy()) if kind == HARD else _probabilities(task, grid, levels)
+    return Labels(y, task, weight, count, bits), coded
+
+
+def _probabilities(task: str, grid: Any, levels: Any) -> Tensor:
+    p = dequantize(grid, levels)
+    return torch.from_numpy(from_conditional(p) if task == "multiclass" else p).float()
 
 
 def _decoded(m: Model, size: int, width: int) -> Any:
@@ -158,3 +173,32 @@ def code_matrix(m: Model, values: Ints, width: int) -> None:
         m.reg[KIND] = LABEL
         m.reg[COUNT] = 4
         values[i] = code_integer(m, values[i], decode, min(column, 31))
+
+
+@jit
+def code_levels(m: Model, values: Ints, width: int, bits: int, gaps: int) -> None:
+    """Code levels from 0 to ``2**bits - 1`` row by row, from the highest bit; with ``gaps`` -1 stands for unknown.
+
+    Contexts are the column, the level before it in the row, that in the row before and the mean of the last two rows.
+    """
+    context = m.context
+    for i in range(len(values)):
+        value = values[i]
+        column = i % width
+        base = mix3(0x800, LABEL, min(column, 200))
+        last = values[i - 1] if column > 0 else 0
+        above = values[i - width] if i >= width else 0
+        earlier = values[i - 2 * width] if i >= 2 * width else 0
+        context[0] = base
+        context[1] = mix3(base, 1, last + 1)
+        context[2] = mix3(base, 2, above + 1)
+        context[3] = mix3(base, 3, (above + earlier + 2) >> 1)
+        m.reg[KIND] = LABEL
+        m.reg[COUNT] = 4
+        select = min(column, 15)
+        values[i] = -1
+        if gaps == 0 or code_bit(m, 1 if value >= 0 else 0, 0, 16 + select):
+            node = 1
+            for j in range(bits - 1, -1, -1):
+                node = node * 2 + code_bit(m, (value >> j) & 1, node, select)
+            values[i] = node - (1 << bits)

@@ -11,6 +11,7 @@ def two_graphs():
     """A triangle, and a node with two self-loops."""
     return Walks(
         graph=np.arange(2),
+        node=np.arange(4),
         size=np.array([3, 1]),
         symbol=np.array([0, 0, 0, 1]),
         parent=np.array([-1, 0, 1, -1]),
@@ -48,7 +49,5 @@ def test_more_edges_than_the_limit_are_refused():
 
 def test_nothing_at_all():
     none = np.zeros(0, np.int64)
-    graphs = assemble(
-        Walks(none, none, none, none, none, none, none, none), Records.of([]), Records.of([]), (2, None), 9
-    )
+    graphs = assemble(Walks(*[none] * 9), Records.of([]), Records.of([]), (2, None), 9)
     assert (len(graphs), graphs.x.shape, graphs.edge_attr) == (0, torch.Size([0, 2]), None)

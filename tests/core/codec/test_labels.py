@@ -60,12 +60,13 @@ def test_labels_travel_with_their_graphs(labels, graphs):
         assert want is None or torch.equal(found, want[order])
 
 
-def test_rounded_labels_come_back_unchanged(graphs):
-    first = encode_set(graphs, CASES["soft"])
-    _, got = decode_set(first.data)
-    again = encode_set(graphs, Labels(got.y[first.graph.argsort()], bits=8))
-    assert torch.equal(decode_set(again.data)[1].y, got.y)
-    assert torch.equal(again.graph, first.graph)
+@pytest.mark.parametrize("bits", range(1, 9))
+@pytest.mark.parametrize("columns", [2, 4])
+def test_rounded_labels_come_back_unchanged_in_the_same_bytes(graphs, bits, columns):
+    soft = Labels((3 * torch.randn(SIZE, columns, generator=DRAW)).softmax(dim=1), bits=bits)
+    first, again = encode_set(graphs, soft), encode_set(graphs, soft.stored())
+    assert first.data == again.data
+    assert torch.equal(decode_set(again.data)[1].y, soft.stored(first.graph).y)
 
 
 def test_labels_cost_their_entropy(graphs):
@@ -94,6 +95,7 @@ def test_changed_labels_are_refused(graphs):
         ({"y": torch.zeros(3).long(), "task": "multilabel"}, "with task multilabel must be long"),
         ({"y": torch.full((3, 2), 1.5)}, "y holds values outside of 0 to 1; give probabilities"),
         ({"y": torch.full((3, 2), torch.nan)}, "y holds values outside of 0 to 1"),
+        ({"y": torch.full((3, 2), 0.7)}, "y has rows whose sum is not 1; give probabilities of classes, or task="),
         ({"y": torch.zeros(3).long(), "bits": 9}, "bits must be from 1 to 8, got 9"),
         ({"y": torch.zeros(3).long(), "task": "other"}, "task must be multiclass or multilabel, got 'other'"),
         (
