@@ -28,6 +28,7 @@ from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator
 from graphdistill.datasets import load
+from graphdistill.mirage.molecules import molecule
 
 Compressor = Callable[[bytes], bytes]
 
@@ -154,23 +155,10 @@ def text_of(graphs: Graphs) -> list[str]:
 
 def smiles_of(graphs: Graphs) -> list[str]:
     """Canonical SMILES of molecules with OGB's rows, without stereochemistry."""
-    kinds = [Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC]
     out = []
     with rdBase.BlockLogs():
         for k in range(len(graphs)):
-            graph = graphs[k]
-            molecule = Chem.RWMol()
-            for row in graph.x.tolist():
-                atom = Chem.Atom(row[0] + 1)
-                atom.SetFormalCharge(row[3] - 5)
-                atom.SetNumExplicitHs(row[4])
-                atom.SetNoImplicit(True)
-                atom.SetIsAromatic(bool(row[7]))
-                molecule.AddAtom(atom)
-            for (s, t), row in zip(graph.edge_index.T.tolist(), graph.edge_attr.tolist(), strict=True):
-                if s < t:
-                    molecule.AddBond(s, t, kinds[row[0]])
-            text = Chem.MolToSmiles(molecule)
+            text = Chem.MolToSmiles(molecule(graphs[k]))
             parsed = Chem.MolFromSmiles(text)
             out.append(text if parsed is None else Chem.MolToSmiles(parsed))
     return sorted(out)

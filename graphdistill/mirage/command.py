@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import rich.console
+
 from graphdistill.core.command.deliver import deliver, facts_of
 from graphdistill.core.command.progress import Progress
 from graphdistill.core.command.report import Report, Row, table
@@ -22,6 +24,8 @@ from graphdistill.datasets import load_graphs
 from graphdistill.mirage import paper
 from graphdistill.mirage.config import Command, MirageConfig
 from graphdistill.mirage.distill import distill_mirage
+from graphdistill.mirage.explain import explain, write_explanation
+from graphdistill.mirage.explain import table as explain_table
 from graphdistill.mirage.figure import draw
 
 
@@ -40,12 +44,17 @@ def main(command: Command) -> None:
             )
         run = _paper if command.protocol == "paper" else _honest
         synthetic, report, protocol = run(command, data, bars)
+        trees = explain(protocol.training) if command.explain else []
 
     def write(folder: Path) -> None:
         save_set(synthetic, folder)
         draw(protocol.forests["train"], synthetic, report, folder / "figure.png")
+        if command.explain:
+            write_explanation(trees, protocol.training, folder)
 
     deliver(command, report, table(report), write)
+    if trees and not command.quiet:
+        rich.console.Console().print(explain_table(trees))
 
 
 def _protocol(command: Command, data: GraphDataset, bars: Progress, *, depth: int, trainings: int) -> TreeProtocol:

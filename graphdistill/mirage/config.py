@@ -69,7 +69,7 @@ class Command(MirageConfig, BaseCommand):
     dataset: str = "pains"
     """ogbg-NAME, a TUDataset name, pains, or a CSV file with SMILES."""
     output: Path = Path("runs/mirage")
-    """Folder that the set, report.html, results.json, results.csv and figure.png are written to."""
+    """Folder for the set, report, results and figure."""
     protocol: Literal["honest", "paper"] = "honest"
     """honest: checkpoints are chosen on validation, as for all baselines; paper: as published."""
     networks: tuple[Literal["GCN", "GraphSAGE", "GAT", "GIN"], ...] = ("GCN", "GAT", "GIN")
@@ -86,6 +86,8 @@ class Command(MirageConfig, BaseCommand):
     """Column or columns (a,b,c) of a CSV file that hold labels."""
     skip_invalid: bool = False
     """Skip rows of a CSV file with invalid SMILES or labels."""
+    explain: bool = False
+    """Show and write the trees that carry the teacher's weight."""
 
     def __post_init__(self) -> None:
         BaseCommand.__post_init__(self)

@@ -6,12 +6,12 @@ import math
 from itertools import combinations
 
 import networkx as nx
-from rdkit.Chem import GetPeriodicTable
 
 from graphdistill.core.command.drawing import Axes, Circle, to_rgb
 from graphdistill.core.command.style import ATOMS, BOND, COLOURS, INK, LABELS, OTHER_ATOM, STUB
 from graphdistill.core.data.datasets import FeatureKind
 from graphdistill.core.trees.dictionary import Trees
+from graphdistill.mirage.molecules import Atom
 
 LIMIT = 24
 """Largest number of drawn nodes; further neighbours are drawn as stubs."""
@@ -149,7 +149,7 @@ def draw_fragment(axes: Axes, graph: nx.DiGraph, trees: Trees, features: Feature
             line = axes.plot([x + dx, x1 + dx], [y + dy, y1 + dy], color=BOND, lw=0.065 * unit, ls=dashes)[0]
             line.set(solid_capstyle="butt", dash_capstyle="butt")
     for node, place in places.items():
-        text, colour = _node(trees, graph.nodes[node]["row"], features)
+        text, colour = node_style(trees, graph.nodes[node]["row"], features)
         if node == 0:
             axes.add_patch(
                 Circle(place, 0.43, facecolor="white", edgecolor=COLOURS["distilled"], linewidth=0.07 * unit, zorder=2)
@@ -168,12 +168,11 @@ def _strokes(trees: Trees, edge: int | None, features: FeatureKind) -> tuple[tup
     return {1: pair, 2: ((-0.14, "-"), (0.0, "-"), (0.14, "-")), 3: pair}.get(kind, ((0.0, "-"),))
 
 
-def _node(trees: Trees, row: int, features: FeatureKind) -> tuple[str, str]:
+def node_style(trees: Trees, row: int, features: FeatureKind) -> tuple[str, str]:
     """Text and colour of a node: element and charge, label, or row for float features."""
     x = trees.x[row]
     if features == "ogb":
-        number, charge = int(x[0]) + 1, int(x[3]) - 5 if len(x) > 3 else 0
-        symbol = GetPeriodicTable().GetElementSymbol(number) if number <= 118 else "*"
-        return symbol + ("⁺" if 0 < charge <= 5 else "⁻" * (charge < 0)), ATOMS.get(symbol, OTHER_ATOM)
+        atom = Atom.of(x.tolist())
+        return atom.symbol + ("⁺" if atom.charge > 0 else "⁻" * (atom.charge < 0)), ATOMS.get(atom.symbol, OTHER_ATOM)
     label = row if x.is_floating_point() or not len(x) else int(x[0])
     return str(label), LABELS[label % len(LABELS)]

@@ -96,6 +96,18 @@ def test_the_same_seed_gives_the_same_files(journey, molecules, tmp_path):
     assert [row["test"] for row in tests[0]] == [row["test"] for row in tests[1]]
 
 
+def test_explain_shows_and_writes_the_trees_of_the_teacher(molecules, tmp_path, capsys):
+    words = ("--dataset", molecules, "--output", tmp_path, *SMALL, "--curve", 1, "--explain")
+    assert run(*words) == 0
+    printed = capsys.readouterr().out
+    trees = json.loads((tmp_path / "explain.json").read_text(encoding="utf-8"))
+    assert {tree["label"] for tree in trees} == {"class 0", "class 1"}
+    assert all(tree["fragment"] in printed for tree in trees)
+    assert "Trees that carry the teacher's weight" in printed
+    assert (tmp_path / "explain.csv").exists()
+    assert "explain.svg" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 def test_lossless_and_thresholds(molecules, tmp_path):
     for words in (("--lossless",), ("--thresholds", 5, 5)):
         output = tmp_path / words[0].strip("-")

@@ -11,7 +11,7 @@ from graphdistill.core.command.style import ATOMS, COLOURS
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
-from graphdistill.mirage.neighbourhood import LIMIT, _layout, _node, _strokes, draw_fragment, fragment
+from graphdistill.mirage.neighbourhood import LIMIT, _layout, _strokes, draw_fragment, fragment, node_style
 from tests.strategies import graph_lists
 
 
@@ -43,7 +43,7 @@ def test_ethanol_is_drawn_as_ethanol() -> None:
     texts = []
     for tree in range(forest.trees.sizes[-1]):
         graph = fragment(forest.trees, tree)
-        text = {n: _node(forest.trees, r, "ogb")[0] for n, r in graph.nodes(data="row")}
+        text = {n: node_style(forest.trees, r, "ogb")[0] for n, r in graph.nodes(data="row")}
         texts.append(sorted((text[a], text[b]) for a, b in graph.edges))
         assert [graph.nodes[n]["stubs"] for n in graph] == [0, 0, 0]
         assert {_strokes(forest.trees, edge, "ogb") for _, _, edge in graph.edges(data="edge")} == {((0.0, "-"),)}
@@ -56,7 +56,7 @@ def test_bonds_and_stubs_are_those_of_the_molecule() -> None:
     kinds = {}
     for tree in range(forest.trees.sizes[-1]):
         graph = fragment(forest.trees, tree)
-        text = {n: _node(forest.trees, r, "ogb")[0] for n, r in graph.nodes(data="row")}
+        text = {n: node_style(forest.trees, r, "ogb")[0] for n, r in graph.nodes(data="row")}
         lines = sorted(len(_strokes(forest.trees, edge, "ogb")) for _, _, edge in graph.edges(data="edge"))
         kinds[text[0], *lines] = sum(stubs for _, stubs in graph.nodes(data="stubs"))
     # Nitrogen and the carbon after it: the triple bond, one bond leads on from the carbon, two from the next.
@@ -72,7 +72,7 @@ def test_bonds_and_stubs_are_those_of_the_molecule() -> None:
 
 def test_charges_and_unknown_elements_have_a_sign() -> None:
     trees = forest_of([molecule("C[N+](C)(C)CC(=O)[O-]"), molecule("*C")], 0).trees
-    assert {_node(trees, r, "ogb")[0] for r in range(len(trees.x))} == {"C", "N⁺", "O", "O⁻", "*"}
+    assert {node_style(trees, r, "ogb")[0] for r in range(len(trees.x))} == {"C", "N⁺", "O", "O⁻", "*"}
 
 
 def test_directed_edges_are_not_walked_back() -> None:

@@ -36,7 +36,7 @@ FIRST = ("figure", "rounds", "clients", "set", "global")
 
 
 def write_page(report: Report, shown: Table, folder: Path) -> None:
-    """Write ``report.html`` into a folder of results: title, table, every PNG there, notes, command and versions.
+    """Write ``report.html`` into a folder of results: title, table, PNGs and SVGs there, notes, command and versions.
 
     The page loads no external files. It is written atomically.
 
@@ -48,7 +48,7 @@ def write_page(report: Report, shown: Table, folder: Path) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    figures = sorted(folder.glob("*.png"), key=_place)
+    figures = sorted([*folder.glob("*.png"), *folder.glob("*.svg")], key=_place)
     parts = [
         f"<h1>{html.escape(report.title)}</h1>",
         _table(shown),
@@ -90,11 +90,14 @@ def _place(path: Path) -> tuple[int, str]:
 def _figure(path: Path) -> str:
     """A figure of 160 pixels an inch at the 96 of a page, so that its text has the size of the page's."""
     data = path.read_bytes()
-    width, height = struct.unpack(">II", data[16:24])
+    kind, size = "svg+xml", ""
+    if path.suffix == ".png":
+        width, height = struct.unpack(">II", data[16:24])
+        kind, size = "png", f' width="{3 * width // 5}" height="{3 * height // 5}"'
     source = base64.b64encode(data).decode()
     name = html.escape(path.name)
     return (
-        f'<figure><img src="data:image/png;base64,{source}" width="{3 * width // 5}" height="{3 * height // 5}" '
+        f'<figure><img src="data:image/{kind};base64,{source}"{size} '
         f'style="height: auto" alt="{name}"><figcaption>{name}</figcaption></figure>'
     )
 

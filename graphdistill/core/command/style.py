@@ -79,7 +79,13 @@ MARGIN, DPI = 0.3, 160
 RC: dict[str, object] = {"font.family": "DejaVu Sans", "text.parse_math": False, "axes.titlelocation": "left"}
 RC |= {"axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": EDGE, "axes.titlepad": 25}
 RC |= dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), INK)
-RC |= {"xtick.color": GREY, "ytick.color": GREY, "axes.titlesize": 11, "axes.titleweight": "bold"}
+RC |= {
+    "svg.hashsalt": "graphdistill",
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+}
 HALO: list[AbstractPathEffect] = [withStroke(linewidth=2.5, foreground="white")]
 """White rim of text on top of points or lines."""
 
@@ -155,8 +161,9 @@ def add_panel(figure: Figure, left: float, top: float, width: float, height: flo
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG; equal figures give equal bytes."""
-    figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
+    """Write a figure as PNG, or as SVG if its suffix is ``.svg``; equal figures give equal bytes."""
+    kind = "svg" if path.suffix == ".svg" else "png"
+    figure.savefig(path, format=kind, dpi=DPI, metadata={"Date" if kind == "svg" else "Software": None})
 
 
 def wide_enough(title: str, subtitle: str, least: float) -> float:

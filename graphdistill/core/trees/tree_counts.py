@@ -72,6 +72,25 @@ class TreeCountRegression:
 
     def logits(self, forest: Forest) -> Tensor:
         """Logits of each graph, float32 ``[G, C]`` (or ``[G, T]``); unknown trees are ignored."""
+        features = sp.hstack([self.features(forest), np.ones((len(forest), 1))]).tocsr()
+        scores = torch.from_numpy(features @ self._coefficients).float()
+        return torch.cat([-scores / 2, scores / 2], dim=1) if self._pair else scores
+
+    @property
+    def ids(self) -> list[Tensor]:
+        """Content ids of the counted trees, long ``[n_k, 2]`` per depth."""
+        return self._ids
+
+    def weights(self) -> Tensor:
+        """Weight of each counted tree for each class or task, depth by depth as in ``ids``, double ``[n, C]``.
+
+        Of two classes one has the negative weights of the other.
+        """
+        weights = torch.from_numpy(self._coefficients[:-1])
+        return torch.cat([-weights, weights], dim=1) if self._pair else weights
+
+    def features(self, forest: Forest) -> sp.csr_matrix:
+        """Log counts of the counted trees in each graph, ``[G, n]``, depth by depth as in ``ids``."""
         blocks = []
         for known, (ids, matrix) in zip(self._ids, self._levels(forest), strict=True):
             _, row, _ = group(torch.cat([known, ids]))
@@ -82,9 +101,7 @@ class TreeCountRegression:
             shape = (matrix.shape[1], len(known))
             select = sp.csr_matrix((np.ones(len(found)), (found.numpy(), column[found].numpy())), shape)
             blocks.append(matrix @ select)
-        features = sp.hstack([*blocks, np.ones((len(forest), 1))]).tocsr()
-        scores = torch.from_numpy(features @ self._coefficients).float()
-        return torch.cat([-scores / 2, scores / 2], dim=1) if self._pair else scores
+        return sp.hstack(blocks).tocsr()
 
     def _levels(self, forest: Forest) -> list[tuple[Tensor, sp.csr_matrix]]:
         """Ids of the trees and log counts per graph, for each depth."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import html.parser
 import json
 import re
@@ -105,3 +106,12 @@ def test_a_browser_shows_it(tmp_path: Path) -> None:
     pixels = np.asarray(Image.open(shot).convert("RGB"))
     assert (pixels == (200, 30, 90)).all(axis=2).sum() > 0.9 * 240 * 180  # the figure, at 96 pixels an inch
     assert len(np.unique(pixels[:200].reshape(-1, 3), axis=0)) > 10  # text above it
+
+
+def test_a_drawing_in_svg_is_part_of_the_page(tmp_path: Path) -> None:
+    source = b'<svg xmlns="http://www.w3.org/2000/svg" width="40pt" height="20pt"></svg>'
+    (tmp_path / "explain.svg").write_bytes(source)
+    page = Reader(written(tmp_path, figure=(40, 20)))
+    png, svg = (address for address in page.loaded if address.startswith("data:"))
+    assert png.startswith("data:image/png;base64,")
+    assert svg == f"data:image/svg+xml;base64,{base64.b64encode(source).decode()}"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from itertools import combinations, pairwise
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from graphdistill.core.command.style import (
     label_groups,
     margin_labels,
     new_figure,
+    save,
     size_text,
     styled,
     wide_enough,
@@ -155,3 +158,13 @@ def test_an_overlap_is_found() -> None:
     figure.text(0.99, 0.2, "over the edge")
     assert touching(figure) == [("here", "here")]
     assert cut(figure) == ["over the edge"]
+
+
+def test_a_figure_in_svg_has_equal_bytes(tmp_path: Path) -> None:
+    for name in ("a.svg", "b.svg"):
+        with styled():
+            figure = new_figure(3, 2, "title")
+            add_panel(figure, 0.5, 0.7, 2, 1).plot([0, 1])
+            save(figure, tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert ElementTree.parse(tmp_path / "a.svg").getroot().tag == "{http://www.w3.org/2000/svg}svg"
