@@ -6,8 +6,8 @@ A stream is a header, two checks and the arithmetic code of the graphs' events; 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from dataclasses import dataclass, fields, replace
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,18 @@ from graphdistill.core.codec import state
 from graphdistill.core.codec.arithmetic import DECODE, ENCODE, ERROR, OVERRUN, finish
 from graphdistill.core.codec.assemble import assemble
 from graphdistill.core.codec.graph_coder import Decoded, code_graphs, no_output, no_source
-from graphdistill.core.codec.header import CONTEXTS, MAX_BITS, Header, seal, unseal
-from graphdistill.core.codec.jit import array, compile_all, zeros
+from graphdistill.core.codec.header import CONTEXTS, MAX_BITS, PRIORS, Header, seal, unseal
+from graphdistill.core.codec.jit import array, compile_all, longer, zeros
 from graphdistill.core.codec.labels import Labels, decode_labels, encode_labels
-from graphdistill.core.codec.state import Coder, Sizes, forget, new_coder
+from graphdistill.core.codec.state import Coder, Sizes, cap_counts, new_coder, resume
+from graphdistill.core.codec.steps import from_steps, to_steps
 from graphdistill.core.codec.symbol_coder import Source
 from graphdistill.core.codec.symbols import Records, Symbols, symbols
 from graphdistill.core.codec.walk import Walks, walks
 from graphdistill.core.data.graphs import Graphs
 
-PRIORS = ("moses500",)
-"""Sets of graphs that ship with the package, coded: 500 molecules of MOSES (see ``bench/codec_prior.py``)."""
+PRIOR_BITS = 20
+"""Least table of probabilities of a set with a prior, as a power of two, so that it holds what the prior gives."""
 FIRST_CAPACITY = 4096
 """Room for a decoder's largest graph and tables at first; a stream must fill it before it gets more."""
 
@@ -54,12 +55,11 @@ class Encoded:
     @cached_property
     def graphs(self) -> Graphs:
         """The decoded graphs."""
-        w, records, header = self._decoded
-        return assemble(w, *records, (header.width, header.edge_width), 2**62)
+        return _assemble(*self._decoded, 2**62)
 
 
-def encode_graphs(graphs: Graphs, *, prior: str = "") -> bytes:
-    """Code graphs with integer features without loss, up to the order of graphs, nodes and edges.
+def encode_graphs(graphs: Graphs, *, prior: str = "", step: float | None = None) -> bytes:
+    """Code graphs without loss, if their features are integers, up to the order of graphs, nodes and edges.
 
     Edges may be directed, parallel or self-loops; graphs may be disconnected or empty. The bytes are the same on every
     machine.
@@ -68,12 +68,14 @@ def encode_graphs(graphs: Graphs, *, prior: str = "") -> bytes:
         graphs: the graphs.
         prior: one of ``PRIORS``, a set of graphs that coder and decoder know, which helps where the graphs are like
             these and few (default: none).
+        step: float features are rounded to its multiples, which are decoded as float32 (default: floats are refused).
 
     Returns:
         The stream, which :func:`decode_graphs` reads.
 
     Raises:
-        ValueError: features are floats, or the prior is unknown or of other columns.
+        ValueError: features are floats without a step or beyond 64-bit multiples of it, or the prior is unknown or of
+            other columns.
 
     Example:
         >>> from torch_geometric.data import Data
@@ -81,18 +83,19 @@ def encode_graphs(graphs: Graphs, *, prior: str = "") -> bytes:
         >>> path = Data(x=torch.tensor([[6], [6], [8]]), edge_index=edge_index)
         >>> data = encode_graphs(Graphs.from_data_list([path] * 100))
         >>> len(data), len(decode_graphs(data))
-        (21, 100)
+        (19, 100)
     """
-    return encode_set(graphs, prior=prior).data
+    return encode_set(graphs, prior=prior, step=step).data
 
 
-def encode_set(graphs: Graphs, labels: Labels | None = None, *, prior: str = "") -> Encoded:
+def encode_set(graphs: Graphs, labels: Labels | None = None, *, prior: str = "", step: float | None = None) -> Encoded:
     """Code graphs with their labels, weights and counts.
 
     Args:
         graphs: the graphs.
         labels: one label for each; probabilities are rounded to ``labels.bits`` bits. (default: none)
         prior: as of :func:`encode_graphs`.
+        step: as of :func:`encode_graphs`.
 
     Returns:
         The stream, which :func:`decode_set` reads, and what it decodes to.
@@ -102,7 +105,7 @@ def encode_set(graphs: Graphs, labels: Labels | None = None, *, prior: str = "")
     """
     if labels is not None and len(labels.y) != len(graphs):
         raise ValueError(f"there are {len(labels.y)} labels and {len(graphs)} graphs; give each graph one label")
-    s, w, header = _prepare(graphs, prior, labels is not None)
+    s, w, header = _prepare(graphs, prior, labels is not None, step)
     sizes, order = header.sizes, torch.from_numpy(w.graph)
     room = 1024 + 2 * (len(s.node) + sizes.node_integers + sizes.edge_integers)
     while True:
@@ -134,7 +137,7 @@ def decode_graphs(data: bytes, *, limit: int | None = None) -> Graphs:
             (default: 2**20, and 1,024 for each byte of the stream).
 
     Returns:
-        Graphs with long features.
+        Graphs with features of long, or of float32 where they were floats.
 
     Raises:
         ValueError: the stream is of another version, was cut or changed, or holds more than ``limit``.
@@ -178,15 +181,26 @@ def _decode(data: bytes, limit: int | None) -> tuple[Graphs, Labels | None]:
             raise ValueError("is cut short")
         if _content(w, c, coded) & 0xFFFF != check:
             raise ValueError("was changed: what it decodes to does not fit its checksum")
-        return assemble(w, *_records(c), (header.width, header.edge_width), limit), labels
+        return _assemble(w, _records(c), header, limit), labels
     except ValueError as error:
         raise ValueError(f"the stream of graphs {error}") from None
 
 
-def _prepare(graphs: Graphs, prior: str, labels: bool) -> tuple[Symbols, Walks, Header]:
-    for name, values in (("x", graphs.x), ("edge_attr", graphs.edge_attr)):
-        if values is not None and values.is_floating_point():
-            raise ValueError(f"{name} holds floats, and only integers are coded; round {name} / step to integers first")
+def _assemble(w: Walks, records: tuple[Records, Records], header: Header, limit: int) -> Graphs:
+    graphs = assemble(w, *records, (header.width, header.edge_width), limit)
+    x, edge_attr = graphs.x, graphs.edge_attr
+    if header.float_x:
+        x = from_steps(x, header.step)
+    if header.float_edge and edge_attr is not None:
+        edge_attr = from_steps(edge_attr, header.step)
+    return replace(graphs, x=x, edge_attr=edge_attr)
+
+
+def _prepare(graphs: Graphs, prior: str, labels: bool, step: float | None) -> tuple[Symbols, Walks, Header]:
+    edge_attr = graphs.edge_attr
+    float_x, float_edge = (v is not None and v.is_floating_point() for v in (graphs.x, edge_attr))
+    edge_steps = None if edge_attr is None else to_steps(edge_attr, step, "edge_attr")
+    graphs = replace(graphs, x=to_steps(graphs.x, step, "x"), edge_attr=edge_steps)
     compile_all()
     s = symbols(graphs)
     w = walks(s)
@@ -195,12 +209,12 @@ def _prepare(graphs: Graphs, prior: str, labels: bool) -> tuple[Symbols, Walks, 
     num = len(size)
     sizes = Sizes(
         bits=min(max((64 * len(s.node)).bit_length(), 10), MAX_BITS),
-        nodes=int(w.size.max(initial=0)),
-        backs=int(rings.max(initial=0)),
-        node_symbols=len(s.nodes),
-        node_integers=len(s.nodes.values),
-        edge_symbols=len(s.edges),
-        edge_integers=len(s.edges.values),
+        nodes=_room(int(w.size.max(initial=0))),
+        backs=_room(int(rings.max(initial=0))),
+        node_symbols=_room(len(s.nodes)),
+        node_integers=_room(len(s.nodes.values)),
+        edge_symbols=_room(len(s.edges)),
+        edge_integers=_room(len(s.edges.values)),
     )
     edge_width = None if graphs.edge_attr is None else graphs.edge_attr.shape[1]
     header = Header(
@@ -212,6 +226,9 @@ def _prepare(graphs: Graphs, prior: str, labels: bool) -> tuple[Symbols, Walks, 
         sizes=sizes,
         prior=prior,
         labels=labels,
+        float_x=float_x,
+        float_edge=float_edge,
+        step=1.0 if step is None or not (float_x or float_edge) else float(step),
     )
     if prior:
         try:
@@ -219,6 +236,11 @@ def _prepare(graphs: Graphs, prior: str, labels: bool) -> tuple[Symbols, Walks, 
         except ValueError as error:
             raise ValueError(f"the set {error}") from None
     return s, w, header
+
+
+def _room(size: int) -> int:
+    """The next power of two; the header stores only which."""
+    return 1 << (size - 1).bit_length() if size else 0
 
 
 def _contexts(graphs: int) -> int:
@@ -230,24 +252,26 @@ def _coder(header: Header, sizes: Sizes, buffer: Any, mode: int) -> Coder:
     widths = header.width, header.edge_width or 0
     if not header.prior:
         return new_coder(sizes, buffer, mode, widths, CONTEXTS[header.contexts])
-    s, w, known = _prior(header.prior)
-    # Room for what both need: tables hold the symbols of both.
-    own = sizes._asdict()
-    sizes = Sizes(
-        *(max(own[n], v) if n in ("bits", "nodes", "backs") else own[n] + v for n, v in known._asdict().items())
-    )
-    sizes = sizes._replace(bits=own["bits"])
-    c = new_coder(sizes, zeros(1 << 16, np.uint8), ENCODE, widths, CONTEXTS[header.contexts])
+    bits = max(sizes.bits, PRIOR_BITS)
+    return resume(_learnt(header.prior, bits, header.contexts), sizes, buffer, mode)
+
+
+@lru_cache(maxsize=4)
+def _learnt(name: str, bits: int, contexts: int) -> Coder:
+    """A coder that has coded a prior; kept, since sets are often coded again and again."""
+    s, w, header = _prior(name)
+    buffer = zeros(1 << 16, np.uint8)
+    widths = header.width, header.edge_width or 0
+    c = new_coder(header.sizes._replace(bits=bits), buffer, ENCODE, widths, CONTEXTS[contexts])
     code_graphs(c, _source(s, w, c), _ptr(w.size), no_output(), 0, 0, 0)
-    forget(c, buffer, mode)
-    return c._replace(m=c.m._replace(buffer=buffer))
+    cap_counts(c)
+    return c
 
 
 @cache
-def _prior(name: str) -> tuple[Symbols, Walks, Sizes]:
-    """The walks of a prior, and the sizes that they need."""
-    s, w, header = _prepare(prior_graphs(name), "", False)
-    return s, w, header.sizes
+def _prior(name: str) -> tuple[Symbols, Walks, Header]:
+    """The walks of a prior, and what they need."""
+    return _prepare(prior_graphs(name), "", False, None)
 
 
 def _prior_bytes(name: str) -> bytes:
@@ -335,20 +359,14 @@ def _walks(header: Header, c: Coder, limit: int) -> Walks:
         graphs = min(header.graphs, 2 * len(out.size)) if graph == len(out.size) else len(out.size)
         full = node + nodes > len(out.symbol), back + backs > len(out.back_node)
         out = Decoded(
-            _longer(out.size, graphs),
-            *(_longer(a, len(a) * 2 if full[0] else len(a)) for a in out[1:5]),
-            *(_longer(a, len(a) * 2 if full[1] else len(a)) for a in out[5:]),
+            longer(out.size, graphs),
+            *(longer(a, len(a) * 2 if full[0] else len(a)) for a in out[1:5]),
+            *(longer(a, len(a) * 2 if full[1] else len(a)) for a in out[5:]),
         )
     ends = [graph, node, node, node, node, back, back]
     got = [np.asarray(a[:end], np.int64) for a, end in zip(out, ends, strict=True)]
     size = np.concatenate([np.zeros(header.empty, np.int64), got[0]])
     return Walks(np.arange(len(size)), np.arange(len(got[1])), size, *got[1:])
-
-
-def _longer(values: Any, size: int) -> Any:
-    if isinstance(values, list):
-        return values + [0] * (size - len(values))
-    return np.concatenate([values, np.zeros(size - len(values), values.dtype)])
 
 
 def _records(c: Coder) -> tuple[Records, Records]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 import zlib
 from dataclasses import dataclass
 
@@ -15,7 +17,13 @@ MAX_BITS = 22
 """Largest table of probabilities, as a power of two: 32 MB."""
 CONTEXTS = ((7, 5, 5), (10, 7, 7), (16, 11, 11))
 """Numbers of contexts of nodes, edges and ring closures; small sets learn the weights of fewer ones better."""
+PRIORS = ("moses500",)
+"""Sets of graphs that ship with the package, coded: 500 molecules of MOSES (see ``bench/codec_prior.py``)."""
 _EDGE_ATTR, _PRIOR, _EMPTY, _LABELS = 1, 2, 4, 8
+_FLOAT_X, _FLOAT_EDGE = 1, 2
+_SIZE_BITS = 5
+_PACKED = -(-_SIZE_BITS * (len(Sizes._fields) - 1) // 8)
+"""Bytes of the sizes, of which the number of bits is stored."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +36,11 @@ class Header:
         width: columns of nodes.
         edge_width: columns of edges, ``None`` without edge features.
         contexts: which of ``CONTEXTS``.
-        sizes: capacities that the graphs need.
-        prior: name of the set that the model has seen before, ``""`` for none.
+        sizes: capacities that the graphs need; powers of two, or 0.
+        prior: one of ``PRIORS``, the set that the model has seen before, ``""`` for none.
         labels: whether labels follow the graphs.
+        float_x, float_edge: whether features of nodes and edges are multiples of ``step``.
+        step: the step.
     """
 
     graphs: int
@@ -41,6 +51,9 @@ class Header:
     sizes: Sizes
     prior: str = ""
     labels: bool = False
+    float_x: bool = False
+    float_edge: bool = False
+    step: float = 1.0
 
     def to_bytes(self) -> bytes:
         """The header as bytes, without checks."""
@@ -48,12 +61,16 @@ class Header:
         flags = sum(flag for on, flag in (*parts, (self.labels, _LABELS)) if on)
         out = bytearray([VERSION << 4 | flags])
         if self.prior:
-            name = self.prior.encode()
-            out += bytes([len(name)]) + name
-        numbers = [self.graphs, *([self.empty] if self.empty else []), self.width]
+            out.append(PRIORS.index(self.prior))
+        floats = _FLOAT_X * self.float_x + _FLOAT_EDGE * self.float_edge
+        numbers = [self.graphs, *([self.empty] if self.empty else []), self.width * 4 + floats]
         numbers += [] if self.edge_width is None else [self.edge_width]
-        numbers += [self.contexts * 32 + self.sizes.bits, *self.sizes[1:]]
-        return bytes(out) + varint.encode(torch.tensor(numbers)).numpy().tobytes()
+        numbers += [self.contexts * 32 + self.sizes.bits]
+        out += varint.encode(torch.tensor(numbers)).numpy().tobytes()
+        if floats:
+            out += struct.pack("<d", self.step)
+        packed = sum(size.bit_length() << _SIZE_BITS * k for k, size in enumerate(self.sizes[1:]))
+        return bytes(out) + packed.to_bytes(_PACKED, "little")
 
     @classmethod
     def read(cls, data: bytes, limit: int) -> tuple[Header, int]:
@@ -85,18 +102,31 @@ class Header:
             raise ValueError(f"is of version {data[0] >> 4} of the codec; this release reads version {VERSION}")
         flags, prior = data[0], ""
         if flags & _PRIOR:
-            end = at + 1 + data[at] if at < len(data) else at
-            prior, at = data[at + 1 : end].decode("ascii", "replace"), end
+            if (which := number()) >= len(PRIORS):
+                raise ValueError(
+                    f"needs prior number {which}, which this release does not have; it has {', '.join(PRIORS)}; "
+                    "install the release that coded it"
+                )
+            prior = PRIORS[which]
         graphs = number()
         empty = number() if flags & _EMPTY else 0
-        width = number()
+        width, floats = divmod(number(), 4)
         edge_width = number() if flags & _EDGE_ATTR else None
         packed = number()
         contexts, bits = packed >> 5, packed & 31
-        if contexts >= len(CONTEXTS) or bits > MAX_BITS:
+        end = at + 8 * (floats > 0) + _PACKED
+        if contexts >= len(CONTEXTS) or bits > MAX_BITS or end > len(data):
             raise ValueError("holds a header that is cut short or damaged")
-        sizes = Sizes(bits, *(number() for _ in range(len(Sizes._fields) - 1)))
-        return cls(graphs, empty, width, edge_width, contexts, sizes, prior, bool(flags & _LABELS)), at
+        step = struct.unpack("<d", data[at : at + 8])[0] if floats else 1.0
+        if not (math.isfinite(step) and step > 0):
+            raise ValueError("holds a header that is cut short or damaged")
+        packed = int.from_bytes(data[end - _PACKED : end], "little")
+        lengths = [packed >> _SIZE_BITS * k & (1 << _SIZE_BITS) - 1 for k in range(len(Sizes._fields) - 1)]
+        sizes = Sizes(bits, *(1 << length - 1 if length else 0 for length in lengths))
+        if max(sizes[1:]) >= 2 * limit:
+            raise ValueError(f"names {max(sizes[1:])} entries in its header, more than the limit of {limit}")
+        kinds = bool(floats & _FLOAT_X), bool(floats & _FLOAT_EDGE)
+        return cls(graphs, empty, width, edge_width, contexts, sizes, prior, bool(flags & _LABELS), *kinds, step), end
 
 
 def seal(header: bytes, body: bytes, content: int) -> bytes:

@@ -110,3 +110,10 @@ def zeros(size: int, dtype: Any = np.int64) -> Any:
 def table(rows: int, columns: int) -> Any:
     """Rows of zeros for functions under :func:`jit`."""
     return np.zeros((rows, columns), np.int64) if COMPILED else [[0] * columns for _ in range(rows)]
+
+
+def longer(values: Any, size: int) -> Any:
+    """A flat array with zeros after its values, ``size`` in all."""
+    if isinstance(values, list):
+        return values + [0] * (size - len(values))
+    return np.concatenate([values, np.zeros(size - len(values), values.dtype)])

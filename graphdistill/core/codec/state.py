@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from graphdistill.core.codec.arithmetic import start
-from graphdistill.core.codec.jit import Bytes, Ints, Table, array, jit, table, zeros
-from graphdistill.core.codec.model import NUM_MODEL_REGISTERS, Model, mix2, new_model
+from graphdistill.core.codec.jit import Bytes, Ints, Table, array, jit, longer, table, zeros
+from graphdistill.core.codec.model import MAX_CONTEXTS, NUM_MODEL_REGISTERS, Model, mix2, new_model
 
 NODES, EDGES, NODE_POOL, EDGE_POOL, SYNC, EVENTS, BEFORE, PREFIX, BROKEN, BREAK, COMPONENTS = range(
     NUM_MODEL_REGISTERS, NUM_MODEL_REGISTERS + 11
@@ -22,7 +22,7 @@ WIDTH_X, WIDTH_EDGE, MAX_RECORD, NODE_CONTEXTS, EDGE_CONTEXTS, BACK_CONTEXTS = r
 """Registers: columns of nodes and edges, longest record, contexts to use."""
 NUM_REGISTERS = RECENT + 14
 
-PRIOR_COUNT = 20
+PRIOR_COUNT = 4
 """Largest count of a probability that comes from a prior, so that the graphs at hand soon weigh more."""
 MAX_EVENTS = 4096
 """Events of a graph that the next one is compared with."""
@@ -109,11 +109,6 @@ def new_coder(sizes: Sizes, buffer: Bytes, mode: int, widths: tuple[int, int], c
     """A coder that has seen nothing."""
     m = new_model(sizes.bits, NUM_REGISTERS, buffer, mode)
     m.reg[WIDTH_X], m.reg[WIDTH_EDGE] = widths
-    node = table(21, sizes.nodes)
-    power = 1
-    for d in range(sizes.nodes):
-        node[POWER][d] = power
-        power = (power * WAY_BASE) & WAY_MASK
     m.reg[NODE_CONTEXTS], m.reg[EDGE_CONTEXTS], m.reg[BACK_CONTEXTS] = contexts
     return Coder(
         m,
@@ -122,11 +117,52 @@ def new_coder(sizes: Sizes, buffer: Bytes, mode: int, widths: tuple[int, int], c
         zeros(sizes.node_symbols + 1),
         zeros(sizes.edge_integers),
         zeros(sizes.edge_symbols + 1),
-        node,
+        _node_table(sizes.nodes),
         zeros(sizes.backs),
         zeros(sizes.backs),
         table(4, MAX_EVENTS),
         array(np.zeros(1 << max(sizes.bits - 2, 10), np.int64)),
+    )
+
+
+def _node_table(nodes: int) -> Table:
+    node = table(21, nodes)
+    power = 1
+    for d in range(nodes):
+        node[POWER][d] = power
+        power = (power * WAY_BASE) & WAY_MASK
+    return node
+
+
+def resume(known: Coder, sizes: Sizes, buffer: Bytes, mode: int) -> Coder:
+    """A coder that starts with what another one has learnt, which stays as it is.
+
+    Symbols, likely ones and weights are those at the other's end, and so are probabilities, as if seen a few times.
+
+    Args:
+        known: the other coder.
+        sizes: room for the new graphs and their symbols, in addition to those known; slots are those of ``known``.
+        buffer: bytes to write or read.
+        mode: ``ENCODE`` or ``DECODE``.
+    """
+    old = known.m
+    reg = old.reg.copy()
+    start(reg, buffer, mode)
+    for k in (EVENTS, BREAK, BROKEN, SYNC, *range(RECENT, RECENT + NUM_RECENT)):
+        reg[k] = 0
+    changing = {name: getattr(old, name).copy() for name in ("context", "slots", "weights", "sse", "seen")}
+    return Coder(
+        old._replace(reg=reg, buffer=buffer, work=table(4, MAX_CONTEXTS), **changing),
+        longer(known.node_values, len(known.node_values) + sizes.node_integers),
+        longer(known.node_start, len(known.node_start) + sizes.node_symbols),
+        longer(known.node_degree, len(known.node_degree) + sizes.node_symbols),
+        longer(known.edge_values, len(known.edge_values) + sizes.edge_integers),
+        longer(known.edge_start, len(known.edge_start) + sizes.edge_symbols),
+        _node_table(sizes.nodes),
+        zeros(sizes.backs),
+        zeros(sizes.backs),
+        table(4, MAX_EVENTS),
+        known.lists.copy(),
     )
 
 
@@ -226,13 +262,8 @@ def start_graph(c: Coder) -> None:
     reg[COMPONENTS] = 0
 
 
-def forget(c: Coder, buffer: Bytes, mode: int) -> None:
-    """Start another stream with what is known: symbols, lists, weights, and probabilities as if seen a few times."""
+def cap_counts(c: Coder) -> None:
+    """Let all probabilities be as if seen a few times at most, so that other graphs soon change them."""
     slots = np.asarray(c.m.slots, np.int64)
     count = (slots >> 24) & 255
-    slots -= np.maximum(count - PRIOR_COUNT, 0) << 24
-    c.m.slots[:] = array(slots)
-    reg = c.m.reg
-    start(reg, buffer, mode)
-    for k in (EVENTS, BREAK, BROKEN, SYNC, *range(RECENT, RECENT + NUM_RECENT)):
-        reg[k] = 0
+    c.m.slots[:] = array(slots - (np.maximum(count - PRIOR_COUNT, 0) << 24))

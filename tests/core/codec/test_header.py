@@ -3,7 +3,7 @@ import pytest
 from graphdistill.core.codec.header import Header, seal, unseal
 from graphdistill.core.codec.state import Sizes
 
-SIZES = Sizes(12, 20, 3, 7, 100, 4, 30)
+SIZES = Sizes(12, 32, 4, 8, 128, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,8 @@ SIZES = Sizes(12, 20, 3, 7, 100, 4, 30)
         Header(5, 0, 9, 3, 1, SIZES),
         Header(70_000, 3, 1, None, 2, SIZES, labels=True),
         Header(1, 0, 0, 0, 0, SIZES, prior="moses500"),
+        Header(1, 0, 40, 2, 0, SIZES, float_x=True, step=0.1),
+        Header(1, 0, 1, 1, 0, SIZES, float_x=True, float_edge=True, step=2.0**-9),
     ],
 )
 def test_headers_come_back(header):
@@ -28,6 +30,10 @@ def test_other_versions_and_large_numbers_are_refused():
         Header.read(b"\xf0" + data[1:], 10**6)
     with pytest.raises(ValueError, match="names 5000 entries in its header, more than the limit of 4999"):
         Header.read(data, 4999)
+    with pytest.raises(ValueError, match="names 128 entries in its header, more than the limit of 60"):
+        Header.read(Header(5, 0, 9, 3, 1, SIZES).to_bytes(), 60)
+    with pytest.raises(ValueError, match="needs prior number 7, which this release does not have; it has moses500"):
+        Header.read(b"\x12\x07" + data[1:], 10**6)
     with pytest.raises(ValueError, match="damaged"):
         Header.read(data[:1] + b"\xff" * 20, 10**6)
 
