@@ -15,7 +15,7 @@ import rich.console
 import torch
 from rich.table import Table
 from torch import Tensor, nn
-from torch_geometric.nn import GATConv, GCNConv, GINEConv, SAGEConv, global_mean_pool
+from torch_geometric.nn import GATConv, GCNConv, GINEConv, SAGEConv, global_add_pool, global_mean_pool
 
 from graphdistill.bench.options import MirageBench as Bench
 from graphdistill.core.command.progress import progress
@@ -159,16 +159,18 @@ class _Stock(nn.Module):
         }
         self.convs = nn.ModuleList(make[network]() for _ in range(depth))
         self.norms = nn.ModuleList(nn.BatchNorm1d(channels) for _ in range(depth))
+        self.hidden, self.hidden_norm = nn.Linear(ours.hidden.in_features, channels), nn.BatchNorm1d(channels)
         self.head = nn.Linear(channels, data.num_outputs)
 
     def forward(self, graphs: Graphs) -> Tensor:
         """Logits of all graphs."""
-        h = self.encoder(graphs.x)
+        layers = [self.encoder(graphs.x)]
         for k, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             extra = (self.edges[k](graphs.edge_attr),) if self.takes_edges else ()
-            h = norm(conv(h, graphs.edge_index, *extra))
-            h = h.relu() if k + 1 < len(self.convs) else h
-        out: Tensor = self.head(global_mean_pool(h, graphs.graph_of_node))
+            layers.append(norm(conv(layers[-1], graphs.edge_index, *extra)).relu())
+        pools = global_mean_pool, global_add_pool
+        pooled = [pool(h, graphs.graph_of_node, len(graphs)) for h in layers for pool in pools]
+        out: Tensor = self.head(self.hidden_norm(self.hidden(torch.cat(pooled, dim=1))).relu())
         return out
 
 

@@ -93,7 +93,7 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         forest = self.forests[what] if isinstance(what, str) else what.forest
         nodes = forest.cut(0)
         both = torch.cat([self.encoding.encode(nodes.trees.x), nodes.trees.degree[:, None].float()], dim=1)
-        total, count = nodes.readout.sum(both), nodes.num_nodes.float()[:, None]
+        total, count = nodes.readouts[0].sum(both), nodes.num_nodes.float()[:, None]
         return torch.cat([total[:, :-1] / count, count.log(), total[:, -1:].log1p()], dim=1)
 
     def chosen(self, index: Tensor) -> SyntheticSet:

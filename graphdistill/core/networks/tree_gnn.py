@@ -17,13 +17,11 @@ from torch.autograd.function import once_differentiable
 
 from graphdistill.core.data.datasets import FeatureKind
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.scatter import Segments, segment_max
-from graphdistill.core.trees.dictionary import Level
+from graphdistill.core.networks.tree_convs import CONVS
 from graphdistill.core.trees.forest import Forest
 
 Network = Literal["GCN", "GraphSAGE", "GAT", "GIN"]
 Norm = Literal["batch", "layer", "none"]
-Readout = Literal["mean", "sum"]
 
 
 class CategoricalEncoder(nn.Module):
@@ -81,126 +79,6 @@ def _encoder(values: Tensor, features: FeatureKind, channels: int, edges: bool) 
     return CategoricalEncoder([int(column.max()) + 1 if len(column) else 1 for column in values.T], channels)
 
 
-class _Conv(nn.Module):
-    """Base of the convolutions: messages over child slots, computed once for each distinct (child, edge) pair."""
-
-    def __init__(self, channels: int, edge_encoder: nn.Module | None):
-        super().__init__()
-        self.edge_encoder = edge_encoder
-
-    def messages(self, h: Tensor, level: Level, edge_attr: Tensor | None) -> tuple[Tensor, Segments]:
-        """Distinct messages, relu(child + edge) or the child, and the sum over the slots of each tree."""
-        if self.edge_encoder is None or edge_attr is None:
-            return h, level.children(len(h))
-        pairs = level.pairs(len(h), len(edge_attr))
-        e = self.edge_encoder(edge_attr)
-        return F.relu(pairs.child.sum(h) + pairs.edge.sum(e)), pairs.segments
-
-
-class GINConv(_Conv):
-    r"""Graph isomorphism convolution (Xu et al., ICLR 2019, https://arxiv.org/abs/1810.00826).
-
-    With edge features as in Hu et al., 2020:
-    :math:`\mathrm{MLP}((1 + \epsilon) h_v + \sum_u \mathrm{relu}(h_u + e_{uv}))`.
-    """
-
-    def __init__(self, channels: int, edge_encoder: nn.Module | None):
-        super().__init__(channels, edge_encoder)
-        self.eps = nn.Parameter(torch.zeros(1))
-        self.mlp = nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, channels))
-
-    def forward(self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]) -> Tensor:
-        """Embed the trees of ``level`` from ``h``, the embeddings one level below; ``degrees`` are of both levels."""
-        message, segments = self.messages(h, level, edge_attr)
-        out: Tensor = self.mlp((1 + self.eps) * level.roots(len(h)).sum(h) + segments.sum(message))
-        return out
-
-
-class GraphSAGEConv(_Conv):
-    r"""GraphSAGE convolution (Hamilton et al., NeurIPS 2017, https://arxiv.org/abs/1706.02216).
-
-    :math:`W_1 h_v + W_2 \, \mathrm{mean}_u \, \mathrm{relu}(h_u + e_{uv})`.
-    """
-
-    def __init__(self, channels: int, edge_encoder: nn.Module | None):
-        super().__init__(channels, edge_encoder)
-        self.neighbours = nn.Linear(channels, channels)
-        self.root = nn.Linear(channels, channels, bias=False)
-
-    def forward(self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]) -> Tensor:
-        """Embed the trees of ``level`` from ``h``, the embeddings one level below; ``degrees`` are of both levels."""
-        message, segments = self.messages(h, level, edge_attr)
-        mean = segments.sum(message) / degrees[1].clamp(min=1).to(h.dtype)[:, None]
-        out: Tensor = self.neighbours(mean) + self.root(level.roots(len(h)).sum(h))
-        return out
-
-
-class GCNConv(_Conv):
-    r"""Graph convolution (Kipf and Welling, ICLR 2017, https://arxiv.org/abs/1609.02907).
-
-    :math:`W \sum_{u \in N(v) \cup v} h_u / \sqrt{(d_u + 1)(d_v + 1)}` with in-degrees d; edge features are added
-    to the message before a ReLU.
-    """
-
-    def __init__(self, channels: int, edge_encoder: nn.Module | None):
-        super().__init__(channels, edge_encoder)
-        self.linear = nn.Linear(channels, channels)
-
-    def forward(self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]) -> Tensor:
-        """Embed the trees of ``level`` from ``h``, the embeddings one level below; ``degrees`` are of both levels."""
-        source, target = ((d.to(h.dtype) + 1).rsqrt()[:, None] for d in degrees)
-        # A positive factor commutes with the ReLU, so the source's factor can be applied before it.
-        if self.edge_encoder is None or edge_attr is None:
-            total = level.children(len(h)).sum(h * source)
-        else:
-            pairs = level.pairs(len(h), len(edge_attr))
-            message, segments = self.messages(h, level, edge_attr)
-            total = segments.sum(message * pairs.child.sum(source))
-        out: Tensor = self.linear((total + level.roots(len(h)).sum(h) * target) * target)
-        return out
-
-
-class GATConv(_Conv):
-    r"""Graph attention (Velickovic et al., ICLR 2018, https://arxiv.org/abs/1710.10903).
-
-    Softmax over neighbours and self of :math:`\mathrm{leakyrelu}(a_s W h_u + a_t W h_v + a_e e_{uv})`; the
-    self-loop takes the mean of the edge terms.
-    """
-
-    def __init__(self, channels: int, edge_encoder: nn.Module | None, heads: int = 4):
-        super().__init__(channels, edge_encoder)
-        self.heads = heads
-        self.linear = nn.Linear(channels, channels, bias=False)
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.source, self.target, self.edge = (
-            nn.Parameter(nn.init.xavier_uniform_(torch.empty(heads, channels // heads))) for _ in range(3)
-        )
-
-    def forward(self, h: Tensor, level: Level, edge_attr: Tensor | None, degrees: tuple[Tensor, Tensor]) -> Tensor:
-        """Embed the trees of ``level`` from ``h``, the embeddings one level below; ``degrees`` are of both levels."""
-        e = None if self.edge_encoder is None or edge_attr is None else self.edge_encoder(edge_attr)
-        over = level.attention(len(h), None if e is None else len(e), self.heads, h.dtype)
-        z = self.linear(h)
-        score = over.child.sum(z @ self._per_head(self.source)) + over.root.sum(z @ self._per_head(self.target))
-        if e is not None and over.edge is not None:
-            score = score + over.edge.sum(e @ self._per_head(self.edge))
-        score = F.leaky_relu(score, 0.2)
-        with torch.no_grad():
-            top = over.parent.sum(segment_max(score, over.entries.ptr))
-        score = (score - top).exp()
-        score = score * over.parent.sum(1 / over.entries.sum(score))
-        heads = z.view(len(h), self.heads, -1).transpose(0, 1).flatten(0, 1)
-        total = over.heads.sum(heads, score.T.flatten())
-        out: Tensor = total.view(self.heads, len(level.truncated), -1).transpose(0, 1).flatten(1) + self.bias
-        return out
-
-    @staticmethod
-    def _per_head(vectors: Tensor) -> Tensor:
-        """Block-diagonal matrix that maps rows to the dot product of each head with its vector, ``[C, heads]``."""
-        out: Tensor = torch.block_diag(*vectors).T
-        return out
-
-
 class WeightedBatchNorm(nn.BatchNorm1d):
     """Batch norm weighted by how often each tree occurs: equal to batch norm over all nodes."""
 
@@ -219,7 +97,7 @@ class WeightedBatchNorm(nn.BatchNorm1d):
             self.num_batches_tracked += 1
             momentum = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
             self.running_mean.lerp_(mean, momentum)
-            self.running_var.lerp_(var * total / (total - 1).clamp(min=1), momentum)
+            self.running_var.lerp_(var * total / (total - 1).clamp(min=1e-12), momentum)
         normalised: Tensor = out
         return normalised
 
@@ -254,11 +132,21 @@ class _Normalise(torch.autograd.Function):
         return to_x, None, slope * scale, total, None
 
 
-_CONVS = {"GCN": GCNConv, "GraphSAGE": GraphSAGEConv, "GAT": GATConv, "GIN": GINConv}
+SUM_SCALE = 32
+"""Sums over a graph's nodes are divided by it: about the nodes of a molecule, so that sums have the scale of means."""
 
 
 class GNN(nn.Module):
-    """A graph classifier on counted computation trees; exact on lossless forests.
+    r"""A graph classifier on counted computation trees; exact on lossless forests.
+
+    All depths are read, as in jumping knowledge networks with concatenation (Xu et al., ICML 2018,
+    https://arxiv.org/abs/1806.03536), each by mean and sum over the nodes of a graph, and an MLP maps them to logits:
+
+    .. math:: z = \big\Vert_{k=0}^{L} \Big(\frac{1}{|V|} \sum_{v \in V} h_k(v) \,\Big\Vert\,
+        \frac{1}{32} \sum_{v \in V} h_k(v)\Big), \quad
+        \mathrm{logits} = W_2 \, \mathrm{relu}(\mathrm{norm}(W_1 z + b_1)) + b_2
+
+    with :math:`h_0` the encoded features and :math:`h_k = \mathrm{relu}(\mathrm{norm}(\mathrm{conv}_k(h_{k-1})))`.
 
     Args:
         network: ``GCN``, ``GraphSAGE``, ``GAT`` or ``GIN``.
@@ -268,13 +156,21 @@ class GNN(nn.Module):
         out_channels: number of logits.
         hidden_channels: width of all layers. (default: 64)
         num_layers: rounds of message passing; the forests need this depth. (default: 2)
-        norm: ``layer``, ``batch`` (count-weighted) or ``none``. (default: ``batch``)
-        readout: ``mean`` or ``sum`` over the nodes of a graph. (default: ``mean``)
+        norm: ``layer``, ``batch`` or ``none``; batch statistics of a layer are those over nodes (weighted by counts),
+            of the MLP those over graphs. (default: ``batch``)
         dropout: probability after each layer. (default: 0)
 
     Shapes:
         - **input:** a forest of G graphs
         - **output:** logits ``[G, out_channels]``
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> from graphdistill.core.trees.build import build_forest
+        >>> pair = Data(x=torch.tensor([[6], [8]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
+        >>> graphs = Graphs.from_data_list([pair, pair])
+        >>> GNN("GIN", graphs, "categorical", 3)(build_forest(graphs, 2)).shape
+        torch.Size([2, 3])
     """
 
     def __init__(
@@ -287,48 +183,51 @@ class GNN(nn.Module):
         hidden_channels: int = 64,
         num_layers: int = 2,
         norm: Norm = "batch",
-        readout: Readout = "mean",
         dropout: float = 0.0,
     ):
         super().__init__()
-        if network not in _CONVS:
-            raise ValueError(f"network must be one of {', '.join(_CONVS)}, got {network!r}")
+        if network not in CONVS:
+            raise ValueError(f"network must be one of {', '.join(CONVS)}, got {network!r}")
         x, edge_attr = (sample.x, sample.edge_attr) if isinstance(sample, Graphs) else sample
+        kind = {"layer": nn.LayerNorm, "batch": WeightedBatchNorm, "none": nn.Identity}[norm]
         self.encoder = _encoder(x, features, hidden_channels, edges=False)
         self.convs, self.norms = nn.ModuleList(), nn.ModuleList()
         for _ in range(num_layers):
             edges = None if edge_attr is None else _encoder(edge_attr, features, hidden_channels, edges=True)
-            self.convs.append(_CONVS[network](hidden_channels, edges))
-            kind = {"layer": nn.LayerNorm, "batch": WeightedBatchNorm, "none": nn.Identity}[norm]
+            self.convs.append(CONVS[network](hidden_channels, edges))
             self.norms.append(kind(hidden_channels))
-        self.readout, self.dropout = readout, dropout
+        self.hidden = nn.Linear(2 * (num_layers + 1) * hidden_channels, hidden_channels)
+        self.hidden_norm = kind(hidden_channels)
         self.head = nn.Linear(hidden_channels, out_channels)
+        self.dropout = dropout
 
-    def embed(self, forest: Forest) -> Tensor:
-        """Embedding of every deepest tree, ``[n, hidden_channels]``."""
+    def embed(self, forest: Forest) -> list[Tensor]:
+        """Embeddings of the trees of each depth from 0 to ``num_layers``, ``[n_k, hidden_channels]``."""
         trees = forest.trees
         if len(self.convs) != trees.depth:
             raise ValueError(
                 f"the network has {len(self.convs)} layers but the trees have depth {trees.depth}; "
                 f"use forest.cut({len(self.convs)}) or build deeper trees"
             )
-        h: Tensor = self.encoder(trees.x)
+        out: list[Tensor] = [self.encoder(trees.x)]
         degrees = [trees.degree[root] for root in trees.roots()]
-        counts = forest.multiplicity(h.dtype)
+        counts = forest.multiplicity(out[0].dtype)
         for k, level in enumerate(trees.levels):
-            h = self.convs[k](h, level, trees.edge_attr, (degrees[k], degrees[k + 1]))
-            norm = self.norms[k]
-            h = norm(h, counts[k + 1]) if isinstance(norm, WeightedBatchNorm) else norm(h)
-            if k + 1 < len(self.convs):
-                h = F.relu(h)
-            h = F.dropout(h, self.dropout, self.training)
-        return h
+            h = self.convs[k](out[-1], level, trees.edge_attr, (degrees[k], degrees[k + 1]))
+            out.append(self._activate(h, self.norms[k], counts[k + 1]))
+        return out
 
     def forward(self, forest: Forest) -> Tensor:
         """Logits of every graph of the forest."""
-        h = self.embed(forest)
-        pooled = forest.readout.sum(h)
-        if self.readout == "mean":
-            pooled = pooled / forest.num_nodes.to(h.dtype).clamp(min=1e-12)[:, None]
-        out: Tensor = self.head(pooled)
+        pooled = []
+        for h, readout in zip(self.embed(forest), forest.readouts, strict=True):
+            total = readout.sum(h)
+            pooled += [total / forest.num_nodes.to(h.dtype).clamp(min=1e-12)[:, None], total / SUM_SCALE]
+        z: Tensor = self.hidden(torch.cat(pooled, dim=1))
+        out: Tensor = self.head(self._activate(z, self.hidden_norm, z.new_ones(len(z))))
         return out
+
+    def _activate(self, h: Tensor, norm: nn.Module, count: Tensor) -> Tensor:
+        """Norm, ReLU and dropout of rows that occur ``count`` times."""
+        h = norm(h, count) if isinstance(norm, WeightedBatchNorm) else norm(h)
+        return F.dropout(F.relu(h), self.dropout, self.training)

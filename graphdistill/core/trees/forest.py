@@ -126,9 +126,13 @@ class Forest:
         return torch.repeat_interleave(torch.arange(len(self), device=self.ptr.device), self.ptr.diff())
 
     @cached_property
-    def readout(self) -> Segments:
-        """Count-weighted sums over the trees of each graph."""
-        return Segments(self.ptr, self.tree, self.trees.sizes[-1], self.count)
+    def readouts(self) -> tuple[Segments, ...]:
+        """Sums over the nodes of each graph, from a row for each tree of a depth, for depths 0 to L."""
+        rows = [self.tree]
+        for level in reversed(self.trees.levels):
+            rows.append(level.truncated[rows[-1]])
+        sizes = self.trees.sizes
+        return tuple(Segments(self.ptr, row, size, self.count) for row, size in zip(rows[::-1], sizes, strict=True))
 
     @cached_property
     def num_nodes(self) -> Tensor:

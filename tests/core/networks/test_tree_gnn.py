@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any, get_args
 
@@ -16,36 +17,23 @@ from torch_geometric.data import Batch, Data
 
 from graphdistill.core.data.datasets import FeatureKind
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.networks import tree_gnn as networks
-from graphdistill.core.networks.tree_gnn import GNN, CategoricalEncoder, Network, Norm, Readout, WeightedBatchNorm
+from graphdistill.core.networks.tree_gnn import GNN, CategoricalEncoder, Network, Norm, WeightedBatchNorm
 from graphdistill.core.trees.build import build_forest, uncompressed_forest
 from graphdistill.core.trees.forest import Forest
+from tests.core.networks.test_tree_convs import NETWORKS, WIDTH, pyg_twin, randomised
 from tests.strategies import SMALL, graph_lists
 
-NETWORKS: tuple[Network, ...] = get_args(Network)
-WIDTH = 8
-
-
-def randomised(module: nn.Module, seed: int = 0) -> Any:
-    """Float64 with every parameter drawn at random, so that no bias or epsilon is zero by chance of its start."""
-    generator = torch.Generator().manual_seed(seed)
-    module = module.double()
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.double) * 0.5)
-    return module
+NO_EDGES = torch.empty(2, 0, dtype=torch.long)
 
 
 def kind(graphs: Graphs) -> FeatureKind:
     return "continuous" if graphs.x.is_floating_point() else "categorical"
 
 
-def network(name: Network, graphs: Graphs, layers: int, norm: Norm = "layer", readout: Readout = "mean") -> Any:
-    model: Any = GNN(
-        name, graphs, kind(graphs), 3, hidden_channels=WIDTH, num_layers=layers, norm=norm, readout=readout
-    )
+def network(name: Network, graphs: Graphs, layers: int, norm: Norm = "layer") -> Any:
+    model: Any = GNN(name, graphs, kind(graphs), 3, hidden_channels=WIDTH, num_layers=layers, norm=norm)
     randomised(model)
-    for module in model.norms:
+    for module in (*model.norms, model.hidden_norm):
         if norm != "none":
             # Where all nodes are alike a small epsilon magnifies rounding by 300 in each layer.
             module.eps = 0.1
@@ -71,16 +59,15 @@ def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
         torch.testing.assert_close(value, other[name], rtol=1e-9, atol=1e-9, msg=partial("{}: {}".format, name))
 
 
-@pytest.mark.parametrize("readout", get_args(Readout))
 @pytest.mark.parametrize("norm", get_args(Norm))
 @pytest.mark.parametrize("name", NETWORKS)
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=16)
 @given(graphs=graph_lists(pools=SMALL), layers=st.integers(1, 3))
 def test_shared_trees_give_the_outputs_and_gradients_of_the_graphs(
-    name: Network, norm: Norm, readout: Readout, graphs: list[Data], layers: int
+    name: Network, norm: Norm, graphs: list[Data], layers: int
 ) -> None:
     collated = Graphs.from_data_list(graphs)
-    model = network(name, collated, layers, norm, readout)
+    model = network(name, collated, layers, norm)
     assert_same(outcome(model, build_forest(collated, layers)), outcome(model, uncompressed_forest(collated, layers)))
 
 
@@ -128,133 +115,57 @@ def test_trees_with_edges_hear_them(name: Network) -> None:
     assert bool(((one - two).abs().amax(dim=1) > 1e-6).all())
 
 
-def layer(name: Network, edge_width: int | None) -> Any:
-    """One of our layers with random parameters, its edge encoder a linear map."""
-    encoder = None if edge_width is None else nn.Linear(edge_width, WIDTH)
-    return randomised(networks._CONVS[name](WIDTH, encoder))
-
-
-def apply(conv: nn.Module, graphs: Graphs, h: Tensor) -> Tensor:
-    level = uncompressed_forest(graphs, 1)
-    trees = level.trees
-    out: Tensor = conv(h, trees.levels[0], trees.edge_attr, (trees.degree, trees.degree))
+def matching_norm(norm: Any) -> nn.BatchNorm1d:
+    """Torch's batch norm with the weights of ours."""
+    out = nn.BatchNorm1d(WIDTH, eps=norm.eps).double()
+    out.load_state_dict(norm.state_dict())
     return out
-
-
-def load(module: nn.Module, **values: Tensor) -> nn.Module:
-    """Copy values into the parameters of a PyG module; dots in names are written as two underscores."""
-    parameters = {name.replace(".", "__"): p for name, p in module.named_parameters()}
-    assert parameters.keys() == values.keys()
-    with torch.no_grad():
-        for name, value in values.items():
-            parameters[name].copy_(value.view_as(parameters[name]))
-    return module
-
-
-def pyg_twin(conv: Any, edges: bool) -> Any:
-    """PyG's own layer with the weights of ours; edge features come in encoded."""
-    get = dict(conv.named_parameters()).__getitem__
-    if isinstance(conv, networks.GCNConv):
-        return load(pyg.GCNConv(WIDTH, WIDTH).double(), lin__weight=get("linear.weight"), bias=get("linear.bias"))
-    if isinstance(conv, networks.GraphSAGEConv):
-        named = {"lin_l__weight": "neighbours.weight", "lin_l__bias": "neighbours.bias", "lin_r__weight": "root.weight"}
-        return load(pyg.SAGEConv(WIDTH, WIDTH).double(), **{k: get(v) for k, v in named.items()})
-    if isinstance(conv, networks.GATConv):
-        options = {"edge_dim": WIDTH, "fill_value": "mean"} if edges else {}
-        twin = pyg.GATConv(WIDTH, WIDTH // 4, heads=4, add_self_loops=True, **options).double()
-        named = {"att_src": "source", "att_dst": "target", "bias": "bias", "lin__weight": "linear.weight"}
-        more = {"att_edge": get("edge"), "lin_edge__weight": torch.eye(WIDTH)} if edges else {}
-        return load(twin, **{k: get(v) for k, v in named.items()}, **more)
-    assert isinstance(conv, networks.GINConv)
-    mlp = copy.deepcopy(conv.mlp)
-    twin = (pyg.GINEConv if edges else pyg.GINConv)(mlp, train_eps=True).double()
-    names = ("eps", "mlp.0.weight", "mlp.0.bias", "mlp.2.weight", "mlp.2.bias")
-    return load(twin, **{name.replace("mlp", "nn").replace(".", "__"): get(name) for name in names})
-
-
-def against_pyg(name: Network, graphs: list[Data]) -> None:
-    batch, collated = Batch.from_data_list(graphs), Graphs.from_data_list(graphs)
-    edges = batch.edge_attr is not None
-    conv = layer(name, batch.edge_attr.shape[1] if edges else None)
-    # Encoders of integer features are embeddings; here a linear map over their values will do.
-    if edges:
-        batch.edge_attr = batch.edge_attr.double()
-        collated = Graphs.from_data_list(
-            [Data(x=g.x, edge_index=g.edge_index, edge_attr=g.edge_attr.double()) for g in graphs]
-        )
-    h = torch.randn(batch.num_nodes, WIDTH, generator=torch.Generator().manual_seed(2), dtype=torch.double)
-    ours, theirs = h.clone().requires_grad_(), h.clone().requires_grad_()
-    out = apply(conv, collated, ours)
-    more = {"edge_attr": conv.edge_encoder(batch.edge_attr)} if edges else {}
-    want = pyg_twin(conv, edges)(theirs, batch.edge_index, **more)
-    torch.testing.assert_close(out, want, rtol=1e-9, atol=1e-9)
-    (out**2).sum().backward()
-    (want**2).sum().backward()
-    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-9, atol=1e-9)
-
-
-# PyG's GCN and GAT replace self-loops that a graph brings, ours count them, so these two are compared without.
-@pytest.mark.parametrize("name", NETWORKS)
-@settings(deadline=None, max_examples=30)
-@given(data=st.data())
-def test_a_layer_is_that_of_pyg(name: Network, data: st.DataObject) -> None:
-    loops = name in ("GraphSAGE", "GIN")
-    against_pyg(name, data.draw(graph_lists(pools=SMALL, edges=("none",), loops=loops)))
 
 
 @pytest.mark.parametrize("name", ["GAT", "GIN"])
-@settings(deadline=None, max_examples=30)
-@given(data=st.data())
-def test_a_layer_with_edge_features_is_that_of_pyg(name: Network, data: st.DataObject) -> None:
-    against_pyg(name, data.draw(graph_lists(pools=SMALL, edges=("integer", "float"), loops=name == "GIN")))
-
-
-def by_hand(name: str, h: list[Tensor], e: list[Tensor], conv: Any, pairs: list[list[int]]) -> list[Tensor]:
-    """GCN and GraphSAGE with edge features, node by node."""
-    degree = [sum(t == v for _, t in pairs) for v in range(len(h))]
-    out = []
-    for v in range(len(h)):
-        incoming = [(s, F.relu(h[s] + e[i])) for i, (s, t) in enumerate(pairs) if t == v]
-        if name == "GCN":
-            total = h[v] / (degree[v] + 1)
-            for s, message in incoming:
-                total = total + message / ((degree[s] + 1) * (degree[v] + 1)) ** 0.5
-            out.append(conv.linear(total))
-        else:
-            mean = sum((m for _, m in incoming), torch.zeros(WIDTH, dtype=torch.double)) / max(degree[v], 1)
-            out.append(conv.neighbours(mean) + conv.root(h[v]))
-    return out
-
-
-@pytest.mark.parametrize("name", ["GCN", "GraphSAGE"])
-@settings(deadline=None, max_examples=30)
-@given(graphs=graph_lists(pools=SMALL, edges=("float",), max_graphs=1))
-def test_a_layer_with_edge_features_is_its_formula(name: Network, graphs: list[Data]) -> None:
-    collated = Graphs.from_data_list(graphs)
-    assert collated.edge_attr is not None
-    conv = layer(name, collated.edge_attr.shape[1])
-    h = torch.randn(collated.num_nodes, WIDTH, generator=torch.Generator().manual_seed(2), dtype=torch.double)
-    e = conv.edge_encoder(collated.edge_attr)
-    want = by_hand(name, list(h), list(e), conv, collated.edge_index.T.tolist())
-    torch.testing.assert_close(apply(conv, collated, h), torch.stack(want), rtol=1e-9, atol=1e-9)
-
-
-def test_a_whole_network_is_a_stack_of_pyg_layers() -> None:
-    graphs = molecules()
+def test_a_whole_network_is_a_stack_of_pyg_layers_and_poolings(name: Network) -> None:
+    graphs = [*molecules(), Data(x=torch.tensor([[2, 1]]), edge_index=NO_EDGES, edge_attr=torch.empty(0, 1).long())]
     batch, collated = Batch.from_data_list(graphs), Graphs.from_data_list(graphs)
-    model = network("GIN", collated, 2, "batch", "mean").train()
+    model = network(name, collated, 2, "batch").train()
+    norms = [matching_norm(norm) for norm in (*model.norms, model.hidden_norm)]
     logits = model(build_forest(collated, 2))
-    h = model.encoder(batch.x)
-    for k, conv in enumerate(model.convs):
-        h = pyg_twin(conv, edges=True)(h, batch.edge_index, edge_attr=conv.edge_encoder(batch.edge_attr))
-        norm = nn.BatchNorm1d(WIDTH, eps=model.norms[k].eps).double()
-        norm.load_state_dict({**norm.state_dict(), "weight": model.norms[k].weight, "bias": model.norms[k].bias})
-        h = norm(h)
-        torch.testing.assert_close(model.norms[k].running_mean, norm.running_mean, rtol=1e-9, atol=1e-9)
-        torch.testing.assert_close(model.norms[k].running_var, norm.running_var, rtol=1e-9, atol=1e-9)
-        h = F.relu(h) if k == 0 else h
-    want = model.head(pyg.global_mean_pool(h, batch.batch))
+    layers = [model.encoder(batch.x)]
+    for conv, norm in zip(model.convs, norms, strict=False):
+        edges = conv.edge_encoder(batch.edge_attr)
+        layers.append(norm(pyg_twin(conv, edges=True)(layers[-1], batch.edge_index, edge_attr=edges)).relu())
+    pooled = [(pyg.global_mean_pool(h, batch.batch), pyg.global_add_pool(h, batch.batch) / 32) for h in layers]
+    hidden = norms[-1](model.hidden(torch.cat([part for both in pooled for part in both], dim=1)))
+    want = model.head(hidden.relu())
     torch.testing.assert_close(logits, want, rtol=1e-9, atol=1e-9)
+    for ours, theirs in zip((*model.norms, model.hidden_norm), norms, strict=True):
+        torch.testing.assert_close(ours.running_mean, theirs.running_mean, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(ours.running_var, theirs.running_var, rtol=1e-9, atol=1e-9)
+    weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1), dtype=torch.double)
+    # The twins hold copies of the other weights; the gradient of the encoder passes through all of them.
+    parameters = [*model.encoder.parameters(), *model.hidden.parameters(), *model.head.parameters()]
+    one, two = (torch.autograd.grad((out * weights).sum(), parameters) for out in (logits, want))
+    for ours, theirs in zip(one, two, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("norm", get_args(Norm))
+def test_a_graph_without_nodes_has_logits_and_finite_gradients(norm: Norm) -> None:
+    collated = Graphs.from_data_list(molecules())
+    model = network("GIN", collated, 2, norm)
+    forests = [build(collated, 2) for build in (build_forest, uncompressed_forest)]
+    one, other = (replace(f, ptr=torch.cat([f.ptr, f.ptr[-1:]])) for f in forests)
+    found = outcome(model, one)
+    assert_same(found, outcome(model, other))
+    assert all(bool(value.isfinite().all()) for value in found.values())
+    zero = torch.zeros(1, model.hidden.in_features, dtype=torch.double)
+    want = model.eval().head(model.hidden_norm(model.hidden(zero)).relu())
+    torch.testing.assert_close(model(one)[-1:], want, rtol=1e-9, atol=1e-9)
+
+
+def test_a_batch_of_one_graph_trains() -> None:
+    collated = Graphs.from_data_list(molecules()[:1])
+    found = outcome(network("GIN", collated, 2, "batch"), build_forest(collated, 2))
+    assert all(bool(value.isfinite().all()) for value in found.values())
 
 
 @pytest.mark.parametrize("momentum", [0.1, None])
@@ -278,20 +189,6 @@ def test_batch_norm_is_that_over_all_nodes(momentum: float | None) -> None:
         torch.testing.assert_close(ours.get_buffer(name), buffer, rtol=1e-9, atol=1e-9)
     x = torch.randn(4, 3, generator=generator, dtype=torch.double)
     torch.testing.assert_close(ours.eval()(x, torch.ones(4).double()), theirs.eval()(x), rtol=1e-12, atol=1e-12)
-
-
-def test_readouts() -> None:
-    collated = Graphs.from_data_list(molecules())
-    logits = {}
-    for readout in get_args(Readout):
-        model = network("GCN", collated, 2, "none", readout)
-        nodes = model.embed(uncompressed_forest(collated, 2))
-        per_graph = [
-            h.mean(0) if readout == "mean" else h.sum(0) for h in nodes.split(collated.node_ptr.diff().tolist())
-        ]
-        logits[readout] = model(build_forest(collated, 2))
-        torch.testing.assert_close(logits[readout], model.head(torch.stack(per_graph)), rtol=1e-9, atol=1e-9)
-    assert not torch.allclose(logits["mean"], logits["sum"])
 
 
 def test_ogb_features_are_encoded_as_by_ogb() -> None:

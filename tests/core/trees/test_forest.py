@@ -130,15 +130,17 @@ def test_a_subset_of_nothing() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(graph_lists(), depths)
-def test_the_readout_sums_over_nodes(graphs: list[Data], depth: int) -> None:
+def test_the_readouts_sum_over_nodes(graphs: list[Data], depth: int) -> None:
     forest = forest_of(graphs, depth)
-    value = torch.randn(forest.trees.sizes[-1], 2, dtype=torch.double, generator=torch.Generator().manual_seed(0))
-    row = {tuple(i): r for r, i in enumerate(forest.trees.ids()[-1].tolist())}
-    want = []
-    for graph in graphs:
-        ids = tree_ids(Graphs.from_data_list([graph]), depth, degrees=True).tolist()
-        want.append(torch.stack([value[row[tuple(i)]] for i in ids]).sum(dim=0))
-    torch.testing.assert_close(forest.readout.sum(value), torch.stack(want), rtol=0, atol=1e-12)
+    assert len(forest.readouts) == depth + 1
+    for k, (readout, size, ids) in enumerate(zip(forest.readouts, forest.trees.sizes, forest.trees.ids(), strict=True)):
+        value = torch.randn(size, 2, dtype=torch.double, generator=torch.Generator().manual_seed(0))
+        row = {tuple(i): r for r, i in enumerate(ids.tolist())}
+        want = []
+        for graph in graphs:
+            nodes = tree_ids(Graphs.from_data_list([graph]), k, degrees=True).tolist()
+            want.append(torch.stack([value[row[tuple(i)]] for i in nodes]).sum(dim=0))
+        torch.testing.assert_close(readout.sum(value), torch.stack(want), rtol=0, atol=1e-12)
     assert forest.num_nodes.tolist() == [len(g.x) for g in graphs]
 
 
