@@ -7,8 +7,8 @@ gives equal nodes equal embeddings: layer k needs one row per depth-k tree, not 
 .. math:: h_k(t) = \mathrm{UPDATE}(h_{k-1}(\mathrm{truncated}(t)),
     \{(b, h_{k-1}(c)) : (b, c) \in \mathrm{children}(t)\})
 
-and the readout of a graph is the count-weighted sum (or mean) over its depth-L trees. Outputs and gradients are
-those of the full graphs.
+and the readout of a graph is a count-weighted sum (or mean) over its trees of each depth. Outputs and gradients
+are those of the full graphs.
 
 Shape legend: n_k trees at depth k, e_k child slots at depth k, B distinct edge features, G graphs, P pairs of a
 graph and a tree that occurs in it.
