@@ -174,7 +174,7 @@ def _attacks(config: FedConfig, outcome: Outcome) -> Iterator[tuple[float, float
 def molecules(bench: Bench, name: str) -> None:
     """Real molecules, virtual ones that each client mines, and those that are mined over all clients from counts."""
     table = _table(f"{name}: four clients by scaffold, ROC-AUC, mean of clients", "method", "support", "lr")
-    for column in ("validation", "test", "by seed", "seconds", "mined: kB up a client", "raw kB a client"):
+    for column in ("validation", "test", "by seed", "seconds", "mined: kB up a client", "training kB a client"):
         table.add_column(column, justify="right")
     one, *more = bench.supports
     rows: list[tuple[str | MethodConfig, str, float]] = [
@@ -198,7 +198,7 @@ def molecules(bench: Bench, name: str) -> None:
             _mean(tests),
             " ".join(f"{value:.3f}" for value in tests),
             f"{statistics.fmean(outcome['seconds by phase']['all'] for outcome in found):.0f}",
-            *[f"{statistics.fmean(mined[key]) / 1e3:.0f}" if mined else "" for key in ("bytes_up", "raw_bytes")],
+            *[f"{statistics.fmean(mined[key]) / 1e3:.0f}" if mined else "" for key in ("bytes_up", "training_bytes")],
         ]
         table.add_row(*cells)
         console.print(f"{name}, {cells}", highlight=False)

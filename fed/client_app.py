@@ -72,7 +72,7 @@ def mirage(message: Message, context: Context) -> Message:
     holder = MirageClient(*part.data.split("train"), HOPS, part.num_classes, _mirage_key(context), noise)
     request = {name: array.numpy() for name, array in message.content.array_records["request"].items()}
     counts = ArrayRecord({name: Array(value) for name, value in holder.reply(request).items()})
-    return _reply(message, {"client": client, "raw-bytes": part.raw_bytes}, counts)
+    return _reply(message, {"client": client, "training-bytes": part.training_bytes}, counts)
 
 
 @app.train(mods=[clip_update])

@@ -79,8 +79,8 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
         "Other methods, and all real data and real subsets, over several seeds: python -m graphdistill.bench fed",
     ]
     if merged := outcome["federated mirage"]:
-        costs = zip(merged["bytes_up"], merged["bytes_down"], merged["raw_bytes"], strict=True)
-        costs_by_client = "; ".join(f"{up:,}, {down:,}, {raw:,}" for up, down, raw in costs)
+        costs = zip(merged["bytes_up"], merged["bytes_down"], merged["training_bytes"], strict=True)
+        costs_by_client = "; ".join(f"{up:,}, {down:,}, {own:,}" for up, down, own in costs)
         notes.append(
             f"Federated Mirage, {merged['rounds']} messages to a client: "
             f"{' and '.join(str(len(sets)) for sets in merged['supports'])} graphs of the classes. Bytes of each "

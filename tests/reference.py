@@ -51,41 +51,6 @@ def _written(values: Tensor | None, row: int) -> str:
     return ",".join(repr(v + 0.0 if isinstance(v, float) else v) for v in values[row].tolist()) + ";"
 
 
-def raw_bytes_naive(graphs: Sequence[Data]) -> list[int]:
-    """Bytes of each graph, counted with Python lists."""
-    node_bytes = _row_bytes_naive([row for g in graphs for row in g.x.tolist()], graphs[0].x)
-    edge_bytes = 0
-    if graphs[0].edge_attr is not None:
-        rows = [row for g in graphs for row in g.edge_attr.tolist()]
-        edge_bytes = _row_bytes_naive(rows, graphs[0].edge_attr)
-    out = []
-    for graph in graphs:
-        attrs = graph.edge_attr.tolist() if graph.edge_attr is not None else [[]] * graph.edge_index.shape[1]
-        # Adding zero makes one number of 0.0 and -0.0.
-        edges = [(s, t, *(v + 0 for v in a)) for (s, t), a in zip(graph.edge_index.T.tolist(), attrs, strict=True)]
-        twins = all(edges.count(edge) == edges.count((edge[1], edge[0], *edge[2:])) for edge in edges)
-        loops = sum(edge[0] == edge[1] for edge in edges)
-        stored = (len(edges) - loops) // 2 + loops if twins else len(edges)
-        nodes = len(graph.x)
-        end = _width_naive(nodes)
-        out.append(nodes * node_bytes + stored * (2 * end + edge_bytes) + end + _width_naive(stored) + 1)
-    return out
-
-
-def _width_naive(number: int) -> int:
-    return 1 if number < 2**8 else 2 if number < 2**16 else 4
-
-
-def _row_bytes_naive(rows: Sequence[Sequence[float]], like: Tensor) -> int:
-    if like.is_floating_point():
-        return like.element_size() * like.shape[1] if rows else 0
-    limits = {1: (0, 2**8 - 1), 2: (-(2**15), 2**15 - 1), 4: (-(2**31), 2**31 - 1), 8: (-(2**63), 2**63 - 1)}
-    return sum(
-        next(size for size, (low, high) in limits.items() if low <= min(column) and max(column) <= high)
-        for column in zip(*rows, strict=True)
-    )
-
-
 def segment_sum_naive(ptr: Tensor, index: Tensor, weight: Tensor | None, x: Tensor) -> Tensor:
     """Add up the gathered rows of every segment one by one."""
     return gather_segment_naive(x, ptr, index, weight, "sum")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -14,6 +15,7 @@ from fed.config import FedConfig
 from fed.data.client_data import UNKNOWN, ClientData, Entries, Facts, LazyClientData
 from fed.data.partition import iid_or_dirichlet, scaffold, scaffolds_of
 from fed.data.partitioner import divide
+from graphdistill.core.codec import encode_graphs
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.evaluation.trees import trivial
@@ -21,7 +23,6 @@ from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.metrics import score
 from graphdistill.core.trees.build import build_forest
-from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.datasets import load
 from graphdistill.mirage.patterns import mine_patterns, pattern_forest
 
@@ -47,10 +48,10 @@ class Molecules(ClientData):
         """The facts that a network for it is made from."""
         return {"layers": HOPS, "classes": self.num_classes}
 
-    @property
-    def raw_bytes(self) -> int:
-        """Bytes of the training graphs in raw form."""
-        return int(raw_bytes(self.data.split("train")[0]).sum())
+    @cached_property
+    def training_bytes(self) -> int:
+        """Bytes of the training graphs, coded without loss and without labels."""
+        return len(encode_graphs(self.data.split("train")[0]))
 
     def trivial(self, split: str) -> float:
         """Score of the number of nodes as a prediction on a split."""
@@ -62,8 +63,14 @@ class Molecules(ClientData):
         """Entries as tensors by name, to be stored or sent."""
         return SyntheticSet(*entries).payload()
 
+    def contents(self, entries: Entries) -> dict[str, Tensor]:
+        """Entries as tensors whose hash identifies them."""
+        forest, y, weight = entries
+        pairs = {"ptr": forest.ptr, "tree": forest.tree, "count": forest.count}
+        return {**pairs, "ids": forest.trees.ids()[-1], "y": y, "weight": weight}
+
     def entries(self, tensors: Mapping[str, Tensor]) -> Entries:
-        """Entries from the tensors of :meth:`tensors`."""
+        """Entries from the tensors of :meth:`tensors`; molecules come in the order of the codec."""
         return unpacked(tensors)
 
     def mined(self, support: float, per_class: int) -> Entries:

@@ -42,7 +42,7 @@ def merge(guard: Guard, config: FedConfig, classes: int, nodes: Sequence[int]) -
         nodes: of all clients.
 
     Returns:
-        The set; ``meta`` has its cost, with bytes up and down and the raw bytes of each client's training graphs, in
+        The set; ``meta`` has its cost, with bytes up and down and the coded bytes of each client's training graphs, in
         the order of ``nodes`` without those that failed.
 
     Raises:
@@ -50,7 +50,7 @@ def merge(guard: Guard, config: FedConfig, classes: int, nodes: Sequence[int]) -
         ValueError: no tree is frequent enough, or too many sets of trees are.
     """
     active = list(nodes)
-    raw: dict[int, int] = {}
+    coded: dict[int, int] = {}
 
     def exchange(requests: Sequence[Arrays]) -> list[Arrays]:
         messages = [
@@ -60,7 +60,7 @@ def merge(guard: Guard, config: FedConfig, classes: int, nodes: Sequence[int]) -
         replies = {m.metadata.src_node_id: m.content for m in guard.send_and_receive(messages) if m.has_content()}
         if lost := set(active) - set(replies):
             raise _LostError(lost)
-        raw.update({node: int(str(replies[node].metric_records["metrics"]["raw-bytes"])) for node in active})
+        coded.update({node: int(str(replies[node].metric_records["metrics"]["training-bytes"])) for node in active})
         return [
             {name: array.numpy() for name, array in replies[node].array_records["arrays"].items()} for node in active
         ]
@@ -91,7 +91,7 @@ def merge(guard: Guard, config: FedConfig, classes: int, nodes: Sequence[int]) -
         except ValueError as error:
             raise ValueError(str(error).replace("--thresholds", f"--support {config.support}")) from error
         else:
-            return replace(synthetic, meta={**synthetic.meta, "raw_bytes": [raw[node] for node in active]})
+            return replace(synthetic, meta={**synthetic.meta, "training_bytes": [coded[node] for node in active]})
 
 
 def train_here(

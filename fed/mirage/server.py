@@ -163,7 +163,7 @@ def federated_mirage(
         "seconds": time.perf_counter() - start,
         "versions": versions(),
     }
-    return SyntheticSet(forest, label, weight, "multiclass", features, facts)
+    return SyntheticSet(forest, label, weight, "multiclass", features, facts).as_stored()
 
 
 class ReplyError(ValueError):

@@ -145,6 +145,8 @@ class MirageBench(DataOptions):
     """Parts to run."""
     datasets: tuple[str, ...] = ("ogbg-molhiv", "ogbg-molbace", "NCI1", "pains")
     """Data sets of the accuracy part; cost and lossless take the first."""
+    budgets: tuple[int, ...] = ()
+    """Bytes of the sets in the accuracy part. (default: those of the targets)"""
     hops: int = 2
     """Depth of trees and networks in the accuracy part."""
     seeds: int = 5

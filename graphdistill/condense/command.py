@@ -162,7 +162,7 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
     facts = {
         **facts_of(command),
         "command": {**asdict(command), "method": method.name, "options": options_of(method)},
-        "raw_bytes": whole.nbytes,
+        "training_bytes": whole.nbytes,
         "fit": asdict(protocol.fit),
         "sets": [dict(synthetic.meta) for synthetic in sets],
         "break_even_trainings": trainings,

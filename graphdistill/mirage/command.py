@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import rich.console
@@ -14,15 +13,15 @@ from graphdistill.core.command.progress import Progress
 from graphdistill.core.command.report import Report, Row, table
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.evaluation.rows import Plan, baseline_rows, train_plans
+from graphdistill.core.evaluation.smiles_rows import smiles_sets
 from graphdistill.core.evaluation.trees import TreeProtocol
-from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.storage import save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.trees.training_split import TrainingSplit
 from graphdistill.datasets import load_graphs
 from graphdistill.mirage import paper
-from graphdistill.mirage.config import Command, MirageConfig
+from graphdistill.mirage.config import Command
 from graphdistill.mirage.distill import distill_mirage
 from graphdistill.mirage.explain import explain, write_explanation
 from graphdistill.mirage.explain import table as explain_table
@@ -77,25 +76,20 @@ def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synth
     synthetic = distill_mirage(data, command.distilling, generator=draws, progress=bars, split=split)
     seconds = synthetic.meta["seconds"]
     assert isinstance(seconds, float)
-    raw, packed = (
-        protocol.random_sets(synthetic.nbytes, protocol.trainings, packed=packed) for packed in (False, True)
-    )
     plans = [
         Plan("distilled set", [synthetic], seconds),
-        Plan("random graphs, equal bytes", raw, paired=True),
-        Plan("random graphs, equal compressed bytes", packed, paired=True),
+        *equal_bytes(protocol, synthetic.nbytes, protocol.trainings, command.label_bits),
         Plan("all the data", [protocol.full()]),
     ]
-    rows = train_plans(protocol, [*plans, *curve(protocol, synthetic, command.curve, command.seed)])
+    rows = train_plans(protocol, [*plans, *curve(protocol, synthetic, command)])
     before = len(plans) * len(protocol.networks)
     rows = rows[:before] + baseline_rows(protocol) + rows[before:]
     made = f"{len(synthetic)} graphs over {synthetic.forest.trees.sizes[-1]} trees of depth {command.hops}"
-    if "threshold" in synthetic.meta:
-        made += f", each in {synthetic.meta['threshold']} or more training graphs"
     notes = (
         f"The distilled set: {made}.",
         f"{protocol.trainings} trainings per network, checkpoints chosen on validation; distilled with seed "
-        f"{command.seed}. The curve has one training per network. Bytes are payload; raw bytes use small integers.",
+        f"{command.seed}. The curve has one training per network. Bytes are those of the stored stream: graphs, "
+        f"labels, weights and header; all the data take {protocol.full().nbytes:,} bytes, coded without loss.",
         data.notes,
     )
     return synthetic, _report(command, data, rows, synthetic, protocol, notes), protocol
@@ -134,40 +128,48 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
     return synthetic, _report(command, data, rows, synthetic, protocol, notes), protocol
 
 
-def curve(protocol: TreeProtocol, synthetic: SyntheticSet, shares: Sequence[float], seed: int) -> list[Plan]:
-    """Distilled sets from the smallest budget of the curve to lossless, one training per network.
+def equal_bytes(protocol: TreeProtocol, nbytes: int, draws: int, label_bits: int, label: str = "") -> list[Plan]:
+    """Random real graphs in as many bytes as a set takes: in the codec, and for molecules as SMILES.
+
+    Args:
+        protocol: data, depth, processes.
+        nbytes: stored bytes.
+        draws: number of random sets, each for one training.
+        label_bits: bits of the soft labels.
+        label: suffix of the rows' names.
+    """
+    found = {
+        "random graphs in the codec, hard labels": protocol.random_sets(nbytes, draws),
+        "random graphs in the codec, same soft labels": protocol.random_sets(nbytes, draws, soft_bits=label_bits),
+    }
+    if protocol.data.smiles is not None:
+        found["random molecules as xz-ed SMILES"] = smiles_sets(protocol, nbytes, draws)
+    return [Plan(name + label, sets, trainings=draws, paired=True) for name, sets in found.items()]
+
+
+def curve(protocol: TreeProtocol, synthetic: SyntheticSet, command: Command) -> list[Plan]:
+    """Distilled and random sets over budgets, one training per network.
 
     Args:
         protocol: data, depth, processes.
         synthetic: the distilled set, which is reused for its budget.
-        shares: budgets as shares of the raw bytes.
-        seed: seed of the distillation.
+        command: shares of the bytes of all the data, config and seed of the distillation.
     """
-    total, hops = int(protocol.raw.sum()), protocol.depth
-    budgets = {share: max(1, int(share * total)) for share in shares}
-    made: dict[object, SyntheticSet | None] = {synthetic.meta["budget"]: synthetic}
-    missing = [None, *(budget for budget in budgets.values() if budget not in made)]
-    configs = [MirageConfig(hops=hops, bytes=budget, lossless=budget is None) for budget in missing]
-    assert len(protocol.training.teacher)  # fitted here, so that processes need not fit it
-    points = parallel_map(_point, (protocol.training, seed), configs, jobs=protocol.jobs)
-    made |= zip(missing, protocol.progress.track(points, "distilling the curve", len(configs)), strict=True)
-    lossless = made[None]
-    assert lossless is not None
-    plans = [
-        Plan(f"curve {100 * share:g} %", [point], trainings=1)
-        for share, budget in budgets.items()
-        if (point := made[budget]) is not None and point.nbytes < lossless.nbytes
-    ]
-    return [*plans, Plan("curve lossless", [lossless], trainings=1)]
-
-
-def _point(context: tuple[TrainingSplit, int], config: MirageConfig) -> SyntheticSet | None:
-    """One set of the curve; ``None`` if the budget is below the smallest set."""
-    split, seed = context
-    try:
-        return distill_mirage(split.data, config, generator=generator(seed, "mirage"), split=split)
-    except ValueError:
-        return None
+    total, plans = protocol.full().nbytes, []
+    for share in command.curve:
+        budget = max(1, int(share * total))
+        config = replace(command.distilling, bytes=budget, fraction=None, thresholds=None, lossless=False)
+        point = synthetic
+        if budget != synthetic.meta["budget"]:
+            try:
+                draws = generator(command.seed, "mirage")
+                point = distill_mirage(protocol.data, config, generator=draws, split=protocol.training)
+            except ValueError:  # below one graph of each class
+                continue
+        label = f", {100 * share:g} % of the bytes"
+        plans.append(Plan("distilled set" + label, [point], trainings=1))
+        plans += equal_bytes(protocol, point.nbytes, 1, command.label_bits, label)
+    return plans
 
 
 def _report(
@@ -180,7 +182,7 @@ def _report(
 ) -> Report:
     facts = {
         **facts_of(command),
-        "raw_bytes": int(protocol.raw.sum()),
+        "training_bytes": protocol.full().nbytes,
         "training_graphs": len(data.train),
         "fit": asdict(protocol.fit),
         "set": dict(synthetic.meta),

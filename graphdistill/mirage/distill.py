@@ -1,4 +1,4 @@
-"""Mirage: distil labelled graphs into a small set of counted computation trees, without training a network."""
+"""Mirage: distil labelled graphs into a small coded set, without training a network."""
 
 from __future__ import annotations
 
@@ -13,19 +13,14 @@ from torch_geometric.data import Data
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.command.report import versions
 from graphdistill.core.data.datasets import GraphDataset
-from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.data.tensors import stratify_labels
 from graphdistill.core.randomness import class_balanced_order
 from graphdistill.core.randomness import generator as seeded
-from graphdistill.core.sets.synthetic import SyntheticSet, class_weights, soft_labels
-from graphdistill.core.trees.forest import Forest
-from graphdistill.core.trees.raw_forest import raw_forest
+from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.trees.training_split import TrainingSplit
-from graphdistill.core.trees.wl import group
 from graphdistill.datasets import load_graphs
-from graphdistill.mirage.compress import compress, raw_prefix
 from graphdistill.mirage.config import MirageConfig
-from graphdistill.mirage.draws import best_order, draw_scorer
+from graphdistill.mirage.draws import MOST_GRAPHS, best_order, draw_scorer
 from graphdistill.mirage.patterns import mine_patterns, pattern_forest
 
 
@@ -39,26 +34,26 @@ def distill_mirage(
 ) -> SyntheticSet:
     r"""Distil the training split of a graph data set (Mirage, Gupta et al., ICLR 2024, arXiv:2310.09486).
 
-    A GNN of depth L sees a graph as the multiset of its nodes' depth-L computation trees, and these repeat: the set
-    keeps distinct trees once and graphs as counts :math:`G \mapsto \{(t, n_t(G))\}` over them. With thresholds the
-    graphs are the closed frequent tree sets of each class; with a budget they are real graphs rewritten over a
-    dictionary that fits the budget (or plain graphs, if trees hardly repeat), with the soft labels of a
-    logistic regression on tree counts; lossless keeps everything. No network is trained.
+    A GNN of depth L sees a graph as the multiset of its nodes' depth-L computation trees,
+    :math:`G \mapsto \{(t, n_t(G))\}`. With thresholds the graphs of the set are the closed frequent tree sets of each
+    class. With a budget they are real graphs, as many as fit when coded, whose soft labels are the probabilities of a
+    logistic regression on tree counts: it has read the whole training split, so that few graphs carry what many would.
+    Lossless keeps all graphs. No network is trained.
 
     Args:
         data: graphs with splits, or PyG graphs that :func:`graphdistill.datasets.load_graphs` reads; only the training
             split is read.
-        config: size of the set and depth of the trees. (default: one percent of the raw bytes at two hops)
+        config: size of the set and depth of the trees. (default: a tenth of the coded bytes at two hops)
         generator: draws the graphs of a budgeted set. (default: seed 0)
         progress: shows bars. (default: silent)
         split: the training split of ``data`` with trees of ``hops``, to share it among several sets. (default: built
             here)
 
     Returns:
-        The set; ``meta`` has the config, the cost and the automatic choices.
+        The set as it will be loaded; ``meta`` has the config, the cost and the automatic choices.
 
     Raises:
-        ValueError: a class of the training split is empty, the budget is below the smallest set, there is not one
+        ValueError: a class of the training split is empty, the budget is below one graph a class, there is not one
             threshold per class, or ``split`` is of other data.
 
     Example:
@@ -66,8 +61,8 @@ def distill_mirage(
         >>> from torch_geometric.data import Data
         >>> pair = torch.tensor([[0, 1], [1, 0]])
         >>> graphs = [Data(x=torch.tensor([[6], [a]]), edge_index=pair, y=torch.tensor([a % 2])) for a in (7, 8) * 20]
-        >>> synthetic = distill_mirage(load(graphs), MirageConfig(bytes=60, hops=1))
-        >>> len(synthetic) >= 2, synthetic.nbytes <= 60
+        >>> synthetic = distill_mirage(load(graphs), MirageConfig(bytes=40, hops=1))
+        >>> len(synthetic) >= 2, synthetic.nbytes <= 40
         (True, True)
     """
     config = MirageConfig() if config is None else config
@@ -80,41 +75,39 @@ def distill_mirage(
             f"split is of {split.data.name} with trees of depth {split.depth}, not of this {data.name} with "
             f"{config.hops}; make it by TrainingSplit(data, config.hops, config.verify)"
         )
-    graphs, y = split.graphs, split.y
     if not config.lossless:  # a shard may lack a class
-        _check_classes(data, y)
+        _check_classes(data, split.y)
     if config.thresholds is not None and data.task == "multilabel":
         raise ValueError(f"--thresholds need one label per graph, but {data.name} has many tasks; give --fraction")
     with progress.step("building computation trees", 1) as advance:
-        forest = split.forest
+        assert len(split.forest)
         advance(1)
-    raw = int(split.raw.sum())
-    budget = config.bytes
-    if budget is None and config.thresholds is None and not config.lossless:
-        budget = int(raw * (0.01 if config.fraction is None else config.fraction))
-    start, parts = time.perf_counter(), ["counted", "forest", "raw"]
+    shared, start, parts = sum(split.seconds.values()), time.perf_counter(), ["counted", "forest"]
     chosen: dict[str, object] = {}
+    budget = config.bytes
     if config.thresholds is not None:
         with progress.step("mining closed tree sets", 1) as advance:
-            patterns = mine_patterns(forest, y, config.thresholds)
-            synthetic, label, weight = pattern_forest(forest, y, patterns)
+            patterns = mine_patterns(split.forest, split.y, config.thresholds)
+            forest, label, weight = pattern_forest(split.forest, split.y, patterns)
+            synthetic = SyntheticSet(forest, label, weight, data.task, data.features).as_stored()
             advance(1)
         chosen["supports"] = [[p.support for p in patterns if p.label == c] for c in range(data.num_outputs)]
-        out = (synthetic.by_frequency(), label, weight)
+    elif config.lossless:
+        with progress.step("coding all graphs", 1) as advance:
+            synthetic = split.whole
+            parts.append("whole")
+            advance(1)
     else:
-        trees_hardly_repeat = forest.nbytes > raw
-        best = raw_forest(graphs, config.hops) if trees_hardly_repeat else forest
-        whole = SyntheticSet(best, y, class_weights(y, data.task), data.task)
-        if budget is None or whole.nbytes <= budget:
-            out = (best, y, whole.weight)
-        else:
-            with progress.step("fitting the budget", 1) as advance:
-                teacher, start = split.teacher, time.perf_counter()
-                parts.append("teacher")
-                out = _fit_budget(forest, graphs, data, teacher, budget, trees_hardly_repeat, config, generator)
-                advance(1)
-            chosen["threshold"] = _least_support(forest, out[0])
-    synthetic, label, weight = out
+        with progress.step("fitting the budget", 1) as advance:
+            if budget is None:
+                budget = int(split.whole.nbytes * config.share)
+                parts.append("whole")
+            synthetic = _within(split, budget, config, generator)
+            parts.append("teacher")
+            advance(1)
+        chosen["label_bits"] = config.label_bits
+    # Parts of the split are computed once for all sets, and are part of the time of each set that needs them.
+    own = time.perf_counter() - start - (sum(split.seconds.values()) - shared)
     facts = {
         "method": "mirage",
         "config": asdict(config),
@@ -123,52 +116,29 @@ def distill_mirage(
         "source": data.name,
         "source_sha256": split.sha256,
         "budget": budget,
-        "trees": list(synthetic.trees.sizes),
+        "trees": list(synthetic.forest.trees.sizes),
         "graphs": len(synthetic),
-        "graphs_in_training_split": len(forest),
-        "raw_bytes": raw,
-        "seconds": sum(split.seconds[part] for part in parts) + time.perf_counter() - start,
+        "graphs_in_training_split": len(split.graphs),
+        "seconds": sum(split.seconds[part] for part in parts) + own,
         **chosen,
     }
-    return SyntheticSet(synthetic, label, weight, data.task, data.features, facts)
+    return synthetic.with_meta(facts)
 
 
-def _fit_budget(
-    forest: Forest,
-    graphs: Graphs,
-    data: GraphDataset,
-    logits: Tensor,
-    budget: int,
-    trees_hardly_repeat: bool,
-    config: MirageConfig,
-    generator: torch.Generator,
-) -> tuple[Forest, Tensor, Tensor]:
-    """As many graphs with soft labels as fit the budget, over a dictionary or, if trees hardly repeat, plain graphs."""
-    y = data.y[data.train]
-    multiclass = data.task == "multiclass"
-    label = stratify_labels(y)
-    soft = soft_labels(logits.softmax(dim=1) if multiclass else logits.sigmoid(), data.task)
-    order, columns = class_balanced_order(label, generator), logits.shape[1] - multiclass
-
-    def reorder(rewritten: Forest, count: int) -> Tensor:
-        orders = [order, *(class_balanced_order(label, generator) for _ in range(config.draws - 1))]
-        return best_order(rewritten, orders, count, draw_scorer(forest, logits, generator))
-
-    least, index = len(label.unique()), order[:0]
-    if trees_hardly_repeat:
-        synthetic, index = raw_prefix(forest, graphs, order, budget, columns, reorder)
-    if len(index) < least:
-        synthetic, index = compress(forest, order, budget, columns, least, reorder, config.dictionary_share)
-    return synthetic, soft[index], class_weights(soft[index], data.task)
-
-
-def _least_support(forest: Forest, synthetic: Forest) -> int:
-    """Smallest number of training graphs that contain a tree of the set's dictionary."""
-    kept = synthetic.trees.ids()[-1]
-    _, row, _ = group(torch.cat([kept, forest.trees.ids()[-1]]))
-    support = torch.zeros(int(row.max()) + 1, dtype=torch.long)
-    support[row[len(kept) :]] = torch.bincount(forest.tree, minlength=len(row) - len(kept))
-    return int(support[row[: len(kept)]].min())
+def _within(split: TrainingSplit, budget: int, config: MirageConfig, generator: torch.Generator) -> SyntheticSet:
+    """Real graphs with soft labels, as many as fit: the draw of some from which the teacher is recovered best."""
+    label = stratify_labels(split.y)
+    orders = [class_balanced_order(label, generator) for _ in range(config.draws)]
+    synthetic = split.within(orders[0], budget, soft_bits=config.label_bits)
+    if config.draws > 1 and len(synthetic) <= MOST_GRAPHS:
+        best = best_order(split.forest, orders, len(synthetic), draw_scorer(split.forest, split.teacher, generator))
+        synthetic = split.within(best, budget, soft_bits=config.label_bits)
+    if synthetic.nbytes > budget:
+        raise ValueError(
+            f"the budget of {budget} bytes is below one graph of each class, {len(synthetic)} graphs of "
+            f"{synthetic.nbytes} bytes; give --bytes {synthetic.nbytes} or more"
+        )
+    return synthetic
 
 
 def _check_classes(data: GraphDataset, y: Tensor) -> None:

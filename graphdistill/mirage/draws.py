@@ -67,8 +67,8 @@ def draw_scorer(
         ridge: regularization. (default: 1, better on validation than 0.1)
 
     Returns:
-        A function of a draw (its graphs as stored, and their indices in ``forest``) that returns the correlation with
-        the teacher, averaged over outputs.
+        A function of a draw (its graphs, and their indices in ``forest``) that returns the correlation with the
+        teacher, averaged over outputs.
     """
     target = logits - logits.mean(dim=0)
     index = torch.randperm(len(forest), generator=generator)[:MAX_SCORED_GRAPHS]
@@ -91,7 +91,7 @@ def best_order(
     """The order whose first ``count`` graphs have the best score; the first one on a tie.
 
     Args:
-        forest: training graphs as stored.
+        forest: training graphs.
         orders: orders of all graphs, each long ``[G]``.
         count: number of graphs of a draw.
         score: function from :func:`draw_scorer`.

@@ -142,7 +142,7 @@ def _draw_curve(axes: Axes, report: Report) -> None:
     found = {mark.name: mark for mark in marks_of(report)}
     points = [mark for mark in found.values() if mark.name.startswith(CURVE) and mark.x]
     curve = sorted((float(mark.x or 0), mark.mean, mark.std, mark.name.removeprefix(CURVE)) for mark in points)
-    raw = report.facts.get("raw_bytes")
+    raw = report.facts.get("training_bytes")
     raw = raw if isinstance(raw, int | float) and raw > 0 else None
     labels: list[tuple[float, str, str]] = []
     for name in REFERENCES:

@@ -114,7 +114,7 @@ def paper_set(forest: Forest, patterns: Sequence[Pattern], protocol: TreeProtoco
     synthetic = Forest(dictionary, ptr, row[tree], torch.ones_like(tree))
     y, weight = torch.tensor([label for label, _ in kept]), torch.ones(len(kept))
     meta = {"method": "mirage, published setting", "source": protocol.data.name, "graphs": len(kept)}
-    return SyntheticSet(synthetic, y, weight, protocol.data.task, protocol.data.features, meta)
+    return SyntheticSet(synthetic, y, weight, protocol.data.task, protocol.data.features, meta).as_stored()
 
 
 def paper_rows(protocol: TreeProtocol, synthetic: SyntheticSet, config: PaperConfig = PaperConfig()) -> list[Row]:

@@ -12,7 +12,6 @@ import torch
 from graphdistill.bench import mirage
 from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.training.fit import FitConfig
-from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.datasets import load_graphs
 
 ROOT = Path(os.environ.get("GRAPHDISTILL_DATA", "../shared/data"))
@@ -69,12 +68,12 @@ def test_bad_words_are_one_line_and_exit_code_two(words, message, monkeypatch, c
 def test_lossless_has_a_line_per_network_and_depth(mutag, capsys):
     mirage.lossless(mutag, torch.device("cpu"))
     printed = capsys.readouterr().out
-    raw, nodes = int(raw_bytes(mutag.split("train")[0]).sum()), mutag.split("train")[0].num_nodes
+    nodes = mutag.split("train")[0].num_nodes
     for depth in (2, 3):
         assert f"MUTAG, depth {depth}" in printed
     # Titles are wrapped to the width of their table.
     text = " ".join(printed.split())
-    assert text.count(f"for {nodes:,} nodes") == text.count(f"{raw:,} B raw") == 2
+    assert text.count(f"for {nodes:,} nodes") == 2
     for network in ("GCN", "GraphSAGE", "GAT", "GIN"):
         # Once as it goes and once in the table, for either depth: seconds and two gains.
         found = lines_with(printed, f"{network} ")
@@ -86,14 +85,14 @@ def test_lossless_has_a_line_per_network_and_depth(mutag, capsys):
 def test_accuracy_has_a_row_per_set_and_a_verdict_per_budget(mutag, capsys, monkeypatch):
     quick = partial(TreeProtocol, networks=("GIN",), fit=FitConfig(steps=4, eval_every=2))
     monkeypatch.setattr(mirage, "TreeProtocol", quick)
-    monkeypatch.setattr(mirage, "BUDGETS", (0.1, 0.3))
-    mirage.accuracy(mutag, mirage.Bench(seeds=1))
+    mirage.accuracy(mutag, mirage.Bench(seeds=1, budgets=(60, 200)))
     printed = capsys.readouterr().out
-    names = ["all the data", "untrained network", "logistic regression on tree counts", "majority class"]
-    for share in ("10 %", "30 %"):
-        names += [f"distilled, {share}", f"random graphs, {share}", f"random graphs, compressed, {share}"]
+    names = ["all the data, coded without loss", "untrained network", "logistic regression on tree counts"]
+    names.append("majority class")
+    for budget in ("60 bytes", "200 bytes"):
+        names += ["distilled set", *(f"random graphs in the codec, {kind} labels" for kind in ("hard", "same soft"))]
         # As it goes and again under the table.
-        verdicts = lines_with(printed, f"MUTAG at {share}: ")
+        verdicts = lines_with(printed, f"MUTAG at {budget}: ")
         assert len(verdicts) == 2
         assert verdicts[0] == verdicts[1]
     lines = [re.split(r" {2,}", line) for line in printed.splitlines() if re.match(r"\S.* \d\.\d{3}( |$)", line)]

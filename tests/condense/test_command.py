@@ -94,7 +94,7 @@ def test_the_journey_from_images_to_the_report(journey):
     for name in list(rows)[:2]:
         assert (len(rows[name]["test"]), rows[name]["nbytes"], rows[name]["entries"]) == (4, 390, 6)
     assert rows["distilled set"]["distill_seconds"] > 0
-    assert rows["all the data"]["nbytes"] == results["facts"]["raw_bytes"] > 390
+    assert rows["all the data"]["nbytes"] == results["facts"]["training_bytes"] > 390
     assert len(results["facts"]["sets"]) == 2
     assert "break_even_trainings" in results["facts"]
     assert "istilling" in printed
@@ -190,7 +190,7 @@ def test_the_journey_from_nodes_to_the_report(tmp_path, capsys, monkeypatch):
         assert (len(rows[name]["test"]), rows[name]["nbytes"], rows[name]["entries"]) == (2, synthetic.nbytes, 20)
     assert rows["random nodes and the edges between them"]["entries"] == 20
     assert rows["distilled set"]["group"] == "GCN"
-    assert rows["all the data"]["nbytes"] == results["facts"]["raw_bytes"] > synthetic.nbytes
+    assert rows["all the data"]["nbytes"] == results["facts"]["training_bytes"] > synthetic.nbytes
     printed = capsys.readouterr().out
     assert "nodes" in printed
     assert "16 bits a feature" in " ".join(printed.split())

@@ -11,7 +11,7 @@ from graphdistill.mirage import MirageConfig
         ({"fraction": 0.0}, "--fraction must be above 0, got 0.0"),
         ({"fraction": float("nan")}, "--fraction must be above 0, got nan"),
         ({"draws": 0}, "--draws must be 1 or more, got 0"),
-        ({"dictionary_share": 1.0}, "--dictionary-share must be between 0 and 1, got 1.0"),
+        ({"label_bits": 9}, "--label-bits must be from 1 to 8, got 9"),
         ({"thresholds": ()}, r"--thresholds takes one support of 1 or more per class, got \(\)"),
         ({"thresholds": (5, 0)}, r"per class, got \(5, 0\)"),
         ({"bytes": 10, "lossless": True}, "--bytes and --lossless each set the size; give one of them"),

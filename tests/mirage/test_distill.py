@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,8 @@ from graphdistill.core.randomness import generator
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.metrics import per_sample_loss
-from graphdistill.core.trees.build import build_forest, merge
-from graphdistill.core.trees.forest import Forest
-from graphdistill.core.trees.raw_bytes import raw_bytes
-from graphdistill.core.trees.raw_forest import RawForest
+from graphdistill.core.trees.build import merge
+from graphdistill.core.trees.graph_forest import GraphForest
 from graphdistill.core.trees.training_split import TrainingSplit
 from graphdistill.datasets import load, load_graphs
 from graphdistill.mirage import MirageConfig, distill_mirage
@@ -35,7 +34,7 @@ def molbace():
 
 
 def digest(small):
-    return hashlib.sha256(b"".join(t.numpy().tobytes() for t in small.payload().values())).hexdigest()
+    return hashlib.sha256(b"".join(t.numpy().tobytes() for _, t in sorted(small.payload().items()))).hexdigest()
 
 
 def toy(num_classes=3, seed=0, edges=True, size=90):
@@ -53,25 +52,47 @@ def toy(num_classes=3, seed=0, edges=True, size=90):
     return load(graphs)
 
 
-@pytest.mark.parametrize("fraction", [0.001, 0.01, 0.05, 0.15])
-def test_budgets_are_kept_on_real_molecules(molbace, fraction):
-    budget = int(fraction * int(raw_bytes(molbace.split("train")[0]).sum()))
-    small = distill_mirage(molbace, MirageConfig(fraction=fraction))
-    assert 0.8 * budget < small.nbytes <= budget
+@pytest.fixture(scope="module")
+def split(molbace):
+    return TrainingSplit(molbace, 2)
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.1, 0.6])
+def test_fractions_are_of_the_coded_bytes_of_all_the_data(molbace, split, fraction):
+    assert split.whole.nbytes < 4.5 * len(molbace.train)
+    small = distill_mirage(molbace, MirageConfig(fraction=fraction), split=split)
+    budget = int(fraction * split.whole.nbytes)
+    assert 0.95 * budget < small.nbytes <= budget == small.meta["budget"]
+    assert small.nbytes == len(small.payload()["graphs"]) + 1
     assert small.y.shape == (len(small), 2)
     assert small.meta["graphs"] == len(small)
 
 
+def test_the_graphs_are_real_and_carry_the_labels_of_the_regression(molbace, split):
+    small = distill_mirage(molbace, MirageConfig(bytes=900, label_bits=8), split=split)
+    whole = {name: k for k, name in enumerate(signatures(split.forest))}
+    found = torch.tensor([whole[name] for name in signatures(small.forest)])
+    assert (small.y - split.soft[found]).abs().max() < 0.01
+    torch.testing.assert_close(small.y.sum(dim=1), torch.ones(len(small)))
+
+
+def signatures(forest):
+    """A name for each graph: the ids of its trees and their counts, in sorted order."""
+    ids = [tuple(row) for row in forest.trees.ids()[-1].tolist()]
+    pairs = [(ids[tree], count) for tree, count in zip(forest.tree.tolist(), forest.count.tolist(), strict=True)]
+    return [tuple(sorted(pairs[a:b])) for a, b in pairwise(forest.ptr.tolist())]
+
+
 @pytest.mark.bits
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(molbace):
-    config = MirageConfig(fraction=0.01)
+    config = MirageConfig(bytes=600)
     one, two = (distill_mirage(molbace, config, generator=generator(3, "mirage")) for _ in range(2))
     other = distill_mirage(molbace, config, generator=generator(4, "mirage"))
     assert digest(one) == digest(two) != digest(other)
 
 
 def test_saved_sets_come_back_bit_for_bit(molbace, tmp_path):
-    small = distill_mirage(molbace, MirageConfig(fraction=0.01))
+    small = distill_mirage(molbace, MirageConfig(bytes=600))
     save_set(small, tmp_path)
     again = load_set(tmp_path)
     assert digest(again) == digest(small)
@@ -85,16 +106,15 @@ def test_lossless_trains_as_the_full_graphs_do(molbace):
     from graphdistill.core.trees.build import uncompressed_forest
 
     small = distill_mirage(molbace, MirageConfig(lossless=True))
-    graphs, y = molbace.split("train")
+    graphs, labels = molbace.split("train")
     protocol = TreeProtocol(molbace, depth=2)
     gradients = []
-    for forest in (small.forest, uncompressed_forest(graphs, 2)):
+    for forest, y in ((small.forest, small.y), (uncompressed_forest(graphs, 2), labels)):
         model = protocol.network("GIN", 0).double()
         per_sample_loss(model(forest), y, "multiclass").mean().backward()
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
     assert torch.allclose(*gradients, rtol=0, atol=1e-9)
-    assert torch.equal(small.y, y)
-    assert small.nbytes < 0.2 * int(raw_bytes(graphs).sum())
+    assert torch.equal(small.y.sort().values, labels.sort().values)
 
 
 def test_distilling_halves_and_merging_equals_distilling_the_whole(molbace):
@@ -105,10 +125,10 @@ def test_distilling_halves_and_merging_equals_distilling_the_whole(molbace):
         part = molbace.with_splits(rows, molbace.valid, molbace.test)
         parts.append(distill_mirage(part, MirageConfig(lossless=True)))
     whole = distill_mirage(molbace, MirageConfig(lossless=True))
-    joined = SyntheticSet(
-        merge([p.forest for p in parts]).by_frequency(), torch.cat([p.y for p in parts]), whole.weight
-    )
-    assert digest(joined) == digest(whole)
+    joined = merge([part.forest for part in parts])
+    assert all(torch.equal(*ids) for ids in zip(joined.trees.ids(), whole.forest.trees.ids(), strict=True))
+    assert sorted(signatures(joined)) == sorted(signatures(whole.forest))
+    assert sum(part.nbytes for part in parts) > whole.nbytes
 
 
 def test_thresholds_give_weighted_patterns_with_supports(molbace):
@@ -165,7 +185,7 @@ def test_the_card_tells_what_it_was_made_of_whatever_the_numbering(molbace):
 
 
 def test_entries_are_graphs_that_pyg_batches(molbace):
-    small = distill_mirage(molbace, MirageConfig(fraction=0.01))
+    small = distill_mirage(molbace, MirageConfig(bytes=600))
     batch = next(iter(DataLoader(small, batch_size=8)))
     assert batch.num_graphs == 8
     assert batch.y.shape == (8, 2)
@@ -192,26 +212,13 @@ def test_only_the_training_split_is_read(molbace):
         molbace.metric,
         molbace.features,
     )
-    config = MirageConfig(fraction=0.01)
+    config = MirageConfig(bytes=600)
     assert digest(distill_mirage(molbace, config)) == digest(distill_mirage(other, config))
-
-
-def test_the_threshold_reported_is_the_least_support_by_brute_force():
-    data = toy(2)
-    small = distill_mirage(data, MirageConfig(bytes=150))
-    forest = build_forest(data.split("train")[0], 2)
-    ids = [tuple(row) for row in forest.trees.ids()[-1].tolist()]
-    kept = {tuple(row) for row in small.forest.trees.ids()[-1].tolist()}
-    holders = {i: set() for i in kept}
-    for graph, tree in zip(forest.graph.tolist(), forest.tree.tolist(), strict=True):
-        if ids[tree] in kept:
-            holders[ids[tree]].add(graph)
-    assert small.meta["threshold"] == min(len(h) for h in holders.values())
 
 
 def test_errors():
     data = toy(2, size=40)
-    with pytest.raises(ValueError, match="the budget of 3 bytes is below the smallest set"):
+    with pytest.raises(ValueError, match="the budget of 3 bytes is below one graph of each class, 2 graphs of"):
         distill_mirage(data, MirageConfig(bytes=3))
     with pytest.raises(ValueError, match="but the data have 2 classes"):
         distill_mirage(data, MirageConfig(thresholds=(1, 1, 1)))
@@ -227,7 +234,7 @@ def test_soft_labels_agree_with_scikit_learn():
     from sklearn.linear_model import LogisticRegression
 
     data = toy(2, edges=False, size=200)
-    small = distill_mirage(data, MirageConfig(bytes=600, hops=0))
+    small = distill_mirage(data, MirageConfig(bytes=600, hops=0, label_bits=8))
     graphs, y = data.split("train")
     counts = np.zeros((len(graphs), 0))
     degree = graphs.in_degree
@@ -239,10 +246,8 @@ def test_soft_labels_agree_with_scikit_learn():
         counts[graph, kinds[int(graphs.x[node, 0]), int(degree[node])]] += 1
     counts = np.log1p(counts[:, (counts > 0).sum(axis=0) >= 5])
     model = LogisticRegression(C=0.1, solver="liblinear").fit(counts, y)
-    expected = sorted(set(np.round(model.predict_proba(counts)[:, 0] * 254).astype(int).tolist()))
-    found = set((small.y[:, 0] * 254).round().int().tolist())
-    assert isinstance(small.forest, Forest)
-    assert all(min(abs(f - e) for e in expected) <= 1 for f in found)
+    expected = model.predict_proba(counts)[:, 0]
+    assert all(np.abs(expected - found).min() <= 0.004 for found in small.y[:, 0].tolist())
 
 
 def unlike(size=60):
@@ -256,34 +261,25 @@ def unlike(size=60):
     return load(graphs)
 
 
-def test_where_trees_hardly_repeat_graphs_are_stored_raw():
+def test_trees_that_hardly_repeat_take_no_more_bytes_than_their_graphs():
     data = unlike()
-    raw = int(raw_bytes(data.split("train")[0]).sum())
-    small = distill_mirage(data, MirageConfig(bytes=raw // 3))
-    assert isinstance(small.forest, RawForest)
-    assert 0.8 * (raw // 3) < small.nbytes <= raw // 3
     lossless = distill_mirage(data, MirageConfig(lossless=True))
-    assert isinstance(lossless.forest, RawForest)
-    assert lossless.nbytes < 1.1 * raw
+    assert isinstance(lossless.forest, GraphForest)
+    assert lossless.nbytes < 48 * (3 * 2 + 2)
+    small = distill_mirage(data, MirageConfig(bytes=lossless.nbytes // 3))
     again = SyntheticSet.from_payload(small.payload(), task=small.task, features=small.features, meta=small.meta)
     assert digest(again) == digest(small)
     assert torch.equal(again.forest.count, small.forest.count)
 
 
-def test_a_budget_too_small_for_raw_graphs_falls_back_to_the_dictionary():
-    small = distill_mirage(unlike(), MirageConfig(bytes=27))
-    assert not isinstance(small.forest, RawForest)
-    assert small.nbytes <= 27
-
-
 def test_a_split_of_other_trees_is_refused(molbace):
     with pytest.raises(ValueError, match="with trees of depth 3, not of this ogbg-molbace with 2; make it by"):
-        distill_mirage(molbace, MirageConfig(bytes=2000), split=TrainingSplit(molbace, 3))
+        distill_mirage(molbace, MirageConfig(bytes=900), split=TrainingSplit(molbace, 3))
 
 
 def test_a_split_that_is_handed_on_gives_the_same_set(molbace):
     split = TrainingSplit(molbace, 2)
-    for config in (MirageConfig(bytes=2000), MirageConfig(bytes=4000), MirageConfig(lossless=True)):
+    for config in (MirageConfig(bytes=500), MirageConfig(bytes=900), MirageConfig(lossless=True)):
         ours, alone = distill_mirage(molbace, config, split=split), distill_mirage(molbace, config)
         assert ours.nbytes == alone.nbytes
         assert torch.equal(ours.forest.tree, alone.forest.tree)

@@ -21,7 +21,7 @@ from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.networks.convnet import ConvNetNorm
 from graphdistill.core.networks.graph_gcn import DEPTH, GraphBatch, GraphGCN, batch_of, dense_batch
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
-from graphdistill.core.trees.raw_forest import raw_forest
+from graphdistill.core.trees.graph_forest import graph_forest
 
 
 class TrainingGraphs(TrainingData):
@@ -185,8 +185,8 @@ class LearnableGraphs(LearnableSet):
         edge_ptr = segment_ptr(2 * torch.bincount(graph, minlength=len(self)))
         nodes = ranges(torch.arange(len(self)) * here.x.shape[1], here.sizes)
         x = here.columns.decode(here.x.flatten(0, 1)[nodes])
-        forest = raw_forest(Graphs(x, edges, None, node_ptr, edge_ptr), DEPTH)
-        return SyntheticSet(forest, y, class_weights(y), features=self.features, meta=dict(meta or {}))
+        forest = graph_forest(Graphs(x, edges, None, node_ptr, edge_ptr), DEPTH)
+        return SyntheticSet(forest, y, class_weights(y), features=self.features, meta=dict(meta or {})).as_stored()
 
     def _batch(self, theta: Tensor, index: Tensor | None) -> GraphBatch:
         chosen = slice(None) if index is None else index

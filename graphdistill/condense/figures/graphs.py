@@ -27,7 +27,7 @@ from graphdistill.core.command.style import (
 from graphdistill.core.data.datasets import FeatureKind
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.sets.synthetic import SyntheticSet
-from graphdistill.core.trees.raw_forest import RawForest
+from graphdistill.core.trees.graph_forest import GraphForest
 
 MOST = 4
 """Graphs of a class that are shown on each side."""
@@ -66,7 +66,7 @@ def draw_graphs(synthetic: SyntheticSet, real: SyntheticSet, path: Path) -> None
                     axes = add_panel(figure, start + SIDE * column, top, SIDE, SIDE)
                     axes.axis("off")
                     if column < len(rows):
-                        assert isinstance(part.forest, RawForest)
+                        assert isinstance(part.forest, GraphForest)
                         found |= _draw(axes, part.forest.graphs, rows[column], part.features)
         words = sorted(found.items()) if synthetic.features == "ogb" else []
         key = [("elements:", INK), *words] if words else [("colour: the first feature of a node", INK)]

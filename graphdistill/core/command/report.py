@@ -104,7 +104,7 @@ class Report:
         title: what was distilled, in a few words.
         metric: name of the metric.
         rows: one for each set and group.
-        facts: config, seeds, peak memory and so on; with ``raw_bytes`` the table shows sizes as shares of it.
+        facts: config, seeds, peak memory and so on; with ``training_bytes`` the table shows sizes as shares of it.
         notes: sentences shown under the table.
         unit: what the entries of a set are, such as ``graphs``; the heading of their number.
 
@@ -149,7 +149,7 @@ def table(report: Report) -> Table:
         shown.add_row(
             Text(name),
             _first(rows, "entries", lambda n: f"{n:,}"),
-            _first(rows, "nbytes", lambda n: _bytes(n, report.facts.get("raw_bytes"))),
+            _first(rows, "nbytes", lambda n: _bytes(n, report.facts.get("training_bytes"))),
             *[_score(of[g].test) if g in of else "" for g in groups],
             _average(rows),
             _first(rows, "distill_seconds", _seconds),

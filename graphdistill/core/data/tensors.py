@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
@@ -74,19 +73,6 @@ def segment_ptr(lengths: Tensor) -> Tensor:
         [0, 2, 2, 5]
     """
     return torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-
-
-def largest_that_fits(low: int, high: int, fits: Callable[[int], bool]) -> int:
-    """The largest number from ``low`` to ``high`` that fits, by bisection; ``low`` if none fits.
-
-    Example:
-        >>> largest_that_fits(1, 100, lambda n: n * n <= 50)
-        7
-    """
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low
 
 
 def stratify_labels(y: Tensor) -> Tensor:

@@ -10,19 +10,20 @@ from typing import ClassVar, cast, get_args
 import torch
 from torch import Tensor
 
+from graphdistill.core.codec import Labels
 from graphdistill.core.data.datasets import GraphDataset, Metric
 from graphdistill.core.data.feature_encoding import FeatureEncoding, fit_encoding
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.data.tensors import largest_that_fits
 from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput
 from graphdistill.core.evaluation.trees import trivial
 from graphdistill.core.networks.graph_gcn import DEPTH
 from graphdistill.core.networks.tree_gnn import GNN, Network
 from graphdistill.core.randomness import class_balanced_order, generator
+from graphdistill.core.sets.budget import graphs_within
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig
 from graphdistill.core.trees.forest import Forest
-from graphdistill.core.trees.raw_forest import RawForest, raw_forest
+from graphdistill.core.trees.graph_forest import GraphForest, graph_forest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +72,9 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         return {name: self.data.graphs.subset(getattr(self.data, name)) for name in ("train", "valid", "test")}
 
     @cached_property
-    def forests(self) -> dict[str, RawForest]:
+    def forests(self) -> dict[str, GraphForest]:
         """Lossless forest of every split, stored as graphs."""
-        return {name: raw_forest(graphs, DEPTH) for name, graphs in self.graphs.items()}
+        return {name: graph_forest(graphs, DEPTH) for name, graphs in self.graphs.items()}
 
     def build(self, name: str) -> GNN:
         """A network with weights from torch's global generator."""
@@ -86,7 +87,8 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
 
     def inputs(self, synthetic: SyntheticSet) -> Forest:
         """The graphs of a set."""
-        return synthetic.forest
+        forest = synthetic.forest
+        return forest.counts() if isinstance(forest, GraphForest) else forest
 
     def flat(self, what: SyntheticSet | str) -> Tensor:
         """Mean of the encoded node features, and logarithms of the numbers of nodes and edges, float ``[n, d]``."""
@@ -99,8 +101,8 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
     def chosen(self, index: Tensor) -> SyntheticSet:
         """The training graphs at ``index`` as a set, stored as graphs, with equal weight for each class."""
         y = self.labels("train")[index]
-        forest = raw_forest(self.graphs["train"].subset(index), DEPTH)
-        return SyntheticSet(forest, y, class_weights(y), features=self.data.features)
+        forest = graph_forest(self.graphs["train"].subset(index), DEPTH)
+        return SyntheticSet(forest, y, class_weights(y), features=self.data.features).as_stored()
 
     def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
         """Random training graphs, stored like those of a distilled set."""
@@ -113,10 +115,7 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
 
     def full(self) -> TrainingInput:
         """All training graphs, stored as graphs and trained on as distinct trees."""
-        y = self.labels("train")
-        return self.training_input(
-            SyntheticSet(self.forests["train"], y, class_weights(y), features=self.data.features)
-        )
+        return self.training_input(self.chosen(torch.arange(len(self.labels("train")))))
 
     def trivial(self, split: str) -> dict[str, Tensor]:
         """Number of nodes under ROC-AUC, the majority class under accuracy."""
@@ -126,12 +125,7 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         return class_balanced_order(self.labels("train"), generator(draw, "random graphs"))
 
     def _within(self, order: Tensor, budget: int) -> SyntheticSet:
-        """The longest prefix of an order that fits, found by doubling because each try packs graphs."""
-
-        def fits(count: int) -> bool:
-            return self.chosen(order[:count]).nbytes <= budget
-
-        count = self.num_classes
-        while count < len(order) and fits(2 * count):
-            count *= 2
-        return self.chosen(order[: largest_that_fits(count, min(2 * count, len(order)), fits)])
+        """The longest prefix of an order that fits; at least one graph of each class."""
+        labels = Labels(self.labels("train"))
+        index = graphs_within(self.graphs["train"], order, labels, self.data.features, budget)
+        return self.chosen(index if len(index) > self.num_classes else order[: self.num_classes])

@@ -1,24 +1,26 @@
-"""Evaluation of sets of computation trees: tree networks, and random graphs of equal raw or compressed bytes."""
+"""Evaluation of sets of computation trees: tree networks, and random graphs of equal coded bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import ClassVar, cast, get_args
 
 import torch
 from torch import Tensor
 
 from graphdistill.core.data.datasets import GraphDataset, Metric, Task
-from graphdistill.core.data.tensors import largest_that_fits, stratify_labels
+from graphdistill.core.data.tensors import stratify_labels
+from graphdistill.core.digest import digest
 from graphdistill.core.evaluation.protocol import BaseProtocol
 from graphdistill.core.networks.tree_gnn import GNN, Network
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import class_balanced_order, generator
-from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
+from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
+from graphdistill.core.trees.graph_forest import GraphForest
 from graphdistill.core.trees.training_split import TrainingSplit
 from graphdistill.core.trees.tree_counts import TreeCountRegression
 
@@ -66,11 +68,6 @@ class TreeProtocol(BaseProtocol[GraphDataset]):
         """The training split, shared with distillation."""
         return TrainingSplit(self.data, self.depth)
 
-    @property
-    def raw(self) -> Tensor:
-        """Raw bytes of each training graph."""
-        return self.training.raw
-
     def build(self, name: str) -> GNN:
         """A network with weights from torch's global generator."""
         kind = cast(Network, name)
@@ -82,16 +79,19 @@ class TreeProtocol(BaseProtocol[GraphDataset]):
 
     def inputs(self, synthetic: SyntheticSet) -> Forest:
         """The forest of a set."""
-        return synthetic.forest
+        forest = synthetic.forest
+        return forest.counts() if isinstance(forest, GraphForest) else forest
+
+    def content(self, synthetic: SyntheticSet) -> str:
+        """Digest of all that a training on a set depends on."""
+        return digest((self.inputs(synthetic), synthetic.y, synthetic.weight, synthetic.task))
 
     def full(self) -> SyntheticSet:
-        """The whole training split with raw bytes; trained on as distinct trees, without loss."""
-        data, y = self.data, self.labels("train")
-        meta = {"raw_bytes": int(self.raw.sum())}
-        return RawSet(self.training.forest, y, class_weights(y, data.task), data.task, data.features, meta)
+        """The whole training split, coded without loss; trained on as distinct trees."""
+        return self.training.whole
 
-    def random_sets(self, budget: int, draws: int, *, packed: bool) -> list[SyntheticSet]:
-        """Random class-balanced training graphs of at most ``budget`` bytes.
+    def random_sets(self, budget: int, draws: int, *, soft_bits: int | None = None) -> list[SyntheticSet]:
+        """Random class-balanced training graphs of at most ``budget`` bytes, in the codec.
 
         Classes alternate while they last, so that rare ones are included, as in the distilled sets. Each class has the
         same weight in the loss, as in every other row.
@@ -99,12 +99,14 @@ class TreeProtocol(BaseProtocol[GraphDataset]):
         Args:
             budget: bytes.
             draws: number of sets.
-            packed: count compressed bytes as of a distilled set (distinct trees once) instead of raw bytes.
+            soft_bits: give graphs the soft labels of the distilled sets, in this many bits. (default: their classes)
 
         Returns:
             One set per draw, with at least one graph per class, even above the budget.
         """
-        found = parallel_map(_random_set, (self, budget, packed), range(draws), jobs=self.jobs)
+        if soft_bits is not None:
+            assert len(self.training.teacher)  # fitted here, so that processes need not fit it
+        found = parallel_map(_random_set, (self, budget, soft_bits), range(draws), jobs=self.jobs)
         return list(self.progress.track(found, "drawing random graphs", draws))
 
     def linear_models(self, sets: Sequence[SyntheticSet]) -> list[Callable[[str], Tensor]]:
@@ -117,40 +119,12 @@ class TreeProtocol(BaseProtocol[GraphDataset]):
         return trivial(self.data, self.forests[split])
 
 
-def _random_set(context: tuple[TreeProtocol, int, bool], seed: int) -> SyntheticSet:
+def _random_set(context: tuple[TreeProtocol, int, int | None], seed: int) -> SyntheticSet:
     """One draw."""
-    protocol, budget, packed = context
+    protocol, budget, soft_bits = context
     label = stratify_labels(protocol.labels("train"))
-    least, order = len(label.unique()), class_balanced_order(label, generator(seed, "random graphs"))
-    count = max(least, int((protocol.raw[order].cumsum(0) <= budget).sum()))
-    if packed:
-        count = largest_that_fits(least, len(order), partial(_packed_fits, protocol, order, budget))
-    return _labelled(protocol, order[:count], packed=packed)
-
-
-def _packed_fits(protocol: TreeProtocol, order: Tensor, budget: int, count: int) -> bool:
-    """Whether the first ``count`` graphs of an order fit when distinct trees are stored once."""
-    return _labelled(protocol, order[:count], packed=True).nbytes <= budget
-
-
-class RawSet(SyntheticSet):
-    """Real graphs whose raw bytes are counted."""
-
-    @property
-    def nbytes(self) -> int:
-        """Raw bytes of the graphs and labels."""
-        count = self.meta["raw_bytes"]
-        assert isinstance(count, int)
-        return count
-
-
-def _labelled(protocol: TreeProtocol, index: Tensor, *, packed: bool) -> SyntheticSet:
-    """The training graphs at ``index`` as a set."""
-    forest, y = protocol.forests["train"].subset(index), protocol.labels("train")[index]
-    weight, task, features = class_weights(y, protocol.data.task), protocol.data.task, protocol.data.features
-    if packed:
-        return SyntheticSet(forest.by_frequency(), y, weight, task, features)
-    return RawSet(forest, y, weight, task, features, {"raw_bytes": int(protocol.raw[index].sum())})
+    order = class_balanced_order(label, generator(seed, "random graphs"))
+    return protocol.training.within(order, budget, soft_bits=soft_bits)
 
 
 def trivial(data: GraphDataset, forest: Forest) -> dict[str, Tensor]:

@@ -65,3 +65,13 @@ def round_half(x: Tensor, exponent: Tensor | None = None) -> Tensor:
     exponent = half_exponent(x) if exponent is None else exponent
     most = torch.finfo(torch.half).max
     return scaled(scaled(x, -exponent).clamp(-most, most).half().float(), exponent)
+
+
+def to_half(x: Tensor) -> Tensor:
+    """The tensor in half precision if that is exact, otherwise unchanged.
+
+    Example:
+        >>> to_half(torch.tensor([0.5])).dtype, to_half(torch.tensor([0.1])).dtype
+        (torch.float16, torch.float32)
+    """
+    return x.half() if x.dtype == torch.float32 and torch.equal(x.half().float(), x) else x

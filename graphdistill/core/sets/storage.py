@@ -19,7 +19,7 @@ from graphdistill.core.sets.checked_file import Check, Header, brief, check_file
 from graphdistill.core.sets.payload import check_finite
 from graphdistill.core.sets.synthetic import SyntheticSet
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout; files of other layouts are rejected."""
 CARD_TYPES = {"task": str, "features": str, "meta": dict, "sha256": str, "entries": int, "payload_bytes": int}
 """Facts in the card of a set, with their types."""
@@ -67,7 +67,7 @@ def save_set(synthetic: SyntheticSet, folder: str | Path) -> None:
 
 
 def load_set(folder: str | Path) -> SyntheticSet:
-    """Load a set of :func:`save_set`, bit for bit.
+    """Load a set of :func:`save_set`, bit for bit; graphs come in the order of the codec.
 
     Args:
         folder: the folder that holds ``set.safetensors`` and ``card.json``.
@@ -81,18 +81,19 @@ def load_set(folder: str | Path) -> SyntheticSet:
 
     def check(header: Header) -> None:
         SyntheticSet.check_payload(header)
-        for what, found in (
-            ("payload_bytes", sum(entry.nbytes for entry in header.values())),
-            ("entries", header["y"].shape[0]),
-        ):
-            if card[what] != found:
-                raise ValueError(f"holds {found:,} {what}, but its card says {brief(card[what])}")
+        expect("payload_bytes", sum(entry.nbytes for entry in header.values()))
+
+    def expect(what: str, found: int) -> None:
+        if card[what] != found:
+            raise ValueError(f"holds {found:,} {what}, but its card says {brief(card[what])}")
 
     tensors = read_tensors(folder / "set.safetensors", card["sha256"], check, writer="save_set")
     try:
-        return SyntheticSet.from_payload(tensors, **{name: card[name] for name in ("task", "features", "meta")})
+        synthetic = SyntheticSet.from_payload(tensors, **{name: card[name] for name in ("task", "features", "meta")})
+        expect("entries", len(synthetic))
     except ValueError as error:
         raise ValueError(f"{folder / 'set.safetensors'} is damaged: it {error}; distil again") from None
+    return synthetic
 
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:

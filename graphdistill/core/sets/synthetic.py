@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import get_args
 
 import torch
@@ -11,9 +12,11 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphdistill.core.data.datasets import FeatureKind, Task
+from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.data.tensors import downcast, tensor_bytes, to_device
 from graphdistill.core.sets.checked_file import brief
-from graphdistill.core.sets.half_precision import half_exponent, round_half, scaled
+from graphdistill.core.sets.graph_payload import StoredGraphs, check_graphs, read_graphs, store_graphs
+from graphdistill.core.sets.half_precision import half_exponent, round_half, scaled, to_half
 from graphdistill.core.sets.payload import (
     FLOATS,
     INTEGERS,
@@ -27,7 +30,10 @@ from graphdistill.core.sets.payload import (
     check_tensor,
 )
 from graphdistill.core.trees.forest import Forest
-from graphdistill.core.trees.raw_forest import RawForest
+from graphdistill.core.trees.graph_forest import GraphForest
+
+CACHED = ("nbytes", "_graphs_as_stored")
+"""Derived values of a set that take long to compute."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,9 @@ class SyntheticSet:
     """Synthetic graphs (or rows of features) with hard or soft labels and weights.
 
     It is a torch data set: ``len(synthetic)``, ``synthetic[i]`` and any ``DataLoader`` work. An entry of a set of
-    graphs is a PyG ``Data`` object. On it a stock PyG network of at most ``forest.trees.depth`` layers computes, at
-    the nodes of ``root``, the embeddings of the real graph's nodes.
+    graphs is a PyG ``Data`` object: a real graph, or for a set of patterns its trees, on which a stock PyG network of
+    at most ``forest.trees.depth`` layers computes, at the nodes of ``root``, the embeddings of the nodes of a graph,
+    each of which occurs ``count`` times.
 
     Attributes:
         data: a forest of n graphs, or a tensor ``[n, ...]`` of features.
@@ -114,6 +121,8 @@ class SyntheticSet:
         y, weight = self.y[index : index + 1], self.weight[index : index + 1]
         if isinstance(self.data, Tensor):
             return self.data[index], y[0], weight[0]
+        if isinstance(self.data, GraphForest):
+            return plain_graph(self.data.graphs, index, y=y, weight=weight)
         return unfold(self.data.subset(torch.tensor([index])), y=y, weight=weight)
 
     @property
@@ -141,19 +150,49 @@ class SyntheticSet:
         mask = torch.ones(len(self), dtype=torch.bool)
         return Data(x=self.data, edge_index=index, edge_weight=weight, y=self.y, train_mask=mask)
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
-        """Payload bytes: features, structure, labels and weights in the dtypes that are stored."""
+        """Bytes of the payload; of a set of graphs, labels included, the length of its coded stream."""
         return tensor_bytes(*self.payload().values())
+
+    @cached_property
+    def _graphs_as_stored(self) -> StoredGraphs:
+        """A set of graphs as it is stored and loaded."""
+        return self._store(None)
+
+    def _store(self, bits: int | None) -> StoredGraphs:
+        weight = None if torch.equal(self.weight, class_weights(self.y, self.task)) else self.weight
+        return store_graphs(self.forest, self.y, weight, self.task, self.features, bits)
+
+    def as_stored(self, bits: int | None = None) -> SyntheticSet:
+        """The set as it will be loaded: graphs come in the order of the codec.
+
+        Args:
+            bits: precision that soft labels of graphs are rounded to, 1 to 8. (default: they stay as they are)
+        """
+        if isinstance(self.data, Tensor):
+            return self
+        stored = self._graphs_as_stored if bits is None else self._store(bits)
+        weight = class_weights(stored.y, self.task) if stored.weight is None else stored.weight
+        out = replace(self, data=stored.forest, y=stored.y, weight=weight)
+        out.__dict__["_graphs_as_stored"] = stored
+        return out
+
+    def with_meta(self, meta: Mapping[str, object]) -> SyntheticSet:
+        """The same set with other facts."""
+        out = replace(self, meta=meta)
+        out.__dict__.update((name, self.__dict__[name]) for name in CACHED if name in self.__dict__)
+        return out
 
     def payload(self) -> dict[str, Tensor]:
         """Tensors to store, in bytes or half precision if that is exact, without weights if these are the default."""
-        data = _pack_features(self.data) if isinstance(self.data, Tensor) else self.data.payload()
-        out = {**data, "y": _pack_labels(self.y, self.task)}
+        if not isinstance(self.data, Tensor):
+            return self._graphs_as_stored.payload
+        out = {**_pack_features(self.data), "y": _pack_labels(self.y, self.task)}
         if not torch.equal(self.weight, class_weights(self.y, self.task)):
             out["weight"] = self.weight
         if self.edges is not None:
-            out["edge_index"], out["edge_weight"] = downcast(self.edges[0]), _to_half(self.edges[1])
+            out["edge_index"], out["edge_weight"] = downcast(self.edges[0]), to_half(self.edges[1])
         return out
 
     @classmethod
@@ -163,9 +202,12 @@ class SyntheticSet:
         Raises:
             ValueError: with the name of the tensor.
         """
-        common = {"y", "weight", "edge_index", "edge_weight", "feature_exponent"}
-        data = {name: value for name, value in payload.items() if name not in common}
-        check_names(payload, [*data, "y"], common)
+        if "graphs" in payload or "trees" in payload:
+            check_graphs(payload)
+            return
+        common = {"weight", "edge_index", "edge_weight", "feature_exponent"}
+        name = "pixels" if "pixels" in payload else "features"
+        check_names(payload, [name, "y"], common)
         # Hard labels are integers, soft ones bytes or floats.
         soft = len(payload["y"].shape) == 2
         kinds, sizes = ((torch.uint8, torch.float32), (None, None)) if soft else (INTEGERS, (None,))
@@ -176,18 +218,12 @@ class SyntheticSet:
             check_names(payload, ["edge_index", "edge_weight"], payload)
             num_edges = check_tensor(payload, "edge_weight", (torch.float16, torch.float32), None).shape[0]
             check_tensor(payload, "edge_index", INTEGERS, 2, num_edges)
-        if "pixels" in payload or "features" in payload:
-            check_names(data, ["pixels" if "pixels" in payload else "features"])
-            (name,) = data
-            found = check_tensor(payload, name, STREAM if name == "pixels" else (*INTEGERS, *FLOATS), at_least=1)
-            if found.shape[0] != entries:
-                raise ValueError(f"holds {found.shape[0]} entries in {name} and {entries} in y")
-            if "feature_exponent" in payload:
-                columns = check_tensor(payload, "features", (torch.float16,), entries, None).shape[1]
-                check_tensor(payload, "feature_exponent", (torch.int8,), columns)
-        else:
-            check_names(payload, data, common - {"feature_exponent"})
-            (RawForest if "nodes" in payload else Forest).check_payload(data)
+        found = check_tensor(payload, name, STREAM if name == "pixels" else (*INTEGERS, *FLOATS), at_least=1)
+        if found.shape[0] != entries:
+            raise ValueError(f"holds {found.shape[0]} entries in {name} and {entries} in y")
+        if "feature_exponent" in payload:
+            columns = check_tensor(payload, "features", (torch.float16,), entries, None).shape[1]
+            check_tensor(payload, "feature_exponent", (torch.int8,), columns)
 
     @classmethod
     def from_payload(
@@ -199,20 +235,26 @@ class SyntheticSet:
             ValueError: a tensor is missing or does not fit the others, or a value is out of range.
         """
         cls.check_payload(payload)
+        data: Forest | Tensor
+        if "graphs" in payload or "trees" in payload:
+            data, y, known, weight = read_graphs(payload)
+            if known not in (task, None) and y.is_floating_point():
+                raise ValueError(f"holds labels of task {known}, expected {task}")
+            check_categories(data.trees.x, data.trees.edge_attr, features)
+            y = check_labels(y, task)
+            out = cls(data, y, class_weights(y, task) if weight is None else weight, task, features, meta)
+            order = torch.arange(len(y))
+            out.__dict__["_graphs_as_stored"] = StoredGraphs(dict(payload), order, data, y, weight)
+            return out
         y = check_labels(_unpack_labels(payload["y"], task), task)
         weight = payload["weight"] if "weight" in payload else class_weights(y, task)
-        data: Forest | Tensor
         if "pixels" in payload:
             data = payload["pixels"].float() / 255
-        elif "features" in payload:
+        else:
             data = payload["features"]
             if "feature_exponent" in payload:
                 data = scaled(data.float(), payload["feature_exponent"].long())
             check_finite("features", data)
-        else:
-            parts = {n: v for n, v in payload.items() if n not in ("y", "weight")}
-            data = (RawForest if "nodes" in payload else Forest).from_payload(parts)
-            check_categories(data.trees.x, data.trees.edge_attr, features)
         edges = None
         if "edge_weight" in payload:
             edges = payload["edge_index"].long(), check_finite("edge_weight", payload["edge_weight"])
@@ -223,8 +265,9 @@ class SyntheticSet:
         return to_device(self, device)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # A mapping proxy in meta cannot be pickled.
-        return type(self), (self.data, self.y, self.weight, self.task, self.features, dict(self.meta), self.edges)
+        # A mapping proxy in meta cannot be pickled; what is coded already is not coded again.
+        parts = (self.data, self.y, self.weight, self.task, self.features, dict(self.meta), self.edges)
+        return type(self), parts, {name: self.__dict__[name] for name in CACHED if name in self.__dict__}
 
 
 def quantize_uint8(x: Tensor) -> Tensor:
@@ -244,17 +287,12 @@ def _pack_features(x: Tensor) -> dict[str, Tensor]:
         pixels = (x.nan_to_num().clamp(0, 1) * 255).round().to(torch.uint8)
         if torch.equal((pixels.float() / 255).view(torch.int32), x.contiguous().view(torch.int32)):
             return {"pixels": pixels}
-    packed = _to_half(x)
+    packed = to_half(x)
     if x.dtype == packed.dtype == torch.float32 and x.dim() == 2 and bool(torch.isfinite(x).all()):
         exponent = half_exponent(x)
         if torch.equal(round_half(x), x):
             return {"features": scaled(x, -exponent).half(), "feature_exponent": exponent.to(torch.int8)}
     return {"features": packed}
-
-
-def _to_half(x: Tensor) -> Tensor:
-    """The tensor in half precision if that is exact, otherwise unchanged."""
-    return x.half() if x.dtype == torch.float32 and torch.equal(x.half().float(), x) else x
 
 
 def _to_float(x: Tensor) -> Tensor:
@@ -324,6 +362,15 @@ def class_weights(y: Tensor, task: Task = "multiclass") -> Tensor:
     if task == "multilabel":
         label = torch.zeros(len(y), dtype=torch.long)
     return 1 / torch.bincount(label).float()[label]
+
+
+def plain_graph(graphs: Graphs, index: int, **extra: Tensor) -> Data:
+    """The graph at ``index`` with the attributes of :func:`unfold`: every node is a root that counts once."""
+    graph = graphs[index]
+    assert graph.x is not None
+    nodes, edges = len(graph.x), graph.num_edges
+    ones = torch.ones(nodes, dtype=torch.long)
+    return Data(**graph.to_dict(), edge_weight=torch.ones(edges), root=ones.bool(), count=ones, **extra)
 
 
 def unfold(forest: Forest, **extra: Tensor) -> Data:

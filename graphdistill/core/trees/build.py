@@ -39,9 +39,21 @@ def build_forest(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
         >>> forest.trees.sizes, forest.count.tolist()
         ((1, 1, 1), [4, 4])
     """
+    trees, row = build_trees(graphs, graphs.in_degree, depth, verify=verify)
+    return from_counts(trees, graphs.graph_of_node, row, torch.ones_like(row), len(graphs))
+
+
+def build_trees(graphs: Graphs, in_degree: Tensor, depth: int, *, verify: bool = False) -> tuple[Trees, Tensor]:
+    """The distinct trees of all nodes, and the tree of each node, long ``[N]``.
+
+    Args:
+        graphs: the graphs.
+        in_degree: in-degree of each node that is part of its label, long ``[N]``.
+        depth: as of :func:`build_forest`.
+        verify: as of :func:`build_forest`.
+    """
     if depth < 0:
         raise ValueError(f"depth must be 0 or more, got {depth}")
-    in_degree = graphs.in_degree
     label = ids = hash_labels(graphs.x, in_degree)
     _, row, first = group(ids)
     x, degree = graphs.x[first], in_degree[first]
@@ -68,8 +80,7 @@ def build_forest(graphs: Graphs, depth: int, *, verify: bool = False) -> Forest:
         if verify:
             _check(write_level(row, ptr, row[neighbour], edge, torch.arange(len(row))), levels[-1], above)
         row = above
-    trees = Trees(x, degree, edge_attr, tuple(levels))
-    return from_counts(trees, graphs.graph_of_node, row, torch.ones_like(row), len(graphs))
+    return Trees(x, degree, edge_attr, tuple(levels)), row
 
 
 def uncompressed_forest(graphs: Graphs, depth: int) -> Forest:

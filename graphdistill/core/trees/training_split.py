@@ -11,11 +11,15 @@ from functools import cached_property
 
 from torch import Tensor
 
+from graphdistill.core.codec import Labels
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.data.tensors import stratify_labels
+from graphdistill.core.sets.budget import graphs_within
+from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
-from graphdistill.core.trees.raw_bytes import raw_bytes
+from graphdistill.core.trees.graph_forest import graph_forest
 from graphdistill.core.trees.tree_counts import TreeCountRegression
 
 
@@ -56,10 +60,12 @@ class TrainingSplit:
         return self.data.y[self.data.train]
 
     @cached_property
-    def raw(self) -> Tensor:
-        """Raw bytes of each graph, long ``[G]``."""
-        with self._timed("raw"):
-            return raw_bytes(self.graphs)
+    def whole(self) -> SyntheticSet:
+        """All training graphs, coded without loss."""
+        with self._timed("whole"):
+            data, y = self.data, self.y
+            forest = graph_forest(self.graphs, self.depth)
+            return SyntheticSet(forest, y, class_weights(y, data.task), data.task, data.features).as_stored()
 
     @cached_property
     def counted(self) -> Forest:
@@ -80,6 +86,32 @@ class TrainingSplit:
         forest = self.forest
         with self._timed("teacher"):
             return TreeCountRegression().fit(forest, self.y, self.data.metric).logits(forest)
+
+    def within(self, order: Tensor, budget: int, *, soft_bits: int | None) -> SyntheticSet:
+        """The first graphs of an order as a coded set of at most ``budget`` bytes.
+
+        Args:
+            order: order in which graphs are added, long ``[G]``.
+            budget: bytes.
+            soft_bits: precision of the teacher's probabilities as labels, ``None`` for the graphs' own labels.
+
+        Returns:
+            The set; it has a graph of each class even if these are above the budget.
+        """
+        data = self.data
+        labels = Labels(self.y, data.task) if soft_bits is None else Labels(self.soft, data.task, bits=soft_bits)
+        index = graphs_within(self.graphs, order, labels, data.features, budget)
+        least = len(stratify_labels(self.y).unique())
+        index = order[:least] if len(index) < least else index
+        y = labels.y[index]
+        forest = graph_forest(self.graphs.subset(index), self.depth)
+        out = SyntheticSet(forest, y, class_weights(y, data.task), data.task, data.features)
+        return out.as_stored(soft_bits)
+
+    @property
+    def soft(self) -> Tensor:
+        """Probabilities of the teacher, float ``[G, C]``."""
+        return self.teacher.softmax(dim=1) if self.data.task == "multiclass" else self.teacher.sigmoid()
 
     @cached_property
     def sha256(self) -> str:

@@ -21,7 +21,7 @@ ROWS = (
 )
 FACTS = {
     "command": {"hops": 2, "root": "/home/me/data", "networks": ("GIN", "GAT"), "quiet": False},
-    "raw_bytes": 90_000,
+    "training_bytes": 90_000,
 }
 REPORT = Report(title="Demo & more", metric="rocauc", rows=ROWS, facts=FACTS, notes=("A note.",))
 
@@ -72,7 +72,7 @@ def test_it_says_how_it_was_made_without_folders_of_the_machine(tmp_path: Path) 
     assert "/home/me" not in text
     facts = re.search(r"<pre>(.*)</pre>", text, flags=re.DOTALL)
     assert facts is not None
-    assert json.loads(facts[1].replace("&quot;", '"'))["raw_bytes"] == 90_000
+    assert json.loads(facts[1].replace("&quot;", '"'))["training_bytes"] == 90_000
     assert "<h2>Figures</h2>" not in text
     assert "Demo &amp; more" in text
 

@@ -35,7 +35,7 @@ def example(nets=NETS[1:]):
         title="ogbg-molhiv [Mirage]",
         metric="rocauc",
         rows=tuple(rows),
-        facts={"raw_bytes": 6_100_000},
+        facts={"training_bytes": 6_100_000},
         notes=("scaffold split",),
     )
 

@@ -10,19 +10,14 @@ from safetensors.torch import load_file, save_file
 
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
-from graphdistill.core.trees import varint
-from graphdistill.core.trees.raw_forest import raw_forest
-from tests.core.sets.test_storage import a_set, everything, graphs
+from tests.core.sets.test_storage import a_set, everything
 from tests.faults import killed_at
 from tests.hostile import edit_card, grow, header_of, refused, reseal, write_file
 
-KINDS = ("categorical, edges", "continuous", "rows", "images", "raw", "nodes")
+KINDS = ("categorical, edges", "continuous, real", "rows", "images", "categorical, real, edges", "nodes")
 
 
 def of_kind(kind):
-    if kind == "raw":
-        y = torch.arange(12) % 3
-        return SyntheticSet(raw_forest(graphs("categorical", True), 2), y, class_weights(y), features="categorical")
     if kind == "nodes":
         edges = torch.tensor([[0, 1], [1, 0]]), torch.tensor([1.0, 0.3])
         y = torch.tensor([0, 1, 1])
@@ -38,10 +33,6 @@ def change(folder, name, tensor):
         tensors[name] = tensor
     save_file({n: t.contiguous() for n, t in tensors.items()}, folder / "set.safetensors")
     reseal(folder, payload_bytes=sum(t.nbytes for t in tensors.values()))
-
-
-def coded(*values):
-    return varint.encode(torch.tensor(values, dtype=torch.long))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -61,7 +52,6 @@ def test_every_tensor_of_every_kind_is_checked(kind, tmp_path):
             torch.zeros(0, 3, dtype=torch.uint8),
             torch.full_like(tensor, (torch.finfo if tensor.is_floating_point() else torch.iinfo)(tensor.dtype).max),
             torch.full(tensor.shape, 2**40),
-            coded(*[10**10] * 3),
             torch.full((2000,), 255, dtype=torch.uint8),
         ]
         for other in others:
@@ -104,23 +94,20 @@ def test_every_tensor_of_every_kind_is_checked(kind, tmp_path):
         ("nodes", "edge_weight", None, "holds no 'edge_weight'"),
         (
             "categorical, edges",
-            "children1",
-            coded(10**10),
-            r"holds 1 numbers in children1, expected|holds 10000000000 in",
+            "trees",
+            torch.zeros(9, dtype=torch.uint8),
+            "holds trees that cannot be read",
         ),
-        ("categorical, edges", "own1", coded(*[10**10] * 40), "holds 10000000000 in own1"),
-        ("categorical, edges", "child2", coded(*[5000] * 40), "holds 5000 in child2"),
-        ("categorical, edges", "edge1", coded(*[77] * 40), "in edge1, expected"),
-        ("categorical, edges", "pairs", coded(*[10**10] * 12), "holds 10000000000 in pairs"),
-        ("categorical, edges", "tree", coded(*[2**40] * 40), "holds 1099511627776 in tree"),
-        ("categorical, edges", "count", coded(10**10), "in count, expected"),
-        ("categorical, edges", "degree", coded(*[10**10] * 200), "in degree"),
-        ("categorical, edges", "x", torch.full((54, 2), 2**30, dtype=torch.int32), "holds 1073741824 in x"),
-        ("raw", "nodes", coded(*[10**10] * 12), "holds 10000000000 in nodes"),
-        ("raw", "edges", coded(*[10**10] * 12), "holds 10000000000 in edges"),
-        ("raw", "step", coded(*[10**10] * 12), "holds 10000000000 in step"),
-        ("raw", "shape", torch.tensor([2, 7], dtype=torch.uint8), "holds 7 in shape, expected from 0 to 1"),
-        ("raw", "end", coded(*[50] * 106), "in end"),
+        ("categorical, real, edges", "graphs", None, "holds no 'graphs'|holds no 'features'"),
+        (
+            "categorical, real, edges",
+            "depth",
+            torch.tensor([2.0]),
+            r"holds depth of float32 \[1\], expected uint8",
+        ),
+        ("continuous, real", "x", torch.rand(3, 2), "holds 3 rows in x, expected"),
+        ("continuous, real", "x", torch.full((54, 2), torch.nan), r"holds nan in x at \[0, 0\]"),
+        ("categorical, real, edges", "y", torch.rand(3, 2), "holds 3 rows in y, expected 12"),
     ],
     ids=lambda value: str(value)[:30],
 )

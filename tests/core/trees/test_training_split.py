@@ -6,7 +6,6 @@ from torch_geometric.data import Data
 
 from graphdistill.core.trees import training_split
 from graphdistill.core.trees.build import build_forest
-from graphdistill.core.trees.raw_bytes import raw_bytes
 from graphdistill.core.trees.training_split import TrainingSplit
 from graphdistill.core.trees.tree_counts import TreeCountRegression
 from graphdistill.datasets import load
@@ -22,11 +21,12 @@ def split():
 def test_the_parts_are_what_they_are_alone(split):
     graphs, y = split.data.split("train")
     forest = build_forest(graphs, 2)
-    assert torch.equal(split.raw, raw_bytes(graphs))
     assert split.counted.nbytes == forest.nbytes
     assert torch.equal(split.forest.tree, forest.by_frequency().tree)
     model = TreeCountRegression().fit(split.forest, y, split.data.metric)
     assert torch.equal(split.teacher, model.logits(split.forest))
+    torch.testing.assert_close(split.soft.sum(dim=1), torch.ones(len(graphs)))
+    assert len(split.whole) == len(graphs)
 
 
 def test_each_part_is_computed_once_and_its_time_is_kept(split, monkeypatch):

@@ -31,7 +31,7 @@ def test_at_the_server_no_client_trains(monkeypatch):
     assert given == []
     assert found["metric"] == "rocauc"
     assert set(found["baselines"]) == {"untrained network", "number of nodes"}
-    assert len(found["federated mirage"]["raw_bytes"]) == len(found["history"]) + 1 == 3
+    assert len(found["federated mirage"]["training_bytes"]) == len(found["history"]) + 1 == 3
 
 
 def test_at_the_clients_all_train_on_what_was_merged_each_in_its_own_order(monkeypatch):

@@ -53,7 +53,7 @@ def test_what_is_merged_is_what_mining_all_molecules_gives(monkeypatch):
     channel = Channel(config)
     small = merged(config, channel)
     assert payload(small) == payload(mined(held, 0.15))
-    assert small.meta["raw_bytes"] == [part.raw_bytes for part in held]
+    assert small.meta["training_bytes"] == [part.training_bytes for part in held]
     assert len(channel.sent) == 3 * small.meta["rounds"]
 
 
@@ -89,7 +89,7 @@ def test_a_client_that_fails_is_left_out(node, name, change, error, monkeypatch)
     assert len(guard.refused) == 1
     assert error in guard.refused[0]
     assert payload(small) == payload(mined([part for number, part in enumerate(held, 1) if number != node], 0.15))
-    assert len(small.meta["raw_bytes"]) == 2
+    assert len(small.meta["training_bytes"]) == 2
 
 
 def test_the_most_supported_of_each_class_are_kept(monkeypatch):
@@ -114,7 +114,7 @@ def test_trees_of_one_client_never_leave_it(monkeypatch):
         step = STEPS[int(message.content["request"]["step"].numpy())]
         arrays = {name: array.numpy() for name, array in reply.content["arrays"].items()}
         assert all(value.dtype.kind in "ui" for value in arrays.values())
-        assert set(reply.content.metric_records["metrics"]) == {"client", "raw-bytes"}
+        assert set(reply.content.metric_records["metrics"]) == {"client", "training-bytes"}
         if step == "describe":
             # Ids have a key that no client requests, and that the server lacks.
             sent = {row.tobytes() for row in arrays["ids"]}

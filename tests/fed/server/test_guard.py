@@ -128,7 +128,7 @@ def test_with_noise_one_bad_client_loses_no_round(side, spoil, monkeypatch):
     assert outcome["missing"] == []
 
 
-@pytest.mark.parametrize("spoil", ANY[:6] + [metric("raw-bytes", v) for v in NUMBERS] + [without("arrays")])
+@pytest.mark.parametrize("spoil", ANY[:6] + [metric("training-bytes", v) for v in NUMBERS] + [without("arrays")])
 def test_federated_mirage_starts_anew_without_a_bad_client(spoil, monkeypatch):
     config, _ = molecular(monkeypatch, method="fedmirage", support=0.15, per_class=5, rounds=1)
     state = run_in_process(server, hostile(COUNTS, 1, spoil), config.run_config(), 3)

@@ -20,7 +20,7 @@ GOOD = {
     EVALUATE: {"client": 1, "score": 0.5, "trivial": -1.0},
     SYNC: {"kept": 1},
     STATISTICS: {"mean-0-0": 0.5, "deviation-0-0": 0.25, "mean-2-0": 1.0, "deviation-2-0": 0.0},
-    COUNTS: {"client": 1, "raw-bytes": 99},
+    COUNTS: {"client": 1, "training-bytes": 99},
     REGISTER: {"client": 1, "nodes": 3, "num-examples": 1, **FACTS},
 }
 
@@ -79,7 +79,7 @@ def test_a_metric_out_of_range_is_refused_by_name(kind, value):
         got = good(kind)
         got.metric_records.pop("metrics", None)
         got["metrics"] = Smuggled({**GOOD[kind], name: value})
-        if (kind, name, value) in ((COUNTS, "raw-bytes", 1e12),):
+        if (kind, name, value) in ((COUNTS, "training-bytes", 1e12),):
             continue
         problem = fault(SENT, got, kind, CONFIG, KNOWN)
         assert problem.startswith(f"{name} is "), (name, problem)
