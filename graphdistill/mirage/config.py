@@ -29,8 +29,7 @@ class MirageConfig:
     bytes: int | None = None
     """Budget of the distilled set in stored bytes: the length of its coded stream."""
     fraction: float | None = None
-    """Budget as a share of the bytes of the whole training split, coded without loss (default 0.1 when no size is
-    given)."""
+    """Budget as a share of the bytes of all training graphs, coded without loss (default 0.1)."""
     lossless: bool = False
     """Keep the whole training split."""
     verify: bool = False
@@ -38,8 +37,7 @@ class MirageConfig:
     label_bits: int = 4
     """Precision of the soft labels of a budgeted set, 1 to 8 bits."""
     draws: int = 32
-    """Random draws of graphs of which a budgeted set of at most 500 graphs keeps the best: that from which a linear
-    model recovers the teacher best."""
+    """Draws of which a set of at most 500 graphs is the one that a linear model learns most from."""
 
     def __post_init__(self) -> None:
         if self.hops < 0:

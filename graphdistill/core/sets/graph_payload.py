@@ -182,7 +182,7 @@ def _exact_bits(y: Tensor, task: Task) -> int:
     """Fewest bits that labels are exact in, 0 if 8 are too few; hard labels take any."""
     everything = torch.arange(len(y))
     if not y.is_floating_point():
-        return 8
+        return 1
     for bits in range(1, 9):
         if torch.equal(Labels(y, task, bits=bits).stored(everything).y.nan_to_num(-1), y.nan_to_num(-1)):
             return bits

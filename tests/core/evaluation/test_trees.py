@@ -311,7 +311,7 @@ def test_rows_are_the_same_in_any_number_of_processes(toy):
         protocol = replace(toy, jobs=jobs)
         budget = protocol.full().nbytes // 2
         plans = [
-            Plan("raw", protocol.random_sets(budget, 2, packed=False), paired=True),
+            Plan("raw", protocol.random_sets(budget, 2), paired=True),
             Plan("packed", protocol.random_sets(budget, 2), paired=True),
             Plan("all", [protocol.full()], trainings=1),
         ]
