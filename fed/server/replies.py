@@ -156,7 +156,7 @@ def _metrics(reply: Mapping[str, object], kind: str, config: FedConfig, known: R
             | {"seconds": SECONDS, "virtual-seconds": SECONDS},
             EVALUATE: {"client": client, "score": SCORE, "trivial": SCORE},
             SYNC: {"kept": Number(1, 1, whole=True)},
-            COUNTS: {"client": client, "raw-bytes": COUNT},
+            COUNTS: {"client": client, "training-bytes": COUNT},
         }[kind]
     return _named(reply, wanted)
 

@@ -126,7 +126,7 @@ def test_self_loops_are_left_out_with_a_note():
 
 def test_methods_take_lists_of_graphs():
     many = [graph(torch.tensor([i % 2]), x=torch.tensor([[0], [i % 2]])) for i in range(40)]
-    assert len(distill_mirage(many, MirageConfig(fraction=0.9, hops=1))) > 0
+    assert len(distill_mirage(many, MirageConfig(bytes=60, hops=1))) > 0
     assert len(distill_condense(many, CondenseConfig(method="herding", per_class=1))) == 2
     with pytest.raises(ValueError, match=r"^name is a DataLoader, which yields batches"):
         distill_mirage(DataLoader(many, 4))

@@ -109,7 +109,7 @@ def encode_labels(m: Model, labels: Labels, order: Tensor) -> Any:
     levels = levels.astype(np.int64)[order.numpy()]
     distinct = labels.weights()[0] if labels.weight is not None else np.zeros(0, np.int64)
     gaps = int(bool((levels < 0).any()))
-    facts = [kind, labels.bits, len(grid), gaps, int(labels.count is not None), len(distinct)]
+    facts = [kind, labels.bits if kind != HARD else 1, len(grid), gaps, int(labels.count is not None), len(distinct)]
     for values, width in ((np.array(facts), 1), (distinct, 1), (grid.ravel(), 2), (columns.ravel(), columns.shape[1])):
         code_matrix(m, array(values), max(width, 1))
     code_levels(m, array(levels.ravel()), max(len(grid), 1), labels.bits, gaps)

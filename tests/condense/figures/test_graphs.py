@@ -27,8 +27,8 @@ def test_a_row_for_each_class_with_as_many_nodes_and_links_as_its_graphs(drawn) 
     assert len(axes) == 2 * 2 * figure_graphs.MOST
     written = [text.get_text() for text in drawn.texts]
     assert [text for text in written if text.startswith("class")] == ["class 0", "class 1"]
-    for row in range(4):
-        axis = axes[(row // 2) * 2 * figure_graphs.MOST + row % 2]
+    for place, row in enumerate(synthetic.y.sort(stable=True).indices.tolist()):
+        axis = axes[(place // 2) * 2 * figure_graphs.MOST + place % 2]
         nodes = next(c for c in axis.collections if type(c).__name__ == "PathCollection")
         links = next(c for c in axis.collections if type(c).__name__ == "LineCollection")
         assert len(nodes.get_offsets()) == len(graphs[row].x)

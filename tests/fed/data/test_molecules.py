@@ -88,7 +88,7 @@ def test_a_class_that_is_missing_or_alone_can_be_mined(monkeypatch):
 
 def test_what_is_kept_comes_back(monkeypatch):
     part = parts(monkeypatch)[0]
-    entries = part.mined(0.15, 5)
+    entries = part.entries(part.tensors(part.mined(0.15, 5)))
     back = part.entries(part.tensors(entries))
     assert torch.equal(back[1], entries[1])
     assert torch.equal(back[2], entries[2])
