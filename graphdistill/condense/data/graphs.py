@@ -105,7 +105,7 @@ class LearnableGraphs(LearnableSet):
         >>> pairs = Graphs.from_data_list([pair, pair])
         >>> synthetic = LearnableGraphs(pairs, torch.tensor([0, 1]), CategoricalEncoding((2,)), "categorical")
         >>> synthetic.inputs().x.tolist(), synthetic.freeze().nbytes
-        ([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]], 16)
+        ([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]], 18)
     """
 
     def __init__(

@@ -32,11 +32,12 @@ def graphs_within(graphs: Graphs, order: Tensor, labels: Labels, features: Featu
         The prefix; empty if no graph fits.
 
     Example:
+        >>> import torch
         >>> from torch_geometric.data import Data
         >>> pair = Data(x=torch.tensor([[6], [8]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
-        >>> graphs = Graphs.from_data_list([pair] * 50)
-        >>> len(graphs_within(graphs, torch.arange(50), Labels(torch.arange(50) % 2), "categorical", 30))
-        17
+        >>> graphs, labels = Graphs.from_data_list([pair] * 50), Labels(torch.randperm(50) % 2)
+        >>> 2 < len(graphs_within(graphs, torch.arange(50), labels, "categorical", 24)) < 50
+        True
     """
 
     def nbytes(count: int) -> int:
