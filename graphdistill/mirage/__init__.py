@@ -14,10 +14,17 @@ from graphdistill.core.methods import Result
 if TYPE_CHECKING:
     from graphdistill.mirage.config import MirageConfig as MirageConfig
     from graphdistill.mirage.distill import distill_mirage as distill_mirage
+    from graphdistill.mirage.layered.loader import LosslessLoader as LosslessLoader
+    from graphdistill.mirage.layered.loader import lossless as lossless
 else:
     __getattr__ = on_first_use(
         __name__,
-        {"MirageConfig": "graphdistill.mirage.config", "distill_mirage": "graphdistill.mirage.distill"},
+        {
+            "LosslessLoader": "graphdistill.mirage.layered.loader",
+            "MirageConfig": "graphdistill.mirage.config",
+            "distill_mirage": "graphdistill.mirage.distill",
+            "lossless": "graphdistill.mirage.layered.loader",
+        },
     )
 
 PAPER = "Gupta et al., ICLR 2024, https://arxiv.org/abs/2310.09486"
@@ -40,4 +47,4 @@ RESULT = Result(
     ),
 )
 
-__all__ = ["MirageConfig", "distill_mirage"]
+__all__ = ["LosslessLoader", "MirageConfig", "distill_mirage", "lossless"]
