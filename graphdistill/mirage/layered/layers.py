@@ -13,8 +13,9 @@ from torch import Tensor
 
 from graphdistill.core.data.tensors import ranges, segment_ptr
 from graphdistill.core.trees.forest import Forest
+from graphdistill.mirage.layered.row_by_row import META, function_name
 from graphdistill.mirage.layered.rows import Link, Rows
-from graphdistill.mirage.layered.tree_tensor import META, TreeTensor, align, reduce, refuse, tag
+from graphdistill.mirage.layered.tree_tensor import TreeTensor, align, reduce, refuse, tag
 
 UNUSABLE = "reads edge_index itself, or runs outside of batch.run or of a loop over LosslessLoader"
 
@@ -166,8 +167,7 @@ class Edges(Tensor):
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Answer what needs no edge; refuse all else."""
-        name = func.__self__.__name__ if func.__name__ == "__get__" else func.__name__
-        if name not in META and name != "as_subclass":
+        if function_name(func) not in (*META, "as_subclass"):
             refuse(UNUSABLE)
         with torch._C.DisableTorchFunctionSubclass():
             return func(*args, **(kwargs or {}))

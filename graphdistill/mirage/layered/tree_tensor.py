@@ -6,7 +6,6 @@ depths meet in residuals and in jumping knowledge: the shallower values are gath
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -15,35 +14,8 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
+from graphdistill.mirage.layered.row_by_row import META, function_name, row_by_row
 from graphdistill.mirage.layered.rows import Link, Reduce, Rows
-
-META = set(
-    "size dim numel stride is_contiguous is_floating_point is_complex element_size __len__ __repr__ get_device "
-    "shape ndim device dtype layout is_cuda is_cpu is_sparse is_sparse_csr is_quantized is_meta is_nested "
-    "requires_grad grad_fn is_leaf requires_grad_ is_inference _version names".split()
-)
-"""Functions and properties that ask for no value."""
-
-ROWS_APART = set(
-    "dropout dropout1d alpha_dropout feature_alpha_dropout prelu hardswish log_sigmoid softsign tanhshrink "
-    "group_norm to float double half bfloat16 long int bool type type_as contiguous detach clone alias zeros_like "
-    "ones_like full_like floor_divide gru_cell lstm_cell embedding embedding_bag one_hot radd iadd isub imul itruediv "
-    "rdiv rmul truediv rtruediv rsub rpow ipow and or xor invert rand ror mod rmod floordiv rfloordiv".split()
-)
-"""Functions of each row alone that torch does not mark as pointwise."""
-
-DIMS: dict[str, tuple[tuple[int, ...], int | None]] = {
-    **dict.fromkeys("sum mean prod softmax log_softmax max min amax amin var std logsumexp".split(), ((1,), None)),
-    **dict.fromkeys("argmax argmin cumsum cumprod unsqueeze squeeze any all select narrow flip".split(), ((1,), None)),
-    **dict.fromkeys("cat concat concatenate stack unbind flatten".split(), ((1,), 0)),
-    **dict.fromkeys("glu sort argsort".split(), ((1,), -1)),
-    **dict.fromkeys("split chunk tensor_split".split(), ((2,), 0)),
-    **dict.fromkeys("transpose swapaxes swapdims".split(), ((1, 2), None)),
-    **dict.fromkeys("normalize cosine_similarity".split(), ((2,), 1)),
-    "norm": ((2,), None),
-    "topk": ((2,), -1),
-}
-"""Where functions take dimensions, which must not be that of the rows, and their default; ``None`` if all are meant."""
 
 
 class TreeTensor(Tensor):
@@ -160,14 +132,14 @@ def refuse(what: str) -> NoReturn:
 
 
 def _apply(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    name = _name(func)
+    name = function_name(func)
     if name in META:
         return func(*args, **kwargs)
     if name in _RULES:
         return _RULES[name](func, args, kwargs)
     found = list(_tensors((args, kwargs)))
     rows = _deepest(found)
-    if not _apart(name, args, kwargs, rows):
+    if not row_by_row(name, args, kwargs):
         refuse(f"calls {name}, which may mix nodes")
     if name == "mul" and (lazy := _product(args, kwargs)) is not None:
         return lazy
@@ -181,38 +153,6 @@ def _apply(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
                 refuse(f"calls {name} with a tensor of one row per node that does not come from the batch")
     args, kwargs = _map((args, kwargs), lambda t: align(t, rows))
     return _wrap(func(*args, **kwargs), rows, name)
-
-
-def _name(func: Any) -> str:
-    name: str = func.__name__
-    if name == "__get__":  # a property
-        name = func.__self__.__name__
-    return name if name in META else name[2:-2] if name.startswith("__") and name.endswith("__") else name
-
-
-@functools.cache
-def _pointwise(name: str) -> bool:
-    packet = getattr(torch.ops.aten, name.removesuffix("_"), None)
-    return packet is not None and any(
-        torch.Tag.pointwise in getattr(packet, overload).tags for overload in packet.overloads()
-    )
-
-
-def _apart(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], rows: Rows) -> bool:
-    """Whether a call treats every row alone."""
-    if name in DIMS:
-        first = args[0] if args else kwargs.get("tensors", kwargs.get("input"))
-        x = next(_tensors(first))
-        if name in ("max", "min") and len(args) > 1 and isinstance(args[1], Tensor):
-            return True
-        places, default = DIMS[name]
-        given = [args[p] for p in places if p < len(args)]
-        given += [kwargs[key] for key in ("dim", "start_dim", "dim0", "dim1", "axis", "dims") if key in kwargs]
-        given = given or ([] if default is None else [default])
-        new = name in ("stack", "unsqueeze")
-        dims = [d for one in given for d in (one if isinstance(one, tuple | list) else [one])]
-        return bool(dims) and all(isinstance(d, int) and (d + x.dim() + new if d < 0 else d) > 0 for d in dims)
-    return name in ROWS_APART or _pointwise(name)
 
 
 def _product(args: tuple[Any, ...], kwargs: dict[str, Any]) -> TreeTensor | None:
@@ -237,7 +177,7 @@ def _view(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     x = args[0]
     out = func(align(x, x.rows), *args[1:], **kwargs)
     if out.dim() == 0 or len(out) != x.rows.size:
-        refuse(f"calls {_name(func)}, which may mix nodes")
+        refuse(f"calls {function_name(func)}, which may mix nodes")
     return tag(out, x.rows)
 
 
@@ -267,8 +207,8 @@ def _max(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if len(args) == 1 and not kwargs and isinstance(x, TreeTensor) and x.link is not None:
         return torch.tensor(x.link.size - 1, device=x.device)
     rows = _deepest(list(_tensors((args, kwargs))))
-    if not _apart(_name(func), args, kwargs, rows):
-        refuse(f"calls {_name(func)} over all nodes")
+    if not row_by_row(function_name(func), args, kwargs):
+        refuse(f"calls {function_name(func)} over all nodes")
     args, kwargs = _map((args, kwargs), lambda t: align(t, rows))
     return _wrap(func(*args, **kwargs), rows, "max")
 
@@ -279,12 +219,12 @@ def _product_with(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     trees = [t for t in _every((others, kwargs)) if isinstance(t, TreeTensor)]
     both = [x, *trees]
     if not isinstance(x, TreeTensor) or x.dim() < 2 or len(both) > 2 or (trees and min(t.dim() for t in both) < 3):
-        refuse(f"calls {_name(func)} with nodes on both sides")
+        refuse(f"calls {function_name(func)} with nodes on both sides")
     rows = _deepest(both)
     if not trees and any(t.dim() > 2 for t in others if isinstance(t, Tensor)):
-        refuse(f"calls {_name(func)} with a matrix for each node that does not come from the batch")
+        refuse(f"calls {function_name(func)} with a matrix for each node that does not come from the batch")
     args, kwargs = _map((args, kwargs), lambda t: align(t, rows))
-    return _wrap(func(*args, **kwargs), rows, _name(func))
+    return _wrap(func(*args, **kwargs), rows, function_name(func))
 
 
 def _layer_norm(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -296,7 +236,7 @@ def _layer_norm(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
 
 def _expand(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     x = args[0]
-    if _name(func) == "repeat" and args[1:] and (args[1] if isinstance(args[1], int) else args[1][0]) != 1:
+    if function_name(func) == "repeat" and args[1:] and (args[1] if isinstance(args[1], int) else args[1][0]) != 1:
         refuse("repeats nodes")
     return _view(func, args, kwargs) if isinstance(x, TreeTensor) else refuse("expands a tensor to nodes")
 
@@ -304,7 +244,7 @@ def _expand(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def _squeeze(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     x = args[0]
     if args[1:] or kwargs:
-        if not _apart("squeeze", args, kwargs, x.rows):
+        if not row_by_row("squeeze", args, kwargs):
             refuse("squeezes nodes")
         return tag(func(align(x, x.rows), *args[1:], **kwargs), x.rows)
     return tag(align(x, x.rows).reshape(x.rows.size, *(n for n in x.shape[1:] if n != 1)), x.rows)
