@@ -45,7 +45,7 @@ MOST_CLASSES = 6
 TITLE = "Trees that carry the teacher's weight"
 CAPTION = (
     "tree: root first, open valences lead on; degree: neighbours of the root\n"
-    "strength: weight times the standard deviation of the log count over training graphs\n"
+    "strength: weight times the standard deviation of the log count\n"
     "share: of the class among graphs with the tree (among all graphs)"
 )
 
@@ -148,7 +148,8 @@ def explain(split: TrainingSplit, *, top: int = 6) -> list[TreeExplanation]:
 
 def table(found: Sequence[TreeExplanation]) -> Table:
     """The trees as a table for a terminal."""
-    shown = Table(title=Text(TITLE), title_justify="left", caption=Text(CAPTION), caption_justify="left", box=None)
+    shown = Table(title=Text(TITLE), title_justify="left", caption=Text(CAPTION), caption_justify="left")
+    shown.box, shown.collapse_padding = None, True
     shown.add_column("for")
     shown.add_column("tree", overflow="fold")
     for header in ("depth", "degree", "weight", "strength", "graphs", "share"):

@@ -1,4 +1,4 @@
-"""Figure of a distilled set: coverage of its trees, score against bytes, and its most frequent trees."""
+"""Figure of a distilled set: score against bytes, coverage of its trees, and examples of its graphs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from graphdistill.core.command.drawing import (
     Axes,
     EngFormatter,
     Figure,
-    FuncFormatter,
     LogLocator,
     NullLocator,
     PercentFormatter,
 )
 from graphdistill.core.command.output import publish
 from graphdistill.core.command.report import Report
-from graphdistill.core.command.score_plot import METRICS, Mark, marks_of
 from graphdistill.core.command.style import (
     COLOURS,
     DEPTHS,
@@ -28,36 +26,36 @@ from graphdistill.core.command.style import (
     LIGHT,
     MARGIN,
     add_panel,
-    margin_labels,
     new_figure,
     save,
     size_text,
     styled,
 )
+from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.trees.forest import Forest
+from graphdistill.core.trees.graph_forest import GraphForest
 from graphdistill.core.trees.wl import group
+from graphdistill.mirage.bytes_curve import draw_curve
+from graphdistill.mirage.molecules import choose_examples, describe_label, draw_graphs
 from graphdistill.mirage.neighbourhood import draw_fragment, fragment
 
 OURS = COLOURS["distilled"]
-REFERENCES = ("all the data", "random graphs, equal bytes", "untrained network")
 WIDTH, PER_ROW = 10.0, 6
-CURVE = "curve "  # prefix of row names that are points of the curve; the rest is their label
 
 
 def draw(train: Forest, synthetic: SyntheticSet, report: Report, path: Path, *, top: int = 6) -> None:
-    """Draw tree coverage, test metric against bytes and the most frequent trees of a distilled set as one PNG.
+    """Draw test metric against bytes, tree coverage and examples of a distilled set as one PNG.
 
-    The file is written atomically, and equal arguments give equal bytes. Trees with equal drawings differ in features
-    that are not drawn.
+    The examples are graphs, or the most frequent trees of a set that consists of trees. The file is written atomically,
+    and equal arguments give equal bytes. Trees with equal drawings differ in features that are not drawn.
 
     Args:
         train: lossless training split, at least as deep as the set's trees.
         synthetic: the distilled set.
-        report: rows named ``curve LABEL`` are points of the curve, annotated with LABEL; ``distilled set``,
-            ``all the data``, ``random graphs, equal bytes`` and ``untrained network`` are marked if present.
+        report: its rows are drawn by :func:`~graphdistill.mirage.bytes_curve.draw_curve`.
         path: the PNG file; its folder is created if absent.
-        top: how many trees are drawn. (default: 6)
+        top: how many graphs or trees are drawn. (default: 6)
 
     Raises:
         ValueError: ``top`` is below 1, the set holds no graphs or deeper trees than ``train``, or the folder cannot
@@ -82,16 +80,34 @@ def draw(train: Forest, synthetic: SyntheticSet, report: Report, path: Path, *, 
     if train.trees.depth < depth:
         raise ValueError(f"the set's trees have depth {depth} but train has {train.trees.depth}; build it as deep")
     train = train.cut(depth) if train.trees.depth > depth else train
-    rows = math.ceil(min(top, synthetic.forest.trees.sizes[-1]) / PER_ROW)
+    graphs = synthetic.data.graphs if isinstance(synthetic.data, GraphForest) else None
+    number = min(top, synthetic.forest.trees.sizes[-1] if graphs is None else len(graphs))
     with styled(), publish(path.parent) as draft:
-        height = 5.25 + 2.05 * rows
+        height = 5.25 + 2.05 * math.ceil(number / PER_ROW)
         trees = _count(synthetic.forest.trees.sizes[-1], "tree")
         text = f"the distilled set: {_count(len(synthetic), 'graph')} over {trees}, {size_text(synthetic.nbytes)}"
         figure = new_figure(WIDTH, height, report.title, text)
-        _draw_coverage(add_panel(figure, 0.75, 1.35, 3.6, 2.9), train, synthetic.forest)
-        _draw_curve(add_panel(figure, 5.15, 1.35, 3.25, 2.9), report)
-        _draw_trees(figure, synthetic, top, 1 - 5.15 / height)
+        draw_curve(add_panel(figure, 0.75, 1.35, 3.95, 2.9), report)
+        _draw_coverage(add_panel(figure, 7.15, 1.35, 2.5, 2.9), train, synthetic.forest)
+        if graphs is None:
+            _draw_trees(figure, synthetic, top, 1 - 5.15 / height)
+        else:
+            _draw_examples(figure, synthetic, graphs, number)
         save(figure, draft / path.name)
+
+
+def _draw_examples(figure: Figure, synthetic: SyntheticSet, graphs: Graphs, number: int) -> None:
+    """Graphs of the set, the first ones of each class in turn, with their labels."""
+    height = figure.get_figheight()
+    place, remark = 1 - 4.95 / height, "the first ones of each class, with their labels"
+    figure.text(MARGIN / WIDTH, place, "Graphs of the distilled set", size=11, weight="bold")
+    figure.text(1 - MARGIN / WIDTH, place, remark, size=9, color=GREY, ha="right")
+    index = choose_examples(synthetic.y, number)
+    side = (WIDTH - 0.4) / PER_ROW
+    for line, part in enumerate(index.split(PER_ROW)):
+        labels = [describe_label(y, synthetic.task) for y in synthetic.y[part]]
+        top = 5.1 + 2.05 * line
+        draw_graphs(figure, graphs.subset(part), labels, synthetic.features, top=top, left=0.2, size=side)
 
 
 def _draw_coverage(axes: Axes, train: Forest, synthetic: Forest) -> None:
@@ -107,15 +123,15 @@ def _draw_coverage(axes: Axes, train: Forest, synthetic: Forest) -> None:
     size, known = synthetic.trees.sizes[-1], _covered(train, synthetic)
     axes.plot([size, size], [0.0, known], color=OURS, linewidth=1.2, linestyle=(0, (2, 2)))
     axes.plot([size], [known], "*", color=OURS, markersize=13, markeredgecolor="white", clip_on=False, zorder=5)
-    text = f"★ distilled set: {_percent(known)} by {_count(size, 'tree')}"
+    text = f"★ {_percent(known)} by {_count(size, 'tree')}"
     axes.text(0, 1.035, text, color=OURS, transform=axes.transAxes)
     most = max(2, *(len(count) for count in counts))
     axes.set(xscale="log", xlim=(0.9, 1.3 * most), ylim=(0, 1.03))
     axes.xaxis.set(major_locator=LogLocator(numticks=8), minor_locator=NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_major_formatter(EngFormatter())
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.grid(axis="y", color=LIGHT, linewidth=0.8)
-    axes.set(xlabel="k most frequent trees", title="Nodes of the training split covered")
+    axes.set(xlabel="k most frequent trees", title="Training nodes covered")
     _label_curves(axes, curves)
 
 
@@ -135,65 +151,6 @@ def _label_curves(axes: Axes, curves: list[tuple[str, str, Tensor]]) -> None:
             # No room between the curves: the number alone.
             note.set_text(name.removeprefix("depth "))
         before = here
-
-
-def _draw_curve(axes: Axes, report: Report) -> None:
-    """Test metric against bytes, with baselines labelled in the right margin."""
-    found = {mark.name: mark for mark in marks_of(report)}
-    points = [mark for mark in found.values() if mark.name.startswith(CURVE) and mark.x]
-    curve = sorted((float(mark.x or 0), mark.mean, mark.std, mark.name.removeprefix(CURVE)) for mark in points)
-    raw = report.facts.get("training_bytes")
-    raw = raw if isinstance(raw, int | float) and raw > 0 else None
-    labels: list[tuple[float, str, str]] = []
-    for name in REFERENCES:
-        if name in found:
-            mark = found[name]
-            colour = COLOURS[mark.kind]
-            axes.axhspan(mark.mean - mark.std, mark.mean + mark.std, color=colour, alpha=0.1, linewidth=0)
-            axes.axhline(mark.mean, color=colour, linewidth=1.4, linestyle="-" if mark.kind == "all" else (0, (4, 2)))
-            if mark.kind == "random" and mark.x:
-                axes.plot([mark.x], [mark.mean], "s", color=colour, markersize=7, markeredgecolor="white", zorder=4)
-            labels.append((mark.mean, _labelled(mark), colour))
-    if curve:
-        sizes, means, errors, _ = (list(column) for column in zip(*curve, strict=True))
-        axes.errorbar(sizes, means, errors, fmt="o-", color=OURS, markersize=5, elinewidth=1.2, capsize=2.5, lw=2)
-    own = found.get("distilled set")
-    if own and own.x:
-        axes.errorbar([own.x], [own.mean], [own.std], color=OURS, elinewidth=1.2, capsize=2.5)
-        axes.plot([own.x], [own.mean], "*", color=OURS, markersize=13, markeredgecolor="white", zorder=5)
-        labels.append((own.mean, f"★ distilled set\n{own.mean:.3f}", OURS))
-    elif curve:
-        labels.append((curve[-1][1], f"distilled sets\n{curve[-1][1]:.3f}", OURS))
-    shown = [mark for name, mark in found.items() if name in (*REFERENCES, "distilled set") or name.startswith(CURVE)]
-    sizes = [mark.x for mark in shown if mark.x] + ([raw] if raw else [])
-    low = min((mark.mean - mark.std for mark in shown), default=0.0)
-    high = max((mark.mean + mark.std for mark in shown), default=1.0)
-    room = 0.08 * (high - low) or 0.05
-    ends = min(sizes, default=100) / 2.5, max(sizes, default=10_000) * 1.6
-    axes.set(xscale="log", xlim=ends, ylim=(low - room, high + 1.5 * room))
-    if raw:
-        axes.axvline(raw, color=GREY, linewidth=1.2, linestyle=(0, (1, 2)))
-        across = axes.get_xaxis_transform()
-        axes.text(raw, 1.035, f"raw: {size_text(raw)}", color=GREY, ha="center", size=8.5, transform=across)
-    if not curve:
-        axes.text(0.5, 0.5, "no budget curve in this report", color=GREY, ha="center", transform=axes.transAxes)
-    apart, labelled = math.log(ends[1] / ends[0]) / 7, list[float]()
-    for size, mean, std, name in curve[-1:] + curve[:-1]:
-        # Labels closer than a seventh of the axis would overlap; the largest set is always labelled.
-        if all(abs(math.log(size / other)) > apart for other in labelled):
-            spot, offset, side = ((size, mean), (6, -9), "left") if labelled else ((size, mean + std), (6, 7), "right")
-            note = axes.annotate(name, spot, offset, textcoords="offset points", ha=side, size=8.5)
-            note.set(color=OURS, path_effects=HALO, zorder=6)
-            labelled.append(size)
-    margin_labels(axes, labels)
-    axes.xaxis.set(major_locator=LogLocator(numticks=8), minor_locator=NullLocator())
-    axes.xaxis.set_major_formatter(EngFormatter(unit="B"))
-    metric = METRICS.get(report.metric, report.metric)
-    axes.set(xlabel="bytes (bars: standard deviation over seeds)", title=f"Test {metric} for bytes")
-
-
-def _labelled(mark: Mark) -> str:
-    return f"{mark.name.replace(', ', ',' + chr(10))}\n{mark.mean:.3f}"
 
 
 def _draw_trees(figure: Figure, synthetic: SyntheticSet, top: int, place: float) -> None:

@@ -178,16 +178,12 @@ def _kekulized(mol: Chem.RWMol) -> Chem.RWMol:
 
 
 def _depiction(graph: Data) -> Places:
-    """Coordinates of the atoms by rdkit, bonds of length 1, with the parts of a salt side by side."""
+    """Coordinates of the atoms by rdkit, bonds of length 1."""
     mol = molecule(graph)
     Chem.FastFindRings(mol)
     conformer = rdDepictor.Compute2DCoords(mol, canonOrient=True)
     places = np.array(mol.GetConformer(conformer).GetPositions())[:, :2] / 1.5
-    right = 0.0
-    for part in map(list, Chem.GetMolFrags(mol)):
-        places[part, 0] += right - places[part, 0].min()
-        right = places[part, 0].max() + 1.5
-    return places
+    return _arranged([list(part) for part in Chem.GetMolFrags(mol)], places)
 
 
 def _springs(graph: Data) -> Places:
@@ -195,11 +191,29 @@ def _springs(graph: Data) -> Places:
     net = nx.Graph()
     net.add_nodes_from(range(len(graph.x)))
     net.add_edges_from(graph.edge_index.T.tolist())
-    found = nx.kamada_kawai_layout(net)
-    places = np.array([found[node] for node in net])
-    ends = np.array([edge for edge in net.edges if edge[0] != edge[1]], dtype=int).reshape(-1, 2)
-    lengths = np.linalg.norm(places[ends[:, 0]] - places[ends[:, 1]], axis=1)
-    return places / (np.median(lengths) if len(lengths) else 1.0)
+    places, parts = np.zeros((len(net), 2)), [sorted(part) for part in nx.connected_components(net)]
+    for part in parts:
+        found = nx.kamada_kawai_layout(net.subgraph(part))
+        lengths = [np.linalg.norm(found[a] - found[b]) for a, b in net.subgraph(part).edges if a != b]
+        places[part] = np.array([found[node] for node in part]) / (np.median(lengths) if lengths else 1.0)
+    return _arranged(parts, places)
+
+
+def _arranged(parts: Sequence[list[int]], places: Places) -> Places:
+    """Connected parts next to each other in rows about as wide as all are high, the highest ones first."""
+    places = places.copy()
+    for part in parts:
+        places[part] -= places[part].min(axis=0)
+    sizes = [places[part].max(axis=0) + 1.4 for part in parts]
+    wide = max(math.sqrt(sum(float(width * height) for width, height in sizes)), *(float(size[0]) for size in sizes), 0)
+    x = y = tall = 0.0
+    for number in sorted(range(len(parts)), key=lambda number: -sizes[number][1]):
+        width, height = sizes[number]
+        if x and x + width > 1.2 * wide:
+            x, y, tall = 0.0, y - tall, 0.0
+        places[parts[number]] += (x, y - places[parts[number]][:, 1].max())
+        x, tall = x + width, max(tall, height)
+    return places
 
 
 def _draw_molecule(axes: Axes, mol: Chem.RWMol, places: Places, unit: float) -> None:
@@ -222,7 +236,7 @@ def _draw_molecule(axes: Axes, mol: Chem.RWMol, places: Places, unit: float) -> 
         letters = symbol + ("H" + "₂₃₄"[hydrogens - 2 : hydrogens - 1] * (hydrogens > 1)) * (0 < hydrogens < 5)
         letters += "⁺" if charge > 0 else "⁻" * (charge < 0)
         (x, y), colour = places[atom.GetIdx()], ATOMS.get(symbol, OTHER_ATOM)
-        style = {"color": colour, "ha": "center", "va": "center_baseline", "weight": "bold", "size": 0.45 * unit}
+        style = {"color": colour, "ha": "center", "va": "center_baseline", "weight": "bold", "size": 0.42 * unit}
         axes.text(x, y, letters, style, zorder=3, path_effects=HALO)
 
 

@@ -18,12 +18,13 @@ from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
+from graphdistill.core.trees.graph_forest import graph_forest
 from graphdistill.datasets import load
 from graphdistill.mirage import MirageConfig, distill_mirage
+from graphdistill.mirage.bytes_curve import SERIES
 from graphdistill.mirage.figure import (
     _coverage,
     _covered,
-    _draw_curve,
     _leaning,
     draw,
 )
@@ -57,14 +58,10 @@ def row(name: str, score: float, nbytes: int | None, network: str = "GIN") -> Ro
 
 
 def report(raw: int = 100_000) -> Report:
-    rows = [row("distilled set", 0.7, raw // 100), row("all the data", 0.8, raw)]
-    rows += [row("random graphs, equal bytes", 0.62, raw // 100), row("untrained network", 0.55, None)]
-    rows += [
-        row("curve 1 %", 0.7, raw // 100),
-        row("curve 10 %", 0.75, raw // 10),
-        row("curve lossless", 0.8, raw // 3),
-    ]
-    return Report(title="Mirage", metric="rocauc", rows=tuple(rows), facts={"training_bytes": raw})
+    rows = [row("all the data", 0.8, raw), row("untrained network", 0.55, None)]
+    for name, score in (("distilled set", 0.7), *((name, 0.62) for name in list(SERIES)[1:])):
+        rows += [row(name, score, raw // 10), row(f"{name}, 1 % of the bytes", score - 0.05, raw // 100)]
+    return Report(title="Mirage", metric="rocauc", rows=tuple(rows), facts={"raw_bytes": raw})
 
 
 def as_set(forest: Forest, y: torch.Tensor, features: str, task: str = "multiclass") -> SyntheticSet:
@@ -116,7 +113,7 @@ def test_it_draws_own_data_at_any_depth(kind: str, hops: int, tmp_path: Path, fi
 @pytest.mark.parametrize("depth", [0, 2])
 def test_it_draws_the_least_there_is(depth: int, tmp_path: Path) -> None:
     dot = forest_of([Data(x=torch.tensor([[3]]), edge_index=torch.empty(2, 0).long())], depth)
-    for rows in ((), (row("all the data", 0.5, 9),), (row("curve nothing", float("nan"), 9),)):
+    for rows in ((), (row("all the data", 0.5, 9),), (row("distilled set", float("nan"), 9),)):
         bare = Report(title="$a dot_ 漢", metric="accuracy", rows=rows)
         draw(dot, as_set(dot, torch.tensor([0]), "categorical"), bare, tmp_path / "dot.png", top=9)
         assert size_of(tmp_path / "dot.png") == (1600, 1168)
@@ -175,22 +172,22 @@ def test_coverage_is_that_of_counting_nodes(graphs: list[Data]) -> None:
     assert _covered(forest, part) == pytest.approx(sum(node in mine for node in nodes) / len(nodes))
 
 
-def test_points_of_the_curve_are_labelled_by_the_rest_of_their_name() -> None:
-    rows = (
-        row("curve lossless", 0.8, 30_000),
-        row("curve 0.1 %", 0.6, 100),
-        row("curve 1 %", 0.7, 1_000),
-        row("curve 3 %", 0.75, 1_100),
-        row("curved", 0.9, 9_000),
-    )
-    axes = Figure(figsize=(4, 3)).add_axes((0.1, 0.1, 0.6, 0.8))
-    _draw_curve(axes, Report(title="", metric="rocauc", rows=rows))
-    # By size and with their means; "curved" is no point, and a label that would touch another is left out.
-    assert [line.get_xdata().tolist() for line in axes.lines if line.get_marker() == "o"] == [
-        [100, 1_000, 1_100, 30_000]
-    ]
-    labels = [text for text in axes.texts if text.get_text() in ("lossless", "0.1 %", "1 %", "3 %", "d", "curved")]
-    assert {text.get_text(): text.xy[0] for text in labels} == {"0.1 %": 100, "1 %": 1_000, "lossless": 30_000}
+@pytest.mark.parametrize("features", ["ogb", "categorical", "continuous"])
+@pytest.mark.parametrize("top", [2, 9])
+def test_examples_are_the_graphs_of_a_set(features: str, top: int, tmp_path: Path, figures: list[Figure]) -> None:
+    graphs = [molecule(smiles) for smiles in ("CCO", "CCCO", "c1ccccc1O", "CC#N", "C", "CN", "O=C=O", "CCl")]
+    if features == "continuous":
+        graphs = [Data(x=graph.x.float(), edge_index=graph.edge_index) for graph in graphs]
+    forest = graph_forest(Graphs.from_data_list(graphs), 2)
+    y = torch.tensor([[1 - p, p] for p in (0.1, 0.2, 0.9, 0.3, 0.8, 0.7, 0.4, 0.6)])
+    small = SyntheticSet(forest, y, torch.ones(8), "multiclass", features)
+    draw(forest, small, report(), tmp_path / "figure.png", top=top)
+    check(figures[0])
+    found = [text.get_text() for axes in figures[0].axes for text in axes.texts if "class 1: " in text.get_text()]
+    # In the order of the set, classes in turn.
+    want = [10, 90, 20, 80, 30, 70, 40, 60][:top]
+    assert found == [f"class 1: {share} %" for share in want]
+    assert size_of(tmp_path / "figure.png") == (1600, 1168 if top == 2 else 1496)
 
 
 def test_leaning_weighs_classes_by_occurrences() -> None:

@@ -46,7 +46,6 @@ MARKERS: dict[Kind, str] = {
 }
 PREFIXES: dict[str, Kind] = {
     "distilled": "distilled",
-    "curve ": "distilled",
     "random": "random",
     "RS2": "random",
     "means of random": "random",

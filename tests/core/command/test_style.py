@@ -67,7 +67,7 @@ def test_every_kind_has_a_colour_and_a_marker_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        ("distilled", ("distilled set", "distilled, 1 %", "curve 1 %")),
+        ("distilled", ("distilled set", "distilled, 1 %")),
         ("random", ("random graphs, equal bytes", "random nodes and the edges between them", "RS2: new random subset")),
         ("all", ("all the data", "all training nodes, propagated features", "lossless")),
         ("simple", ("logistic regression on tree counts", "majority class", "number of nodes", "largest class")),
