@@ -14,7 +14,6 @@ import time
 import zlib
 from collections.abc import Callable
 
-import numpy as np
 import rich.console
 import torch
 from PIL import Image
@@ -79,23 +78,30 @@ def compare(data: ImageDataset, bench: Bench) -> None:
 
 
 def plain_bytes(images: Tensor) -> dict[str, int]:
-    """Bytes of gray images ``[n, height, width]`` in formats that everyone has, all images in one file."""
-    raw, (num, height, width) = images.to(torch.uint8), images.shape
+    """Bytes of images in formats that everyone has, all images in one file.
+
+    Args:
+        images: values from 0 to 255, ``[n, height, width]`` or ``[n, channels, height, width]`` with 1 or 3 channels.
+    """
+    raw = images.to(torch.uint8)
+    raw = (raw[:, None] if images.dim() == 3 else raw).movedim(1, -1).contiguous()
+    num, height, width, channels = raw.shape
     across = math.ceil(math.sqrt(num))
-    grid = torch.zeros(math.ceil(num / across) * across, height, width, dtype=torch.uint8)
-    grid[:num] = raw
-    wide = grid.view(-1, across, height, width).transpose(1, 2).reshape(-1, across * width)
+    tiles = torch.zeros(math.ceil(num / across) * across, height, width, channels, dtype=torch.uint8)
+    tiles[:num] = raw
+    wide = tiles.view(-1, across, height, width, channels).transpose(1, 2).reshape(-1, across * width, channels)
+    column = raw.reshape(-1, width, channels)
     return {
-        "xz": len(lzma.compress(raw.numpy().tobytes(), preset=9 | lzma.PRESET_EXTREME)),
-        "zlib": len(zlib.compress(raw.numpy().tobytes(), 9)),
-        "PNG, in one column": _file(raw.reshape(-1, width).numpy(), "PNG", optimize=True),
-        "PNG, in a grid": _file(wide.numpy(), "PNG", optimize=True),
-        "WebP, in a grid": _file(wide.numpy(), "WEBP", lossless=True, quality=100, method=6),
+        "xz": len(lzma.compress(images.to(torch.uint8).numpy().tobytes(), preset=9 | lzma.PRESET_EXTREME)),
+        "zlib": len(zlib.compress(images.to(torch.uint8).numpy().tobytes(), 9)),
+        "PNG, in one column": image_file(column, "PNG", optimize=True),
+        "PNG, in a grid": image_file(wide, "PNG", optimize=True),
+        "WebP, in a grid": image_file(wide, "WEBP", lossless=True, quality=100, method=6),
     }
 
 
-def _file(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], kind: str, **options: object) -> int:
-    """Bytes of an image file."""
+def image_file(image: Tensor, kind: str, **options: object) -> int:
+    """Bytes of an image file of uint8 ``[height, width, channels]``."""
     file = io.BytesIO()
-    Image.fromarray(image).save(file, kind, **options)
+    Image.fromarray(image.squeeze(-1).contiguous().numpy()).save(file, kind, **options)
     return len(file.getvalue())

@@ -43,6 +43,20 @@ class DataOptions(BenchOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArraysBench(DataOptions):
+    """Options of ``python -m graphdistill.bench arrays``; distilled images are learnt on the CPU."""
+
+    parts: tuple[Literal["images", "distilled", "rows"], ...] = ("images", "distilled", "rows")
+    """Parts to run."""
+    datasets: tuple[str, ...] = ("digits", "mnist5k", "digits/usps", "cifar10_subset")
+    """Sets of images; the distilled part takes the first two."""
+    sizes: tuple[int, ...] = (10, 50, 500, 5000)
+    """Numbers of random training images; all of them where there are fewer."""
+    steps: int = 300
+    """Steps of distribution matching; where the images are learnt further, they are more like noise."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CodecBench(DataOptions):
     """Options of ``python -m graphdistill.bench codec``; no network is trained, so it runs on the CPU alone."""
 

@@ -1,5 +1,7 @@
-"""Lossless entropy coding of sets of labelled graphs, and of rows of integers by probabilistic circuits."""
+"""Lossless entropy coding of sets of labelled graphs, of arrays of numbers, and of rows of integers by circuits."""
 
+from graphdistill.core.codec.arrays import decode_array as decode_array
+from graphdistill.core.codec.arrays import encode_array as encode_array
 from graphdistill.core.codec.circuit import Circuit as Circuit
 from graphdistill.core.codec.circuit import chow_liu_circuit as chow_liu_circuit
 from graphdistill.core.codec.circuit import fit_circuit as fit_circuit
