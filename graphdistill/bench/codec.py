@@ -14,6 +14,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import rich.console
 import torch
@@ -21,12 +22,13 @@ from rdkit import Chem, rdBase
 from rich.table import Table
 
 from graphdistill.bench.options import CodecBench as Bench
-from graphdistill.core.codec import decode_graphs, encode_graphs, prior_graphs
+from graphdistill.core.codec import Labels, decode_graphs, encode_graphs, encode_set, prior_graphs
 from graphdistill.core.command.report import versions
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator
+from graphdistill.core.trees.training_split import TrainingSplit
 from graphdistill.datasets import load
 from graphdistill.mirage.molecules import molecule
 
@@ -35,6 +37,8 @@ Compressor = Callable[[bytes], bytes]
 console = rich.console.Console(width=110)
 
 PRIOR = "moses500"
+BITS = (1, 2, 3, 4, 6, 8)
+"""Precisions of soft labels."""
 MOST_TEXT = 10_000
 """Largest number of graphs that are compressed as text, too: more take minutes."""
 PLAIN = """
@@ -53,6 +57,33 @@ decode_graphs(data)
 print(len(graphs) / (middle - start), len(graphs) / (time.process_time() - middle))
 """
 
+MEMORY = """
+import sys
+from pathlib import Path
+from graphdistill.bench.codec import part_of
+from graphdistill.core.codec import decode_graphs, encode_graphs
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.datasets import load
+name, root, size = sys.argv[1], sys.argv[2] or None, int(sys.argv[3])
+graphs = part_of(load(name, root), size, 0)[0]
+decode_graphs(encode_graphs(Graphs.from_data_list([graphs[0]])))
+
+def resident(which):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1000 for line in lines if line.startswith(which))
+
+def grown(run):
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    start = resident("VmRSS")
+    out = run()
+    return out, resident("VmHWM") - start
+
+data, encoding = grown(lambda: encode_graphs(graphs))
+_, decoding = grown(lambda: decode_graphs(data))
+tensors = sum(t.numel() * t.element_size() for t in vars(graphs).values() if t is not None)
+print(len(graphs), tensors / 1e6, encoding, decoding)
+"""
+
 
 def main(bench: Bench) -> None:
     """Run the selected parts on one thread."""
@@ -60,8 +91,9 @@ def main(bench: Bench) -> None:
         console.print(" ".join(f"{name} {version}" for name, version in versions().items()))
         small = Graphs.from_data_list([prior_graphs(PRIOR)[0]])
         decode_graphs(encode_graphs(small))  # compiles what is not compiled yet
+        parts = {"sets": sets, "prior": prior, "labels": labels, "memory": memory, "plain": plain}
         for part in bench.parts:
-            {"sets": sets, "prior": prior, "plain": plain}[part](bench)
+            parts[part](bench)
 
 
 def sets(bench: Bench) -> None:
@@ -89,6 +121,47 @@ def plain(bench: Bench) -> None:
         run = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
         both = " and ".join(f"{float(speed):,.0f}" for speed in run.stdout.split()[-2:])
         console.print(f"{name}, 1,000 graphs without numba: {both} graphs/s to encode and to decode")
+
+
+def labels(bench: Bench) -> None:
+    """Soft labels of a linear teacher at each precision: bytes a graph, and the divergence from the exact ones."""
+    for name in bench.datasets:
+        data = _load(name, bench)
+        split = TrainingSplit(data, 2)
+        logit = split.teacher.double()
+        if data.metric == "rocauc":  # the teacher balances the classes
+            logit[:, 1] += (split.y == 1).double().mean().logit()
+        exact = logit.softmax(dim=1)
+        table = Table("graphs", *(f"{bits} bits" for bits in BITS), title=f"{name}: bytes (divergence)")
+        for size in (size for size in bench.sizes if size <= len(split.graphs)):
+            draws = bench.draws if size <= 100 else 1
+            found = torch.zeros(len(BITS), 2)
+            for draw in range(draws):
+                random = generator(draw, "codec bench", "labels", name, size)
+                index = torch.randperm(len(exact), generator=random)[:size]
+                graphs, p = split.graphs.subset(index), exact[index]
+                bare = len(encode_graphs(graphs))
+                for row, bits in zip(found, BITS, strict=True):
+                    soft = Labels(p.float(), bits=bits)
+                    stored = soft.stored().y.double().clamp_min(1e-7)
+                    divergence = float((p * (p / stored).log()).sum(dim=1).mean())
+                    row += torch.tensor([(len(encode_set(graphs, soft).data) - bare) / size, divergence]) / draws
+            table.add_row(f"{size:,}", *(f"{bytes_:.2f} ({divergence:.4f})" for bytes_, divergence in found.tolist()))
+        console.print(table)
+
+
+def memory(bench: Bench) -> None:
+    """Peak of the resident memory above the start, in processes of their own."""
+    if not Path("/proc/self/clear_refs").exists():
+        console.print("memory is measured on Linux only")
+        return
+    table = Table("graphs", "their tensors, MB", "encode, MB", "decode, MB", title=f"memory, {bench.datasets[0]}")
+    for size in (1000, 10_000, 0):
+        command = [sys.executable, "-c", MEMORY, bench.datasets[0], str(bench.root or ""), str(size)]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        num, *sizes = run.stdout.split()[-4:]
+        table.add_row(f"{int(num):,}", *(f"{float(value):,.1f}" for value in sizes))
+    console.print(table)
 
 
 def compare(data: GraphDataset, size: int, bench: Bench, *, use_prior: bool) -> None:

@@ -60,10 +60,16 @@ class ArraysBench(DataOptions):
 class CodecBench(DataOptions):
     """Options of ``python -m graphdistill.bench codec``; no network is trained, so it runs on the CPU alone."""
 
-    parts: tuple[Literal["sets", "prior", "plain"], ...] = ("sets", "prior", "plain")
+    parts: tuple[Literal["sets", "prior", "labels", "memory", "plain"], ...] = (
+        "sets",
+        "prior",
+        "labels",
+        "memory",
+        "plain",
+    )
     """Parts to run."""
     datasets: tuple[str, ...] = ("ogbg-molhiv", "ogbg-molbace", "NCI1", "MUTAG", "pains")
-    """Data sets; the plain part takes the first."""
+    """Data sets; memory and the plain part take the first."""
     sizes: tuple[int, ...] = (1000, 100)
     """Numbers of random graphs, in addition to all graphs."""
     draws: int = 5

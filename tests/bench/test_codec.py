@@ -44,3 +44,19 @@ def test_compressors_that_are_not_installed_are_named(printed, monkeypatch):
     monkeypatch.setattr(codec.importlib.util, "find_spec", lambda name: None)
     assert codec.missing() == ["brotli", "pyppmd"]
     assert list(codec.compressors()) == ["zlib", "xz"]
+
+
+def test_labels_at_each_precision(printed):
+    codec.labels(CodecBench(datasets=("pains",), sizes=(40,), draws=1))
+    (table,) = printed[-1:]
+    cells = [next(iter(column.cells)) for column in table.columns[1:]]
+    divergence = [float(cell.split("(")[1][:-1]) for cell in cells]
+    assert divergence == sorted(divergence, reverse=True)
+    assert len(cells) == len(codec.BITS)
+    assert float(cells[1].split()[0]) < 0.6
+
+
+@pytest.mark.long
+def test_memory_of_more_graphs(printed):
+    codec.memory(CodecBench(datasets=("pains",)))
+    assert printed[-1].row_count in (0, 3)

@@ -6,6 +6,7 @@ from graphdistill.core.codec.jit import jit
 from graphdistill.core.codec.model import COUNT, KIND, mix2, mix3
 from graphdistill.core.codec.state import (
     BACK_CONTEXTS,
+    BACKS,
     BEFORE,
     BONDS,
     BREAK,
@@ -213,6 +214,31 @@ def back_contexts(c: Coder, v: int, a: int, distance: int, index: int, way: int)
         h[10] = mix3(both, 11, mix3(far, further, index))
     finish_contexts(c, BACK, count, mix3(at, 12, m.reg[BROKEN]))
     return min(d, 8) // 2
+
+
+@jit
+def passed_contexts(c: Coder, v: int, index: int, last: int) -> None:
+    """Contexts of how many open ancestors of ``v`` are passed over until a ring closes.
+
+    Args:
+        c: the coder.
+        v: the node that was visited last.
+        index: how many rings close at it already.
+        last: how many ancestors were passed over before the latest of these.
+    """
+    m = c.m
+    h = m.context
+    base = mix2(0x450, min(index, 6))
+    up = c.node[PARENT][v]
+    h[0] = base
+    h[1] = mix3(base, 1, c.node[SYMBOL][v])
+    h[2] = mix3(base, 2, c.node[LEFT][v])
+    h[3] = mix3(base, 3, last)
+    h[4] = mix3(base, 4, mix2(c.node[RING][up], c.node[BACKS][up]))
+    h[5] = mix3(base, 5, mix2(size_class(c.node[RING][up]), c.node[LEFT][v]))
+    h[6] = mix3(base, 6, recent(c, 2))
+    m.reg[KIND] = BACK
+    m.reg[COUNT] = 7
 
 
 @jit

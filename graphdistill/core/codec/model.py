@@ -39,6 +39,7 @@ PROBABILITY = (1 << 24) - 1
 HALF = 1 << 23
 LEAST = 8192
 """Least probability of a slot, 1/2048 in 24 bits."""
+MOST = (1 << 24) - LEAST
 
 
 PLACE, KNOWN, STRETCHED, WEIGHT_AT = range(4)
@@ -110,7 +111,10 @@ def mix2(a: int, b: int) -> int:
 @jit
 def mix3(a: int, b: int, c: int) -> int:
     """Hash of three numbers of 32 bits, in 32 bits."""
-    return mix2(mix2(a, b), c)
+    z = ((a ^ ((b * 0x1E3779B1) & 0xFFFFFFFF)) * 0x2C1B3C6D) & 0xFFFFFFFF
+    z ^= z >> 15
+    z = ((z ^ ((c * 0x1E3779B1) & 0xFFFFFFFF)) * 0x2C1B3C6D) & 0xFFFFFFFF
+    return z ^ (z >> 15)
 
 
 @jit
@@ -149,22 +153,19 @@ def code_bit(m: Model, bit: int, node: int, select: int) -> int:
         known[i] = slot
         n = (slot >> 24) & 255
         if n:
-            stretched[i] = constants[STRETCH + ((slot & PROBABILITY) >> 12)]
-            weight_at[i] = i * BUCKETS + 1 + constants[BUCKET + n] + (8 if (slot >> 32) & 3 == 3 else 0)
+            # Contexts that know something lie in front.
+            stretched[used] = constants[STRETCH + ((slot & PROBABILITY) >> 12)]
+            weight_at[used] = i * BUCKETS + 1 + constants[BUCKET + n] + (8 if (slot >> 32) & 3 == 3 else 0)
             used += 1
-        else:
-            weight_at[i] = -1
     base_a = (kind * NUM_SELECT + select) * (MAX_CONTEXTS * BUCKETS)
     base_b = (NUM_KINDS * NUM_SELECT + kind * (MAX_CONTEXTS + 1) + used) * (MAX_CONTEXTS * BUCKETS)
-    dot_a = 0
-    dot_b = 0
-    for i in range(count):
+    dot_a = weights[base_a + BIAS] << 8
+    dot_b = weights[base_b + BIAS] << 8
+    for i in range(used):
         w = weight_at[i]
-        if w >= 0:
-            dot_a += weights[base_a + w] * stretched[i]
-            dot_b += weights[base_b + w] * stretched[i]
-    dot_a += weights[base_a + BIAS] << 8
-    dot_b += weights[base_b + BIAS] << 8
+        st = stretched[i]
+        dot_a += weights[base_a + w] * st
+        dot_b += weights[base_b + w] * st
     dot_a = min(max(dot_a >> 16, -3071), 3071)
     dot_b = min(max(dot_b >> 16, -3071), 3071)
     mean = (dot_a + dot_b) >> 1
@@ -185,20 +186,23 @@ def code_bit(m: Model, bit: int, node: int, select: int) -> int:
     target = (bit << 24) - bit
     weights[base_a + BIAS] += (error_a + 32768) >> 16
     weights[base_b + BIAS] += (error_b + 32768) >> 16
-    for i in range(count):
+    for i in range(used):
         w = weight_at[i]
-        if w >= 0:
-            st = stretched[i]
-            weights[base_a + w] += (error_a * st + 8388608) >> 24
-            weights[base_b + w] += (error_b * st + 8388608) >> 24
+        st = stretched[i]
+        weights[base_a + w] += (error_a * st + 8388608) >> 24
+        weights[base_b + w] += (error_b * st + 8388608) >> 24
+    came = 1 << (32 + bit)
+    for i in range(count):
         slot = known[i]
-        n = (slot >> 24) & 255
         q = slot & PROBABILITY
+        n = (slot >> 24) & 255
         q += ((target - q) * constants[RATE + n]) >> 16
-        q = min(max(q, LEAST), (1 << 24) - LEAST)
-        if n < 255:
-            n += 1
-        slots[place[i]] = ((((slot >> 32) | (1 << bit)) << 8 | n) << 24) | q
+        if q < LEAST:
+            q = LEAST
+        elif q > MOST:
+            q = MOST
+        # The probability is replaced, the count goes up, and the value that came is noted.
+        slots[place[i]] = (((slot | came) >> 24) + (1 if n < 255 else 0)) << 24 | q
     m.sse[at_sse] = low + (((target - low) * (128 - fraction) * 164) >> 20)
     m.sse[at_sse + 1] = high + (((target - high) * fraction * 164) >> 20)
     return bit

@@ -8,12 +8,13 @@ from graphdistill.core.codec.arithmetic import ERROR
 from graphdistill.core.codec.columns import code_part
 from graphdistill.core.codec.contexts import EDGE_ROW, NODE_ROW
 from graphdistill.core.codec.jit import Ints, jit
-from graphdistill.core.codec.model import code_bit
+from graphdistill.core.codec.model import COUNT, code_bit
 from graphdistill.core.codec.state import (
     BROKEN,
     EDGE_POOL,
     EDGES,
     LONG,
+    NODE_CONTEXTS,
     NODE_POOL,
     NODES,
     SHORT,
@@ -23,6 +24,10 @@ from graphdistill.core.codec.state import (
     Coder,
 )
 
+SMALL_CONTEXTS = 10
+"""Contexts of nodes up to which a set is small."""
+RARE_CONTEXTS = 7
+"""Contexts of the decisions after the list of the most likely symbols, in small sets."""
 TOO_LARGE = 2
 """Error: a graph or a table is larger than the header says."""
 
@@ -70,6 +75,8 @@ def code_symbol(c: Coder, symbol: int, short: int, long: int, known: int) -> int
             found = candidate
             break
     if found < 0:
+        if m.reg[NODE_CONTEXTS] <= SMALL_CONTEXTS:
+            m.reg[COUNT] = min(m.reg[COUNT], RARE_CONTEXTS)
         for i in range(LONG):
             entry = lists[long + i]
             if entry == 0:

@@ -83,6 +83,33 @@ def test_large_graphs_get_their_room(check_round_trip):
     check_round_trip(Graphs.from_data_list([graph]), networkx=False)
 
 
+def dense(size, share, seed):
+    """A graph with two kinds of nodes, most of which close rings to many open ancestors."""
+    draw = torch.Generator().manual_seed(seed)
+    index = torch.triu(torch.rand(size, size, generator=draw) < share, 1).nonzero().T
+    x = torch.randint(2, (size, 1), generator=draw)
+    return Data(x=x, edge_index=torch.cat([index, index.flip(0)], dim=1))
+
+
+def test_dense_graphs_come_back(check_round_trip):
+    graphs = [dense(70, 0.3, seed) for seed in (0, 1, 0, 2)]
+    data = check_round_trip(Graphs.from_data_list(graphs), networkx=False)
+    alone = check_round_trip(Graphs.from_data_list(graphs[:2] + graphs[3:]), networkx=False)
+    assert len(data) < len(alone) + 60
+
+
+def test_changed_streams_of_dense_graphs_are_refused():
+    data = encode_graphs(Graphs.from_data_list([dense(60, 0.3, seed) for seed in range(3)]))
+    draw = random.Random(0)
+    for _ in range(40):
+        at = draw.randrange(len(data))
+        with refused("the stream of graphs ", seconds=20, memory=300e6):
+            decode_graphs(data[:at] + bytes([data[at] ^ (1 << draw.randrange(8))]) + data[at + 1 :])
+    for body in (bytes(200), b"\xff" * 200, draw.randbytes(2000)):
+        with refused("the stream of graphs ", seconds=20, memory=300e6):
+            decode_graphs(reseal(data, lambda header, _, body=body: (header, body)))
+
+
 def test_the_order_takes_labels_along(molecules):
     encoded = encode_set(molecules)
     back, order = decode_graphs(encoded.data), encoded.graph

@@ -8,12 +8,20 @@ from graphdistill.core.codec import jit
 
 PROGRAM = """
 import hashlib
+import torch
+from torch_geometric.data import Data
 from graphdistill.core.codec import decode_graphs, encode_graphs, jit
+from graphdistill.core.data.graphs import Graphs
 from graphdistill.datasets import load
 
 graphs = load("pains").graphs
 data = encode_graphs(graphs.subset(load("pains").train[:150]))
 back = decode_graphs(data)
+draw = torch.Generator().manual_seed(0)
+dense = Data(x=torch.zeros(60, 1).long(), edge_index=(torch.rand(60, 60, generator=draw) < 0.2).nonzero().T)
+dense = encode_graphs(Graphs.from_data_list([dense]))
+decode_graphs(dense)
+data += dense
 print(jit.COMPILED, hashlib.sha256(data).hexdigest(), back.x.sum().item(), back.edge_index.sum().item())
 """
 
