@@ -237,7 +237,7 @@ def test_all_graphs_of_every_data_set_come_back(name, check_round_trip):
         data = load(name, ROOT if name != "pains" else None)
     except FileNotFoundError:
         pytest.skip(f"{name} is not at hand")
-    # Proteins of DD take a quarter of a second each, so only some of them are coded.
+    # Proteins of DD are large, so only some of them are coded.
     graphs = data.graphs.subset(torch.arange(100)) if name == "DD" else data.graphs
     check_round_trip(graphs, networkx=False)
 
