@@ -16,7 +16,7 @@ COMMANDS = [
     "fed",
     *(
         f"graphdistill.bench {name}"
-        for name in ("arrays", "circuits", "codec", "condense", "fed", "mirage", "scatter", "vqgraph")
+        for name in ("arrays", "circuits", "codec", "condense", "fed", "lossless", "mirage", "scatter", "vqgraph")
     ),
 ]
 LIGHT = {"graphdistill", "fed", "psutil", "rich", "tyro"}

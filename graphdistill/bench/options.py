@@ -158,6 +158,27 @@ class CircuitsBench(DataOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LosslessBench(DataOptions):
+    """Options of ``python -m graphdistill.bench lossless``."""
+
+    parts: tuple[Literal["steps", "epochs"], ...] = ("steps", "epochs")
+    """Parts to run: passes over all graphs at once, and epochs of mini-batches."""
+    dataset: str = "ogbg-molhiv"
+    """Data set; its training split is used."""
+    networks: tuple[Literal["GCN", "GraphSAGE", "GIN", "GAT", "GATv2", "GraphConv", "Transformer"], ...] = (
+        "GCN",
+        "GraphSAGE",
+        "GIN",
+        "GAT",
+    )
+    """Convolutions of PyG."""
+    depths: tuple[int, ...] = (2, 3)
+    """Numbers of layers."""
+    batch_size: int = 512
+    """Graphs in a mini-batch."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MirageBench(DataOptions):
     """Options of ``python -m graphdistill.bench mirage``."""
 

@@ -78,4 +78,6 @@ def row_by_row(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool
         new = name in ("stack", "unsqueeze")
         dims = [d for one in given for d in (one if isinstance(one, tuple | list) else [one])]
         return bool(dims) and all(isinstance(d, int) and (d + x.dim() + new if d < 0 else d) > 0 for d in dims)
+    if name == "where" and len(args) < 2:
+        return False  # positions, not values
     return name in ROWS_APART or _pointwise(name)

@@ -26,12 +26,14 @@ class TreeTensor(Tensor):
         link: of an index: from these rows to those that its values number.
         into: of an index: the rows that its values number, ``None`` for graphs.
         factors: weights of slots and values of messages, whose product this is, if it was not computed yet.
+        outgrown: whether it was changed in place by values of a later layer, and lives on as a tensor of more rows.
     """
 
     rows: Rows
     link: Link | None = None
     into: Rows | None = None
     factors: tuple[TreeTensor, TreeTensor] | None = None
+    outgrown: bool = False
 
     @classmethod
     def __torch_function__(
@@ -57,6 +59,8 @@ def tag(values: Tensor, rows: Rows, link: Link | None = None, into: Rows | None 
 
 def align(x: TreeTensor, rows: Rows) -> Tensor:
     """The values of ``x`` at ``rows``, as an ordinary tensor."""
+    if x.outgrown:
+        refuse("changes a value of an earlier layer in place and reads it by another name; write x = x + y, not x += y")
     if not rows.stand_on(x.rows):
         refuse(f"{x.rows.name} meet {rows.name}, which are not made of them")
     with torch._C.DisableTorchFunctionSubclass():
@@ -143,16 +147,23 @@ def _apply(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         refuse(f"calls {name}, which may mix nodes")
     if name == "mul" and (lazy := _product(args, kwargs)) is not None:
         return lazy
-    if name in ("iadd", "isub", "imul", "itruediv") or name.endswith("_"):
-        if not isinstance(args[0], TreeTensor) or args[0].rows is not rows:
-            refuse(f"changes values of an earlier layer in place by {name}; write x = x + y instead of x += y")
+    outgrown = None
+    if name.endswith("_"):
+        if not isinstance(args[0], TreeTensor):
+            refuse(f"changes a tensor that does not come from the batch by {name}")
+        if args[0].rows is not rows:
+            # x += y gives x more rows, which is a new tensor; whoever still has the old one must not go on with it.
+            func, outgrown = getattr(Tensor, name[:-1]), args[0]
     for other in (t for t in _every((args, kwargs)) if not isinstance(t, TreeTensor)):
         # Parameters broadcast over the rows; anything else with a row per node has an order of nodes in it.
         if other.dim() == max(t.dim() for t in found) and other.dim() and other.shape[0] == rows.size > 1:
             if name not in ("linear", "matmul", "embedding", "embedding_bag", "gru_cell", "lstm_cell", "mm", "addmm"):
                 refuse(f"calls {name} with a tensor of one row per node that does not come from the batch")
     args, kwargs = _map((args, kwargs), lambda t: align(t, rows))
-    return _wrap(func(*args, **kwargs), rows, name)
+    out = _wrap(func(*args, **kwargs), rows, name)
+    if outgrown is not None:
+        outgrown.outgrown = True
+    return out
 
 
 def _product(args: tuple[Any, ...], kwargs: dict[str, Any]) -> TreeTensor | None:
@@ -269,20 +280,22 @@ def _batch_norm(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
         return tag(func(values, *args[1:], **kwargs), x.rows)
     if x.dim() != 2:
         refuse("normalises nodes of more than one dimension")
+    dtype, values = values.dtype, values.to(torch.promote_types(values.dtype, torch.float32))
     count = x.rows.counts.to(values.dtype)
     total = count.sum()
     if total < 2:
         return func(values, *args[1:], **kwargs)  # which says that one value has no variance
-    mean = (count @ values) / total
-    centred = values - mean
-    var = (count @ centred.square()) / total
+    with torch.autocast(values.device.type, enabled=False):  # which would round the moments
+        mean = (count @ values) / total
+        centred = values - mean
+        var = (count @ centred.square()) / total
     with torch.no_grad():
         if given["running_mean"] is not None:
             given["running_mean"].lerp_(mean, given["momentum"])
             given["running_var"].lerp_(var * total / (total - 1), given["momentum"])
     scale = (var + given["eps"]).rsqrt()
     out = centred * (scale if given["weight"] is None else scale * given["weight"])
-    return tag(out if given["bias"] is None else out + given["bias"], x.rows)
+    return tag((out if given["bias"] is None else out + given["bias"]).to(dtype), x.rows)
 
 
 def _as_subclass(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -295,7 +308,18 @@ def _new(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return func(args[0].as_subclass(Tensor), *args[1:], **kwargs)
 
 
+def _any(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Over all nodes, too: every tree is that of some node."""
+    out = func(align(args[0], args[0].rows), *args[1:], **kwargs)
+    if not args[1:] and not kwargs:
+        return out
+    if not row_by_row(function_name(func), args, kwargs):
+        refuse(f"calls {function_name(func)} over all nodes")
+    return tag(out, args[0].rows)
+
+
 _RULES: dict[str, Callable[..., Any]] = {
+    **dict.fromkeys(("any", "all"), _any),
     **dict.fromkeys(("new_zeros", "new_ones", "new_full", "new_empty", "new_tensor"), _new),
     "as_subclass": _as_subclass,
     **dict.fromkeys(("view", "reshape", "unflatten"), _view),

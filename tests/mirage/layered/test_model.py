@@ -131,14 +131,15 @@ class Everything(nn.Module):
         self.drop, self.act, self.head = nn.Dropout(0.5), nn.LeakyReLU(inplace=True), nn.Linear(3 * WIDTH, 2)
 
     def forward(self, data):
-        edge_attr, x, states = self.edge(data.edge_attr), data.x, []
+        edge_attr, x, states, total = self.edge(data.edge_attr), data.x, [], 0
         for k, norm in enumerate(self.norms):
             new = self.again(x, data.edge_index, edge_attr) if k else self.first(x, data.edge_index)
             new = self.drop(self.act(norm(new))) * 2
             new += x if k else 1
             x = torch.where(new > 0, new, new * 0.5) - 0.1 * x.mean(dim=1, keepdim=True)
             states.append(global_add_pool(x, data.batch))
-        return self.head(torch.cat([*states], dim=-1))
+            total += x
+        return self.head(torch.cat([*states[:2], global_add_pool(total, data.batch)], dim=-1))
 
 
 @pytest.mark.parametrize("accelerate", [False, True])
@@ -147,6 +148,16 @@ def test_residuals_norms_and_shared_weights_are_exact(training, accelerate):
     model = randomised(Everything()).train(training)
     model.drop.p = 0.0 if training else 0.5
     assert difference(model, graphs(directed=True), depth=3, accelerate=accelerate) < 1e-9
+
+
+@pytest.mark.parametrize("accelerate", [False, True])
+def test_half_precision_is_as_near_as_that_of_an_ordinary_batch(accelerate):
+    model, data = Net(EDGES["GATConv"], True), graphs()
+    for graph in data:
+        graph.x, graph.edge_attr = graph.x.float(), graph.edge_attr.float()
+    expected = model(Batch.from_data_list(data))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.allclose(lossless(data, 2, accelerate=accelerate).run(model).float(), expected, atol=0.05)
 
 
 def test_dropout_has_one_mask_per_distinct_tree():

@@ -28,6 +28,8 @@ X = torch.ones(2, 3)
         ("topk", (X, 1, 0), {}, False),
         ("cumsum", (X, 0), {}, False),
         ("nonzero", (X,), {}, False),
+        ("where", (X,), {}, False),
+        ("where", (X > 0, X, 0), {}, True),
         ("unique", (X,), {}, False),
         ("rand_like", (X,), {}, False),
         ("roll", (X, 1), {}, False),

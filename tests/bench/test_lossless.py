@@ -1,0 +1,43 @@
+import re
+
+import pytest
+import torch
+from torch_geometric.data import Batch
+
+from graphdistill.bench import lossless as bench
+from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.graphs import Graphs
+from graphdistill.mirage import lossless
+from tests.mirage.layered.samples import graphs
+
+
+@pytest.fixture(params=[False, True], ids=["numbers", "categories"])
+def toy(request):
+    data = graphs()
+    for graph in data:
+        graph.x, graph.edge_attr = graph.x.float(), graph.edge_attr.float()
+        if request.param:
+            graph.x, graph.edge_attr = graph.x.ceil().long(), graph.edge_attr.ceil().long()
+    every = torch.arange(len(data))
+    y = torch.cat([graph.y for graph in data])
+    return GraphDataset("toy", Graphs.from_data_list(data), y, every, every, every, "accuracy", "continuous")
+
+
+@pytest.mark.parametrize("network", bench.CONVS)
+def test_the_models_of_the_bench_are_exact(network, toy):
+    model = bench.Model(network, toy, 2).double()
+    data = [toy.graphs[i] for i in range(len(toy.graphs))]
+    for graph in data:
+        graph.x = graph.x.double() if graph.x.is_floating_point() else graph.x
+        graph.edge_attr = graph.edge_attr.double() if graph.edge_attr.is_floating_point() else graph.edge_attr
+    assert torch.allclose(lossless(data, 2).run(model), model(Batch.from_data_list(data)), rtol=0, atol=1e-9)
+
+
+def test_a_row_has_seconds_and_gains_of_both_parts(toy, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "load_graphs", lambda name, root: toy)
+    bench.main(bench.Bench(networks=("GIN",), depths=(2,), batch_size=20))
+    printed = capsys.readouterr().out
+    assert "toy, depth 2" in printed
+    (line,) = [line for line in printed.splitlines() if line.startswith("GIN ")]
+    assert len(re.findall(r"\d+\.\d\d s", line)) == 6
+    assert len(re.findall(r"\d+\.\dx", line)) == 4
