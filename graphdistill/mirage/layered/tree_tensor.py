@@ -198,11 +198,13 @@ def _getitem(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return select(x, key)
     if isinstance(x, TreeTensor) and x.link is not None and key == -1:  # the last graph
         return func(x.as_subclass(Tensor), key)
-    first = key[0] if isinstance(key, tuple) else key
-    if not isinstance(x, TreeTensor) or (first is not Ellipsis and first != slice(None)):
-        refuse("picks some nodes")
-    if any(isinstance(part, Tensor) for part in key if isinstance(key, tuple)):
+    keys = key if isinstance(key, tuple) else (key,)
+    if any(isinstance(part, Tensor | list) for part in keys):
         refuse("picks values by an index tensor")
+    picked = sum(part is not None and part is not Ellipsis for part in keys)
+    whole = picked < x.dim() if keys[0] is Ellipsis else keys[0] == slice(None)
+    if not isinstance(x, TreeTensor) or not whole:
+        refuse("picks some nodes")
     return tag(func(align(x, x.rows), key), x.rows)
 
 
