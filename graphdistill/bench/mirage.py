@@ -37,7 +37,7 @@ from graphdistill.core.trees.graph_forest import graph_forest
 from graphdistill.core.trees.wl import group, tree_ids
 from graphdistill.datasets import load_graphs
 from graphdistill.mirage import MirageConfig, distill_mirage
-from graphdistill.mirage.command import equal_bytes
+from graphdistill.mirage.command import equal_bytes, equal_labels
 
 T = TypeVar("T")
 
@@ -142,7 +142,8 @@ def accuracy(data: GraphDataset, bench: Bench) -> None:
             seconds = statistics.median(float(str(synthetic.meta["seconds"])) for synthetic in draws)
             plans = [
                 Plan("distilled set", draws, seconds, paired=True),
-                *equal_bytes(protocol, budget, bench.seeds, config.label_bits),
+                equal_labels(protocol, budget, bench.seeds, config.label_bits),
+                *equal_bytes(protocol, budget, bench.seeds),
             ]
             rows, size = train_plans(protocol, plans), len(protocol.networks)
             _print_rows(title, data, rows, facts)

@@ -78,10 +78,11 @@ def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synth
     assert isinstance(seconds, float)
     plans = [
         Plan("distilled set", [synthetic], seconds),
-        *equal_bytes(protocol, synthetic.nbytes, protocol.trainings, command.label_bits),
+        equal_labels(protocol, synthetic.nbytes, protocol.trainings, command.label_bits),
+        *equal_bytes(protocol, synthetic.nbytes, protocol.trainings),
         Plan("all the data", [protocol.full()]),
     ]
-    rows = train_plans(protocol, [*plans, *curve(protocol, synthetic, command)])
+    rows = train_plans(protocol, [*plans, *curve(protocol, command)])
     before = len(plans) * len(protocol.networks)
     rows = rows[:before] + baseline_rows(protocol) + rows[before:]
     made = f"{len(synthetic)} graphs over {synthetic.forest.trees.sizes[-1]} trees of depth {command.hops}"
@@ -128,47 +129,53 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
     return synthetic, _report(command, data, rows, synthetic, protocol, notes), protocol
 
 
-def equal_bytes(protocol: TreeProtocol, nbytes: int, draws: int, label_bits: int, label: str = "") -> list[Plan]:
-    """Random real graphs in as many bytes as a set takes: in the codec, and for molecules as SMILES.
+def equal_bytes(protocol: TreeProtocol, nbytes: int, draws: int, label: str = "") -> list[Plan]:
+    """Random real graphs with their own labels in as many bytes as a set takes: in the codec, and as SMILES.
 
     Args:
         protocol: data, depth, processes.
         nbytes: stored bytes.
         draws: number of random sets, each for one training.
-        label_bits: bits of the soft labels.
         label: suffix of the rows' names.
     """
-    found = {
-        "random graphs in the codec, hard labels": protocol.random_sets(nbytes, draws),
-        "random graphs in the codec, same soft labels": protocol.random_sets(nbytes, draws, soft_bits=label_bits),
-    }
+    found = {"random graphs in the codec, hard labels": protocol.random_sets(nbytes, draws)}
     if protocol.data.smiles is not None:
         found["random molecules as xz-ed SMILES"] = smiles_sets(protocol, nbytes, draws)
     return [Plan(name + label, sets, trainings=draws, paired=True) for name, sets in found.items()]
 
 
-def curve(protocol: TreeProtocol, synthetic: SyntheticSet, command: Command) -> list[Plan]:
-    """Distilled and random sets over budgets, one training per network.
+def equal_labels(protocol: TreeProtocol, nbytes: int, draws: int, label_bits: int) -> Plan:
+    """Random real graphs in the codec with the soft labels of a distilled set.
+
+    Args:
+        protocol: as of :func:`equal_bytes`.
+        nbytes: as of :func:`equal_bytes`.
+        draws: as of :func:`equal_bytes`.
+        label_bits: bits of the soft labels.
+    """
+    sets = protocol.random_sets(nbytes, draws, soft_bits=label_bits)
+    return Plan("random graphs in the codec, same soft labels", sets, trainings=draws, paired=True)
+
+
+def curve(protocol: TreeProtocol, command: Command) -> list[Plan]:
+    """Distilled sets and random graphs over budgets, one training per network.
 
     Args:
         protocol: data, depth, processes.
-        synthetic: the distilled set, which is reused for its budget.
         command: shares of the bytes of all the data, config and seed of the distillation.
     """
-    total, plans = protocol.full().nbytes, []
+    plans = []
     for share in command.curve:
-        budget = max(1, int(share * total))
+        budget = max(1, int(share * protocol.full().nbytes))
         config = replace(command.distilling, bytes=budget, fraction=None, thresholds=None, lossless=False)
-        point = synthetic
-        if budget != synthetic.meta["budget"]:
-            try:
-                draws = generator(command.seed, "mirage")
-                point = distill_mirage(protocol.data, config, generator=draws, split=protocol.training)
-            except ValueError:  # below one graph of each class
-                continue
+        draws = generator(command.seed, "mirage")
+        try:
+            point = distill_mirage(protocol.data, config, generator=draws, split=protocol.training)
+        except ValueError:  # below one graph of each class
+            continue
         label = f", {100 * share:g} % of the bytes"
         plans.append(Plan("distilled set" + label, [point], trainings=1))
-        plans += equal_bytes(protocol, point.nbytes, 1, command.label_bits, label)
+        plans += equal_bytes(protocol, point.nbytes, 1, label)
     return plans
 
 
