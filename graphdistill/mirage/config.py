@@ -36,8 +36,6 @@ class MirageConfig:
     """Check exactly that trees with equal 128-bit ids are equal."""
     label_bits: int = 4
     """Precision of the soft labels of a budgeted set, 1 to 8 bits."""
-    draws: int = 32
-    """Draws of which a set of at most 500 graphs is the one that a linear model learns most from."""
 
     def __post_init__(self) -> None:
         if self.hops < 0:
@@ -51,8 +49,6 @@ class MirageConfig:
             raise ValueError(f"{' and '.join(given)} each set the size; give one of them")
         if self.thresholds is not None and (not self.thresholds or min(self.thresholds) < 1):
             raise ValueError(f"--thresholds takes one support of 1 or more per class, got {self.thresholds}")
-        if self.draws < 1:
-            raise ValueError(f"--draws must be 1 or more, got {self.draws}")
         if not 1 <= self.label_bits <= 8:
             raise ValueError(f"--label-bits must be from 1 to 8, got {self.label_bits}")
         if self.bytes is not None and self.bytes < 1:

@@ -20,7 +20,6 @@ from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.trees.training_split import TrainingSplit
 from graphdistill.datasets import load_graphs
 from graphdistill.mirage.config import MirageConfig
-from graphdistill.mirage.draws import MOST_GRAPHS, best_order, draw_scorer
 from graphdistill.mirage.patterns import mine_patterns, pattern_forest
 
 
@@ -126,13 +125,9 @@ def distill_mirage(
 
 
 def _within(split: TrainingSplit, budget: int, config: MirageConfig, generator: torch.Generator) -> SyntheticSet:
-    """Real graphs with soft labels, as many as fit: the draw of some from which the teacher is recovered best."""
-    label = stratify_labels(split.y)
-    orders = [class_balanced_order(label, generator) for _ in range(config.draws)]
-    synthetic = split.within(orders[0], budget, soft_bits=config.label_bits)
-    if config.draws > 1 and len(synthetic) <= MOST_GRAPHS:
-        best = best_order(split.forest, orders, len(synthetic), draw_scorer(split.forest, split.teacher, generator))
-        synthetic = split.within(best, budget, soft_bits=config.label_bits)
+    """Random real graphs with soft labels, classes in turn, as many as fit."""
+    order = class_balanced_order(stratify_labels(split.y), generator)
+    synthetic = split.within(order, budget, soft_bits=config.label_bits)
     if synthetic.nbytes > budget:
         raise ValueError(
             f"the budget of {budget} bytes is below one graph of each class, {len(synthetic)} graphs of "

@@ -10,7 +10,6 @@ from graphdistill.mirage import MirageConfig
         ({"bytes": 0}, "--bytes must be 1 or more, got 0"),
         ({"fraction": 0.0}, "--fraction must be above 0, got 0.0"),
         ({"fraction": float("nan")}, "--fraction must be above 0, got nan"),
-        ({"draws": 0}, "--draws must be 1 or more, got 0"),
         ({"label_bits": 9}, "--label-bits must be from 1 to 8, got 9"),
         ({"thresholds": ()}, r"--thresholds takes one support of 1 or more per class, got \(\)"),
         ({"thresholds": (5, 0)}, r"per class, got \(5, 0\)"),
