@@ -112,7 +112,7 @@ def test_explain_shows_and_writes_the_trees_of_the_teacher(molecules, tmp_path, 
 def test_lossless_and_thresholds(molecules, tmp_path):
     for words in (("--lossless",), ("--thresholds", 5, 5)):
         output = tmp_path / words[0].strip("-")
-        base = ("--dataset", molecules, "--output", output, "--networks", "GIN", "--trainings", 1, "--quiet")
+        base = ("--dataset", molecules, "--output", output, *SMALL[2:], "--quiet")
         assert run(*base, *words) == 0
         assert len(load_set(output)) > 0
 
@@ -177,7 +177,7 @@ def test_results_are_the_same_in_any_number_of_processes(molecules, tmp_path):
     found = []
     for jobs in (1, 2):
         words = ("--dataset", molecules, "--output", tmp_path / str(jobs), "--networks", "GIN", "GCN", "--trainings", 2)
-        assert run(*words, "--bytes", 150, "--jobs", jobs, "--quiet") == 0
+        assert run(*words, *SMALL[:4], "--jobs", jobs, "--quiet") == 0
         report = json.loads((tmp_path / str(jobs) / "results.json").read_text(encoding="utf-8"))
         rows = [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in report["rows"]]
         found.append((rows, (tmp_path / str(jobs) / "set.safetensors").read_bytes()))

@@ -62,7 +62,7 @@ def test_fractions_are_of_the_coded_bytes_of_all_the_data(molbace, split, fracti
     assert split.whole.nbytes < 4.5 * len(molbace.train)
     small = distill_mirage(molbace, MirageConfig(fraction=fraction), split=split)
     budget = int(fraction * split.whole.nbytes)
-    assert 0.95 * budget < small.nbytes <= budget == small.meta["budget"]
+    assert 0.9 * budget < small.nbytes <= budget == small.meta["budget"]
     assert small.nbytes == len(small.payload()["graphs"]) + 1
     assert small.y.shape == (len(small), 2)
     assert small.meta["graphs"] == len(small)
