@@ -10,6 +10,7 @@ WORKERS ?= 2
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -c constraints.txt
+COMPILE := $(BIN)/python -c "from graphdistill.core.codec import prior_graphs; prior_graphs('moses500')"
 TORCH := $(shell grep -m1 '^torch==' constraints.txt)
 
 export MPLBACKEND ?= Agg
@@ -41,13 +42,15 @@ clean:
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-# torch goes first and pinned: so a CPU wheel that lies on this machine is taken before any larger build.
+# The codec is compiled once, into the user's cache. Torch goes first and pinned: so a CPU wheel that lies on this machine is taken before any larger build.
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) $(TORCH)
 	$(PIP) -e .
+	$(COMPILE)
 	touch $@
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) $(TORCH)
 	$(PIP) -e ".[dev]"
+	$(COMPILE)
 	touch .venv/installed $@
