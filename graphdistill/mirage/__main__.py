@@ -19,6 +19,6 @@ if __name__ == "__main__":
             main,
             Command,
             prog="python -m graphdistill.mirage",
-            description="Distil labelled graphs into counted computation trees and report scores of trained networks.",
+            description="Distil labelled graphs into few bytes and report scores of networks trained on them.",
         )
     )
