@@ -137,7 +137,7 @@ def test_lines_come_while_a_single_call_is_busy():
     found = stream.getvalue().splitlines()
     assert len(found) >= 3
     assert set(found) == {"0:00:00 waiting (0 %)"}
-    assert threading.active_count() == main
+    assert threading.active_count() <= main  # a thread of an earlier test may have ended
     assert stream.getvalue().splitlines() == found  # nothing after the end
 
 
