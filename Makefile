@@ -1,11 +1,11 @@
-# make run [DATASET=ogbg-molhiv] [ROOT=folder] [OUTPUT=folder] [ARGS="--trainings 5 --fraction 0.03"]
+# make run [DATASET=ogbg-molhiv] [ROOT=folder] [OUTPUT=folder] [ARGS="--trainings 5 --bytes 4000"]
 # make test | lint | format | docs | clean
 
 PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 DATASET ?= pains
 ROOT ?=
 OUTPUT ?= runs/$(basename $(notdir $(DATASET)))
-ARGS ?= --trainings 3
+ARGS ?= --trainings 2 --curve 0.01
 WORKERS ?= 2
 
 BIN := .venv/bin
