@@ -13,8 +13,6 @@ from torch_geometric.data import Data
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.command.report import versions
 from graphdistill.core.data.datasets import GraphDataset
-from graphdistill.core.data.tensors import stratify_labels
-from graphdistill.core.randomness import class_balanced_order
 from graphdistill.core.randomness import generator as seeded
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.trees.training_split import TrainingSplit
@@ -126,8 +124,7 @@ def distill_mirage(
 
 def _within(split: TrainingSplit, budget: int, config: MirageConfig, generator: torch.Generator) -> SyntheticSet:
     """Random real graphs with soft labels, classes in turn, as many as fit."""
-    order = class_balanced_order(stratify_labels(split.y), generator)
-    synthetic = split.within(order, budget, soft_bits=config.label_bits)
+    synthetic = split.within(split.random_order(generator), budget, soft_bits=config.label_bits)
     if synthetic.nbytes > budget:
         raise ValueError(
             f"the budget of {budget} bytes is below one graph of each class, {len(synthetic)} graphs of "

@@ -22,8 +22,9 @@ from graphdistill.core.randomness import class_balanced_order, generator
 from graphdistill.core.sets.budget import graphs_within
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig
+from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
-from graphdistill.core.trees.graph_forest import GraphForest, graph_forest
+from graphdistill.core.trees.graph_forest import graph_forest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +73,9 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         return {name: self.data.graphs.subset(getattr(self.data, name)) for name in ("train", "valid", "test")}
 
     @cached_property
-    def forests(self) -> dict[str, GraphForest]:
-        """Lossless forest of every split, stored as graphs."""
-        return {name: graph_forest(graphs, DEPTH) for name, graphs in self.graphs.items()}
+    def forests(self) -> dict[str, Forest]:
+        """Lossless forest of every split."""
+        return {name: build_forest(graphs, DEPTH) for name, graphs in self.graphs.items()}
 
     def build(self, name: str) -> GNN:
         """A network with weights from torch's global generator."""
@@ -87,8 +88,7 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
 
     def inputs(self, synthetic: SyntheticSet) -> Forest:
         """The graphs of a set."""
-        forest = synthetic.forest
-        return forest.counts() if isinstance(forest, GraphForest) else forest
+        return synthetic.forest.counts()
 
     def flat(self, what: SyntheticSet | str) -> Tensor:
         """Mean of the encoded node features, and logarithms of the numbers of nodes and edges, float ``[n, d]``."""

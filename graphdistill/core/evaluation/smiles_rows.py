@@ -12,7 +12,7 @@ from torch import Tensor
 from graphdistill.core.data.tensors import stratify_labels
 from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.parallel import parallel_map
-from graphdistill.core.randomness import class_balanced_order, generator
+from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 
 
@@ -128,14 +128,13 @@ def _draw(context: tuple[TreeProtocol, int], seed: int) -> SyntheticSet:
     y, task, smiles = protocol.labels("train"), protocol.data.task, protocol.data.smiles
     assert smiles is not None
     train = protocol.data.train.tolist()
-    label = stratify_labels(y)
-    order = class_balanced_order(label, generator(seed, "random graphs"))
+    order = protocol.training.random_order(generator(seed, "random graphs"))
 
     def length(count: int) -> int:
         streams = smiles_streams([smiles[train[k]] for k in order[:count].tolist()], y[order[:count]])
         return min(map(len, streams.values()))
 
-    count = largest_count(length, budget, len(label.unique()), len(order))
+    count = largest_count(length, budget, len(stratify_labels(y).unique()), len(order))
     index = order[:count]
     forest = protocol.forests["train"].subset(index)
     meta = {"smiles_bytes": length(count)}

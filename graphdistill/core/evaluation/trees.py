@@ -11,16 +11,14 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data.datasets import GraphDataset, Metric, Task
-from graphdistill.core.data.tensors import stratify_labels
 from graphdistill.core.digest import digest
 from graphdistill.core.evaluation.protocol import BaseProtocol
 from graphdistill.core.networks.tree_gnn import GNN, Network
 from graphdistill.core.parallel import parallel_map
-from graphdistill.core.randomness import class_balanced_order, generator
+from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
-from graphdistill.core.trees.graph_forest import GraphForest
 from graphdistill.core.trees.training_split import TrainingSplit
 from graphdistill.core.trees.tree_counts import TreeCountRegression
 
@@ -79,8 +77,7 @@ class TreeProtocol(BaseProtocol[GraphDataset]):
 
     def inputs(self, synthetic: SyntheticSet) -> Forest:
         """The forest of a set."""
-        forest = synthetic.forest
-        return forest.counts() if isinstance(forest, GraphForest) else forest
+        return synthetic.forest.counts()
 
     def content(self, synthetic: SyntheticSet) -> str:
         """Digest of all that a training on a set depends on."""
@@ -122,8 +119,7 @@ class TreeProtocol(BaseProtocol[GraphDataset]):
 def _random_set(context: tuple[TreeProtocol, int, int | None], seed: int) -> SyntheticSet:
     """One draw."""
     protocol, budget, soft_bits = context
-    label = stratify_labels(protocol.labels("train"))
-    order = class_balanced_order(label, generator(seed, "random graphs"))
+    order = protocol.training.random_order(generator(seed, "random graphs"))
     return protocol.training.within(order, budget, soft_bits=soft_bits)
 
 

@@ -80,9 +80,9 @@ def check_tensor(
     return found
 
 
-def check_streams(payload: Mapping[str, Declared], streams: Collection[str], others: Collection[str] = ()) -> None:
-    """Fail unless the tensors of graphs are present: ``x``, byte streams and ``others``; ``edge_attr`` is optional."""
-    check_names(payload, ["x", *streams, *others], ["edge_attr"])
+def check_streams(payload: Mapping[str, Declared], streams: Collection[str]) -> None:
+    """Fail unless the tensors of trees are present: ``x`` and byte streams; ``edge_attr`` is optional."""
+    check_names(payload, ["x", *streams], ["edge_attr"])
     for name in streams:
         check_tensor(payload, name, STREAM, None)
     for name in {"x", "edge_attr"} & payload.keys():

@@ -71,14 +71,6 @@ class Forest:
         gap[first] = self.tree[first]
         return 2 * gap + (self.count != 1)
 
-    @cached_property
-    def pair_bytes(self) -> Tensor:
-        """Payload bytes of each graph without the dictionary, long ``[G]``."""
-        many = self.count != 1
-        per_pair = varint.lengths(self._steps)
-        per_pair[many] += varint.lengths(self.count[many])
-        return varint.lengths(self.ptr.diff()).index_add(0, self.graph, per_pair)
-
     @classmethod
     def check_payload(cls, payload: Mapping[str, Declared]) -> None:
         """Check names, dtypes and shapes of a payload or of its header.
@@ -148,6 +140,10 @@ class Forest:
             trees, rows = trees.restrict(tree)
             tree = rows[tree]
         return Forest(trees, segment_ptr(counts), tree, self.count[pairs])
+
+    def counts(self) -> Forest:
+        """The counts alone, which is all that networks read."""
+        return self
 
     def to(self, device: torch.device | str) -> Forest:
         """The same graphs on a device."""

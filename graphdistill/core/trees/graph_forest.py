@@ -35,7 +35,7 @@ class GraphForest(Forest):
         return _with(super().subset(index, shrink=shrink), self.graphs.subset(index))
 
     def counts(self) -> Forest:
-        """The forest without the graphs, which is all that networks read."""
+        """The forest without the graphs."""
         return Forest(self.trees, self.ptr, self.tree, self.count)
 
     def to(self, device: torch.device | str) -> Forest:

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from graphdistill.core.codec import Labels
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.data.tensors import stratify_labels
+from graphdistill.core.randomness import class_balanced_order
 from graphdistill.core.sets.budget import graphs_within
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.trees.build import build_forest
@@ -86,6 +88,10 @@ class TrainingSplit:
         forest = self.forest
         with self._timed("teacher"):
             return TreeCountRegression().fit(forest, self.y, self.data.metric).logits(forest)
+
+    def random_order(self, generator: torch.Generator) -> Tensor:
+        """A random order of the graphs in which classes alternate while they last, long ``[G]``."""
+        return class_balanced_order(stratify_labels(self.y), generator)
 
     def within(self, order: Tensor, budget: int, *, soft_bits: int | None) -> SyntheticSet:
         """The first graphs of an order as a coded set of at most ``budget`` bytes.

@@ -1,5 +1,9 @@
 """What the tests of the codec compare graphs by: networkx, and colours of another implementation."""
 
+import os
+import subprocess
+import sys
+
 import networkx as nx
 import pytest
 import torch
@@ -62,3 +66,18 @@ def check_round_trip():
         return data
 
     return check
+
+
+@pytest.fixture(scope="session")
+def compiled_and_plain():
+    """A function that runs a program compiled and in plain Python; returns the words that each run printed."""
+
+    def run(program):
+        lines = []
+        for plain in ("0", "1"):
+            env = {**os.environ, "GRAPHDISTILL_NO_JIT": plain}
+            done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+            lines.append(done.stdout.split())
+        return lines
+
+    return run

@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -174,12 +171,8 @@ print(jit.COMPILED, digest.hexdigest())
 
 
 @pytest.mark.bits
-def test_compiled_and_plain_functions_give_the_same_bytes():
+def test_compiled_and_plain_functions_give_the_same_bytes(compiled_and_plain):
     pytest.importorskip("numba")
-    lines = []
-    for plain in ("0", "1"):
-        env = {**os.environ, "GRAPHDISTILL_NO_JIT": plain}
-        run = subprocess.run([sys.executable, "-c", PROGRAM], env=env, capture_output=True, text=True, check=True)
-        lines.append(run.stdout.split())
+    lines = compiled_and_plain(PROGRAM)
     assert [line[0] for line in lines] == ["True", "False"]
     assert lines[0][1] == lines[1][1]

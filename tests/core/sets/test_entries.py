@@ -15,20 +15,8 @@ from graphdistill.core.sets.entries import plain_graph, unfold
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.wl import tree_ids
+from tests.core.sets.samples import small_set
 from tests.strategies import SMALL, graph_lists
-
-RING = torch.tensor([[0, 1, 2, 1, 2, 0], [1, 2, 0, 0, 1, 2]])
-
-
-def rings(count: int, width: int = 2) -> list[Data]:
-    generator = torch.Generator().manual_seed(0)
-    return [Data(x=torch.randint(3, (3, width), generator=generator), edge_index=RING) for _ in range(count)]
-
-
-def small_set(depth: int = 2, count: int = 4) -> SyntheticSet:
-    forest = build_forest(Graphs.from_data_list(rings(count)), depth)
-    y = torch.arange(count) % 2
-    return SyntheticSet(forest, y, class_weights(y), features="categorical", meta={"method": "rings"})
 
 
 class Stack(nn.Module):

@@ -10,27 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch_geometric import nn as pyg
-from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.data.tensors import tensor_bytes, to_device
 from graphdistill.core.networks.tree_gnn import GNN
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights, quantize_uint8, soft_labels
-from graphdistill.core.trees.build import build_forest
-
-RING = torch.tensor([[0, 1, 2, 1, 2, 0], [1, 2, 0, 0, 1, 2]])
-
-
-def rings(count: int, width: int = 2) -> list[Data]:
-    generator = torch.Generator().manual_seed(0)
-    return [Data(x=torch.randint(3, (3, width), generator=generator), edge_index=RING) for _ in range(count)]
-
-
-def small_set(depth: int = 2, count: int = 4) -> SyntheticSet:
-    forest = build_forest(Graphs.from_data_list(rings(count)), depth)
-    y = torch.arange(count) % 2
-    return SyntheticSet(forest, y, class_weights(y), features="categorical", meta={"method": "rings"})
+from tests.core.sets.samples import rings, small_set
 
 
 def test_pygs_loader_batches_the_set() -> None:
