@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -39,20 +41,17 @@ def cached(name: str, key: str, build: Callable[[], Tensors]) -> Tensors:
 
     Integers are stored in the smallest dtype and loaded as long. A damaged file is prepared again.
     """
-    path = cache_path(name, key)
-    if path.exists():
-        try:
-            # No limit on the size of the data: checking the header allocates no memory.
-            read_header(path, most=2**48)
-            stored = load_file(path)
-            check(stored)
-        except (SafetensorError, OSError, ValueError):
-            path.unlink(missing_ok=True)
-        else:
-            return {k: v if v.is_floating_point() else v.long() for k, v in stored.items()}
-    tensors = build()
-    store(path, tensors)
-    return tensors
+    tensors = stored(cache_path(name, key), build)
+    return {k: v if v.is_floating_point() else v.long() for k, v in tensors.items()}
+
+
+@contextlib.contextmanager
+def parts_folder(name: str, key: str) -> Iterator[Path]:
+    """A folder for finished parts of ``name``, removed at the end but kept for the next time after an interruption."""
+    folder = cache_path(name, key).with_suffix(".parts")
+    folder.mkdir(exist_ok=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def check(tensors: Tensors) -> None:
@@ -78,6 +77,29 @@ def check(tensors: Tensors) -> None:
         ptr = check_tensor(tensors, name, INTEGERS, entries + 1).long()
         if int(ptr[0]) != 0 or int(ptr[-1]) != total or bool((ptr.diff() < 0).any()):
             raise ValueError(f"holds {name} that does not rise from 0 to {total}")
+
+
+def stored(path: Path, build: Callable[[], Tensors], verify: Callable[[Tensors], None] = check) -> Tensors:
+    """The tensors in ``path``, or those that ``build`` makes, which are stored there.
+
+    Args:
+        path: a safetensors file.
+        build: makes the tensors.
+        verify: raises ``ValueError`` for a damaged file, which is made again. (default: :func:`check`)
+    """
+    if path.exists():
+        try:
+            # No limit on the size of the data: checking the header allocates no memory.
+            read_header(path, most=2**48)
+            tensors = load_file(path)
+            verify(tensors)
+        except (SafetensorError, OSError, ValueError):
+            path.unlink(missing_ok=True)
+        else:
+            return tensors
+    tensors = build()
+    store(path, tensors)
+    return tensors
 
 
 def cache_path(name: str, key: str) -> Path:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data.datasets import GraphDataset
-from graphdistill.datasets._cache import Tensors, cached, unpack
+from graphdistill.datasets._cache import Tensors, cached, parts_folder, unpack
 from graphdistill.datasets._molecules import key_of, read_smiles
 from graphdistill.datasets._tables import read_table
 
@@ -33,8 +33,12 @@ def load_csv(
     kept = [number for number in range(len(rows)) if not (skip_invalid and number in wrong)]
     smiles = [rows[number][smiles_column].strip() for number in kept]
 
+    name = path.name.split(".")[0]
+    key = key_of(path, smiles_column, "without", *(map(str, sorted(wrong)) if skip_invalid else ()), str(skip_invalid))
+
     def build() -> Tensors:
-        tensors, unreadable = read_smiles(smiles, jobs=jobs)
+        with parts_folder(name, key) as parts:
+            tensors, unreadable = read_smiles(smiles, jobs=jobs, parts=parts)
         found = {**wrong, **{kept[i]: why for i, why in unreadable.items()}}
         if found and not (skip_invalid and tensors):
             raise ValueError(_refusal(path, lines, found))
@@ -43,8 +47,7 @@ def load_csv(
 
     if wrong and not skip_invalid:
         build()  # also raises for SMILES that cannot be read
-    key = key_of(path, smiles_column, "without", *(map(str, sorted(wrong)) if skip_invalid else ()), str(skip_invalid))
-    tensors = cached(path.name.split(".")[0], key, build)
+    tensors = cached(name, key, build)
     used = [kept[i] for i in tensors["readable"].tolist()]
     skipped = len(rows) - len(used)
     y = (_many if len(labels) > 1 else _single)([values[number] for number in used], labels, path)

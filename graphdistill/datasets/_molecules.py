@@ -5,35 +5,30 @@ from __future__ import annotations
 import csv
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import ogb
 import rdkit
 import torch
-from ogb.utils.features import atom_to_feature_vector, bond_to_feature_vector
 from rdkit import Chem, DataStructs, RDConfig, rdBase
 from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
-from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from graphdistill.core.command.progress import progress
 from graphdistill.core.data.datasets import GraphDataset
-from graphdistill.core.data.tensors import segment_ptr
+from graphdistill.core.molecules.batch import Molecules
+from graphdistill.core.molecules.featurise import CHUNK, featurise
 from graphdistill.core.parallel import parallel_map
-from graphdistill.datasets._cache import Tensors, cached, joined, pack, unpack
+from graphdistill.datasets._cache import Tensors, cached, check, pack, stored, unpack
 from graphdistill.datasets._splits import by_scaffold
 
-_scaffold: Callable[..., str] = MurckoScaffold.MurckoScaffoldSmiles
-
-Result = TypeVar("Result")
-
-_SLOW = 2000
-"""Number of molecules from which on progress is shown and processes are used; they take about a second."""
+_MANY = 10_000
+"""Number of molecules from which on progress is shown, processes are used and parts kept; they take 1.5 s."""
 _PART = 250
-"""Molecules per chunk of a process."""
+"""Molecules per chunk of a process for filters, which take longer."""
 
 
 def load_pains(jobs: int = 1) -> GraphDataset:
@@ -47,7 +42,7 @@ def load_pains(jobs: int = 1) -> GraphDataset:
     def build() -> Tensors:
         tensors, wrong = read_smiles(smiles, jobs=jobs)
         assert not wrong
-        return {**tensors, "y": torch.tensor([*_in_parts(_match_part, smiles, "filters", jobs)]).long()}
+        return {**tensors, "y": torch.tensor(_matches(smiles, jobs)).long()}
 
     tensors = cached("pains", key_of(path), build)
     return GraphDataset(
@@ -97,62 +92,50 @@ def _fingerprint(molecule: Chem.Mol) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.frombuffer(DataStructs.BitVectToBinaryText(Chem.PatternFingerprint(molecule, fpSize=2048)), np.uint8)
 
 
-def read_smiles(smiles: Sequence[str], *, jobs: int = 1) -> tuple[Tensors, dict[int, str]]:
+def read_smiles(smiles: Sequence[str], *, jobs: int = 1, parts: Path | None = None) -> tuple[Tensors, dict[int, str]]:
     """Graphs of ``smiles`` with OGB's atom and bond features, and their scaffold split, as named tensors.
 
     Args:
         smiles: one molecule each.
         jobs: parallel processes for many molecules. (default: 1)
+        parts: folder that keeps what is finished, for the next call on the same SMILES. (default: none)
 
     Returns:
         Tensors of the readable molecules, empty if there are none, and the problem of each other one.
     """
-    graphs: list[dict[str, Any]] = []
-    scaffolds, wrong = list[str](), dict[int, str]()
-    for number, found in enumerate(_in_parts(_read_part, smiles, "molecules", jobs)):
-        if isinstance(found, str):
-            wrong[number] = found
-        else:
-            graphs.append(found[0])
-            scaffolds.append(found[1])
-    if not graphs:
+    chunks = [smiles[first : first + CHUNK] for first in range(0, len(smiles), CHUNK)]
+    many = len(smiles) >= _MANY
+    done = parallel_map(_read_part, parts if many else None, [*enumerate(chunks)], jobs=jobs if many else 1)
+    found = [*(progress().track(done, "molecules", len(chunks)) if many else done)]
+    if not found:
+        return {}, {}
+    molecules = Molecules.concatenate(found)
+    wrong = molecules.problems(smiles)
+    if not len(molecules):
         return {}, wrong
-    nodes, edges, attrs = (
-        torch.from_numpy(np.concatenate([graph[key] for graph in graphs], axis))
-        for key, axis in (("node_feat", 0), ("edge_index", 1), ("edge_feat", 0))
-    )
-    sizes = torch.tensor([graph["num_nodes"] for graph in graphs])
-    edge_sizes = torch.tensor([graph["edge_index"].shape[1] for graph in graphs])
-    joint = joined(nodes, edges, attrs, sizes, segment_ptr(edge_sizes))
-    train, valid, test = by_scaffold(scaffolds)
-    return {**pack(joint), "train": train, "valid": valid, "test": test}, wrong
+    train, valid, test = by_scaffold(molecules.scaffolds or ())
+    return {**pack(molecules.graphs), "train": train, "valid": valid, "test": test}, wrong
 
 
-def _in_parts(
-    function: Callable[[None, Sequence[str]], list[Result]], smiles: Sequence[str], what: str, jobs: int
-) -> Iterator[Result]:
-    """Apply a function to chunks of molecules and concatenate the results in order."""
+def _read_part(folder: Path | None, item: tuple[int, Sequence[str]]) -> Molecules:
+    """Molecules of a chunk, read from the folder if it was finished before."""
+    number, smiles = item
+    if folder is None:
+        return featurise(smiles, scaffolds=True)
+    path = folder / f"{number:06d}.safetensors"
+    return Molecules.from_tensors(stored(path, lambda: featurise(smiles, scaffolds=True).to_tensors(), _check_part))
+
+
+def _check_part(tensors: Tensors) -> None:
+    """Fail unless the tensors of a chunk are consistent."""
+    check({**tensors, "y": tensors["node_ptr"][1:]})
+
+
+def _matches(smiles: Sequence[str], jobs: int) -> list[bool]:
+    """Whether a PAINS filter matches each molecule."""
     parts = [smiles[first : first + _PART] for first in range(0, len(smiles), _PART)]
-    done = parallel_map(function, None, parts, jobs=jobs if len(smiles) >= _SLOW else 1)
-    return chain.from_iterable(done if len(smiles) < _SLOW else progress().track(done, what, len(parts)))
-
-
-def _read_part(_: None, smiles: Sequence[str]) -> list[tuple[dict[str, Any], str] | str]:
-    """Graph and scaffold of each molecule, or its problem."""
-    with rdBase.BlockLogs():
-        return [_read(text) for text in smiles]
-
-
-def _read(text: str) -> tuple[dict[str, Any], str] | str:
-    molecule = Chem.MolFromSmiles(text) if text else None
-    if molecule is None or not molecule.GetNumAtoms():
-        return f"{text!r} is not a SMILES that rdkit can read"
-    try:
-        graph = graph_of(molecule)
-    except ValueError:
-        return f"{text!r} has a bond that OGB does not know"
-    # Mirror images count as one scaffold, as in DeepChem; OGB's official splits distinguish them.
-    return graph, _scaffold(mol=molecule, includeChirality=False)
+    done = parallel_map(_match_part, None, parts, jobs=jobs)
+    return [*chain.from_iterable(progress().track(done, "filters", len(parts)))]
 
 
 def _match_part(_: None, smiles: Sequence[str]) -> list[bool]:
@@ -165,29 +148,6 @@ def _match_part(_: None, smiles: Sequence[str]) -> list[bool]:
 @functools.cache
 def _filters() -> PainsFilters:
     return PainsFilters()
-
-
-def graph_of(molecule: Chem.Mol) -> dict[str, Any]:
-    """The result of ``ogb.utils.smiles2graph`` for a parsed molecule.
-
-    Raises:
-        ValueError: OGB does not know a bond.
-
-    Example:
-        >>> graph_of(Chem.MolFromSmiles("CO"))["edge_index"].tolist()
-        [[0, 1], [1, 0]]
-    """
-    nodes = [atom_to_feature_vector(atom) for atom in molecule.GetAtoms()]
-    ends = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds()]
-    bonds = [bond_to_feature_vector(bond) for bond in molecule.GetBonds()]
-    return {
-        "edge_index": np.array([way for start, end in ends for way in ((start, end), (end, start))], np.int64)
-        .reshape(-1, 2)
-        .T,
-        "edge_feat": np.array(bonds, np.int64).reshape(-1, 3).repeat(2, axis=0),
-        "node_feat": np.array(nodes, np.int64),
-        "num_nodes": len(nodes),
-    }
 
 
 def key_of(path: Path, *more: str) -> str:

@@ -6,7 +6,7 @@ import torch
 from rdkit import Chem
 from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
 
-from graphdistill.datasets import load
+from graphdistill.datasets import _molecules, load
 
 RINGS = [
     "C1CC1",
@@ -157,6 +157,24 @@ def test_a_test_part_without_a_class_is_warned_of(write_csv):
     with pytest.warns(UserWarning, match="part of the scaffold split has no molecule of class") as caught:
         load(write_csv(rows))
     assert {w.filename for w in caught} == {__file__}
+
+
+def test_an_interrupted_load_keeps_its_parts_until_it_is_done(write_csv, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(_molecules, "CHUNK", 10)
+    monkeypatch.setattr(_molecules, "_MANY", 20)
+    path = write_csv(balanced())
+    with monkeypatch.context() as patch:
+        patch.setattr(_molecules, "by_scaffold", lambda scaffolds: exec("raise KeyboardInterrupt"))
+        with pytest.raises(KeyboardInterrupt):
+            load(path)
+    prepared = tmp_path / "cache" / "graphdistill" / "prepared"
+    assert len([*prepared.glob("mine-*.parts/*.safetensors")]) == 4
+    with monkeypatch.context() as patch:
+        patch.setattr(_molecules, "featurise", None)
+        data = load(path)
+    assert data.y.tolist() == [y for _, y in balanced()]
+    assert [found.suffix for found in prepared.iterdir()] == [".safetensors"]
 
 
 def text_of(rows, *, end="\n", quote=""):

@@ -1,0 +1,1 @@
+"""Molecules as graphs with OGB's features, from SMILES, many at once."""
