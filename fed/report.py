@@ -75,7 +75,8 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
         *(f"Missing: {what}" for what in outcome["missing"]),
         f"Seed {config.seed}, {config.rounds} rounds. The model after round "
         f"{outcome['chosen round']}, {choice}; test read once.",
-        f"Bytes of all messages: {outcome['bytes up']:,} up, {outcome['bytes down']:,} down. Seconds: {phases}.",
+        f"Bytes of all messages as they are sent: {outcome['bytes up']:,} up, {outcome['bytes down']:,} down. "
+        f"Seconds: {phases}.",
         "Other methods, and all real data and real subsets, over several seeds: python -m graphdistill.bench fed",
     ]
     if merged := outcome["federated mirage"]:

@@ -57,11 +57,11 @@ def main(bench: Bench) -> None:
 
 
 def compare(bench: Bench, name: str, per_class: int) -> None:
-    """All methods on one data set, row by row, and a table at the end."""
+    """All methods on one data set, random data in the bytes of the largest set, and a table at the end."""
     data: Any = load(name, bench.root)
     protocol = protocol_of(data, trainings=bench.trainings, device=bench.torch_device)
     (full,) = train_rows(protocol, "all the data", [protocol.full()])
-    rows, kind = list[Row](), training_data_of(protocol).KIND
+    rows, kind, largest = list[Row](), training_data_of(protocol).KIND, 0
     for method in bench.methods or FAMILY.names():
         if kind not in FAMILY.kinds(method):
             continue
@@ -74,6 +74,7 @@ def compare(bench: Bench, name: str, per_class: int) -> None:
         except ValueError as error:
             console.print(f"{name}, {per_class} a class, {method} is refused: {error}")
             continue
+        largest = max(largest, *(synthetic.nbytes for synthetic in sets))
         seconds = statistics.fmean(float(str(synthetic.meta["seconds"])) for synthetic in sets)
         rows += train_rows(protocol, method, sets, seconds)
         stayed = sum(synthetic.meta.get("chosen_step") == 0 for synthetic in sets)
@@ -81,6 +82,10 @@ def compare(bench: Bench, name: str, per_class: int) -> None:
         console.print(f"{name}, {per_class} a class, {method}: {summary(rows[-1])}{unchanged}")
         if method == "random":
             rows += _baselines(protocol, sets)
+    if largest:
+        drawn = protocol.random_sets(largest, bench.seeds)
+        rows += train_rows(protocol, f"random {protocol.UNIT}, bytes of the largest set", drawn)
+        console.print(f"{name}, {per_class} a class, {rows[-1].name}: {summary(rows[-1])}")
     _show(f"{name}, {per_class} of each class: {bench.seeds} sets x {bench.trainings} trainings", rows, full)
 
 

@@ -144,13 +144,14 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
         else "Distilling never pays for itself: a training on the set takes as long as one on all the data."
     )
     precision = {
-        "images": "8 bits a pixel",
-        "nodes": "16 bits a feature, of all the data its non-zeros",
-        "graphs": "nodes' features and edges in as few bytes as encode them",
+        "images": "pixels have 8 bits",
+        "nodes": "features have 16 bits, and all the data is the whole graph, coded without loss",
+        "graphs": "graphs are coded without loss",
     }[protocol.UNIT]
     notes = [
         f"{command.seeds} sets x {command.trainings} trainings, checkpoints chosen on validation, test scored once; "
-        f"all rows with the same steps and augmentation. Bytes count labels and {precision}. {pays}",
+        "all rows with the same steps and augmentation. Bytes are those of the coded set, labels included; "
+        f"{precision}. {pays}",
         f"RS2 takes as many steps on as many {protocol.UNIT}, but on others in every step, so it has to store all "
         "the data.",
         f"Saved: the set of seed {command.seed + _best_on_validation(sets)}"

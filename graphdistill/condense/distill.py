@@ -63,7 +63,7 @@ def distill_condense(
         >>> from graphdistill import datasets
         >>> synthetic = distill_condense(datasets.load("digits"), CondenseConfig(method="herding", per_class=1))
         >>> len(synthetic), synthetic.nbytes
-        (10, 650)
+        (10, 252)
 
         What can be tuned in a method are the fields of its config.
 

@@ -54,8 +54,10 @@ def test_methods_of_images_with_their_baselines(capsys: pytest.CaptureFixture[st
         "majority class",
         "herding",
         "dm",
+        "random images, bytes of the largest set",
         "all the data",
     }
+    assert int(cells["random images, bytes of the largest set"][3].replace(",", "")) <= 1.1 * int(cells["dm"][3])
     assert float(cells["random"][2]) == 0
     assert cells["dm"][4] == "6"
     assert "digits, 2 a class, dm: validation" in printed

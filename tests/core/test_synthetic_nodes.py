@@ -18,6 +18,7 @@ from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.trees.build import build_forest
+from tests.core.sets.samples import coded_bytes
 
 Y = torch.tensor([0, 1, 0, 1])
 
@@ -49,13 +50,19 @@ def test_edges_are_read_back_bit_for_bit(edges: list[tuple[int, int]], data: st.
         assert back.nbytes == small.nbytes
 
 
-@pytest.mark.parametrize(("weight", "size"), [(1.0, 2), (0.1, 4)])
-def test_edges_cost_their_ends_and_weights_of_two_bytes_where_these_say_all(weight: float, size: int) -> None:
+@pytest.mark.parametrize(("weight", "dtype"), [(1.0, torch.half), (0.1, torch.float)])
+def test_an_edge_costs_a_number_and_a_weight_of_two_bytes_where_these_are_exact(
+    weight: float, dtype: torch.dtype
+) -> None:
     small = joined([(0, 1), (1, 0), (2, 3)], torch.full((3,), weight))
-    assert small.nbytes == 4 * 3 * 2 + 4 + 3 * (2 + size)
-    assert joined([], torch.empty(0)).nbytes == 4 * 3 * 2 + 4
-    many = joined([(0, 299)], torch.ones(1), count=300)
-    assert many.nbytes == 300 * (3 * 2 + 1) + 2 * 2 + 2
+    nodes = coded_bytes(small.data.half(), small.y.to(torch.uint8))  # type: ignore[union-attr]
+    edges = coded_bytes(torch.tensor([1, 3, 7]), torch.full((3,), weight, dtype=dtype))
+    assert small.nbytes == nodes + edges
+    # Sorted edges of a ring of many nodes take little more than a bit each.
+    count = 1000
+    ring = [(i, (i + 1) % count) for i in range(count)]
+    long, none = (joined(edges, torch.ones(len(edges)), count=count) for edges in (ring, []))
+    assert long.nbytes < none.nbytes + 100
 
 
 def test_a_set_without_edges_is_another_one_than_a_set_of_none() -> None:
@@ -104,8 +111,9 @@ def test_features_that_sixteen_bits_say_are_stored_in_two_bytes_each(values: lis
     x = torch.tensor([[0.3, *values]]).half().float()
     small = SyntheticSet(x, torch.tensor([0]), torch.ones(1))
     whole = not bool(x.isnan().any())  # NaN equals nothing, so it is kept as it is
-    assert small.payload()["features"].dtype == (torch.half if whole else torch.float)
-    assert small.nbytes == x.numel() * (2 if whole else 4) + 1
+    stored = x.half() if whole else x
+    assert small.arrays()["features"].dtype == stored.dtype
+    assert small.nbytes == coded_bytes(stored, torch.zeros(1, dtype=torch.uint8))
     again = SyntheticSet.from_payload(small.payload(), task="multiclass", features="continuous", meta={})
     assert isinstance(again.data, torch.Tensor)
     assert again.data.dtype == torch.float32

@@ -117,8 +117,8 @@ def frozen(x: Tensor, y: Tensor, meta: Mapping[str, object] | None = None) -> Sy
         meta: facts to keep with it. (default: none)
 
     Example:
-        >>> frozen(torch.rand(4, 1, 8, 8), torch.arange(4)).nbytes
-        260
+        >>> frozen(torch.full((4, 1, 8, 8), 0.5), torch.arange(4)).nbytes
+        27
     """
     y = stored_labels(y)
     return SyntheticSet(quantize_uint8(x.detach().cpu()), y, class_weights(y), meta=dict(meta or {}))

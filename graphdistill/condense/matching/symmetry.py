@@ -89,7 +89,7 @@ def check_closed(context: MethodContext, group: str, min_kept_accuracy: float = 
     protocol = context.protocol
     short = replace(protocol.fit, steps=max(1, protocol.fit.steps // 2))
     with context.progress.step(f"checking whether classes are closed under {group}"):
-        net, _ = protocol.train(protocol.full(), SELECTION_SEED, short)
+        net, _ = protocol.train(protocol.training_split(), SELECTION_SEED, short)
     x, y = cast(tuple[Tensor, Tensor], protocol.split("valid"))
     plain, *moved = [
         float((predict(net, part).argmax(dim=1) == y).float().mean()) for part in (x, *(m(x) for m in moves))

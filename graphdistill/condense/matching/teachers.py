@@ -31,7 +31,7 @@ def train_teachers(context: MethodContext, count: int = 1, share: float = 1.0) -
         >>> protocol.score(net, "valid") > 0.5
         True
     """
-    protocol, whole = context.protocol, context.protocol.full()
+    protocol, whole = context.protocol, context.protocol.training_split()
     config = replace(protocol.fit, steps=max(1, round(share * protocol.fit.steps)))
     seeds = torch.randint(2**62, (count,), generator=generator(context.seed, "teachers")).tolist()
     return [protocol.train(whole, seed, config)[0] for seed in context.progress.track(seeds, "training teachers")]

@@ -26,7 +26,7 @@ from graphdistill.core.codec.model import COUNT, KIND, NUM_MODEL_REGISTERS, Mode
 from graphdistill.core.codec.residual_coder import MOST_LEVELS
 
 VERSION = 1
-DTYPES = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float16, torch.float32)
+DTYPES = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float16, torch.float32, torch.float64)
 """What can be coded, by its number in the header."""
 RAW, XZ, LEVELS, TABLE, BITS = range(5)
 """Forms of a body: as it is; by xz; levels from the least one on; levels with a table of their values; bits."""
@@ -44,7 +44,7 @@ def encode_array(values: Tensor) -> bytes:
     each other.
 
     Args:
-        values: integers of 8 to 64 bits, or floats of 16 or 32, of any shape; bit patterns are kept, NaN too.
+        values: integers of 8 to 64 bits, or floats of 16 to 64, of any shape; bit patterns are kept, NaN too.
 
     Returns:
         The stream, which :func:`decode_array` reads. It is at most some 20 bytes longer than the array.
@@ -69,7 +69,7 @@ def encode_array(values: Tensor) -> bytes:
     if raw.size:
         compile_all()
         bodies[XZ] = [], _xz(plain)
-        bodies |= _coded(_integers(raw), tuple(raw.shape), raw.dtype.kind == "f")
+        bodies |= _coded(_integers(raw), tuple(raw.shape), 8 * raw.dtype.itemsize if raw.dtype.kind == "f" else 0)
     form = min(bodies, key=lambda form: len(bodies[form][1]) + len(_varints(bodies[form][0])))
     numbers, body = bodies[form]
     head = bytes([VERSION << 4 | form, DTYPES.index(values.dtype), values.dim()])
@@ -138,8 +138,8 @@ def _decode(data: bytes, limit: int) -> Tensor:
     return torch.from_numpy(raw.reshape(shape))
 
 
-def _coded(integers: Any, shape: tuple[int, ...], aligned: bool) -> dict[int, tuple[list[int], bytes]]:
-    """Numbers of the header and the body of each form that suits these integers."""
+def _coded(integers: Any, shape: tuple[int, ...], float_bits: int) -> dict[int, tuple[list[int], bytes]]:
+    """Numbers of the header and the body of each form that suits these integers, or floats of so many bits."""
     distinct, number, count = np.unique(integers, return_inverse=True, return_counts=True)
     least, span = int(distinct[0]), int(distinct[-1]) - int(distinct[0]) + 1
     common = int(distinct[count.argmax()])
@@ -153,10 +153,11 @@ def _coded(integers: Any, shape: tuple[int, ...], aligned: bool) -> dict[int, tu
         out[LEVELS] = numbers, _encode(LEVELS, numbers, [], integers - least, shape)
     if span > MANY_LEVELS and len(distinct) > MANY_LEVELS:
         base, bits = least, (span - 1).bit_length()
-        if aligned:
+        if float_bits:
             # A range that begins where the bits below are 0 keeps signs and exponents of floats in their bits.
-            bits = ((least + (1 << 31)) ^ (int(distinct[-1]) + (1 << 31))).bit_length()
-            base = ((least + (1 << 31)) >> bits << bits) - (1 << 31)
+            half = 1 << (float_bits - 1)
+            bits = ((least + half) ^ (int(distinct[-1]) + half)).bit_length()
+            base = ((least + half) >> bits << bits) - half
         numbers = [_zigzag(base), bits]
         out[BITS] = numbers, _encode(BITS, numbers, [], _words(integers, base, bits), shape)
     return out

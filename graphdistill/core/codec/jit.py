@@ -83,12 +83,17 @@ def _numba_type(hint: Any) -> Any:
 
 
 @cache
-def _cache_folder(given: str) -> Path:
-    """Folder of compiled functions by the content of all sources: numba itself compares one file for each function."""
+def sources_digest() -> str:
+    """Digest of the sources of this package: whatever it codes has the same bytes while this is the same."""
     digest = hashlib.blake2b(digest_size=8)
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
-    return (Path(given) if given else user_cache_path("graphdistill", appauthor=False)) / "numba" / digest.hexdigest()
+    return digest.hexdigest()
+
+
+def _cache_folder(given: str) -> Path:
+    """Folder of compiled functions by the content of all sources: numba itself compares one file for each function."""
+    return (Path(given) if given else user_cache_path("graphdistill", appauthor=False)) / "numba" / sources_digest()
 
 
 def array(values: Any, dtype: Any = np.int64) -> Any:

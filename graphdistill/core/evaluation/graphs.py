@@ -18,7 +18,6 @@ from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput
 from graphdistill.core.evaluation.trees import trivial
 from graphdistill.core.networks.graph_gcn import DEPTH
 from graphdistill.core.networks.tree_gnn import GNN, Network
-from graphdistill.core.randomness import class_balanced_order, generator
 from graphdistill.core.sets.budget import graphs_within
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig
@@ -104,27 +103,29 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         forest = graph_forest(self.graphs["train"].subset(index), DEPTH)
         return SyntheticSet(forest, y, class_weights(y), features=self.data.features).as_stored()
 
-    def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
-        """Random training graphs, stored like those of a distilled set."""
-        return [self._within(self._order(draw), budget) for draw in range(draws)]
-
     def extra_baselines(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
         """Random graphs of equal number, whatever their bytes."""
-        orders = [self._order(draw)[: len(synthetic)] for draw, synthetic in enumerate(sets)]
+        orders = [self.random_order(draw)[: len(synthetic)] for draw, synthetic in enumerate(sets)]
         return {"random graphs, equal number": [self.chosen(order) for order in orders]}
 
-    def full(self) -> TrainingInput:
+    @cached_property
+    def _everything(self) -> SyntheticSet:
+        return self.chosen(torch.arange(len(self.labels("train"))))
+
+    @property
+    def full_bytes(self) -> int:
+        """Bytes of all training graphs and their labels in the codec."""
+        return self._everything.nbytes
+
+    def training_split(self) -> TrainingInput:
         """All training graphs, stored as graphs and trained on as distinct trees."""
-        return self.training_input(self.chosen(torch.arange(len(self.labels("train")))))
+        return self.training_input(self._everything)
 
     def trivial(self, split: str) -> dict[str, Tensor]:
         """Number of nodes under ROC-AUC, the majority class under accuracy."""
         return trivial(self.data, self.forests[split])
 
-    def _order(self, draw: int) -> Tensor:
-        return class_balanced_order(self.labels("train"), generator(draw, "random graphs"))
-
-    def _within(self, order: Tensor, budget: int) -> SyntheticSet:
+    def within(self, order: Tensor, budget: int) -> SyntheticSet:
         """The longest prefix of an order that fits; at least one graph of each class."""
         labels = Labels(self.labels("train"))
         index = graphs_within(self.graphs["train"], order, labels, self.data.features, budget)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import torch
@@ -11,8 +12,8 @@ from torch import Tensor
 
 from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput, real_set
+from graphdistill.core.evaluation.whole import whole_bytes
 from graphdistill.core.networks.convnet import ConvNet
-from graphdistill.core.randomness import class_balanced_order, generator
 from graphdistill.core.sets.symmetry import KEY, elements, orbit
 from graphdistill.core.sets.synthetic import SyntheticSet, quantize_uint8
 
@@ -46,13 +47,11 @@ class ImageProtocol(SetProtocol[ImageDataset]):
         """Pixels."""
         return (self.split(what)[0] if isinstance(what, str) else self.inputs(what)).flatten(1)
 
-    def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
-        """Random training images with 8 bits per pixel, like those of a distilled set."""
-        x, y = self.split("train")
-        x = quantize_uint8(x)
-        count = min(len(y), max(self.num_classes, budget // real_set(x[:1], y[:1]).nbytes))
-        orders = [class_balanced_order(y, generator(draw, "random images"))[:count] for draw in range(draws)]
-        return [real_set(x[order], y[order]) for order in orders]
+    def chosen(self, index: Tensor) -> SyntheticSet:
+        """Training images with 8 bits per pixel as a set, sorted by class, so that the codec needs fewer bytes."""
+        index = self.data.train[index]
+        index = index[self.data.y[index].argsort(stable=True)]
+        return real_set(quantize_uint8(self.data.images[index]), self.data.y[index])
 
     def training_input(self, synthetic: SyntheticSet) -> TrainingInput:
         """The images of a set with their orbit under the group in ``meta``; only the images count as bytes."""
@@ -70,9 +69,15 @@ class ImageProtocol(SetProtocol[ImageDataset]):
         if meta[KEY] == "identity":
             return {}
         drawn = self.random_sets(max(s.nbytes for s in sets), len(sets))
-        return {f"random images with their {meta[KEY]}, equal bytes": [replace(s, meta=meta) for s in drawn]}
+        return {f"random images with their {meta[KEY]}, equal bytes": [s.with_meta(meta) for s in drawn]}
 
-    def full(self) -> TrainingInput:
+    @cached_property
+    def full_bytes(self) -> int:
+        """Bytes of all training images and their classes in the codec."""
+        stored = self.chosen(torch.arange(len(self.data.train))).arrays()
+        return whole_bytes(stored, jobs=self.jobs, progress=self.progress)
+
+    def training_split(self) -> TrainingInput:
         """All training images."""
         x, y = self.split("train")
         return self.training_input(real_set(quantize_uint8(x), y))

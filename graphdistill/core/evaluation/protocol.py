@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import GraphDataset, ImageDataset, Metric, NodeDataset, Task
 from graphdistill.core.digest import digest
-from graphdistill.core.randomness import scoped
+from graphdistill.core.randomness import class_balanced_order, generator, scoped
+from graphdistill.core.sets.budget import largest_prefix
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig, FitResult, Inputs, fit_together, predict
 from graphdistill.core.training.metrics import score
@@ -38,15 +39,15 @@ class TrainingInput:
         inputs: input of the network.
         y: hard or soft label of each entry.
         weight: loss weight of each entry, float ``[n]``.
-        nbytes: stored bytes of all of it.
         entries: number of images, nodes or graphs.
+        nbytes: stored bytes of all of it. (default: they are not counted)
     """
 
     inputs: Inputs
     y: Tensor
     weight: Tensor
-    nbytes: int
     entries: int
+    nbytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +134,8 @@ class BaseProtocol(ABC, Generic[AnyDataset]):
         """Logits of trivial baselines on a split, by name."""
 
     def training_input(self, synthetic: SyntheticSet) -> TrainingInput:
-        """A set as training input."""
-        return TrainingInput(self.inputs(synthetic), synthetic.y, synthetic.weight, synthetic.nbytes, len(synthetic))
+        """A set as training input, whose bytes are not counted."""
+        return TrainingInput(self.inputs(synthetic), synthetic.y, synthetic.weight, len(synthetic))
 
     def content(self, synthetic: SyntheticSet) -> str:
         """Digest of all that a training on a set depends on: trainings on sets of equal content are equal."""
@@ -206,16 +207,57 @@ class SetProtocol(BaseProtocol[AnyDataset]):
         """Features for a linear model of a set or a split, ``[n, d]``."""
 
     @abstractmethod
+    def chosen(self, index: Tensor) -> SyntheticSet:
+        """Training entries as a set.
+
+        Args:
+            index: places in the training split, long ``[n]``.
+        """
+
+    def random_order(self, draw: int) -> Tensor:
+        """Places of all training entries in the random order of a draw, classes alternating, long ``[n]``."""
+        return class_balanced_order(self.labels("train"), generator(draw, f"random {self.UNIT}"))
+
     def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
-        """Random class-balanced training data of at most ``budget`` bytes, labels included.
+        """Random class-balanced training data of at most ``budget`` coded bytes, labels included.
 
         Returns:
             One set per draw, with at least one entry per class, even above the budget.
         """
+        return [self.within(self.random_order(draw), budget) for draw in range(draws)]
+
+    def within(self, order: Tensor, budget: int) -> SyntheticSet:
+        """The longest prefix of an order of training entries that takes at most ``budget`` bytes, coded as a set.
+
+        Args:
+            order: places in the training split in the order in which they are added.
+            budget: bytes.
+
+        Returns:
+            A set with at least as many entries as there are classes, even above the budget.
+        """
+        made: dict[int, SyntheticSet] = {}
+
+        def nbytes(count: int) -> int:
+            made[count] = self.chosen(order[:count])
+            return made[count].nbytes
+
+        least = min(self.num_classes, len(order))
+        count = max(least, largest_prefix(nbytes, budget, len(order), least))
+        return made.get(count) or self.chosen(order[:count])
 
     @abstractmethod
+    def training_split(self) -> TrainingInput:
+        """The whole training split, whose bytes are not counted."""
+
+    @property
+    @abstractmethod
+    def full_bytes(self) -> int:
+        """Bytes of the whole training split, coded without loss."""
+
     def full(self) -> TrainingInput:
-        """The whole training split."""
+        """The whole training split with its bytes."""
+        return replace(self.training_split(), nbytes=self.full_bytes)
 
     def trivial(self, split: str) -> dict[str, Tensor]:
         """Logits of trivial baselines on a split, by name: the majority class."""

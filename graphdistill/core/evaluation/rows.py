@@ -111,13 +111,20 @@ def train_plans(protocol: BaseProtocol[Any], plans: Sequence[Plan]) -> list[Row]
                     group=network,
                     test=test,
                     valid=valid,
-                    nbytes=round(statistics.fmean(part.nbytes for part in plan.sets)),
+                    nbytes=_nbytes(plan.sets),
                     entries=round(statistics.fmean(map(_entries, plan.sets))),
                     distill_seconds=plan.distill_seconds,
                     train_seconds=statistics.fmean(seconds),
                 )
             )
     return rows
+
+
+def _nbytes(parts: Sequence[SyntheticSet | TrainingInput]) -> int | None:
+    """Mean of the bytes, ``None`` if those of one are not counted."""
+    counted = [part.nbytes for part in parts]
+    known = [count for count in counted if count is not None]
+    return round(statistics.fmean(known)) if len(known) == len(counted) else None
 
 
 def _entries(part: SyntheticSet | TrainingInput) -> int:

@@ -47,13 +47,14 @@ def graphs_within(graphs: Graphs, order: Tensor, labels: Labels, features: Featu
     return order[: largest_prefix(nbytes, budget, len(order))]
 
 
-def largest_prefix(nbytes: Callable[[int], int], budget: int, most: int) -> int:
+def largest_prefix(nbytes: Callable[[int], int], budget: int, most: int, first: int | None = None) -> int:
     """The largest number of entries that fits a budget, found by few evaluations of the bytes of a number of entries.
 
     Args:
         nbytes: bytes of a number of entries; grows with it, nearly in proportion.
         budget: bytes.
         most: largest number.
+        first: number that is evaluated first. (default: for graphs of ``GRAPH_BYTES``)
 
     Returns:
         A number of entries that fits; the next one does not, or at most 0.3 % of the budget is unused. 0 if none fits.
@@ -64,7 +65,7 @@ def largest_prefix(nbytes: Callable[[int], int], budget: int, most: int) -> int:
     """
     low, low_bytes = 0, 0
     high, high_bytes = most + 1, 0  # bytes are unknown
-    guess = min(most, max(1, budget // GRAPH_BYTES))
+    guess = min(most, max(1, budget // GRAPH_BYTES if first is None else first))
     while high - low > 1:
         size = nbytes(guess)
         if size <= budget:

@@ -19,7 +19,7 @@ from graphdistill.core.sets.checked_file import Check, Header, brief, check_file
 from graphdistill.core.sets.payload import check_finite
 from graphdistill.core.sets.synthetic import SyntheticSet
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout; files of other layouts are rejected."""
 CARD_TYPES = {"task": str, "features": str, "meta": dict, "sha256": str, "entries": int, "payload_bytes": int}
 """Facts in the card of a set, with their types."""
@@ -46,13 +46,14 @@ def save_set(synthetic: SyntheticSet, folder: str | Path) -> None:
         >>> torch.equal(synthetic.data, again.data)
         True
     """
-    payload = synthetic.payload()
+    floats = synthetic.arrays() if isinstance(synthetic.data, Tensor) else synthetic.payload()
     for name in ("features", "x", "edge_attr", "edge_weight"):
-        if name in payload:
+        if name in floats:
             try:
-                check_finite(name, payload[name])
+                check_finite(name, floats[name])
             except ValueError as error:
                 raise ValueError(f"the set {error}; it could not be loaded") from None
+    payload = synthetic.payload()
     card: dict[str, object] = {
         "format": FORMAT,
         "task": synthetic.task,

@@ -12,28 +12,38 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphdistill.core.data.datasets import FeatureKind, Task
-from graphdistill.core.data.tensors import downcast, tensor_bytes, to_device
+from graphdistill.core.data.tensors import tensor_bytes, to_device
+from graphdistill.core.sets.array_payload import (
+    check_arrays,
+    check_coded,
+    edge_gaps,
+    edges_of_gaps,
+    pack_features,
+    pack_labels,
+    quantize_labels,
+    read_arrays,
+    store_arrays,
+    unpack_labels,
+)
 from graphdistill.core.sets.checked_file import brief
 from graphdistill.core.sets.entries import plain_graph, unfold
 from graphdistill.core.sets.graph_payload import StoredGraphs, check_graphs, read_graphs, store_graphs
-from graphdistill.core.sets.half_precision import half_exponent, round_half, scaled, to_half
+from graphdistill.core.sets.half_precision import scaled, to_half
 from graphdistill.core.sets.payload import (
-    FLOATS,
-    INTEGERS,
     MAX_CLASSES,
-    STREAM,
     Declared,
     check_categories,
     check_finite,
     check_labels,
     check_names,
-    check_tensor,
 )
 from graphdistill.core.trees.forest import Forest
 from graphdistill.core.trees.graph_forest import GraphForest
 
-CACHED = ("nbytes", "_graphs_as_stored")
+CACHED = ("nbytes", "_graphs_as_stored", "_arrays_as_stored")
 """Derived values of a set that take long to compute."""
+OPTIONAL = ("weight", "edge_gap", "edge_weight", "feature_exponent")
+"""Tensors that not every set of images or nodes has."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,7 @@ class SyntheticSet:
     Example:
         >>> synthetic = SyntheticSet(torch.rand(2, 3), torch.tensor([0, 1]), torch.ones(2))
         >>> len(synthetic), synthetic.nbytes
-        (2, 26)
+        (2, 43)
     """
 
     data: Forest | Tensor
@@ -152,7 +162,7 @@ class SyntheticSet:
 
     @cached_property
     def nbytes(self) -> int:
-        """Bytes of the payload; of a set of graphs, labels included, the length of its coded stream."""
+        """Bytes of the payload: the length of the coded streams, labels and weights included."""
         return tensor_bytes(*self.payload().values())
 
     @cached_property
@@ -185,14 +195,24 @@ class SyntheticSet:
         return out
 
     def payload(self) -> dict[str, Tensor]:
-        """Tensors to store, in bytes or half precision if that is exact, without weights if these are the default."""
-        if not isinstance(self.data, Tensor):
-            return self._graphs_as_stored.payload
-        out = {**_pack_features(self.data), "y": _pack_labels(self.y, self.task)}
+        """Tensors to store: a stream of graphs, or a stream of each tensor of :meth:`arrays`."""
+        return dict(self._arrays_as_stored) if isinstance(self.data, Tensor) else self._graphs_as_stored.payload
+
+    @cached_property
+    def _arrays_as_stored(self) -> dict[str, Tensor]:
+        return store_arrays(self.arrays())
+
+    def arrays(self) -> dict[str, Tensor]:
+        """Tensors of a set of images or nodes before they are coded: bytes or half precision if that is exact.
+
+        Weights are absent if they are equal within each class.
+        """
+        assert isinstance(self.data, Tensor)
+        out = {**pack_features(self.data), "y": pack_labels(self.y, self.task)}
         if not torch.equal(self.weight, class_weights(self.y, self.task)):
             out["weight"] = self.weight
         if self.edges is not None:
-            out["edge_index"], out["edge_weight"] = downcast(self.edges[0]), to_half(self.edges[1])
+            out["edge_gap"], out["edge_weight"] = edge_gaps(self.edges[0], len(self)), to_half(self.edges[1])
         return out
 
     @classmethod
@@ -205,25 +225,8 @@ class SyntheticSet:
         if "graphs" in payload or "trees" in payload:
             check_graphs(payload)
             return
-        common = {"weight", "edge_index", "edge_weight", "feature_exponent"}
-        name = "pixels" if "pixels" in payload else "features"
-        check_names(payload, [name, "y"], common)
-        # Hard labels are integers, soft ones bytes or floats.
-        soft = len(payload["y"].shape) == 2
-        kinds, sizes = ((torch.uint8, torch.float32), (None, None)) if soft else (INTEGERS, (None,))
-        entries = check_tensor(payload, "y", kinds, *sizes).shape[0]
-        if "weight" in payload:
-            check_tensor(payload, "weight", (torch.float32,), entries)
-        if "edge_index" in payload or "edge_weight" in payload:
-            check_names(payload, ["edge_index", "edge_weight"], payload)
-            num_edges = check_tensor(payload, "edge_weight", (torch.float16, torch.float32), None).shape[0]
-            check_tensor(payload, "edge_index", INTEGERS, 2, num_edges)
-        found = check_tensor(payload, name, STREAM if name == "pixels" else (*INTEGERS, *FLOATS), at_least=1)
-        if found.shape[0] != entries:
-            raise ValueError(f"holds {found.shape[0]} entries in {name} and {entries} in y")
-        if "feature_exponent" in payload:
-            columns = check_tensor(payload, "features", (torch.float16,), entries, None).shape[1]
-            check_tensor(payload, "feature_exponent", (torch.int8,), columns)
+        check_names(payload, ["pixels" if "pixels" in payload else "features", "y"], OPTIONAL)
+        check_coded(payload)
 
     @classmethod
     def from_payload(
@@ -246,7 +249,9 @@ class SyntheticSet:
             order = torch.arange(len(y))
             out.__dict__["_graphs_as_stored"] = StoredGraphs(dict(payload), order, data, y, weight)
             return out
-        y = check_labels(_unpack_labels(payload["y"], task), task)
+        streams, payload = payload, read_arrays(payload)
+        check_arrays(payload)
+        y = check_labels(unpack_labels(payload["y"], task), task)
         weight = payload["weight"] if "weight" in payload else class_weights(y, task)
         if "pixels" in payload:
             data = payload["pixels"].float() / 255
@@ -257,8 +262,11 @@ class SyntheticSet:
             check_finite("features", data)
         edges = None
         if "edge_weight" in payload:
-            edges = payload["edge_index"].long(), check_finite("edge_weight", payload["edge_weight"])
-        return cls(data, y, weight, task, features, meta, edges)
+            gaps, weights = payload["edge_gap"], check_finite("edge_weight", payload["edge_weight"])
+            edges = edges_of_gaps(gaps, len(y)), weights
+        out = cls(data, y, weight, task, features, meta, edges)
+        out.__dict__["_arrays_as_stored"] = dict(streams)
+        return out
 
     def to(self, device: torch.device | str) -> SyntheticSet:
         """The same set on another device."""
@@ -280,23 +288,8 @@ def quantize_uint8(x: Tensor) -> Tensor:
     return (x.clamp(0, 1) * 255).round().to(torch.uint8).float() / 255
 
 
-def _pack_features(x: Tensor) -> dict[str, Tensor]:
-    """Features in bytes or half precision, with powers of two per column, if that is exact; otherwise unchanged."""
-    if x.dtype == torch.float32:
-        # Compared bitwise, because -0.0 would load as 0.0; NaN is never exact.
-        pixels = (x.nan_to_num().clamp(0, 1) * 255).round().to(torch.uint8)
-        if torch.equal((pixels.float() / 255).view(torch.int32), x.contiguous().view(torch.int32)):
-            return {"pixels": pixels}
-    packed = to_half(x)
-    if x.dtype == packed.dtype == torch.float32 and x.dim() == 2 and bool(torch.isfinite(x).all()):
-        exponent = half_exponent(x)
-        if torch.equal(round_half(x), x):
-            return {"features": scaled(x, -exponent).half(), "feature_exponent": exponent.to(torch.int8)}
-    return {"features": packed}
-
-
 def _to_float(x: Tensor) -> Tensor:
-    return x.float() if x.dtype == torch.half else x
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def soft_labels(y: Tensor, task: Task) -> Tensor:
@@ -313,35 +306,7 @@ def soft_labels(y: Tensor, task: Task) -> Tensor:
         >>> (soft_labels(torch.tensor([[0.25, 0.75]]), "multiclass") * 254).round().tolist()
         [[64.0, 190.0]]
     """
-    return _unpack_labels(_quantise(y, task), task)
-
-
-def _quantise(y: Tensor, task: Task) -> Tensor:
-    """Multiples of 1/254 as bytes, 255 for NaN; without the last of C classes."""
-    columns = y[:, :-1] if task == "multiclass" else y
-    steps = (columns.nan_to_num() * 254).round()
-    return torch.where(torch.isnan(columns), 255.0, steps).to(torch.uint8)
-
-
-def _pack_labels(y: Tensor, task: Task) -> Tensor:
-    """Labels to store: integers of the smallest dtype, bytes if that is exact, otherwise floats."""
-    if not y.is_floating_point():
-        return downcast(y)
-    packed = _quantise(y, task)
-    exact = torch.equal(_unpack_labels(packed, task).nan_to_num(-1), y.nan_to_num(-1))
-    return packed if exact else y
-
-
-def _unpack_labels(packed: Tensor, task: Task) -> Tensor:
-    """Undo :func:`_pack_labels`."""
-    if packed.dim() == 1:
-        return packed.long()
-    if packed.is_floating_point():
-        return packed
-    y = torch.where(packed == 255, torch.nan, packed.float() / 254)
-    if task == "multilabel":
-        return y
-    return torch.cat([y, (1 - y.sum(dim=1, keepdim=True)).clamp(min=0)], dim=1)
+    return unpack_labels(quantize_labels(y, task), task)
 
 
 def class_weights(y: Tensor, task: Task = "multiclass") -> Tensor:

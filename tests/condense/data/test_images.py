@@ -5,6 +5,7 @@ import torch
 
 from graphdistill.condense.data.images import TrainingImages
 from tests.condense.samples import bars, real, seeded
+from tests.core.sets.samples import as_bytes, coded_bytes
 
 
 def test_it_is_the_training_split() -> None:
@@ -28,7 +29,7 @@ def test_what_becomes_of_rows() -> None:
     assert torch.equal(begun.x, images.x[images.sample_indices(2, seeded())])
     kept = images.select(index)
     assert torch.equal(kept.data, images.x[index])  # type: ignore[arg-type]
-    assert kept.nbytes == 2 * 65
+    assert kept.nbytes == coded_bytes(as_bytes(images.x[index]), images.y[index].to(torch.uint8))
 
 
 def test_networks_are_fresh_and_have_the_chosen_norm() -> None:

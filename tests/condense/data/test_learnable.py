@@ -6,6 +6,7 @@ import torch
 from graphdistill.condense.data.learnable import LearnableSet, frozen
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
+from tests.core.sets.samples import as_bytes, coded_bytes
 from tests.second_device import second_device
 
 Y = torch.tensor([0, 0, 1])
@@ -36,7 +37,7 @@ def test_what_is_frozen_has_eight_bits_and_is_stored_so(tmp_path) -> None:
     kept = synthetic.freeze({"method": "dm"})
     assert isinstance(kept, SyntheticSet)
     assert isinstance(kept.data, torch.Tensor)
-    assert kept.nbytes == 3 * 16 + 3
+    assert kept.nbytes == coded_bytes(as_bytes(kept.data), Y.to(torch.uint8))
     assert float(kept.data.min()) >= 0
     assert float(kept.data.max()) <= 1
     assert (kept.data - synthetic.x.detach().clamp(0, 1)).abs().max() <= 0.5 / 255 + 1e-6

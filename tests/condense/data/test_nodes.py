@@ -16,6 +16,7 @@ from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core.evaluation.nodes import NodeProtocol
 from graphdistill.core.sets.storage import load_set, save_set
 from tests.condense.samples import pairs, real_data, seeded
+from tests.core.sets.samples import coded_bytes
 
 Y = torch.tensor([0, 0, 1, 2])
 X = torch.rand(4, 3, generator=seeded())
@@ -93,7 +94,9 @@ def test_what_is_frozen_has_sixteen_bits_and_is_stored_so(soft: bool, tmp_path: 
     assert kept.edges is None
     assert torch.equal(kept.data, nodes.features().detach().half().float())
     assert not torch.equal(kept.data, nodes.features())
-    assert kept.nbytes == 4 * 3 * 2 + 4 * (2 if soft else 1)
+    assert kept.nbytes == coded_bytes(*kept.arrays().values())
+    assert kept.arrays()["features"].dtype == torch.half
+    assert (kept.arrays()["y"].dtype, kept.arrays()["y"].numel()) == (torch.uint8, 8 if soft else 4)
     assert torch.equal(nodes.x, before)
     save_set(kept, tmp_path)
     again = load_set(tmp_path)
@@ -145,7 +148,7 @@ def test_what_becomes_of_rows(numbers: list[int]) -> None:
     assert torch.equal(start.y, nodes.y[index])
     assert start.deviation is nodes.deviation
     assert torch.equal(kept.data, nodes.flat()[index])  # type: ignore[arg-type]
-    assert kept.nbytes == len(index) * (12 * 2 + 1)
+    assert kept.nbytes == coded_bytes(nodes.flat()[index].half(), nodes.y[index].to(torch.uint8))
     assert kept.edges is None
     # What is learnt but has not moved is what selecting it gives, bit for bit.
     assert torch.equal(nodes.init_from(index).freeze().data, kept.data)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from graphdistill.core.sets.symmetry import KEY
 from graphdistill.core.sets.synthetic import SyntheticSet
 from tests.condense.matching.test_symmetry import arrows, context_on
 from tests.condense.samples import bars, seeded
+from tests.core.sets.samples import as_bytes, coded_bytes
 
 
 def test_all_but_the_start_is_dms() -> None:
@@ -54,7 +55,7 @@ def test_a_set_of_shapes_that_point_anywhere_holds_both_ways_in_the_bytes_of_one
     )
     assert synthetic.meta[KEY] == "flip"
     assert len(synthetic) == 2
-    assert synthetic.nbytes == 2 * 65
+    assert synthetic.nbytes == coded_bytes(as_bytes(synthetic.data), torch.tensor([0, 1], dtype=torch.uint8))  # type: ignore[arg-type]
     assert len(here.protocol.training_input(synthetic).y) == 4
 
 

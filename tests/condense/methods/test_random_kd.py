@@ -16,6 +16,7 @@ from graphdistill.core.sets.synthetic import class_weights
 from graphdistill.core.training.fit import FitConfig
 from tests.condense.quick import quick
 from tests.condense.samples import context_of
+from tests.core.sets.samples import coded_bytes
 
 
 @pytest.mark.parametrize("kind", ["images", "nodes"])
@@ -26,7 +27,9 @@ def test_it_is_the_random_set_with_other_labels(kind: Kind) -> None:
     assert synthetic.y.shape == (6, 3)
     assert synthetic.y.sum(dim=1).tolist() == pytest.approx([1] * 6)
     # One byte for all classes but the last, where a class takes one.
-    assert synthetic.nbytes == hard.nbytes + 6
+    stored, hard_stored = synthetic.arrays(), hard.arrays()
+    assert (stored["y"].dtype, stored["y"].shape, hard_stored["y"].shape) == (torch.uint8, (6, 2), (6,))
+    assert synthetic.nbytes - hard.nbytes == coded_bytes(stored["y"]) - coded_bytes(hard_stored["y"])
 
 
 def test_labels_number_by_number(monkeypatch: pytest.MonkeyPatch) -> None:

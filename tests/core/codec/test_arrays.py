@@ -11,7 +11,7 @@ from graphdistill.core.codec import arrays, decode_array, encode_array
 from graphdistill.core.codec.header import seal
 from graphdistill.datasets import load
 
-DTYPES = ["uint8", "int8", "int16", "int32", "int64", "float16", "float32"]
+DTYPES = ["uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
 SMALL = hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=4)
 
 
@@ -56,6 +56,7 @@ def test_every_form_holds_arrays_of_few_and_of_many_values(data):
         (torch.randint(2, (50, 40), generator=generator()).float(), arrays.TABLE),
         (torch.randn(100, 40, generator=generator()), arrays.BITS),
         (torch.randn(100, 40, generator=generator()).half(), arrays.BITS),
+        (torch.randn(100, 40, generator=generator()).double() / 3, arrays.BITS),
         (torch.randint(-(2**63), 2**62, (3000,), generator=generator()), arrays.BITS),
     ],
 )
@@ -72,13 +73,19 @@ def test_extreme_values_of_64_bits_come_back():
 def test_bits_of_floats_are_kept():
     special = torch.tensor([0.0, -0.0, torch.inf, -torch.inf, torch.nan, 1e-42])
     nan = torch.tensor([0x7FC00001, -1], dtype=torch.int32).view(torch.float32)
-    for values in (special, special.half(), nan, torch.cat([special, torch.randn(2000, generator=generator())])):
+    for values in (
+        special,
+        special.half(),
+        special.double(),
+        nan,
+        torch.cat([special, torch.randn(2000, generator=generator())]),
+    ):
         check_round_trip(values)
 
 
 def test_floats_are_integers_in_the_same_order():
     x = np.sort(np.random.default_rng(0).normal(size=200).astype(np.float32))
-    for values in (x, x.astype(np.float16)):
+    for values in (x, x.astype(np.float16), x / np.float64(3)):
         integers = arrays._integers(values)
         assert (np.diff(integers) >= 0).all()
         assert (arrays._from_integers(integers, values.dtype) == values).all()
@@ -103,7 +110,7 @@ def test_noise_does_not_grow():
     assert len(encode_array(noise.long())) < 1.1 * noise.numel()
 
 
-@pytest.mark.parametrize("values", [torch.zeros(2, dtype=torch.bool), torch.zeros(2).double()])
+@pytest.mark.parametrize("values", [torch.zeros(2, dtype=torch.bool), torch.zeros(2).bfloat16()])
 def test_other_dtypes_are_refused(values):
     with pytest.raises(ValueError, match=r"values of torch\.\w+ \[2\] cannot be coded; give one of uint8, int8, int16"):
         encode_array(values)

@@ -30,9 +30,8 @@ PROTOCOLS: dict[str, SetProtocol[Any]] = {
 
 
 def small(protocol: SetProtocol[Any], count: int = 10) -> SyntheticSet:
-    """So many training entries."""
-    one = protocol.random_sets(1, 1)[0]
-    return protocol.random_sets(count * one.nbytes // len(one), 1)[0]
+    """So many random training entries, classes alternating."""
+    return protocol.chosen(protocol.random_order(0)[:count])
 
 
 def row_of(protocol: SetProtocol[Any], *sets: SyntheticSet | TrainingInput) -> Row:

@@ -36,7 +36,7 @@ def test_random_sets_fill_the_budget_and_no_more() -> None:
     for draw, small in enumerate(HERE.random_sets(budget, 3)):
         assert small.nbytes <= budget
         # Bytes nearly grow with the number of graphs; two more never fit.
-        more = HERE.chosen(HERE._order(draw)[: len(small) + 2])
+        more = HERE.chosen(HERE.random_order(draw)[: len(small) + 2])
         assert more.nbytes > budget
         assert int(torch.bincount(small.y).diff().abs().max()) <= 1
 

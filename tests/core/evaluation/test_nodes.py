@@ -14,13 +14,14 @@ from torch_geometric import nn as pyg
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from graphdistill.core.data.datasets import NodeDataset
-from graphdistill.core.evaluation.nodes import DROPOUT, NodeProtocol, dense
+from graphdistill.core.evaluation.nodes import DROPOUT, NodeProtocol, dense, graph_arrays
 from graphdistill.core.networks.node_gcn import NodeGCN, normalize_adjacency
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig
 from tests.condense.samples import pairs
 from tests.core.evaluation.samples import row_of
+from tests.core.sets.samples import coded_bytes
 from tests.vqgraph.samples import small as signed
 
 WORDS, SIGNED = NodeProtocol(pairs()), NodeProtocol(signed(60))
@@ -120,7 +121,7 @@ class Stock(nn.Module):
 def test_a_stock_network_trains_on_the_graph_of_a_set_as_ours_does(kind: str) -> None:
     small = {
         "linked": linked,
-        "alone": lambda: WORDS.random_sets(6 * 25, 1)[0],
+        "alone": lambda: WORDS.chosen(WORDS.random_order(0)[:6]),
         "induced": lambda: WORDS.extra_baselines([linked()])["random nodes and the edges between them"][0],
     }[kind]()
     graph, ours = small.graph(), WORDS.network("GCN", 0)
@@ -177,18 +178,23 @@ def test_what_is_read_of_a_set() -> None:
 
 
 @BOTH
-def test_random_nodes_have_equal_bytes_and_are_class_balanced(protocol: NodeProtocol) -> None:
-    data = protocol.data
-    each = 2 * data.x.shape[1] + 1
-    sets = protocol.random_sets(9 * each + each - 1, 3)
-    assert [(len(s), s.nbytes, s.edges) for s in sets] == [(9, 9 * each, None)] * 3
+def test_random_nodes_fill_the_bytes_and_are_class_balanced(protocol: NodeProtocol) -> None:
+    data, budget = protocol.data, protocol.chosen(protocol.random_order(0)[:9]).nbytes
+    sets = protocol.random_sets(budget, 3)
+    for draw, s in enumerate(sets):
+        assert s.edges is None
+        assert s.nbytes <= budget
+        more = [protocol.chosen(protocol.random_order(draw)[: len(s) + further]).nbytes for further in (1, 2)]
+        assert max(more) > budget
+    assert len(sets[0]) == 9
     counts = data.y[data.train].bincount()
-    assert [torch.bincount(s.y).tolist() for s in sets] == [counts.clamp(max=3).tolist()] * 3
+    assert torch.bincount(sets[0].y).tolist() == counts.clamp(max=3).tolist()
+    assert sets[0].y.tolist() == sorted(sets[0].y.tolist())
     assert not torch.equal(sets[0].data, sets[1].data)  # type: ignore[arg-type]
     for s in sets:
         assert isinstance(s.data, Tensor)
         found = [(protocol.rounded[data.train] == row).all(dim=1).nonzero().item() for row in s.data]
-        assert len(set(found)) == 9
+        assert len(set(found)) == len(s)
         assert torch.equal(data.y[data.train][found], s.y)
     assert len(protocol.random_sets(1, 1)[0]) == 3
     assert len(protocol.random_sets(10**9, 1)[0]) == len(data.train)
@@ -214,7 +220,9 @@ def test_random_nodes_with_the_edges_between_them(protocol: NodeProtocol, count:
         assert found == {(s, t) for s, t in real if s in rows and t in rows}
         assert index.shape[1] == len(found)
         assert weight.tolist() == [1.0] * len(found)
-        assert small.nbytes == count * (2 * data.x.shape[1] + 1) + len(found) * (2 + 2)
+        assert index.T.tolist() == sorted(index.T.tolist())
+        assert small.nbytes == coded_bytes(*small.arrays().values())
+        assert small.arrays()["edge_weight"].dtype == torch.half
         torch.testing.assert_close(WORDS.inputs(small).adjacency, matrix(index, None, count))
 
 
@@ -243,15 +251,16 @@ def test_means_of_groups_are_a_baseline_of_as_many_nodes() -> None:
     one, other = WORDS.extra_baselines([linked(6), linked(6)])["means of random groups of nodes"]
     for small in (one, other):
         assert torch.bincount(small.y).tolist() == [2, 2, 2]
-        assert (small.nbytes, small.edges) == (6 * 25, None)
+        assert small.edges is None
     assert not torch.equal(one.data, other.data)  # type: ignore[arg-type]
 
 
 @BOTH
 def test_all_training_nodes_alone(protocol: NodeProtocol) -> None:
     (small,) = protocol.extra_baselines([linked()])["all training nodes, propagated features"]
-    assert torch.equal(small.data, protocol.rounded[protocol.data.train])  # type: ignore[arg-type]
-    assert torch.equal(small.y, protocol.labels("train"))
+    order = protocol.labels("train").argsort(stable=True)
+    assert torch.equal(small.data, protocol.rounded[protocol.data.train[order]])  # type: ignore[arg-type]
+    assert torch.equal(small.y, protocol.labels("train")[order])
     assert small.edges is None
 
 
@@ -264,20 +273,43 @@ def test_all_the_data_are_the_whole_graph() -> None:
     torch.testing.assert_close(full.weight, class_weights(full.y))
 
 
-def test_bytes_of_all_the_data() -> None:
+def read_back(arrays: dict[str, Tensor]) -> tuple[Tensor, Tensor, dict[int, int]]:
+    """Features, edges and classes of training nodes from the tensors that are coded."""
+    num_nodes, width = arrays["shape"].tolist()
+    x = arrays["x"]
+    if "x_gap" in arrays:
+        columns = torch.zeros(width * num_nodes, dtype=x.dtype)
+        columns[arrays["x_gap"].cumsum(0)] = x
+        x = columns.view(width, num_nodes).T
+    number = arrays["edge_gap"].cumsum(0)
+    edges = torch.stack([number // num_nodes, number % num_nodes])
+    return x.float(), edges, dict(zip(arrays["train_gap"].cumsum(0).tolist(), arrays["y"].tolist(), strict=True))
+
+
+@pytest.mark.parametrize("change", ["none", "halves", "dense", "few words", "directed", "twice", "loops"])
+def test_the_graph_is_read_back_from_the_tensors_that_are_coded(change: str) -> None:
     data = pairs()
-    ones, edges = int(data.x.sum()), data.edge_index.shape[1] // 2
-    rest = 2 * edges + 24 + 24  # each edge once, training nodes, their classes: all numbers are below 256
-    assert WORDS.full().nbytes == 48 + 2 * ones + rest  # words in each row, and which, and how often
-    # Numbers that are not whole take four bytes each, unless it is less to store all.
-    halves = NodeProtocol(replace(data, x=data.x / 2)).full()
-    assert halves.nbytes == 48 + 5 * ones + rest
-    full = NodeProtocol(replace(data, x=data.x + 0.5)).full()
-    assert full.nbytes == 48 * 12 * 4 + rest
-    # Of more than 256 nodes each end of an edge takes two bytes.
-    x, y = torch.cat([data.x, torch.zeros(300, 12)]), torch.cat([data.y, torch.full((300,), -1)])
-    more = NodeProtocol(replace(data, x=x, y=y, edge_index=data.edge_index + 300))
-    assert more.full().nbytes == 348 + 2 * ones + 4 * edges + 48
+    few = data.x * (torch.rand(data.x.shape, generator=torch.Generator().manual_seed(0)) < 0.1)
+    loops = torch.arange(5).expand(2, -1)
+    data = {
+        "none": lambda: data,
+        "halves": lambda: replace(data, x=data.x / 3),
+        "dense": lambda: replace(data, x=data.x + 0.5),
+        "few words": lambda: replace(data, x=few),
+        "directed": lambda: replace(data, edge_index=data.edge_index[:, data.edge_index[0] < data.edge_index[1]]),
+        "twice": lambda: replace(data, edge_index=data.edge_index.repeat(1, 2)),
+        "loops": lambda: replace(data, edge_index=torch.cat([loops, data.edge_index], dim=1)),
+    }[change]()
+    arrays = graph_arrays(data)
+    assert ("x_gap" in arrays) == (change == "few words")
+    x, edges, classes = read_back(arrays)
+    assert torch.equal(x, data.x)
+    assert classes == dict(zip(data.train.tolist(), data.y[data.train].tolist(), strict=True))
+    # One direction is stored where all edges run both ways; a loop runs both ways at once.
+    if change != "directed":
+        edges = torch.cat([edges, edges[:, edges[0] != edges[1]].flip(0)], dim=1)
+    assert sorted(edges.T.tolist()) == sorted(data.edge_index.T.tolist())
+    assert NodeProtocol(data).full().nbytes == coded_bytes(*arrays.values())
 
 
 def test_sets_with_edges_are_evaluated_like_any_other(tmp_path: Path) -> None:

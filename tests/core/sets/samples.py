@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch_geometric.data import Data
 
+from graphdistill.core.codec import encode_array
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.trees.build import build_forest
 
 RING = torch.tensor([[0, 1, 2, 1, 2, 0], [1, 2, 0, 0, 1, 2]])
+
+
+def coded_bytes(*tensors: Tensor) -> int:
+    """Bytes that the codec of arrays needs for some tensors."""
+    return sum(len(encode_array(tensor)) for tensor in tensors)
+
+
+def as_bytes(pixels: Tensor) -> Tensor:
+    """Pixels from 0 to 1 in 8 bits."""
+    return (pixels * 255).round().to(torch.uint8)
 
 
 def rings(count: int, width: int = 2) -> list[Data]:

@@ -43,7 +43,7 @@ def test_a_set_in_any_unit_is_stored_in_halves_and_comes_back(tmp_path, unit: fl
     x = round_half(torch.randn(6, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([unit, 1.0, 1.0]))
     y = torch.arange(6) % 2
     synthetic = SyntheticSet(x, y, class_weights(y))
-    assert synthetic.payload()["features"].dtype == torch.half
+    assert synthetic.arrays()["features"].dtype == torch.half
     assert ("feature_exponent" in synthetic.payload()) == (unit != 1.0)
     save_set(synthetic, tmp_path)
     assert torch.equal(load_set(tmp_path).data, x)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from graphdistill.core.sets.array_payload import read_arrays, store_arrays
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from tests.core.sets.test_storage import a_set, everything
@@ -39,8 +40,9 @@ def change(folder, name, tensor):
 def test_every_tensor_of_every_kind_is_checked(kind, tmp_path):
     """Each one is left out, and replaced by other dtypes, lengths and values: a set that holds, or a clear refusal."""
     save_set(of_kind(kind), tmp_path / "good")
-    names = load_file(tmp_path / "good" / "set.safetensors")
-    for name, tensor in names.items():
+    stored = load_file(tmp_path / "good" / "set.safetensors")
+    streams = {} if {"graphs", "trees"} & stored.keys() else read_arrays(stored)
+    for name, tensor in [*stored.items(), *streams.items()]:
         others = [
             None,
             tensor.flatten()[:-1],
@@ -57,6 +59,8 @@ def test_every_tensor_of_every_kind_is_checked(kind, tmp_path):
         for other in others:
             shutil.rmtree(tmp_path / "bad", ignore_errors=True)
             shutil.copytree(tmp_path / "good", tmp_path / "bad")
+            if other is not None and tensor is not stored[name] and other.dtype != torch.bool:
+                other = store_arrays({name: other})[name]
             change(tmp_path / "bad", name, other)
             try:
                 again = load_set(tmp_path / "bad")
@@ -84,12 +88,9 @@ def test_every_tensor_of_every_kind_is_checked(kind, tmp_path):
         ("rows", "features", torch.full((12, 2), torch.inf), "holds inf in features"),
         ("rows", "other", torch.ones(1), "holds 'other', which is not expected|holds 'features'"),
         ("rows", "pixels", torch.ones(12, 1, dtype=torch.uint8), "holds 'features', which is not expected"),
-        (
-            "nodes",
-            "edge_index",
-            torch.tensor([[0, 9], [1, 0]], dtype=torch.uint8),
-            "must join entries from 0 to 2, got 9",
-        ),
+        ("nodes", "edge_gap", torch.tensor([9, 0], dtype=torch.uint8), "must join entries from 0 to 2, got 3"),
+        ("nodes", "edge_gap", torch.tensor([-1, 2**62]), "must join entries from 0 to 2, got -1"),
+        ("nodes", "edge_gap", None, "holds no 'edge_gap'"),
         ("nodes", "edge_weight", torch.tensor([torch.nan, 1.0]), "holds nan in edge_weight"),
         ("nodes", "edge_weight", None, "holds no 'edge_weight'"),
         (
@@ -113,6 +114,8 @@ def test_every_tensor_of_every_kind_is_checked(kind, tmp_path):
 )
 def test_values_that_cannot_be_are_named(kind, name, tensor, match, tmp_path):
     save_set(of_kind(kind), tmp_path)
+    if kind in ("rows", "nodes") and tensor is not None:
+        tensor = store_arrays({name: tensor})[name]
     change(tmp_path, name, tensor)
     with refused(match):
         load_set(tmp_path)

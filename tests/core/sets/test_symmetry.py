@@ -49,7 +49,7 @@ def test_networks_train_on_the_orbit_and_pay_for_the_images(tmp_path: Path) -> N
     assert torch.equal(part.inputs, torch.cat([plain.data, plain.data.flip(3)]))  # type: ignore[list-item, union-attr]
     assert torch.equal(part.y, plain.y.repeat(2))
     assert torch.equal(part.weight, plain.weight.repeat(2))
-    assert (part.nbytes, part.entries) == (plain.nbytes, len(plain))
+    assert (small.nbytes, part.entries) == (plain.nbytes, len(plain))
     save_set(small, tmp_path)
     assert len(protocol.training_input(load_set(tmp_path)).y) == 2 * len(plain)
 

@@ -15,8 +15,9 @@ from torch_geometric.loader import DataLoader
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.data.tensors import tensor_bytes, to_device
 from graphdistill.core.networks.tree_gnn import GNN
+from graphdistill.core.sets.array_payload import read_arrays
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights, quantize_uint8, soft_labels
-from tests.core.sets.samples import rings, small_set
+from tests.core.sets.samples import as_bytes, coded_bytes, rings, small_set
 
 
 def test_pygs_loader_batches_the_set() -> None:
@@ -99,7 +100,8 @@ def test_bytes_are_those_of_the_payload_and_equal_weights_cost_nothing() -> None
     other = SyntheticSet(small.data, small.y, torch.tensor([0.4, 0.5, 0.6, 0.5]))
     assert small.nbytes + 12 <= other.nbytes <= small.nbytes + 24
     rows = SyntheticSet(torch.zeros(4, 1), small.y, other.weight)
-    assert torch.equal(rows.payload()["weight"], other.weight)
+    assert torch.equal(read_arrays(rows.payload())["weight"], other.weight)
+    assert rows.nbytes == coded_bytes(torch.zeros(4, 1, dtype=torch.uint8), small.y.to(torch.uint8), other.weight)
     # Equal weights are those of a class; one weight for all is another thing where classes differ in size.
     skewed = SyntheticSet(torch.zeros(3, 1), torch.tensor([0, 1, 1]), torch.full((3,), 1 / 3))
     assert "weight" in skewed.payload()
@@ -124,7 +126,8 @@ def test_a_payload_is_read_back_as_it_was(name: str, weighted: bool) -> None:
     weight = torch.tensor([0.1, 0.2, 0.3, 0.4]) if weighted else class_weights(y, task)  # type: ignore[arg-type]
     small = SyntheticSet(torch.rand(4, 3), y, weight, task)  # type: ignore[arg-type]
     payload = small.payload()
-    assert tensor_bytes(payload["y"]) == size
+    assert tensor_bytes(small.arrays()["y"]) == size
+    assert small.nbytes == tensor_bytes(*payload.values()) == coded_bytes(*small.arrays().values())
     back = SyntheticSet.from_payload(payload, task=small.task, features=small.features, meta={"a": 1})
     assert back.y.dtype == small.y.dtype
     assert torch.equal(back.y.nan_to_num(-1), small.y.nan_to_num(-1))
@@ -172,7 +175,7 @@ def test_pixels_of_eight_bits_are_stored_in_one_byte_each(seed: int, count: int)
     y = torch.zeros(count, dtype=torch.long)
     small = SyntheticSet(x, y, class_weights(y))
     assert set(small.payload()) == {"pixels", "y"}
-    assert small.nbytes == 7 * count
+    assert small.nbytes == coded_bytes(as_bytes(x), y.to(torch.uint8)) < 7 * count + 25
     again = SyntheticSet.from_payload(small.payload(), task="multiclass", features="continuous", meta={})
     assert isinstance(again.data, torch.Tensor)
     assert again.data.dtype == torch.float32
@@ -187,6 +190,7 @@ def test_pixels_of_eight_bits_are_stored_in_one_byte_each(seed: int, count: int)
         torch.tensor([[2.0, 0.0]]),
         torch.tensor([[0, 255]], dtype=torch.uint8),
         torch.tensor([[0.0, 1.0]], dtype=torch.float64),
+        torch.linspace(-1, 1, 3000, dtype=torch.float64)[None],
     ],
 )
 def test_features_that_eight_bits_do_not_say_are_stored_as_they_are(x: torch.Tensor) -> None:
@@ -196,3 +200,11 @@ def test_features_that_eight_bits_do_not_say_are_stored_as_they_are(x: torch.Ten
     assert isinstance(again.data, torch.Tensor)
     assert again.data.dtype == x.dtype
     assert again.data.numpy().tobytes() == x.numpy().tobytes()
+
+
+def test_features_that_no_codec_knows_are_refused() -> None:
+    wrong = SyntheticSet(torch.zeros(2, 3, dtype=torch.bool), torch.tensor([0, 1]), torch.ones(2))
+    with pytest.raises(ValueError, match=r"^features: values of torch.bool \[2, 3\] cannot be coded; give one of"):
+        wrong.payload()
+    brief = SyntheticSet(torch.rand(2, 3).bfloat16(), torch.tensor([0, 1]), torch.ones(2))
+    assert brief.data.dtype == torch.float32  # type: ignore[union-attr]
