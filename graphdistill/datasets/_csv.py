@@ -1,4 +1,4 @@
-"""Molecules from a table (CSV, Parquet, .smi) with a column of SMILES and one or more columns of labels."""
+"""Molecules from a table (CSV, Parquet, .smi, SDF) with a column of SMILES and one or more columns of labels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load_csv(
     path: Path, smiles_column: str, label_column: str, skip_invalid: bool = False, *, jobs: int = 1
 ) -> GraphDataset:
     """Molecules and labels of a table, split by scaffold; invalid rows are reported or left out."""
-    head, rows, lines = read_table(path, smiles_column)
+    head, rows, lines = read_table(path, smiles_column, jobs=jobs)
     labels = [column.strip() for column in label_column.split(",")]
     for argument, column in [("smiles_column", smiles_column), *(("label_column", c) for c in labels)]:
         if head.count(column) != 1:
@@ -39,6 +39,8 @@ def load_csv(
     def build() -> Tensors:
         with parts_folder(name, key) as parts:
             tensors, unreadable = read_smiles(smiles, jobs=jobs, parts=parts)
+        if path.name.endswith((".sdf", ".sdf.gz")):
+            unreadable = {i: why if smiles[i] else "its structure cannot be read" for i, why in unreadable.items()}
         found = {**wrong, **{kept[i]: why for i, why in unreadable.items()}}
         if found and not (skip_invalid and tensors):
             raise ValueError(_refusal(path, lines, found))

@@ -39,8 +39,8 @@ def load(
             - ``cora``, ``citeseer`` and other files in ``node/cpf/`` of the root;
             - an image file in ``images/`` of the root, such as ``digits/usps``, or the path of an ``.npz``;
             - the path of a folder of images, ``CLASS/name.png``, or ``train/CLASS/name.png`` with ``val`` and ``test``;
-            - the path of a table of molecules: ``.csv``, ``.parquet``, or ``.smi`` (a SMILES and a label in each line),
-              ``.csv.gz`` and ``.smi.gz``;
+            - the path of a table of molecules: ``.csv``, ``.parquet``, ``.smi`` (a SMILES and a label in each line, or
+              a SMILES, a name and a label), ``.sdf`` (labels are properties), ``.csv.gz``, ``.smi.gz``, ``.sdf.gz``;
             - a list of PyG ``Data`` objects or an ``InMemoryDataset``, labelled by ``y``; self-loops are removed,
               as by PyG's ``TUDataset``;
             - one ``Data`` object, whose nodes are labelled by ``y`` (-1 or NaN for no label) and split by

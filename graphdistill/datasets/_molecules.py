@@ -152,5 +152,6 @@ def _filters() -> PainsFilters:
 
 def key_of(path: Path, *more: str) -> str:
     """Key of the cache for the molecules in ``path``."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return "/".join((digest, rdkit.__version__, ogb.__version__, *more))

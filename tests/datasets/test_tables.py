@@ -57,6 +57,19 @@ def test_smi_holds_a_molecule_and_a_label_a_line(name: str, head: str, tmp_path:
     same(tmp_path / "a.csv", path)
 
 
+def test_a_second_column_without_numbers_holds_names(tmp_path: Path) -> None:
+    path = tmp_path / "a.smi"
+    path.write_text("".join(f"{s} name{i} {y} extra\n" for i, (s, y) in enumerate(zip(SMILES, LABEL, strict=True))))
+    same(tmp_path / "a.csv", path)
+    assert read_table(path, "smiles")[0] == ["smiles", "name", "y", "column4"]
+    path.write_text("CCO ethanol\nC\n")
+    with pytest.raises(ValueError, match=r"label_column='y' is not a column of .*a\.smi; it has smiles, name"):
+        load(path)
+    path.write_text("CCO 1\nC unknown\n")
+    with pytest.raises(ValueError, match=r"line 2: y is 'unknown'; classes are whole numbers"):
+        load(path)
+
+
 def test_a_smi_file_without_labels_says_which_column_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "a.smi"
     path.write_text("CCO\nCCN\n")

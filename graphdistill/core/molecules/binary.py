@@ -1,4 +1,4 @@
-"""Atoms and bonds of many molecules at once from rdkit's binary format, version 16.4.
+"""Atoms and bonds of many molecules at once from rdkit's binary format, versions 16.2 to 16.4.
 
 ``Mol.ToBinary`` writes what its getters give: a header, a record of each atom, each bond and each ring, and an end.
 Records have fields that are left out where they have their usual value. A molecule with anything else than what is
@@ -18,9 +18,11 @@ from graphdistill.core.molecules.columns import STEREO, UNKNOWN, Bytes, Columns,
 
 Flags = NDArray[np.bool_]
 
-HEADER = bytes.fromhex("efbeadde 00000000 10000000 04000000 00000000")
-"""First bytes of the known version of the format: its mark, a tag, and the version in three numbers."""
-FIXED = len(HEADER) + 10
+HEADERS = tuple(bytes.fromhex(f"efbeadde 00000000 10000000 0{minor}000000 00000000") for minor in (2, 3, 4))
+"""First bytes of the known versions of the format, which write alike what is read here: a mark, a tag, the version."""
+HEADER_BYTES = len(HEADERS[0])
+"""Their number."""
+FIXED = HEADER_BYTES + 10
 """Bytes before the first atom: also the numbers of atoms and bonds, a flag and a tag."""
 ATOMS, BONDS, RINGS = b"\x80\x01", b"\x0b", b"\x42"
 """What stands before atoms, bonds, and rings."""
@@ -73,7 +75,7 @@ def read(molecules: Sequence[bytes]) -> Binary:
     start = ends - lengths
     # Reading goes on past what is not understood, but never past the end.
     data = np.frombuffer(b"".join([*molecules, bytes(1024)]), np.uint8)
-    sizes, bonds = _integers(data, start + len(HEADER)), _integers(data, start + len(HEADER) + 4)
+    sizes, bonds = _integers(data, start + HEADER_BYTES), _integers(data, start + HEADER_BYTES + 4)
     known = (sizes > 0) & (sizes < 256)
     sizes, bonds = np.where(known, sizes, 0), np.where(known, bonds, 0)
 

@@ -86,7 +86,7 @@ def scaffolds(binary: Binary) -> list[str | None]:
                 _smiles(
                     b"".join(
                         (
-                            fmt.HEADER,
+                            fmt.HEADERS[0],
                             head[:8],
                             fmt.ATOMS,
                             atom_bytes[a:to_a],

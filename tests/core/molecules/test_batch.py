@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,11 +39,10 @@ def test_molecules_come_back_from_a_file(scaffolds: bool, tmp_path: Path) -> Non
 
 
 def test_problems_are_named_by_row() -> None:
-    odd_bond = "CC1=CC=CC(I)=C1N1C(C)=CC=C1Br |wU:7.6|"
-    smiles = ["C1CC", "C", odd_bond]
-    assert featurise(smiles).problems(smiles) == {
+    found = replace(featurise(["C"]), status=torch.tensor([1, 0, 2]))
+    assert found.problems(["C1CC", "C", "C~C"]) == {
         0: "'C1CC' is not a SMILES that rdkit can read",
-        2: f"'{odd_bond}' has a bond that OGB does not know",
+        2: "'C~C' has a bond that OGB does not know",
     }
 
 

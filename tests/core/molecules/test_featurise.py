@@ -29,7 +29,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
         case "another release":
             monkeypatch.setattr(featurise, "RDKIT", ("1999.01",))
         case "another format":
-            monkeypatch.setattr(binary, "HEADER", b"\xef\xbe\xad\xde" + bytes(16))
+            monkeypatch.setattr(binary, "HEADERS", (b"\xef\xbe\xad\xde" + bytes(16),))
         case "failing self-test":
             monkeypatch.setattr(binary, "_SP3", binary._SP3 + 1)
         case "failing scaffolds":
@@ -72,7 +72,8 @@ def check(smiles: Sequence[str], found: Molecules) -> int:
 @pytest.mark.usefixtures("way")
 def test_odd_molecules_are_those_of_ogb_and_rdkit_in_every_way() -> None:
     smiles = [text for pair in zip(odd.SMILES, odd.BROKEN * 20, strict=False) for text in pair]
-    assert check(smiles, featurise.featurise(smiles, scaffolds=True)) == len(odd.SMILES) - 1
+    # Releases of rdkit differ in whether the last one has a bond that OGB does not know.
+    assert check(smiles, featurise.featurise(smiles, scaffolds=True)) >= len(odd.SMILES) - 1
 
 
 def test_what_is_decoded_is_most_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
