@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import shutil
@@ -36,12 +37,18 @@ def fingerprint(folder: Path) -> str:
     return repr(stats)
 
 
-def cached(name: str, key: str, build: Callable[[], Tensors]) -> Tensors:
+def cached(name: str, key: str, build: Callable[[], Tensors], *, entries: str = "y") -> Tensors:
     """The tensors that ``build`` makes, loaded from the cache if it has the same ``key``.
 
     Integers are stored in the smallest dtype and loaded as long. A damaged file is prepared again.
+
+    Args:
+        name: first part of the name of the file.
+        key: description of the source.
+        build: makes the tensors.
+        entries: name of a tensor with an entry for each graph or node. (default: ``y``)
     """
-    tensors = stored(cache_path(name, key), build)
+    tensors = stored(cache_path(name, key), build, functools.partial(check, entries=entries))
     return {k: v if v.is_floating_point() else v.long() for k, v in tensors.items()}
 
 
@@ -54,17 +61,21 @@ def parts_folder(name: str, key: str) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def check(tensors: Tensors) -> None:
+def check(tensors: Tensors, *, entries: str = "y") -> None:
     """Fail unless edges, graph boundaries and splits of a data set are consistent.
+
+    Args:
+        tensors: the data set.
+        entries: name of a tensor with an entry for each graph or node. (default: ``y``)
 
     Raises:
         ValueError: with the name of the tensor.
     """
-    check_names(tensors, ["x", "y"], tensors)
-    nodes, entries = len(tensors["x"]), len(tensors["y"])
+    check_names(tensors, ["x", entries], tensors)
+    nodes, total = len(tensors["x"]), len(tensors[entries])
     for name in ("train", "valid", "test"):
         if name in tensors:
-            check_range(name, check_tensor(tensors, name, INTEGERS, None), 0, entries - 1)
+            check_range(name, check_tensor(tensors, name, INTEGERS, None), 0, total - 1)
     if "edge_index" not in tensors:
         return
     index = check_tensor(tensors, "edge_index", INTEGERS, 2, None)
@@ -73,19 +84,19 @@ def check(tensors: Tensors) -> None:
         check_tensor(tensors, "edge_attr", (*INTEGERS, *FLOATS), index.shape[1], None)
     if "node_ptr" not in tensors:
         return
-    for name, total in (("node_ptr", nodes), ("edge_ptr", index.shape[1])):
-        ptr = check_tensor(tensors, name, INTEGERS, entries + 1).long()
-        if int(ptr[0]) != 0 or int(ptr[-1]) != total or bool((ptr.diff() < 0).any()):
-            raise ValueError(f"holds {name} that does not rise from 0 to {total}")
+    for name, end in (("node_ptr", nodes), ("edge_ptr", index.shape[1])):
+        ptr = check_tensor(tensors, name, INTEGERS, total + 1).long()
+        if int(ptr[0]) != 0 or int(ptr[-1]) != end or bool((ptr.diff() < 0).any()):
+            raise ValueError(f"holds {name} that does not rise from 0 to {end}")
 
 
-def stored(path: Path, build: Callable[[], Tensors], verify: Callable[[Tensors], None] = check) -> Tensors:
+def stored(path: Path, build: Callable[[], Tensors], verify: Callable[[Tensors], None]) -> Tensors:
     """The tensors in ``path``, or those that ``build`` makes, which are stored there.
 
     Args:
         path: a safetensors file.
         build: makes the tensors.
-        verify: raises ``ValueError`` for a damaged file, which is made again. (default: :func:`check`)
+        verify: raises ``ValueError`` for a damaged file, which is made again.
     """
     if path.exists():
         try:

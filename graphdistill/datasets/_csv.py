@@ -49,7 +49,7 @@ def load_csv(
 
     if wrong and not skip_invalid:
         build()  # also raises for SMILES that cannot be read
-    tensors = cached(name, key, build)
+    tensors = cached(name, key, build, entries="readable")
     used = [kept[i] for i in tensors["readable"].tolist()]
     skipped = len(rows) - len(used)
     y = (_many if len(labels) > 1 else _single)([values[number] for number in used], labels, path)

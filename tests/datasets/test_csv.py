@@ -38,6 +38,15 @@ def balanced(n=40):
     return [(RINGS[i // 2 % 10] + "C" * (i // 20), i % 2) for i in range(n)]
 
 
+def test_a_table_is_prepared_once(write_csv, monkeypatch):
+    path = write_csv(balanced(), name="once.csv")
+    first = load(path)
+    monkeypatch.setattr(_molecules, "featurise", None)
+    again = load(path)
+    assert torch.equal(again.graphs.x, first.graphs.x)
+    assert torch.equal(again.train, first.train)
+
+
 def test_csv_of_one_task(write_csv):
     rows = balanced()
     data = load(write_csv(rows, name="mine.csv.gz"))
