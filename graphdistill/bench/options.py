@@ -195,6 +195,22 @@ class MirageBench(DataOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScaleBench(DataOptions):
+    """Options of ``python -m graphdistill.bench scale``; it runs on the CPU alone."""
+
+    parts: tuple[Literal["loading", "tables"], ...] = ("loading", "tables")
+    """Parts to run: ways to read molecules, and loads of whole tables."""
+    datasets: tuple[str, ...] = ("ogbg-molhiv", "ogbg-molbace")
+    """OGB's sets of molecules, whose tables of SMILES are read."""
+    molecules: int = 8192
+    """Random molecules that ways to read them are compared on."""
+    rounds: int = 5
+    """Number of rounds; the minimum time counts."""
+    jobs: tuple[int, ...] = (1, 2)
+    """Numbers of processes that whole tables are loaded with."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScatterBench(BenchOptions):
     """Options of ``python -m graphdistill.bench scatter``."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -138,8 +138,8 @@ _BOND_GETTERS = (
 )
 
 
-def from_molecules(molecules: Sequence[Any]) -> Columns:
-    """Columns of rdkit's molecules by its getters.
+def from_molecules(molecules: Iterable[Any]) -> Columns:
+    """Columns of rdkit's molecules by its getters; each molecule is needed only while it is read.
 
     Example:
         >>> from_molecules([Chem.MolFromSmiles("C#N")]).x.tolist()
@@ -156,7 +156,7 @@ def from_molecules(molecules: Sequence[Any]) -> Columns:
             column.extend(map(getter, atoms))
         for column, getter in zip(columns[len(_ATOM_GETTERS) :], _BOND_GETTERS, strict=True):
             column.extend(map(getter, ties))
-    numbers = [np.fromiter(map(int, column), np.int64, len(column)) for column in columns]
+    numbers = [np.fromiter(column, np.int64, len(column)) for column in columns]
     small = [np.minimum(column, 255).astype(np.uint8) for column in numbers]
     first, second = len(_ATOM_GETTERS), len(_ATOM_GETTERS) + 2
     every: list[Any] = [np.array(sizes), np.array(bonds), *small[:first], *numbers[first:second], *small[second:]]

@@ -9,7 +9,7 @@ molecules with unusual parts, the getters are used. Both ways give the same tens
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -77,45 +77,58 @@ def featurise(smiles: Sequence[str], *, scaffolds: bool = False) -> Molecules:
         >>> featurise(["CC(=O)Oc1ccccc1C(=O)O"], scaffolds=True).scaffolds
         ('c1ccccc1',)
     """
-    usable = self_test()
+    decodes, writes_scaffolds = self_test()
     status = np.full(len(smiles), OK, np.uint8)
-    rows, written = list[int](), list[bytes]()
-    others: dict[int, Any] = {}
+    names: dict[int, str] = {}
     with rdBase.BlockLogs():
-        for row, text in enumerate(smiles):
-            molecule = Chem.MolFromSmiles(text) if text else None
-            if molecule is None or not molecule.GetNumAtoms():
-                status[row] = UNREADABLE
-            elif usable.features:
-                rows.append(row)
-                written.append(molecule.ToBinary(binary.FLAGS))
-            else:
-                others[row] = molecule
+        rows, written = _written(smiles, status) if decodes else ([], [])
         read = binary.read(written)
         known = [row for row, decoded in zip(rows, read.known.tolist(), strict=True) if decoded]
-        if len(known) < len(rows):
-            # They are few: to hold all molecules until here would take more time and memory than reading these again.
-            others = {row: Chem.MolFromSmiles(smiles[row]) for row in sorted({*rows} - {*known})}
-        for row in [row for row, molecule in others.items() if _has_unknown_bond(molecule)]:
-            del others[row]
+        if scaffolds and writes_scaffolds:
+            names = {row: name for row, name in zip(known, scaffolds_of(read), strict=True) if name is not None}
+        # To hold all molecules until here would take more time and memory than reading these few again.
+        rest = sorted({*rows} - {*known}) if decodes else [*range(len(smiles))]
+        others = list[int]()
+        plain = from_molecules(_molecules(smiles, rest, status, others, names if scaffolds else None))
+        for row in known if scaffolds else []:
+            if row not in names:
+                names[row] = scaffold(Chem.MolFromSmiles(smiles[row]))
+    out = _joined([read.columns, plain] if others else [read.columns], [*known, *others], status)
+    return replace(out, scaffolds=tuple(names[row] for row in sorted(names)) if scaffolds else None)
+
+
+def _written(smiles: Sequence[str], status: Bytes) -> tuple[list[int], list[bytes]]:
+    """Rows that rdkit can read, in its binary format; the status of the others is set."""
+    rows, written = list[int](), list[bytes]()
+    for row, text in enumerate(smiles):
+        molecule = Chem.MolFromSmiles(text) if text else None
+        if molecule is None:
+            status[row] = UNREADABLE
+        else:
+            rows.append(row)
+            written.append(molecule.ToBinary(binary.FLAGS))
+    return rows, written
+
+
+def _molecules(
+    smiles: Sequence[str], rows: Sequence[int], status: Bytes, used: list[int], names: dict[int, str] | None
+) -> Iterator[Any]:
+    """Molecules at some rows, one at a time; sets the status of the others, and adds rows and scaffolds of these."""
+    for row in rows:
+        molecule = Chem.MolFromSmiles(smiles[row]) if smiles[row] else None
+        if molecule is None:
+            status[row] = UNREADABLE
+        elif any(STEREO[int(bond.GetStereo())] == UNKNOWN for bond in molecule.GetBonds()):
             status[row] = UNKNOWN_BOND
-        out = _molecules(read.columns, known, others, status)
-        if not scaffolds:
-            return out
-        names = dict(zip(known, scaffolds_of(read), strict=True)) if usable.scaffolds else dict.fromkeys(known)
-        names = {row: names.get(row) for row in sorted({*known, *others})}
-        for row in [row for row, name in names.items() if name is None]:
-            names[row] = scaffold(others.get(row) or Chem.MolFromSmiles(smiles[row]))
-    return replace(out, scaffolds=tuple(name or "" for name in names.values()))
+        else:
+            used.append(row)
+            if names is not None:
+                names[row] = scaffold(molecule)
+            yield molecule
 
 
-def _has_unknown_bond(molecule: Any) -> bool:
-    return any(STEREO[int(bond.GetStereo())] == UNKNOWN for bond in molecule.GetBonds())
-
-
-def _molecules(read: Columns, known: list[int], others: dict[int, Any], status: Bytes) -> Molecules:
-    """The molecules in the order of their rows: those that were decoded, and all others by rdkit's getters."""
-    parts = [read, from_molecules([*others.values()])] if others else [read]
+def _joined(parts: Sequence[Columns], rows: Sequence[int], status: Bytes) -> Molecules:
+    """Molecules of some parts, which stand at ``rows``, in the order of the rows."""
     x, edge_index, edge_attr = (
         torch.from_numpy(np.concatenate([getattr(part, name) for part in parts], axis))
         for name, axis in (("x", 0), ("edge_index", 1), ("edge_attr", 0))
@@ -123,8 +136,8 @@ def _molecules(read: Columns, known: list[int], others: dict[int, Any], status: 
     sizes = torch.from_numpy(np.concatenate([part.sizes for part in parts]))
     edges = 2 * torch.from_numpy(np.concatenate([part.bonds for part in parts]))
     node_ptr, edge_ptr = segment_ptr(sizes), segment_ptr(edges)
-    if others:
-        order = torch.tensor([*known, *others]).argsort()
+    if len(parts) > 1:
+        order = torch.tensor(rows).argsort()
         sizes, edges = sizes[order], edges[order]
         nodes, bonds = ranges(node_ptr[order], sizes), ranges(edge_ptr[order], edges)
         x, edge_index, edge_attr = x[nodes], edge_index[:, bonds], edge_attr[bonds]

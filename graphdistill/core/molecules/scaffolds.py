@@ -83,7 +83,7 @@ def scaffolds(binary: Binary) -> list[str | None]:
         else:
             head = heads[i].tobytes()
             found.append(
-                _smiles(
+                smiles_of(
                     b"".join(
                         (
                             fmt.HEADERS[0],
@@ -176,7 +176,7 @@ def _ring_records(binary: Binary, number_of: Bytes, first: Ints) -> tuple[Bytes,
 
 
 @functools.lru_cache(maxsize=2**16)
-def _smiles(binary: bytes) -> str:
+def smiles_of(binary: bytes) -> str:
     """SMILES without stereochemistry of a molecule in rdkit's binary format."""
     molecule = _from_bytes(binary)
     molecule.UpdatePropertyCache(False)
