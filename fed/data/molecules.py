@@ -120,8 +120,9 @@ def parts(config: FedConfig) -> LazyClientData:
     if not isinstance(data, GraphDataset) or data.features != "ogb" or data.graphs.edge_attr is None:
         raise ValueError(f"--dataset {config.dataset}: no molecules with OGB's features; choose ogbg-molbace or pains")
     if data.task != "multiclass" or data.num_outputs != 2:
+        kind = "targets of regression" if data.task == "regression" else "tasks"
         raise ValueError(
-            f"--dataset {data.name} has {data.num_outputs} tasks; choose one with a single binary task, such as "
+            f"--dataset {data.name} has {data.num_outputs} {kind}; choose one with a single binary task, such as "
             "ogbg-molhiv, ogbg-molbace or pains"
         )
     if config.partition == "domain":

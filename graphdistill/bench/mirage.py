@@ -143,7 +143,7 @@ def accuracy(data: GraphDataset, bench: Bench) -> None:
             plans = [
                 Plan("distilled set", draws, seconds, paired=True),
                 equal_labels(protocol, budget, bench.seeds, config.label_bits),
-                *equal_bytes(protocol, budget, bench.seeds),
+                *equal_bytes(protocol, budget, bench.seeds, config.label_bits),
             ]
             rows, size = train_plans(protocol, plans), len(protocol.networks)
             _print_rows(title, data, rows, facts)

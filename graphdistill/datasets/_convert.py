@@ -11,7 +11,8 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 from torch_geometric.data.data import BaseData
 
-from graphdistill.core.data.checks import as_numbers, class_labels, one_hot
+from graphdistill.core.data.checks import as_numbers, class_labels, fractional, one_hot
+from graphdistill.core.data.datasets import TaskName
 
 MASKS = {"train": "train_mask", "valid": "val_mask", "test": "test_mask"}
 """PyG's name of each split."""
@@ -155,20 +156,36 @@ def check_weight(weight: Any, here: str) -> None:
         )
 
 
-def graph_labels(items: Sequence[Data], sizes: Sequence[int]) -> tuple[Tensor, bool]:
-    """Labels of graphs, classes long ``[G]`` or binary tasks float ``[G, T]``, and whether they were one-hot.
+def graph_labels(
+    items: Sequence[Data], sizes: Sequence[int], task: TaskName | None = None
+) -> tuple[Tensor, TaskName, bool]:
+    """Labels of graphs, their task, and whether they were one-hot.
+
+    Args:
+        items: the graphs.
+        sizes: number of nodes of each.
+        task: what the labels are. (default: targets of regression if most of them have a fraction)
+
+    Returns:
+        Classes long ``[G]``, or binary tasks or targets float ``[G, T]``.
 
     Raises:
-        ValueError: a label is missing, belongs to nodes, or is not a class.
+        ValueError: a label is missing, belongs to nodes or edges, or is not a class or a target.
     """
-    rows, each_node = [], len(items) > 0
+    rows, each_node, each_edge = [], len(items) > 0, len(items) > 0
     for position, (graph, size) in enumerate(zip(items, sizes, strict=True)):
         if graph.y is None:
             raise ValueError(f"name[{position}].y is missing; {LABELLED}")
         row = as_numbers(graph.y, f"name[{position}].y")
         # A single label per graph proves graph labels; until then masks suggest node labels.
         each_node = each_node and ((row.dim() > 0 and len(row) == size > 1) or any(m in graph for m in MASKS.values()))
+        each_edge = each_edge and row.dim() > 0 and len(row) == graph.num_edges > 1
         rows.append(row)
+    if each_edge and not each_node:
+        raise ValueError(
+            f"name[0].y holds {len(rows[0])} labels for {items[0].num_edges} edges: these are labels of edges, not of "
+            f"graphs, and cannot be learnt here; {LABELLED}"
+        )
     if each_node:
         right = "datasets.load(dataset[0])" if len(items) == 1 else "datasets.load(graph) for each graph with its masks"
         raise ValueError(
@@ -181,18 +198,27 @@ def graph_labels(items: Sequence[Data], sizes: Sequence[int]) -> tuple[Tensor, b
         if row.numel() != rows[0].numel():
             raise ValueError(f"name[{position}].y has {row.numel()} values but name[0].y has {rows[0].numel()}")
     y = torch.stack([row.reshape(-1) for row in rows])
+    if task == "regression" or (task is None and fractional(y)):
+        infinite = torch.isinf(y.float()) if y.shape[1] > 1 else ~torch.isfinite(y.float())
+        if bool(infinite.any()):
+            position, column = infinite.nonzero()[0].tolist()
+            raise ValueError(
+                f"name[{position}].y is {y[position, column].item()}; targets are finite numbers, of several NaN for "
+                f"unknown ones: leave graphs without a target out"
+            )
+        return y.float(), "regression", False
     if y.shape[1] > 1:
         # Mutually exclusive tasks of which one is always true are classes.
-        return (y.argmax(dim=1), True) if one_hot(y) else (y.float(), False)
+        return (y.argmax(dim=1), "classification", True) if one_hot(y) else (y.float(), "classification", False)
     y = y.view(-1)
     wrong = ~torch.isfinite(y) | (y < 0) | (y != y.floor())
     if bool(wrong.any()):
         position = int(wrong.nonzero()[0])
         raise ValueError(
             f"name[{position}].y is {y[position].item()}; classes are whole numbers from 0: leave graphs without a "
-            f"label out, and bin targets, for example by torch.bucketize"
+            f"label out, and bin targets, for example by torch.bucketize, or give task='regression'"
         )
-    return y.long(), False
+    return y.long(), "classification", False
 
 
 def node_labels(y: Any, count: int, here: str) -> Tensor:

@@ -10,17 +10,25 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.checks import fractional
+from graphdistill.core.data.datasets import GraphDataset, TaskName
 from graphdistill.datasets._cache import Tensors, cached, parts_folder, unpack
 from graphdistill.datasets._molecules import key_of, read_smiles
 from graphdistill.datasets._tables import read_table
 
 _NAMED = 10
 """Number of invalid rows that an error lists."""
+_ADVICE = "; if they are targets and no classes, give --task regression (in Python task='regression')"
 
 
 def load_csv(
-    path: Path, smiles_column: str, label_column: str, skip_invalid: bool = False, *, jobs: int = 1
+    path: Path,
+    smiles_column: str,
+    label_column: str,
+    task: TaskName | None = None,
+    skip_invalid: bool = False,
+    *,
+    jobs: int = 1,
 ) -> GraphDataset:
     """Molecules and labels of a table, split by scaffold; invalid rows are reported or left out."""
     head, rows, lines = read_table(path, smiles_column, jobs=jobs)
@@ -29,7 +37,9 @@ def load_csv(
         if head.count(column) != 1:
             what = "is the name of two columns" if column in head else "is not a column"
             raise ValueError(f"{argument}={column!r} {what} of {path}; it has {', '.join(head)} (its first line)")
-    values, wrong = _labels(rows, labels)
+    values = [[_number(row[column].strip()) for column in labels] for row in rows]
+    task = task or ("regression" if fractional(torch.tensor(values)) else "classification")
+    wrong = _wrong(rows, values, labels, task)
     kept = [number for number in range(len(rows)) if not (skip_invalid and number in wrong)]
     smiles = [rows[number][smiles_column].strip() for number in kept]
 
@@ -43,7 +53,8 @@ def load_csv(
             unreadable = {i: why if smiles[i] else "its structure cannot be read" for i, why in unreadable.items()}
         found = {**wrong, **{kept[i]: why for i, why in unreadable.items()}}
         if found and not (skip_invalid and tensors):
-            raise ValueError(_refusal(path, lines, found))
+            advice = _ADVICE * (task == "classification" and any(math.isfinite(v) for n in wrong for v in values[n]))
+            raise ValueError(_refusal(path, lines, found) + advice)
         readable = [i for i in range(len(smiles)) if i not in unreadable]
         return {**tensors, "readable": torch.tensor(readable)}
 
@@ -52,7 +63,8 @@ def load_csv(
     tensors = cached(name, key, build, entries="readable")
     used = [kept[i] for i in tensors["readable"].tolist()]
     skipped = len(rows) - len(used)
-    y = (_many if len(labels) > 1 else _single)([values[number] for number in used], labels, path)
+    convert = _targets if task == "regression" else _many if len(labels) > 1 else _single
+    y = convert([values[number] for number in used], labels, path)
     data = GraphDataset(
         name=path.name,
         graphs=unpack(tensors),
@@ -60,7 +72,7 @@ def load_csv(
         train=tensors["train"],
         valid=tensors["valid"],
         test=tensors["test"],
-        metric="rocauc" if y.dim() > 1 or int(y.max()) == 1 else "accuracy",
+        metric="rmse" if task == "regression" else "rocauc" if y.dim() > 1 or int(y.max()) == 1 else "accuracy",
         features="ogb",
         notes=f"{path.name}, scaffold split" + (f", {skipped} of {len(rows)} rows skipped as invalid" * bool(skipped)),
         smiles=tuple(rows[number][smiles_column].strip() for number in used),
@@ -70,27 +82,33 @@ def load_csv(
     return data
 
 
-def _labels(rows: list[dict[str, str]], columns: list[str]) -> tuple[list[list[float]], dict[int, str]]:
-    """Labels of every row, NaN for an empty cell, and the problem of each row with invalid labels."""
-    values: list[list[float]] = []
+def _number(cell: str) -> float:
+    """The number in a cell: NaN if it is empty, infinity if it holds something else."""
+    try:
+        return float(cell) if cell else math.nan
+    except ValueError:
+        return math.inf
+
+
+def _wrong(rows: list[dict[str, str]], values: list[list[float]], columns: list[str], task: TaskName) -> dict[int, str]:
+    """The problem of each row with invalid labels."""
     wrong: dict[int, str] = {}
     for number, row in enumerate(rows):
-        values.append([])
-        for column in columns:
+        for column, value in zip(columns, values[number], strict=True):
             cell = row[column].strip()
-            try:
-                values[-1].append(float(cell) if cell else math.nan)
-            except ValueError:
-                values[-1].append(math.inf)
-            value = values[-1][-1]
-            if len(columns) > 1:
+            if task == "regression":
+                if math.isinf(value):
+                    wrong.setdefault(number, f"{column} is {cell!r}; targets are finite numbers")
+                elif math.isnan(value) and len(columns) == 1:
+                    wrong[number] = f"{column} is empty"
+            elif len(columns) > 1:
                 if value not in (0, 1) and not math.isnan(value):
                     wrong.setdefault(number, f"{column} is {cell!r}; each of many label columns holds 0, 1 or nothing")
             elif math.isnan(value):
                 wrong[number] = f"{column} is empty"
             elif value < 0 or not value.is_integer():
                 wrong[number] = f"{column} is {cell!r}; classes are whole numbers from 0"
-    return values, wrong
+    return wrong
 
 
 def _refusal(path: Path, lines: list[int], wrong: Mapping[int, str]) -> str:
@@ -121,6 +139,16 @@ def _many(rows: list[list[float]], columns: list[str], path: Path) -> Tensor:
                 f"each of many label columns holds both 0 and 1, and empty cells"
             )
     return torch.tensor(rows)
+
+
+def _targets(rows: list[list[float]], columns: list[str], path: Path) -> Tensor:
+    y = torch.tensor(rows)
+    for column, values in zip(columns, y.T, strict=True):
+        found = values[~torch.isnan(values)].unique()
+        if len(found) < 2:
+            what = f"{float(found[0]):g} alone" if len(found) else "no number"
+            raise ValueError(f"{path}: {column} holds {what}; targets of regression have two or more values")
+    return y
 
 
 def _check_split(data: GraphDataset) -> None:

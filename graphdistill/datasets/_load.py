@@ -10,7 +10,7 @@ from torch_geometric.data import Batch, Data, InMemoryDataset
 
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.data.checks import check_splits
-from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset
+from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset, TaskName
 from graphdistill.datasets import _csv, _folder, _images, _molecules, _nodes, _ogb, _own, _tables, _tu
 from graphdistill.datasets._splits import Split
 
@@ -22,6 +22,7 @@ def load(
     seed: int = 0,
     smiles_column: str = "smiles",
     label_column: str = "y",
+    task: TaskName | None = None,
     splits: Split | None = None,
     split: int | None = None,
     skip_invalid: bool = False,
@@ -33,7 +34,8 @@ def load(
         name: one of
 
             - ``pains``, ``digits``, ``digits-knn``, ``mnist5k``: included in packages, no download;
-            - ``ogbg-molhiv`` and OGB's other graph classification sets, ``ogbn-arxiv``, ``ogbn-products``;
+            - ``ogbg-molhiv``, ``ogbg-molesol`` and OGB's other sets of graph classification and regression,
+              ``ogbn-arxiv``, ``ogbn-products``;
             - ``NCI1``, ``DD``, ``IMDB-BINARY`` and the other TU sets;
             - ``planetoid-cora``, ``planetoid-citeseer``, ``planetoid-pubmed`` with the public split;
             - ``cora``, ``citeseer`` and other files in ``node/cpf/`` of the root;
@@ -52,8 +54,10 @@ def load(
             if given, otherwise to the cache. Existing files are never changed.
         seed: seed of random splits, for data without given splits (default: 0).
         smiles_column: column of a table that holds the SMILES (default: ``smiles``).
-        label_column: column of class numbers, or several columns separated by commas with 0, 1 or empty cells
-            (default: ``y``).
+        label_column: column of class numbers or targets, or several columns separated by commas with 0, 1 or empty
+            cells, or targets or empty cells (default: ``y``).
+        task: ``classification`` or ``regression``, for a table or your own graphs (default: regression if most of the
+            labels have a fraction).
         splits: train, valid and test indices or masks, for PyG graphs or the nodes of one graph
             (default: 80/10/10 by class, or the masks of the graph).
         split: column of masks ``[N, k]`` to use (default: masks have one column).
@@ -66,7 +70,8 @@ def load(
 
     Raises:
         ValueError: the name is unknown, or the data is invalid: features that are not finite, labels that are not
-            classes, splits that are empty or overlap, a training split that lacks a class.
+            classes or finite targets, labels of nodes or edges, splits that are empty or overlap, a training split that
+            lacks a class, or the data is not of ``task``.
         FileNotFoundError: the files are missing and cannot be downloaded.
         OSError: a file is damaged.
 
@@ -79,13 +84,24 @@ def load(
     if isinstance(name, GraphDataset | NodeDataset | ImageDataset):
         data: Dataset = name
     elif isinstance(name, str | Path):
-        data = _named(name, root, seed, smiles_column, label_column, splits, split, skip_invalid, jobs)
+        data = _named(name, root, seed, smiles_column, label_column, task, splits, split, skip_invalid, jobs)
     elif isinstance(name, Data) and not isinstance(name, Batch):
         data = _own.load_own_nodes(name, split, splits)
     else:
-        data = _own.load_own(name, seed, splits, split)
+        data = _own.load_own(name, seed, splits, split, task)
+    _check_task(data, task)
     check_splits(data.y, data.splits, _entries(data), absent="warn" if published else "error")
     return data
+
+
+def _check_task(data: Dataset, task: TaskName | None) -> None:
+    """Reject data of another task."""
+    found = "regression" if isinstance(data, GraphDataset) and data.task == "regression" else "classification"
+    if task not in (None, found):
+        raise ValueError(
+            f"task={task!r}, but {data.name} is of {found}; leave task out (on the command line --task), or choose "
+            f"data of {task}, such as {'ogbg-molesol' if task == 'regression' else 'ogbg-molhiv'}"
+        )
 
 
 def as_dataset(data: Dataset | Data | Sequence[Data]) -> Dataset:
@@ -120,6 +136,7 @@ def _named(
     seed: int,
     smiles_column: str,
     label_column: str,
+    task: TaskName | None,
     splits: Split | None,
     split: int | None,
     skip_invalid: bool,
@@ -143,7 +160,7 @@ def _named(
     if name.endswith(".npz") or name in _images.npz_names(root):
         return _images.load_npz(name, root, seed)
     if name.endswith(_tables.TABLES) or Path(name).is_file():
-        return _csv.load_csv(Path(name), smiles_column, label_column, skip_invalid, jobs=jobs)
+        return _csv.load_csv(Path(name), smiles_column, label_column, task, skip_invalid, jobs=jobs)
     if name in _ogb.master("graphproppred"):
         return _ogb.load_ogbg(name, root)
     if name in _ogb.master("nodeproppred"):
@@ -166,6 +183,7 @@ def load_graphs(
     seed: int = 0,
     smiles_column: str = "smiles",
     label_column: str = "y",
+    task: TaskName | None = None,
     splits: Split | None = None,
     skip_invalid: bool = False,
     jobs: int = 1,
@@ -189,6 +207,7 @@ def load_graphs(
         seed=seed,
         smiles_column=smiles_column,
         label_column=label_column,
+        task=task,
         splits=splits,
         skip_invalid=skip_invalid,
         jobs=jobs,

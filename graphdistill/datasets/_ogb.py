@@ -1,4 +1,4 @@
-"""Open Graph Benchmark: graph and node classification, by OGB's own loaders and official splits."""
+"""Open Graph Benchmark: classification and regression of graphs, classification of nodes, by OGB's own loaders."""
 
 from __future__ import annotations
 
@@ -36,21 +36,23 @@ def master(family: str) -> dict[str, dict[str, str]]:
 
 
 def graph_names() -> list[str]:
-    """Names of OGB's graph classification data sets."""
-    return [n for n, facts in master("graphproppred").items() if "classification" in facts["task type"]]
+    """Names of OGB's data sets of graph classification and regression."""
+    kinds = "classification", "regression"
+    return [n for n, facts in master("graphproppred").items() if facts["task type"].endswith(kinds)]
 
 
 def load_ogbg(name: str, root: str | Path | None) -> GraphDataset:
-    """A graph classification data set of OGB with its official split."""
+    """A data set of graph classification or regression of OGB with its official split."""
     facts = master("graphproppred")[name]
-    if "classification" not in facts["task type"]:
+    if name not in graph_names():
         raise ValueError(
-            f"name={name!r} is {facts['task type']}, which is not supported: distilled labels are classes; "
+            f"name={name!r} is {facts['task type']}, which is not supported: distilled labels are classes or targets; "
             f"choose one of {', '.join(graph_names())}"
         )
     tensors = _load(name, root, facts, "graph", _read_graphs)
     y = tensors["y"]
-    y = y.view(-1).long() if y.shape[1] == 1 else y.float()
+    regression = facts["task type"] == "regression"
+    y = y.view(-1).long() if y.shape[1] == 1 and not regression else y.float()
     molecules = facts["data type"] == "mol"
     graphs = unpack(tensors)
     return GraphDataset(
@@ -60,7 +62,7 @@ def load_ogbg(name: str, root: str | Path | None) -> GraphDataset:
         train=tensors["train"],
         valid=tensors["valid"],
         test=tensors["test"],
-        metric="rocauc" if molecules else "accuracy",
+        metric="rmse" if regression else "rocauc" if molecules else "accuracy",
         features="ogb" if molecules else "categorical",
         notes=f"Open Graph Benchmark, official {facts['split']} split; OGB reports {facts['eval metric']}",
         smiles=_smiles(name, root, len(graphs)) if molecules else None,

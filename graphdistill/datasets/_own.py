@@ -8,8 +8,9 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.utils import remove_self_loops
 
-from graphdistill.core.data.datasets import GraphDataset, NodeDataset
+from graphdistill.core.data.datasets import GraphDataset, NodeDataset, TaskName
 from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.data.tensors import NUM_QUANTILES, quantile_strata
 from graphdistill.datasets._convert import (
     MASKS,
     check_count,
@@ -26,18 +27,23 @@ from graphdistill.datasets._convert import (
 from graphdistill.datasets._splits import Split, stratified
 
 
-def load_own(data: Any, seed: int, splits: Split | None, split: int | None = None) -> GraphDataset:
-    """The graphs of ``data`` with the labels in their ``y``, split as given or 80/10/10 by class."""
+def load_own(
+    data: Any, seed: int, splits: Split | None, split: int | None = None, task: TaskName | None = None
+) -> GraphDataset:
+    """The graphs of ``data`` with the labels in their ``y``, split as given or 80/10/10 by class or quantile."""
     if split is not None:
         raise ValueError(f"split={split} is for one graph with masks [N, k]; leave it out")
     items = graph_items(data)
     plain = [own_graph(graph, f"name[{position}]") for position, graph in enumerate(items)]
     looped, plain = _without_loops(plain)
     graphs = Graphs.from_data_list(plain)
-    y, hot = graph_labels(items, graphs.node_ptr.diff().tolist())
+    y, found, hot = graph_labels(items, graphs.node_ptr.diff().tolist(), task)
+    regression = found == "regression"
     notes = ["own graphs"]
     if splits is None:
-        train, valid, test = stratified(y, seed, "own")
+        # A quantile of fewer than ten graphs would give none to the validation split.
+        strata = quantile_strata(y, max(1, min(NUM_QUANTILES, len(y) // 10))) if regression else y
+        train, valid, test = stratified(strata, seed, "own")
         notes.append(f"stratified 80/10/10 split of seed {seed}")
     else:
         train, valid, test = (mask_index(part, len(graphs), None, f"splits[{i}]") for i, part in enumerate(splits))
@@ -53,7 +59,7 @@ def load_own(data: Any, seed: int, splits: Split | None, split: int | None = Non
         train=train,
         valid=valid,
         test=test,
-        metric="rocauc" if y.dim() > 1 or int(y.max()) == 1 else "accuracy",
+        metric="rmse" if regression else "rocauc" if y.dim() > 1 or int(y.max()) == 1 else "accuracy",
         features="continuous" if graphs.x.is_floating_point() else "categorical",
         notes=", ".join(notes),
     )

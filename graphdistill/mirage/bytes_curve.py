@@ -10,12 +10,15 @@ from graphdistill.core.command.drawing import Axes, EngFormatter, LogLocator, Nu
 from graphdistill.core.command.report import Report
 from graphdistill.core.command.score_plot import METRICS, Mark, marks_of
 from graphdistill.core.command.style import COLOURS, GREY, HALO, margin_labels
+from graphdistill.core.data.datasets import REGRESSION
 
 OURS = COLOURS["distilled"]
 SERIES = {
     "distilled set": OURS,
     "random graphs in the codec, same soft labels": COLOURS["other"],
     "random graphs in the codec, hard labels": COLOURS["random"],
+    "random graphs in the codec, same soft targets": COLOURS["other"],
+    "random graphs in the codec, own targets": COLOURS["random"],
     "random molecules as xz-ed SMILES": COLOURS["simple"],
 }
 """Colour of each kind of set, by the name of its row; rows named ``NAME, LABEL`` are further points of its curve."""
@@ -67,7 +70,8 @@ def draw_curve(axes: Axes, report: Report) -> None:
     axes.xaxis.set(major_locator=LogLocator(numticks=8), minor_locator=NullLocator())
     axes.xaxis.set_major_formatter(EngFormatter(unit="B"))
     metric = METRICS.get(report.metric, report.metric)
-    axes.set(xlabel="stored bytes (bars: standard deviation over seeds)", title=f"Test {metric} for bytes")
+    better = ", lower is better" * (report.metric in REGRESSION)
+    axes.set(xlabel="stored bytes (bars: standard deviation over seeds)", title=f"Test {metric} for bytes{better}")
 
 
 def _series(report: Report) -> tuple[dict[str, dict[str, Mark]], Mark | None]:

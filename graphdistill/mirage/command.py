@@ -38,6 +38,7 @@ def main(command: Command) -> None:
                 seed=command.seed,
                 smiles_column=command.smiles_column,
                 label_column=command.label_column,
+                task=command.task,
                 skip_invalid=command.skip_invalid,
                 jobs=command.num_jobs,
             )
@@ -79,7 +80,7 @@ def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synth
     plans = [
         Plan("distilled set", [synthetic], seconds),
         equal_labels(protocol, synthetic.nbytes, protocol.trainings, command.label_bits),
-        *equal_bytes(protocol, synthetic.nbytes, protocol.trainings),
+        *equal_bytes(protocol, synthetic.nbytes, protocol.trainings, command.label_bits),
         Plan("all the data", [protocol.full()]),
     ]
     rows = train_plans(protocol, [*plans, *curve(protocol, command)])
@@ -98,6 +99,11 @@ def _honest(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synth
 
 def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[SyntheticSet, Report, TreeProtocol]:
     """The published patterns and their published evaluation."""
+    if data.task == "regression":
+        raise ValueError(
+            f"--protocol paper has patterns of classes, but {data.name} has targets of regression; leave it out, or "
+            f"choose a data set with classes, such as ogbg-molhiv"
+        )
     thresholds = command.thresholds or paper.THRESHOLDS.get(data.name)
     if thresholds is None:
         raise ValueError(
@@ -129,18 +135,20 @@ def _paper(command: Command, data: GraphDataset, bars: Progress) -> tuple[Synthe
     return synthetic, _report(command, data, rows, synthetic, protocol, notes), protocol
 
 
-def equal_bytes(protocol: TreeProtocol, nbytes: int, draws: int, label: str = "") -> list[Plan]:
+def equal_bytes(protocol: TreeProtocol, nbytes: int, draws: int, label_bits: int, label: str = "") -> list[Plan]:
     """Random real graphs with their own labels in as many bytes as a set takes: in the codec, and as SMILES.
 
     Args:
         protocol: data, depth, processes.
         nbytes: stored bytes.
         draws: number of random sets, each for one training.
+        label_bits: bits of targets of regression.
         label: suffix of the rows' names.
     """
-    found = {"random graphs in the codec, hard labels": protocol.random_sets(nbytes, draws)}
+    own = "own targets" if protocol.task == "regression" else "hard labels"
+    found = {f"random graphs in the codec, {own}": protocol.random_sets(nbytes, draws, bits=label_bits)}
     if protocol.data.smiles is not None:
-        found["random molecules as xz-ed SMILES"] = smiles_sets(protocol, nbytes, draws)
+        found["random molecules as xz-ed SMILES"] = smiles_sets(protocol, nbytes, draws, label_bits)
     return [Plan(name + label, sets, trainings=draws, paired=True) for name, sets in found.items()]
 
 
@@ -153,8 +161,9 @@ def equal_labels(protocol: TreeProtocol, nbytes: int, draws: int, label_bits: in
         draws: as of :func:`equal_bytes`.
         label_bits: bits of the soft labels.
     """
-    sets = protocol.random_sets(nbytes, draws, soft_bits=label_bits)
-    return Plan("random graphs in the codec, same soft labels", sets, trainings=draws, paired=True)
+    sets = protocol.random_sets(nbytes, draws, soft=True, bits=label_bits)
+    soft = "targets" if protocol.task == "regression" else "labels"
+    return Plan(f"random graphs in the codec, same soft {soft}", sets, trainings=draws, paired=True)
 
 
 def curve(protocol: TreeProtocol, command: Command) -> list[Plan]:
@@ -175,7 +184,7 @@ def curve(protocol: TreeProtocol, command: Command) -> list[Plan]:
             continue
         label = f", {100 * share:g} % of the bytes"
         plans.append(Plan("distilled set" + label, [point], trainings=1))
-        plans += equal_bytes(protocol, point.nbytes, 1, label)
+        plans += equal_bytes(protocol, point.nbytes, 1, command.label_bits, label)
     return plans
 
 

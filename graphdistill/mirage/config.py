@@ -35,7 +35,7 @@ class MirageConfig:
     verify: bool = False
     """Check exactly that trees with equal 128-bit ids are equal."""
     label_bits: int = 4
-    """Precision of the soft labels of a budgeted set, 1 to 8 bits."""
+    """Precision of soft labels, and of targets, 1 to 8 bits."""
 
     def __post_init__(self) -> None:
         if self.hops < 0:
@@ -84,6 +84,8 @@ class Command(MirageConfig, BaseCommand):
     """Column of a CSV file that holds SMILES."""
     label_column: str = "y"
     """Column or columns (a,b,c) of a CSV file that hold labels."""
+    task: Literal["classification", "regression"] | None = None
+    """Task of a CSV file (default: inferred)."""
     skip_invalid: bool = False
     """Skip rows of a CSV file with invalid SMILES or labels."""
     explain: bool = False
@@ -92,6 +94,12 @@ class Command(MirageConfig, BaseCommand):
     def __post_init__(self) -> None:
         BaseCommand.__post_init__(self)
         MirageConfig.__post_init__(self)
+        if self.task == "regression" and self.protocol == "paper":
+            raise ValueError("--protocol paper has patterns of classes, not --task regression; leave one of them out")
+        if self.task == "regression" and self.thresholds is not None:
+            raise ValueError(
+                "--thresholds are supports of classes, which --task regression has not; give --fraction or --bytes"
+            )
         if self.hops < 1:
             raise ValueError(f"--hops must be 1 or more to train networks, got {self.hops}")
         check_counts(self, "trainings")

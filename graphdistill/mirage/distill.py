@@ -35,11 +35,12 @@ def distill_mirage(
     :math:`G \mapsto \{(t, n_t(G))\}`. With thresholds the graphs of the set are the closed frequent tree sets of each
     class. With a budget they are real graphs, as many as fit when coded, whose soft labels are the probabilities of a
     logistic regression on tree counts: it has read the whole training split, so that few graphs carry what many would.
-    Lossless keeps all graphs. No network is trained.
+    Soft targets of regression are predictions of a ridge regression on tree counts, whose strength is the best on
+    validation. Lossless keeps all graphs. No network is trained.
 
     Args:
         data: graphs with splits, or PyG graphs that :func:`graphdistill.datasets.load_graphs` reads; only the training
-            split is read.
+            split is read, and of regression the validation split for the strength.
         config: size of the set and depth of the trees. (default: a tenth of the coded bytes at two hops)
         generator: draws the graphs of a budgeted set. (default: seed 0)
         progress: shows bars. (default: silent)
@@ -50,8 +51,8 @@ def distill_mirage(
         The set as it will be loaded; ``meta`` has the config, the cost and the automatic choices.
 
     Raises:
-        ValueError: a class of the training split is empty, the budget is below one graph a class, there is not one
-            threshold per class, or ``split`` is of other data.
+        ValueError: a class of the training split is empty, the budget is below one graph a class or quantile of the
+            target, there is not one threshold per class, or ``split`` is of other data.
 
     Example:
         >>> from graphdistill.datasets import load
@@ -74,8 +75,11 @@ def distill_mirage(
         )
     if not config.lossless:  # a shard may lack a class
         _check_classes(data, split.y)
-    if config.thresholds is not None and data.task == "multilabel":
-        raise ValueError(f"--thresholds need one label per graph, but {data.name} has many tasks; give --fraction")
+    if config.thresholds is not None and data.task != "multiclass":
+        what = "many tasks" if data.task == "multilabel" else "targets of regression and no classes"
+        raise ValueError(
+            f"--thresholds need one label per graph, but {data.name} has {what}; give --fraction or --bytes"
+        )
     with progress.step("building computation trees", 1) as advance:
         assert len(split.forest)
         advance(1)
@@ -123,11 +127,12 @@ def distill_mirage(
 
 
 def _within(split: TrainingSplit, budget: int, config: MirageConfig, generator: torch.Generator) -> SyntheticSet:
-    """Random real graphs with soft labels, classes in turn, as many as fit."""
-    synthetic = split.within(split.random_order(generator), budget, soft_bits=config.label_bits)
+    """Random real graphs with soft labels, classes or quantiles in turn, as many as fit."""
+    synthetic = split.within(split.random_order(generator), budget, soft=True, bits=config.label_bits)
     if synthetic.nbytes > budget:
+        each = "quantile of the targets" if split.data.task == "regression" else "class"
         raise ValueError(
-            f"the budget of {budget} bytes is below one graph of each class, {len(synthetic)} graphs of "
+            f"the budget of {budget} bytes is below one graph of each {each}, {len(synthetic)} graphs of "
             f"{synthetic.nbytes} bytes; give --bytes {synthetic.nbytes} or more"
         )
     return synthetic

@@ -1,7 +1,8 @@
-r"""Explanation of Mirage's teacher: the computation trees that its logistic regression weighs most.
+r"""Explanation of Mirage's teacher: the computation trees that its linear model weighs most.
 
 The teacher scores a graph G by its counts :math:`n_t(G)` of trees t. The strength of a tree for a class c is how much
-the logit of c varies over the training graphs on account of the tree,
+the logit of c, or of regression the predicted target c, varies over the training graphs on account of the tree. With
+logarithms of counts, of regression with the counts themselves,
 
 .. math:: z_c(G) = b_c + \sum_t w_{t,c} \log(1 + n_t(G)), \qquad
     s_{t,c} = w_{t,c} \sqrt{\mathrm{Var}_G\big[\log(1 + n_t(G))\big]}
@@ -15,6 +16,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -34,20 +36,16 @@ from graphdistill.core.command.style import (
     styled,
     wide_enough,
 )
+from graphdistill.core.data.datasets import Task
 from graphdistill.core.trees.dictionary import Trees
 from graphdistill.core.trees.training_split import TrainingSplit
-from graphdistill.core.trees.tree_counts import TreeCountRegression
 from graphdistill.mirage.neighbourhood import draw_fragment, fragment
 from graphdistill.mirage.tree_text import describe_tree
 
 MOST_CLASSES = 6
 """Number of classes or tasks that are drawn and shown; the files hold all."""
 TITLE = "Trees that carry the teacher's weight"
-CAPTION = (
-    "tree: root first, open valences lead on; degree: neighbours of the root\n"
-    "strength: weight times the standard deviation of the log count\n"
-    "share: of the class among graphs with the tree (among all graphs)"
-)
+CAPTION = "tree: root first, open valences lead on; degree: neighbours of the root"
 
 
 @dataclass(frozen=True)
@@ -79,10 +77,45 @@ class TreeExplanation:
     share: float
     base: float
 
+    COUNT: ClassVar[str] = "log count"
+    """What weights are of."""
+    SHARE: ClassVar[tuple[str, str]] = "share", "of the class among graphs with the tree (among all graphs)"
+    """What ``share`` and ``base`` are: heading and explanation."""
+
     def __str__(self) -> str:
         number = f"{self.graphs:,} graph{'s'[: self.graphs != 1]}"
         shares = f"{self.share:.0%} of them {self.label} ({self.base:.0%} of all)"
-        return f"{self.label}: {self.fragment} (depth {self.depth}), strength {self.strength:.2f}, {number}, {shares}"
+        return f"{self._named()}, strength {self.strength:.2f}, {number}, {shares}"
+
+    def _named(self) -> str:
+        return f"{self.label}: {self.fragment} (depth {self.depth})"
+
+    @staticmethod
+    def show(share: float) -> str:
+        """A share in a few characters."""
+        return f"{100 * share:.{1 if 0 < share < 0.0995 else 0}f} %"
+
+
+@dataclass(frozen=True)
+class TargetExplanation(TreeExplanation):
+    """A computation tree that makes the teacher predict a higher or lower target, for which its strength is negative.
+
+    Attributes are those of :class:`TreeExplanation`; ``share`` and ``base`` are the mean target of the graphs with the
+    tree and of all training graphs, in the unit of the target, as are ``weight`` and ``strength``, which are of counts.
+    """
+
+    COUNT: ClassVar[str] = "count"
+    SHARE: ClassVar[tuple[str, str]] = "mean", "target of graphs with the tree (of all graphs)"
+
+    def __str__(self) -> str:
+        number = f"{self.graphs:,} graph{'s'[: self.graphs != 1]}"
+        means = f"mean target {self.show(self.share)} ({self.show(self.base)} of all)"
+        return f"{self._named()}, strength {self.strength:.2f}, {number}, {means}"
+
+    @staticmethod
+    def show(share: float) -> str:
+        """A mean target in a few characters."""
+        return f"{share:.3g}"
 
 
 def explain(split: TrainingSplit, *, top: int = 6) -> list[TreeExplanation]:
@@ -93,7 +126,8 @@ def explain(split: TrainingSplit, *, top: int = 6) -> list[TreeExplanation]:
         top: number of trees for each class or task. (default: 6)
 
     Returns:
-        For each class or task its trees of positive strength, in falling order.
+        For each class or task its trees of positive strength, in falling order; of regression for each target
+        :class:`TargetExplanation`, first those that raise it, then those that lower it, each by falling magnitude.
 
     Raises:
         ValueError: ``top`` is below 1.
@@ -111,27 +145,27 @@ def explain(split: TrainingSplit, *, top: int = 6) -> list[TreeExplanation]:
     if top < 1:
         raise ValueError(f"top must be 1 or more, got {top}")
     forest, y = split.forest, split.y
-    teacher = TreeCountRegression().fit(forest, y, split.data.metric)
+    teacher, kind = split.model, TargetExplanation if split.data.task == "regression" else TreeExplanation
     features, weights = teacher.features(forest).tocsc(), teacher.weights()
     spread = _deviation(features)
     strengths = weights * spread[:, None]
     found = []
-    for column in range(weights.shape[1]):
+    for column, label, sign in _headings(split.data.task, weights.shape[1]):
         truth = (y == column).double() if y.dim() == 1 else y[:, column].double()
         known = ~torch.isnan(truth)
         base = float(truth[known].mean()) if bool(known.any()) else float("nan")
-        order = strengths[:, column].sort(descending=True, stable=True).indices[:top].tolist()
+        order = (sign * strengths[:, column]).sort(descending=True, stable=True).indices[:top].tolist()
         for number in order:
             strength = float(strengths[number, column])
-            if strength <= 0:
+            if sign * strength <= 0:
                 break
             graphs = torch.from_numpy(features.indices[features.indptr[number] : features.indptr[number + 1]]).long()
             labelled = truth[graphs][known[graphs]]
             depth, row = _place(teacher.ids, forest.trees, number)
             trees = forest.trees.cut(depth)[0]
             found.append(
-                TreeExplanation(
-                    label=f"{'class' if y.dim() == 1 else 'task'} {column}",
+                kind(
+                    label=label,
                     fragment=describe_tree(trees, row, split.data.features),
                     depth=depth,
                     degree=int(trees.degree[trees.roots()[-1][row]]),
@@ -146,18 +180,34 @@ def explain(split: TrainingSplit, *, top: int = 6) -> list[TreeExplanation]:
     return found
 
 
+def _headings(task: Task, count: int) -> list[tuple[int, str, int]]:
+    """Column of the teacher's weights, label and sign of the strengths of each group of trees."""
+    if task == "regression":
+        ways = ("higher target", 1), ("lower target", -1)
+        return [(c, f"{way} {c}" if count > 1 else way, sign) for c in range(count) for way, sign in ways]
+    return [(c, f"{'class' if task == 'multiclass' else 'task'} {c}", 1) for c in range(count)]
+
+
 def table(found: Sequence[TreeExplanation]) -> Table:
     """The trees as a table for a terminal."""
-    shown = Table(title=Text(TITLE), title_justify="left", caption=Text(CAPTION), caption_justify="left")
+    kind = type(found[0]) if found else TreeExplanation
+    heading, what = kind.SHARE
+    caption = Text(f"{CAPTION}\nstrength: weight times the standard deviation of the {kind.COUNT}\n{heading}: {what}")
+    shown = Table(title=Text(TITLE), title_justify="left", caption=caption, caption_justify="left")
     shown.box, shown.collapse_padding = None, True
     shown.add_column("for")
     shown.add_column("tree", overflow="fold")
-    for header in ("depth", "degree", "weight", "strength", "graphs", "share"):
+    for header in ("depth", "degree", "weight", "strength", "graphs", heading):
         shown.add_column(header, justify="right")
     labels = list(dict.fromkeys(tree.label for tree in found))[:MOST_CLASSES]
     for tree in found:
         if tree.label in labels:
-            cells = f"{tree.weight:.2f}", f"{tree.strength:.2f}", f"{tree.graphs:,}", _shares(tree)
+            cells = (
+                f"{tree.weight:.2f}",
+                f"{tree.strength:.2f}",
+                f"{tree.graphs:,}",
+                f"{tree.show(tree.share)} ({tree.show(tree.base)})",
+            )
             shown.add_row(tree.label, Text(tree.fragment), str(tree.depth), str(tree.degree), *cells)
     return shown
 
@@ -199,22 +249,23 @@ def draw_trees(found: Sequence[TreeExplanation], split: TrainingSplit, path: Pat
         groups.setdefault(tree.label, []).append(tree)
     shown = dict(list(groups.items())[:MOST_CLASSES])
     side, tall, title = 1.6, 2.3, f"{TITLE} on {split.data.name}"
-    subtitle = (
-        "strength: weight times deviation of the log count · graphs with the tree, share of the class · root ringed"
-    )
+    kind = type(found[0]) if found else TreeExplanation
+    what = "mean target" if kind is TargetExplanation else "share of the class"
+    subtitle = f"strength: weight times deviation of the {kind.COUNT} · graphs with the tree, {what} · root ringed"
     width = max(wide_enough(title, subtitle, 0), 2 * MARGIN + side * max(map(len, shown.values()), default=1))
     height = 0.95 + tall * max(1, len(shown))
     with styled():
         figure = new_figure(width, height, title, subtitle)
         for line, (label, trees) in enumerate(shown.items()):
             top = 1.0 + tall * line
-            heading = f"for {label}, {_percent(trees[0].base)} of all graphs"
+            base = "mean " * (what == "mean target") + trees[0].show(trees[0].base)
+            heading = f"for {label}, {base} of all graphs"
             figure.text(MARGIN / width, 1 - top / height, heading, size=11, weight="bold", va="center")
             for column, tree in enumerate(trees):
                 axes = add_panel(figure, MARGIN + side * column, top + 0.1, side, side)
                 dictionary = split.forest.trees.cut(tree.depth)[0]
                 draw_fragment(axes, fragment(dictionary, tree.row), dictionary, split.data.features)
-                remarks = f"{tree.graphs:,} graphs, {_percent(tree.share)}"
+                remarks = f"{tree.graphs:,} graphs, {tree.show(tree.share)}"
                 style = {"ha": "center", "va": "top", "transform": axes.transAxes}
                 axes.text(0.5, 0.03, f"strength {tree.strength:.2f}", style, weight="bold")
                 axes.text(0.5, -0.08, remarks, style, color=GREY)
@@ -236,11 +287,3 @@ def _place(ids: Sequence[Tensor], trees: Trees, number: int) -> tuple[int, int]:
         depth += 1
     same = (trees.cut(depth)[0].ids()[depth] == ids[depth][number]).all(dim=1)
     return depth, int(same.nonzero()[0])
-
-
-def _shares(tree: TreeExplanation) -> str:
-    return f"{_percent(tree.share)} ({_percent(tree.base)})"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.{1 if 0 < share < 0.0995 else 0}f} %"

@@ -32,6 +32,7 @@ from graphdistill.core.command.style import (
     styled,
 )
 from graphdistill.core.data.graphs import Graphs
+from graphdistill.core.data.tensors import quantile_strata
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.trees.forest import Forest
 from graphdistill.core.trees.graph_forest import GraphForest
@@ -99,10 +100,12 @@ def draw(train: Forest, synthetic: SyntheticSet, report: Report, path: Path, *, 
 def _draw_examples(figure: Figure, synthetic: SyntheticSet, graphs: Graphs, number: int) -> None:
     """Graphs of the set, the first ones of each class in turn, with their labels."""
     height = figure.get_figheight()
-    place, remark = 1 - 4.95 / height, "the first ones of each class, with their labels"
+    regression = synthetic.task == "regression"
+    remark = f"the first ones of each {'quantile, with their targets' if regression else 'class, with their labels'}"
+    place = 1 - 4.95 / height
     figure.text(MARGIN / WIDTH, place, "Graphs of the distilled set", size=11, weight="bold")
     figure.text(1 - MARGIN / WIDTH, place, remark, size=9, color=GREY, ha="right")
-    index = choose_examples(synthetic.y, number)
+    index = choose_examples(quantile_strata(synthetic.y, number) if regression else synthetic.y, number)
     side = (WIDTH - 0.4) / PER_ROW
     for line, part in enumerate(index.split(PER_ROW)):
         labels = [describe_label(y, synthetic.task) for y in synthetic.y[part]]

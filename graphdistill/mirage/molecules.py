@@ -131,20 +131,26 @@ def draw_graph(axes: Axes, graph: Data, features: FeatureKind) -> None:
 
 
 def describe_label(y: Tensor, task: str) -> str:
-    """A label in a few words: the class, and its probability if it is soft; of two classes that of class 1.
+    """A label in a few words: the class, and its probability if it is soft; of two classes that of class 1; targets.
 
     Args:
-        y: a class number, probabilities of classes ``[C]``, or labels of tasks ``[T]`` from 0 to 1 with NaN.
-        task: ``multiclass`` or ``multilabel``.
+        y: a class number, probabilities of classes ``[C]``, labels of tasks ``[T]`` from 0 to 1 with NaN, or targets
+            ``[T]`` with NaN, of which the first three are written.
+        task: ``multiclass``, ``multilabel`` or ``regression``.
 
     Example:
         >>> describe_label(torch.tensor(2), "multiclass"), describe_label(torch.tensor([0.2, 0.8]), "multiclass")
         ('class 2', 'class 1: 80 %')
         >>> describe_label(torch.tensor([torch.nan, 0.0, 1.0]), "multilabel")
         'task 2: 100 %'
+        >>> describe_label(torch.tensor([-2.5, torch.nan]), "regression")
+        'target -2.5, ?'
     """
     if y.dim() == 0:
         return f"class {int(y)}"
+    if task == "regression":
+        shown = ["?" if value != value else f"{value:.3g}" for value in y[:3].tolist()]
+        return f"target {', '.join(shown)}{', …' * (len(y) > len(shown))}"
     likeliest = 1 if task == "multiclass" and len(y) == 2 else int(y.nan_to_num(-1).argmax())
     return f"{'class' if task == 'multiclass' else 'task'} {likeliest}: {100 * float(y[likeliest]):.0f} %"
 

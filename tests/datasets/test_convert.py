@@ -41,13 +41,24 @@ def test_edges_are_read_from_either_form() -> None:
 
 def test_labels_of_graphs() -> None:
     items = [Data(y=torch.tensor([y]), num_nodes=3) for y in (0, 2)]
-    y, one_hot = graph_labels(items, [3, 3])
-    assert (y.tolist(), one_hot) == ([0, 2], False)
+    y, task, one_hot = graph_labels(items, [3, 3])
+    assert (y.tolist(), task, one_hot) == ([0, 2], "classification", False)
+    y, task, one_hot = graph_labels(items, [3, 3], "regression")
+    assert (y.tolist(), task, one_hot) == ([[0.0], [2.0]], "regression", False)
     items = [Data(y=torch.eye(3)[[y]], num_nodes=3) for y in (0, 2, 1)]
-    y, one_hot = graph_labels(items, [3, 3, 3])
-    assert (y.tolist(), one_hot) == ([0, 2, 1], True)
+    y, task, one_hot = graph_labels(items, [3, 3, 3])
+    assert (y.tolist(), task, one_hot) == ([0, 2, 1], "classification", True)
+    y, task, _ = graph_labels([Data(y=torch.tensor([[v, torch.nan]]), num_nodes=3) for v in (0.5, -1.25)], [3, 3])
+    assert (y.nan_to_num(7).tolist(), task) == ([[0.5, 7], [-1.25, 7]], "regression")
     with pytest.raises(ValueError, match=r"name\[0\]\.y is 0\.5; classes are whole numbers from 0"):
-        graph_labels([Data(y=torch.tensor([0.5]), num_nodes=3)], [3])
+        graph_labels([Data(y=torch.tensor([0.5]), num_nodes=3)], [3], "classification")
+    with pytest.raises(ValueError, match=r"name\[1\]\.y is inf; targets are finite numbers, of several NaN for"):
+        graph_labels([Data(y=torch.tensor([y]), num_nodes=3) for y in (0.5, torch.inf)], [3, 3])
+    three = Data(y=torch.rand(3), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]), num_nodes=4)
+    with pytest.raises(ValueError, match="y holds 3 labels for 3 edges: these are labels of edges, not of graphs"):
+        graph_labels([three, three], [4, 4])
+    with pytest.raises(ValueError, match="these are labels of nodes, not of graphs; the right call is"):
+        graph_labels([Data(y=torch.rand(4), num_nodes=4)] * 2, [4, 4], "regression")
 
 
 def test_labels_of_nodes() -> None:

@@ -237,3 +237,61 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "empty.csv").write_text("smiles,y\n")
     with pytest.raises(ValueError, match=r"empty\.csv has no rows below its header"):
         load(str(tmp_path / "empty.csv"))
+
+
+def floats(n=40):
+    return [(smiles, f"{0.37 * k - 3:.2f}") for k, (smiles, _) in enumerate(balanced(n))]
+
+
+@pytest.mark.parametrize("task", [None, "regression"])
+def test_a_column_of_floats_is_a_target(write_csv, task):
+    data = load(write_csv(floats()), task=task)
+    assert (data.task, data.metric, data.y.shape, data.y.dtype) == ("regression", "rmse", (40, 1), torch.float32)
+    assert data.y[:, 0].tolist() == pytest.approx([float(y) for _, y in floats()])
+
+
+def test_whole_numbers_are_targets_where_this_is_given(write_csv):
+    path = write_csv(balanced())
+    assert load(path).task == load(path, task="classification").task == "multiclass"
+    assert load(path, task="regression").y.tolist() == [[float(y)] for _, y in balanced()]
+
+
+def test_many_targets_may_have_gaps(write_csv):
+    rows = [(s, y, "" if k % 3 else k) for k, (s, y) in enumerate(floats())]
+    data = load(write_csv(rows, head=("smiles", "a", "b")), label_column="a,b", task="regression")
+    assert (data.task, data.num_outputs) == ("regression", 2)
+    assert torch.equal(data.y[:, 1].nan_to_num(-1), torch.tensor([-1.0 if k % 3 else k for k in range(40)]))
+
+
+@pytest.mark.parametrize(
+    ("rows", "task", "message"),
+    [
+        (
+            floats(),
+            "classification",
+            r"line 2: y is '-3.00'; classes are .*if they are targets .*--task regression",
+        ),
+        ([*balanced(), ("CC", "0.5")], None, r"line 42: y is '0.5'; classes are whole .*give --task regression"),
+        (
+            [*balanced(), ("CC", "high")],
+            "regression",
+            r"line 42: y is 'high'; targets are finite numbers",
+        ),
+        ([*floats(), ("CC", "inf")], None, r"line 42: y is 'inf'; targets are finite numbers"),
+        ([*floats(), ("CC", "")], None, r"line 42: y is empty"),
+        (
+            [(s, 1) for s, _ in floats()],
+            "regression",
+            r"y holds 1 alone; targets of regression have two",
+        ),
+    ],
+)
+def test_a_column_that_is_not_of_the_task_is_named(write_csv, rows, task, message):
+    with pytest.raises(ValueError, match=message):
+        load(write_csv(rows), task=task)
+
+
+def test_rows_without_a_target_may_be_left_out(write_csv):
+    data = load(write_csv([*floats(), ("CC", "unknown"), ("CCC", "")]), task="regression", skip_invalid=True)
+    assert len(data.y) == 40
+    assert "2 of 42 rows skipped as invalid" in data.notes

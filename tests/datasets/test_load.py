@@ -125,3 +125,20 @@ def test_a_home_folder_is_expanded(monkeypatch, tmp_path):
     assert load("two").name == "two"
     assert load("three", "~/root").name == "three"
     assert cache_folder("x") == tmp_path / "cache" / "graphdistill" / "x"
+
+
+def test_own_targets_are_split_by_quantile_and_edges_have_no_labels():
+    data = load([graph([0.1 * i], nodes=2 + i % 5) for i in range(160)])
+    assert (data.task, data.metric, data.y.shape) == ("regression", "rmse", (160, 1))
+    for part in (data.valid, data.test):
+        assert torch.bincount((10 * data.y[part, 0]).round().long() // 20).tolist() == [2] * 8
+    whole = load([graph([i]) for i in range(20)], task="regression")
+    assert whole.y.tolist() == [[float(i)] for i in range(20)]
+    gaps = load([graph([[0.5 * i, float("nan")] if i % 2 else [float("nan"), 0.3 * i]]) for i in range(40)])
+    assert (gaps.task, int(torch.isnan(gaps.y).sum())) == ("regression", 40)
+    with pytest.raises(ValueError, match="y holds 2 labels for 2 edges: these are labels of edges"):
+        load([graph([0.5, 1.5]) for _ in range(20)])
+    with pytest.raises(ValueError, match="y holds 3 labels for 3 nodes: these are labels of nodes"):
+        load([graph([0.5, 1.5, 2.5]) for _ in range(20)], task="regression")
+    with pytest.raises(ValueError, match="task='regression', but digits is of classification; leave task out"):
+        load("digits", task="regression")

@@ -166,10 +166,31 @@ def test_files_that_do_not_fit_each_other_are_refused(write_ogb):
         load("ogbg-molsider", root)
 
 
-@pytest.mark.parametrize("name", ["ogbg-molesol", "ogbg-molfreesolv", "ogbg-mollipo", "ogbg-code2"])
-def test_what_is_no_classification_is_refused(name):
-    with pytest.raises(ValueError, match=f"name='{name}' is .* which is not supported.* ogbg-molhiv"):
-        load(name)
+def test_what_is_neither_classification_nor_regression_is_refused():
+    with pytest.raises(ValueError, match=r"name='ogbg-code2' is .* which is not supported.* ogbg-molhiv.*ogbg-molesol"):
+        load("ogbg-code2")
+
+
+REGRESSION = [n for n, facts in _ogb.master("graphproppred").items() if facts["task type"] == "regression"]
+
+
+@pytest.mark.parametrize("name", REGRESSION)
+def test_regression_sets_have_their_targets(name, write_ogb):
+    assert {"ogbg-molesol", "ogbg-molfreesolv", "ogbg-mollipo"} <= set(REGRESSION)
+    root = write_ogb(name, "scaffold", **TRIANGLES, **ATOMS, y=[-0.77, 3, 1e-3])
+    data = load(name, root)
+    assert (data.task, data.metric, data.features, data.num_outputs) == ("regression", "rmse", "ogb", 1)
+    torch.testing.assert_close(data.y, torch.tensor([[-0.77], [3.0], [1e-3]]))
+    with pytest.raises(ValueError, match=f"task='classification', but {name} is of regression; leave task out"):
+        load(name, root, task="classification")
+
+
+def test_molesol_has_its_published_numbers(data_root):
+    data = load("ogbg-molesol", data_root, task="regression")
+    assert [len(s) for s in (data.train, data.valid, data.test)] == [902, 113, 113]
+    assert (data.y.shape, data.y.dtype, len(data.smiles)) == ((1128, 1), torch.float32, 1128)
+    assert data.graphs.num_nodes / 1128 == pytest.approx(13.3, abs=0.05)
+    assert (float(data.y.min()), float(data.y.max())) == (pytest.approx(-11.6), pytest.approx(1.58))
 
 
 @pytest.mark.parametrize("name", ["ogbn-proteins", "ogbn-mag", "ogbn-papers100M"])

@@ -9,28 +9,29 @@ from graphdistill.core.command.style import COLOURS, styled
 from graphdistill.mirage.bytes_curve import SERIES, draw_curve
 from tests.figure_checks import check
 
-NAMES = tuple(SERIES)
+NAMES = tuple(name for name in SERIES if not name.endswith("targets"))
+TARGETS = tuple(name for name in SERIES if not name.endswith("labels"))
 
 
 def row(name: str, score: float, nbytes: int | None, network: str = "GIN") -> Row:
     return Row(name=name, group=network, test=(score, score + 0.02), nbytes=nbytes)
 
 
-def drawn(*rows: Row) -> Figure:
+def drawn(*rows: Row, metric: str = "rocauc") -> Figure:
     with styled():
         figure = Figure(figsize=(6.5, 4.2))
         axes = figure.add_axes((0.12, 0.16, 0.55, 0.7))
-        draw_curve(axes, Report(title="", metric="rocauc", rows=rows))
+        draw_curve(axes, Report(title="", metric=metric, rows=rows))
         check(figure)
     return figure
 
 
-def curves(figure: Figure) -> dict[str, list[tuple[float, float]]]:
+def curves(figure: Figure, names: tuple[str, ...] = NAMES) -> dict[str, list[tuple[float, float]]]:
     """Points of each curve by the series of its colour."""
     found = {}
     for line in figure.axes[0].lines:
         if line.get_marker() == "o":
-            (name,) = [name for name, colour in SERIES.items() if same_color(colour, line.get_color())]
+            (name,) = [name for name in names if same_color(SERIES[name], line.get_color())]
             found[name] = [(x, round(y, 6)) for x, y in line.get_xydata().tolist()]
     return found
 
@@ -58,6 +59,14 @@ def test_each_kind_of_set_has_a_curve_over_its_bytes() -> None:
     (diamond,) = [line for line in axes.lines if line.get_marker() == "D"]
     assert diamond.get_xydata().tolist() == [[30_000, pytest.approx(0.81)]]
     assert same_color(diamond.get_color(), COLOURS["all"])
+
+
+def test_rows_of_regression_have_the_same_colours_and_the_title_says_that_lower_is_better() -> None:
+    rows = [row(name, 1.0 + 0.1 * number, 900 + 10 * number) for number, name in enumerate(TARGETS)]
+    figure = drawn(*rows, metric="rmse")
+    assert list(curves(figure, TARGETS)) == list(TARGETS)
+    assert figure.axes[0].get_title(loc="left") == "Test RMSE for bytes, lower is better"
+    assert len(TARGETS) == len(NAMES) == 4
 
 
 def test_the_score_is_the_mean_over_networks() -> None:

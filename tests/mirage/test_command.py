@@ -261,3 +261,69 @@ def test_the_quickstart_is_short():
     first = next(node for node in body[1:] if not isinstance(node, ast.Import | ast.ImportFrom))
     code = QUICKSTART.read_text(encoding="utf-8").splitlines()[first.lineno - 1 :]
     assert len([line for line in code if line.strip() and not line.strip().startswith(('"""', "#"))]) < 20
+
+
+@pytest.fixture(scope="module")
+def solubilities(molecules, tmp_path_factory):
+    """The molecules with two made-up properties that add up over atoms, one of them with gaps."""
+    lines = ["smiles,logs,other"]
+    for number, line in enumerate(molecules.read_text().splitlines()[1:]):
+        smiles = line.partition(",")[0]
+        logs = 0.37 * smiles.count("O") - 0.61 * smiles.upper().count("C")
+        lines.append(f"{smiles},{logs:.2f},{'' if number % 4 else len(smiles)}")
+    path = tmp_path_factory.mktemp("targets") / "solubilities.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_regression_from_a_csv_file_to_the_report(solubilities, tmp_path, capsys):
+    words = ("--dataset", solubilities, "--label-column", "logs", "--explain", *SMALL, "--bytes", 250)
+    assert run(*words, "--output", tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert "lower is better" in printed
+    assert {"mae", "higher", "lower"} <= set(printed.split())
+    small = load_set(tmp_path)
+    assert (small.task, small.y.shape[1]) == ("regression", 1)
+    assert small.nbytes <= 250
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert results["metric"] == "rmse"
+    rows = {row["name"]: row for row in results["rows"]}
+    assert {
+        "distilled set",
+        "random graphs in the codec, own targets",
+        "random graphs in the codec, same soft targets",
+        "random molecules as xz-ed SMILES",
+        "all the data",
+        "untrained network",
+        "ridge regression on tree counts",
+        "mean",
+    } <= set(rows)
+    assert all(set(row["others"]) == {"mae"} for row in rows.values())
+    assert rows["ridge regression on tree counts"]["mean"] < rows["mean"]["mean"]
+    trees = json.loads((tmp_path / "explain.json").read_text(encoding="utf-8"))
+    assert {tree["label"] for tree in trees} == {"higher target", "lower target"}
+    assert all((tree["strength"] > 0) == (tree["label"] == "higher target") for tree in trees)
+
+
+def test_targets_with_gaps(solubilities, tmp_path):
+    words = ("--dataset", solubilities, "--label-column", "logs,other", *SMALL[2:], "--bytes", 300, "--quiet")
+    assert run(*words, "--output", tmp_path) == 0
+    assert load_set(tmp_path).y.shape[1] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--thresholds", 5), "--thresholds need one label per graph, but solubilities.csv has targets of regression"),
+        (("--thresholds", 5, "--task", "regression"), "--thresholds are supports of classes, which --task regression"),
+        (("--protocol", "paper"), "--protocol paper has patterns of classes, but solubilities.csv has targets"),
+        (("--protocol", "paper", "--task", "regression"), "--protocol paper has patterns of classes, not --task"),
+        (("--bytes", 9), "the budget of 9 bytes is below one graph of each quantile of the targets, 8 graphs of"),
+        (("--task", "classification"), "if they are targets and no classes, give --task regression"),
+    ],
+)
+def test_what_is_of_classes_alone_is_refused_with_the_way_out(solubilities, tmp_path, capsys, words, message):
+    base = ("--dataset", solubilities, "--label-column", "logs", "--output", tmp_path / "out")
+    assert run(*base, *words) in (1, 2)
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()

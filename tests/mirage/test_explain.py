@@ -159,3 +159,30 @@ def test_graphs_that_are_no_molecules_and_ones_without_weights(tmp_path: Path, f
     draw_trees([], split, tmp_path / "nothing.svg")
     for figure in figures:
         check(figure)
+
+
+def test_the_trees_of_targets_are_those_of_ridge_on_counted_trees() -> None:
+    y = torch.tensor([[0.5 * text.count("O") - 2.25 * text.count("N") + 0.1] for text in SMILES])
+    split = split_of(y)
+    assert split.data.task == "regression"
+    found = explain(split, top=3)
+    assert {tree.label for tree in found} == {"higher target", "lower target"}
+    model = split.model
+    counts = torch.from_numpy(model.features(split.forest).toarray())
+    deviation = counts.std(dim=0, correction=0)
+    strengths = (model.weights()[:, 0] * deviation).sort().values
+    higher, lower = ([t.strength for t in found if t.label == f"{way} target"] for way in ("higher", "lower"))
+    assert higher == pytest.approx(strengths.flip(0)[:3].tolist())
+    assert lower == pytest.approx(strengths[:3].tolist())
+    for tree in found:
+        having = torch.tensor([float(v) for v in split.y[:, 0]])
+        assert tree.base == pytest.approx(float(having.mean()))
+    assert "N" in next(tree for tree in found if tree.label == "lower target").fragment
+    first = found[0]
+    assert str(first).startswith(f"higher target: {first.fragment} (depth {first.depth}), strength ")
+    assert f"mean target {first.share:.3g} ({first.base:.3g} of all)" in str(first)
+    console = rich.console.Console(width=100, record=True, file=io.StringIO())
+    console.print(table(found))
+    shown = console.export_text()
+    assert "mean: target of graphs with the tree (of all graphs)" in shown
+    assert "deviation of the count" in shown

@@ -93,7 +93,7 @@ def encode_set(graphs: Graphs, labels: Labels | None = None, *, prior: str = "",
 
     Args:
         graphs: the graphs.
-        labels: one label for each; probabilities are rounded to ``labels.bits`` bits. (default: none)
+        labels: one label for each; probabilities and targets are rounded to ``labels.bits`` bits. (default: none)
         prior: as of :func:`encode_graphs`.
         step: as of :func:`encode_graphs`.
 
@@ -106,6 +106,7 @@ def encode_set(graphs: Graphs, labels: Labels | None = None, *, prior: str = "",
     if labels is not None and len(labels.y) != len(graphs):
         raise ValueError(f"there are {len(labels.y)} labels and {len(graphs)} graphs; give each graph one label")
     s, w, header = _prepare(graphs, prior, labels is not None, step)
+    header = replace(header, targets=labels is not None and labels.task == "regression")
     sizes, order = header.sizes, torch.from_numpy(w.graph)
     room = 1024 + 2 * (len(s.node) + sizes.node_integers + sizes.edge_integers)
     while True:
@@ -179,6 +180,8 @@ def _decode(data: bytes, limit: int | None) -> tuple[Graphs, Labels | None]:
         labels, coded = decode_labels(c.m, len(w.size), limit) if header.labels else (None, None)
         if c.m.reg[ERROR]:
             raise ValueError("is cut short")
+        if header.targets != (labels is not None and labels.task == "regression"):
+            raise ValueError("was changed: its labels are not of the kind that its header names")
         if _content(w, c, coded) & 0xFFFF != check:
             raise ValueError("was changed: what it decodes to does not fit its checksum")
         return _assemble(w, _records(c), header, limit), labels

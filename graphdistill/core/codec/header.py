@@ -12,7 +12,8 @@ import torch
 from graphdistill.core.codec.state import Sizes
 from graphdistill.core.trees import varint
 
-VERSION = 1
+VERSION, VERSION_WITH_TARGETS = 1, 2
+"""Versions of streams; those with targets of regression as labels have the second, all others the first."""
 MAX_BITS = 22
 """Largest table of probabilities, as a power of two: 32 MB."""
 CONTEXTS = ((7, 5, 5), (10, 7, 7), (16, 11, 11))
@@ -39,6 +40,7 @@ class Header:
         sizes: capacities that the graphs need; powers of two, or 0.
         prior: one of ``PRIORS``, the set that the model has seen before, ``""`` for none.
         labels: whether labels follow the graphs.
+        targets: whether these are targets of regression.
         float_x, float_edge: whether features of nodes and edges are multiples of ``step``.
         step: the step.
     """
@@ -51,6 +53,7 @@ class Header:
     sizes: Sizes
     prior: str = ""
     labels: bool = False
+    targets: bool = False
     float_x: bool = False
     float_edge: bool = False
     step: float = 1.0
@@ -59,7 +62,7 @@ class Header:
         """The header as bytes, without checks."""
         parts = ((self.edge_width is not None, _EDGE_ATTR), (self.prior, _PRIOR), (self.empty, _EMPTY))
         flags = sum(flag for on, flag in (*parts, (self.labels, _LABELS)) if on)
-        out = bytearray([VERSION << 4 | flags])
+        out = bytearray([(VERSION_WITH_TARGETS if self.targets else VERSION) << 4 | flags])
         if self.prior:
             out.append(PRIORS.index(self.prior))
         floats = _FLOAT_X * self.float_x + _FLOAT_EDGE * self.float_edge
@@ -98,8 +101,11 @@ class Header:
 
         if not data:
             raise ValueError("holds no header")
-        if data[0] >> 4 != VERSION:
-            raise ValueError(f"is of version {data[0] >> 4} of the codec; this release reads version {VERSION}")
+        if (version := data[0] >> 4) not in (VERSION, VERSION_WITH_TARGETS):
+            raise ValueError(
+                f"is of version {version} of the codec; this release reads versions {VERSION} and "
+                f"{VERSION_WITH_TARGETS}"
+            )
         flags, prior = data[0], ""
         if flags & _PRIOR:
             if (which := number()) >= len(PRIORS):
@@ -126,7 +132,8 @@ class Header:
         if max(sizes[1:]) >= 2 * limit:
             raise ValueError(f"names {max(sizes[1:])} entries in its header, more than the limit of {limit}")
         kinds = bool(floats & _FLOAT_X), bool(floats & _FLOAT_EDGE)
-        return cls(graphs, empty, width, edge_width, contexts, sizes, prior, bool(flags & _LABELS), *kinds, step), end
+        labelled = bool(flags & _LABELS), version == VERSION_WITH_TARGETS
+        return cls(graphs, empty, width, edge_width, contexts, sizes, prior, *labelled, *kinds, step), end
 
 
 def seal(header: bytes, body: bytes, content: int) -> bytes:

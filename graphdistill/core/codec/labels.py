@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -15,9 +15,11 @@ from graphdistill.core.codec.contexts import LABEL
 from graphdistill.core.codec.jit import Ints, array, jit, zeros
 from graphdistill.core.codec.model import COUNT, KIND, Model, code_bit, mix2, mix3
 from graphdistill.core.codec.probabilities import dequantize, from_conditional, quantize, to_conditional
+from graphdistill.core.codec.targets import dequantize_targets, quantize_targets
+from graphdistill.core.data.datasets import Task
 
-HARD, SOFT, TASKS = range(3)
-"""Kinds of labels: classes, probabilities of classes, many binary tasks."""
+HARD, SOFT, TASKS, TARGETS = range(4)
+"""Kinds of labels: classes, probabilities of classes, many binary tasks, targets of regression."""
 
 
 @dataclass(frozen=True)
@@ -26,32 +28,35 @@ class Labels:
 
     Attributes:
         y: classes from 0, long ``[n]``; probabilities of classes, float ``[n, C]``; with ``multilabel`` probabilities
-            of tasks, float ``[n, T]``, NaN for unknown.
-        task: ``multiclass`` or ``multilabel``.
+            of tasks, float ``[n, T]``, NaN for unknown; with ``regression`` targets, float ``[n, T]``, NaN for unknown.
+        task: ``multiclass``, ``multilabel`` or ``regression``.
         weight: weight of each graph, float ``[n]``.
         count: how many graphs of the data each stands for, long ``[n]``.
-        bits: precision of probabilities: a class or task has at most ``2**bits`` of them, with 1 to 8 bits; see
-            ``probabilities``.
+        bits: precision of probabilities and targets: a class, task or target has at most ``2**bits`` of them, with 1 to
+            8 bits; see ``probabilities`` and ``targets``.
     """
 
     y: Tensor
-    task: Literal["multiclass", "multilabel"] = "multiclass"
+    task: Task = "multiclass"
     weight: Tensor | None = None
     count: Tensor | None = None
     bits: int = 8
 
     def __post_init__(self) -> None:
-        if self.task not in ("multiclass", "multilabel"):
-            raise ValueError(f"task must be multiclass or multilabel, got {self.task!r}")
+        if self.task not in get_args(Task):
+            raise ValueError(f"task must be {' or '.join(get_args(Task))}, got {self.task!r}")
         if not 1 <= self.bits <= 8:
             raise ValueError(f"bits must be from 1 to 8, got {self.bits}")
         soft = self.y.is_floating_point()
-        if self.y.dim() != 1 + soft or (self.task == "multilabel" and not soft):
+        if self.y.dim() != 1 + soft or (self.task != "multiclass" and not soft):
             raise ValueError(
                 f"y of {self.y.dtype} {list(self.y.shape)} with task {self.task} must be long [n] or float [n, columns]"
             )
         known = self.y.nan_to_num() if self.task == "multilabel" else self.y
-        if soft and not bool(((known >= 0) & (known <= 1)).all()):
+        if self.task == "regression":
+            if bool(torch.isinf(self.y.float()).any()):
+                raise ValueError("y holds targets beyond 32-bit floats; give finite numbers, or NaN for unknown ones")
+        elif soft and not bool(((known >= 0) & (known <= 1)).all()):
             raise ValueError("y holds values outside of 0 to 1; give probabilities")
         if soft and self.task == "multiclass" and bool(((self.y.double().sum(dim=1) - 1).abs() > 0.01).any()):
             raise ValueError("y has rows whose sum is not 1; give probabilities of classes, or task='multilabel'")
@@ -60,7 +65,7 @@ class Labels:
                 raise ValueError(f"{name} has shape {list(values.shape)}; give one for each of {len(self.y)} labels")
 
     def stored(self, order: Tensor | None = None) -> Labels:
-        """The labels as a stream decodes to: probabilities are rounded, weights have 32 bits.
+        """The labels as a stream decodes to: probabilities and targets are rounded, weights have 32 bits.
 
         Labels that are rounded already come back unchanged.
 
@@ -72,7 +77,7 @@ class Labels:
             >>> [round(p, 2) for p in soft.stored().y[:, 1].tolist()]
             [0.13, 0.13, 0.5, 0.13]
         """
-        y = self.y if not self.y.is_floating_point() else _probabilities(self.task, *self.levels())
+        y = self.y if not self.y.is_floating_point() else _values(self.task, *self.levels())
         weight = None if self.weight is None else self.weight.float()
         out = replace(self, y=y, weight=weight)
         if order is None:
@@ -81,7 +86,9 @@ class Labels:
         return replace(out, y=y[order], weight=weight, count=count)
 
     def levels(self) -> tuple[Any, Any]:
-        """Grid ``[D, 2]`` and levels ``[n, D]`` of the probabilities, -1 for unknown, as of ``quantize``."""
+        """Grid ``[D, 2]`` and levels ``[n, D]``, -1 for unknown, as of ``quantize``, or of ``quantize_targets``."""
+        if self.task == "regression":
+            return quantize_targets(self.y.float().double().numpy(), self.bits)
         p = self.y.double().numpy()
         return quantize(to_conditional(p) if self.task == "multiclass" else p, self.bits)
 
@@ -104,13 +111,19 @@ class Labels:
 def encode_labels(m: Model, labels: Labels, order: Tensor) -> Any:
     """Code labels in the order of the graphs; returns the integers that were coded, for the checksum."""
     columns = labels.columns()[order.numpy()]
-    kind = HARD if not labels.y.is_floating_point() else SOFT if labels.task == "multiclass" else TASKS
+    soft = {"multiclass": SOFT, "multilabel": TASKS, "regression": TARGETS}
+    kind = soft[labels.task] if labels.y.is_floating_point() else HARD
     grid, levels = labels.levels() if kind != HARD else (np.zeros((0, 2), np.int64), np.zeros((len(columns), 0)))
     levels = levels.astype(np.int64)[order.numpy()]
     distinct = labels.weights()[0] if labels.weight is not None else np.zeros(0, np.int64)
     gaps = int(bool((levels < 0).any()))
     facts = [kind, labels.bits if kind != HARD else 1, len(grid), gaps, int(labels.count is not None), len(distinct)]
-    for values, width in ((np.array(facts), 1), (distinct, 1), (grid.ravel(), 2), (columns.ravel(), columns.shape[1])):
+    for values, width in (
+        (np.array(facts), 1),
+        (distinct, 1),
+        (grid.ravel(), grid.shape[1]),
+        (columns.ravel(), columns.shape[1]),
+    ):
         code_matrix(m, array(values), max(width, 1))
     code_levels(m, array(levels.ravel()), max(len(grid), 1), labels.bits, gaps)
     return np.concatenate([facts, distinct, grid.ravel(), columns.ravel(), levels.ravel()])
@@ -120,14 +133,15 @@ def decode_labels(m: Model, graphs: int, limit: int) -> tuple[Labels, Any]:
     """The labels that follow the graphs, and the integers that were decoded."""
     facts = _decoded(m, 6, 1)
     kind, bits, width, gaps, counted, num_weights = facts.tolist()
-    fits = 0 <= kind <= TASKS and 1 <= bits <= 8 and gaps in (0, 1) and counted in (0, 1)
+    fits = 0 <= kind <= TARGETS and 1 <= bits <= 8 and gaps in (0, 1) and counted in (0, 1)
     if not fits or not 0 <= num_weights <= graphs or not 0 <= width <= (limit if kind else 0):
         raise ValueError("was changed: its labels cannot be read")
     others = (kind == HARD) + counted + (num_weights > 0)
     if (size := (width + others) * graphs) > limit:
         raise ValueError(f"holds {size} labels, more than the limit of {limit}; give a larger limit")
     distinct = _decoded(m, num_weights, 1)
-    grid = _decoded(m, 2 * width, 2).reshape(width, 2)
+    of_grid = 3 if kind == TARGETS else 2
+    grid = _decoded(m, of_grid * width, of_grid).reshape(width, of_grid)
     columns = _decoded(m, graphs * others, max(others, 1)).reshape(graphs, others)
     given = zeros(graphs * width)
     code_levels(m, given, max(width, 1), bits, gaps)
@@ -139,12 +153,15 @@ def decode_labels(m: Model, graphs: int, limit: int) -> tuple[Labels, Any]:
         weight = torch.from_numpy(distinct.astype(np.int32).view(np.float32)[number])
     if counted:
         count = torch.from_numpy(columns[:, int(kind == HARD)].copy())
-    task: Literal["multiclass", "multilabel"] = "multilabel" if kind == TASKS else "multiclass"
-    y = torch.from_numpy(columns[:, 0].copy()) if kind == HARD else _probabilities(task, grid, levels)
+    task: Task = "regression" if kind == TARGETS else "multilabel" if kind == TASKS else "multiclass"
+    y = torch.from_numpy(columns[:, 0].copy()) if kind == HARD else _values(task, grid, levels)
     return Labels(y, task, weight, count, bits), coded
 
 
-def _probabilities(task: str, grid: Any, levels: Any) -> Tensor:
+def _values(task: Task, grid: Any, levels: Any) -> Tensor:
+    """Targets, or probabilities of classes or tasks."""
+    if task == "regression":
+        return torch.from_numpy(dequantize_targets(grid, levels)).float()
     p = dequantize(grid, levels)
     return torch.from_numpy(from_conditional(p) if task == "multiclass" else p).float()
 

@@ -27,6 +27,7 @@ from graphdistill.core.command.output import check_writable as check_writable
 from graphdistill.core.command.output import publish as publish
 from graphdistill.core.command.output import write_text
 from graphdistill.core.command.paths import expanded
+from graphdistill.core.data.datasets import REGRESSION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ class Row:
         group: the network, client or column that the row belongs to; ``None`` for a scorer that belongs to none.
         test: test metric, one number per seed.
         valid: validation metric, one number per seed (default: nothing was selected on validation).
+        others: test scores by further metrics, by their name, one number per seed (default: there are none).
         nbytes: payload of the set in bytes (default: it has none).
         entries: number of graphs, nodes or images in the set (default: it has none).
         distill_seconds: seconds of making the set (default: nothing was made).
@@ -56,6 +58,7 @@ class Row:
     group: str | None
     test: tuple[float, ...]
     valid: tuple[float, ...] = ()
+    others: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     nbytes: int | None = None
     entries: int | None = None
     distill_seconds: float | None = None
@@ -127,7 +130,7 @@ class Report:
 
 
 def table(report: Report) -> Table:
-    r"""One line per set: its size, the test metric of each group, their average and the seconds.
+    r"""One line per set: its size, the test metric of each group, the average of it and of others, and the seconds.
 
     Example:
         >>> row = Row(name="all the data", group="GIN", test=(0.7,), valid=(0.8,), nbytes=900, entries=3)
@@ -141,6 +144,9 @@ def table(report: Report) -> Table:
     for header in (report.unit, "bytes", *groups):
         shown.add_column(header, justify="right")
     shown.add_column("average", justify="right", style="bold")
+    others = list(dict.fromkeys(metric for row in report.rows for metric in row.others))
+    for metric in others:
+        shown.add_column(metric, justify="right")
     for header in ("distil\ns", "train\ns"):
         shown.add_column(header, justify="right")
     for name in dict.fromkeys(row.name for row in report.rows):
@@ -151,7 +157,8 @@ def table(report: Report) -> Table:
             _first(rows, "entries", lambda n: f"{n:,}"),
             _first(rows, "nbytes", lambda n: _bytes(n, report.facts.get("training_bytes"))),
             *[_score(of[g].test) if g in of else "" for g in groups],
-            _average(rows),
+            _average([row.test for row in rows]),
+            *[_average([row.others[metric] for row in rows if metric in row.others]) for metric in others],
             _first(rows, "distill_seconds", _seconds),
             _total(rows),
         )
@@ -166,7 +173,7 @@ def frame(report: Report, suffix: str = "", over: str = "") -> Table:
         >>> str(frame(Report(title="demo", metric="accuracy", rows=(row,)), suffix="in %").caption)
         'test accuracy in %, mean ± standard deviation over 1 seed'
     """
-    what = f"test {report.metric} {suffix}".strip()
+    what = f"test {report.metric} {suffix}".strip() + ", lower is better" * (report.metric in REGRESSION)
     caption = [f"{what}, mean ± standard deviation over {over or _seeds(report.rows)}", *report.notes]
     return Table(
         title=Text(report.title),
@@ -195,12 +202,11 @@ def _score(values: tuple[float, ...]) -> str:
     return f"{statistics.fmean(values):.3f}{spread}"
 
 
-def _average(rows: list[Row]) -> str:
-    """Average over groups, seed by seed where all groups have the same seeds."""
-    counts = {len(row.test) for row in rows}
-    if len(counts) == 1:
-        return _score(tuple(statistics.fmean(seed) for seed in zip(*[r.test for r in rows], strict=True)))
-    return _score((statistics.fmean(row.mean for row in rows),))
+def _average(groups: list[tuple[float, ...]]) -> str:
+    """Average over groups, seed by seed where all groups have the same seeds; empty without groups."""
+    if len({len(scores) for scores in groups}) == 1:
+        return _score(tuple(statistics.fmean(seed) for seed in zip(*groups, strict=True)))
+    return _score((statistics.fmean(map(statistics.fmean, groups)),)) if groups else ""
 
 
 def _first(rows: list[Row], name: str, show: Callable[[Any], str]) -> str:
@@ -259,11 +265,13 @@ def write_report(report: Report, folder: Path) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     head = ("entries", "nbytes", "distill_seconds", "train_seconds")
-    writer.writerow(["name", "group", "seed", "valid", "test", *head])
+    others = list(dict.fromkeys(metric for row in report.rows for metric in row.others))
+    writer.writerow(["name", "group", "seed", "valid", "test", *others, *head])
     for row in report.rows:
         for seed, test in enumerate(row.test):
             valid = row.valid[seed] if row.valid else None
-            writer.writerow([row.name, row.group, seed, valid, test, *[getattr(row, h) for h in head]])
+            more = [row.others[metric][seed] if metric in row.others else None for metric in others]
+            writer.writerow([row.name, row.group, seed, valid, test, *more, *[getattr(row, h) for h in head]])
     folder = expanded(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "results.json", json.dumps(plain(whole), indent=2, allow_nan=False) + "\n")

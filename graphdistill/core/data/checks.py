@@ -190,6 +190,42 @@ def check_index(splits: Mapping[str, Tensor], count: int, entries: str) -> None:
             raise ValueError(f"{name} must hold the numbers of {entries}, from 0 to {count - 1}, long [n]; got {got}")
 
 
+def fractional(values: Tensor) -> bool:
+    """Whether most of the known numbers have a fraction, so that they are targets of regression and no classes.
+
+    Example:
+        >>> fractional(torch.tensor([0.5, 1.25, 2.0, torch.nan])), fractional(torch.tensor([0, 1, -1]))
+        (True, False)
+    """
+    known = values[torch.isfinite(values)]
+    return 2 * int((known != known.floor()).sum()) > len(known)
+
+
+def check_targets(y: Tensor, splits: Mapping[str, Tensor]) -> None:
+    """Reject targets of regression that are not finite floats, or that a split lacks.
+
+    Args:
+        y: targets, float ``[n, T]`` with NaN for unknown ones.
+        splits: indices of the entries of each split.
+
+    Raises:
+        ValueError: y is not float, holds an infinite or huge number, or a split has no value of a target.
+
+    Example:
+        >>> check_targets(torch.tensor([[0.5], [torch.nan]]), {"train": torch.tensor([0]), "valid": torch.tensor([1])})
+        Traceback (most recent call last):
+        ValueError: valid has no value of target 0; give its entries some, or leave that target out
+    """
+    if not y.is_floating_point() or y.dim() != 2:
+        raise ValueError(f"y is {y.dtype} {list(y.shape)}; targets of regression are float [n, T]")
+    check_numbers("y", torch.where(torch.isnan(y), 0, y))
+    for name, index in splits.items():
+        absent = torch.isnan(y[index]).all(dim=0).nonzero()
+        if len(index) and len(absent):
+            target = int(absent[0])
+            raise ValueError(f"{name} has no value of target {target}; give its entries some, or leave that target out")
+
+
 def check_known(y: Tensor, splits: Mapping[str, Tensor], entries: str) -> None:
     """Reject splits that contain entries without a label.
 

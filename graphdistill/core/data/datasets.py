@@ -1,6 +1,6 @@
 """Data sets of graphs, nodes and images with their splits, task and metric.
 
-Shape legend: G graphs, N nodes in all, E directed edges in all, F node features, D edge features, T tasks.
+Shape legend: G graphs, N nodes in all, E directed edges in all, F node features, D edge features, T tasks or targets.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from graphdistill.core.data.checks import check_classes, check_index, check_integers, check_numbers
+from graphdistill.core.data.checks import check_classes, check_index, check_integers, check_numbers, check_targets
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.digest import Identified
 
-Task = Literal["multiclass", "multilabel"]
-Metric = Literal["rocauc", "accuracy"]
+Task = Literal["multiclass", "multilabel", "regression"]
+TaskName = Literal["classification", "regression"]
+"""What a user calls the tasks: classes, of one task or many, or targets."""
+Metric = Literal["rocauc", "accuracy", "rmse", "mae"]
+REGRESSION: tuple[Metric, ...] = ("rmse", "mae")
+"""Metrics of regression, in the unit of the targets: lower is better."""
 FeatureKind = Literal["ogb", "categorical", "continuous"]
 
 
@@ -36,9 +40,10 @@ class GraphDataset(_Split):
     Attributes:
         name: name that the data set was loaded by.
         graphs: all graphs of all splits.
-        y: labels, long ``[G]`` (one task, classes from 0) or float ``[G, T]`` of 0, 1 and NaN (many tasks).
+        y: labels, long ``[G]`` (one task, classes from 0) or float ``[G, T]`` of 0, 1 and NaN (many tasks); of
+            regression the targets, float ``[G, T]`` with NaN for unknown ones.
         train, valid, test: indices of the graphs of each split, long.
-        metric: ``rocauc`` or ``accuracy``.
+        metric: ``rocauc`` or ``accuracy``; ``rmse`` or ``mae`` makes the labels targets of regression.
         features: ``ogb`` (atom and bond categories of OGB), ``categorical`` (integers) or ``continuous``.
         notes: remarks on the data for reports (source, split, licence).
         smiles: SMILES of each graph, for molecules that were loaded with them. (default: none)
@@ -63,15 +68,17 @@ class GraphDataset(_Split):
             raise ValueError(f"smiles has {len(self.smiles)} molecules but there are {len(self.graphs)} graphs")
         if len(self.y) != len(self.graphs):
             raise ValueError(f"y has {len(self.y)} labels but there are {len(self.graphs)} graphs")
-        if self.y.dim() == 1:
+        check_index(self.splits, len(self.graphs), "graphs")
+        if self.task == "regression":
+            check_targets(self.y, self.splits)
+        elif self.y.dim() == 1:
             if self.y.is_floating_point():
-                raise ValueError("y is float of one dimension; give long class numbers, or [G, T] tasks")
+                raise ValueError("y is float of one dimension; give long class numbers, or [G, T] tasks or targets")
             if int(self.y.min()) < 0:
                 raise ValueError(f"y holds {int(self.y.min())}; classes are numbered from 0")
             check_classes(self.y, "y")
         elif not (torch.isnan(self.y) | (self.y == 0) | (self.y == 1)).all():
             raise ValueError("y with many tasks may hold 0, 1 and NaN (missing) only")
-        check_index(self.splits, len(self.graphs), "graphs")
         for name, values, ptr in (
             ("x", self.graphs.x, self.graphs.node_ptr),
             ("edge_attr", self.graphs.edge_attr, self.graphs.edge_ptr),
@@ -82,12 +89,14 @@ class GraphDataset(_Split):
 
     @property
     def task(self) -> Task:
-        """``multiclass`` for one label per graph, ``multilabel`` for many yes-or-no tasks."""
+        """``multiclass`` for one label per graph, ``multilabel`` for yes-or-no tasks, ``regression`` for targets."""
+        if self.metric in REGRESSION:
+            return "regression"
         return "multiclass" if self.y.dim() == 1 else "multilabel"
 
     @property
     def num_outputs(self) -> int:
-        """Number of classes (one task) or of tasks (many tasks): the width of a network's output."""
+        """Number of classes (one task), of tasks (many tasks) or of targets: the width of a network's output."""
         return int(self.y.max()) + 1 if self.y.dim() == 1 else self.y.shape[1]
 
     def split(self, name: Literal["train", "valid", "test"]) -> tuple[Graphs, Tensor]:

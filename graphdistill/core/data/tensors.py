@@ -85,6 +85,49 @@ def stratify_labels(y: Tensor) -> Tensor:
     return y if y.dim() == 1 else (y.nan_to_num().sum(dim=1) > 0).long()
 
 
+NUM_QUANTILES = 8
+"""Strata of targets: enough that small draws span their range, and few enough that the least draw is small."""
+
+
+def quantile_strata(y: Tensor, count: int = NUM_QUANTILES) -> Tensor:
+    """Strata for stratified sampling of targets: quantiles of the mean of an entry's known, standardised targets.
+
+    Args:
+        y: targets, float ``[n, T]`` with NaN for unknown ones; an entry without any has the mean of all.
+        count: number of strata of equal size; fewer if there are fewer entries. (default: ``NUM_QUANTILES``)
+
+    Returns:
+        Stratum of each entry, long ``[n]``, from 0.
+
+    Example:
+        >>> quantile_strata(torch.tensor([[3.0], [0.1], [0.2], [9.0]]), 2).tolist()
+        [1, 0, 0, 1]
+    """
+    mean, deviation = target_moments(y)
+    place = ((y - mean) / deviation).nanmean(dim=1).nan_to_num()
+    rank = place.argsort(stable=True).argsort()
+    return rank * min(count, len(y)) // max(1, len(y))
+
+
+def target_moments(y: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of the known values of each target; the deviation is 1 where all are equal.
+
+    Args:
+        y: targets, float ``[n, T]`` with NaN for unknown ones.
+
+    Returns:
+        Two of float32 ``[T]``.
+
+    Example:
+        >>> [moment.tolist() for moment in target_moments(torch.tensor([[1.0, 5.0], [3.0, torch.nan]]))]
+        [[2.0, 5.0], [1.0, 1.0]]
+    """
+    values = y.double()
+    mean = values.nanmean(dim=0).nan_to_num()
+    deviation = (values - mean).square().nanmean(dim=0).sqrt().nan_to_num()
+    return mean.float(), torch.where(deviation > 1e-7 * mean.abs(), deviation, 1.0).float()
+
+
 def to_device(value: T, device: torch.device | str) -> T:
     """Move a tensor, or a dataclass, tuple or list of tensors, or an object with a method ``to``, to a device.
 

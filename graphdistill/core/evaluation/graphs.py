@@ -33,7 +33,7 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
     Learnt graphs have no edge features, so those of the real graphs are left out in every row, with a note.
 
     Raises:
-        ValueError: the data set has many labels for each graph, or a network is unknown.
+        ValueError: the data set has many labels for each graph or targets of regression, or a network is unknown.
     """
 
     fit: FitConfig = field(default_factory=lambda: FitConfig(steps=300, batch_size=128, eval_every=20, patience=10))
@@ -42,14 +42,14 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
 
     NETWORKS: ClassVar[tuple[str, ...]] = get_args(Network)
     UNIT: ClassVar[str] = "graphs"
-    LINEAR: ClassVar[str] = "logistic regression on mean node features and sizes of the same set"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         data = self.data
-        if data.task == "multilabel":
+        if data.task != "multiclass":
+            what = "targets of regression" if data.task == "regression" else f"{data.num_outputs} labels for each graph"
             raise ValueError(
-                f"{data.name} has {data.num_outputs} labels for each graph, but sets are distilled class by class; "
+                f"{data.name} has {what}, but sets are distilled class by class; "
                 f"choose a data set with one label, such as ogbg-molbace or NCI1, or use python -m graphdistill.mirage"
             )
         if data.graphs.edge_attr is not None:
@@ -75,6 +75,11 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
     def forests(self) -> dict[str, Forest]:
         """Lossless forest of every split."""
         return {name: build_forest(graphs, DEPTH) for name, graphs in self.graphs.items()}
+
+    @property
+    def linear(self) -> str:
+        """Name of the row of linear models."""
+        return "logistic regression on mean node features and sizes of the same set"
 
     def build(self, name: str) -> GNN:
         """A network with weights from torch's global generator."""

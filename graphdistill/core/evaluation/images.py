@@ -26,7 +26,11 @@ class ImageProtocol(SetProtocol[ImageDataset]):
 
     NETWORKS: ClassVar[tuple[str, ...]] = ("ConvNet",)
     UNIT: ClassVar[str] = "images"
-    LINEAR: ClassVar[str] = "logistic regression on pixels of the same set"
+
+    @property
+    def linear(self) -> str:
+        """Name of the row of linear models."""
+        return "logistic regression on pixels of the same set"
 
     def build(self, name: str) -> ConvNet:
         """A network with weights from torch's global generator."""

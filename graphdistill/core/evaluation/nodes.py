@@ -44,7 +44,6 @@ class NodeProtocol(SetProtocol[NodeDataset]):
 
     NETWORKS: ClassVar[tuple[str, ...]] = ("GCN",)
     UNIT: ClassVar[str] = "nodes"
-    LINEAR: ClassVar[str] = "logistic regression on features of the same set"
 
     @cached_property
     def propagation(self) -> Propagation:
@@ -76,6 +75,11 @@ class NodeProtocol(SetProtocol[NodeDataset]):
     def rounded(self) -> Tensor:
         """Propagated features rounded to 16 bits: the features of a node without edges."""
         return round_half(self.propagated, self.exponent)
+
+    @property
+    def linear(self) -> str:
+        """Name of the row of linear models."""
+        return "logistic regression on features of the same set"
 
     def build(self, name: str) -> NodeGCN:
         """A network with weights from torch's global generator."""

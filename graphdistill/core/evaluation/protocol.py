@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import GraphDataset, ImageDataset, Metric, NodeDataset, Task
 from graphdistill.core.digest import digest
+from graphdistill.core.networks.standardized import StandardizedOutput
 from graphdistill.core.randomness import class_balanced_order, generator, scoped
 from graphdistill.core.sets.budget import largest_prefix
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
@@ -81,8 +82,6 @@ class BaseProtocol(ABC, Generic[AnyDataset]):
     """Names of the networks for this kind of data."""
     UNIT: ClassVar[str]
     """What the entries of a set are, such as ``images``."""
-    LINEAR: ClassVar[str]
-    """Name of the row of linear models."""
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.networks if name not in self.NETWORKS]
@@ -95,9 +94,19 @@ class BaseProtocol(ABC, Generic[AnyDataset]):
         return "accuracy"
 
     @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Metrics that are reported: that of the scores, and with RMSE the mean absolute error."""
+        return (self.metric, "mae") if self.metric == "rmse" else (self.metric,)
+
+    @property
     def task(self) -> Task:
         """Type of the labels."""
         return "multiclass"
+
+    @property
+    @abstractmethod
+    def linear(self) -> str:
+        """Name of the row of linear models."""
 
     def labels(self, name: str) -> Tensor:
         """Labels of one split."""
@@ -127,11 +136,11 @@ class BaseProtocol(ABC, Generic[AnyDataset]):
 
     @abstractmethod
     def linear_models(self, sets: Sequence[SyntheticSet]) -> list[Callable[[str], Tensor]]:
-        """Linear models without a network: each maps the name of a split to logits."""
+        """Linear models without a network: each maps the name of a split to logits, or to targets."""
 
     @abstractmethod
     def trivial(self, split: str) -> dict[str, Tensor]:
-        """Logits of trivial baselines on a split, by name."""
+        """Logits, or targets, of trivial baselines on a split, by name."""
 
     def training_input(self, synthetic: SyntheticSet) -> TrainingInput:
         """A set as training input, whose bytes are not counted."""
@@ -163,6 +172,9 @@ class BaseProtocol(ABC, Generic[AnyDataset]):
         """
         part = self.training_input(synthetic) if isinstance(synthetic, SyntheticSet) else synthetic
         nets = {name: self.network(name, seed) for name in networks or self.networks}
+        for net in nets.values():
+            if isinstance(net, StandardizedOutput):  # by the set's own targets, which its bytes pay for
+                net.standardize(part.y)
         inputs, valid = part.inputs, self.split("valid")
         fitted = fit_together(
             list(nets.values()),
@@ -187,8 +199,13 @@ class BaseProtocol(ABC, Generic[AnyDataset]):
 
     def score(self, net: nn.Module, split: str) -> float:
         """Metric of a network on a split."""
+        return self.scores(net, split)[self.metric]
+
+    def scores(self, net: nn.Module, split: str) -> dict[Metric, float]:
+        """All reported metrics of a network on a split."""
         inputs, y = self.split(split)
-        return score(predict(net, inputs), y, self.metric)
+        logits = predict(net, inputs)
+        return {metric: score(logits, y, metric) for metric in self.metrics}
 
 
 @dataclass(frozen=True, kw_only=True)

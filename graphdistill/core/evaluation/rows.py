@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from graphdistill.core.command.report import Row, rows_of
+from graphdistill.core.command.report import Row
+from graphdistill.core.data.datasets import Metric
 from graphdistill.core.evaluation.protocol import BaseProtocol, TrainingInput
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.sets.synthetic import SyntheticSet
@@ -104,13 +105,15 @@ def train_plans(protocol: BaseProtocol[Any], plans: Sequence[Plan]) -> list[Row]
     rows = []
     for plan, its_runs in zip(plans, of_plan, strict=True):
         for network in protocol.networks:
-            test, valid, seconds = zip(*(found[run][network] for run in its_runs), strict=True)
+            tests, valid, seconds = zip(*(found[run][network] for run in its_runs), strict=True)
+            test, others = _by_metric(protocol, tests)
             rows.append(
                 Row(
                     name=plan.name,
                     group=network,
                     test=test,
                     valid=valid,
+                    others=others,
                     nbytes=_nbytes(plan.sets),
                     entries=round(statistics.fmean(map(_entries, plan.sets))),
                     distill_seconds=plan.distill_seconds,
@@ -127,18 +130,26 @@ def _nbytes(parts: Sequence[SyntheticSet | TrainingInput]) -> int | None:
     return round(statistics.fmean(known)) if len(known) == len(counted) else None
 
 
+def _by_metric(
+    protocol: BaseProtocol[Any], scores: Sequence[Mapping[Metric, float]]
+) -> tuple[tuple[float, ...], dict[str, tuple[float, ...]]]:
+    """Scores of each seed as those of the protocol's metric, and those of further metrics by name."""
+    first, *others = (tuple(score[metric] for score in scores) for metric in protocol.metrics)
+    return first, dict(zip(protocol.metrics[1:], others, strict=True))
+
+
 def _entries(part: SyntheticSet | TrainingInput) -> int:
     return len(part) if isinstance(part, SyntheticSet) else part.entries
 
 
 def _train(
     context: tuple[BaseProtocol[Any], Sequence[Work]], run: tuple[int, int]
-) -> dict[str, tuple[float, float, float]]:
-    """All networks on one set from one seed: test score, validation score and seconds of each."""
+) -> dict[str, tuple[dict[Metric, float], float, float]]:
+    """All networks on one set from one seed: test scores by metric, validation score and seconds of each."""
     protocol, work = context
     (part, config), seed = work[run[0]], run[1]
     trained = protocol.train_all(part, seed, config)
-    return {name: (protocol.score(net, "test"), best.valid, best.seconds) for name, (net, best) in trained.items()}
+    return {name: (protocol.scores(net, "test"), best.valid, best.seconds) for name, (net, best) in trained.items()}
 
 
 def rs2_plan(protocol: BaseProtocol[Any], size: int, whole: TrainingInput) -> Plan:
@@ -167,25 +178,31 @@ def baseline_rows(protocol: BaseProtocol[Any], sets: Sequence[SyntheticSet] = ()
     Returns:
         The untrained networks, linear models, and the trivial baselines.
     """
-    untrained = {
-        name: [protocol.score(protocol.network(name, seed), "test") for seed in range(protocol.trainings)]
-        for name in protocol.networks
-    }
-    rows = rows_of("untrained network", untrained)
+    rows = []
+    for network in protocol.networks:
+        found = [protocol.scores(protocol.network(network, seed), "test") for seed in range(protocol.trainings)]
+        test, others = _by_metric(protocol, found)
+        rows.append(Row(name="untrained network", group=network, test=test, others=others))
     start = time.perf_counter()
     models = protocol.linear_models(sets)
     seconds = (time.perf_counter() - start) / len(models)
     splits = ("valid", "test")
-    logits = {split: {protocol.LINEAR: [model(split) for model in models]} for split in splits}
+    logits = {split: {protocol.linear: [model(split) for model in models]} for split in splits}
     for split in splits:
         logits[split] |= {name: [values] for name, values in protocol.trivial(split).items()}
     for name in logits["test"]:
-        valid, test = (
-            tuple(score(values, protocol.labels(split), protocol.metric) for values in logits[split][name])
+        (valid, _), (test, others) = (
+            _by_metric(
+                protocol,
+                [
+                    {metric: score(values, protocol.labels(split), metric) for metric in protocol.metrics}
+                    for values in logits[split][name]
+                ],
+            )
             for split in splits
         )
-        learnt = seconds if name == protocol.LINEAR else None
-        rows.append(Row(name=name, group=None, test=test, valid=valid, train_seconds=learnt))
+        learnt = seconds if name == protocol.linear else None
+        rows.append(Row(name=name, group=None, test=test, valid=valid, others=others, train_seconds=learnt))
     return rows
 
 

@@ -9,11 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphdistill.core.data.tensors import stratify_labels
+from graphdistill.core.codec import Labels
 from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
+
+RANGE_BYTES = 8
+"""Bytes of the range of a target: its least value and the distance between levels, as 32-bit floats."""
 
 
 class SmilesSet(SyntheticSet):
@@ -27,7 +30,7 @@ class SmilesSet(SyntheticSet):
         return count
 
 
-def smiles_sets(protocol: TreeProtocol, budget: int, draws: int) -> list[SyntheticSet]:
+def smiles_sets(protocol: TreeProtocol, budget: int, draws: int, bits: int = 8) -> list[SyntheticSet]:
     """Random class-balanced training molecules whose compressed SMILES and labels take at most ``budget`` bytes.
 
     The molecules of a draw are the first ones of the order that
@@ -37,17 +40,18 @@ def smiles_sets(protocol: TreeProtocol, budget: int, draws: int) -> list[Synthet
         protocol: data with SMILES, and processes.
         budget: bytes.
         draws: number of sets.
+        bits: precision of targets, as of the sets in the codec. (default: 8)
 
     Returns:
-        One set per draw, with at least one molecule per class, even above the budget. Its ``nbytes`` is the length of
-        the smallest of :func:`smiles_streams`.
+        One set per draw, with at least one molecule per class or quantile, even above the budget. Its ``nbytes`` is the
+        length of the smallest of :func:`smiles_streams`, of targets with ``RANGE_BYTES`` for each.
 
     Raises:
         ValueError: the data has no SMILES.
     """
     if protocol.data.smiles is None:
         raise ValueError(f"protocol.data, {protocol.data.name}, has no SMILES; only molecules loaded with them have")
-    found = parallel_map(_draw, (protocol, budget), range(draws), jobs=protocol.jobs)
+    found = parallel_map(_draw, (protocol, budget, bits), range(draws), jobs=protocol.jobs)
     return list(protocol.progress.track(found, "drawing random molecules", draws))
 
 
@@ -58,14 +62,14 @@ def smiles_streams(smiles: Sequence[str], y: Tensor) -> dict[str, bytes]:
 
     Args:
         smiles: one SMILES each.
-        y: labels, long ``[n]`` or float ``[n, T]`` of 0, 1 and NaN.
+        y: labels, long ``[n]``, or ``[n, T]`` of 0, 1 and NaN or of levels of targets, -1 for unknown.
 
     Returns:
         Streams by form:
 
         - ``text``: a line for each molecule, sorted by label, with a tab and the label where it changes;
         - ``columns``: a line for each molecule, sorted by SMILES, and a second stream of a label on each line;
-        - ``bits``: the same with the labels packed into bits, for class numbers.
+        - ``bits``: the same with the labels packed into bits, for class numbers and levels of targets.
 
     Example:
         >>> streams = smiles_streams(["CO", "C", "N"], torch.tensor([1, 0, 1]))
@@ -80,7 +84,7 @@ def smiles_streams(smiles: Sequence[str], y: Tensor) -> dict[str, bytes]:
     order = sorted(range(len(smiles)), key=lambda k: (smiles[k], texts[k]))
     molecules = xz("\n".join(smiles[k] for k in order))
     streams = {"text": xz("\n".join(lines)), "columns": molecules + xz("\n".join(texts[k] for k in order))}
-    if y.dim() == 1:
+    if not y.is_floating_point():
         streams["bits"] = molecules + _bits(y[order])
     return streams
 
@@ -122,36 +126,44 @@ def largest_count(length: Callable[[int], int], budget: int, least: int, most: i
     return low
 
 
-def _draw(context: tuple[TreeProtocol, int], seed: int) -> SyntheticSet:
+def _draw(context: tuple[TreeProtocol, int, int], seed: int) -> SyntheticSet:
     """One draw."""
-    protocol, budget = context
+    protocol, budget, bits = context
     y, task, smiles = protocol.labels("train"), protocol.data.task, protocol.data.smiles
     assert smiles is not None
     train = protocol.data.train.tolist()
     order = protocol.training.random_order(generator(seed, "random graphs"))
 
     def length(count: int) -> int:
-        streams = smiles_streams([smiles[train[k]] for k in order[:count].tolist()], y[order[:count]])
-        return min(map(len, streams.values()))
+        label, ranges = y[order[:count]], 0
+        if task == "regression":
+            label = torch.from_numpy(Labels(label, task, bits=bits).levels()[1])
+            ranges = RANGE_BYTES * label.shape[1]
+        streams = smiles_streams([smiles[train[k]] for k in order[:count].tolist()], label)
+        return min(map(len, streams.values())) + ranges
 
-    count = largest_count(length, budget, len(stratify_labels(y).unique()), len(order))
+    count = largest_count(length, budget, len(protocol.training.strata.unique()), len(order))
     index = order[:count]
     forest = protocol.forests["train"].subset(index)
     meta = {"smiles_bytes": length(count)}
-    return SmilesSet(forest, y[index], class_weights(y[index], task), task, protocol.data.features, meta)
+    label = Labels(y[index], task, bits=bits).stored().y if task == "regression" else y[index]
+    return SmilesSet(forest, label, class_weights(label, task), task, protocol.data.features, meta)
 
 
 def _label_texts(y: Tensor) -> list[str]:
-    """Each label as text: a class number, or a character for each task."""
+    """Each label as text: a class number, levels of targets with commas, or a character for each task."""
     if y.dim() == 1:
         return [str(label) for label in y.tolist()]
+    if not y.is_floating_point():
+        return [",".join("" if level < 0 else str(level) for level in row) for row in y.tolist()]
     return ["".join("-" if value != value else str(int(value)) for value in row) for row in y.tolist()]
 
 
 def _bits(y: Tensor) -> bytes:
-    """Class numbers in as many bits each as the largest one needs, at least one."""
+    """Class numbers in as many bits each as the largest one needs, at least one; levels with one more for -1."""
+    y = y + int(bool((y < 0).any()))
     width = max(1, int(y.max()).bit_length())
-    bits = (y[:, None] >> torch.arange(width)) & 1
+    bits = (y[..., None] >> torch.arange(width)) & 1
     return np.packbits(bits.numpy().astype(np.uint8)).tobytes()
 
 

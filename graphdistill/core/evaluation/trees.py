@@ -8,11 +8,13 @@ from functools import cached_property
 from typing import ClassVar, cast, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphdistill.core.data.datasets import GraphDataset, Metric, Task
+from graphdistill.core.data.tensors import target_moments
 from graphdistill.core.digest import digest
 from graphdistill.core.evaluation.protocol import BaseProtocol
+from graphdistill.core.networks.standardized import StandardizedOutput
 from graphdistill.core.networks.tree_gnn import GNN, Network
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import generator
@@ -39,7 +41,11 @@ class TreeProtocol(BaseProtocol[GraphDataset]):
 
     NETWORKS: ClassVar[tuple[str, ...]] = get_args(Network)
     UNIT: ClassVar[str] = "graphs"
-    LINEAR: ClassVar[str] = "logistic regression on tree counts"
+
+    @property
+    def linear(self) -> str:
+        """Name of the row of linear models."""
+        return f"{'ridge' if self.task == 'regression' else 'logistic'} regression on tree counts"
 
     def __getstate__(self) -> dict[str, object]:
         """All fields and the forests, so that other processes need not build them again."""
@@ -58,18 +64,19 @@ class TreeProtocol(BaseProtocol[GraphDataset]):
     @cached_property
     def forests(self) -> dict[str, Forest]:
         """Lossless forest of every split."""
-        held_out = {name: build_forest(self.data.split(name)[0], self.depth) for name in ("valid", "test")}
-        return {"train": self.training.counted, **held_out}
+        test = build_forest(self.data.split("test")[0], self.depth)
+        return {"train": self.training.counted, "valid": self.training.held_out, "test": test}
 
     @cached_property
     def training(self) -> TrainingSplit:
         """The training split, shared with distillation."""
         return TrainingSplit(self.data, self.depth)
 
-    def build(self, name: str) -> GNN:
-        """A network with weights from torch's global generator."""
+    def build(self, name: str) -> nn.Module:
+        """A network with weights from torch's global generator; of targets in the unit of the training split's."""
         kind = cast(Network, name)
-        return GNN(kind, self.data.graphs, self.data.features, self.data.num_outputs, num_layers=self.depth)
+        net = GNN(kind, self.data.graphs, self.data.features, self.data.num_outputs, num_layers=self.depth)
+        return StandardizedOutput(net, self.labels("train")) if self.task == "regression" else net
 
     def split(self, name: str) -> tuple[Forest, Tensor]:
         """Forest and labels of one split."""
@@ -87,28 +94,29 @@ class TreeProtocol(BaseProtocol[GraphDataset]):
         """The whole training split, coded without loss; trained on as distinct trees."""
         return self.training.whole
 
-    def random_sets(self, budget: int, draws: int, *, soft_bits: int | None = None) -> list[SyntheticSet]:
+    def random_sets(self, budget: int, draws: int, *, soft: bool = False, bits: int = 8) -> list[SyntheticSet]:
         """Random class-balanced training graphs of at most ``budget`` bytes, in the codec.
 
-        Classes alternate while they last, so that rare ones are included, as in the distilled sets. Each class has the
-        same weight in the loss, as in every other row.
+        Classes, or quantiles of targets, alternate while they last, so that rare ones are included, as in the distilled
+        sets. Each class has the same weight in the loss, as in every other row.
 
         Args:
             budget: bytes.
             draws: number of sets.
-            soft_bits: give graphs the soft labels of the distilled sets, in this many bits. (default: their classes)
+            soft: give graphs the soft labels of the distilled sets. (default: their own)
+            bits: precision of soft labels, and of targets. (default: 8)
 
         Returns:
-            One set per draw, with at least one graph per class, even above the budget.
+            One set per draw, with at least one graph per class or quantile, even above the budget.
         """
-        if soft_bits is not None:
+        if soft:
             assert len(self.training.teacher)  # fitted here, so that processes need not fit it
-        found = parallel_map(_random_set, (self, budget, soft_bits), range(draws), jobs=self.jobs)
+        found = parallel_map(_random_set, (self, budget, soft, bits), range(draws), jobs=self.jobs)
         return list(self.progress.track(found, "drawing random graphs", draws))
 
     def linear_models(self, sets: Sequence[SyntheticSet]) -> list[Callable[[str], Tensor]]:
-        """Logistic regression on tree counts of all training graphs; the sets are not used."""
-        model = TreeCountRegression().fit(self.forests["train"], self.labels("train"), self.metric)
+        """Linear model on tree counts of all training graphs; the sets are not used."""
+        model = TreeCountRegression().fit(*self.split("train"), self.metric, self.split("valid"))
         return [lambda split: model.logits(self.forests[split])]
 
     def trivial(self, split: str) -> dict[str, Tensor]:
@@ -116,24 +124,26 @@ class TreeProtocol(BaseProtocol[GraphDataset]):
         return trivial(self.data, self.forests[split])
 
 
-def _random_set(context: tuple[TreeProtocol, int, int | None], seed: int) -> SyntheticSet:
+def _random_set(context: tuple[TreeProtocol, int, bool, int], seed: int) -> SyntheticSet:
     """One draw."""
-    protocol, budget, soft_bits = context
+    protocol, budget, soft, bits = context
     order = protocol.training.random_order(generator(seed, "random graphs"))
-    return protocol.training.within(order, budget, soft_bits=soft_bits)
+    return protocol.training.within(order, budget, soft=soft, bits=bits)
 
 
 def trivial(data: GraphDataset, forest: Forest) -> dict[str, Tensor]:
     """Logits of trivial baselines, by name.
 
-    Under ROC-AUC with two classes the number of nodes (for OGB's molecules also the number of heteroatoms), otherwise
-    the majority class; none with many tasks.
+    Under ROC-AUC with two classes the number of nodes (for OGB's molecules also the number of heteroatoms), of targets
+    the mean of each, otherwise the majority class; none with many tasks.
 
     Args:
         data: data set with the training labels.
         forest: graphs to score.
     """
     y = data.y[data.train]
+    if data.task == "regression":
+        return {"mean": target_moments(y)[0].expand(len(forest), -1)}
     if data.metric == "rocauc" and data.num_outputs == 2 and y.dim() == 1:
         hetero = {"number of heteroatoms": _one_number(_hetero(forest))} if data.features == "ogb" else {}
         return {"number of nodes": _one_number(forest.num_nodes), **hetero}

@@ -121,6 +121,8 @@ def pack_labels(y: Tensor, task: Task) -> Tensor:
     """Labels to store: integers of the smallest dtype, bytes if that is exact, otherwise floats."""
     if not y.is_floating_point():
         return downcast(y)
+    if task == "regression":
+        return y
     packed = quantize_labels(y, task)
     exact = torch.equal(unpack_labels(packed, task).nan_to_num(-1), y.nan_to_num(-1))
     return packed if exact else y

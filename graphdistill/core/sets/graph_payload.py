@@ -1,8 +1,8 @@
 """Sets of graphs as they are stored: one coded stream of graphs, labels and weights.
 
 Sets of real graphs store these, and their computation trees are built again on loading; sets of patterns store their
-trees as graphs. What the codec has no exact form for, float features and soft labels of more than 8 bits, is stored as
-floats in the order of the decoded graphs.
+trees as graphs. What the codec has no exact form for, float features, soft labels and targets of more than 8 bits,
+is stored as floats in the order of the decoded graphs.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ def store_graphs(
         forest: the graphs; those of a :class:`~graphdistill.core.trees.graph_forest.GraphForest` are stored themselves.
         y: labels.
         weight: weights, ``None`` for equal ones in each class.
-        task: ``multiclass`` or ``multilabel``.
+        task: ``multiclass``, ``multilabel`` or ``regression``.
         features: kind of features; molecules with OGB's are coded with a prior if that is shorter.
-        bits: precision that soft labels are rounded to, 1 to 8. (default: they are stored exactly)
+        bits: precision that soft labels and targets are rounded to, 1 to 8. (default: they are stored exactly)
     """
     if forest.trees.depth > MAX_DEPTH:
         raise ValueError(f"depth must be at most {MAX_DEPTH} for trees that are stored, got {forest.trees.depth}")

@@ -138,17 +138,20 @@ def read_counts(payload: Mapping[str, Tensor], name: str, *, total: int, length:
 
 
 def check_labels(y: Tensor, task: Task) -> Tensor:
-    """Fail unless labels are classes, class probabilities, or binary tasks with NaN for unknown; returns them.
+    """Fail unless labels are classes, class probabilities, or tasks or targets with NaN for unknown; returns them.
 
     Example:
         >>> check_labels(torch.tensor([0, 2]), "multiclass").tolist()
         [0, 2]
     """
     if y.dim() == 1:
-        if task == "multilabel":
-            raise ValueError("holds y of one dimension, expected [entries, tasks] with task multilabel")
+        if task in ("multilabel", "regression"):
+            raise ValueError(f"holds y of one dimension, expected [entries, tasks] with task {task}")
         return check_range("y", y, 0, MAX_CLASSES - 1)
-    check_range("y", y.nan_to_num() if task == "multilabel" else check_finite("y", y), 0, 1)
+    if task == "regression":
+        check_finite("y", torch.where(torch.isnan(y), 0, y))
+    else:
+        check_range("y", y.nan_to_num() if task == "multilabel" else check_finite("y", y), 0, 1)
     return y
 
 

@@ -57,9 +57,9 @@ class SyntheticSet:
 
     Attributes:
         data: a forest of n graphs, or a tensor ``[n, ...]`` of features.
-        y: labels, hard long ``[n]`` or soft float ``[n, C]``; many tasks float ``[n, T]`` with NaN.
+        y: labels, hard long ``[n]`` or soft float ``[n, C]``; many tasks and targets float ``[n, T]`` with NaN.
         weight: loss weight of each entry, float ``[n]``; sums to 1 within each class.
-        task: ``multiclass`` or ``multilabel``.
+        task: ``multiclass``, ``multilabel`` or ``regression``.
         features: kind of node features, which networks encode; ``continuous`` for tensors.
         meta: facts stored with the data (method, config, seed, source, cost), in JSON types.
         edges: edges between entries that are nodes of one graph: source and target, long ``[2, E]``, and weight, float
@@ -178,7 +178,8 @@ class SyntheticSet:
         """The set as it will be loaded: graphs come in the order of the codec.
 
         Args:
-            bits: precision that soft labels of graphs are rounded to, 1 to 8. (default: they stay as they are)
+            bits: precision that soft labels and targets of graphs are rounded to, 1 to 8. (default: they stay as they
+                are)
         """
         if isinstance(self.data, Tensor):
             return self
@@ -314,7 +315,7 @@ def class_weights(y: Tensor, task: Task = "multiclass") -> Tensor:
 
     Args:
         y: labels, long ``[n]`` or float ``[n, C]``.
-        task: with ``multilabel`` every entry has weight 1 / n.
+        task: with ``multilabel`` and ``regression`` every entry has weight 1 / n.
 
     Returns:
         Float ``[n]``.
@@ -324,6 +325,6 @@ def class_weights(y: Tensor, task: Task = "multiclass") -> Tensor:
         [1.0, 0.5, 0.5]
     """
     label = y if y.dim() == 1 else y.argmax(dim=1)
-    if task == "multilabel":
+    if task != "multiclass":
         label = torch.zeros(len(y), dtype=torch.long)
     return 1 / torch.bincount(label).float()[label]

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from graphdistill.core.config_checks import check_positive
-from graphdistill.core.data.datasets import Metric, Task
-from graphdistill.core.data.tensors import to_device
+from graphdistill.core.data.datasets import REGRESSION, Metric, Task
+from graphdistill.core.data.tensors import target_moments, to_device
 from graphdistill.core.device import device_of
 from graphdistill.core.networks.graph_gcn import GraphBatch
 from graphdistill.core.networks.node_gcn import Nodes
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.core.training.loop import BestScore, Training, train_together
+from graphdistill.core.training.loop import BestScore, LeastLoss, Training, train_together
 from graphdistill.core.training.loop import FitResult as FitResult
 from graphdistill.core.training.metrics import per_sample_loss, score
 from graphdistill.core.training.sampler import RepeatedRandomSampler
@@ -73,7 +73,8 @@ def fit(
     Args:
         model: the network.
         train: training graphs as a forest of the network's depth, nodes, or images ``[n, ...]``.
-        y: labels, hard long ``[n]``, soft float ``[n, C]``, or float ``[n, T]`` with NaN.
+        y: labels, hard long ``[n]``, soft float ``[n, C]``, or tasks or targets, float ``[n, T]`` with NaN. Squared
+            errors of targets are relative to their variance in ``y``.
         valid: inputs and labels that checkpoints are chosen on.
         metric: metric of the data set.
         task: task of the data set.
@@ -125,6 +126,7 @@ def fit_together(
     weight = weight.float() * (len(weight) / weight.sum())
     train, y, weight = to_device((train, y, weight), device)
     inputs, labels = to_device(valid[0], device), valid[1]
+    deviation = target_moments(y)[1] if task == "regression" else None
     views, size = generator(seed, "views"), min(config.batch_size, count)
     sampler = RepeatedRandomSampler(count, size, generator(seed, "batches"))
 
@@ -142,7 +144,7 @@ def fit_together(
 
         def loss(batch: _Batch) -> Tensor:
             x, label, importance = batch
-            return (per_sample_loss(model(x), label, task) * importance).mean()
+            return (per_sample_loss(model(x), label, task, deviation) * importance).mean()
 
         def check() -> float:
             return score(predict(model, inputs), labels, metric)
@@ -150,7 +152,8 @@ def fit_together(
         def after_step(batch: _Batch, value: Tensor) -> None:
             schedule.step()
 
-        return Training(model, optimizer, loss, check, BestScore(), config.patience, after_step=after_step)
+        keep = LeastLoss() if metric in REGRESSION else BestScore()
+        return Training(model, optimizer, loss, check, keep, config.patience, after_step=after_step)
 
     with scoped(seed, "dropout"):
         trainings = [training_of(model) for model in models]

@@ -1,4 +1,4 @@
-"""Losses and metrics by task: cross-entropy and accuracy or ROC-AUC, with missing labels for many tasks."""
+"""Losses and metrics by task, with missing labels: cross-entropy and accuracy or ROC-AUC, squares and RMSE or MAE."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from graphdistill.core.data.datasets import Metric, Task
+from graphdistill.core.data.datasets import REGRESSION, Metric, Task
 
 
-def per_sample_loss(logits: Tensor, y: Tensor, task: Task) -> Tensor:
+def per_sample_loss(logits: Tensor, y: Tensor, task: Task, deviation: Tensor | None = None) -> Tensor:
     r"""Loss of each sample, ``[n]``.
 
     Cross-entropy :math:`-\sum_c y_c \log p_c` for one task, with hard (long ``[n]``) or soft (float ``[n, C]``)
-    labels. For many tasks (float ``[n, T]`` with NaN), the mean binary cross-entropy over the labelled tasks.
+    labels. For many tasks (float ``[n, T]`` with NaN), the mean binary cross-entropy over the labelled tasks. For
+    regression (float ``[n, T]`` with NaN), the mean of :math:`((\hat y_t - y_t) / \sigma_t)^2` over the known targets.
+
+    Args:
+        logits: outputs of a network, ``[n, C]`` or ``[n, T]``.
+        y: labels or targets.
+        task: their kind.
+        deviation: standard deviation :math:`\sigma` of each target, ``[T]``. (default: 1)
 
     Example:
         >>> per_sample_loss(torch.zeros(1, 2), torch.tensor([1]), "multiclass").exp().item()
@@ -24,20 +31,27 @@ def per_sample_loss(logits: Tensor, y: Tensor, task: Task) -> Tensor:
     if task == "multiclass":
         return F.cross_entropy(logits, y, reduction="none")
     known = ~torch.isnan(y)
-    loss = F.binary_cross_entropy_with_logits(logits, y.nan_to_num(), reduction="none")
+    if task == "regression":
+        error = logits - y.nan_to_num()
+        loss = (error if deviation is None else error / deviation).square()
+    else:
+        loss = F.binary_cross_entropy_with_logits(logits, y.nan_to_num(), reduction="none")
     return (loss * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)
 
 
 def score(logits: Tensor, y: Tensor, metric: Metric) -> float:
-    """Accuracy or ROC-AUC of logits on any device; for many tasks the mean over tasks with both labels in ``y``.
+    """Accuracy or ROC-AUC of logits, or RMSE or MAE of predicted targets, on any device.
+
+    For many tasks the mean over tasks with both labels in ``y``, for many targets over those with a known value.
 
     Args:
-        logits: float ``[n, C]``, or ``[n, T]`` for many tasks.
-        y: long ``[n]``, or float ``[n, T]`` of 0, 1 and NaN.
-        metric: ``rocauc`` or ``accuracy``.
+        logits: float ``[n, C]``, or ``[n, T]`` for many tasks or targets.
+        y: long ``[n]``, or float ``[n, T]`` of 0, 1 and NaN, or of targets and NaN.
+        metric: ``rocauc``, ``accuracy``, ``rmse`` or ``mae``.
 
     Returns:
-        A number from 0 to 1; NaN if ROC-AUC is undefined because ``y`` lacks a class in every task.
+        A number from 0 to 1, of RMSE and MAE in the unit of the targets; NaN if it is undefined because ``y`` lacks a
+        class in every task, or knows no target.
 
     Raises:
         ValueError: some entry has no label (-1), which would count as wrong.
@@ -47,6 +61,10 @@ def score(logits: Tensor, y: Tensor, metric: Metric) -> float:
         1.0
     """
     logits, y = logits.cpu(), y.cpu()
+    if metric in REGRESSION:
+        error = (logits.double() - y.double()).abs()
+        each = error.square().nanmean(dim=0).sqrt() if metric == "rmse" else error.nanmean(dim=0)
+        return float(each.nanmean())
     if y.dim() == 1:
         if len(y) and int(y.min()) < 0:
             raise ValueError(f"y has no label at {int((y < 0).sum())} of {len(y)} entries; score those with a label")

@@ -15,7 +15,7 @@ from torch import Tensor
 from graphdistill.core.codec import Labels
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.core.data.tensors import stratify_labels
+from graphdistill.core.data.tensors import quantile_strata, stratify_labels
 from graphdistill.core.randomness import class_balanced_order
 from graphdistill.core.sets.budget import graphs_within
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
@@ -83,40 +83,60 @@ class TrainingSplit:
             return counted.by_frequency()
 
     @cached_property
-    def teacher(self) -> Tensor:
-        """Logits of a logistic regression on tree counts, float ``[G, C]``."""
-        forest = self.forest
+    def held_out(self) -> Forest:
+        """Lossless forest of the validation graphs, on which the strength of a ridge regression is chosen."""
+        return build_forest(self.data.split("valid")[0], self.depth)
+
+    @cached_property
+    def model(self) -> TreeCountRegression:
+        """The teacher: a linear model on tree counts."""
+        forest, data = self.forest, self.data
         with self._timed("teacher"):
-            return TreeCountRegression().fit(forest, self.y, self.data.metric).logits(forest)
+            valid = (self.held_out, data.y[data.valid]) if data.task == "regression" else None
+            return TreeCountRegression().fit(forest, self.y, data.metric, valid)
+
+    @cached_property
+    def teacher(self) -> Tensor:
+        """Logits or predicted targets of the teacher, float ``[G, C]``."""
+        return self.model.logits(self.forest)
+
+    @cached_property
+    def strata(self) -> Tensor:
+        """Classes of the graphs, or of regression quantiles of their targets, long ``[G]``."""
+        return quantile_strata(self.y) if self.data.task == "regression" else stratify_labels(self.y)
 
     def random_order(self, generator: torch.Generator) -> Tensor:
-        """A random order of the graphs in which classes alternate while they last, long ``[G]``."""
-        return class_balanced_order(stratify_labels(self.y), generator)
+        """A random order of the graphs in which classes, or quantiles, alternate while they last, long ``[G]``."""
+        return class_balanced_order(self.strata, generator)
 
-    def within(self, order: Tensor, budget: int, *, soft_bits: int | None) -> SyntheticSet:
+    def within(self, order: Tensor, budget: int, *, soft: bool, bits: int) -> SyntheticSet:
         """The first graphs of an order as a coded set of at most ``budget`` bytes.
 
         Args:
             order: order in which graphs are added, long ``[G]``.
             budget: bytes.
-            soft_bits: precision of the teacher's probabilities as labels, ``None`` for the graphs' own labels.
+            soft: give graphs the teacher's labels instead of their own.
+            bits: precision of the teacher's labels, and of targets.
 
         Returns:
-            The set; it has a graph of each class even if these are above the budget.
+            The set; it has a graph of each class or quantile even if these are above the budget.
         """
         data = self.data
-        labels = Labels(self.y, data.task) if soft_bits is None else Labels(self.soft, data.task, bits=soft_bits)
+        rounded = soft or data.task == "regression"
+        labels = Labels(self.soft if soft else self.y, data.task, bits=bits if rounded else 8)
         index = graphs_within(self.graphs, order, labels, data.features, budget)
-        least = len(stratify_labels(self.y).unique())
+        least = len(self.strata.unique())
         index = order[:least] if len(index) < least else index
         y = labels.y[index]
         forest = graph_forest(self.graphs.subset(index), self.depth)
         out = SyntheticSet(forest, y, class_weights(y, data.task), data.task, data.features)
-        return out.as_stored(soft_bits)
+        return out.as_stored(bits if rounded else None)
 
     @property
     def soft(self) -> Tensor:
-        """Probabilities of the teacher, float ``[G, C]``."""
+        """Probabilities or targets of the teacher, float ``[G, C]``."""
+        if self.data.task == "regression":
+            return self.teacher
         return self.teacher.softmax(dim=1) if self.data.task == "multiclass" else self.teacher.sigmoid()
 
     @cached_property

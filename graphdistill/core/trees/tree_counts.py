@@ -1,4 +1,4 @@
-"""Logistic regression on counts of computation trees: a baseline without a network, and a cheap teacher."""
+"""Linear models on counts of computation trees: a baseline without a network, and a cheap teacher."""
 
 from __future__ import annotations
 
@@ -8,20 +8,25 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from graphdistill.core.data.datasets import Metric
+from graphdistill.core.data.datasets import REGRESSION, Metric
 from graphdistill.core.trees.forest import Forest
+from graphdistill.core.trees.ridge import fit_ridge
 from graphdistill.core.trees.wl import group
 
 
 class TreeCountRegression:
-    r"""Logistic regression on :math:`\log(1 + n_t(G))`, the counts of the trees t of depths 0 to ``depth``.
+    r"""Linear model on :math:`\log(1 + n_t(G))`, the counts of the trees t of depths 0 to ``depth``.
 
-    One binary classifier per class or task; classes are balanced if the metric is ROC-AUC. With shallow trees it
-    is the Weisfeiler-Lehman subtree kernel's linear model (Shervashidze et al., JMLR 2011).
+    Logistic regression, one binary classifier per class or task; classes are balanced if the metric is ROC-AUC. With
+    shallow trees it is the Weisfeiler-Lehman subtree kernel's linear model (Shervashidze et al., JMLR 2011).
+
+    For targets ridge regression (:func:`~graphdistill.core.trees.ridge.fit_ridge`) on the counts :math:`n_t(G)`
+    themselves, since many properties add up over atoms: RMSE 1.04 instead of 1.19 on validation of ogbg-molesol.
 
     Args:
         depth: depth of the deepest trees that are counted. (default: 2)
-        strength: inverse regularization C. (default: 0.1, the best on validation at every depth on molecules)
+        strength: inverse regularization C of the logistic regression. (default: 0.1, the best on validation at every
+            depth on molecules)
         min_graphs: trees in fewer training graphs, or in less than 1 of 2,000, are left out. (default: 5)
 
     Example:
@@ -38,8 +43,18 @@ class TreeCountRegression:
     def __init__(self, depth: int = 2, strength: float = 0.1, min_graphs: int = 5):
         self.depth, self.strength, self.min_graphs = depth, strength, min_graphs
 
-    def fit(self, forest: Forest, y: Tensor, metric: Metric) -> TreeCountRegression:
-        """Fit on training graphs; ``y`` as in :class:`~graphdistill.core.data.datasets.GraphDataset`."""
+    def fit(
+        self, forest: Forest, y: Tensor, metric: Metric, valid: tuple[Forest, Tensor] | None = None
+    ) -> TreeCountRegression:
+        """Fit on training graphs.
+
+        Args:
+            forest: the graphs.
+            y: labels as in :class:`~graphdistill.core.data.datasets.GraphDataset`.
+            metric: metric of the data set.
+            valid: graphs and targets that the strength of a ridge regression is chosen on. (default: the middle one)
+        """
+        self._logarithm = metric not in REGRESSION
         at_least = max(self.min_graphs, len(forest) // 2000)
         self._ids = []
         blocks = []
@@ -48,6 +63,10 @@ class TreeCountRegression:
             self._ids.append(ids[torch.from_numpy(keep)])
             blocks.append(matrix[:, keep])
         features = sp.hstack(blocks).tocsr()
+        if metric in REGRESSION:
+            held_out = None if valid is None else (self.features(valid[0]), valid[1])
+            self._pair, self._coefficients = False, fit_ridge(features, y, held_out)
+            return self
         if y.dim() == 1:
             classes = int(y.max()) + 1
             columns = [(y == c).double() for c in ([1] if classes == 2 else range(classes))]
@@ -71,7 +90,7 @@ class TreeCountRegression:
         return self
 
     def logits(self, forest: Forest) -> Tensor:
-        """Logits of each graph, float32 ``[G, C]`` (or ``[G, T]``); unknown trees are ignored."""
+        """Logits of each graph or its targets, float32 ``[G, C]`` (or ``[G, T]``); unknown trees are ignored."""
         features = sp.hstack([self.features(forest), np.ones((len(forest), 1))]).tocsr()
         scores = torch.from_numpy(features @ self._coefficients).float()
         return torch.cat([-scores / 2, scores / 2], dim=1) if self._pair else scores
@@ -82,7 +101,7 @@ class TreeCountRegression:
         return self._ids
 
     def weights(self) -> Tensor:
-        """Weight of each counted tree for each class or task, depth by depth as in ``ids``, double ``[n, C]``.
+        """Weight of each counted tree for each class, task or target, depth by depth as in ``ids``, double ``[n, C]``.
 
         Of two classes one has the negative weights of the other.
         """
@@ -90,7 +109,7 @@ class TreeCountRegression:
         return torch.cat([-weights, weights], dim=1) if self._pair else weights
 
     def features(self, forest: Forest) -> sp.csr_matrix:
-        """Log counts of the counted trees in each graph, ``[G, n]``, depth by depth as in ``ids``."""
+        """Log counts, or counts, of the counted trees in each graph, ``[G, n]``, depth by depth as in ``ids``."""
         blocks = []
         for known, (ids, matrix) in zip(self._ids, self._levels(forest), strict=True):
             _, row, _ = group(torch.cat([known, ids]))
@@ -104,13 +123,12 @@ class TreeCountRegression:
         return sp.hstack(blocks).tocsr()
 
     def _levels(self, forest: Forest) -> list[tuple[Tensor, sp.csr_matrix]]:
-        """Ids of the trees and log counts per graph, for each depth."""
+        """Ids of the trees and features per graph, for each depth."""
         out = []
         for depth in range(min(self.depth, forest.trees.depth) + 1):
             level = forest.cut(depth)
-            log_count = np.log1p(level.count.numpy())
+            count = level.count.numpy()
+            values = np.log1p(count) if self._logarithm else count.astype(float)
             shape = (len(level), level.trees.sizes[-1])
-            out.append(
-                (level.trees.ids()[-1], sp.csr_matrix((log_count, level.tree.numpy(), level.ptr.numpy()), shape))
-            )
+            out.append((level.trees.ids()[-1], sp.csr_matrix((values, level.tree.numpy(), level.ptr.numpy()), shape)))
         return out

@@ -11,6 +11,7 @@ SIZES = Sizes(12, 32, 4, 8, 128, 0, 1)
     [
         Header(5, 0, 9, 3, 1, SIZES),
         Header(70_000, 3, 1, None, 2, SIZES, labels=True),
+        Header(5, 0, 1, None, 0, SIZES, labels=True, targets=True),
         Header(1, 0, 0, 0, 0, SIZES, prior="moses500"),
         Header(1, 0, 40, 2, 0, SIZES, float_x=True, step=0.1),
         Header(1, 0, 1, 1, 0, SIZES, float_x=True, float_edge=True, step=2.0**-9),
@@ -26,7 +27,7 @@ def test_headers_come_back(header):
 
 def test_other_versions_and_large_numbers_are_refused():
     data = Header(5000, 0, 9, 3, 1, SIZES).to_bytes()
-    with pytest.raises(ValueError, match="is of version 15 of the codec; this release reads version 1"):
+    with pytest.raises(ValueError, match="is of version 15 of the codec; this release reads versions 1 and 2"):
         Header.read(b"\xf0" + data[1:], 10**6)
     with pytest.raises(ValueError, match="names 5000 entries in its header, more than the limit of 4999"):
         Header.read(data, 4999)

@@ -69,6 +69,31 @@ def test_rounded_labels_come_back_unchanged_in_the_same_bytes(graphs, bits, colu
     assert torch.equal(decode_set(again.data)[1].y, soft.stored(first.graph).y)
 
 
+def targets(bits: int) -> Labels:
+    y = 10 * torch.randn(SIZE, 2, generator=DRAW) - torch.tensor([0.0, 1000.0])
+    y[torch.rand(SIZE, 2, generator=DRAW) > 0.8] = torch.nan
+    return Labels(y, "regression", bits=bits)
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_targets_travel_within_half_a_step_and_come_back_in_the_same_bytes(graphs, bits):
+    labels = targets(bits)
+    first, again = encode_set(graphs, labels), encode_set(graphs, labels.stored())
+    assert first.data == again.data
+    got = decode_set(again.data)[1]
+    assert got.task == "regression"
+    assert torch.equal(got.y.nan_to_num(0), labels.stored(first.graph).y.nan_to_num(0))
+    want = labels.y[first.graph]
+    assert torch.equal(torch.isnan(got.y), torch.isnan(want))
+    width = want.nan_to_num(torch.inf).amin(dim=0).sub(want.nan_to_num(-torch.inf).amax(dim=0)).abs()
+    assert bool(((got.y - want).abs().nan_to_num().amax(dim=0) <= 0.52 * width / 2**bits + 2e-3).all())
+
+
+def test_only_streams_with_targets_have_the_second_version(graphs):
+    versions = [encode_set(graphs, labels).data[0] >> 4 for labels in (*CASES.values(), None, targets(4))]
+    assert versions == [1] * (len(CASES) + 1) + [2]
+
+
 def test_labels_cost_their_entropy(graphs):
     bare = len(encode_graphs(graphs))
     assert len(encode_set(graphs, Labels(torch.zeros(SIZE).long())).data) <= bare + 8
@@ -96,8 +121,16 @@ def test_changed_labels_are_refused(graphs):
         ({"y": torch.full((3, 2), 1.5)}, "y holds values outside of 0 to 1; give probabilities"),
         ({"y": torch.full((3, 2), torch.nan)}, "y holds values outside of 0 to 1"),
         ({"y": torch.full((3, 2), 0.7)}, "y has rows whose sum is not 1; give probabilities of classes, or task="),
+        ({"y": torch.zeros(3).long(), "task": "regression"}, "with task regression must be long"),
+        (
+            {"y": torch.full((3, 2), torch.inf), "task": "regression"},
+            "y holds targets beyond 32-bit floats; give finite",
+        ),
         ({"y": torch.zeros(3).long(), "bits": 9}, "bits must be from 1 to 8, got 9"),
-        ({"y": torch.zeros(3).long(), "task": "other"}, "task must be multiclass or multilabel, got 'other'"),
+        (
+            {"y": torch.zeros(3).long(), "task": "other"},
+            "task must be multiclass or multilabel or regression, got 'other'",
+        ),
         (
             {"y": torch.zeros(3).long(), "weight": torch.ones(2)},
             r"weight has shape \[2\]; give one for each",

@@ -108,9 +108,9 @@ def test_table_fits_its_terminal(width, nets):
 
 def test_average_goes_seed_by_seed_and_survives_unequal_seeds():
     equal = (row(group="GCN", test=(0.1, 0.3)), row(group="GIN", test=(0.3, 0.1)))
-    assert report._average(list(equal)) == "0.200\n±0.000"
+    assert report._average([r.test for r in equal]) == "0.200\n±0.000"
     unequal = (row(group="GCN", test=(0.1, 0.3)), row(group="GIN", test=(0.3, 0.1, 0.5)))
-    assert report._average(list(unequal)) == "0.250"
+    assert report._average([r.test for r in unequal]) == "0.250"
     assert "over 2 to 3 seeds" in drawn(table(Report(title="t", metric="m", rows=unequal)), 100)
 
 
@@ -179,6 +179,7 @@ def test_results_json_holds_everything_and_no_path(tmp_path):
             "group": "GCN",
             "test": [0.7, 0.72],
             "valid": [0.8, 0.9],
+            "others": {},
             "nbytes": 5,
             "entries": None,
             "distill_seconds": None,
@@ -225,3 +226,27 @@ def test_the_heading_of_the_number_of_entries_can_be_set():
     row = Row(name="all the data", group="ConvNet", test=(0.7,), valid=(), nbytes=900, entries=3)
     shown = report.table(Report(title="demo", metric="accuracy", rows=(row,), unit="images"))
     assert [c.header for c in shown.columns][1] == "images"
+
+
+def test_further_metrics_have_columns_of_their_own(tmp_path):
+    rows = (
+        row(group="GCN", test=(1.0, 2.0), others={"mae": (0.5, 0.6)}),
+        row(group="GIN", test=(3.0, 4.0), others={"mae": (0.7, 0.8)}),
+        row(name="untrained network", group="GIN", test=(9.0, 9.5)),
+    )
+    rep = Report(title="t", metric="rmse", rows=rows)
+    shown = {str(c.header): list(map(str, c.cells)) for c in table(rep).columns}
+    assert shown["average"] == ["2.500\n±0.707", "9.250\n±0.354"]
+    assert shown["mae"] == ["0.650\n±0.071", ""]
+    assert "test rmse, lower is better, mean ± standard deviation over 2 seeds" in drawn(table(rep), 100)
+    write_report(rep, tmp_path)
+    lines = (tmp_path / "results.csv").read_text().splitlines()
+    assert lines[0].startswith("name,group,seed,valid,test,mae,entries")
+    assert [line.split(",")[4:6] for line in lines[1:]] == [
+        ["1.0", "0.5"],
+        ["2.0", "0.6"],
+        ["3.0", "0.7"],
+        ["4.0", "0.8"],
+        ["9.0", ""],
+        ["9.5", ""],
+    ]

@@ -30,7 +30,7 @@ def dataset(y: Tensor, graphs: int = 3) -> GraphDataset:
         (torch.tensor([0, 1]), "y has 2 labels but there are 3 graphs"),
         (
             torch.tensor([0.0, 1.0, 0.0]),
-            r"y is float of one dimension; give long class numbers, or \[G, T\] tasks",
+            r"y is float of one dimension; give long class numbers, or \[G, T\] tasks or targets",
         ),
         (torch.tensor([0, -1, 2]), "y holds -1; classes are numbered from 0"),
         (
@@ -66,3 +66,32 @@ def test_there_is_a_smiles_for_each_graph() -> None:
     assert replace(data, smiles=("CO",) * 3).with_splits(*data.splits.values()).smiles == ("CO",) * 3
     with pytest.raises(ValueError, match=r"^smiles has 2 molecules but there are 3 graphs$"):
         replace(data, smiles=("CO",) * 2)
+
+
+def targets(y: Tensor) -> GraphDataset:
+    train, valid, test = torch.arange(3)[:, None]
+    return GraphDataset("d", Graphs.from_data_list([pair()] * 3), y, train, valid, test, "rmse", "categorical")
+
+
+def test_a_metric_of_errors_makes_labels_targets() -> None:
+    data = targets(torch.tensor([[0.5, 1.0], [-3.0, 2.0], [torch.pi, torch.nan]])[:, :1])
+    assert (data.task, data.num_outputs, data.split("test")[1].tolist()) == ("regression", 1, [[float(data.y[2, 0])]])
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (torch.tensor([1, 2, 3]), r"y is torch.int64 \[3\]; targets of regression are float \[n, T\]"),
+        (torch.tensor([1.0, 2.0, 3.0]), r"y is torch.float32 \[3\]; targets of regression are float"),
+        (torch.tensor([[1.0], [torch.inf], [3.0]]), "y holds inf in row 1, column 0; replace it"),
+        (torch.tensor([[1.0], [1e20], [3.0]]), "y holds 1e[+]20 in row 1, column 0; scale that column"),
+        (
+            torch.tensor([[1.0, 1.0], [1.0, torch.nan], [3.0, 2.0]]),
+            "valid has no value of target 1; give its entries some, or leave that target out",
+        ),
+    ],
+    ids=["classes", "flat", "infinite", "huge", "gap"],
+)
+def test_targets_that_cannot_be_used(y: Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        targets(y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import example, given
@@ -12,7 +13,15 @@ from torch_geometric.data import Data
 from graphdistill.core.data.feature_encoding import CategoricalEncoding
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.data.sparse_features import SparseFeatures
-from graphdistill.core.data.tensors import downcast, ranges, segment_ptr, tensor_bytes, to_device
+from graphdistill.core.data.tensors import (
+    downcast,
+    quantile_strata,
+    ranges,
+    segment_ptr,
+    target_moments,
+    tensor_bytes,
+    to_device,
+)
 from graphdistill.core.networks.graph_gcn import batch_of
 from graphdistill.core.networks.node_gcn import Nodes, Propagation
 from graphdistill.core.scatter import Segments
@@ -103,3 +112,24 @@ def test_lists_and_tuples_move_as_such() -> None:
     assert isinstance(moved[0], list)
     assert isinstance(moved[1], tuple)
     assert (moved[0][0].device.type, moved[1][0].device.type, moved[1][1]) == ("meta", "meta", 3)
+
+
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_strata_of_one_target_are_those_of_pandas_like_quantiles(count):
+    y = torch.randn(48, 1, generator=torch.Generator().manual_seed(0))
+    strata = quantile_strata(y, count)
+    edges = np.quantile(y.numpy(), np.linspace(0, 1, count + 1)[1:-1])
+    assert torch.equal(strata, torch.from_numpy(np.searchsorted(edges, y[:, 0].numpy())))
+    assert torch.bincount(strata).tolist() == [48 // count] * count
+    # Neither unit nor origin matters, and entries without a target lie in the middle.
+    assert torch.equal(quantile_strata(1e6 * y - 3, count), strata)
+    assert quantile_strata(torch.cat([y, torch.full((1, 1), torch.nan)]), 3)[-1] == 1
+
+
+def test_moments_are_those_of_known_targets():
+    y = torch.randn(30, 3, generator=torch.Generator().manual_seed(0))
+    y[::4, 1], y[:, 2] = torch.nan, 7.0
+    mean, deviation = target_moments(y)
+    np.testing.assert_allclose(mean, np.nanmean(y.numpy(), axis=0), rtol=1e-5)
+    np.testing.assert_allclose(deviation, [*np.nanstd(y.numpy(), axis=0)[:2], 1.0], rtol=1e-5)
+    assert [m.tolist() for m in target_moments(torch.full((2, 1), torch.nan))] == [[0.0], [1.0]]

@@ -110,3 +110,9 @@ def test_scorers_without_a_network_fit_the_metric(classes: int, name: str) -> No
     if classes == 3:
         y = here.labels("test")
         assert rows[name].test == pytest.approx([(y == here.labels("train").bincount().argmax()).float().mean().item()])
+
+
+def test_targets_of_regression_are_refused() -> None:
+    y = torch.arange(len(HERE.data.y))[:, None].float()
+    with pytest.raises(ValueError, match="has targets of regression, but sets are distilled class by class; choose"):
+        GraphSetProtocol(replace(HERE.data, y=y, metric="rmse"))

@@ -69,4 +69,4 @@ def test_what_a_network_and_a_linear_model_read() -> None:
 def test_the_network() -> None:
     assert isinstance(PROTOCOL.network("ConvNet", 0), ConvNet)
     assert (PROTOCOL.networks, PROTOCOL.UNIT) == (("ConvNet",), "images")
-    assert PROTOCOL.LINEAR == "logistic regression on pixels of the same set"
+    assert PROTOCOL.linear == "logistic regression on pixels of the same set"

@@ -327,7 +327,7 @@ def test_the_network() -> None:
     net = WORDS.network("GCN", 0)
     assert (net.dropout, net.layers[0].in_features, net.head.out_features) == (DROPOUT, 12, 3)
     assert (WORDS.networks, WORDS.UNIT) == (("GCN",), "nodes")
-    assert WORDS.LINEAR == "logistic regression on features of the same set"
+    assert WORDS.linear == "logistic regression on features of the same set"
 
 
 def test_self_loops_of_the_graph_change_no_row() -> None:

@@ -91,7 +91,7 @@ def test_baselines(protocol: SetProtocol[Any]) -> None:
     rows = {row.name: row for row in baseline_rows(protocol, [small(protocol, 10), small(protocol, 20)])}
     test_y, most = protocol.labels("test"), protocol.labels("train").mode().values
     assert rows["majority class"].test == (pytest.approx(float((test_y == most).double().mean())),)
-    linear = rows[protocol.LINEAR]
+    linear = rows[protocol.linear]
     assert (len(linear.test), len(linear.valid)) == (2, 2)
     assert linear.mean > 0.8
     assert linear.train_seconds is not None

@@ -140,3 +140,24 @@ def test_the_next_number_does_not_fit(steps: list[int], budget: int, least: int)
     assert found == max(fits, default=least)
     assert len(asked) <= 18
     assert all(least <= n <= most for n in asked)
+
+
+def test_levels_of_targets_take_their_bits_and_their_range() -> None:
+    levels = torch.tensor([[3, 0], [1, -1], [2, 7]])
+    streams = smiles_streams(["CO", "C", "N"], levels)
+    assert unpack_xz(streams["columns"])[0].split("\n") == ["C", "CO", "N"]
+    assert unpack_xz(unpack_xz(streams["columns"])[1])[0].split("\n") == ["1,", "3,0", "2,7"]
+    rest = np.unpackbits(np.frombuffer(unpack_xz(streams["bits"])[1], np.uint8))[:24].reshape(3, 2, 4)
+    assert (rest @ (1 << np.arange(4)) - 1).tolist() == [[1, -1], [3, 0], [2, 7]]
+
+
+def test_targets_are_as_precise_as_in_the_codec() -> None:
+    tensors, _ = read_smiles(SMILES)
+    y = torch.randn(len(SMILES), 1, generator=torch.Generator().manual_seed(1))
+    draw = torch.randperm(len(SMILES), generator=torch.Generator().manual_seed(0))
+    data = GraphDataset("toy", unpack(tensors), y, *draw.split([52, 10, 10]), "rmse", "ogb", "", SMILES)
+    (small,) = smiles_sets(TreeProtocol(data, depth=1), 150, 1, bits=2)
+    assert small.task == "regression"
+    assert len(small.y.unique()) <= 4
+    assert 8 <= len(small) < 52
+    assert small.nbytes <= 150

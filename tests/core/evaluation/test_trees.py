@@ -160,7 +160,7 @@ def label_of(y):
 @pytest.mark.parametrize("soft_bits", [None, 4])
 def test_random_graphs_keep_to_coded_bytes_and_balance_classes(toy, soft_bits):
     budget = 2 * toy.full().nbytes // 3
-    sets = toy.random_sets(budget, 2, soft_bits=soft_bits)
+    sets = toy.random_sets(budget, 2, soft=soft_bits is not None, bits=soft_bits or 8)
     left = torch.bincount(label_of(toy.labels("train")))
     names = {name: k for k, name in enumerate(signatures(toy.forests["train"]))}
     for small in sets:
@@ -193,7 +193,7 @@ def signatures(forest):
 
 def test_the_order_of_draws_does_not_depend_on_labels(molbace):
     """Sets with soft labels hold the first graphs of the same order, fewer where labels take more bytes."""
-    hard, soft = (molbace.random_sets(600, 1, soft_bits=bits)[0] for bits in (None, 8))
+    hard, soft = (molbace.random_sets(600, 1, soft=bits is not None, bits=bits or 8)[0] for bits in (None, 8))
     assert len(soft) < len(hard)
     assert not Counter(signatures(soft.forest)) - Counter(signatures(hard.forest))
 
@@ -337,3 +337,47 @@ def test_scores_are_the_same_on_a_second_device(toy):
     with second_device() as device:
         there = baseline_rows(replace(toy, device=device))
     assert scores(there) == scores(baseline_rows(toy))
+
+
+@pytest.fixture(scope="module")
+def targets():
+    """Chains of which the target is a number that adds up over nodes, some of two targets unknown."""
+    draw, graphs = torch.Generator().manual_seed(0), []
+    for number in range(100):
+        n = 3 + number % 5
+        chain = torch.stack([torch.arange(n - 1), torch.arange(1, n)])
+        x = torch.randint(2, (n, 1), generator=draw)
+        y = torch.tensor([[1000 + 30.5 * float(x.sum()), torch.nan if number % 3 else float(n)]])
+        graphs.append(Data(x=x, edge_index=torch.cat([chain, chain.flip(0)], dim=1), y=y))
+    data = load(graphs, task="regression")
+    return TreeProtocol(data, depth=2, networks=("GIN", "GCN"), trainings=2, fit=FitConfig(steps=60, eval_every=20))
+
+
+def test_rows_of_regression_have_errors_in_the_unit_of_the_targets(targets):
+    (soft,), (own,) = (targets.random_sets(150, 1, soft=soft, bits=4) for soft in (True, False))
+    assert torch.isnan(own.y).any()
+    assert not torch.isnan(soft.y).any()
+    rows = train_plans(targets, [Plan("soft", [soft]), Plan("all", [targets.full()])]) + baseline_rows(targets)
+    of = {(row.name, row.group): row for row in rows}
+    y, train = targets.labels("test").double(), targets.labels("train").double()
+    mean = of["mean", None]
+    error = (train.nanmean(dim=0) - y).abs()
+    assert mean.test[0] == pytest.approx(float(error.square().nanmean(dim=0).sqrt().mean()), rel=1e-6)
+    assert mean.others == {"mae": (pytest.approx(float(error.nanmean(dim=0).mean()), rel=1e-6),)}
+    ridge = of["ridge regression on tree counts", None]
+    assert ridge.test[0] < 0.1 * mean.test[0]
+    for network in targets.networks:
+        assert of["all", network].mean < 0.8 * mean.mean
+        assert of["untrained network", network].mean < 5 * mean.mean
+        row = of["all", network]
+        assert all(mae < rmse for mae, rmse in zip(row.others["mae"], row.test, strict=True))
+
+
+def test_the_checkpoint_has_the_least_validation_error_and_the_units_of_the_set(targets, monkeypatch):
+    found, own = [], evaluate.score
+    monkeypatch.setattr("graphdistill.core.training.fit.score", lambda *words: found.append(own(*words)) or found[-1])
+    (small,) = targets.random_sets(150, 1, bits=4)
+    net, best = targets.train(small, 0)
+    assert best.valid == min(found)
+    assert targets.score(net, "valid") == pytest.approx(best.valid)
+    torch.testing.assert_close(net.mean, small.y.nanmean(dim=0))

@@ -124,7 +124,8 @@ def test_values_that_cannot_be_are_named(kind, name, tensor, match, tmp_path):
 @pytest.mark.parametrize(
     ("facts", "match"),
     [
-        ({"task": "regression"}, "task must be one of multiclass, multilabel, got 'regression'"),
+        ({"task": "clustering"}, "task must be one of multiclass, multilabel, regression, got 'clustering'"),
+        ({"task": "regression"}, r"holds y of one dimension, expected \[entries, tasks\] with task regression"),
         ({"task": "multilabel"}, "holds y of one dimension"),
         ({"task": 3}, "task is 3, expected str"),
         ({"features": "x" * 10**5}, "features must be one of"),

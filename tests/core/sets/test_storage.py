@@ -234,3 +234,20 @@ def test_features_that_no_loader_would_take_back_are_refused(tmp_path):
         with pytest.raises(ValueError, match=r"the set holds (nan|inf) in features at \[0, 0\]"):
             save_set(small, tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("bits", [None, 1, 5])
+def test_targets_of_regression_come_back(tmp_path, bits):
+    ring = torch.tensor([[0, 1, 2], [1, 2, 0]])
+    graphs = Graphs.from_data_list([Data(x=torch.tensor([[k], [1], [k % 3]]), edge_index=ring) for k in range(20)])
+    y = 100 * torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
+    y[::3, 1] = torch.nan
+    small = SyntheticSet(graph_forest(graphs, 2), y, torch.full((20,), 1 / 20), "regression", "categorical")
+    stored = small.as_stored(bits)
+    save_set(stored, tmp_path)
+    again = load_set(tmp_path)
+    assert (again.task, again.nbytes) == ("regression", stored.nbytes)
+    assert torch.equal(again.y.nan_to_num(7), stored.y.nan_to_num(7))
+    assert torch.equal(again.weight, stored.weight)
+    assert ("y" in again.payload()) == (bits is None)
+    assert (again.payload()["graphs"][0] >> 4) == (1 if bits is None else 2)

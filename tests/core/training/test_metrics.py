@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+from ogb.graphproppred import Evaluator
+from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, mean_squared_error, roc_auc_score
+from torch import Tensor
 
 from graphdistill.core.training.metrics import per_sample_loss, score
 
@@ -103,3 +105,48 @@ def test_many_tasks_lose_over_the_known_labels_of_each_graph() -> None:
 def test_entries_without_a_label_are_not_scored() -> None:
     with pytest.raises(ValueError, match=r"^y has no label at 1 of 2 entries; score those with a label$"):
         score(torch.zeros(2, 3), torch.tensor([0, -1]), "accuracy")
+
+
+def gaps(rows: int, columns: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Predictions and targets of which some are unknown."""
+    draw = torch.Generator().manual_seed(seed)
+    y = 3 * torch.randn(rows, columns, generator=draw) - 5
+    y[torch.rand(rows, columns, generator=draw) < 0.3] = torch.nan
+    return y.nan_to_num() + torch.randn(rows, columns, generator=draw), y
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_rmse_and_mae_are_those_of_sklearn_and_ogb(columns: int) -> None:
+    guess, y = gaps(40, columns, 0)
+    known = [~torch.isnan(column) for column in y.T]
+    pairs = [(y[k, t], guess[k, t]) for t, k in enumerate(known)]
+    theirs = float(np.mean([mean_squared_error(truth, found) ** 0.5 for truth, found in pairs]))
+    assert score(guess, y, "rmse") == pytest.approx(theirs, rel=1e-6)
+    ogb = Evaluator("ogbg-molesol")._eval_rmse(y.double().numpy(), guess.double().numpy())["rmse"]
+    assert score(guess, y, "rmse") == pytest.approx(ogb, rel=1e-9)
+    theirs = float(np.mean([mean_absolute_error(truth, found) for truth, found in pairs]))
+    assert score(guess, y, "mae") == pytest.approx(theirs, rel=1e-6)
+
+
+def test_targets_that_are_not_known_do_not_count() -> None:
+    guess, y = gaps(20, 3, 1)
+    y[:, 1] = torch.nan
+    assert score(guess, y, "rmse") == pytest.approx(score(guess[:, ::2], y[:, ::2], "rmse"))
+    assert math.isnan(score(guess, torch.full_like(y, torch.nan), "mae"))
+
+
+def test_squared_errors_are_relative_to_the_deviation_and_mean_over_known_targets() -> None:
+    guess, y = gaps(30, 3, 2)
+    y[4] = torch.nan
+    deviation = torch.tensor([0.5, 1.0, 4.0])
+    found = per_sample_loss(guess.requires_grad_(), y, "regression", deviation)
+    plain = guess.detach()
+    for row, loss in enumerate(found.tolist()):
+        each = [
+            ((float(plain[row, t]) - float(y[row, t])) / float(deviation[t])) ** 2
+            for t in range(3)
+            if y[row, t] == y[row, t]
+        ]
+        assert loss == pytest.approx(sum(each) / max(1, len(each)), rel=1e-5)
+    (gradient,) = torch.autograd.grad(found.sum(), guess)
+    assert torch.equal(gradient == 0, torch.isnan(y))

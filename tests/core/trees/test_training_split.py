@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
+from graphdistill.core.data.tensors import quantile_strata
+from graphdistill.core.training.metrics import score
 from graphdistill.core.trees import training_split
 from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.training_split import TrainingSplit
@@ -48,3 +50,44 @@ def test_what_is_computed_travels_to_other_processes(split, monkeypatch):
     monkeypatch.setattr(training_split, "build_forest", None)
     assert torch.equal(there.teacher, teacher)
     assert there.sha256 == split.sha256
+
+
+@pytest.fixture
+def targets():
+    """Chains of which the target is the number of atoms of the second kind, some unknown."""
+    draw, graphs = torch.Generator().manual_seed(0), []
+    for number in range(120):
+        n = 3 + number % 5
+        chain = torch.stack([torch.arange(n - 1), torch.arange(1, n)])
+        x = torch.randint(2, (n, 1), generator=draw)
+        y = torch.tensor([[0.5 * float(x.sum()) - 2, torch.nan if number % 3 else float(n)]])
+        graphs.append(Data(x=x, edge_index=torch.cat([chain, chain.flip(0)], dim=1), y=y))
+    return TrainingSplit(load(graphs, task="regression"), 2)
+
+
+def test_of_targets_the_teacher_predicts_them_and_draws_alternate_between_quantiles(targets):
+    data = targets.data
+    model = TreeCountRegression().fit(targets.forest, targets.y, "rmse", (targets.held_out, data.y[data.valid]))
+    assert torch.equal(targets.soft, model.logits(targets.forest))
+    assert score(targets.soft, targets.y, "rmse") < 0.2
+    strata = quantile_strata(targets.y)
+    assert torch.equal(targets.strata, strata)
+    order = targets.random_order(torch.Generator().manual_seed(0))
+    assert sorted(strata[order[:8]].tolist()) == list(range(8))
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_targets_of_a_budgeted_set_are_rounded_to_its_bits(targets, soft):
+    order = targets.random_order(torch.Generator().manual_seed(0))
+    small = targets.within(order, 120, soft=soft, bits=3)
+    assert small.task == "regression"
+    assert 8 < len(small) < 96
+    assert small.nbytes <= 120
+    assert all(len(column[~torch.isnan(column)].unique()) <= 8 for column in small.y.T)
+    torch.testing.assert_close(small.weight, torch.full((len(small),), 1 / len(small)))
+    least = targets.within(order, 1, soft=soft, bits=3)
+    assert len(least) == 8
+
+
+def test_all_the_data_have_exact_targets(targets):
+    assert sorted(targets.whole.y.nan_to_num(9).tolist()) == sorted(targets.y.nan_to_num(9).tolist())

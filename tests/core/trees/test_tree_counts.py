@@ -4,11 +4,12 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from torch_geometric.data import Data
 
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.trees.build import build_forest
+from graphdistill.core.trees.ridge import ALPHAS
 from graphdistill.core.trees.tree_counts import TreeCountRegression
 from tests.reference import canonical_tree
 
@@ -147,3 +148,15 @@ def test_trees_deeper_than_the_forest_are_not_used():
     model = TreeCountRegression(depth=5).fit(forest(TRAIN, 1), Y, "accuracy")
     shallow = TreeCountRegression(depth=1).fit(forest(TRAIN, 2), Y, "accuracy")
     torch.testing.assert_close(model.logits(forest(TEST, 1)), shallow.logits(forest(TEST, 3)))
+
+
+def test_targets_are_predicted_by_ridge_on_the_counts_themselves():
+    y = torch.stack([Y + 0.1 * torch.arange(len(Y)), 7.0 - Y], dim=1)
+    y[::9, 1] = torch.nan
+    found = TreeCountRegression().fit(forest(TRAIN), y, "rmse").logits(forest(TEST))
+    middle = ALPHAS[len(ALPHAS) // 2]
+    x, there = (np.expm1(features(TRAIN, graphs, 2, 5)) for graphs in (TRAIN, TEST))
+    for column, target in enumerate(y.double().numpy().T):
+        known = ~np.isnan(target)
+        theirs = Ridge(alpha=middle, solver="cholesky").fit(x[known], target[known]).predict(there)
+        np.testing.assert_allclose(found[:, column], theirs, atol=1e-4)

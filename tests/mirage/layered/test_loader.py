@@ -98,3 +98,44 @@ def test_bad_arguments_are_one_clear_line():
         ValueError, match=r"reads edge_index itself, or runs outside of batch.run or of a loop over Loss"
     ):
         other.model(next(iter(other)))
+
+
+LOSSES = {
+    "squared": lambda out, y: nn.functional.mse_loss(out, y.nan_to_num()),
+    "absolute": lambda out, y: nn.functional.l1_loss(out, y.nan_to_num()),
+    "huber": lambda out, y: nn.functional.huber_loss(out, y.nan_to_num(), delta=0.3),
+    "with gaps": lambda out, y: (out - y)[~torch.isnan(y)].square().mean(),
+    "variance": lambda out, y: nn.functional.gaussian_nll_loss(out[:, 0], y.nan_to_num()[:, 1], out[:, 1].exp()),
+    "ranking": lambda out, y: (out[:, 0] - out[:, 0].flip(0)).mul(y[:, 1].flip(0) - y[:, 1]).exp().log1p().sum(),
+}
+
+
+def with_targets():
+    draw = torch.Generator().manual_seed(3)
+    for graph in MANY:
+        y = torch.randn(1, 2, generator=draw, dtype=torch.float64)
+        y[0, 0] = torch.nan if y[0, 1] > 1 else y[0, 0]
+        yield Data(**{**graph.to_dict(), "y": y})
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_losses_of_regression_have_the_gradients_of_ordinary_batches(loss):
+    many, model = list(with_targets()), net()
+    batch, ordinary, gradients = lossless(many, 2), Batch.from_data_list(many), []
+    torch.testing.assert_close(batch.y, ordinary.y, equal_nan=True)
+    for output in (lambda: model(ordinary), lambda: batch.run(model)):
+        gradients.append(torch.autograd.grad(loss(output(), batch.y), list(model.parameters())))
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-9)
+
+
+def test_mini_batches_of_targets_train_as_ordinary_ones_do():
+    many, ours, theirs = list(with_targets()), net(), net()
+    for model, batches in ((ours, LosslessLoader(many, ours, 2, batch_size=16)), (theirs, DataLoader(many, 16))):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for batch in batches:
+            optimizer.zero_grad()
+            LOSSES["with gaps"](model(batch), batch.y).backward()
+            optimizer.step()
+    for a, b in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-9)
