@@ -7,7 +7,13 @@ from graphdistill.bench import scatter
 
 PARTS = {
     "segments": ["segment_sum", "segment_mean", "segment_max", "scatter_reduce", "index_add", "PyG segment"],
-    "gather": ["gather_segment", "gather, multiply, index_add", "torch.compile of it", "sparse CSR matmul"],
+    "gather": [
+        "gather_segment",
+        "Segments.sum (order prepared)",
+        "gather, multiply, index_add",
+        "torch.compile of it",
+        "sparse CSR matmul",
+    ],
     "moments": ["class_moments", "index_add"],
     "codes": ["nearest_code", "torch.cdist, argmin", "codebook_stats"],
 }

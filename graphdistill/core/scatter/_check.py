@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
+
+from graphdistill.core.scatter._remember import remembered
 
 
 def rows(name: str, x: Tensor, dims: tuple[int, ...] = (1, 2)) -> None:
@@ -52,7 +56,7 @@ def integers(name: str, value: Tensor, below: int | None = None) -> None:
         raise ValueError(f"{name} must be long [n], got {value.dtype} {list(value.shape)}")
     if not len(value):
         return
-    low, high = (int(v) for v in value.aminmax())
+    low, high = _read(value, _extremes)
     if low < 0 or (below is not None and high >= below):
         bad = low if low < 0 else high
         limit = "0 or more" if below is None else f"from 0 to {below - 1}"
@@ -63,19 +67,31 @@ def pointer(ptr: Tensor, length: int, what: str) -> int:
     """Fail unless ``ptr`` ascends from 0 to ``length``; return its longest segment."""
     if ptr.dtype != torch.long or ptr.dim() != 1 or not len(ptr):
         raise ValueError(f"ptr must be long [S + 1], got {ptr.dtype} {list(ptr.shape)}")
-    first, last = int(ptr[0]), int(ptr[-1])
+    first, last, low, high = _read(ptr, _ends_and_steps)
     if first != 0:
         raise ValueError(f"ptr must start at 0, got {first}")
-    step = ptr.diff()
-    low, high = (int(v) for v in step.aminmax()) if len(step) else (0, 0)
     if low < 0:
-        at = int(step.argmin())
+        at = int(ptr.diff().argmin())
         raise ValueError(
             f"ptr must not decrease, got {int(ptr[at])} before {int(ptr[at + 1])}; sort the entries with sort_by"
         )
     if last != length:
         raise ValueError(f"ptr must end at {length}, the length of {what}, got {last}")
     return high
+
+
+def _read(value: Tensor, numbers: Callable[[Tensor], tuple[int, ...]]) -> tuple[int, ...]:
+    """Numbers of a tensor, on a GPU read once, since reading waits; on the CPU NumPy may change tensors unseen."""
+    return remembered(value, numbers) if value.is_cuda else numbers(value)
+
+
+def _extremes(value: Tensor) -> tuple[int, ...]:
+    return tuple(torch.stack(value.aminmax()).tolist())
+
+
+def _ends_and_steps(ptr: Tensor) -> tuple[int, ...]:
+    steps = ptr.diff().aminmax() if len(ptr) > 1 else (ptr[0] * 0, ptr[0] * 0)
+    return tuple(torch.stack([ptr[0], ptr[-1], *steps]).tolist())
 
 
 def segments(ptr: Tensor, index: Tensor, num_rows: int) -> int:

@@ -57,7 +57,7 @@ def class_moments(x: Tensor, y: Tensor, num_classes: int) -> Moments:
 
 
 def nearest_code(
-    x: Tensor, codebook: Tensor, metric: Distance = "euclidean", *, max_bytes: int = 1 << 23
+    x: Tensor, codebook: Tensor, metric: Distance = "euclidean", *, max_bytes: int | None = None
 ) -> tuple[Tensor, Tensor]:
     r"""Find the nearest code of each row, without the N x K matrix of distances.
 
@@ -71,7 +71,8 @@ def nearest_code(
         x: rows, floating ``[N, F]``; halves are compared in float32.
         codebook: codes, of the dtype of ``x``, ``[K, F]``, at least one.
         metric: ``euclidean`` or ``cosine``. (default: ``euclidean``)
-        max_bytes: bound of the temporary memory, without one copy of the codebook. (default: 8 MiB)
+        max_bytes: bound of the temporary memory, without one copy of the codebook. (default: 8 MiB, which
+            stay in the cache; 256 MiB on a GPU)
 
     Returns:
         Row of the nearest code, long ``[N]``, and the distance to it, ``[N]``.
@@ -93,6 +94,8 @@ def nearest_code(
         raise ValueError("codebook must have at least one code, got none")
     if x.shape[1] != codebook.shape[1]:
         raise ValueError(f"codebook must have the {x.shape[1]} columns of x, got {codebook.shape[1]}")
+    if max_bytes is None:
+        max_bytes = 1 << (28 if x.is_cuda else 23)
     index, distance = _ops.nearest_code(x.detach(), codebook.detach(), metric, max_bytes)
     return index, distance
 

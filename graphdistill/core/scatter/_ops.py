@@ -126,7 +126,7 @@ def nearest_code(x: Tensor, codebook: Tensor, metric: str, max_bytes: int) -> tu
         centre = codes.mean(dim=0)
         codes = codes - centre
         offset = codes.square().sum(dim=1) / 2
-    size = max_bytes // ((len(codes) + 3 * x.shape[1]) * codes.element_size())
+    size = max_bytes // max(1, kernels(x).nearest_numbers(x.shape[1], len(codes)) * codes.element_size())
     if size < 1:
         raise ValueError(f"max_bytes must hold the distances of one row to {len(codes)} codes, got {max_bytes}")
     index = torch.empty(len(x), dtype=torch.long, device=x.device)

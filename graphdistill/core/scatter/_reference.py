@@ -6,7 +6,6 @@ Rows and entries are two-dimensional, and all input is checked before.
 from __future__ import annotations
 
 import warnings
-from collections.abc import MutableMapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +13,8 @@ import scipy.sparse
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
 
+from graphdistill.core.scatter._remember import remembered
 from graphdistill.core.splitmix64 import mix, word
 
 LABEL = word(7)
@@ -30,7 +29,7 @@ BLOCK = 1 << 17
 
 def owners(ptr: Tensor, length: int) -> Tensor:
     """Segment of each of ``length`` entries, long ``[E]``."""
-    return torch.bincount(ptr[1:-1], minlength=length + 1)[:length].cumsum(0)
+    return torch.repeat_interleave(ptr.diff(), output_size=length)
 
 
 def counts(ptr: Tensor) -> Tensor:
@@ -56,23 +55,13 @@ class Pieces(NamedTuple):
     long_ptr: Tensor
 
 
-_known: MutableMapping[Tensor, tuple[int, dict[tuple[int, int], Pieces | None]]] = WeakTensorKeyDictionary()
-
-
 def pieces(ptr: Tensor, limit: int = LIMIT, size: int = PIECE) -> Pieces | None:
     """Cut segments of more than ``limit`` entries into pieces of ``size``; ``None`` if there are none so long.
 
     The cuts depend on the length of a segment alone, not on the number of threads. The result for a pointer is cached
     as long as the pointer exists.
     """
-    version = 0 if ptr.is_inference() else ptr._version
-    seen, known = _known.get(ptr, (version, {}))
-    if seen != version or ptr.is_inference():
-        known = {}
-    if (limit, size) not in known:
-        known[limit, size] = _cut(ptr, limit, size)
-        _known[ptr] = version, known
-    return known[limit, size]
+    return remembered(ptr, _cut, limit, size)
 
 
 def _cut(ptr: Tensor, limit: int, size: int) -> Pieces | None:
@@ -161,8 +150,10 @@ def sort_by(keys: Tensor, size: int) -> tuple[Tensor, Tensor]:
         column = keys.int().numpy(), np.arange(length + 1, dtype=np.int32)
         sorted_ = scipy.sparse.csc_array((np.ones(length, np.int8), *column), shape=(size, length)).tocsr()
         return torch.from_numpy(sorted_.indices).long(), torch.from_numpy(sorted_.indptr).long()
-    total = torch.bincount(keys, minlength=size).cumsum(0)
-    return keys.sort(stable=True).indices, torch.cat([total.new_zeros(1), total])
+    # A radix sort takes a pass for every few bits.
+    dtype = next(d for d in (torch.int16, torch.int32, torch.int64) if size <= torch.iinfo(d).max)
+    keys, order = keys.to(dtype).sort(stable=True)
+    return order, torch.searchsorted(keys, torch.arange(size + 1, dtype=dtype, device=keys.device))
 
 
 def class_moments(x: Tensor, y: Tensor, order: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -186,11 +177,11 @@ def class_moments(x: Tensor, y: Tensor, order: Tensor, ptr: Tensor) -> tuple[Ten
 
 
 def origins(x: Tensor, order: Tensor, ptr: Tensor) -> Tensor:
-    """A row of each class in float64 as origin, zeros if it has none, so that differences stay precise."""
-    some = ptr.diff() > 0
-    out = x.new_zeros(len(some), x.shape[1], dtype=torch.double)
-    out[some] = x.index_select(0, order[ptr[:-1][some]]).double()
-    return out
+    """A finite row of each class in float64 as origin, zeros if it has none, so that differences stay precise."""
+    if not len(order):
+        return x.new_zeros(len(ptr) - 1, x.shape[1], dtype=torch.double)
+    row = x.index_select(0, order[ptr[:-1].clamp(max=len(order) - 1)]).double()
+    return row.masked_fill_((ptr.diff() == 0)[:, None], 0).nan_to_num_(0, 0, 0)
 
 
 def around_zero(one: Tensor, two: Tensor, origin: Tensor, ptr: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -198,6 +189,11 @@ def around_zero(one: Tensor, two: Tensor, origin: Tensor, ptr: Tensor, dtype: to
     one, two = one / counts(ptr), two / counts(ptr)
     second = two + 2 * origin * one + origin.square()
     return second.to(dtype), (two - one.square()).clamp(min=0).to(dtype)
+
+
+def nearest_numbers(features: int, codes: int) -> int:
+    """Numbers of temporary memory for each row: also its distances to all codes."""
+    return codes + 3 * features
 
 
 def nearest(x: Tensor, codebook: Tensor, offset: Tensor) -> Tensor:
@@ -224,4 +220,6 @@ def csr(ptr: Tensor, index: Tensor, weight: Tensor, shape: tuple[int, int]) -> T
     with warnings.catch_warnings():
         # torch's CSR support is beta, but the products used here are standard vendor routines.
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
+        # Some versions of torch say so even where it is asked for.
+        warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitly disabled")
         return torch.sparse_csr_tensor(ptr, index, weight, shape, check_invariants=False)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from graphdistill.core.scatter._reference import LABEL, LIMIT, around_zero, counts, origins, owners, pieces
+from graphdistill.core.scatter._reference import LABEL, LIMIT, around_zero, counts, origins, owners
+from graphdistill.core.scatter._remember import remembered
 from graphdistill.core.splitmix64 import FACTORS, signed
 
 _TL = {torch.float64: tl.float64}
@@ -34,25 +36,32 @@ def reduce_kernel(
     index,
     weight,
     count,
+    origin,
+    owner,
     out,
     squares,
     features,
     HAS_INDEX: tl.constexpr,
     HAS_WEIGHT: tl.constexpr,
     HAS_COUNT: tl.constexpr,
-    HAS_SQUARES: tl.constexpr,
+    MOMENTS: tl.constexpr,
     MAX: tl.constexpr,
     WIDE: tl.constexpr,
     BLOCK_E: tl.constexpr,
     BLOCK_F: tl.constexpr,
 ):
-    """Reduce the (gathered, weighted) rows from ``starts[s]`` to ``stops[s]``; with squares, their squares, too."""
+    """Reduce the (gathered, weighted) rows from ``starts[s]`` to ``stops[s]``.
+
+    Moments are sums of rows and of their squares relative to the row ``origin[owner[s]]``.
+    """
     s = tl.program_id(0).to(tl.int64)
     column = tl.program_id(1) * BLOCK_F + tl.arange(0, BLOCK_F)
     inside = column < features
     start, stop = tl.load(starts + s), tl.load(stops + s)
-    total = tl.full([BLOCK_F], float("-inf") if MAX else 0.0, WIDE)
-    square = tl.zeros([BLOCK_F], WIDE)
+    one = tl.full([BLOCK_E, BLOCK_F], float("-inf") if MAX else 0.0, WIDE)
+    two = tl.zeros([BLOCK_E, BLOCK_F], WIDE)
+    if MOMENTS:
+        zero = tl.load(origin + tl.load(owner + s) * features + column, inside, 0.0)
     for first in range(start, stop, BLOCK_E):
         entry = first + tl.arange(0, BLOCK_E)
         here = entry < stop
@@ -61,21 +70,31 @@ def reduce_kernel(
         value = tl.load(x + row[:, None] * features + column[None, :], mask, float("-inf") if MAX else 0.0).to(WIDE)
         if HAS_WEIGHT:
             value *= tl.load(weight + entry, here, 0.0).to(WIDE)[:, None]
-        if MAX:
-            total = _larger(total, tl.reduce(value, 0, _larger))
-        else:
-            total += tl.sum(value, 0)
-        if HAS_SQUARES:
-            square += tl.sum(value * value, 0)
+        if MOMENTS:
+            value = tl.where(mask, value - zero[None, :], 0.0)
+            two += value * value
+        one = _larger(one, value) if MAX else one + value
     if MAX:
-        total = tl.where(start == stop, 0.0, total)
+        total = tl.where(start == stop, 0.0, tl.reduce(one, 0, _larger))
+    else:
+        total = tl.sum(one, 0)
     if HAS_COUNT:
-        share = tl.maximum(tl.load(count + s), 1).to(WIDE)
-        total /= share
-        square /= share
+        total /= tl.maximum(tl.load(count + s), 1).to(WIDE)
     tl.store(out + s * features + column, total, inside)
-    if HAS_SQUARES:
-        tl.store(squares + s * features + column, square, inside)
+    if MOMENTS:
+        tl.store(squares + s * features + column, tl.sum(two, 0), inside)
+
+
+@triton.jit
+def cut_kernel(ptr, twin, starts, stops, segment, LIMIT: tl.constexpr):
+    """First and last entry of the pieces of a segment, of LIMIT entries each; an empty segment has one, too."""
+    s = tl.program_id(0)
+    start, stop, piece = tl.load(ptr + s), tl.load(ptr + s + 1), tl.load(twin + s)
+    for first in range(start, tl.maximum(stop, start + 1), LIMIT):
+        tl.store(starts + piece, first)
+        tl.store(stops + piece, tl.minimum(first + LIMIT, stop))
+        tl.store(segment + piece, s)
+        piece += 1
 
 
 @triton.jit
@@ -107,7 +126,17 @@ def repeat_kernel(x, owner, out, entries, features, BLOCK_E: tl.constexpr, BLOCK
 
 @triton.jit
 def nearest_kernel(
-    x, codebook, offset, out, n, codes, features, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_F: tl.constexpr
+    x,
+    codebook,
+    offset,
+    out,
+    n,
+    codes,
+    features,
+    BLOCK_N: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+    BLOCK_F: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):
     """Row of the codebook with the least ``offset - x . code``, the first of equals."""
     row = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
@@ -128,7 +157,7 @@ def nearest_kernel(
                 (code < codes)[None, :] & (column < features)[:, None],
                 0.0,
             )
-            dots += tl.dot(a, b, input_precision="ieee", out_dtype=x.dtype.element_ty)
+            dots += tl.dot(a, b, input_precision=PRECISION, out_dtype=x.dtype.element_ty)
         score = tl.load(offset + code, code < codes, float("inf"))[None, :] - dots
         low = tl.min(score, 1)
         where = start + tl.argmin(score, 1, tie_break_left=True).to(tl.int64)
@@ -180,11 +209,32 @@ def hash_kernel(
     tl.store(out + tree * 2 + lane, total, here)
 
 
-def _chunks(ptr: Tensor, short: bool = False) -> tuple[Tensor, Tensor, Tensor | None]:
-    """First and last entry of each piece to reduce, and the pieces of each segment if any is long."""
+class _Chunks(NamedTuple):
+    """First and last entry of each piece to reduce; if any segment is long, the piece's segment and first pieces."""
+
+    start: Tensor
+    stop: Tensor
+    segment: Tensor | None = None
+    twin: Tensor | None = None
+
+
+def _chunks(ptr: Tensor, short: bool = False) -> _Chunks:
     ptr = ptr.contiguous()
-    cut = None if short else pieces(ptr, LIMIT, LIMIT)
-    return (ptr[:-1], ptr[1:], None) if cut is None else (cut.bounds[:-1], cut.bounds[1:], cut.ptr)
+    if short or len(ptr) < 2 or remembered(ptr, _longest) <= LIMIT:
+        return _Chunks(ptr[:-1], ptr[1:])
+    return remembered(ptr, _cut, LIMIT)
+
+
+def _longest(ptr: Tensor) -> int:
+    return int(ptr.diff().max())
+
+
+def _cut(ptr: Tensor, limit: int) -> _Chunks:
+    lengths = ptr.diff().add_(limit - 1).div_(limit, rounding_mode="floor").clamp_(min=1)
+    twin = F.pad(lengths.cumsum(0), (1, 0))
+    start, stop, segment = ptr.new_empty(3, int(twin[-1]))
+    cut_kernel[(len(lengths),)](ptr, twin, start, stop, segment, LIMIT=limit, num_warps=1)
+    return _Chunks(start, stop, segment, twin)
 
 
 def _reduce(
@@ -195,16 +245,18 @@ def _reduce(
     reduce: str,
     out_dtype: torch.dtype,
     *,
-    squares: bool = False,
+    origin: Tensor | None = None,
     short: bool = False,
 ) -> tuple[Tensor, Tensor]:
     x = x.contiguous()
     features = x.shape[1]
-    wide = torch.promote_types(x.dtype, torch.float32)
-    start, stop, twin = _chunks(ptr, short)
+    wide = torch.promote_types(x.dtype, torch.float32 if origin is None else torch.float64)
+    start, stop, segment, twin = _chunks(ptr, short)
     last = twin is None
+    if segment is None and origin is not None:
+        segment = torch.arange(len(start), device=x.device)
     out = x.new_empty(len(start), features, dtype=out_dtype if last else wide)
-    second = torch.empty_like(out) if squares else out
+    second = out if origin is None else torch.empty_like(out)
     block = min(64, triton.next_power_of_2(max(features, 1)))
     if out.numel():
         reduce_kernel[(len(start), triton.cdiv(features, block))](
@@ -214,23 +266,26 @@ def _reduce(
             start if index is None else index.contiguous(),
             x if weight is None else weight.contiguous(),
             ptr.diff() if reduce == "mean" and last else start,
+            x if origin is None else origin.contiguous(),
+            start if segment is None else segment,
             out,
             second,
             features,
             HAS_INDEX=index is not None,
             HAS_WEIGHT=weight is not None,
             HAS_COUNT=reduce == "mean" and last,
-            HAS_SQUARES=squares,
+            MOMENTS=origin is not None,
             MAX=reduce == "max",
             WIDE=_TL.get(wide, tl.float32),
-            BLOCK_E=16,
+            BLOCK_E=min(64, 512 // block),
             BLOCK_F=block,
+            num_warps=1,
         )
     if twin is None:
         return out, second
     count = counts(ptr)
     tops = []
-    for part in (out, second) if squares else (out,):
+    for part in (out,) if origin is None else (out, second):
         top = _reduce(part, twin, None, None, "max" if reduce == "max" else "sum", wide)[0]
         tops.append((top / count if reduce == "mean" else top).to(out_dtype))
     return tops[0], tops[-1]
@@ -264,10 +319,9 @@ def gather_segment(
 @_there
 def class_moments(x: Tensor, y: Tensor, order: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Mean, second moment and variance of the rows of each class, the last two computed in float64."""
-    mean = _reduce(x, ptr, order, None, "mean", x.dtype)[0]
     origin = origins(x, order, ptr)
-    apart = x.double() - origin.index_select(0, y)
-    one, two = _reduce(apart, ptr, order, None, "sum", torch.double, squares=True)
+    one, two = _reduce(x, ptr, order, None, "sum", torch.double, origin=origin)
+    mean = (origin + one / counts(ptr)).to(x.dtype)
     return mean, *around_zero(one, two, origin, ptr, x.dtype)
 
 
@@ -293,8 +347,15 @@ def gather_dot(rows: Tensor, x: Tensor, ptr: Tensor, index: Tensor) -> Tensor:
     if len(index):
         grid = (triton.cdiv(len(index), 32),)
         owner = owners(ptr, len(index))
-        dot_kernel[grid](rows, x, owner, index, out, len(index), x.shape[1], WIDE=wide, BLOCK_E=32, BLOCK_F=64)
+        dot_kernel[grid](
+            rows, x, owner, index, out, len(index), x.shape[1], WIDE=wide, BLOCK_E=32, BLOCK_F=64, num_warps=2
+        )
     return out
+
+
+def nearest_numbers(features: int, codes: int) -> int:
+    """Numbers of temporary memory for each row: its difference and product with a code, and its shifted copy."""
+    return 3 * features
 
 
 @_there
@@ -305,7 +366,17 @@ def nearest(x: Tensor, codebook: Tensor, offset: Tensor) -> Tensor:
     if len(x):
         grid = (triton.cdiv(len(x), 64),)
         nearest_kernel[grid](
-            x, codebook, offset, out, len(x), len(codebook), x.shape[1], BLOCK_N=64, BLOCK_K=64, BLOCK_F=32
+            x,
+            codebook,
+            offset,
+            out,
+            len(x),
+            len(codebook),
+            x.shape[1],
+            BLOCK_N=64,
+            BLOCK_K=64,
+            BLOCK_F=32,
+            PRECISION="ieee" if x.dtype == torch.float64 else "tf32x3",
         )
     return out
 
@@ -314,10 +385,10 @@ def nearest(x: Tensor, codebook: Tensor, offset: Tensor) -> Tensor:
 def tree_hash_step(label: Tensor, child: Tensor, ptr: Tensor, index: Tensor, factor: Tensor | None) -> Tensor:
     """One refinement step on two 64-bit lanes."""
     row: Tensor | None = index
-    start, stop, twin = _chunks(ptr)
+    start, stop, _, twin = _chunks(ptr)
     while twin is not None:
         child, row, factor = _words(child, start, stop, row, factor, None), None, None
-        start, stop, twin = _chunks(twin)
+        start, stop, _, twin = _chunks(twin)
     return _words(child, start, stop, row, factor, label)
 
 

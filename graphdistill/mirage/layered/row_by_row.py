@@ -16,10 +16,12 @@ META = set(
 """Functions and properties that ask for no value."""
 
 ROWS_APART = set(
-    "dropout dropout1d alpha_dropout feature_alpha_dropout prelu hardswish log_sigmoid softsign tanhshrink "
-    "group_norm to float double half bfloat16 long int bool type type_as contiguous detach clone alias zeros_like "
-    "ones_like full_like floor_divide gru_cell lstm_cell embedding embedding_bag one_hot radd iadd isub imul itruediv "
-    "rdiv rmul truediv rtruediv rsub rpow ipow and or xor invert rand ror mod rmod floordiv rfloordiv".split()
+    "dropout dropout1d alpha_dropout feature_alpha_dropout relu relu6 leaky_relu prelu rrelu elu celu selu silu "
+    "gelu mish softplus softsign softshrink hardshrink tanhshrink hardtanh hardsigmoid hardswish log_sigmoid "
+    "logsigmoid threshold group_norm to float double half bfloat16 long int bool type type_as contiguous detach "
+    "clone alias zeros_like ones_like full_like floor_divide gru_cell lstm_cell embedding embedding_bag one_hot "
+    "radd iadd isub imul itruediv rdiv rmul truediv rtruediv rsub rpow ipow and or xor invert rand ror mod rmod "
+    "floordiv rfloordiv".split()
 )
 """Functions of each row alone that torch does not mark as pointwise."""
 

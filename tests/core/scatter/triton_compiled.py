@@ -14,17 +14,24 @@ ROWS, OUT = "rows", "out"
 LONG, INT = "*i64", "i32"
 
 FEATURES = {"features": INT}
-REDUCE = {"x": ROWS, "starts": LONG, "stops": LONG, "index": LONG, "weight": ROWS, "count": LONG, "out": OUT}
+REDUCE = {
+    **{"x": ROWS, "starts": LONG, "stops": LONG, "index": LONG, "weight": ROWS, "count": LONG},
+    **{"origin": "*fp64", "owner": LONG, "out": OUT},
+}
 HASH = {"child": LONG, "starts": LONG, "stops": LONG, "index": LONG, "factor": LONG, "label": LONG, "out": LONG}
 NEAREST = {"x": ROWS, "codebook": ROWS, "offset": ROWS, "out": LONG, "n": INT, "codes": INT, **FEATURES}
-FLAGS = ("HAS_INDEX", "HAS_WEIGHT", "HAS_COUNT", "HAS_SQUARES", "MAX")
+FLAGS = ("HAS_INDEX", "HAS_WEIGHT", "HAS_COUNT", "MOMENTS", "MAX")
 
 
 def reduce(*on: str, block: int = 64, narrow: bool = False) -> tuple[str, dict[str, str], dict[str, Any]]:
     """A variant of the kernel that reduces; ``narrow`` is one column, which Triton makes a constant of."""
     flags = {flag: flag in on for flag in FLAGS}
     types = {**REDUCE, "squares": OUT, **({} if narrow else FEATURES)}
-    return "reduce_kernel", types, {**flags, "BLOCK_E": 16, "BLOCK_F": block, **({"features": 1} if narrow else {})}
+    return (
+        "reduce_kernel",
+        types,
+        {**flags, "BLOCK_E": min(64, 512 // block), "BLOCK_F": block, **({"features": 1} if narrow else {})},
+    )
 
 
 # What the launchers of _triton.py ask for: halves, and the widest of everything.
@@ -35,8 +42,12 @@ VARIANTS: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
     "maximum": reduce("MAX"),
     "gathered sum": reduce("HAS_INDEX"),
     "gathered, weighted mean": reduce("HAS_INDEX", "HAS_WEIGHT", "HAS_COUNT"),
-    "moments": reduce("HAS_INDEX", "HAS_COUNT", "HAS_SQUARES"),
-    "sums of chunks for moments": reduce("HAS_INDEX", "HAS_SQUARES"),
+    "moments": reduce("HAS_INDEX", "MOMENTS"),
+    "cut": (
+        "cut_kernel",
+        {"ptr": LONG, "twin": LONG, "starts": LONG, "stops": LONG, "segment": LONG},
+        {"LIMIT": 256},
+    ),
     "dot": (
         "dot_kernel",
         {"rows": ROWS, "x": ROWS, "owner": LONG, "index": LONG, "out": ROWS, "entries": INT, **FEATURES},
@@ -47,7 +58,15 @@ VARIANTS: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
         {"x": ROWS, "owner": LONG, "out": ROWS, "entries": INT, **FEATURES},
         {"BLOCK_E": 32, "BLOCK_F": 64},
     ),
-    "nearest": ("nearest_kernel", NEAREST, {"BLOCK_N": 64, "BLOCK_K": 64, "BLOCK_F": 32}),
+    "nearest": (
+        "nearest_kernel",
+        NEAREST,
+        {
+            "BLOCK_N": 64,
+            "BLOCK_K": 64,
+            "BLOCK_F": 32,
+        },
+    ),
     **{
         f"hash {' '.join(on) or 'nothing'}": (
             "hash_kernel",
@@ -95,12 +114,12 @@ def test_kernels_become_machine_code(variant: str, dtype: str, capability: int) 
 
     name, types, constants = VARIANTS[variant]
     kernel = getattr(_triton, name)
-    wide = DTYPES.get(dtype, dtype)
-    chunks = "chunks" in variant  # which are stored as wide as they were summed
-    spelled = {ROWS: f"*{dtype}", OUT: f"*{wide if chunks else dtype}"}
+    wide = "fp64" if variant == "moments" else DTYPES.get(dtype, dtype)
+    spelled = {ROWS: f"*{dtype}", OUT: f"*{wide if variant == 'moments' else dtype}"}
     extra = {
         "WIDE": tl.float64 if wide == "fp64" else tl.float32,
         "LABEL_FACTOR": LABEL,
+        "PRECISION": "ieee" if dtype == "fp64" else "tf32x3",
         "MIX_1": signed(FACTORS[0]),
         "MIX_2": signed(FACTORS[1]),
     }

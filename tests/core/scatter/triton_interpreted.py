@@ -38,7 +38,7 @@ def test_the_interpreter_is_on(kernels: ModuleType) -> None:
 def test_a_low_limit_makes_chunks_of_chunks(kernels: ModuleType, depth: int) -> None:
     twin, rounds = torch.tensor([0, 300, 300, 301]), 0
     while twin is not None:
-        rounds, (start, stop, twin) = rounds + 1, kernels._chunks(twin)
+        rounds, (start, stop, _, twin) = rounds + 1, kernels._chunks(twin)
         assert int((stop - start).max()) <= kernels.LIMIT
     assert rounds == depth
 
