@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 from graphdistill.core.command import cli
@@ -10,6 +11,9 @@ from graphdistill.mirage.config import Command
 
 def main(command: Command) -> None:
     """Run the command."""
+    if command.in_shards:  # its engine starts the processes
+        importlib.import_module("graphdistill.mirage.shards.command").main(command)
+        return
     command.run("graphdistill.mirage.command", "graphdistill.core.evaluation.trees")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from graphdistill.core.command.base import BaseCommand, check_counts
+from graphdistill.mirage.shards.config import ShardsConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,13 +24,13 @@ class MirageConfig:
     """
 
     hops: int = 2
-    """Depth of the computation trees; networks with at most this many layers are exact on them."""
+    """Depth of the trees; networks of up to as many layers are exact."""
     thresholds: tuple[int, ...] | None = None
-    """Distil closed frequent tree sets: the minimum support in each class, class 0 first."""
+    """Distil closed frequent tree sets: minimum support, class 0 first."""
     bytes: int | None = None
-    """Budget of the distilled set in stored bytes: the length of its coded stream."""
+    """Budget in stored bytes: the length of the set's coded stream."""
     fraction: float | None = None
-    """Budget as a share of the bytes of all training graphs, coded without loss (default 0.1)."""
+    """Budget as a share of the bytes of all training graphs (default 0.1)."""
     lossless: bool = False
     """Keep the whole training split."""
     verify: bool = False
@@ -62,12 +63,29 @@ class MirageConfig:
         return 0.1 if self.fraction is None else self.fraction
 
 
+IN_MEMORY = (
+    "thresholds",
+    "fraction",
+    "lossless",
+    "verify",
+    "protocol",
+    "networks",
+    "curve",
+    "trainings",
+    "explain",
+    "task",
+)
+"""Options that data in shards does not have."""
+SHARDS = tuple(f.name for f in fields(ShardsConfig) if f.name not in ("engine", "shards"))
+"""Options that only data in shards has."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Command(MirageConfig, BaseCommand):
+class Command(MirageConfig, ShardsConfig, BaseCommand):
     """Options of the command."""
 
     dataset: str = "pains"
-    """ogbg-NAME, a TUDataset name, pains, or a CSV file with SMILES."""
+    """ogbg-NAME, a TU set, pains, or a file of molecules."""
     output: Path = Path("runs/mirage")
     """Folder for the set, report, results and figure."""
     protocol: Literal["honest", "paper"] = "honest"
@@ -75,7 +93,7 @@ class Command(MirageConfig, BaseCommand):
     networks: tuple[Literal["GCN", "GraphSAGE", "GAT", "GIN"], ...] = ("GCN", "GAT", "GIN")
     """Networks that are trained on every set."""
     curve: tuple[float, ...] = (0.01, 0.03, 0.3)
-    """Further budgets of the curve of scores as shares of the bytes of all the data."""
+    """Further budgets, as shares of all bytes."""
     trainings: int = 5
     """Number of trainings of each network on each set."""
     seed: int = 0
@@ -85,7 +103,7 @@ class Command(MirageConfig, BaseCommand):
     label_column: str = "y"
     """Column or columns (a,b,c) of a CSV file that hold labels."""
     task: Literal["classification", "regression"] | None = None
-    """Task of a CSV file (default: inferred)."""
+    """Task of a file (default: inferred)."""
     skip_invalid: bool = False
     """Skip rows of a CSV file with invalid SMILES or labels."""
     explain: bool = False
@@ -100,6 +118,8 @@ class Command(MirageConfig, BaseCommand):
             raise ValueError(
                 "--thresholds are supports of classes, which --task regression has not; give --fraction or --bytes"
             )
+        ShardsConfig.__post_init__(self)
+        self._check_shards()
         if self.hops < 1:
             raise ValueError(f"--hops must be 1 or more to train networks, got {self.hops}")
         check_counts(self, "trainings")
@@ -108,7 +128,23 @@ class Command(MirageConfig, BaseCommand):
         if not self.networks:
             raise ValueError("--networks is empty; give one or more of GCN, GraphSAGE, GAT, GIN")
 
+    def _check_shards(self) -> None:
+        """Refuse options that shards, or data in memory, do not have."""
+        default = {f.name: f.default for f in fields(self)}
+        given = [name for name, value in default.items() if getattr(self, name) != value]
+        for name in given:
+            if self.in_shards and name in IN_MEMORY:
+                raise ValueError(
+                    f"{_option(name)} is for data in memory; leave it out, or leave out --engine and --shards"
+                )
+            if not self.in_shards and name in SHARDS:
+                raise ValueError(f"{_option(name)} is for data in shards; give --engine processes, or leave it out")
+
     @property
     def distilling(self) -> MirageConfig:
         """The config of the distillation."""
         return MirageConfig(**{f.name: getattr(self, f.name) for f in fields(MirageConfig)})
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

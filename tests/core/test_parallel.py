@@ -12,7 +12,15 @@ import torch
 
 from graphdistill.core import parallel
 from graphdistill.core.command.progress import Progress
-from graphdistill.core.parallel import check_jobs, default_jobs, one_thread, parallel_map, start
+from graphdistill.core.parallel import (
+    check_engine,
+    check_jobs,
+    default_jobs,
+    one_thread,
+    open_engine,
+    parallel_map,
+    start,
+)
 from graphdistill.core.randomness import generator
 
 ROOT = Path(__file__).parents[2]
@@ -163,3 +171,44 @@ def test_the_module_can_be_imported_without_torch():
     assert "torch" not in vars(parallel)
     code = "import sys, graphdistill.core.parallel; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}).returncode == 0
+
+
+def killed_once(context, item):
+    mark = Path(context, str(item))
+    if item == 1 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item, os.getpid()
+
+
+def always_killed(context, item):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by a signal")
+def test_an_engine_of_processes_repeats_the_work_of_a_killed_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(parallel, "RETRIES", 1)
+    with open_engine("processes", 2) as run:
+        found = list(run(killed_once, tmp_path, range(4)))
+        assert [item for item, _ in found] == [0, 1, 2, 3]
+        assert os.getpid() not in {pid for _, pid in found}
+        with pytest.raises(RuntimeError, match="a process was killed 2 times in a row, perhaps for its memory"):
+            list(run(always_killed, None, [0]))
+
+
+def test_the_serial_engine_works_here():
+    with open_engine("serial") as run:
+        assert list(run(pow, 2, [1, 2, 3])) == [2, 4, 8]
+
+
+@pytest.mark.parametrize("name", ["spark", "ray://", "ray://host", "ray://host:0", "ray://host:99999", "ray://:1"])
+def test_other_engines_are_refused(name):
+    with pytest.raises(ValueError, match="--engine must be serial, processes, ray or ray://HOST:PORT, got"):
+        check_engine(name, "--engine")
+
+
+def test_an_engine_without_its_package_is_refused(monkeypatch):
+    monkeypatch.setattr(parallel.importlib.util, "find_spec", lambda name: None)
+    check_engine("processes")
+    with pytest.raises(ValueError, match="engine ray needs the package ray: pip install ray, or give processes"):
+        check_engine("ray")

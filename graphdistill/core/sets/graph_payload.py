@@ -89,7 +89,20 @@ def store_graphs(
 
 def stored_bytes(graphs: Graphs, labels: Labels, features: FeatureKind) -> int:
     """Bytes of a set of real graphs with equal weights in each class, without building it."""
-    return tensor_bytes(*_encode("graphs", graphs, None, labels, features)[1].values()) + 1
+    return tensor_bytes(*graphs_payload(graphs, labels, features, 0).values())
+
+
+def graphs_payload(graphs: Graphs, labels: Labels, features: FeatureKind, depth: int) -> dict[str, Tensor]:
+    """Tensors that store real graphs with equal weights in each class, without building their trees.
+
+    Args:
+        graphs: the graphs.
+        labels: their labels; probabilities are rounded to ``labels.bits`` bits.
+        features: kind of features; as of :func:`store_graphs`.
+        depth: depth of the trees that are built on loading.
+    """
+    payload = _encode("graphs", graphs, None, labels, features)[1]
+    return {**payload, "depth": torch.tensor([depth], dtype=torch.uint8)}
 
 
 def _encode(

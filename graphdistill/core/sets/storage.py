@@ -13,6 +13,7 @@ from torch import Tensor
 
 from graphdistill.core.command.output import CARD, places, publish
 from graphdistill.core.command.paths import expanded
+from graphdistill.core.data.datasets import FeatureKind, Task
 from graphdistill.core.data.tensors import tensor_bytes
 from graphdistill.core.sets import checked_file
 from graphdistill.core.sets.checked_file import Check, Header, brief, check_file_size, check_json_size, read_json
@@ -54,13 +55,34 @@ def save_set(synthetic: SyntheticSet, folder: str | Path) -> None:
             except ValueError as error:
                 raise ValueError(f"the set {error}; it could not be loaded") from None
     payload = synthetic.payload()
+    write_set(folder, payload, synthetic.task, synthetic.features, len(synthetic), synthetic.meta)
+
+
+def write_set(
+    folder: str | Path,
+    payload: Mapping[str, Tensor],
+    task: Task,
+    features: FeatureKind,
+    entries: int,
+    meta: Mapping[str, object],
+) -> None:
+    """Write the files of :func:`save_set` from a payload.
+
+    Args:
+        folder: as of :func:`save_set`.
+        payload: tensors of ``SyntheticSet.payload``.
+        task: task of the set.
+        features: kind of its features.
+        entries: number of its entries.
+        meta: its facts.
+    """
     card: dict[str, object] = {
         "format": FORMAT,
-        "task": synthetic.task,
-        "features": synthetic.features,
-        "entries": len(synthetic),
+        "task": task,
+        "features": features,
+        "entries": entries,
         "payload_bytes": tensor_bytes(*payload.values()),
-        "meta": dict(synthetic.meta),
+        "meta": dict(meta),
     }
     with publish(Path(folder)) as draft:
         card["sha256"] = write_tensors(draft / "set.safetensors", payload)

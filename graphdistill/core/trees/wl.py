@@ -11,6 +11,8 @@ below n^2 / 2^129, and `graphdistill.core.trees.build.build_forest` can verify t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -97,16 +99,41 @@ def tree_ids(graphs: Graphs, depth: int, *, degrees: bool = False) -> Tensor:
         >>> len(tree_ids(Graphs.from_data_list([ring]), 2).unique(dim=0))
         1
     """
+    for ids in refined_ids(graphs, depth, degrees=degrees):
+        last = ids  # the ids of lower depths are freed
+    return last
+
+
+def refined_ids(graphs: Graphs, depth: int, *, degrees: bool = False) -> Iterator[Tensor]:
+    """Content ids of the trees of depths 0 to ``depth``, one depth after the other; as :func:`tree_ids`.
+
+    Args:
+        graphs: as of :func:`tree_ids`.
+        depth: the last depth.
+        degrees: as of :func:`tree_ids`.
+
+    Raises:
+        ValueError: ``depth`` is negative.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> dot = Graphs.from_data_list([Data(x=torch.tensor([[6]]), edge_index=torch.empty(2, 0).long())])
+        >>> [list(ids.shape) for ids in refined_ids(dot, 1)]
+        [[1, 2], [1, 2]]
+    """
     if depth < 0:
         raise ValueError(f"depth must be 0 or more, got {depth}")
     label = ids = hash_labels(graphs.x, graphs.in_degree if degrees else None)
+    yield ids
+    if not depth:
+        return
     source, target = graphs.edge_index
     slots, ptr = sort_by(target, graphs.num_nodes)
     factor = None if graphs.edge_attr is None else edge_factor(hash_rows(graphs.edge_attr, salt=2))[slots]
     neighbour = source[slots]
     for _ in range(depth):
         ids = tree_hash_step(label, ids, ptr, neighbour, factor)
-    return ids
+        yield ids
 
 
 def group(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
