@@ -1,4 +1,4 @@
-"""The CUDA kernels compiled to machine code without a device: `test_triton.py` starts this with an empty cache."""
+"""The CUDA kernels compiled to machine code without a device: `test_kernels.py` starts this with an empty cache."""
 
 from __future__ import annotations
 
@@ -95,9 +95,9 @@ CASES = [pytest.param(v, d, id=f"{v}, {d}") for v in VARIANTS for d in dtypes(v)
 def test_every_kernel_is_compiled() -> None:
     import triton
 
-    from graphdistill.core.scatter import _triton
+    from graphdistill.core.scatter import _kernels
 
-    kernels = {name for name, value in vars(_triton).items() if isinstance(value, triton.JITFunction)}
+    kernels = {name for name, value in vars(_kernels).items() if isinstance(value, triton.JITFunction)}
     assert kernels - HELPERS == {kernel for kernel, _, _ in VARIANTS.values()}
 
 
@@ -109,11 +109,11 @@ def test_kernels_become_machine_code(variant: str, dtype: str, capability: int) 
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from graphdistill.core.scatter import _triton
+    from graphdistill.core.scatter import _kernels
     from graphdistill.core.splitmix64 import FACTORS, signed
 
     name, types, constants = VARIANTS[variant]
-    kernel = getattr(_triton, name)
+    kernel = getattr(_kernels, name)
     wide = "fp64" if variant == "moments" else DTYPES.get(dtype, dtype)
     spelled = {ROWS: f"*{dtype}", OUT: f"*{wide if variant == 'moments' else dtype}"}
     extra = {
