@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import os
 import shutil
@@ -48,8 +47,20 @@ def cached(name: str, key: str, build: Callable[[], Tensors], *, entries: str = 
         build: makes the tensors.
         entries: name of a tensor with an entry for each graph or node. (default: ``y``)
     """
-    tensors = stored(cache_path(name, key), build, functools.partial(check, entries=entries))
-    return {k: v if v.is_floating_point() else v.long() for k, v in tensors.items()}
+    path = cache_path(name, key)
+    if path.exists():
+        try:
+            # No limit on the size of the data: checking the header allocates no memory.
+            read_header(path, most=2**48)
+            stored = load_file(path)
+            check(stored, entries=entries)
+        except (SafetensorError, OSError, ValueError):
+            path.unlink(missing_ok=True)
+        else:
+            return {k: v if v.is_floating_point() else v.long() for k, v in stored.items()}
+    tensors = build()
+    store(path, tensors)
+    return tensors
 
 
 @contextlib.contextmanager
@@ -88,29 +99,6 @@ def check(tensors: Tensors, *, entries: str = "y") -> None:
         ptr = check_tensor(tensors, name, INTEGERS, total + 1).long()
         if int(ptr[0]) != 0 or int(ptr[-1]) != end or bool((ptr.diff() < 0).any()):
             raise ValueError(f"holds {name} that does not rise from 0 to {end}")
-
-
-def stored(path: Path, build: Callable[[], Tensors], verify: Callable[[Tensors], None]) -> Tensors:
-    """The tensors in ``path``, or those that ``build`` makes, which are stored there.
-
-    Args:
-        path: a safetensors file.
-        build: makes the tensors.
-        verify: raises ``ValueError`` for a damaged file, which is made again.
-    """
-    if path.exists():
-        try:
-            # No limit on the size of the data: checking the header allocates no memory.
-            read_header(path, most=2**48)
-            tensors = load_file(path)
-            verify(tensors)
-        except (SafetensorError, OSError, ValueError):
-            path.unlink(missing_ok=True)
-        else:
-            return tensors
-    tensors = build()
-    store(path, tensors)
-    return tensors
 
 
 def cache_path(name: str, key: str) -> Path:

@@ -20,9 +20,10 @@ from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 from graphdistill.core.command.progress import progress
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.molecules.batch import Molecules
-from graphdistill.core.molecules.featurise import CHUNK, featurise
+from graphdistill.core.molecules.featurise import CHUNK
+from graphdistill.core.molecules.parts import featurise_all
 from graphdistill.core.parallel import parallel_map
-from graphdistill.datasets._cache import Tensors, cached, check, pack, stored, unpack
+from graphdistill.datasets._cache import Tensors, cached, pack, unpack
 from graphdistill.datasets._splits import by_scaffold
 
 _MANY = 10_000
@@ -103,10 +104,9 @@ def read_smiles(smiles: Sequence[str], *, jobs: int = 1, parts: Path | None = No
     Returns:
         Tensors of the readable molecules, empty if there are none, and the problem of each other one.
     """
-    chunks = [smiles[first : first + CHUNK] for first in range(0, len(smiles), CHUNK)]
     many = len(smiles) >= _MANY
-    done = parallel_map(_read_part, parts if many else None, [*enumerate(chunks)], jobs=jobs if many else 1)
-    found = [*(progress().track(done, "molecules", len(chunks)) if many else done)]
+    done = featurise_all(smiles, scaffolds=True, jobs=jobs if many else 1, folder=parts if many else None)
+    found = [*(progress().track(done, "molecules", -(-len(smiles) // CHUNK)) if many else done)]
     if not found:
         return {}, {}
     molecules = Molecules.concatenate(found)
@@ -115,20 +115,6 @@ def read_smiles(smiles: Sequence[str], *, jobs: int = 1, parts: Path | None = No
         return {}, wrong
     train, valid, test = by_scaffold(molecules.scaffolds or ())
     return {**pack(molecules.graphs), "train": train, "valid": valid, "test": test}, wrong
-
-
-def _read_part(folder: Path | None, item: tuple[int, Sequence[str]]) -> Molecules:
-    """Molecules of a chunk, read from the folder if it was finished before."""
-    number, smiles = item
-    if folder is None:
-        return featurise(smiles, scaffolds=True)
-    path = folder / f"{number:06d}.safetensors"
-    return Molecules.from_tensors(stored(path, lambda: featurise(smiles, scaffolds=True).to_tensors(), _check_part))
-
-
-def _check_part(tensors: Tensors) -> None:
-    """Fail unless the tensors of a chunk are consistent."""
-    check({**tensors, "y": tensors["node_ptr"][1:]})
 
 
 def _matches(smiles: Sequence[str], jobs: int) -> list[bool]:

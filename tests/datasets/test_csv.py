@@ -6,6 +6,7 @@ import torch
 from rdkit import Chem
 from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
 
+from graphdistill.core.molecules import parts
 from graphdistill.datasets import _molecules, load
 
 RINGS = [
@@ -41,7 +42,7 @@ def balanced(n=40):
 def test_a_table_is_prepared_once(write_csv, monkeypatch):
     path = write_csv(balanced(), name="once.csv")
     first = load(path)
-    monkeypatch.setattr(_molecules, "featurise", None)
+    monkeypatch.setattr(parts, "featurise", None)
     again = load(path)
     assert torch.equal(again.graphs.x, first.graphs.x)
     assert torch.equal(again.train, first.train)
@@ -170,7 +171,7 @@ def test_a_test_part_without_a_class_is_warned_of(write_csv):
 
 def test_an_interrupted_load_keeps_its_parts_until_it_is_done(write_csv, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(_molecules, "CHUNK", 10)
+    monkeypatch.setattr(parts, "CHUNK", 10)
     monkeypatch.setattr(_molecules, "_MANY", 20)
     path = write_csv(balanced())
     with monkeypatch.context() as patch:
@@ -180,7 +181,7 @@ def test_an_interrupted_load_keeps_its_parts_until_it_is_done(write_csv, tmp_pat
     prepared = tmp_path / "cache" / "graphdistill" / "prepared"
     assert len([*prepared.glob("mine-*.parts/*.safetensors")]) == 4
     with monkeypatch.context() as patch:
-        patch.setattr(_molecules, "featurise", None)
+        patch.setattr(parts, "featurise", None)
         data = load(path)
     assert data.y.tolist() == [y for _, y in balanced()]
     assert [found.suffix for found in prepared.iterdir()] == [".safetensors"]

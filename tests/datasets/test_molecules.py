@@ -8,8 +8,7 @@ from rdkit import Chem, RDConfig
 from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
 
-from graphdistill.core.molecules.featurise import featurise
-from graphdistill.datasets import _molecules, load
+from graphdistill.datasets import load
 from graphdistill.datasets._molecules import PainsFilters, read_smiles
 from graphdistill.datasets._splits import by_scaffold
 
@@ -52,33 +51,6 @@ def test_filters_match_what_rdkit_s_catalog_matches(compounds):
     assert found == [catalog.HasMatch(molecule) for molecule in molecules]
     assert 0 < sum(found) < len(found)
     assert len(filters.entries) == catalog.GetNumEntries() == int(filters.bits.any(axis=1).sum()) == 480
-
-
-def test_a_load_goes_on_where_it_stopped(compounds, tmp_path, monkeypatch):
-    monkeypatch.setattr(_molecules, "CHUNK", 100)
-    monkeypatch.setattr(_molecules, "_MANY", 200)
-    smiles = [*compounds[:150], "X", *compounds[150:]]
-    whole, wrong = read_smiles(smiles)
-    seen = []
-
-    def interrupted(chunk, *, scaffolds):
-        if len(seen) == 2:
-            raise KeyboardInterrupt
-        seen.append(chunk)
-        return featurise(chunk, scaffolds=scaffolds)
-
-    monkeypatch.setattr(_molecules, "featurise", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        read_smiles(smiles, parts=tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000.safetensors", "000001.safetensors"]
-    (tmp_path / "000000.safetensors").write_bytes(b"damaged")
-    seen.clear()
-    monkeypatch.setattr(_molecules, "featurise", lambda c, **k: seen.append(c) or featurise(c, **k))
-    again, bad = read_smiles(smiles, parts=tmp_path)
-    assert seen == [smiles[:100], smiles[200:]]
-    assert bad == wrong == {150: "'X' is not a SMILES that rdkit can read"}
-    assert again.keys() == whole.keys()
-    assert all(torch.equal(again[name], whole[name]) for name in whole)
 
 
 def test_the_scaffold_split_is_that_of_ogb(molbace):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.data.tensors import segment_ptr
+
+if TYPE_CHECKING:
+    from graphdistill.core.data.graphs import Graphs
 
 OK, UNREADABLE, UNKNOWN_BOND = 0, 1, 2
 """Status of a row: a molecule, none that rdkit can read, one with a bond that OGB does not know."""
@@ -65,6 +68,9 @@ class Molecules:
     @property
     def graphs(self) -> Graphs:
         """The molecules as :class:`~graphdistill.core.data.graphs.Graphs` of long tensors."""
+        # Processes that only make tensors need no PyG, whose import takes two seconds.
+        from graphdistill.core.data.graphs import Graphs
+
         shift = torch.repeat_interleave(self.node_ptr[:-1], self.edge_ptr.diff())
         return Graphs(
             x=self.x.long(),
@@ -96,12 +102,35 @@ class Molecules:
         """The molecules of :meth:`to_tensors`, whose integers may have become smaller ones.
 
         Raises:
-            KeyError: a tensor is missing.
+            ValueError: a tensor is missing, or they do not fit together.
         """
+        if missing := [name for name in _TENSORS if name not in tensors]:
+            raise ValueError(f"holds no {missing[0]!r}")
         text = tensors.get("scaffolds")
         found = None if text is None else tuple(text.numpy().tobytes().decode().split("\n")[:-1])
         kept = {name: tensors[name].to(dtype) for name, dtype in _TENSORS.items()}
-        return cls(**kept, scaffolds=found)
+        molecules = cls(**kept, scaffolds=found)
+        molecules.check()
+        return molecules
+
+    def check(self) -> None:
+        """Fail unless the tensors fit together.
+
+        Raises:
+            ValueError: they do not.
+        """
+        edges = self.edge_index.shape[-1]
+        for name, end in (("node_ptr", len(self.x)), ("edge_ptr", edges)):
+            ptr = getattr(self, name)
+            if not len(ptr) or int(ptr[0]) != 0 or int(ptr[-1]) != end or bool((ptr.diff() < 0).any()):
+                raise ValueError(f"holds {name} that does not rise from 0 to {end}")
+        count = len(self)
+        names = count if self.scaffolds is None else len(self.scaffolds)
+        sizes = (len(self.edge_ptr) - 1, int(self.valid.sum()), names)
+        if sizes != (count,) * 3 or self.x.shape[1:] != (9,) or self.edge_attr.shape != (edges, 3):
+            raise ValueError(f"holds tensors that do not fit {count} molecules with {edges} directed bonds")
+        if bool((self.edge_index >= self.node_ptr.diff().repeat_interleave(self.edge_ptr.diff())).any()):
+            raise ValueError("holds edge_index that points outside of its molecule")
 
     @classmethod
     def concatenate(cls, parts: Sequence[Molecules]) -> Molecules:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -51,3 +52,23 @@ def test_atoms_are_numbered_over_all_graphs() -> None:
     assert found.edge_index.tolist() == [[0, 1, 0, 1], [1, 0, 1, 0]]
     assert found.graphs.edge_index.tolist() == [[0, 1, 2, 3], [1, 0, 3, 2]]
     assert found.graphs.x.dtype == torch.long
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("x", lambda x: x[1:], "holds node_ptr that does not rise from 0 to 15"),
+        ("edge_ptr", lambda ptr: ptr[:0], "holds edge_ptr that does not rise"),
+        ("node_ptr", lambda ptr: ptr.flip(0), "holds node_ptr that does not rise"),
+        ("edge_index", lambda index: index + 10, "points outside of its molecule"),
+        ("edge_attr", lambda attr: attr[:, :2], "do not fit 4 molecules with 26 directed bonds"),
+        ("status", lambda status: status[1:], "do not fit 4 molecules"),
+        ("scaffolds", lambda text: text[:-1], "do not fit 4 molecules"),
+        ("status", None, "holds no 'status'"),
+    ],
+)
+def test_tensors_that_do_not_fit_together_are_refused(name: str, change: Any, message: str) -> None:
+    tensors = featurise(SMILES, scaffolds=True).to_tensors()
+    value = tensors.pop(name)
+    with pytest.raises(ValueError, match=message):
+        Molecules.from_tensors(tensors if change is None else {**tensors, name: change(value)})
