@@ -126,7 +126,8 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
     """All rows of the report: the sets, real data of equal size, all the data, and simple baselines."""
     method = FAMILY.config(command.method)
     seconds = statistics.fmean(float(str(synthetic.meta["seconds"])) for synthetic in sets)
-    budget, whole = max(synthetic.nbytes for synthetic in sets), protocol.full()
+    budget = max(synthetic.nbytes for synthetic in protocol.progress.track(sets, "coding sets"))
+    whole = protocol.full()
     plans = [
         Plan("distilled set", sets, seconds),
         Plan(f"random {protocol.UNIT}, equal bytes", protocol.random_sets(budget, command.seeds)),

@@ -20,6 +20,7 @@ from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import GraphDataset, ImageDataset, Metric, NodeDataset, Task
 from graphdistill.core.digest import digest
 from graphdistill.core.networks.standardized import StandardizedOutput
+from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import class_balanced_order, generator, scoped
 from graphdistill.core.sets.budget import largest_prefix
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
@@ -241,7 +242,8 @@ class SetProtocol(BaseProtocol[AnyDataset]):
         Returns:
             One set per draw, with at least one entry per class, even above the budget.
         """
-        return [self.within(self.random_order(draw), budget) for draw in range(draws)]
+        found = parallel_map(_random_set, (self, budget), range(draws), jobs=self.jobs)
+        return list(self.progress.track(found, f"drawing random {self.UNIT}", draws))
 
     def within(self, order: Tensor, budget: int) -> SyntheticSet:
         """The longest prefix of an order of training entries that takes at most ``budget`` bytes, coded as a set.
@@ -294,6 +296,12 @@ class SetProtocol(BaseProtocol[AnyDataset]):
         out = torch.full((len(x), self.num_classes), -torch.inf, dtype=torch.float64)
         out[:, torch.from_numpy(model.classes_)] = torch.from_numpy(model.predict_log_proba(x.double().numpy()))
         return out
+
+
+def _random_set(context: tuple[SetProtocol[Any], int], draw: int) -> SyntheticSet:
+    """One draw."""
+    protocol, budget = context
+    return protocol.within(protocol.random_order(draw), budget)
 
 
 def _linear(x: Tensor, y: Tensor) -> LogisticRegression:
