@@ -1,7 +1,7 @@
 """Benchmark of lossless training: PyG models on distinct trees against the same models on ordinary batches.
 
 One table per depth, in seconds of one CPU thread (on a GPU, of the wall clock): full batches, forward and backward, and
-whole epochs of mini-batches, with their loading.
+whole epochs of mini-batches, with their loading. Then training to a plateau, and epochs of a network of OGB's size.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from torch_geometric.nn import (
     global_mean_pool,
 )
 
+from graphdistill.bench.lossless_plateau import Plateau, labelled
 from graphdistill.bench.options import LosslessBench as Bench
 from graphdistill.core.command.report import versions
 from graphdistill.core.data.datasets import GraphDataset
@@ -39,17 +40,20 @@ from graphdistill.mirage import LosslessLoader, lossless
 from graphdistill.mirage.layered.batch import LosslessBatch
 
 CHANNELS = 64
-CONVS: dict[str, tuple[Callable[[], nn.Module], bool]] = {
-    "GCN": (lambda: GCNConv(CHANNELS, CHANNELS), False),
-    "GraphSAGE": (lambda: SAGEConv(CHANNELS, CHANNELS), False),
-    "GIN": (lambda: GINEConv(_mlp()), True),
-    "GAT": (lambda: GATConv(CHANNELS, CHANNELS // 4, heads=4, edge_dim=CHANNELS), True),
-    "GATv2": (lambda: GATv2Conv(CHANNELS, CHANNELS // 4, heads=4, edge_dim=CHANNELS), True),
-    "GraphConv": (lambda: GraphConv(CHANNELS, CHANNELS), False),
-    "Transformer": (lambda: TransformerConv(CHANNELS, CHANNELS // 4, heads=4, edge_dim=CHANNELS), True),
+OGB_DEPTH, OGB_CHANNELS = 5, 300
+"""Size of OGB's networks."""
+CONVS: dict[str, tuple[Callable[[int], nn.Module], bool]] = {
+    "GCN": (lambda c: GCNConv(c, c), False),
+    "GraphSAGE": (lambda c: SAGEConv(c, c), False),
+    "GIN": (lambda c: GINEConv(_mlp(c)), True),
+    "GAT": (lambda c: GATConv(c, c // 4, heads=4, edge_dim=c), True),
+    "GATv2": (lambda c: GATv2Conv(c, c // 4, heads=4, edge_dim=c), True),
+    "GraphConv": (lambda c: GraphConv(c, c), False),
+    "Transformer": (lambda c: TransformerConv(c, c // 4, heads=4, edge_dim=c), True),
 }
-"""PyG's convolutions, and whether they read edge features."""
+"""PyG's convolutions by their width, and whether they read edge features."""
 
+HOW = ("ordinary", "lossless", "accelerated")
 console = rich.console.Console(width=150)
 
 
@@ -58,24 +62,49 @@ def main(bench: Bench) -> None:
     console.print({**versions(), "device": str(bench.torch_device)})
     data = load_graphs(bench.dataset, bench.root)
     with one_thread():
-        for depth in bench.depths:
-            console.print(table(data, depth, bench))
+        if set(bench.parts) & {"steps", "epochs"}:
+            for depth in bench.depths:
+                console.print(table(data, depth, bench))
+        if "plateau" in bench.parts:
+            for seed in range(bench.seeds):
+                console.print(plateau(data, seed, bench).table())
+        if "large" in bench.parts:
+            large(data, bench)
+
+
+def plateau(data: GraphDataset, seed: int, bench: Bench) -> Plateau:
+    """GIN of three layers, trained in several ways."""
+    return Plateau(
+        model=partial(Model, "GIN", data, 3, seed=seed),
+        data=data,
+        depth=3,
+        batch_size=bench.batch_size,
+        budgets=bench.budgets,
+        target=bench.target,
+        seed=seed,
+    )
+
+
+def large(data: GraphDataset, bench: Bench) -> None:
+    """Seconds of an epoch of GIN in OGB's size."""
+    model = Model("GIN", data, OGB_DEPTH, OGB_CHANNELS).to(bench.torch_device)
+    seconds = epochs(model, labelled(data, "train"), depth=OGB_DEPTH, size=bench.batch_size, device=bench.torch_device)
+    console.print(f"GIN, {OGB_DEPTH} layers, width {OGB_CHANNELS}, an epoch in batches of {bench.batch_size}:")
+    console.print(*(f"{how} {cell}" for how, cell in zip(HOW, _cells(seconds), strict=True)), sep="; ")
 
 
 def table(data: GraphDataset, depth: int, bench: Bench) -> Table:
     """Seconds and gains of all networks at one depth."""
     out = Table(title=f"{data.name}, depth {depth}: seconds, and the gain over ordinary batches")
-    columns = [f"{part}, {how}" for part in bench.parts for how in ("ordinary", "lossless", "accelerated")]
+    timed = [part for part in ("steps", "epochs") if part in bench.parts]
+    columns = [f"{part}, {how}" for part in timed for how in HOW]
     for column in ("network", *columns):
         out.add_column(column)
-    graphs, y = data.split("train")
     parts = {"steps": partial(steps, depth=depth), "epochs": partial(epochs, depth=depth, size=bench.batch_size)}
-    listed = [graphs[i] for i in range(len(graphs))]
-    for graph, label in zip(listed, y.split(1), strict=True):
-        graph.y = label
+    listed = labelled(data, "train")
     for network in bench.networks:
         seconds = []
-        for part in bench.parts:
+        for part in timed:
             model = Model(network, data, depth).to(bench.torch_device)
             seconds.append(parts[part](model, listed, device=bench.torch_device))
         out.add_row(network, *(cell for times in seconds for cell in _cells(times)))
@@ -121,18 +150,20 @@ class Model(nn.Module):
         network: a name of ``CONVS``.
         data: the data that embeddings are sized for.
         depth: number of convolutions.
+        channels: their width. (default: 64)
+        seed: seed of the weights. (default: 0)
     """
 
-    def __init__(self, network: str, data: GraphDataset, depth: int):
+    def __init__(self, network: str, data: GraphDataset, depth: int, channels: int = CHANNELS, seed: int = 0):
         super().__init__()
         make, edges = CONVS[network]
         attr = data.graphs.edge_attr
-        with scoped(0, network):
-            self.nodes = Encoder(data.graphs.x)
-            self.edges = nn.ModuleList(Encoder(attr) for _ in range(depth) if edges and attr is not None)
-            self.convs = nn.ModuleList(make() for _ in range(depth))
-            self.norms = nn.ModuleList(nn.BatchNorm1d(CHANNELS) for _ in range(depth))
-            self.head = nn.Linear(CHANNELS, data.num_outputs)
+        with scoped(seed, network):
+            self.nodes = Encoder(data.graphs.x, channels)
+            self.edges = nn.ModuleList(Encoder(attr, channels) for _ in range(depth) if edges and attr is not None)
+            self.convs = nn.ModuleList(make(channels) for _ in range(depth))
+            self.norms = nn.ModuleList(nn.BatchNorm1d(channels) for _ in range(depth))
+            self.head = nn.Linear(channels, data.num_outputs)
 
     def forward(self, data: Data) -> Tensor:
         """Logits of all graphs."""
@@ -147,15 +178,15 @@ class Model(nn.Module):
 class Encoder(nn.Module):
     """The sum of an embedding per column, as OGB's encoders, or a linear layer for floats."""
 
-    def __init__(self, values: Tensor):
+    def __init__(self, values: Tensor, channels: int):
         super().__init__()
         if values.is_floating_point():
-            self.columns = nn.ModuleList([nn.Linear(values.shape[1], CHANNELS)])
+            self.columns = nn.ModuleList([nn.Linear(values.shape[1], channels)])
         else:
-            self.columns = nn.ModuleList(nn.Embedding(int(column.max()) + 1, CHANNELS) for column in values.T)
+            self.columns = nn.ModuleList(nn.Embedding(int(column.max()) + 1, channels) for column in values.T)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Encode ``[n, F]`` to ``[n, CHANNELS]``."""
+        """Encode ``[n, F]`` to ``[n, channels]``."""
         if x.is_floating_point():
             out: Tensor = self.columns[0](x)
             return out
@@ -163,8 +194,8 @@ class Encoder(nn.Module):
         return total
 
 
-def _mlp() -> nn.Module:
-    return nn.Sequential(nn.Linear(CHANNELS, CHANNELS), nn.ReLU(), nn.Linear(CHANNELS, CHANNELS))
+def _mlp(channels: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, channels))
 
 
 def _run(batch: LosslessBatch, model: nn.Module) -> None:

@@ -161,8 +161,8 @@ class CircuitsBench(DataOptions):
 class LosslessBench(DataOptions):
     """Options of ``python -m graphdistill.bench lossless``."""
 
-    parts: tuple[Literal["steps", "epochs"], ...] = ("steps", "epochs")
-    """Parts to run: passes over all graphs at once, and epochs of mini-batches."""
+    parts: tuple[Literal["steps", "epochs", "plateau", "large"], ...] = ("steps", "epochs", "plateau", "large")
+    """Parts to run: passes over all graphs at once, epochs of mini-batches, training to a plateau, OGB's size."""
     dataset: str = "ogbg-molhiv"
     """Data set; its training split is used."""
     networks: tuple[Literal["GCN", "GraphSAGE", "GIN", "GAT", "GATv2", "GraphConv", "Transformer"], ...] = (
@@ -176,6 +176,12 @@ class LosslessBench(DataOptions):
     """Numbers of layers."""
     batch_size: int = 512
     """Graphs in a mini-batch."""
+    budgets: tuple[int, ...] = (12_000, 60_000)
+    """Bytes of the coded sets that are trained to a plateau."""
+    target: float = 0.75
+    """Validation score that the seconds of training are measured to."""
+    seeds: int = 3
+    """Number of seeds of training to a plateau."""
 
 
 @dataclass(frozen=True, kw_only=True)

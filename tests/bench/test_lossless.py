@@ -41,3 +41,16 @@ def test_a_row_has_seconds_and_gains_of_both_parts(toy, monkeypatch, capsys):
     (line,) = [line for line in printed.splitlines() if line.startswith("GIN ")]
     assert len(re.findall(r"\d+\.\d\d s", line)) == 6
     assert len(re.findall(r"\d+\.\dx", line)) == 4
+
+
+@pytest.mark.parametrize("toy", [True], indirect=True, ids=["categories"])
+def test_a_plateau_and_the_large_network_have_their_seconds(toy, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "load_graphs", lambda name, root: toy)
+    monkeypatch.setattr(bench, "OGB_CHANNELS", 8)
+    monkeypatch.setattr("graphdistill.bench.lossless_plateau.PATIENCE", 1)
+    bench.main(bench.Bench(parts=("plateau", "large"), batch_size=20, budgets=(2000,), target=0.0, seeds=1))
+    printed = capsys.readouterr().out
+    for name in ("full batches of distinct trees", "mini-batches of 20 ", "coded set of 2 kB"):
+        (line,) = [line for line in printed.splitlines() if line.startswith(f"│ {name}")] or [""]
+        assert len(re.findall(r"\d+\.\d ", line)) == 3, name
+    assert re.search(r"ordinary \d+\.\d\d s; lossless \d+\.\d\d s, \d+\.\dx; accelerated", printed)
