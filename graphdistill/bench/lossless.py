@@ -67,7 +67,7 @@ def main(bench: Bench) -> None:
                 console.print(table(data, depth, bench))
         if "plateau" in bench.parts:
             for seed in range(bench.seeds):
-                console.print(plateau(data, seed, bench).table())
+                console.print(plateau(data, seed, bench).table(console.print))
         if "large" in bench.parts:
             large(data, bench)
 

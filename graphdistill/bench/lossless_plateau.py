@@ -92,14 +92,16 @@ class Plateau:
     target: float
     seed: int
 
-    def table(self) -> Table:
-        """A row for each way."""
+    def table(self, report: Callable[..., object]) -> Table:
+        """A row for each way, which is also reported when it is done."""
         table = Table(title=f"{self.data.name}, {self.depth} layers, seed {self.seed}: seconds of one thread")
         reach = f"seconds to {self.target:g} on validation"
         for column in ("trained on", reach, "to the best", "before", "best valid", "its test", "steps"):
             table.add_column(column)
         for name, curve in self.curves():
-            table.add_row(name, *curve.row(self.target))
+            cells = name, *curve.row(self.target)
+            report(*cells, sep="; ")
+            table.add_row(*cells)
         return table
 
     def curves(self) -> Iterator[tuple[str, Curve]]:
