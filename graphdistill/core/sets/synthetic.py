@@ -56,7 +56,8 @@ class SyntheticSet:
     each of which occurs ``count`` times.
 
     Attributes:
-        data: a forest of n graphs, or a tensor ``[n, ...]`` of features.
+        data: a forest of n graphs, or a tensor ``[n, ...]`` of features: integers, or floats of 32 or 64 bits. They are
+            stored exactly, in fewer bits where that is exact, too; floats of 16 bits become floats of 32.
         y: labels, hard long ``[n]`` or soft float ``[n, C]``; many tasks and targets float ``[n, T]`` with NaN.
         weight: loss weight of each entry, float ``[n]``; sums to 1 within each class.
         task: ``multiclass``, ``multilabel`` or ``regression``.
