@@ -1,4 +1,4 @@
-"""Atoms and bonds of many molecules at once from rdkit's binary format, versions 16.2 to 16.4.
+"""Atoms and bonds of many molecules at once from rdkit's binary format, versions 16.1 to 16.4.
 
 ``Mol.ToBinary`` writes what its getters give: a header, a record of each atom, each bond and each ring, and an end.
 Records have fields that are left out where they have their usual value. A molecule with anything else than what is
@@ -18,7 +18,7 @@ from graphdistill.core.molecules.columns import STEREO, UNKNOWN, Bytes, Columns,
 
 Flags = NDArray[np.bool_]
 
-HEADERS = tuple(bytes.fromhex(f"efbeadde 00000000 10000000 0{minor}000000 00000000") for minor in (2, 3, 4))
+HEADERS = tuple(bytes.fromhex(f"efbeadde 00000000 10000000 0{minor}000000 00000000") for minor in (1, 2, 3, 4))
 """First bytes of the known versions of the format, which write alike what is read here: a mark, a tag, the version."""
 HEADER_BYTES = len(HEADERS[0])
 """Their number."""

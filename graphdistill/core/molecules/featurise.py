@@ -27,7 +27,7 @@ from graphdistill.core.molecules.scaffolds import scaffolds as scaffolds_of
 
 CHUNK = 2048
 """Molecules per call at which neither the fixed cost of a call nor its memory, some MB, counts."""
-RDKIT = ("2025.03", "2025.09", "2026.03", "2026.09")
+RDKIT = ("2024.03", "2024.09", "2025.03", "2025.09", "2026.03", "2026.09")
 """Releases of rdkit that the decoder was tested with on all data sets; with others the getters are used."""
 _SELF_TEST = (
     "C",

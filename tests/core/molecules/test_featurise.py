@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rdkit
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,7 +37,8 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
             monkeypatch.setattr(featurise, "scaffolds_of", lambda read: ["C"] * len(read.rings))
     featurise.self_test.cache_clear()
     usable = featurise.self_test()
-    assert usable == (request.param in ("binary", "failing scaffolds"), request.param == "binary")
+    known = rdkit.__version__.startswith(featurise.RDKIT)
+    assert usable == (known and request.param in ("binary", "failing scaffolds"), known and request.param == "binary")
     yield
     monkeypatch.undo()
     featurise.self_test.cache_clear()
