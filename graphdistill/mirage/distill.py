@@ -35,8 +35,8 @@ def distill_mirage(
     :math:`G \mapsto \{(t, n_t(G))\}`. With thresholds the graphs of the set are the closed frequent tree sets of each
     class. With a budget they are real graphs, as many as fit when coded, whose soft labels are the probabilities of a
     logistic regression on tree counts: it has read the whole training split, so that few graphs carry what many would.
-    Soft targets of regression are predictions of a ridge regression on tree counts, whose strength is the best on
-    validation. Lossless keeps all graphs. No network is trained.
+    Soft targets of regression are means of a graph's own and of the prediction of a ridge regression on tree counts,
+    whose strength is the best on validation. Lossless keeps all graphs. No network is trained.
 
     Args:
         data: graphs with splits, or PyG graphs that :func:`graphdistill.datasets.load_graphs` reads; only the training

@@ -24,6 +24,10 @@ from graphdistill.core.trees.forest import Forest
 from graphdistill.core.trees.graph_forest import graph_forest
 from graphdistill.core.trees.tree_counts import TreeCountRegression
 
+TEACHER_SHARE = 0.5
+"""Share of the teacher in a soft target: validation RMSE of ogbg-molesol in 500 and 1,000 bytes is 1.20 and 1.09,
+with the graphs' own targets 1.31 and 1.06, with the teacher's alone 1.25 and 1.18."""
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingSplit:
@@ -134,9 +138,10 @@ class TrainingSplit:
 
     @property
     def soft(self) -> Tensor:
-        """Probabilities or targets of the teacher, float ``[G, C]``."""
+        """Probabilities of the teacher, or means of its targets and the known ones of the graphs, float ``[G, C]``."""
         if self.data.task == "regression":
-            return self.teacher
+            own = torch.where(torch.isnan(self.y), self.teacher, self.y)
+            return TEACHER_SHARE * self.teacher + (1 - TEACHER_SHARE) * own
         return self.teacher.softmax(dim=1) if self.data.task == "multiclass" else self.teacher.sigmoid()
 
     @cached_property
