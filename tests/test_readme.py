@@ -44,7 +44,11 @@ def printed(source, folder):
     [
         ("import MirageConfig", ("graphs,", "Data("), {"pains-small/card.json", "pains-small/set.safetensors"}),
         ("distill_vqgraph", ("tensor(", "code "), {f"digits-student/{name}" for name in STUDENT}),
-        ("distill_condense", ("10 images, 650 bytes",), {"digits-small/card.json", "digits-small/set.safetensors"}),
+        (
+            "distill_condense",
+            ("10 images,", "bytes, validation accuracy"),
+            {"digits-small/card.json", "digits-small/set.safetensors"},
+        ),
         ("gather_segment", (), set()),
     ],
 )

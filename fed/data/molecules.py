@@ -24,6 +24,7 @@ from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.metrics import score
 from graphdistill.core.trees.build import build_forest
 from graphdistill.datasets import load
+from graphdistill.datasets._tables import TABLES
 from graphdistill.mirage.patterns import mine_patterns, pattern_forest
 
 LR = 0.03
@@ -96,7 +97,7 @@ class Molecules(ClientData):
 
 def are_molecules(dataset: str) -> bool:
     """Whether a data set's name is one of molecules."""
-    return dataset == "pains" or dataset.startswith("ogbg-") or dataset.endswith((".csv", ".csv.gz"))
+    return dataset == "pains" or dataset.startswith("ogbg-") or dataset.endswith(TABLES)
 
 
 def unpacked(tensors: Mapping[str, Tensor]) -> Entries:

@@ -120,7 +120,8 @@ def test_other_data_are_refused(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("pains", True), ("ogbg-molbace", True), ("own.csv.gz", True), ("digits/mnist", False)]
+    ("name", "expected"),
+    [("pains", True), ("ogbg-molbace", True), ("own.csv.gz", True), ("own.sdf", True), ("digits/mnist", False)],
 )
 def test_names_of_molecules(name, expected):
     assert molecules.are_molecules(name) == expected
