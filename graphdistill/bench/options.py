@@ -204,8 +204,8 @@ class MirageBench(DataOptions):
 class ScaleBench(DataOptions):
     """Options of ``python -m graphdistill.bench scale``; it runs on the CPU alone."""
 
-    parts: tuple[Literal["loading", "tables"], ...] = ("loading", "tables")
-    """Parts to run: ways to read molecules, and loads of whole tables."""
+    parts: tuple[Literal["loading", "tables", "shards"], ...] = ("loading", "tables", "shards")
+    """Parts to run: ways to read molecules, loads of whole tables, and a file of millions in shards."""
     datasets: tuple[str, ...] = ("ogbg-molhiv", "ogbg-molbace")
     """OGB's sets of molecules, whose tables of SMILES are read."""
     molecules: int = 8192
@@ -213,7 +213,17 @@ class ScaleBench(DataOptions):
     rounds: int = 5
     """Number of rounds; the minimum time counts."""
     jobs: tuple[int, ...] = (1, 2)
-    """Numbers of processes that whole tables are loaded with."""
+    """Numbers of processes that whole tables are loaded with; shards take the largest."""
+    wheel: Path = Path("molsets-0.3.1-py3-none-any.whl")
+    """Wheel of molsets, whose molecules are read in shards: pip download --no-deps molsets==0.3.1."""
+    sizes: tuple[int, ...] = (100_000, 500_000, 1_936_962)
+    """Numbers of molecules in shards."""
+    engine: str = "ray"
+    """Engine of shards: serial, processes, ray or ray://HOST:PORT."""
+    memory: str = "2GB"
+    """Most memory of a process on shards."""
+    bytes: int = 1_000_000
+    """Budget of the set that is made from shards."""
 
 
 @dataclass(frozen=True, kw_only=True)

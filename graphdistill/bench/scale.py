@@ -1,6 +1,7 @@
-"""Benchmark of scale: molecules from SMILES to tensors.
+"""Benchmark of scale: molecules from SMILES to tensors, and millions of them in shards.
 
-The loading part prints CPU microseconds a molecule of one thread, the tables part seconds to load all of a table.
+The loading part prints CPU microseconds a molecule of one thread, the tables part seconds to load all of a table, the
+shards part seconds, memory and scores from a file of molecules to a tree-count model and a coded set.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ogb.utils import smiles2graph
 from rdkit import Chem, rdBase
 from rich.table import Table
 
+from graphdistill.bench import millions
 from graphdistill.bench.options import ScaleBench as Bench
 from graphdistill.core.command.report import versions
 from graphdistill.core.molecules import featurise as featurising
@@ -40,6 +42,9 @@ def main(bench: Bench) -> None:
     """Run the selected parts."""
     console.print({**versions(), "rdkit": rdkit.__version__})
     for part in bench.parts:
+        if part == "shards":
+            millions.run(bench, console)
+            continue
         for name in bench.datasets:
             {"loading": loading, "tables": tables}[part](name, bench)
 

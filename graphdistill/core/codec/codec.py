@@ -126,7 +126,7 @@ def encode_set(graphs: Graphs, labels: Labels | None = None, *, prior: str = "",
     )
     data = seal(header.to_bytes(), finish(c.m.reg, buffer), _content(walked, c, coded))
     rounded = None if labels is None else labels.stored(order)
-    return Encoded(data, order, torch.from_numpy(w.node), rounded, (walked, _records(c), header))
+    return Encoded(data, order, torch.from_numpy(w.node).long(), rounded, (walked, _records(c), header))
 
 
 def decode_graphs(data: bytes, *, limit: int | None = None) -> Graphs:

@@ -12,7 +12,7 @@ LARGEST = 2.0**62
 
 
 def to_steps(values: Tensor, step: float | None, name: str) -> Tensor:
-    """The nearest multiple of ``step`` of each value, long; integers as they are.
+    """The nearest multiple of ``step`` of each value, long; integers as they are, in their type.
 
     Args:
         values: floats or integers, any shape.
@@ -29,7 +29,7 @@ def to_steps(values: Tensor, step: float | None, name: str) -> Tensor:
     if not values.is_floating_point():
         if values.dtype in (torch.uint64, torch.complex64, torch.complex128):
             raise ValueError(f"{name} is of {values.dtype}, which 64-bit integers cannot hold; give int64 or floats")
-        return values.long()
+        return values
     if step is None:
         raise ValueError(
             f"{name} holds floats, and only integers are coded; give step=, of which each value becomes the nearest "

@@ -10,10 +10,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from graphdistill.core.data.graphs import Graphs
 
 Ints = Any
+
+PIECE = 8192
+"""Graphs that are sorted at once; more take more memory and no less time."""
+PIECE_ROWS = 2**20
+"""Rows that are numbered at once."""
+TABLE = 2**22
+"""Range of values up to which they are numbered by a table."""
 
 
 @dataclass(frozen=True)
@@ -78,67 +87,138 @@ def row_ids(rows: Ints) -> tuple[Ints, Ints]:
         >>> ids.tolist(), first.tolist()
         ([1, 0, 1], [1, 0])
     """
+    pieces = [_row_ids(rows[first : first + PIECE_ROWS]) for first in range(0, max(len(rows), 1), PIECE_ROWS)]
+    if len(pieces) == 1:
+        return pieces[0]
+    starts = range(0, len(rows), PIECE_ROWS)
+    firsts = np.concatenate([start + first for start, (_, first) in zip(starts, pieces, strict=True)])
+    number, place = _row_ids(rows[firsts])
+    ends = np.cumsum([0, *(len(first) for _, first in pieces)])
+    ids = [number[end:][ids] for end, (ids, _) in zip(ends, pieces, strict=False)]
+    return np.concatenate(ids), firsts[place]
+
+
+def _row_ids(rows: Ints) -> tuple[Ints, Ints]:
+    """The ids of a piece of rows."""
     ids = np.zeros(len(rows), np.int64)
     for column in rows.T:
-        _, values = np.unique(column, return_inverse=True)
-        _, ids = np.unique(ids * (values.max(initial=0) + 1) + values, return_inverse=True)
-    first = np.full(ids.max(initial=-1) + 1, len(rows))
-    np.minimum.at(first, ids, np.arange(len(rows)))
-    return ids, first
+        values, distinct = _numbered(column)
+        ids, _ = _numbered(ids * distinct + values)
+    first = np.empty(int(ids.max(initial=-1)) + 1, np.int64)
+    first[ids[::-1]] = np.arange(len(rows) - 1, -1, -1)
+    return _small(ids), first
+
+
+def _numbered(values: Ints) -> tuple[Ints, int]:
+    """Rank of each value among the distinct ones, and their number; without a sort where their range is small."""
+    if not len(values):
+        return np.zeros(0, np.int64), 1
+    low, high = int(values.min()), int(values.max())
+    if high - low >= TABLE:
+        distinct, rank = np.unique(values, return_inverse=True)
+        return rank.astype(np.int64), len(distinct)
+    shifted = values.astype(np.int64) - low
+    rank = np.zeros(high - low + 1, np.int64)
+    rank[shifted] = 1
+    rank = np.cumsum(rank)
+    return rank[shifted] - 1, int(rank[-1])
 
 
 def symbols(graphs: Graphs) -> Symbols:
     """Read graphs with integer features into symbols; the order of edges is lost, and nothing else."""
-    x, index = graphs.x.long().numpy(), graphs.edge_index.numpy()
-    attr = np.zeros((index.shape[1], 0), np.int64) if graphs.edge_attr is None else graphs.edge_attr.long().numpy()
-    num_nodes = len(x)
+    x, edge_attr = _integers(graphs.x), graphs.edge_attr
+    attr = np.zeros((graphs.edge_index.shape[1], 0), np.uint8) if edge_attr is None else _integers(edge_attr)
     edge_row, example = row_ids(attr)
     edge_rows: list[list[int]] = attr[example].tolist()
-    source, target = index
+    bundles = _bundles(graphs, edge_row, len(edge_rows))
     # Bundles are multisets of edge rows, by number: first the empty one, then those of one row, then the others.
-    low, high = np.minimum(source, target), np.maximum(source, target)
-    key = np.stack([low, high, (source > target).astype(np.int64), edge_row], axis=1)
-    key = key[np.lexsort(key.T[::-1])]
-    new = np.ones(len(key), bool)
-    new[1:] = (key[1:, :3] != key[:-1, :3]).any(axis=1)
-    start = np.flatnonzero(new)
-    size = np.diff(np.append(start, len(key)))
-    bundle = key[start, 3] + 1
-    many = np.flatnonzero(size > 1)
-    contents = [tuple(key[start[i] : start[i] + size[i], 3].tolist()) for i in many]
-    distinct = sorted(set(contents))
-    number = {content: 1 + len(edge_rows) + k for k, content in enumerate(distinct)}
-    bundle[many] = [number[content] for content in contents]
-    bundles: list[tuple[int, ...]] = [(), *((k,) for k in range(len(edge_rows))), *distinct]
-    flat = [[len(rows), *(v for row in rows for v in edge_rows[row])] for rows in bundles]
-
-    loop = key[start, 0] == key[start, 1]
-    loops = np.zeros(num_nodes, np.int64)
-    loops[key[start[loop], 0]] = bundle[loop]
-    ends, bundle, back = key[start[~loop], :2], bundle[~loop], key[start[~loop], 2]
-    first = np.ones(len(ends), bool)
-    first[1:] = (ends[1:] != ends[:-1]).any(axis=1)
-    pair_of = np.cumsum(first) - 1
-    pair = ends[first]
-    sides = np.zeros((2, len(pair)), np.int64)
-    sides[back, pair_of] = bundle
-    degree = np.bincount(pair.ravel(), minlength=num_nodes)
+    distinct = sorted(set(bundles.contents))
+    place = {content: 1 + len(edge_rows) + k for k, content in enumerate(distinct)}
+    number = np.array([place[content] for content in bundles.contents], np.int64)
+    for values in (bundles.sides, bundles.loops):
+        many = values < 0
+        values[many] = number[-1 - values[many]]
+    rows: list[tuple[int, ...]] = [(), *((k,) for k in range(len(edge_rows))), *distinct]
+    flat = [[len(bundle), *(v for row in bundle for v in edge_rows[row])] for bundle in rows]
+    degree = np.bincount(bundles.pair.ravel(), minlength=len(x))
 
     node_row, node_example = row_ids(x)
-    node, example = row_ids(np.stack([node_row, loops, degree], axis=1))
+    node, example = row_ids(np.stack([node_row, bundles.loops, _small(degree)], axis=1))
     nodes = [
         [*x[node_example[r]].tolist(), *flat[b], d]
-        for r, b, d in zip(node_row[example].tolist(), loops[example].tolist(), degree[example].tolist(), strict=True)
+        for r, b, d in zip(
+            node_row[example].tolist(), bundles.loops[example].tolist(), degree[example].tolist(), strict=True
+        )
     ]
-    both = np.concatenate([sides, sides[::-1]], axis=1).T
-    edge, example = row_ids(both)
-    edges = [[1, *flat[a]] if a == b else [0, *flat[a], *flat[b]] for a, b in both[example].tolist()]
+    half = len(bundles.pair)
+    edge, example = row_ids(np.concatenate([bundles.sides, bundles.sides[::-1]], axis=1).T)
+    found = [bundles.sides[:: 1 if k < half else -1, k % half].tolist() for k in example.tolist()]
+    edges = [[1, *flat[a]] if a == b else [0, *flat[a], *flat[b]] for a, b in found]
     return Symbols(
-        node=node,
+        node=_small(node),
         nodes=Records.of(nodes),
-        pair=pair,
-        forward=edge[: len(pair)],
-        backward=edge[len(pair) :],
+        pair=bundles.pair,
+        forward=_small(edge[:half]),
+        backward=_small(edge[half:]),
         edges=Records.of(edges),
         node_ptr=graphs.node_ptr.numpy(),
     )
+
+
+@dataclass(frozen=True)
+class _Bundles:
+    """All edges between two nodes as one.
+
+    Attributes:
+        pair: the two nodes of each pair, ``[P, 2]``.
+        sides: bundle in each direction, ``[2, P]``; below 0 the place of its rows in ``contents``, from -1 down.
+        loops: bundle of the self-loops of each node, ``[N]``.
+        contents: rows of bundles of several edges.
+    """
+
+    pair: Ints
+    sides: Ints
+    loops: Ints
+    contents: list[tuple[int, ...]]
+
+
+def _bundles(graphs: Graphs, edge_row: Ints, num_rows: int) -> _Bundles:
+    """Bundles of all graphs, found piece by piece: their order holds several numbers for each edge."""
+    contents: dict[tuple[int, ...], int] = {}
+    loops = np.zeros(graphs.num_nodes, np.int32)
+    pairs, sides = [np.zeros((0, 2), np.int32)], [np.zeros((2, 0), np.int32)]
+    ptr = graphs.edge_ptr.numpy()
+    for first in range(0, len(graphs), PIECE):
+        span = slice(int(ptr[first]), int(ptr[min(first + PIECE, len(graphs))]))
+        source, target = graphs.edge_index[:, span].numpy()
+        low, high = np.minimum(source, target), np.maximum(source, target)
+        key = np.stack([low, high, source > target, edge_row[span]], axis=1).astype(np.int64)
+        key = key[np.lexsort(key.T[::-1])]
+        new = np.ones(len(key), bool)
+        new[1:] = (key[1:, :3] != key[:-1, :3]).any(axis=1)
+        start = np.flatnonzero(new)
+        size = np.diff(np.append(start, len(key)))
+        bundle = key[start, 3] + 1
+        for i in np.flatnonzero(size > 1):
+            content = tuple(key[start[i] : start[i] + size[i], 3].tolist())
+            bundle[i] = -1 - contents.setdefault(content, len(contents))
+        loop = key[start, 0] == key[start, 1]
+        loops[key[start[loop], 0]] = bundle[loop]
+        ends, bundle, back = key[start[~loop], :2], bundle[~loop], key[start[~loop], 2]
+        begins = np.ones(len(ends), bool)
+        begins[1:] = (ends[1:] != ends[:-1]).any(axis=1)
+        both = np.zeros((2, int(begins.sum())), np.int32)
+        both[back, np.cumsum(begins) - 1] = bundle
+        pairs.append(_small(ends[begins]))
+        sides.append(both)
+    return _Bundles(np.concatenate(pairs), np.concatenate(sides, axis=1), loops, [*contents])
+
+
+def _integers(values: Tensor) -> Ints:
+    """Integers in the type that they have; booleans as bytes."""
+    return values.to(torch.uint8).numpy() if values.dtype == torch.bool else values.numpy()
+
+
+def _small(values: Ints) -> Ints:
+    """Integers of 0 or more in 32 bits, if they fit: there is one for each node or edge."""
+    return values.astype(np.int32) if int(values.max(initial=0)) < 2**31 else values

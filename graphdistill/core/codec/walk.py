@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphdistill.core.codec.jit import Ints, array, jit, zeros
-from graphdistill.core.codec.symbols import Symbols
+from graphdistill.core.codec.symbols import PIECE, Symbols
 from graphdistill.core.splitmix64 import FACTORS
 
 ROUNDS = 8
@@ -79,59 +79,122 @@ def ranks(number: Any, size: int) -> Any:
         >>> ranks(np.array([2, 2, 0]), 3).tolist()
         [1, 2, 0]
     """
-    out = np.empty(size, np.int64)
-    out[np.argsort(-np.bincount(number, minlength=size), kind="stable")] = np.arange(size)
+    return _by_count(np.bincount(number, minlength=size))
+
+
+def _by_count(count: Any) -> Any:
+    """Rank of each symbol, the most frequent first."""
+    out = np.empty(len(count), np.int64)
+    out[np.argsort(-count, kind="stable")] = np.arange(len(count))
     return out
 
 
 def walks(s: Symbols) -> Walks:
     """Walk all graphs: from the rarest node, to the most frequent edge and neighbour first, ties by colours."""
-    num_nodes = len(s.node)
-    source, target = s.pair.T
-    source, target = np.concatenate([source, target]), np.concatenate([target, source])
-    edge = np.concatenate([s.forward, s.backward])
+    node_rank = _by_count(np.bincount(s.node, minlength=len(s.nodes)))
+    counts = [np.bincount(side, minlength=len(s.edges)) for side in (s.forward, s.backward)]
+    edge_rank = _by_count(counts[0] + counts[1])
+    size = np.diff(s.node_ptr)
+    # Each event takes two bytes where all are small; their order is that of the numbers.
+    wide = max(len(node_rank), len(edge_rank), int(size.max(initial=0))) >= 0xFFFF
+    ends = np.searchsorted(s.pair[:, 0], s.node_ptr)
+    pieces = [
+        _walk_piece(s, slice(first, first + PIECE), ends, (node_rank, edge_rank), wide)
+        for first in range(0, len(size), PIECE)
+    ]
+    keys = [key for piece in pieces for key in piece.keys]
+    by_event = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
+    del keys
+    for piece in pieces:
+        piece.keys.clear()
+    # Everything in the order of the sorted graphs.
+    index = stretches(s.node_ptr[by_event], size[by_event])
+
+    def joined(name: str) -> Any:
+        values = [getattr(piece, name) for piece in pieces]
+        for piece in pieces:
+            setattr(piece, name, None)
+        return np.concatenate([np.zeros(0, np.int32), *values])
+
+    node = joined("visit")[index]
+    parent, edge = joined("parent")[index], joined("edge_in")[index]
+    backs = joined("backs")
+    ptr = np.concatenate([[0], np.cumsum(backs)])
+    back_count = backs[index]
+    back_index = stretches(ptr[index], back_count)
+    return Walks(
+        graph=by_event,
+        node=node,
+        size=size[by_event],
+        symbol=s.node[node],
+        parent=parent,
+        edge=edge,
+        back_count=back_count,
+        back_node=joined("back_node")[back_index],
+        back_edge=joined("back_edge")[back_index],
+    )
+
+
+@dataclass
+class _Piece:
+    """Walks of some graphs in their order; ``keys`` are their events as bytes."""
+
+    visit: Any
+    parent: Any
+    edge_in: Any
+    backs: Any
+    back_node: Any
+    back_edge: Any
+    keys: list[bytes]
+
+
+def _walk_piece(s: Symbols, graphs: slice, ends: Any, rank: tuple[Any, Any], wide: bool) -> _Piece:
+    """Walk some graphs. What orders their neighbours takes a dozen numbers a node, so all at once take much memory."""
+    node_ptr = s.node_ptr[graphs.start : graphs.stop + 1]
+    first, num_nodes = int(node_ptr[0]), int(node_ptr[-1] - node_ptr[0])
+    span = slice(int(ends[graphs.start]), int(ends[min(graphs.stop, len(ends) - 1)]))
+    node_rank, edge_rank = rank
+    node = s.node[first : first + num_nodes]
+    low, high = s.pair[span].astype(np.int64).T - first
+    source, target = np.concatenate([low, high]), np.concatenate([high, low])
+    edge = np.concatenate([s.forward[span], s.backward[span]]).astype(np.int64)
     order = np.argsort(source, kind="stable")
     source, target, edge = source[order], target[order], edge[order]
-    colour = colours(s.node, source, target, edge)
-    node_rank, edge_rank = ranks(s.node, len(s.nodes)), ranks(edge, len(s.edges))
-    rank = node_rank[s.node]
-    graph = np.repeat(np.arange(len(s.node_ptr) - 1), np.diff(s.node_ptr))
-    roots = np.lexsort((colour[-1], colour[2], colour[1], -rank, graph))
+    colour = colours(node, source, target, edge)
+    own = node_rank[node]
+    graph = np.repeat(np.arange(len(node_ptr) - 1), np.diff(node_ptr))
+    roots = np.lexsort((colour[-1], colour[2], colour[1], -own, graph))
     child = np.empty(num_nodes, np.int64)
-    child[np.lexsort((colour[-1], colour[4], colour[2], colour[1], rank))] = np.arange(num_nodes)
+    child[np.lexsort((colour[-1], colour[4], colour[2], colour[1], own))] = np.arange(num_nodes)
     order = np.lexsort((child[target], edge_rank[edge], source))
     source, target, edge = source[order], target[order], edge[order]
     adjacency = np.searchsorted(source, np.arange(num_nodes + 1))
 
-    num_back = len(s.pair)  # at most: those that are no edge of a tree
-    given: Any = [array(a) for a in (s.node_ptr, roots, adjacency, target, edge, node_rank[s.node], edge_rank)]
+    num_back = len(low)  # at most: those that are no edge of a tree
+    given: Any = [array(a) for a in (node_ptr - first, roots, adjacency, target, edge, own, edge_rank)]
     visit, parent, edge_in = zeros(num_nodes), zeros(num_nodes), zeros(num_nodes)
     back_ptr, back_node, back_edge = zeros(num_nodes + 1), zeros(num_back), zeros(num_back)
-    events, event_ptr = zeros(3 * num_nodes + 2 * num_back + 1), zeros(len(s.node_ptr))
+    events, event_ptr = zeros(3 * num_nodes + 2 * num_back + 1), zeros(len(node_ptr))
     filled: Any = (visit, parent, edge_in, back_ptr, back_node, back_edge, events, event_ptr)
     _walk(*given, *filled)
-    data = np.asarray(events, np.int64).astype(">u4").tobytes()
-    keys = [data[4 * int(a) : 4 * int(b)] for a, b in itertools.pairwise(event_ptr)]
-    by_event = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
-    # Everything in the order of the sorted graphs.
-    size = np.diff(s.node_ptr)
-    index = stretches(s.node_ptr[by_event], size[by_event])
-    visit, parent, edge_in, ptr, rings, ring_edges = (
-        np.asarray(a, np.int64) for a in (visit, parent, edge_in, back_ptr, back_node, back_edge)
+    data = np.asarray(events, np.int64).astype(">u4" if wide else ">u2").tobytes()
+    width = 4 if wide else 2
+    rings = int(back_ptr[-1])
+    return _Piece(
+        visit=_small(np.asarray(visit, np.int64) + first),
+        parent=_small(parent),
+        edge_in=_small(edge_in),
+        backs=_small(np.diff(np.asarray(back_ptr, np.int64))),
+        back_node=_small(back_node[:rings]),
+        back_edge=_small(back_edge[:rings]),
+        keys=[data[width * int(a) : width * int(b)] for a, b in itertools.pairwise(event_ptr)],
     )
-    rings_of = np.diff(ptr)[index]
-    back_index = stretches(ptr[index], rings_of)
-    return Walks(
-        graph=by_event,
-        node=visit[index],
-        size=size[by_event],
-        symbol=s.node[visit[index]],
-        parent=parent[index],
-        edge=edge_in[index],
-        back_count=rings_of,
-        back_node=rings[back_index],
-        back_edge=ring_edges[back_index],
-    )
+
+
+def _small(values: Any) -> Any:
+    """Integers in 32 bits, if they fit: there is one for each node."""
+    values = np.asarray(values, np.int64)
+    return values.astype(np.int32) if int(values.max(initial=0)) < 2**31 else values
 
 
 def stretches(start: Any, size: Any) -> Any:
@@ -142,7 +205,11 @@ def stretches(start: Any, size: Any) -> Any:
         [5, 6, 0, 1, 2]
     """
     ends = np.cumsum(size)
-    return np.repeat(start - ends + size, size) + np.arange(ends[-1] if len(ends) else 0)
+    total = int(ends[-1]) if len(ends) else 0
+    small = max(total, int(start.max(initial=0))) < 2**30
+    out = np.repeat((start - ends + size).astype(np.int32 if small else np.int64), size)
+    out += np.arange(total, dtype=out.dtype)
+    return out
 
 
 @jit

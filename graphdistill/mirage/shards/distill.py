@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ import torch
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import Metric, Task
 from graphdistill.core.parallel import Map, one_thread, open_engine
+from graphdistill.core.ray_engine import check_answer
 from graphdistill.core.training.metrics import score
 from graphdistill.mirage.config import MirageConfig
-from graphdistill.mirage.shards.coding import Coding, code_within
+from graphdistill.mirage.shards.coding import CODED_BYTES, MOLECULE_BYTES, Coding, code_within
 from graphdistill.mirage.shards.config import PROCESS_BYTES, ShardsConfig
 from graphdistill.mirage.shards.counting import supports_part
 from graphdistill.mirage.shards.features import Counted
@@ -119,11 +120,19 @@ def distill_shards(
     Raises:
         ValueError: the file is of another kind, rows are invalid, a class is missing, or memory or disk are too small.
     """
-    work = plan(source, shards, folder, depth=config.hops, seed=seed, skip_invalid=skip_invalid)
     budget = config.bytes or BYTES
+    # Other processes may have another working directory.
+    source, folder = replace(source, path=source.path.absolute()), folder.absolute()
+    work = plan(source, shards, folder, budget=budget, depth=config.hops, seed=seed, skip_invalid=skip_invalid)
     clock = _Clock()
     with open_engine(shards.engine or "processes", jobs) as run, one_thread():
         stage = _Stage(work, run, progress, clock)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not all(run(sees, [source.path, folder], range(jobs))):
+            raise ValueError(
+                f"the machines of --engine {shards.engine} do not see {source.path} or {folder}; give --dataset and "
+                f"--work in a folder that they share"
+            )
         with clock("splitting"), progress.step("splitting the file", 1) as advance:
             work.split()
             advance(1)
@@ -169,13 +178,17 @@ def distill_shards(
     )
 
 
-def plan(source: Source, shards: ShardsConfig, folder: Path, *, depth: int, seed: int, skip_invalid: bool) -> Work:
+def plan(
+    source: Source, shards: ShardsConfig, folder: Path, *, budget: int, depth: int, seed: int, skip_invalid: bool
+) -> Work:
     """Check the file, the disk and the memory, and divide the file.
 
     Raises:
         ValueError: as of :func:`distill_shards`.
     """
     source.check()
+    if shards.engine is not None and shards.engine.startswith("ray://"):
+        check_answer(shards.engine)
     rows = source.count()
     check_space(folder, rows)
     number = shards.shards or -(-rows // SHARD_ROWS)
@@ -186,6 +199,12 @@ def plan(source: Source, shards: ShardsConfig, folder: Path, *, depth: int, seed
         raise ValueError(
             f"--memory {shards.memory} is too small for shards of {largest:,} molecules; give --shards {least} or "
             f"more, or more --memory"
+        )
+    coded = min(rows, budget // CODED_BYTES) * MOLECULE_BYTES
+    if coded > room:
+        raise ValueError(
+            f"--memory {shards.memory} is too small to code a set of {budget:,} bytes: give it "
+            f"{(coded + PROCESS_BYTES) / 1e9:.1f}GB, or fewer --bytes"
         )
     return Work(source, folder, rows, number, content_of(source.path), depth, seed, skip_invalid=skip_invalid)
 
@@ -212,6 +231,11 @@ def check_labels(path: Path, counts: list[Arrays]) -> Labels:
         )
     one = classes[1:2] if size == 2 else classes
     return Labels(False, np.stack([classes.sum() - one, one], axis=1), classes.tolist())
+
+
+def sees(paths: list[Path], _: int) -> bool:
+    """Whether a process has these files and folders."""
+    return all(path.exists() for path in paths)
 
 
 def shard_labels(work: Work, shard: int) -> Arrays:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -64,17 +63,24 @@ def unpack_graphs(arrays: Arrays) -> Graphs:
     )
 
 
-def join_graphs(parts: Sequence[Graphs]) -> Graphs:
-    """Graphs of several parts as one."""
+def join_graphs(parts: list[Graphs]) -> Graphs:
+    """Graphs of several parts as one, with edges in the integers of the parts.
+
+    Args:
+        parts: the parts; the list is emptied, so that each graph is held once.
+    """
     shift = np.cumsum([0, *(part.num_nodes for part in parts)]).tolist()
+    node_ptr = segment_ptr(torch.cat([part.node_ptr.diff() for part in parts]))
+    edge_ptr = segment_ptr(torch.cat([part.edge_ptr.diff() for part in parts]))
+    xs = [part.x for part in parts]
+    edges = [part.edge_index + by for part, by in zip(parts, shift, strict=False)]
     attrs = [part.edge_attr for part in parts if part.edge_attr is not None]
-    return Graphs(
-        x=torch.cat([part.x for part in parts]),
-        edge_index=torch.cat([part.edge_index + by for part, by in zip(parts, shift, strict=False)], dim=1),
-        edge_attr=torch.cat(attrs) if attrs else None,
-        node_ptr=segment_ptr(torch.cat([part.node_ptr.diff() for part in parts])),
-        edge_ptr=segment_ptr(torch.cat([part.edge_ptr.diff() for part in parts])),
-    )
+    parts.clear()
+    x = torch.cat(xs)
+    xs.clear()
+    edge_index = torch.cat(edges, dim=1)
+    edges.clear()
+    return Graphs(x, edge_index, torch.cat(attrs) if attrs else None, node_ptr, edge_ptr)
 
 
 def narrow(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

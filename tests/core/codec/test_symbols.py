@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 import torch
 from torch_geometric.data import Data
 
+from graphdistill.core.codec import symbols as symbols_module
 from graphdistill.core.codec.symbols import Records, row_ids, symbols
 from graphdistill.core.data.graphs import Graphs
 
@@ -47,3 +49,14 @@ def test_rows_are_numbered_in_ascending_order():
 def test_records_of_different_lengths():
     records = Records.of([[1, 2], [], [3]])
     assert [records.row(k) for k in range(len(records))] == [[1, 2], [], [3]]
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_pieces_of_rows_are_numbered_as_all_at_once(monkeypatch, size):
+    rows = np.random.default_rng(0).integers(-2, 3, (200, 3)) * [1, 2**40, 1]
+    distinct, first, expected = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    monkeypatch.setattr(symbols_module, "PIECE_ROWS", size)
+    ids, examples = row_ids(rows)
+    assert np.array_equal(ids, expected.ravel())
+    assert np.array_equal(examples, first)
+    assert len(distinct) > 64

@@ -105,12 +105,21 @@ def test_a_budget_below_a_molecule_of_each_class_is_refused(tmp_path):
 
 def test_memory_too_small_for_a_shard_is_refused(tmp_path):
     source = toys.Source(toys.write(tmp_path, ["C 1"] * 40_000))
+    options = {"depth": 2, "seed": 0, "skip_invalid": False}
     with pytest.raises(
         ValueError, match=r"--memory 600MB is too small for shards of 40,000 molecules; give --shards 4 or"
     ):
-        plan(source, ShardsConfig(shards=1, memory="600MB"), tmp_path, depth=2, seed=0, skip_invalid=False)
-    made = plan(source, ShardsConfig(shards=4, memory="600MB"), tmp_path, depth=2, seed=0, skip_invalid=False)
+        plan(source, ShardsConfig(shards=1, memory="600MB"), tmp_path, budget=1000, **options)
+    with pytest.raises(ValueError, match=r"--memory 600MB is too small to code a set of 200,000 bytes: give it 0.6GB"):
+        plan(source, ShardsConfig(shards=4, memory="600MB"), tmp_path, budget=200_000, **options)
+    made = plan(source, ShardsConfig(shards=4, memory="600MB"), tmp_path, budget=1000, **options)
     assert made.bounds(3) == (30_000, 40_000)
+
+
+def test_machines_that_do_not_share_the_folder_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("graphdistill.mirage.shards.distill.sees", lambda paths, number: False)
+    with pytest.raises(ValueError, match=r"the machines of --engine serial do not see .*give --dataset and --work"):
+        toys.run(tmp_path)
 
 
 def counts(classes=(), zero=(1,), one=(1,)):

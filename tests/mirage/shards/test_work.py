@@ -57,5 +57,5 @@ def test_the_place_of_parts_depends_on_the_content_of_the_file(tmp_path):
 def test_a_full_disk_is_reported_before_any_work(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10**9))
     check_space(tmp_path / "new", 10**6)
-    with pytest.raises(ValueError, match=r"the shards of 10,000,000 molecules take about 3.0 GB, and 1.0 GB are free"):
+    with pytest.raises(ValueError, match=r"the shards of 10,000,000 molecules take about 4.0 GB, and 1.0 GB are free"):
         check_space(tmp_path / "new", 10**7)
