@@ -1,5 +1,6 @@
 """What README.md and the pages of docs show is run: Python as it stands, commands up to the first training."""
 
+import json
 import os
 import re
 import shlex
@@ -56,6 +57,9 @@ def test_the_python_of_the_readme_runs(word, told, left, tmp_path):
     (source,) = [block for block in PYTHON if word in block]
     out = printed(source, tmp_path)
     assert all(words in out for words in told)
+    for card in tmp_path.glob("*/card.json"):
+        facts = json.loads(card.read_text(encoding="utf-8"))
+        assert "payload_bytes" not in facts or f" {facts['payload_bytes']} bytes" in out
     assert {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.*")} == left
 
 
