@@ -84,5 +84,6 @@ def test_the_commands_of_the_readme_are_understood(method, words):
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_files_that_are_linked_exist(path):
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", TEXT[path]):
+    prose = re.sub(r"^```.*?^```", "", TEXT[path], flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", prose):
         assert (path.parent / target).is_file() or target == "methods.md", target
