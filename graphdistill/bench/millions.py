@@ -127,13 +127,15 @@ def log_p(_: None, smiles: list[str]) -> list[float]:
 def part_of(path: Path, molecules: int, folder: Path) -> Path:
     """A file of random molecules of another one, in its order; that file itself if it has no more."""
     with gzip.open(path, "rt") as file:
-        head, *lines = file.read().splitlines()
-    if molecules >= len(lines):
+        rows = sum(1 for _ in file) - 1
+    if molecules >= rows:
         return path
-    index = torch.randperm(len(lines), generator=generator(0, "molecules"))[:molecules].sort().values.tolist()
+    chosen = torch.zeros(rows + 1, dtype=torch.bool)
+    chosen[0] = True  # the names of the columns
+    chosen[1 + torch.randperm(rows, generator=generator(0, "molecules"))[:molecules]] = True
     out = folder / f"moses-{molecules}.smi.gz"
-    with gzip.open(out, "wt") as file:
-        file.write("\n".join([head, *(lines[i] for i in index)]) + "\n")
+    with gzip.open(path, "rt") as file, gzip.open(out, "wt") as part:
+        part.writelines(line for line, keep in zip(file, chosen.tolist(), strict=True) if keep)
     return out
 
 

@@ -119,7 +119,8 @@ def encode_set(graphs: Graphs, labels: Labels | None = None, *, prior: str = "",
             break
         room *= 4
     assert c.m.reg[ERROR] == 0
-    maps = np.asarray(source.node_map, np.int64), np.asarray(source.edge_map, np.int64)
+    maps = np.asarray(source.node_map, np.int32), np.asarray(source.edge_map, np.int32)
+    del source  # 600 bytes a molecule
     edge = np.where(w.parent >= 0, maps[1][w.edge] if len(maps[1]) else 0, 0)
     walked = Walks(
         w.graph, w.node, w.size, maps[0][w.symbol], w.parent, edge, w.back_count, w.back_node, maps[1][w.back_edge]

@@ -130,7 +130,8 @@ def symbols(graphs: Graphs) -> Symbols:
     attr = np.zeros((graphs.edge_index.shape[1], 0), np.uint8) if edge_attr is None else _integers(edge_attr)
     edge_row, example = row_ids(attr)
     edge_rows: list[list[int]] = attr[example].tolist()
-    bundles = _bundles(graphs, edge_row, len(edge_rows))
+    bundles = _bundles(graphs, edge_row)
+    del edge_row
     # Bundles are multisets of edge rows, by number: first the empty one, then those of one row, then the others.
     distinct = sorted(set(bundles.contents))
     place = {content: 1 + len(edge_rows) + k for k, content in enumerate(distinct)}
@@ -140,26 +141,30 @@ def symbols(graphs: Graphs) -> Symbols:
         values[many] = number[-1 - values[many]]
     rows: list[tuple[int, ...]] = [(), *((k,) for k in range(len(edge_rows))), *distinct]
     flat = [[len(bundle), *(v for row in bundle for v in edge_rows[row])] for bundle in rows]
-    degree = np.bincount(bundles.pair.ravel(), minlength=len(x))
+    degree = np.zeros(len(x), np.int32)
+    for end in bundles.pair.T:
+        degree += np.bincount(end, minlength=len(x)).astype(np.int32)
 
     node_row, node_example = row_ids(x)
-    node, example = row_ids(np.stack([node_row, bundles.loops, _small(degree)], axis=1))
+    node, example = row_ids(np.stack([node_row, bundles.loops, degree], axis=1))
     nodes = [
         [*x[node_example[r]].tolist(), *flat[b], d]
         for r, b, d in zip(
             node_row[example].tolist(), bundles.loops[example].tolist(), degree[example].tolist(), strict=True
         )
     ]
-    half = len(bundles.pair)
-    edge, example = row_ids(np.concatenate([bundles.sides, bundles.sides[::-1]], axis=1).T)
-    found = [bundles.sides[:: 1 if k < half else -1, k % half].tolist() for k in example.tolist()]
-    edges = [[1, *flat[a]] if a == b else [0, *flat[a], *flat[b]] for a, b in found]
+    # A pair seen from its second node has the two sides the other way round.
+    pair_row, example = row_ids(bundles.sides.T)
+    ways = np.concatenate([bundles.sides.T[example], bundles.sides.T[example][:, ::-1]])
+    edge, example = _row_ids(ways)
+    edges = [[1, *flat[a]] if a == b else [0, *flat[a], *flat[b]] for a, b in ways[example].tolist()]
+    half = len(ways) // 2
     return Symbols(
         node=_small(node),
         nodes=Records.of(nodes),
         pair=bundles.pair,
-        forward=_small(edge[:half]),
-        backward=_small(edge[half:]),
+        forward=edge[:half][pair_row],
+        backward=edge[half:][pair_row],
         edges=Records.of(edges),
         node_ptr=graphs.node_ptr.numpy(),
     )
@@ -182,7 +187,7 @@ class _Bundles:
     contents: list[tuple[int, ...]]
 
 
-def _bundles(graphs: Graphs, edge_row: Ints, num_rows: int) -> _Bundles:
+def _bundles(graphs: Graphs, edge_row: Ints) -> _Bundles:
     """Bundles of all graphs, found piece by piece: their order holds several numbers for each edge."""
     contents: dict[tuple[int, ...], int] = {}
     loops = np.zeros(graphs.num_nodes, np.int32)

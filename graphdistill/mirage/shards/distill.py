@@ -200,7 +200,7 @@ def plan(
             f"--memory {shards.memory} is too small for shards of {largest:,} molecules; give --shards {least} or "
             f"more, or more --memory"
         )
-    coded = min(rows, budget // CODED_BYTES) * MOLECULE_BYTES
+    coded = int(min(rows, budget / CODED_BYTES)) * MOLECULE_BYTES
     if coded > room:
         raise ValueError(
             f"--memory {shards.memory} is too small to code a set of {budget:,} bytes: give it "
