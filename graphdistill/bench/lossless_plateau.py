@@ -139,8 +139,11 @@ class Plateau:
         return lambda: loader
 
     def _ordinary(self, graphs: list[Data], model: nn.Module) -> Epoch:
-        loader = DataLoader(graphs, self.batch_size, shuffle=True, generator=generator(self.seed, "plateau"))
-        return lambda: loader
+        order, size = generator(self.seed, "plateau"), self.batch_size
+        # In the orders that LosslessLoader draws; DataLoader's own would be others.
+        return lambda: DataLoader(
+            graphs, batch_sampler=[i.tolist() for i in torch.randperm(len(graphs), generator=order).split(size)]
+        )
 
     def _train(
         self, make: Callable[[nn.Module], Epoch], held: tuple[LosslessBatch, LosslessBatch], *, full: bool = False
