@@ -35,7 +35,7 @@ def test_the_models_of_the_bench_are_exact(network, toy):
 
 def test_a_row_has_seconds_and_gains_of_both_parts(toy, monkeypatch, capsys):
     monkeypatch.setattr(bench, "load_graphs", lambda name, root: toy)
-    bench.main(bench.Bench(networks=("GIN",), depths=(2,), batch_size=20))
+    bench.main(bench.Bench(parts=("steps", "epochs"), networks=("GIN",), depths=(2,), batch_size=20))
     printed = capsys.readouterr().out
     assert "toy, depth 2" in printed
     (line,) = [line for line in printed.splitlines() if line.startswith("GIN ")]
