@@ -53,7 +53,7 @@ class Records:
         return out
 
 
-@dataclass(frozen=True)
+@dataclass
 class Symbols:
     """Graphs as nodes with symbols, and pairs of nodes with a symbol in each direction.
 
