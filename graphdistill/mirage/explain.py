@@ -84,11 +84,11 @@ class TreeExplanation:
 
     def __str__(self) -> str:
         number = f"{self.graphs:,} graph{'s'[: self.graphs != 1]}"
-        shares = f"{self.share:.0%} of them {self.label} ({self.base:.0%} of all)"
-        return f"{self._named()}, strength {self.strength:.2f}, {number}, {shares}"
+        named = f"{self.label}: {self.fragment} (depth {self.depth})"
+        return f"{named}, strength {self.strength:.2f}, {number}, {self._shares()}"
 
-    def _named(self) -> str:
-        return f"{self.label}: {self.fragment} (depth {self.depth})"
+    def _shares(self) -> str:
+        return f"{self.share:.0%} of them {self.label} ({self.base:.0%} of all)"
 
     @staticmethod
     def show(share: float) -> str:
@@ -107,10 +107,8 @@ class TargetExplanation(TreeExplanation):
     COUNT: ClassVar[str] = "count"
     SHARE: ClassVar[tuple[str, str]] = "mean", "target of graphs with the tree (of all graphs)"
 
-    def __str__(self) -> str:
-        number = f"{self.graphs:,} graph{'s'[: self.graphs != 1]}"
-        means = f"mean target {self.show(self.share)} ({self.show(self.base)} of all)"
-        return f"{self._named()}, strength {self.strength:.2f}, {number}, {means}"
+    def _shares(self) -> str:
+        return f"mean target {self.show(self.share)} ({self.show(self.base)} of all)"
 
     @staticmethod
     def show(share: float) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 from platformdirs import user_cache_path
 from torch import Tensor
 
 from graphdistill.core.codec import encode_array
 from graphdistill.core.codec.jit import sources_digest
+from graphdistill.core.command.output import write_text
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.digest import digest
 from graphdistill.core.parallel import parallel_map
@@ -54,22 +52,11 @@ def whole_bytes(
     total = sum(progress.track(found, "coding all the data", len(parts)))
     if path is not None:
         with contextlib.suppress(OSError):
-            _keep(path, str(total))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, str(total))
     return total
 
 
 def _coded(tensors: Mapping[str, Tensor], part: tuple[str, int, int]) -> int:
     name, start, end = part
     return len(encode_array(tensors[name][start:end]))
-
-
-def _keep(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(draft).replace(path)
-    finally:
-        Path(draft).unlink(missing_ok=True)

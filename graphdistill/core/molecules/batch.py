@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,14 +68,21 @@ class Molecules:
     @property
     def graphs(self) -> Graphs:
         """The molecules as :class:`~graphdistill.core.data.graphs.Graphs` of long tensors."""
+        narrow = self.narrow_graphs
+        assert narrow.edge_attr is not None
+        return replace(narrow, x=narrow.x.long(), edge_attr=narrow.edge_attr.long())
+
+    @property
+    def narrow_graphs(self) -> Graphs:
+        """The same graphs with features in bytes."""
         # Processes that only make tensors need no PyG, whose import takes two seconds.
         from graphdistill.core.data.graphs import Graphs
 
         shift = torch.repeat_interleave(self.node_ptr[:-1], self.edge_ptr.diff())
         return Graphs(
-            x=self.x.long(),
+            x=self.x,
             edge_index=self.edge_index.long() + shift,
-            edge_attr=self.edge_attr.long(),
+            edge_attr=self.edge_attr,
             node_ptr=self.node_ptr,
             edge_ptr=self.edge_ptr,
         )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
+from graphdistill.core.command.output import write_bytes
 from graphdistill.core.data.tensors import downcast
 from graphdistill.core.molecules.batch import Molecules
 from graphdistill.core.molecules.featurise import CHUNK, featurise
@@ -49,11 +48,5 @@ def _part(context: tuple[Path | None, bool], item: tuple[int, Sequence[str]]) ->
     except (SafetensorError, OSError, ValueError):
         pass  # there is none, or it is damaged
     found = featurise(smiles, scaffolds=scaffolds)
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix=".partial")
-    os.close(handle)
-    try:
-        save_file({name: downcast(values).contiguous() for name, values in found.to_tensors().items()}, temporary)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    write_bytes(path, save({name: downcast(values).contiguous() for name, values in found.to_tensors().items()}))
     return found

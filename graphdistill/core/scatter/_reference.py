@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from graphdistill.core.data.tensors import segment_ptr
 from graphdistill.core.scatter._remember import remembered
 from graphdistill.core.splitmix64 import mix, word
 
@@ -69,11 +69,11 @@ def _cut(ptr: Tensor, limit: int, size: int) -> Pieces | None:
     if len(ptr) < 2 or int(length.max()) <= limit:
         return None
     long = (length > limit).nonzero().view(-1)
-    twin = _pointer(torch.where(length > limit, (length + size - 1) // size, 1))
+    twin = segment_ptr(torch.where(length > limit, (length + size - 1) // size, 1))
     owner = owners(twin, int(twin[-1]))
     start = ptr[owner] + (torch.arange(len(owner), device=ptr.device) - twin[owner]) * size
     of_long = (length > limit)[owner].nonzero().view(-1)
-    return Pieces(torch.cat([start, ptr[-1:]]), twin, long, of_long, _pointer(twin.diff()[long]))
+    return Pieces(torch.cat([start, ptr[-1:]]), twin, long, of_long, segment_ptr(twin.diff()[long]))
 
 
 def segment_reduce(x: Tensor, ptr: Tensor, reduce: str, short: bool = False) -> Tensor:
@@ -210,10 +210,6 @@ def tree_hash_step(label: Tensor, child: Tensor, ptr: Tensor, index: Tensor, fac
     # Differences of running sums are exact: arithmetic modulo 2^64 is exact.
     out = total.cumsum_(0).index_select(0, ptr).diff(dim=0)
     return mix(out.add_(label, alpha=LABEL))
-
-
-def _pointer(lengths: Tensor) -> Tensor:
-    return F.pad(lengths.cumsum(0), (1, 0))
 
 
 def csr(ptr: Tensor, index: Tensor, weight: Tensor, shape: tuple[int, int]) -> Tensor:

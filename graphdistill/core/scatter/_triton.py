@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from graphdistill.core.data.tensors import segment_ptr
 from graphdistill.core.scatter._kernels import (
     cut_kernel,
     dot_kernel,
@@ -53,7 +53,7 @@ def _longest(ptr: Tensor) -> int:
 
 def _cut(ptr: Tensor, limit: int) -> _Chunks:
     lengths = ptr.diff().add_(limit - 1).div_(limit, rounding_mode="floor").clamp_(min=1)
-    twin = F.pad(lengths.cumsum(0), (1, 0))
+    twin = segment_ptr(lengths)
     start, stop, segment = ptr.new_empty(3, int(twin[-1]))
     cut_kernel[(len(lengths),)](ptr, twin, start, stop, segment, LIMIT=limit, num_warps=1)
     return _Chunks(start, stop, segment, twin)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.molecules.batch import Molecules
 from graphdistill.core.molecules.featurise import CHUNK, featurise
@@ -29,15 +27,7 @@ def graphs_of(smiles: Sequence[str]) -> tuple[Graphs, Molecules]:
     """
     chunks = [featurise(smiles[first : first + CHUNK]) for first in range(0, max(len(smiles), 1), CHUNK)]
     molecules = Molecules.concatenate(chunks)
-    shift = torch.repeat_interleave(molecules.node_ptr[:-1], molecules.edge_ptr.diff())
-    graphs = Graphs(
-        x=molecules.x,
-        edge_index=molecules.edge_index.long() + shift,
-        edge_attr=molecules.edge_attr,
-        node_ptr=molecules.node_ptr,
-        edge_ptr=molecules.edge_ptr,
-    )
-    return graphs, molecules
+    return molecules.narrow_graphs, molecules
 
 
 def _make(work: Work, shard: int) -> Arrays:

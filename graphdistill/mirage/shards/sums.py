@@ -65,7 +65,7 @@ def logistic_sums(
         out: gradient ``[K + 1]``, 64-bit integers.
     """
     loss = 0
-    scale = 2.0**30
+    scale = 2.0**POINT
     for i in range(len(ptr) - 1):
         if math.isnan(y[i]):
             continue
@@ -75,7 +75,7 @@ def logistic_sums(
         here = weight[1] if y[i] > 0.5 else weight[0]
         signed = margin if y[i] > 0.5 else -margin
         tail = math.exp(-abs(signed))
-        loss += round(here * (math.log1p(tail) + max(-signed, 0.0)) * 2.0**24)
+        loss += round(here * (math.log1p(tail) + max(-signed, 0.0)) * 2.0**LOSS_POINT)
         wrong = tail / (1.0 + tail) if signed > 0 else 1.0 / (1.0 + tail)
         residual = -here * wrong if y[i] > 0.5 else here * wrong
         for k in range(ptr[i], ptr[i + 1]):

@@ -25,6 +25,7 @@ from graphdistill.core.training.metrics import score
 from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.tree_counts import TreeCountRegression
 from graphdistill.datasets import load, load_graphs
+from tests.chains import chains
 from tests.second_device import second_device
 
 ROOT = Path(os.environ.get("GRAPHDISTILL_DATA", "../shared/data"))
@@ -342,13 +343,7 @@ def test_scores_are_the_same_on_a_second_device(toy):
 @pytest.fixture(scope="module")
 def targets():
     """Chains of which the target is a number that adds up over nodes, some of two targets unknown."""
-    draw, graphs = torch.Generator().manual_seed(0), []
-    for number in range(100):
-        n = 3 + number % 5
-        chain = torch.stack([torch.arange(n - 1), torch.arange(1, n)])
-        x = torch.randint(2, (n, 1), generator=draw)
-        y = torch.tensor([[1000 + 30.5 * float(x.sum()), torch.nan if number % 3 else float(n)]])
-        graphs.append(Data(x=x, edge_index=torch.cat([chain, chain.flip(0)], dim=1), y=y))
+    graphs = chains(100, lambda ones: 1000 + 30.5 * ones)
     data = load(graphs, task="regression")
     return TreeProtocol(data, depth=2, networks=("GIN", "GCN"), trainings=2, fit=FitConfig(steps=60, eval_every=20))
 

@@ -11,6 +11,7 @@ from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.training_split import TrainingSplit
 from graphdistill.core.trees.tree_counts import TreeCountRegression
 from graphdistill.datasets import load
+from tests.chains import chains
 
 
 @pytest.fixture
@@ -55,13 +56,7 @@ def test_what_is_computed_travels_to_other_processes(split, monkeypatch):
 @pytest.fixture
 def targets():
     """Chains of which the target is the number of atoms of the second kind, some unknown."""
-    draw, graphs = torch.Generator().manual_seed(0), []
-    for number in range(120):
-        n = 3 + number % 5
-        chain = torch.stack([torch.arange(n - 1), torch.arange(1, n)])
-        x = torch.randint(2, (n, 1), generator=draw)
-        y = torch.tensor([[0.5 * float(x.sum()) - 2, torch.nan if number % 3 else float(n)]])
-        graphs.append(Data(x=x, edge_index=torch.cat([chain, chain.flip(0)], dim=1), y=y))
+    graphs = chains(120, lambda ones: 0.5 * ones - 2)
     return TrainingSplit(load(graphs, task="regression"), 2)
 
 
