@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 ConvNetNorm = Literal["instance", "batch"]
@@ -83,4 +82,5 @@ class ConvNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``[n, C]`` of images ``[n, channels, height, width]``."""
-        return F.linear(self.embed(x), self.head.weight, self.head.bias)
+        out: Tensor = self.head(self.embed(x))
+        return out

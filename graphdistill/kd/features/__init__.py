@@ -10,6 +10,7 @@ from graphdistill.kd.features.mutual_information import SeparableCritic as Separ
 from graphdistill.kd.features.mutual_information import mutual_information as mutual_information
 from graphdistill.kd.features.norm_direction import NormDirection as NormDirection
 from graphdistill.kd.features.norm_direction import class_means as class_means
+from graphdistill.kd.features.norm_direction import norm_and_cosine as norm_and_cosine
 from graphdistill.kd.features.similarity import GlobalDifference as GlobalDifference
 from graphdistill.kd.features.similarity import PixelCrossEntropy as PixelCrossEntropy
 from graphdistill.kd.features.similarity import RegionSimilarity as RegionSimilarity
@@ -28,4 +29,5 @@ __all__ = [
     "TokenRelations",
     "class_means",
     "mutual_information",
+    "norm_and_cosine",
 ]

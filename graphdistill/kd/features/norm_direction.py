@@ -68,3 +68,19 @@ class NormDirection:
         direction = F.normalize(self.means, dim=1)[y.clamp(min=0)]
         norm = torch.maximum(student.norm(dim=1), teacher.norm(dim=1)).clamp(min=torch.finfo(student.dtype).tiny)
         return (1 - (student * direction).sum(1) / norm) * (y >= 0)
+
+
+def norm_and_cosine(features: Tensor, means: Tensor, y: Tensor) -> tuple[float, float]:
+    """Mean norm of features, and their mean cosine to the mean of their class.
+
+    Args:
+        features: float ``[n, d]``.
+        means: float ``[C, d]``.
+        y: classes, long ``[n]``.
+
+    Example:
+        >>> norm_and_cosine(torch.tensor([[3.0, 4.0]]), torch.tensor([[1.0, 0.0]]), torch.tensor([0]))
+        (5.0, 0.6000000238418579)
+    """
+    cosine = F.cosine_similarity(features, means[y], dim=1)
+    return float(features.norm(dim=1).mean()), float(cosine.mean())

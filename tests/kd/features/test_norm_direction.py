@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from sklearn.metrics.pairwise import cosine_similarity
 
-from graphdistill.kd.features import NormDirection, class_means
+from graphdistill.kd.features import NormDirection, class_means, norm_and_cosine
 
 
 def test_naive_loop():
@@ -61,3 +62,11 @@ def test_zeros_give_finite_values_and_gradients():
     value.sum().backward()
     assert value.item() == 1
     assert student.grad.isfinite().all()
+
+
+def test_norm_and_cosine_are_those_of_scikit_learn():
+    draws = torch.Generator().manual_seed(0)
+    x, means, y = torch.randn(9, 3, generator=draws), torch.randn(2, 3, generator=draws), torch.arange(9) % 2
+    norm, cosine = norm_and_cosine(x, means, y)
+    assert norm == pytest.approx(np.linalg.norm(x, axis=1).mean())
+    assert cosine == pytest.approx(cosine_similarity(x, means)[np.arange(9), y].mean(), rel=1e-5)
