@@ -16,7 +16,7 @@ COMMANDS = [
     "fed",
     *(
         f"graphdistill.bench {name}"
-        for name in "arrays circuits codec condense fed lossless mirage scale scatter vqgraph".split()
+        for name in "arrays circuits codec condense fed kd lossless mirage scale scatter vqgraph".split()
     ),
 ]
 LIGHT = {"graphdistill", "fed", "psutil", "rich", "tyro"}

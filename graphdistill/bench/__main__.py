@@ -49,11 +49,13 @@ def _module(name: str) -> str:
         >>> _module("mirage"), _module("fed")
         ('graphdistill.bench.mirage', 'fed.bench')
     """
-    return f"graphdistill.bench.{name}" if (HERE / f"{name}.py").is_file() else f"{name}.bench"
+    here = (HERE / f"{name}.py").is_file() or (HERE / name).is_dir()
+    return f"graphdistill.bench.{name}" if here else f"{name}.bench"
 
 
 def _summary(name: str) -> str:
-    return methods.summary(HERE.parents[1].joinpath(*_module(name).split(".")).with_suffix(".py"))
+    path = HERE.parents[1].joinpath(*_module(name).split("."))
+    return methods.summary(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
 
 
 if __name__ == "__main__":

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fed.config import FedConfig, Partition
 from fed.methods import TrainOn
+from graphdistill.core.config_checks import check_positive
 from graphdistill.core.device import DeviceName, resolve_device
-from graphdistill.core.methods import MethodConfig
+from graphdistill.core.methods import MethodConfig, names
+from graphdistill.core.parallel import check_jobs, default_jobs
 
 if TYPE_CHECKING:
     import torch
@@ -155,6 +157,44 @@ class CircuitsBench(DataOptions):
     """Hidden states of each pixel."""
     epochs: int = 40
     """Most passes of expectation maximisation."""
+
+
+def _claims() -> tuple[str, ...]:
+    """Parts of the bench of knowledge distillation, a module each."""
+    return tuple(name.replace("_", "-") for name in names(Path(__file__).parent / "kd"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class KDBench(DataOptions):
+    """Options of ``python -m graphdistill.bench kd``."""
+
+    parts: tuple[str, ...] = field(default_factory=_claims)
+    """Parts to run, each the claim of a method or a check (default: all)."""
+    seeds: int = 10
+    """Number of seeds: teacher, student and split have the same seed in all rows, so that differences are paired."""
+    first_seed: int = 0
+    """First seed; later seeds add 1 each."""
+    steps: int | None = None
+    """Steps of every training (default: those of each part)."""
+    jobs: int | None = None
+    """Parallel processes, one thread each (default: one per available core)."""
+
+    def __post_init__(self) -> None:
+        unknown = [part for part in self.parts if part not in _claims()]
+        if unknown:
+            raise ValueError(f"--parts {unknown[0]!r} is unknown; choose from {', '.join(_claims())}")
+        check_positive(self, "seeds", label=lambda name: f"--{name}")
+        check_jobs(self.jobs, "--jobs")
+
+    @property
+    def seed_range(self) -> range:
+        """The seeds."""
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    @property
+    def num_jobs(self) -> int:
+        """Number of parallel processes."""
+        return self.jobs or default_jobs()
 
 
 @dataclass(frozen=True, kw_only=True)

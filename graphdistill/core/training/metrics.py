@@ -87,3 +87,27 @@ def score(logits: Tensor, y: Tensor, metric: Metric) -> float:
         if len(truth) and 0 < int(truth.sum()) < len(truth)
     ]
     return float(np.mean(scores)) if scores else float("nan")
+
+
+def calibration_error(logits: Tensor, y: Tensor, bins: int = 15) -> float:
+    r"""Expected calibration error: how far confidence and accuracy are apart.
+
+    .. math:: \sum_b \frac{n_b}{n} \, \lvert \mathrm{acc}_b - \mathrm{conf}_b \rvert
+
+    over bins b of equal width of the likeliest class's probability (Guo et al., ICML 2017,
+    https://arxiv.org/abs/1706.04599).
+
+    Args:
+        logits: float ``[n, C]``.
+        y: long ``[n]``.
+        bins: number of bins. (default: 15)
+
+    Example:
+        >>> calibration_error(torch.tensor([[0.0, 50.0], [0.0, 50.0]]), torch.tensor([1, 0]))
+        0.5
+    """
+    confidence, label = logits.double().softmax(dim=1).max(dim=1)
+    right = (label == y).double()
+    place = (confidence * bins).ceil().long().clamp(1, bins) - 1
+    gaps = torch.zeros(bins, dtype=torch.double).index_add_(0, place.cpu(), (right - confidence).cpu())
+    return float(gaps.abs().sum() / len(y))

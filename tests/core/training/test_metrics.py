@@ -12,7 +12,7 @@ from ogb.graphproppred import Evaluator
 from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, mean_squared_error, roc_auc_score
 from torch import Tensor
 
-from graphdistill.core.training.metrics import per_sample_loss, score
+from graphdistill.core.training.metrics import calibration_error, per_sample_loss, score
 
 
 def logits_of(seed: int, rows: int, columns: int) -> torch.Tensor:
@@ -150,3 +150,18 @@ def test_squared_errors_are_relative_to_the_deviation_and_mean_over_known_target
         assert loss == pytest.approx(sum(each) / max(1, len(each)), rel=1e-5)
     (gradient,) = torch.autograd.grad(found.sum(), guess)
     assert torch.equal(gradient == 0, torch.isnan(y))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 9999), st.integers(1, 40), st.integers(1, 20))
+def test_calibration_error_is_that_of_a_loop_over_bins(seed: int, rows: int, bins: int) -> None:
+    logits = torch.randn(rows, 3, generator=torch.Generator().manual_seed(seed))
+    y = torch.randint(3, (rows,), generator=torch.Generator().manual_seed(seed + 1))
+    confidence, label = logits.double().softmax(dim=1).max(dim=1)
+    want = 0.0
+    for b in range(bins):
+        inside = (confidence > b / bins) & (confidence <= (b + 1) / bins)
+        if inside.any():
+            accuracy = (label == y)[inside].double().mean()
+            want += float(inside.double().mean() * (accuracy - confidence[inside].mean()).abs())
+    assert calibration_error(logits, y, bins) == pytest.approx(want, abs=1e-12)

@@ -1,0 +1,86 @@
+"""Seeds of a claim side by side, and its table: mean, spread and the paired difference to one of the rows."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import rich.console
+from rich.table import Table
+
+from graphdistill.bench.options import KDBench as Bench
+from graphdistill.core.evaluation.paired import paired
+from graphdistill.core.parallel import parallel_map
+
+console = rich.console.Console(width=120)
+
+Scores = Mapping[str, Mapping[str, float]]
+"""Numbers of one seed, by row and column."""
+
+
+def run_seeds(bench: Bench, function: Callable[[Any, int], Scores], context: Any, label: str) -> dict[str, Any]:
+    """Run ``function(context, seed)`` for all seeds in parallel processes.
+
+    Args:
+        bench: seeds and number of processes.
+        function: a function of a module; returns the numbers of one seed.
+        context: shared by all seeds.
+        label: what a line of progress begins with.
+
+    Returns:
+        The numbers of all seeds, a list by row and column.
+    """
+    found: dict[str, dict[str, list[float]]] = {}
+    start = time.perf_counter()
+    seeds = list(bench.seed_range)
+    for seed, scores in zip(seeds, parallel_map(function, context, seeds, jobs=bench.num_jobs), strict=True):
+        for row, columns in scores.items():
+            for column, value in columns.items():
+                found.setdefault(row, {}).setdefault(column, []).append(value)
+        console.print(f"{label}, seed {seed}: {time.perf_counter() - start:.0f} s since the start")
+    return found
+
+
+def show(
+    title: str, found: Mapping[str, Mapping[str, Sequence[float]]], against: str | Sequence[str] = (), digits: int = 2
+) -> None:
+    """Print mean and standard deviation over seeds, and paired differences with their standard errors.
+
+    Args:
+        title: title of the table.
+        found: numbers by row and column, one per seed.
+        against: rows that the others are compared with. (default: none)
+        digits: digits after the point. (default: 2)
+    """
+    rows = [against] if isinstance(against, str) else list(against)
+    columns = list(dict.fromkeys(column for values in found.values() for column in values))
+    count = max(len(v) for values in found.values() for v in values.values())
+    shown = Table(title=f"{title}, {count} seeds", title_justify="left")
+    shown.add_column("")
+    for column in columns:
+        shown.add_column(column, justify="right")
+        for row in rows:
+            shown.add_column(f"{column} - {row}", justify="right")
+    for name, values in found.items():
+        cells = []
+        for column in columns:
+            here = values.get(column)
+            cells.append("" if here is None else _spread(here, digits))
+            for row in rows:
+                other = found[row].get(column)
+                same = here is None or other is None or name == row
+                cells.append("" if same else _difference(here or [], other or [], digits))
+        shown.add_row(name, *cells)
+    console.print(shown)
+
+
+def _spread(values: Sequence[float], digits: int) -> str:
+    text = f"{statistics.fmean(values):.{digits}f}"
+    return text + (f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else "")
+
+
+def _difference(values: Sequence[float], others: Sequence[float], digits: int) -> str:
+    found = paired(values, others)
+    return f"{found.mean:+.{digits}f} ± {found.error:.{digits}f}, {found.wins}/{found.count}"

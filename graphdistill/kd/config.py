@@ -1,0 +1,62 @@
+"""Config of knowledge distillation, and the options of its command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphdistill.core.command.base import BaseCommand, check_counts
+from graphdistill.core.methods import MethodConfig
+from graphdistill.kd.methods import FAMILY
+
+
+@dataclass(frozen=True, kw_only=True)
+class KDConfig:
+    """Training of a student, for :func:`~graphdistill.kd.distill.distill_kd`; defaults depend on the kind of data."""
+
+    steps: int | None = None
+    """Optimizer steps (default: 200 for nodes, 300 for graphs, 600 for images)."""
+    batch_size: int | None = None
+    """Entries a step (default: all nodes of a graph, 512 graphs, 128 images)."""
+    lr: float | None = None
+    """Learning rate of AdamW, which decays to 0 on a cosine (default: 0.01 for nodes, otherwise 0.003)."""
+    weight_decay: float | None = None
+    """Decoupled weight decay (default: 0.0005 for nodes, otherwise 0.0001)."""
+    eval_every: int | None = None
+    """Steps between validation checks (default: 4 for nodes, 20 for graphs, 50 for images)."""
+    patience: int | None = None
+    """Validation checks without improvement after which training stops early (default: it never does)."""
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("steps", "batch_size", "eval_every", "patience") if getattr(self, name) is not None]
+        check_counts(self, *given)
+        if self.lr is not None and not self.lr > 0:
+            raise ValueError(f"--lr must be above 0, got {self.lr}")
+        if self.weight_decay is not None and not self.weight_decay >= 0:
+            raise ValueError(f"--weight-decay must be 0 or more, got {self.weight_decay}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(KDConfig, BaseCommand):
+    """Options of the command."""
+
+    method: str | MethodConfig = "kd"
+    """Name of the method (list prints them all)."""
+    dataset: str = "digits-knn"
+    """digits-knn, pains, digits, mnist5k (no download), cora, ogbg-molhiv, text/trec, a file, ..."""
+    output: Path = Path("runs/kd")
+    """Folder that the student, its card, report.html, results.json, results.csv and figure.png are written to."""
+    teacher: str = ""
+    """Network of the teacher, which is trained first (default: GCN for nodes, GIN for graphs, ConvNet for images)."""
+    student: str = ""
+    """Network of the student (default: MLP for nodes, GIN-16 for graphs, ConvNet-8 for images)."""
+    seeds: int = 3
+    """Number of teachers, each with its own students."""
+    seed: int = 0
+    """First seed, and seed of the data split; later seeds add 1 each."""
+
+    def __post_init__(self) -> None:
+        BaseCommand.__post_init__(self)
+        KDConfig.__post_init__(self)
+        FAMILY.check(self.method)
+        check_counts(self, "seeds")

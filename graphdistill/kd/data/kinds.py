@@ -1,0 +1,39 @@
+"""The view of a data set of any kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset
+from graphdistill.datasets import as_dataset
+from graphdistill.kd.data.graphs import GraphView
+from graphdistill.kd.data.images import ImageView
+from graphdistill.kd.data.nodes import NodeView
+from graphdistill.kd.data.view import View
+
+VIEWS: dict[type, type[View]] = {NodeDataset: NodeView, GraphDataset: GraphView, ImageDataset: ImageView}
+"""View of each kind of data set."""
+
+
+def view_of(data: Dataset | Any, device: torch.device | str = "cpu", labelled: Tensor | None = None) -> View:
+    """The view of a data set, or of PyG graphs that :func:`graphdistill.datasets.load` reads.
+
+    Args:
+        data: the data set.
+        device: device of the networks. (default: the CPU)
+        labelled: training entries whose labels may be used, long; the others are unlabelled. (default: all)
+
+    Raises:
+        ValueError: the data are rejected by :func:`graphdistill.datasets.load`, or are not classes of one task, or a
+            labelled entry is not in the training split.
+
+    Example:
+        >>> from graphdistill.datasets import load
+        >>> view_of(load("digits")).KIND
+        'images'
+    """
+    dataset = as_dataset(data)
+    return VIEWS[type(dataset)](dataset, device, labelled)

@@ -1,0 +1,82 @@
+"""Nodes of one graph for distillation: a graph network as teacher, an MLP or a narrow graph network as student."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch_geometric import nn as pyg
+from torch_geometric.data import Data
+
+from graphdistill.core.data.datasets import NodeDataset
+from graphdistill.core.data.tensors import to_device
+from graphdistill.kd.data.view import Kind, Training, View
+from graphdistill.kd.inputs import Inputs, names_of
+from graphdistill.kd.outputs import Outputs
+
+HIDDEN = 128
+"""Width of hidden layers, as in GLNN."""
+
+
+class NodeView(View):
+    """Nodes, which graph networks get as ``x`` and ``edge_index`` of the whole graph, and an MLP as ``x`` of a batch.
+
+    A student is trained on all nodes, with the labels of the training nodes alone (transductive).
+    """
+
+    KIND: ClassVar[Kind] = "nodes"
+    TRAINING = Training(steps=200, batch_size=100_000, lr=0.01, weight_decay=5e-4, eval_every=4, label_weight=0.0)
+    CHUNK = 100_000
+    data: NodeDataset
+
+    def __init__(self, data: NodeDataset, device: torch.device | str = "cpu", labelled: Tensor | None = None):
+        super().__init__(data, device, labelled)
+        self._x, self._edges = to_device((data.x, data.edge_index), self.device)
+
+    @property
+    def train(self) -> Tensor:
+        """All nodes."""
+        return torch.arange(len(self.data.y))
+
+    def inputs(self, index: Tensor) -> Inputs:
+        """Features of nodes, and the whole graph's edges."""
+        x = self._x if self._whole(index) else self._x[index.to(self.device)]
+        return Inputs("x", {"x": x, "edge_index": self._edges}, {"data": partial(Data, x, self._edges)})
+
+    def run(
+        self, module: nn.Module, index: Tensor, layers: Sequence[str] = (), inputs: Inputs | None = None
+    ) -> Outputs:
+        """Outputs at nodes: a graph network runs on the whole graph; edges are those of the whole graph."""
+        on_graph = bool({"edge_index", "data"} & set(names_of(module)))
+        if not on_graph:
+            return super().run(module, index, layers, inputs)
+        if inputs is None:
+            inputs = self.inputs(self.train)
+        found = super().run(module, index, layers, inputs)
+        if self._whole(index):
+            return found._replace(edge_index=self._edges)
+        return found.take(index.to(self.device)) if len(found.logits) == len(self.data.y) else found
+
+    def _whole(self, index: Tensor) -> bool:
+        """Whether the nodes are all nodes in their order."""
+        return len(index) == len(self.data.y) and bool((index.diff() == 1).all())
+
+
+def _gnn(kind: type[nn.Module], width: int, view: NodeView) -> nn.Module:
+    return kind(view.data.x.shape[1], width, 2, view.num_classes, dropout=0.5)
+
+
+def _mlp(width: int, view: NodeView) -> nn.Module:
+    made: nn.Module = pyg.MLP([view.data.x.shape[1], width, view.num_classes], dropout=0.5, norm=None)
+    return made
+
+
+NodeView.TEACHERS = {
+    "GCN": partial(_gnn, pyg.GCN, HIDDEN),
+    "GraphSAGE": partial(_gnn, pyg.GraphSAGE, HIDDEN),
+    "GAT": partial(_gnn, pyg.GAT, HIDDEN),
+}
+NodeView.STUDENTS = {"MLP": partial(_mlp, HIDDEN), "GCN-16": partial(_gnn, pyg.GCN, 16)}

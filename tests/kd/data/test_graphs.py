@@ -1,0 +1,36 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from graphdistill.datasets import load
+from graphdistill.kd.data.graphs import GraphView
+from tests.kd.test_distill import graphs
+
+
+@pytest.fixture(scope="module")
+def view():
+    return GraphView(load(graphs()))
+
+
+def test_graphs_are_pyg_batches_and_forests(view):
+    inputs = view.inputs(torch.tensor([0, 3]))
+    assert inputs["batch"].tolist() == [0, 0, 0, 1, 1, 1]
+    assert inputs["edge_index"].shape == (2, 4 + 6)
+    assert len(inputs["forest"]) == 2
+    assert "edge_attr" not in inputs
+    assert inputs.main is inputs["data"]
+
+
+def test_the_built_in_networks_fit_the_graphs(view):
+    for build in (*view.TEACHERS.values(), *view.STUDENTS.values()):
+        assert view.predict(build(view), torch.arange(4)).logits.shape == (4, 2)
+    assert view.metric == view.data.metric
+
+
+def test_many_tasks_and_targets_are_refused(view):
+    many = replace(view.data, y=torch.zeros(40, 2), metric="rocauc")
+    with pytest.raises(ValueError, match="has many tasks, but classes of one task are distilled"):
+        GraphView(many)
+    with pytest.raises(ValueError, match=r"has targets of regression, but classes of one task"):
+        GraphView(replace(view.data, y=torch.zeros(40, 1), metric="rmse"))

@@ -1,0 +1,52 @@
+"""Small data and networks that the tests of distillation share."""
+
+import functools
+
+import torch
+from torch import nn
+
+from graphdistill.core.data.datasets import ImageDataset, NodeDataset
+from graphdistill.core.randomness import generator
+from graphdistill.kd.data.images import ImageView
+from graphdistill.kd.data.nodes import NodeView
+from graphdistill.kd.objective import Context
+
+
+@functools.cache
+def nodes():
+    """Sixty nodes of ten classes in a ring, whose features show their class."""
+    draws = generator(0, "nodes")
+    y = torch.arange(60) % 10
+    x = nn.functional.one_hot(y, 10).float() + 0.3 * torch.randn(60, 10, generator=draws)
+    ring = torch.arange(60)
+    edges = torch.stack([ring, ring.roll(-10)])
+    split = ring[:20], ring[20:40], ring[40:]
+    return NodeDataset("ring", x, torch.cat([edges, edges.flip(0)], dim=1), y, *split)
+
+
+@functools.cache
+def images():
+    """Ninety images of three classes, each bright in a row of its own."""
+    draws = generator(0, "images")
+    y = torch.arange(90) % 3
+    pixels = 0.2 * torch.rand(90, 1, 8, 8, generator=draws)
+    pixels[torch.arange(90), 0, 2 * y + 1] += 0.7
+    place = torch.arange(90)
+    return ImageDataset("rows", pixels, y, place[:60], place[60:75], place[75:])
+
+
+def mlp(seed=0, in_channels=10, out_channels=10):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(in_channels, 16), nn.ReLU(), nn.Linear(16, out_channels))
+
+
+def nodes_context(**words):
+    view = NodeView(nodes())
+    settings = {"steps": 10, "batch_size": 60, "lr": 0.01, "weight_decay": 0.0}
+    return Context(student=mlp(0), teacher=mlp(1).eval(), data=view, **{**settings, **words})
+
+
+def images_context(**words):
+    view = ImageView(images())
+    settings = {"steps": 10, "batch_size": 20, "lr": 0.01, "weight_decay": 0.0}
+    return Context(student=mlp(0, 64, 3), teacher=mlp(1, 64, 3).eval(), data=view, **{**settings, **words})
