@@ -10,6 +10,8 @@ from graphdistill.kd.losses.kl import KD as KD
 from graphdistill.kd.losses.kl import ReverseKL as ReverseKL
 from graphdistill.kd.losses.sinkhorn import SinkhornKD as SinkhornKD
 from graphdistill.kd.losses.span import SpanRelations as SpanRelations
+from graphdistill.kd.losses.vocabulary import VocabularyKD as VocabularyKD
+from graphdistill.kd.losses.vocabulary import vocabulary_cross_entropy as vocabulary_cross_entropy
 
 __all__ = [
     "DKD",
@@ -22,4 +24,6 @@ __all__ = [
     "ReverseKL",
     "SinkhornKD",
     "SpanRelations",
+    "VocabularyKD",
+    "vocabulary_cross_entropy",
 ]
