@@ -52,5 +52,7 @@ clean:
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) $(TORCH)
 	$(PIP) -e ".[dev]"
+	# Its losses, oracles of ours, need torch alone; what else it asks for is large, and made for CUDA.
+	$(PIP) --no-deps torchdistill
 	$(COMPILE)
 	touch .venv/installed $@
