@@ -6,7 +6,9 @@ r"""The interpolated lower bound of mutual information, and the MI-alpha loss th
 
 x is the teacher's feature and y the student's. Poole et al. (ICML 2019, https://arxiv.org/abs/1905.06922): at
 :math:`\alpha = 1` it is InfoNCE, of low variance and at most log K; at 0 it is the bound of Nguyen, Wainwright and
-Jordan with a learned q, of high variance and without limit.
+Jordan with a learned q, of high variance and without limit. In between it is at most :math:`1 + \log(K / \alpha)`,
+since m is at least :math:`e^{f(x_1, y)} / K` in the first expectation and the second is not negative; it passes
+:math:`\log(K / \alpha)` only where the information is larger.
 """
 
 from __future__ import annotations
@@ -130,7 +132,7 @@ class MutualInformation(nn.Module):
         """Minus the estimate of each row; ``y`` is not used."""
         if len(student) < 3:
             return student.flatten(1).sum(1) * 0
-        student, teacher = _pooled(student), _pooled(teacher)
+        student, teacher = pooled(student), pooled(teacher)
         return -mutual_information(self.critic(teacher, student), self.log_q(student).squeeze(1), self.alpha)
 
 
@@ -138,8 +140,13 @@ def _perceptron(width: int, hidden: int, out: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, out))
 
 
-def _pooled(features: Tensor) -> Tensor:
-    """Mean over tokens ``[n, l, d]`` or over pixels ``[n, d, h, w]``, ``[n, d]``."""
+def pooled(features: Tensor) -> Tensor:
+    """Mean over tokens ``[n, l, d]`` or over pixels ``[n, d, h, w]``, ``[n, d]``.
+
+    Example:
+        >>> pooled(torch.rand(2, 3, 5, 5)).shape, pooled(torch.rand(2, 7, 3)).shape
+        (torch.Size([2, 3]), torch.Size([2, 3]))
+    """
     if features.ndim == 4:
         return features.mean((2, 3))
     return features if features.ndim == 2 else features.mean(1)
