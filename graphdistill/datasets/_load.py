@@ -10,8 +10,8 @@ from torch_geometric.data import Batch, Data, InMemoryDataset
 
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.data.checks import check_splits
-from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset, TaskName
-from graphdistill.datasets import _csv, _folder, _images, _molecules, _nodes, _ogb, _own, _tables, _tu
+from graphdistill.core.data.datasets import Dataset, GraphDataset, TaskName
+from graphdistill.datasets import _csv, _folder, _images, _molecules, _nodes, _ogb, _own, _tables, _text, _tu
 from graphdistill.datasets._splits import Split
 
 
@@ -41,6 +41,9 @@ def load(
             - ``cora``, ``citeseer`` and other files in ``node/cpf/`` of the root;
             - an image file in ``images/`` of the root, such as ``digits/usps``, or the path of an ``.npz``;
             - the path of a folder of images, ``CLASS/name.png``, or ``train/CLASS/name.png`` with ``val`` and ``test``;
+            - ``text/trec``, ``text/shakespeare`` and other folders in ``text/`` of the root, or the path of such a
+              folder: ``train.tsv`` and ``test.tsv`` (a label, a tab and a text in each line), or ``input.txt`` for a
+              language model of characters; or the path of one ``.tsv`` or ``.txt`` file;
             - the path of a table of molecules: ``.csv``, ``.parquet``, ``.smi`` (a SMILES and a label in each line, or
               a SMILES, a name and a label), ``.sdf`` (labels are properties), ``.csv.gz``, ``.smi.gz``, ``.sdf.gz``;
             - a list of PyG ``Data`` objects or an ``InMemoryDataset``, labelled by ``y``; self-loops are removed,
@@ -49,8 +52,8 @@ def load(
               ``train_mask``, ``val_mask`` and ``test_mask`` (labelled nodes of the rest if absent), each a mask,
               node indices, or masks ``[N, k]``;
             - a data set of this library, which is checked and returned.
-        root: folder with ``ogb/``, ``tu/``, ``node/`` and ``images/`` in the layout of the official loaders
-            (default: ``$GRAPHDISTILL_DATA``, then the user's cache). Missing data is downloaded to ``root``
+        root: folder with ``ogb/``, ``tu/``, ``node/``, ``images/`` and ``text/`` in the layout of the official
+            loaders (default: ``$GRAPHDISTILL_DATA``, then the user's cache). Missing data is downloaded to ``root``
             if given, otherwise to the cache. Existing files are never changed.
         seed: seed of random splits, for data without given splits (default: 0).
         smiles_column: column of a table that holds the SMILES (default: ``smiles``).
@@ -66,7 +69,7 @@ def load(
         jobs: parallel processes for many molecules (default: 1).
 
     Returns:
-        A ``GraphDataset``, ``NodeDataset`` or ``ImageDataset``.
+        A ``GraphDataset``, ``NodeDataset``, ``ImageDataset`` or ``TextDataset``.
 
     Raises:
         ValueError: the name is unknown, or the data is invalid: features that are not finite, labels that are not
@@ -81,7 +84,7 @@ def load(
         ((1797, 1, 8, 8), 1439, 179, 179)
     """
     published = isinstance(name, str) and name.startswith(("ogbg-", "ogbn-", "planetoid-"))
-    if isinstance(name, GraphDataset | NodeDataset | ImageDataset):
+    if isinstance(name, Dataset):
         data: Dataset = name
     elif isinstance(name, str | Path):
         data = _named(name, root, seed, smiles_column, label_column, task, splits, split, skip_invalid, jobs)
@@ -90,7 +93,7 @@ def load(
     else:
         data = _own.load_own(name, seed, splits, split, task)
     _check_task(data, task)
-    check_splits(data.y, data.splits, _entries(data), absent="warn" if published else "error")
+    check_splits(data.y, data.splits, data.ENTRIES, absent="warn" if published else "error")
     return data
 
 
@@ -118,16 +121,10 @@ def as_dataset(data: Dataset | Data | Sequence[Data]) -> Dataset:
         >>> as_dataset(load("digits")).name
         'digits'
     """
-    if not isinstance(data, GraphDataset | NodeDataset | ImageDataset):
+    if not isinstance(data, Dataset):
         return load(data)
-    check_splits(data.y, {"train": data.train, "valid": data.valid}, _entries(data), absent="ignore")
+    check_splits(data.y, {"train": data.train, "valid": data.valid}, data.ENTRIES, absent="ignore")
     return data
-
-
-def _entries(data: Dataset) -> str:
-    if isinstance(data, GraphDataset):
-        return "graphs"
-    return "nodes" if isinstance(data, NodeDataset) else "images"
 
 
 def _named(
@@ -159,6 +156,8 @@ def _named(
             return _images.load_mnist5k(seed)
     if name.endswith(".npz") or name in _images.npz_names(root):
         return _images.load_npz(name, root, seed)
+    if (source := _text.source_of(name, root)) is not None:
+        return _text.load_text(name, source, seed)
     if name.endswith(_tables.TABLES) or Path(name).is_file():
         return _csv.load_csv(Path(name), smiles_column, label_column, task, skip_invalid, jobs=jobs)
     if name in _ogb.master("graphproppred"):
@@ -191,7 +190,7 @@ def load_graphs(
     """Load a data set of labelled graphs; the arguments are those of :func:`load`.
 
     Raises:
-        ValueError: also if ``name`` is a set of nodes or images.
+        ValueError: also if ``name`` is a set of nodes, images or texts.
 
     Example:
         >>> import torch
@@ -213,7 +212,7 @@ def load_graphs(
         jobs=jobs,
     )
     if not isinstance(data, GraphDataset):
-        kind = "nodes of one graph" if isinstance(data, NodeDataset) else "images"
+        kind = {"nodes": "nodes of one graph"}.get(data.ENTRIES, data.ENTRIES)
         what = f"name={str(name)!r}" if isinstance(name, str | Path) else f"name, a {type(name).__name__},"
         raise ValueError(
             f"{what} is a set of labelled {kind}, but labelled graphs are needed; choose "
@@ -229,7 +228,7 @@ class UnknownDatasetError(ValueError):
 def _unknown(name: str, root: str | Path | None) -> UnknownDatasetError:
     inside = ["pains", "digits", "digits-knn", "mnist5k"]
     names = [*inside, *_ogb.graph_names(), *_ogb.NODE_NAMES, *_nodes.PLANETOID, *_nodes.cpf_names(root)]
-    names += [*_images.npz_names(root), *_tu.names(root)]
+    names += [*_images.npz_names(root), *_text.names(root), *_tu.names(root)]
     # Compared without case, because that is the most common error: mutag for MUTAG.
     lower = {known.lower(): known for known in names}
     near = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, n=3)]
@@ -238,5 +237,6 @@ def _unknown(name: str, root: str | Path | None) -> UnknownDatasetError:
         f"name={name!r} is not a known data set.{hint} Choices: {', '.join(inside)} (no download); "
         f"ogbg-* and ogbn-* of OGB; TU names such as NCI1; {', '.join(_nodes.PLANETOID)}; "
         f"{', '.join(_nodes.CPF)} (node/cpf/*.npz under root); images/*.npz under root; "
-        f"the path of a .csv or .npz file; a list of PyG Data objects"
+        f"{', '.join(_text.names(root))} (text/ under root); "
+        f"the path of a .csv, .npz, .tsv or .txt file; a list of PyG Data objects"
     )

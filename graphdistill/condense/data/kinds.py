@@ -8,7 +8,7 @@ from graphdistill.condense.data.graphs import TrainingGraphs
 from graphdistill.condense.data.images import TrainingImages
 from graphdistill.condense.data.nodes import TrainingNodes
 from graphdistill.condense.data.training_data import TrainingData
-from graphdistill.core.data.datasets import Dataset, GraphDataset, NodeDataset
+from graphdistill.core.data.datasets import Dataset, GraphDataset, NodeDataset, TextDataset
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.evaluation.nodes import NodeProtocol
@@ -23,6 +23,9 @@ def protocol_of(data: Dataset, **options: Any) -> SetProtocol[Any]:
         data: the real data.
         options: attributes of :class:`~graphdistill.core.evaluation.protocol.BaseProtocol`, such as ``trainings``.
 
+    Raises:
+        ValueError: the data are texts.
+
     Example:
         >>> from graphdistill import datasets
         >>> protocol_of(datasets.load("digits")).networks
@@ -32,6 +35,11 @@ def protocol_of(data: Dataset, **options: Any) -> SetProtocol[Any]:
         return NodeProtocol(data, **options)
     if isinstance(data, GraphDataset):
         return GraphSetProtocol(data, **options)
+    if isinstance(data, TextDataset):
+        raise ValueError(
+            f"{data.name} holds texts, which no method of condensation supports; choose images, nodes or graphs, "
+            f"such as digits, digits-knn or NCI1"
+        )
     return ImageProtocol(data, **{"augment": Augment().each, **options})
 
 

@@ -1,12 +1,13 @@
-"""Data sets of graphs, nodes and images with their splits, task and metric.
+"""Data sets of graphs, nodes, images and texts with their splits, task and metric.
 
-Shape legend: G graphs, N nodes in all, E directed edges in all, F node features, D edge features, T tasks or targets.
+Shape legend: G graphs, N nodes in all, E directed edges in all, F node features, D edge features, T tasks or targets,
+n images or texts, L tokens of the longest text.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -26,6 +27,9 @@ FeatureKind = Literal["ogb", "categorical", "continuous"]
 
 class _Split(Identified):
     """Base of data sets: splits, and identity by content."""
+
+    ENTRIES: ClassVar[str]
+    """What the entries of the data set are, in errors."""
 
     @property
     def splits(self) -> dict[str, Tensor]:
@@ -51,6 +55,8 @@ class GraphDataset(_Split):
     Raises:
         ValueError: labels, splits or SMILES do not fit the graphs, or features are not finite.
     """
+
+    ENTRIES: ClassVar[str] = "graphs"
 
     name: str
     graphs: Graphs
@@ -123,6 +129,8 @@ class NodeDataset(_Split):
         notes: remarks on the data for reports.
     """
 
+    ENTRIES: ClassVar[str] = "nodes"
+
     name: str
     x: Tensor
     edge_index: Tensor
@@ -155,6 +163,8 @@ class ImageDataset(_Split):
         notes: remarks on the data for reports.
     """
 
+    ENTRIES: ClassVar[str] = "images"
+
     name: str
     images: Tensor
     y: Tensor
@@ -174,5 +184,88 @@ class ImageDataset(_Split):
         check_numbers("images", self.images)
 
 
-Dataset = GraphDataset | NodeDataset | ImageDataset
+@dataclass(frozen=True)
+class TextDataset(_Split):
+    """Texts as token ids, with a class for each text or, for a language model, the next token at each position.
+
+    Attributes:
+        name: name that the data set was loaded by.
+        tokens: token ids, long ``[n, L]``; shorter texts are padded with 0 at their end, windows of a language model
+            have no padding.
+        y: class of each text, long ``[n]``; or the token that follows each position, long ``[n, L]``.
+        train, valid, test: indices of the texts of each split, long.
+        vocabulary: the token of each id; id 0 is the padding, id 1 stands for tokens that are not in the vocabulary.
+        notes: remarks on the data for reports.
+
+    Raises:
+        ValueError: tokens, labels or splits do not fit one another or the vocabulary.
+
+    Example:
+        >>> index = torch.tensor([0]), torch.tensor([1]), torch.tensor([2])
+        >>> words = ("<padding>", "<unknown>", "good", "bad")
+        >>> data = TextDataset("own", torch.tensor([[2, 0], [3, 3], [1, 2]]), torch.tensor([1, 0, 1]), *index, words)
+        >>> data.language_model, data.num_outputs
+        (False, 2)
+    """
+
+    ENTRIES: ClassVar[str] = "texts"
+
+    name: str
+    tokens: Tensor
+    y: Tensor
+    train: Tensor
+    valid: Tensor
+    test: Tensor
+    vocabulary: tuple[str, ...]
+    notes: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.tokens.dim() != 2 or self.tokens.dtype != torch.long or not self.tokens.numel():
+            got = f"{self.tokens.dtype} {list(self.tokens.shape)}"
+            raise ValueError(f"tokens must be long [n, L], a row of ids for each text, got {got}")
+        if self.y.shape not in (self.tokens.shape[:1], self.tokens.shape) or self.y.dtype != torch.long:
+            count, length = self.tokens.shape
+            raise ValueError(
+                f"y must be long [{count}], a class for each text, or long [{count}, {length}], the next token of "
+                f"each position, got {self.y.dtype} {list(self.y.shape)}"
+            )
+        check_index(self.splits, len(self.tokens), "texts")
+        self._check_ids("tokens", self.tokens, 0)
+        real = self.tokens > 0
+        gaps = (real[:, 1:] & ~real[:, :-1]).any(dim=1)
+        for bad, what in (
+            (~real.any(dim=1), "has no tokens; leave it out"),
+            (gaps, "has padding (0) before a token; padding is at the end of a text"),
+        ):
+            if bool(bad.any()):
+                raise ValueError(f"text {int(bad.nonzero()[0])} {what}")
+        if not self.language_model:
+            check_classes(self.y, "y")
+            return
+        self._check_ids("y", self.y, 1)
+        if not bool(real.all()):
+            padded = int((~real).any(dim=1).nonzero()[0])
+            raise ValueError(f"window {padded} has padding (0); windows of a language model are all of one length")
+
+    def _check_ids(self, what: str, ids: Tensor, least: int) -> None:
+        """Reject ids outside of the vocabulary."""
+        for end in ids.aminmax():
+            if not least <= int(end) < len(self.vocabulary):
+                raise ValueError(
+                    f"{what} must hold ids from {least} to {len(self.vocabulary) - 1}, the last of the vocabulary, "
+                    f"got {int(end)}"
+                )
+
+    @property
+    def language_model(self) -> bool:
+        """Whether the labels are the next tokens, not classes."""
+        return self.y.dim() == 2
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of classes, for a language model of ids of the vocabulary: the width of a network's output."""
+        return len(self.vocabulary) if self.language_model else int(self.y.max()) + 1
+
+
+Dataset = GraphDataset | NodeDataset | ImageDataset | TextDataset
 """A data set of any kind."""

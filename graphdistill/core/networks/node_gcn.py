@@ -181,4 +181,5 @@ class NodeGCN(nn.Module):
     def forward(self, nodes: Nodes) -> Tensor:
         """Logits ``[n, C]``."""
         drop = self.dropout if self.training else 0.0
-        return F.linear(F.dropout(self.embed(nodes), drop), self.head.weight, self.head.bias)
+        out: Tensor = self.head(F.dropout(self.embed(nodes), drop))
+        return out

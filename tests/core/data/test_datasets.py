@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphdistill.core.data.datasets import GraphDataset
+from graphdistill.core.data.datasets import GraphDataset, TextDataset
 from graphdistill.core.data.graphs import Graphs
 
 PAIR = torch.tensor([[0, 1], [1, 0]])
@@ -95,3 +95,42 @@ def test_a_metric_of_errors_makes_labels_targets() -> None:
 def test_targets_that_cannot_be_used(y: Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         targets(y)
+
+
+def texts(tokens: list[list[int]], y: list[int] | list[list[int]], vocabulary: int = 5) -> TextDataset:
+    train, valid, test = torch.arange(3)[:, None]
+    words = tuple(map(str, range(vocabulary)))
+    return TextDataset("d", torch.tensor(tokens), torch.tensor(y), train, valid, test, words)
+
+
+def test_texts_have_classes_or_next_tokens() -> None:
+    tokens = [[2, 3], [4, 1], [2, 2]]
+    classes, following = texts(tokens, [0, 2, 1]), texts(tokens, [[3, 4], [1, 1], [2, 4]])
+    assert (classes.language_model, classes.num_outputs) == (False, 3)
+    assert (following.language_model, following.num_outputs) == (True, 5)
+    assert texts(tokens, [0, 2, 1], 6).digest != classes.digest
+
+
+@pytest.mark.parametrize(
+    ("tokens", "y", "message"),
+    [
+        ([[]], [0], r"tokens must be long \[n, L\], a row of ids for each text, got torch.float32 \[1, 0\]"),
+        ([[0.5, 1.0]] * 3, [0, 1, 0], r"tokens must be long \[n, L\], .* got torch.float32 \[3, 2\]"),
+        (
+            [[2, 0]] * 3,
+            [0, 1],
+            r"y must be long \[3\], a class for each text, or long \[3, 2\], .* got torch.int64 \[2\]",
+        ),
+        ([[2, 0]] * 3, [0.0, 1.0, 0.0], r"y must be long \[3\], .* got torch.float32 \[3\]"),
+        ([[2, 5]] * 3, [0, 1, 0], "tokens must hold ids from 0 to 4, the last of the vocabulary, got 5"),
+        ([[2, -1]] * 3, [0, 1, 0], "tokens must hold ids from 0 to 4, the last of the vocabulary, got -1"),
+        ([[2, 0], [0, 0], [1, 1]], [0, 1, 0], "text 1 has no tokens; leave it out"),
+        ([[2, 0], [1, 1], [0, 1]], [0, 1, 0], r"text 2 has padding \(0\) before a token; padding is at the end"),
+        ([[2, 3]] * 3, [0, 1, 10**9], "y holds class 1000000000 but only 3 labels"),
+        ([[2, 3]] * 3, [[3, 0]] * 3, "y must hold ids from 1 to 4, the last of the vocabulary, got 0"),
+        ([[2, 3], [2, 0], [2, 3]], [[3, 1]] * 3, r"window 1 has padding \(0\); windows of a language model are all of"),
+    ],
+)
+def test_texts_that_cannot_be_used(tokens: list[list[int]], y: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        texts(tokens, y)

@@ -233,3 +233,9 @@ def test_scaffolds_are_no_partition_of_images():
     object.__setattr__(config, "partition", "scaffold")
     with pytest.raises(ValueError, match="--partition scaffold is not for images; choose domain, iid or dirichlet"):
         parts(config)
+
+
+def test_texts_are_refused(tmp_path):
+    (tmp_path / "own.tsv").write_text("".join(f"{n % 2}\ta text\n" for n in range(20)))
+    with pytest.raises(ValueError, match=r"--dataset .*own\.tsv: no images; choose digits-domains"):
+        domains(FedConfig(dataset=str(tmp_path / "own.tsv")))
