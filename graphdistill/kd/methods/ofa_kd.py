@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from graphdistill.core.methods import Result
 from graphdistill.core.randomness import scoped
 from graphdistill.kd.data.view import Kind
+from graphdistill.kd.layers import stages_of
 from graphdistill.kd.losses.enhanced_target import EnhancedTarget
 from graphdistill.kd.methods import kd
 from graphdistill.kd.objective import Batch, Context, Objective
@@ -44,7 +45,7 @@ class Config(kd.Config):
     head_weight: float = 1.0
     """Weight of the loss at each head; that at the final logits has 1."""
     layers: tuple[str, ...] = ()
-    """Layers of the student that get a head (default: up to 4 of the largest stack of layers)."""
+    """Layers of the student that get a head (default: up to 4 stages, the members of its first list of modules)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -102,26 +103,8 @@ def pooled(features: Tensor, rows: int) -> Tensor:
     )
 
 
-def stack(network: nn.Module) -> list[str]:
-    """Paths of the layers in a network's largest ``nn.ModuleList`` or ``nn.Sequential``; empty if it has none.
-
-    Example:
-        >>> stack(nn.Sequential(nn.Linear(2, 9), nn.ReLU(), nn.Linear(9, 2)))
-        ['0', '2']
-    """
-    best: list[str] = []
-    largest = 0
-    for path, module in network.named_modules():
-        if isinstance(module, nn.ModuleList | nn.Sequential):
-            size = sum(p.numel() for p in module.parameters())
-            if size > largest:
-                largest, names = size, [name for name, child in module.named_children() if [*child.parameters()]]
-                best = [f"{path}.{name}" if path else name for name in names]
-    return best
-
-
 def stages(context: Context, most: int = 4) -> tuple[str, ...]:
-    """Layers of the student that get a head: its largest stack, thinned out evenly, but for the logits themselves.
+    """Layers of the student that get a head: its stages, thinned out evenly, but for the logits themselves.
 
     Args:
         context: the student and its data.
@@ -130,7 +113,7 @@ def stages(context: Context, most: int = 4) -> tuple[str, ...]:
     Returns:
         Paths of layers; what goes into the final linear layer if no layer has a vector for each row of logits.
     """
-    few, _ = context.probe(stack(context.student))
+    few, _ = context.probe(stages_of(context.student))
     usable = []
     for path, value in few.features.items():
         with contextlib.suppress(ValueError):
