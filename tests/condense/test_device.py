@@ -18,24 +18,21 @@ from graphdistill.condense.extend import Recipe, distill_by
 from graphdistill.condense.matching.checkpoint import read_checkpoint
 from graphdistill.condense.matching.loop import distill
 from graphdistill.condense.matching.objective import MethodContext
-from graphdistill.condense.methods import FAMILY, dm, dwa, frepo, fyi
+from graphdistill.condense.methods import FAMILY, dm, frepo, fyi
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.sets.synthetic import SyntheticSet
 from tests.condense.graph_samples import chains, graph_context
+from tests.condense.quick import quick, quick_config
 from tests.condense.samples import bars, context_of, pairs, seeded
 from tests.second_device import second_device
 
-CONFIGS = {"fyi": fyi.Config(group="identity"), "dwa": dwa.Config(ascent_steps=2)}
-"""Configs of methods that are refused, or slow, with their default."""
-
-
 def context(kind: Kind, device: torch.device | str) -> MethodContext:
-    here = graph_context() if kind == "graphs" else context_of(2, kind=kind)
+    here = graph_context() if kind == "graphs" else quick(kind)
     return replace(here, real=here.real.to(device))
 
 
-def config_of(name: str) -> object:
-    config = CONFIGS.get(name, FAMILY.module(name).Config())
-    return replace(config, experts=1) if hasattr(config, "experts") else config  # type: ignore[type-var]
+def config_of(name: str) -> MethodConfig:
+    return fyi.Config(group="identity") if name == "fyi" else quick_config(name)
 
 
 def rising() -> Callable[[SyntheticSet], float]:
@@ -72,12 +69,15 @@ class Cut(Exception):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("dm", "images"), ("frepo", "images"), ("gcond", "nodes"), ("ftd", "images")]
+    ("name", "kind", "steps"),
+    [("dm", "images", 4), ("frepo", "images", 20), ("gcond", "nodes", 20), ("ftd", "images", 4)],
 )
-def test_a_run_that_was_cut_on_one_device_goes_on_on_another(name: str, kind: Kind, tmp_path: Path) -> None:
+def test_a_run_that_was_cut_on_one_device_goes_on_on_another(
+    name: str, kind: Kind, steps: int, tmp_path: Path
+) -> None:
     def run(device: torch.device | str, path: Path, last: int = 99, resume: bool = False) -> SyntheticSet:
         here, score = context(kind, device), rising()
-        recipe = replace(FAMILY.module(name).recipe(here, config_of(name)), steps=20)
+        recipe = replace(FAMILY.module(name).recipe(here, config_of(name)), steps=steps)
 
         def validate(synthetic: SyntheticSet) -> float:
             value = score(synthetic)
@@ -96,7 +96,7 @@ def test_a_run_that_was_cut_on_one_device_goes_on_on_another(name: str, kind: Ki
         with pytest.raises(Cut):
             run(device, tmp_path / "there", last=2)
         here, there = (read_checkpoint(tmp_path / name, {}) for name in ("here", "there"))
-        assert there.step == here.step == 10
+        assert there.step == here.step == steps // 2
         assert there.facts == here.facts
         for part in ("now", "memory", "best"):
             assert getattr(there, part).keys() == getattr(here, part).keys()
@@ -104,7 +104,7 @@ def test_a_run_that_was_cut_on_one_device_goes_on_on_another(name: str, kind: Ki
         onto_second = run(device, tmp_path / "here", resume=True)
     back = run("cpu", tmp_path / "there", resume=True)
     for end in (onto_second, back):
-        assert end.meta["chosen_step"] == 20
+        assert end.meta["chosen_step"] == steps
         assert all(map(torch.equal, end.payload().values(), whole.payload().values()))
 
 

@@ -45,12 +45,16 @@ WORDS = [
     "2",
     "--per-class",
     "1",
+    "--passes",
+    "1",
+    "--batch-size",
+    "256",
     *QUICK,
 ]
 
 
 def start(folder, *more, wait_after=None):
-    command = [sys.executable, "-c", SCRIPT.format(wait_after=wait_after), *WORDS, "--rounds", "8", "--in-process"]
+    command = [sys.executable, "-c", SCRIPT.format(wait_after=wait_after), *WORDS, "--rounds", "4", "--in-process"]
     return subprocess.Popen([*command, "--output", str(folder), *more], stderr=subprocess.PIPE, text=True)
 
 
@@ -58,24 +62,25 @@ def start(folder, *more, wait_after=None):
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.delenv(HOME)
-    with start(tmp_path / "cut", wait_after=6) as killed:
+    with start(tmp_path / "cut", wait_after=2) as killed:
         for line in killed.stderr:
-            if line.startswith("round 6/8"):
+            if line.startswith("round 2/4"):
                 break
         until = time.monotonic() + 60
-        while read_with_card(tmp_path / "cut" / FILE)[1]["rounds"] < 6 and time.monotonic() < until:
+        while read_with_card(tmp_path / "cut" / FILE)[1]["rounds"] < 2 and time.monotonic() < until:
             time.sleep(0.05)
         killed.send_signal(signal.SIGKILL)
     assert not (tmp_path / "cut" / "model.safetensors").exists()
     with start(tmp_path / "cut", "--resume") as again:
         _, log = again.communicate(timeout=120)
     assert again.returncode == 0, log
-    assert "resuming after round 6" in log
-    assert "round 5/8" not in log
+    assert "resuming after round 2" in log
+    assert "round 1/4" not in log
     # The same without a break, in this process, with files elsewhere.
     monkeypatch.setenv(HOME, str(tmp_path / "elsewhere"))
-    names = {"dataset": "digits", "partition": "iid", "clients": 2, "per_class": 1, "rounds": 8, "warm_up_steps": 2}
-    config = FedConfig(**names, method=quick("fedlgd"), output=str(tmp_path / "whole"))
+    names = {"dataset": "digits", "partition": "iid", "clients": 2, "per_class": 1, "rounds": 4, "warm_up_steps": 2}
+    few = {"passes": 1, "batch_size": 256}
+    config = FedConfig(**names, **few, method=quick("fedlgd"), output=str(tmp_path / "whole"))
     run_in_process(server, client_app.app, config.run_config(), 2)
     for name in ("model.safetensors", "global.png"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

@@ -8,13 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
 
 from graphdistill.core.data.checks import check_numbers
 from graphdistill.core.data.tensors import ranges, segment_ptr
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Graphs:
         edge_ptr: first edge of each graph and E at the end, long ``[G + 1]``.
 
     Example:
+        >>> from torch_geometric.data import Data
         >>> path = Data(x=torch.tensor([[6], [8]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
         >>> graphs = Graphs.from_data_list([path, path])
         >>> len(graphs), graphs.edge_index.tolist()
@@ -82,6 +86,8 @@ class Graphs:
 
     def __getitem__(self, index: int) -> Data:
         """The graph at ``index`` as a PyG ``Data`` object."""
+        from torch_geometric.data import Data  # takes two seconds, and processes that train networks need none
+
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is out of range for {len(self)} graphs")
         index %= len(self)

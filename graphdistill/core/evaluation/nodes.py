@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch_geometric.utils import subgraph
 
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.data.sparse_features import SparseFeatures
@@ -163,11 +162,11 @@ class NodeProtocol(SetProtocol[NodeDataset]):
 
     def _induced(self, index: Tensor) -> SyntheticSet:
         index = self._by_class(index)
-        edge_index, _ = subgraph(index, without_loops(self.data.edge_index), num_nodes=len(self.data.x))
         place = torch.full((len(self.data.x),), -1)
         place[index] = torch.arange(len(index))
         y = self.data.y[index]
-        edge_index = place[edge_index]
+        edge_index = place[without_loops(self.data.edge_index)]
+        edge_index = edge_index[:, (edge_index >= 0).all(dim=0)]
         edge_index = edge_index[:, (edge_index[0] * len(index) + edge_index[1]).argsort()]
         edges = edge_index, torch.ones(edge_index.shape[1])
         return SyntheticSet(round_half(self.x[index], half_exponent(self.x)), y, class_weights(y), edges=edges)

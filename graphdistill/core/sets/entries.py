@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
 
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.trees.forest import Forest
 
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
 
 def plain_graph(graphs: Graphs, index: int, **extra: Tensor) -> Data:
     """The graph at ``index`` with the attributes of :func:`unfold`: every node is a root that counts once."""
+    from torch_geometric.data import Data
+
     graph = graphs[index]
     assert graph.x is not None
     nodes, edges = len(graph.x), graph.num_edges
@@ -35,6 +41,8 @@ def unfold(forest: Forest, **extra: Tensor) -> Data:
         ``Data`` with ``x``, ``edge_index``, ``edge_weight``, optional ``edge_attr``, ``root``
         (boolean per node) and ``count`` (per node, 0 away from roots).
     """
+    from torch_geometric.data import Data
+
     trees = forest.trees
     starts = [0]
     for size in trees.sizes:

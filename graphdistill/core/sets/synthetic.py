@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
 
 from graphdistill.core.data.datasets import FeatureKind, Task
 from graphdistill.core.data.tensors import tensor_bytes, to_device
@@ -39,6 +38,9 @@ from graphdistill.core.sets.payload import (
 )
 from graphdistill.core.trees.forest import Forest
 from graphdistill.core.trees.graph_forest import GraphForest
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 CACHED = ("nbytes", "_graphs_as_stored", "_arrays_as_stored")
 """Derived values of a set that take long to compute."""
@@ -157,6 +159,8 @@ class SyntheticSet:
         """
         if not isinstance(self.data, Tensor):
             raise ValueError("this set holds graphs, not feature tensors; take its entries one by one")
+        from torch_geometric.data import Data
+
         index, weight = self.edges or (torch.empty(2, 0, dtype=torch.long), torch.empty(0))
         mask = torch.ones(len(self), dtype=torch.bool)
         return Data(x=self.data, edge_index=index, edge_weight=weight, y=self.y, train_mask=mask)

@@ -22,6 +22,7 @@ from graphdistill.condense.methods import FAMILY, dc
 from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.augment import NO_AUGMENT
+from tests.condense.quick import quick, quick_config
 from tests.condense.samples import bars, context_of, data, real, real_data, seeded
 
 LEARNERS = [
@@ -161,14 +162,13 @@ def test_patience_stops_early() -> None:
     ("name", "kind"), [(name, kind) for name in FAMILY.names() for kind in FAMILY.kinds(name) if kind != "graphs"]
 )
 def test_the_same_seed_gives_the_same_bytes_and_the_global_generator_is_left_alone(name: str, kind: Kind) -> None:
-    before, module = torch.get_rng_state(), FAMILY.module(name)
+    before, module, config = torch.get_rng_state(), FAMILY.module(name), quick_config(name)
 
     def made(seed: int) -> SyntheticSet:
         if hasattr(module, "recipe"):
-            return run(
-                replace(module.recipe(context_of(2, seed, kind), module.Config()), steps=6), seed=seed, kind=kind
-            )
-        return distill_condense(data(kind), CondenseConfig(method=name, per_class=2), generator=seeded(seed))
+            return run(replace(module.recipe(quick(kind, seed=seed), config), steps=6), seed=seed, kind=kind)
+        synthetic: SyntheticSet = module.select(quick(kind, seed=seed), config)
+        return synthetic
 
     one, other, third = made(1), made(1), made(2)
     assert same(one, other)
@@ -202,10 +202,8 @@ def cut_and_taken_up(what: Callable[[], Recipe], path: Path, cut: int, kind: Kin
 def test_a_run_that_was_cut_and_taken_up_ends_in_the_same_bytes(
     name: str, kind: Kind, cut: int, tmp_path: Path
 ) -> None:
-    module = FAMILY.module(name)
-    cut_and_taken_up(
-        lambda: replace(module.recipe(context_of(2, 0, kind), module.Config()), steps=20), tmp_path / "c", cut, kind
-    )
+    module, config = FAMILY.module(name), quick_config(name)
+    cut_and_taken_up(lambda: replace(module.recipe(quick(kind), config), steps=20), tmp_path / "c", cut, kind)
 
 
 @pytest.mark.parametrize("kind", ["images", "nodes"])

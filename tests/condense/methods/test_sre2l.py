@@ -23,6 +23,7 @@ from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.augment import NO_AUGMENT
 from tests.condense.matching.test_symmetry import context_on
+from tests.condense.quick import quick, quick_config
 from tests.condense.samples import bars, real, seeded
 from tests.core.sets.samples import as_bytes, coded_bytes
 
@@ -169,8 +170,8 @@ def test_square_crops_of_square_images_stay_square() -> None:
 @pytest.mark.parametrize("name", ["sre2l", "cda", "dwa"])
 def test_earlier_work_in_the_process_changes_nothing(name: str) -> None:
     def made(method: str) -> dict[str, torch.Tensor]:
-        config = CondenseConfig(method=method, per_class=2, steps=3)
-        return distill_condense(bars(), config, generator=seeded(1)).payload()
+        config = CondenseConfig(method=quick_config(method), per_class=2, steps=3)
+        return distill_condense(bars(), config, protocol=quick().protocol, generator=seeded(1)).payload()
 
     first = made(name)
     torch.manual_seed(5)

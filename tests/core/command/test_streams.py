@@ -8,13 +8,13 @@ ROOT = Path(__file__).parents[3]
 SOURCE = """
 import sys
 from dataclasses import dataclass
-import rich.console
 from graphdistill.core.command import cli
-from graphdistill.core.command.report import Report, Row, table
 @dataclass(frozen=True, kw_only=True)
 class Config:
     name: str = ""
 def main(config):
+    import rich.console
+    from graphdistill.core.command.report import Report, Row, table
     row = Row(name="größte → \\u4e2d", group="GIN", test=(0.7, 0.72), valid=(), nbytes=900, entries=3)
     rich.console.Console(width=100).print(table(Report(title="demo", metric="rocauc", rows=(row,))))
     raise ValueError(f"no such file: {config.name} ±1")

@@ -67,12 +67,15 @@ def agree(kernels: ModuleType, lengths: list[int], width: int, dtype: torch.dtyp
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("lengths", [[3, 0, 1, 20, 0], [70], [0, 0], []], ids=["mixed", "one", "empty ones", "none"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_values_are_those_of_the_specification(
-    width: int, lengths: list[int], dtype: torch.dtype, kernels: ModuleType
-) -> None:
-    agree(kernels, lengths, width, dtype)
+def test_values_are_those_of_the_specification(width: int, dtype: torch.dtype, kernels: ModuleType) -> None:
+    agree(kernels, [3, 0, 1, 20, 0], width, dtype)
+
+
+@pytest.mark.parametrize("width", [1, 130])
+@pytest.mark.parametrize("lengths", [[70], [0, 0], []], ids=["one", "empty ones", "none"])
+def test_so_are_those_of_one_segment_and_of_empty_ones(lengths: list[int], width: int, kernels: ModuleType) -> None:
+    agree(kernels, lengths, width, torch.float32)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -84,8 +87,8 @@ def test_values_of_long_segments_are_those_of_the_specification(
 
 
 def test_long_sums_keep_their_digits(kernels: ModuleType) -> None:
-    x, ptr = torch.full((20_000, 1), 0.7), torch.tensor([0, 3, 20_000])
-    for reduce, want in (("sum", [2.1, 0.7 * 19_997]), ("mean", [0.7, 0.7])):
+    x, ptr = torch.full((5_000, 1), 0.7), torch.tensor([0, 3, 5_000])
+    for reduce, want in (("sum", [2.1, 0.7 * 4_997]), ("mean", [0.7, 0.7])):
         assert kernels.segment_reduce(x, ptr, reduce).view(-1).tolist() == pytest.approx(want, rel=1e-6)
     half, _ = kernels.segment_reduce(x.half() + 1, ptr, "mean").view(-1).tolist()
     assert half == pytest.approx(1.7, rel=1e-3)
@@ -201,4 +204,4 @@ def test_first_and_second_derivatives(name: str) -> None:
         "moments": (lambda x: scatter.class_moments(x, index, 4)[1:], (entries,)),
     }[name]
     assert torch.autograd.gradcheck(function, inputs)
-    assert torch.autograd.gradgradcheck(function, inputs)
+    assert torch.autograd.gradgradcheck(function, inputs, fast_mode=True)
