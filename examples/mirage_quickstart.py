@@ -11,11 +11,10 @@ from torch.nn.functional import cross_entropy
 from torch_geometric.loader import DataLoader
 from torch_geometric.nn import GraphSAGE, global_add_pool
 
-from graphdistill import datasets, mirage
-from graphdistill.core.sets.storage import load_set
+from graphdistill import MirageConfig, distill_mirage, load, load_set
 
 torch.manual_seed(0)
-synthetic = load_set(sys.argv[1]) if sys.argv[1:] else mirage.distill_mirage(datasets.load_graphs("pains"))
+synthetic = load_set(sys.argv[1]) if sys.argv[1:] else distill_mirage(load("pains"), MirageConfig(bytes=1500))
 x, classes = synthetic.forest.trees.x, synthetic.y.shape[1] if synthetic.y.dim() > 1 else int(synthetic.y.max()) + 1
 embed = torch.nn.Embedding(int(x.max()) + 1, 16)
 sage = GraphSAGE(16 * x.shape[1], 64, num_layers=2, out_channels=classes)

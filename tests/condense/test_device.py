@@ -26,6 +26,7 @@ from tests.condense.quick import quick, quick_config
 from tests.condense.samples import bars, context_of, pairs, seeded
 from tests.second_device import second_device
 
+
 def context(kind: Kind, device: torch.device | str) -> MethodContext:
     here = graph_context() if kind == "graphs" else quick(kind)
     return replace(here, real=here.real.to(device))
@@ -72,9 +73,7 @@ class Cut(Exception):
     ("name", "kind", "steps"),
     [("dm", "images", 4), ("frepo", "images", 20), ("gcond", "nodes", 20), ("ftd", "images", 4)],
 )
-def test_a_run_that_was_cut_on_one_device_goes_on_on_another(
-    name: str, kind: Kind, steps: int, tmp_path: Path
-) -> None:
+def test_a_run_that_was_cut_on_one_device_goes_on_on_another(name: str, kind: Kind, steps: int, tmp_path: Path) -> None:
     def run(device: torch.device | str, path: Path, last: int = 99, resume: bool = False) -> SyntheticSet:
         here, score = context(kind, device), rising()
         recipe = replace(FAMILY.module(name).recipe(here, config_of(name)), steps=steps)

@@ -14,7 +14,7 @@ from graphdistill.datasets._tu import load_tu
     [
         ("NCI1", 4110, 29.9, 64.6, 37, None, [2053, 2057]),
         ("MUTAG", 188, 17.9, 39.6, 7, 4, [63, 125]),
-        ("DD", 1178, 284.3, 1431.3, 89, None, [691, 487]),
+        pytest.param("DD", 1178, 284.3, 1431.3, 89, None, [691, 487], marks=pytest.mark.long),
     ],
 )
 def test_the_published_numbers(data_root, name, graphs, nodes, edges, labels, edge_labels, classes):

@@ -60,7 +60,7 @@ def test_published_rows_on_molbace(molecules):
     patterns = paper_patterns(protocol.forests["train"], protocol.labels("train"), THRESHOLDS["ogbg-molbace"])
     small = paper_set(protocol.forests["train"], patterns, protocol)
     assert int(small.forest.count.max()) == 1
-    reported, last, untrained = paper_rows(protocol, small)
+    reported, last, untrained = paper_rows(protocol, small, PaperConfig(epochs=5))
     assert len(reported.test) == 5
     assert len(last.test) == 10
     assert len(untrained.test) == 1

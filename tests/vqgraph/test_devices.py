@@ -21,7 +21,7 @@ from tests.second_device import second_device, values
 from tests.vqgraph.samples import small
 
 DATA = small()
-CONFIG = VQGraphConfig(num_codes=6, hidden=8, epochs=8, hard_weight=0.1, teacher=TeacherConfig(epochs=5))
+CONFIG = VQGraphConfig(num_codes=6, hidden=8, epochs=4, hard_weight=0.1, teacher=TeacherConfig(epochs=3))
 
 
 def distilled_on(device: str, name: TeacherName, batch_size: int | None) -> tuple[list[nn.Module], list[Tensor], float]:
@@ -30,12 +30,12 @@ def distilled_on(device: str, name: TeacherName, batch_size: int | None) -> tupl
         teacher, layer = build_teacher(name, 9, 3, hidden_channels=8)
         tokenizer = Tokenizer(8, 9, num_codes=5, dim=4).to(device)
     teacher = teacher.to(device)
-    trained = fit_teacher(teacher, DATA, TeacherConfig(epochs=10, batch_size=batch_size))
+    trained = fit_teacher(teacher, DATA, TeacherConfig(epochs=4, batch_size=batch_size))
     outputs = teacher_outputs(teacher, layer, DATA.x, DATA.edge_index, batch_size=batch_size)
     code = fit_tokenizer(
         tokenizer, outputs[1], DATA.x, DATA.edge_index, TokenizerConfig(epochs=2, batch_size=batch_size)
     )
-    config = VQGraphConfig(num_codes=6, hidden=8, epochs=12, hard_weight=0.1, eval_every=2, batch_size=batch_size)
+    config = VQGraphConfig(num_codes=6, hidden=8, epochs=4, hard_weight=0.1, eval_every=2, batch_size=batch_size)
     out = distill_vqgraph(teacher, DATA, config, layer=layer)
     assert out.tokenizer is not None
     assert out.head is not None

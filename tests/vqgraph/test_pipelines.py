@@ -1,4 +1,4 @@
-"""A student in the pipelines of others: stock PyG, torch's compilers, GraphGym, and the example as a user runs it."""
+"""A student in the pipelines of others: stock PyG, torch's compilers and GraphGym."""
 
 import os
 import subprocess
@@ -129,23 +129,6 @@ def test_a_data_object_is_answered_as_by_any_network():
     data = small()
     graph = Data(x=data.x, edge_index=data.edge_index)
     assert a_student()(graph.x, graph.edge_index).shape == (60, 3)
-
-
-def test_the_example_distils_saves_and_answers(tmp_path):
-    out = run(EXAMPLES / "vqgraph_in_pyg.py", tmp_path / "student", cwd=tmp_path)
-    lines = out.splitlines()
-    share, count = float(lines[0].split("%")[0]), int(lines[0].split()[2])
-    assert count > 200
-    assert share > 90
-    assert lines[1] == "the same in torch_geometric.nn.MLP: True"
-    assert lines[3].startswith("digit ")
-    assert sum(line.startswith("  code ") for line in lines) == 3
-    assert {path.name for path in (tmp_path / "student").iterdir()} == {
-        "card.json",
-        "codes.safetensors",
-        "student.safetensors",
-    }
-    assert [path.name for path in tmp_path.iterdir()] == ["student"]
 
 
 @pytest.mark.bits

@@ -23,7 +23,7 @@ from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.augment import NO_AUGMENT
 from tests.condense.quick import quick, quick_config
-from tests.condense.samples import bars, context_of, data, real, real_data, seeded
+from tests.condense.samples import bars, context_of, real, real_data, seeded
 
 LEARNERS = [
     (name, kind)

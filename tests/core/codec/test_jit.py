@@ -10,8 +10,8 @@ from graphdistill.core.codec import decode_graphs, encode_graphs, jit
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.datasets import load
 
-graphs = load("pains").graphs
-data = encode_graphs(graphs.subset(load("pains").train[:150]))
+pains = load("pains")
+data = encode_graphs(pains.graphs.subset(pains.train[:80]))
 back = decode_graphs(data)
 draw = torch.Generator().manual_seed(0)
 dense = Data(x=torch.zeros(60, 1).long(), edge_index=(torch.rand(60, 60, generator=draw) < 0.2).nonzero().T)
