@@ -5,7 +5,7 @@ import functools
 import torch
 from torch import nn
 
-from graphdistill.core.data.datasets import ImageDataset, NodeDataset
+from graphdistill.core.data.datasets import ImageDataset, NodeDataset, TextDataset
 from graphdistill.core.randomness import generator
 from graphdistill.kd.data.images import ImageView
 from graphdistill.kd.data.nodes import NodeView
@@ -50,3 +50,24 @@ def images_context(**words):
     view = ImageView(images())
     settings = {"steps": 10, "batch_size": 20, "lr": 0.01, "weight_decay": 0.0}
     return Context(student=mlp(0, 64, 3), teacher=mlp(1, 64, 3).eval(), data=view, **{**settings, **words})
+
+
+@functools.cache
+def texts():
+    """Ninety texts of three classes, each with a word of its own among others."""
+    draws = generator(0, "texts")
+    y = torch.arange(90) % 3
+    tokens = torch.full((90, 6), 4)
+    tokens[torch.arange(90), torch.randint(3, (90,), generator=draws)] = 1 + y
+    tokens[::2, 3:] = 0
+    place = torch.arange(90)
+    words = ("<padding>", "<unknown>", "red", "blue", "and")
+    return TextDataset("colours", tokens, y, place[:60], place[60:75], place[75:], words)
+
+
+@functools.cache
+def windows():
+    """Forty windows of a cycle of four characters."""
+    cycle = 1 + (torch.arange(40)[:, None] + torch.arange(7)) % 4
+    place = torch.arange(40)
+    return TextDataset("cycle", cycle[:, :6], cycle[:, 1:], place[:24], place[24:32], place[32:], tuple("-?abc"))

@@ -18,6 +18,8 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     ("facebook", "GCN", "MLP"),
     ("pains", "GIN", "GIN-16"),
     ("digits", "ConvNet", "ConvNet-8"),
+    ("text/trec", "Transformer", "NGrams"),
+    ("text/reviews_films", "Transformer", "NGrams"),
 )
 """Data set, teacher and student."""
 

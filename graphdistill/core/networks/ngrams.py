@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 MIX = 2_654_435_761
 """Multiplicative hash of a token: the odd number next to 2^32 divided by the golden ratio (Knuth, vol. 3, 6.4)."""
+SCALE = 16
+"""Factor of the embeddings. A step of Adam is about as large for every parameter, but a row of a rare word takes few of
+them; with the factor rows and the linear layer learn at one learning rate, that of the transformer."""
 
 
 class NGrams(nn.Module):
@@ -47,7 +50,7 @@ class NGrams(nn.Module):
         self.head = nn.Linear(width, num_classes)
         self.vocabulary = vocabulary
         self.buckets = buckets
-        nn.init.normal_(self.bag.weight[1:].detach(), std=0.1)
+        nn.init.normal_(self.bag.weight[1:].detach(), std=0.1 / SCALE)
 
     def rows(self, tokens: Tensor) -> Tensor:
         """Rows of the embedding that a text is the mean of, long ``[n, 2 L - 1]``; 0 for padding."""
@@ -60,5 +63,5 @@ class NGrams(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits ``[n, C]`` of texts as token ids ``[n, L]``, padded with 0."""
-        out: Tensor = self.head(self.bag(self.rows(tokens)))
+        out: Tensor = self.head(SCALE * self.bag(self.rows(tokens)))
         return out

@@ -19,21 +19,19 @@ class SelfAttention(nn.Module):
     Args:
         width: width D of tokens; a multiple of ``heads``.
         heads: number H of heads.
-        dropout: probability at the weights of the attention in training. (default: 0)
 
     Example:
         >>> SelfAttention(8, 2)(torch.rand(3, 5, 8)).shape
         torch.Size([3, 5, 8])
     """
 
-    def __init__(self, width: int, heads: int, dropout: float = 0.0):
+    def __init__(self, width: int, heads: int):
         super().__init__()
         if heads < 1 or width % heads:
             raise ValueError(f"width must be a multiple of heads, got width {width} and {heads} heads")
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.heads = heads
-        self.dropout = dropout
 
     def forward(self, x: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
         """Tokens ``[n, L, D]`` from tokens ``[n, L, D]``.
@@ -46,8 +44,7 @@ class SelfAttention(nn.Module):
         qkv: Tensor = self.qkv(x)
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in qkv.chunk(3, dim=-1))
         allowed = None if mask is None else mask[:, None, None]
-        drop = self.dropout if self.training else 0.0
-        attended = F.scaled_dot_product_attention(q, k, v, allowed, drop, is_causal=causal)
+        attended = F.scaled_dot_product_attention(q, k, v, allowed, is_causal=causal)
         out: Tensor = self.out(attended.transpose(1, 2).flatten(2))
         return out
 
@@ -63,7 +60,7 @@ class TransformerBlock(nn.Module):
     Args:
         width: width D of tokens.
         heads: number of attention heads.
-        dropout: probability at both branches and in the attention in training. (default: 0)
+        dropout: probability at the output of both branches in training. (default: 0)
 
     Example:
         >>> TransformerBlock(8, 2)(torch.rand(3, 5, 8)).shape
@@ -73,7 +70,7 @@ class TransformerBlock(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float = 0.0):
         super().__init__()
         self.attention_norm = nn.LayerNorm(width)
-        self.attention = SelfAttention(width, heads, dropout)
+        self.attention = SelfAttention(width, heads)
         self.mlp_norm = nn.LayerNorm(width)
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
         self.dropout = nn.Dropout(dropout)
@@ -99,7 +96,7 @@ class Transformer(nn.Module):
         width: width D of all layers; a multiple of ``heads``. (default: 64)
         depth: number of blocks. (default: 2)
         heads: attention heads of a block. (default: 4)
-        dropout: probability at the embeddings and in the blocks in training. (default: 0)
+        dropout: probability at the embeddings and at the output of each branch in training. (default: 0)
         causal: make a language model. (default: a classifier)
 
     Raises:

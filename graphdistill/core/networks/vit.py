@@ -23,7 +23,7 @@ class ViT(nn.Module):
         width: width of all layers; a multiple of ``heads``. (default: 64)
         depth: number of blocks. (default: 2)
         heads: attention heads of a block. (default: 4)
-        dropout: probability at the embeddings and in the blocks in training. (default: 0)
+        dropout: probability at the embeddings and at the output of each branch in training. (default: 0)
 
     Raises:
         ValueError: a number is below 1, or ``width`` is no multiple of ``heads``.

@@ -7,6 +7,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from graphdistill.core.networks.convnet import ConvNet
+from graphdistill.core.networks.mlp import MLP
+from graphdistill.core.networks.vit import ViT
 from graphdistill.kd.data.view import Kind, Training, View
 from graphdistill.kd.inputs import Inputs
 
@@ -39,4 +41,14 @@ def _small_convnet(view: ImageView) -> nn.Module:
 
 
 ImageView.TEACHERS = {"ConvNet": _convnet}
-ImageView.STUDENTS = {"ConvNet-8": _small_convnet}
+
+
+def _vit(view: ImageView) -> nn.Module:
+    return ViT(view.shape, view.num_classes, width=32)
+
+
+def _mlp(view: ImageView) -> nn.Module:
+    return MLP(view.shape, view.num_classes)
+
+
+ImageView.STUDENTS = {"ConvNet-8": _small_convnet, "ViT-32": _vit, "MLP": _mlp}

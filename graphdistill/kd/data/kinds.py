@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset
+from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset, TextDataset
 from graphdistill.datasets import as_dataset
 from graphdistill.kd.data.graphs import GraphView
 from graphdistill.kd.data.images import ImageView
 from graphdistill.kd.data.nodes import NodeView
+from graphdistill.kd.data.text import text_view
 from graphdistill.kd.data.view import View
 
-VIEWS: dict[type, type[View]] = {NodeDataset: NodeView, GraphDataset: GraphView, ImageDataset: ImageView}
-"""View of each kind of data set."""
+VIEWS: dict[type, Callable[..., View]] = {
+    NodeDataset: NodeView,
+    GraphDataset: GraphView,
+    ImageDataset: ImageView,
+    TextDataset: text_view,
+}
+"""Makes the view of each kind of data set."""
 
 
 def view_of(data: Dataset | Any, device: torch.device | str = "cpu", labelled: Tensor | None = None) -> View:
