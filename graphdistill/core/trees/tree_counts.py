@@ -108,6 +108,12 @@ class TreeCountRegression:
         weights = torch.from_numpy(self._coefficients[:-1])
         return torch.cat([-weights, weights], dim=1) if self._pair else weights
 
+    def linear(self) -> tuple[Tensor, Tensor]:
+        """Weights, float ``[n, C]``, and intercepts, float ``[C]``, whose logits are those of :meth:`logits`."""
+        both = torch.from_numpy(self._coefficients).float()
+        both = torch.cat([-both / 2, both / 2], dim=1) if self._pair else both
+        return both[:-1], both[-1]
+
     def features(self, forest: Forest) -> sp.csr_matrix:
         """Log counts, or counts, of the counted trees in each graph, ``[G, n]``, depth by depth as in ``ids``."""
         blocks = []

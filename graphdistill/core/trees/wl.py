@@ -18,7 +18,7 @@ from torch import Tensor
 
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.scatter import sort_by, tree_hash_step
-from graphdistill.core.splitmix64 import mix, word
+from graphdistill.core.splitmix64 import mix, signed, word
 
 
 def hash_rows(values: Tensor, salt: int) -> Tensor:
@@ -134,6 +134,31 @@ def refined_ids(graphs: Graphs, depth: int, *, degrees: bool = False) -> Iterato
     for _ in range(depth):
         ids = tree_hash_step(label, ids, ptr, neighbour, factor)
         yield ids
+
+
+DEPTH = word(12)
+"""What is added to a tree's key for each level of its depth."""
+
+
+def tree_keys(ids: Tensor, depth: int) -> Tensor:
+    """One word for each tree of a depth: the first lane of its content id, with its depth.
+
+    A node without in-neighbours has the same id at every depth above 0, but its trees are counted apart. That a tree is
+    taken for one of K others has the odds :math:`K / 2^{64}`.
+
+    Args:
+        ids: content ids, long ``[n, 2]``.
+        depth: depth of the trees.
+
+    Returns:
+        Long ``[n]``.
+
+    Example:
+        >>> ids = torch.tensor([[5, 7]])
+        >>> tree_keys(ids, 0).tolist(), bool((tree_keys(ids, 1) != tree_keys(ids, 2)).all())
+        ([5], True)
+    """
+    return ids[:, 0] + signed(depth * DEPTH)
 
 
 def group(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:

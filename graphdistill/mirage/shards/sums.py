@@ -9,15 +9,13 @@ do not. With :math:`s = 30` a term is exact to :math:`5 \cdot 10^{-10}`, and sum
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import numba
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from graphdistill.core.compiled import compiled
 
-F = TypeVar("F", bound=Callable[..., Any])
+Array = np.ndarray[Any, Any]
 
 POINT = 30
 """Binary digits after the point of a term."""
@@ -26,16 +24,6 @@ LOSS_POINT = 24
 
 LOG_COUNT = np.log1p(np.arange(65536.0))
 r""":math:`\log(1 + n)` by count."""
-
-
-def compiled(function: F) -> F:
-    """A function that numba compiles at its first call, and keeps compiled where there is a folder for it."""
-    out: F
-    try:
-        out = numba.njit(cache=True)(function)
-    except RuntimeError:
-        out = numba.njit(function)
-    return out
 
 
 @compiled

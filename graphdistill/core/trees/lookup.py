@@ -1,0 +1,244 @@
+"""Known trees of graphs, found by compiled hashing and a hash table, without a dictionary of the graphs' own trees.
+
+Trees are known by their keys (:func:`graphdistill.core.trees.wl.tree_keys`), which need only one of the two lanes of an
+id; neither depends on the other.
+
+Shape legend: G graphs, N nodes and E directed edges in all, F node features, D edge features, K known trees.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphdistill.core.compiled import compiled
+from graphdistill.core.scatter._reference import LABEL
+from graphdistill.core.splitmix64 import FACTORS, word
+from graphdistill.core.trees.wl import DEPTH
+
+Array = np.ndarray[Any, Any]
+
+_30, _27, _31, _32 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32)
+_ODD, _ZERO = np.uint64(1), np.uint64(0)
+_FIRST, _SECOND = np.uint64(FACTORS[0]), np.uint64(FACTORS[1])
+_LABEL, _DEPTH = np.uint64(LABEL & (1 << 64) - 1), np.uint64(DEPTH & (1 << 64) - 1)
+OUTSIDE, FALLING = 1, 2
+"""What :func:`tree_columns` returns where an edge leaves the batch or its graphs' first nodes do not rise; else 0."""
+
+
+class Table(NamedTuple):
+    """A hash table with open addressing: ``keys`` ``[S]``, 0 where empty, and their ``places`` ``[S]``, -1 there."""
+
+    keys: Array
+    places: Array
+
+
+class GraphArrays(NamedTuple):
+    """Arrays of graphs, with the words that hash their kinds of features; no words for edges without features.
+
+    Attributes:
+        x: node features ``[N, F]``.
+        edge_index: source and target of each edge ``[2, E]``.
+        edge_attr: edge features ``[E, D]``.
+        ptr: first node of each graph and N at the end ``[G + 1]``.
+        x_words: summand and factors of the node features, uint64 ``[1 + F]``.
+        degree_words: those of the in-degree.
+        edge_words: those of the edge features, uint64 ``[1 + D]``, or empty.
+    """
+
+    x: Array
+    edge_index: Array
+    edge_attr: Array
+    ptr: Array
+    x_words: Array
+    degree_words: Array
+    edge_words: Array
+
+
+def make_table(keys: Tensor) -> Table:
+    """A hash table that finds the place of each of some distinct keys.
+
+    Args:
+        keys: keys of trees, long ``[K]``.
+
+    Raises:
+        ValueError: a key occurs twice, or is 0.
+
+    Example:
+        >>> sorted(make_table(torch.tensor([7, -5])).places.tolist())
+        [-1, -1, -1, -1, -1, -1, 0, 1]
+    """
+    values = keys.cpu().numpy().astype(np.uint64)
+    size = 8
+    while size < 2 * len(values):
+        size *= 2
+    table = Table(np.zeros(size, np.uint64), np.full(size, -1, np.int32))
+    if not _fill(values, *table):
+        raise ValueError("keys must be distinct and not 0; give those of the trees of one set of graphs")
+    return table
+
+
+def graph_arrays(x: Tensor, edge_index: Tensor, ptr: Tensor, edge_attr: Tensor | None = None) -> GraphArrays:
+    """The tensors of a PyG batch as arrays for the compiled functions.
+
+    Args:
+        x: node features, integer or float ``[N, F]``.
+        edge_index: source and target of each edge as indices of nodes of the batch, ``[2, E]``.
+        ptr: first node of each graph and N at the end, ``[G + 1]``.
+        edge_attr: edge features, integer or float ``[E, D]``. (default: none)
+
+    Raises:
+        ValueError: shapes do not fit together.
+    """
+    index, bounds, edges = np.ascontiguousarray(edge_index.long().numpy()), ptr.long().numpy(), _NO_EDGES
+    if x.dim() != 2 or index.ndim != 2 or len(index) != 2 or bounds.ndim != 1:
+        shapes = [list(x.shape), list(index.shape), list(bounds.shape)]
+        raise ValueError(f"x, edge_index and ptr must have shapes [N, F], [2, E] and [G + 1], got {shapes}")
+    if not len(bounds) or bounds[0] != 0 or bounds[-1] != len(x):
+        raise ValueError(f"ptr must rise from 0 to {len(x)}, the rows of x, got {bounds[:8].tolist()}")
+    edge_words = _NO_WORDS
+    if edge_attr is not None:
+        if edge_attr.dim() != 2 or len(edge_attr) != index.shape[1]:
+            raise ValueError(f"edge_attr must have shape [{index.shape[1]}, D], got {list(edge_attr.shape)}")
+        edges, edge_words = _integers(edge_attr), _words(edge_attr.shape[1], 2, edge_attr.is_floating_point())
+    words = _words(x.shape[1], 1, x.is_floating_point())
+    return GraphArrays(_integers(x), index, edges, bounds, words, _words(1, 3, False), edge_words)
+
+
+def tree_ids(graphs: GraphArrays, depth: int) -> Tensor:
+    """First lanes of the content ids of all nodes' trees, in-degrees in labels included, long ``[depth + 1, N]``.
+
+    They are those of :func:`~graphdistill.core.trees.build.build_forest`.
+
+    Args:
+        graphs: the graphs.
+        depth: depth of the deepest trees.
+
+    Raises:
+        ValueError: an edge leaves the batch.
+
+    Example:
+        >>> pair = graph_arrays(torch.tensor([[6], [6]]), torch.tensor([[0, 1], [1, 0]]), torch.tensor([0, 2]))
+        >>> tree_ids(pair, 1).unique(dim=1).shape
+        torch.Size([2, 1])
+    """
+    out = np.empty((depth + 1, len(graphs.x)), np.uint64)
+    check_status(_hash(graphs, out), graphs)
+    return torch.from_numpy(out.view(np.int64))
+
+
+def check_status(status: int, graphs: GraphArrays) -> None:
+    """Raise the error that a compiled function found."""
+    if status == OUTSIDE:
+        index = graphs.edge_index
+        raise ValueError(
+            f"edge_index reaches from {index.min()} to {index.max()} but the batch has {len(graphs.x)} nodes; number "
+            f"them from 0"
+        )
+    if status == FALLING:
+        raise ValueError(f"ptr must rise from 0 to {len(graphs.x)}, the rows of x, got a smaller number after a larger")
+
+
+_NO_EDGES, _NO_WORDS = np.zeros((0, 0), np.int64), np.zeros(0, np.uint64)
+
+
+def _integers(values: Tensor) -> Array:
+    """Values as whole numbers, floats by their bits, as in ``hash_rows``."""
+    if values.is_floating_point():
+        values = (values.double() + 0.0).contiguous().view(torch.long)
+    elif values.dtype != torch.uint8:  # each type is compiled anew
+        values = values.long()
+    return np.ascontiguousarray(values.numpy())
+
+
+@cache
+def _words(width: int, salt: int, floating: bool) -> Array:
+    """The first lane's summand and factors of ``hash_rows``."""
+    salt += 1000 * floating
+    numbers = [3 + 2 * salt, *(1 + 2 * (salt + 2000 * (column + 1)) for column in range(width))]
+    return np.array([word(number) for number in numbers], np.int64).view(np.uint64)
+
+
+@compiled
+def _fill(values: Array, keys: Array, places: Array) -> bool:
+    mask = np.uint64(len(keys) - 1)
+    for i in range(len(values)):
+        slot = values[i] & mask
+        while keys[slot] != _ZERO and keys[slot] != values[i]:
+            slot = (slot + _ODD) & mask
+        if places[slot] >= 0 or values[i] == _ZERO:
+            return False
+        keys[slot] = values[i]
+        places[slot] = i
+    return True
+
+
+@compiled
+def find(value: Any, keys: Array, places: Array) -> Any:
+    """Place of a key in a :class:`Table`, or -1."""
+    mask = np.uint64(len(keys) - 1)
+    slot = value & mask
+    while keys[slot] != value and keys[slot] != _ZERO:
+        slot = (slot + _ODD) & mask
+    return places[slot]
+
+
+@compiled
+def _mix(z: Any) -> Any:
+    z = (z ^ (z >> _30)) * _FIRST
+    z = (z ^ (z >> _27)) * _SECOND
+    return z ^ (z >> _31)
+
+
+@compiled
+def _hash_row(values: Array, i: int, words: Array) -> Any:
+    total = words[0]
+    for j in range(values.shape[1]):
+        value = np.uint64(values[i, j])
+        total += (value ^ (value >> _32)) * words[j + 1]
+    return _mix(total)
+
+
+@compiled
+def _hash(graphs: GraphArrays, out: Array) -> int:
+    """Write the ids of all trees ``[depth + 1, N]``; sums of hashed children need no order of the edges."""
+    x, edge_index, edge_attr, ptr, x_words, degree_words, edge_words = graphs
+    nodes, edges = len(x), edge_index.shape[1]
+    for g in range(len(ptr) - 1):
+        if ptr[g] > ptr[g + 1]:
+            return FALLING
+    degree = np.zeros((nodes, 1), np.int32)
+    for e in range(edges):
+        u, v = edge_index[0, e], edge_index[1, e]
+        if u < 0 or u >= nodes or v < 0 or v >= nodes:
+            return OUTSIDE
+        degree[v, 0] += 1
+    for i in range(nodes):
+        out[0, i] = _mix(_hash_row(x, i, x_words) + _hash_row(degree, i, degree_words))
+    factor = np.empty(edges, np.uint64)
+    for e in range(edges):
+        factor[e] = _hash_row(edge_attr, e, edge_words) | _ODD if len(edge_words) else _ODD
+    for k in range(1, len(out)):
+        for i in range(nodes):
+            out[k, i] = out[0, i] * _LABEL
+        for e in range(edges):
+            out[k, edge_index[1, e]] += factor[e] * out[k - 1, edge_index[0, e]]
+        for i in range(nodes):
+            out[k, i] = _mix(out[k, i])
+    return 0
+
+
+@compiled
+def tree_columns(graphs: Any, keys: Array, places: Array, out: Array) -> int:
+    """Write the place of each node's tree of each depth in a :class:`Table`, ``[N, depth + 1]``, -1 if unknown."""
+    found = np.empty((out.shape[1], len(out)), np.uint64)
+    status = _hash(graphs, found)
+    if status == 0:
+        for i in range(len(out)):
+            for k in range(out.shape[1]):
+                out[i, k] = find(found[k, i] + np.uint64(k) * _DEPTH, keys, places)
+    return status
