@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+import scipy.sparse as sp
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphdistill.core.data.tensors import segment_ptr
 from graphdistill.core.trees.forest import Forest
+from graphdistill.core.trees.soft_regression import fit_soft_regression
 from graphdistill.core.trees.tree_counts import TreeCountRegression
 from graphdistill.core.trees.wl import tree_keys
 
@@ -155,6 +158,36 @@ class TreeCountNet(nn.Module):
         order = graph[known].sort(stable=True).indices
         ptr = segment_ptr(torch.bincount(graph[known], minlength=len(forest)))
         return ptr, place[tree[known]][order], count[known][order]
+
+    def features(self, forest: Forest) -> sp.csr_matrix:
+        """Features of the graphs of a forest, ``[G, K]``."""
+        ptr, column, count = (part.cpu().numpy() for part in self.counts(forest))
+        return sp.csr_matrix((np.log1p(count), column, ptr), (len(forest), len(self.keys)))
+
+    def fit_linear(
+        self, forest: Forest, target: Tensor, weight: Tensor | None = None, *, strength: float = 0.1
+    ) -> TreeCountNet:
+        """Set the weights of a network without hidden layer to those that are best for soft labels, and return it.
+
+        It is the logistic regression of :func:`~graphdistill.core.trees.soft_regression.fit_soft_regression`, whose
+        optimum needs no steps, batches or learning rate.
+
+        Args:
+            forest: training graphs.
+            target: probabilities of the classes, float ``[G, C]``, such as a mean of labels and a teacher's.
+            weight: weight of each graph, float ``[G]``, 1 on average. (default: 1)
+            strength: inverse regularization C. (default: 0.1)
+
+        Raises:
+            ValueError: the network has a hidden layer.
+        """
+        if self.head is not None:
+            raise ValueError(f"the network has {len(self.bias)} hidden channels; fit one with hidden_channels=0")
+        weights, bias = fit_soft_regression(self.features(forest), target, weight, strength=strength)
+        with torch.no_grad():
+            self.weight.copy_(weights)
+            self.bias.copy_(bias)
+        return self
 
     def forward(self, forest: Forest) -> Tensor:
         """Logits of every graph of the forest."""

@@ -11,6 +11,7 @@ from torch_geometric.data import Batch
 
 from graphdistill.core.data.datasets import GraphDataset, Metric
 from graphdistill.core.data.tensors import to_device
+from graphdistill.core.networks.tree_counts import TreeCountNet
 from graphdistill.core.networks.tree_gnn import GNN
 from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
@@ -74,5 +75,15 @@ def _gnn(network: Any, width: int, view: GraphView) -> nn.Module:
     return GNN(network, data.graphs, data.features, view.num_classes, hidden_channels=width, num_layers=DEPTH)
 
 
+def _tree_counts(hidden: int, view: GraphView) -> nn.Module:
+    return TreeCountNet.from_forest(
+        view.forest.subset(view.data.train), view.num_classes, depth=DEPTH, hidden_channels=hidden
+    )
+
+
 GraphView.TEACHERS = {name: partial(_gnn, name, 64) for name in ("GIN", "GCN", "GAT", "GraphSAGE")}
-GraphView.STUDENTS = {"GIN-16": partial(_gnn, "GIN", 16)}
+GraphView.STUDENTS = {
+    "GIN-16": partial(_gnn, "GIN", 16),
+    "tree-counts": partial(_tree_counts, 0),
+    "tree-counts-mlp": partial(_tree_counts, 64),
+}

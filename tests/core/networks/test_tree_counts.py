@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from graphdistill.core.networks.tree_counts import TreeCountNet, tree_counts
 from graphdistill.core.trees.tree_counts import TreeCountRegression
@@ -85,3 +86,12 @@ def test_errors_name_the_way_out() -> None:
         TreeCountNet.from_tensors(state | {"weight": state["weight"][1:]})
     with pytest.raises(ValueError, match="depth must be from 0 to 1"):
         TreeCountNet.from_forest(TRAINED, 2)(forest(TRAIN, 1))
+
+
+def test_the_best_linear_network_for_hard_labels_is_the_regression() -> None:
+    model = TreeCountRegression(min_graphs=4).fit(TRAINED, Y, "accuracy")
+    net = TreeCountNet.from_forest(TRAINED, 2, min_graphs=4).fit_linear(TRAINED, one_hot(Y).float())
+    # liblinear also penalises the intercept, which moves logits a little.
+    torch.testing.assert_close(net(TESTED).softmax(1), model.logits(TESTED).softmax(1), rtol=0, atol=0.02)
+    with pytest.raises(ValueError, match="the network has 3 hidden channels; fit one with hidden_channels=0"):
+        TreeCountNet.from_forest(TRAINED, 2, hidden_channels=3).fit_linear(TRAINED, one_hot(Y).float())

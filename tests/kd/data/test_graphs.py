@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from graphdistill.datasets import load
+from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.graphs import GraphView
+from graphdistill.kd.distill import fit_kd, fit_labels
 from tests.kd.test_distill import graphs
 
 
@@ -34,3 +36,13 @@ def test_many_tasks_and_targets_are_refused(view):
         GraphView(many)
     with pytest.raises(ValueError, match=r"has targets of regression, but classes of one task"):
         GraphView(replace(view.data, y=torch.zeros(40, 1), metric="rmse"))
+
+
+@pytest.mark.parametrize("name", ["tree-counts", "tree-counts-mlp"])
+def test_students_on_tree_counts_are_distilled(view, name):
+    student = view.STUDENTS[name](view)
+    before = student.weight.clone()
+    torch.manual_seed(0)
+    teacher = fit_labels(view.TEACHERS["GIN"](view), view, KDConfig(steps=10))
+    fit_kd(student, teacher, view, "kd", KDConfig(steps=2))
+    assert not torch.equal(before, student.weight)
