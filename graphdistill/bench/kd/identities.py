@@ -17,6 +17,8 @@ from graphdistill.core.randomness import generator
 from graphdistill.kd.features import SquareHead, mutual_information
 from graphdistill.kd.losses import DKD, JSD, KD, ClippedKL, EnhancedTarget, ReverseKL, SinkhornKD
 from graphdistill.kd.losses.sinkhorn import sinkhorn_plan
+from graphdistill.kd.targets.class_relation import relation_weights
+from graphdistill.kd.targets.interpolation import InterpolationSchedule, interpolated_cross_entropy
 
 OPEN = (-math.inf, math.inf)
 TOLERANCE = 1e-9
@@ -51,6 +53,15 @@ def _identities(seed: int) -> Iterator[tuple[str, float]]:
     yield "DKD's parts with weights 1 and 1 - p are KD", _gap(both, KD()(s, t))
     yield "JSD at beta 1/2 is symmetric", _gap(JSD()(s, t), JSD()(t, s))
     yield "reverse KL is KD with exchanged logits", _gap(ReverseKL(3.0)(s, t), KD(3.0)(t, s))
+    schedule, done = InterpolationSchedule(alpha=0.0), torch.linspace(0, 1, 11, dtype=torch.float64)
+    shares = [schedule.update(schedule.begin(), 1.0, part).t for part in done.tolist()]
+    yield "TAID's share without adaptation is linear", _gap(done.new_tensor(shares), 0.4 + 0.6 * done)
+    blend = [(1 - share) * s + share * t for share in shares]
+    ours = torch.stack([interpolated_cross_entropy(s, t, share) for share in shares])
+    theirs = torch.stack([F.cross_entropy(s, mixed.softmax(1), reduction="none") for mixed in blend])
+    yield "TAID is cross-entropy to the softmax of the blend", _gap(ours, theirs)
+    weights = relation_weights(s, 4)
+    yield "Cr-KD's weights average to one", _gap(weights.mean(), torch.ones_like(weights[0]))
     yield from _sinkhorn(s, t)
     yield from _scale_free(draws)
     yield from _information(draws)

@@ -6,7 +6,9 @@ def test_all_identities_hold(monkeypatch, capsys):
     monkeypatch.setattr(identities, "BATCHES", 50)
     main(KDBench(parts=("identities",), seeds=1))
     out = capsys.readouterr().out
-    assert all(word in out for word in ("OFA", "DAC-KL", "DKD", "JSD", "Sinkhorn", "SquareHead", "MI-alpha"))
+    assert all(
+        word in out for word in ("OFA", "DAC-KL", "DKD", "JSD", "Sinkhorn", "SquareHead", "MI-alpha", "TAID", "Cr-KD")
+    )
     assert out.count("yes") >= 10
     assert "NO" not in out
 
