@@ -4,8 +4,8 @@ r"""SinKD: KD of a falling temperature, with the optimal transport between the p
     + w_y \, \mathrm{CE}(y, z_s)
 
 The temperature :math:`T_\tau` of KD falls on a line over the training. P is the entropic transport plan between the
-entries of a group. It may pair any entry of the student with any of the teacher, so the term alone trains nothing
-useful (43 % on cora, where KD has 80 %); it is a weak regulariser of KD.
+entries of a group. It may pair any entry of the student with any of the teacher, so the term alone does not say which
+class an entry has; it is a weak regulariser of KD.
 """
 
 from __future__ import annotations
