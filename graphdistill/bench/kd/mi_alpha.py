@@ -78,7 +78,7 @@ def pipelines(bench: Bench, seed: int) -> Scores:
     """Validation and test scores of all pipelines on all data sets, and AutoDistiller's picks, by data set."""
     scores: dict[str, dict[str, float]] = {}
     trials: dict[str, list[Trial]] = {}
-    described = {}
+    described: dict[str, dict[str, float]] = {}
     for name in DATASETS:
         view = _view(name, bench, seed)
         steps = bench.steps or STEPS[view.KIND]
