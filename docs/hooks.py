@@ -17,9 +17,11 @@ import graphdistill
 from fed.methods import FAMILY as FED
 from graphdistill.condense.methods import FAMILY as CONDENSE
 from graphdistill.core.methods import Family, Result, constants, result
+from graphdistill.kd.methods import FAMILY as KD
 
 FAMILIES = {
     "condense": ("Dataset distillation", "python -m graphdistill.condense", CONDENSE),
+    "kd": ("Knowledge distillation", "python -m graphdistill.kd", KD),
     "fed": ("Federated learning", "python -m fed", FED),
 }
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from graphdistill.core.sets.synthetic import SyntheticSet as SyntheticSet
     from graphdistill.core.training.sampler import RepeatedRandomSampler as RepeatedRandomSampler
     from graphdistill.datasets._load import load as load
+    from graphdistill.kd.config import KDConfig as KDConfig
+    from graphdistill.kd.distill import distill_kd as distill_kd
     from graphdistill.mirage.config import MirageConfig as MirageConfig
     from graphdistill.mirage.distill import distill_mirage as distill_mirage
     from graphdistill.vqgraph.config import VQGraphConfig as VQGraphConfig
@@ -36,12 +38,14 @@ else:
         __name__,
         {
             "CondenseConfig": "graphdistill.condense.config",
+            "KDConfig": "graphdistill.kd.config",
             "MirageConfig": "graphdistill.mirage.config",
             "RepeatedRandomSampler": "graphdistill.core.training.sampler",
             "SyntheticSet": "graphdistill.core.sets.synthetic",
             "VQGraphConfig": "graphdistill.vqgraph.config",
             "VQGraphStudent": "graphdistill.vqgraph.student",
             "distill_condense": "graphdistill.condense.distill",
+            "distill_kd": "graphdistill.kd.distill",
             "distill_mirage": "graphdistill.mirage.distill",
             "distill_vqgraph": "graphdistill.vqgraph.distill",
             "load": "graphdistill.datasets._load",
@@ -54,12 +58,14 @@ else:
 
 __all__ = [
     "CondenseConfig",
+    "KDConfig",
     "MirageConfig",
     "RepeatedRandomSampler",
     "SyntheticSet",
     "VQGraphConfig",
     "VQGraphStudent",
     "distill_condense",
+    "distill_kd",
     "distill_mirage",
     "distill_vqgraph",
     "load",

@@ -20,6 +20,7 @@ from graphdistill.core.command.streams import replace_unknown
 COMMANDS = {
     "mirage": "graphdistill.mirage",
     "condense": "graphdistill.condense",
+    "kd": "graphdistill.kd",
     "vqgraph": "graphdistill.vqgraph",
     "fed": "fed",
     "bench": "graphdistill.bench",

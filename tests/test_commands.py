@@ -12,7 +12,7 @@ from graphdistill import __version__
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = [
-    *(f"graphdistill.{name}" for name in ("condense", "mirage", "vqgraph")),
+    *(f"graphdistill.{name}" for name in ("condense", "kd", "mirage", "vqgraph")),
     "fed",
     *(
         f"graphdistill.bench {name}"
@@ -61,6 +61,8 @@ def test_values_are_checked_and_methods_are_listed_without_torch():
     for command, words, code, message in (
         ("graphdistill.condense", ["--method", "list"], 0, "herding"),
         ("graphdistill.condense", ["--method", "hreding"], 2, "Did you mean herding?"),
+        ("graphdistill.kd", ["--method", "list"], 0, "Hinton et al."),
+        ("graphdistill.kd", ["--lr", "0"], 2, "--lr must be above 0"),
         ("graphdistill.mirage", ["--hops", "0"], 2, "--hops must be 1 or more"),
         ("graphdistill.vqgraph", ["--seeds", "0"], 2, "--seeds must be 1 or more"),
         ("fed", ["--method", "list"], 0, "fedlgd"),

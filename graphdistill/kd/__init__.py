@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from graphdistill.kd.config import KDConfig as KDConfig
     from graphdistill.kd.distill import distill_kd as distill_kd
     from graphdistill.kd.distill import fit_labels as fit_labels
+    from graphdistill.kd.storage import load_network as load_network
+    from graphdistill.kd.storage import save_network as save_network
 else:
     __getattr__ = on_first_use(
         __name__,
@@ -21,7 +23,9 @@ else:
             "KDConfig": "graphdistill.kd.config",
             "distill_kd": "graphdistill.kd.distill",
             "fit_labels": "graphdistill.kd.distill",
+            "load_network": "graphdistill.kd.storage",
+            "save_network": "graphdistill.kd.storage",
         },
     )
 
-__all__ = ["KDConfig", "distill_kd", "fit_labels"]
+__all__ = ["KDConfig", "distill_kd", "fit_labels", "load_network", "save_network"]

@@ -1,0 +1,182 @@
+"""What ``python -m graphdistill.kd`` does: train a teacher, distil it into a student, report accuracy and cost."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+from torch import Tensor
+
+from graphdistill.core.command.deliver import deliver, facts_of
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.command.report import Report, Row, frame
+from graphdistill.core.evaluation.paired import paired
+from graphdistill.core.methods import options_of
+from graphdistill.core.parallel import parallel_map
+from graphdistill.datasets import load
+from graphdistill.kd.config import Command, KDConfig
+from graphdistill.kd.data.kinds import view_of
+from graphdistill.kd.data.view import View
+from graphdistill.kd.evaluate import LABELS, UNTRAINED, Scored, build, latency, network_bytes, score_seed, trivial
+from graphdistill.kd.figure import draw
+from graphdistill.kd.methods import FAMILY
+from graphdistill.kd.storage import save_network
+
+
+def main(command: Command) -> None:
+    """Load, train the teacher, distil, report."""
+    with command.working() as bars:
+        with bars.step(f"loading {command.dataset}"):
+            view = _view(command, command.seed)
+        FAMILY.check(command.method, view.KIND)
+        # From here on the method is imported.
+        command = replace(command, method=FAMILY.config(command.method))
+        for role in ("teacher", "student"):
+            build(view, getattr(command, role), role, command.seed)  # fails before any training
+        seeds = range(command.seed, command.seed + command.seeds)
+        found = parallel_map(_score_seed, (command, view, bars), seeds, jobs=command.num_jobs)
+        scored = list(bars.track(found, "seeds", len(seeds)))
+    names = _names(command, view, list(scored[0]))
+    report = _report(command, view, scored, names)
+    best = max(range(len(scored)), key=lambda i: scored[i][_method(command)].valid)
+    logits = _test_logits(view, scored[0], names)
+
+    def write(folder: Path) -> None:
+        chosen = scored[best][_method(command)]
+        card = {
+            "dataset": view.name,
+            "method": _method(command),
+            "options": options_of(FAMILY.config(command.method)),
+            "teacher": names["teacher"].removeprefix("teacher "),
+            "student": names[UNTRAINED].partition(",")[0],
+            "seed": command.seed + best,
+            "valid": chosen.valid,
+            "metric": view.metric,
+        }
+        save_network(chosen.network, folder, card=card)
+        draw(report, logits, folder / "figure.png")
+
+    deliver(command, report, table(report), write)
+
+
+def _view(command: Command, seed: int) -> View:
+    return view_of(load(command.dataset, command.root, seed=seed), command.torch_device)
+
+
+def _method(command: Command) -> str:
+    return command.method if isinstance(command.method, str) else command.method.name
+
+
+def _score_seed(context: tuple[Command, View, Progress], seed: int) -> dict[str, Scored]:
+    """All rows of one seed, with its own split where the data have no fixed one."""
+    command, first, bars = context
+    view = first if seed == command.seed else _view(command, seed)
+    config = KDConfig(**{f.name: getattr(command, f.name) for f in fields(KDConfig)})
+    return score_seed(
+        view,
+        command.method,
+        config,
+        teacher=command.teacher,
+        student=command.student,
+        seed=seed,
+        progress=bars if command.num_jobs == 1 else NO_PROGRESS,
+    )
+
+
+def _names(command: Command, view: View, rows: list[str]) -> dict[str, str]:
+    """Name in the report of each row."""
+    student = command.student or next(iter(view.STUDENTS))
+    names = {row: f"{student}, {row}" for row in rows}
+    return names | {"teacher": f"teacher {command.teacher or next(iter(view.TEACHERS))}"}
+
+
+def _test_logits(view: View, scored: dict[str, Scored], names: dict[str, str]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Test logits and labels of the networks of one seed, without the untrained one."""
+    y = view.labels(view.data.test)
+    return {names[row]: (view.logits(s.network, "test"), y) for row, s in scored.items() if row != UNTRAINED}
+
+
+def _report(command: Command, view: View, scored: list[dict[str, Scored]], names: dict[str, str]) -> Report:
+    """Rows of all networks, and of the majority class."""
+    method = FAMILY.config(command.method)
+    rows, times = [], {}
+    for row, name in names.items():
+        of = [seed[row] for seed in scored]
+        times[name] = latency(view, of[0].network)
+        rows.append(
+            Row(
+                name=name,
+                group=None,
+                test=tuple(s.test for s in of),
+                valid=() if row == UNTRAINED else tuple(s.valid for s in of),
+                others={"calibration error": tuple(s.calibration for s in of)},
+                nbytes=network_bytes(of[0].network),
+                train_seconds=None if row == UNTRAINED else statistics.fmean(s.seconds for s in of),
+            )
+        )
+    rows.append(Row(name="majority class", group=None, test=(trivial(view),)))
+    differences = {
+        other: paired([s[method.name].test for s in scored], [s[other].test for s in scored])
+        for other in dict.fromkeys((LABELS, "kd"))
+        if other != method.name
+    }
+    notes = [
+        f"{method.name} over {other}: {found}, mean difference in {view.metric} over the same seeds ± its standard "
+        "error."
+        for other, found in differences.items()
+    ]
+    notes += [
+        "One teacher a seed; all students begin with the same weights and take the same steps. Checkpoints are chosen "
+        "on validation, test is scored once.",
+        f"Saved: the student of {method.name} that is best on validation.",
+        str(view.data.notes),
+    ]
+    facts: dict[str, Any] = {
+        **facts_of(command),
+        "command": {**asdict(command), "method": method.name, "options": options_of(method)},
+        "milliseconds": times,
+        "paired": {other: asdict(found) for other, found in differences.items()},
+        "paper": FAMILY.about(method.name)[1],
+    }
+    return Report(
+        title=f"{method.name} on {view.name}: {names['teacher'].removeprefix('teacher ')} to "
+        f"{names[LABELS].partition(',')[0]}",
+        metric=view.metric,
+        rows=tuple(rows),
+        facts=facts,
+        notes=tuple(filter(None, notes)),
+        unit=view.KIND,
+    )
+
+
+def table(report: Report) -> Table:
+    """One line per network: its bytes, test metric, calibration error, milliseconds and seconds of training."""
+    times = report.facts["milliseconds"]
+    assert isinstance(times, dict)
+    shown = frame(report, over=f"{max(len(row.test) for row in report.rows)} seeds")
+    shown.padding = 0
+    shown.add_column("network", no_wrap=True)
+    for header in ("bytes", report.metric, "calibration\nerror", "one,\nms", "in batch,\nµs", "train\ns"):
+        shown.add_column(header, justify="right")
+    for row in report.rows:
+        time = times.get(row.name, {})
+        shown.add_row(
+            Text(row.name),
+            "" if row.nbytes is None else f"{row.nbytes:,}",
+            _spread(row.test),
+            *[_spread(values) for values in row.others.values()] or [""],
+            f"{time['one']:.2f}" if time else "",
+            f"{1000 * time['in a batch']:.2f}" if time else "",
+            "" if row.train_seconds is None else f"{row.train_seconds:.1f}",
+        )
+    return shown
+
+
+def _spread(values: tuple[float, ...]) -> str:
+    # On two lines, so that the table fits into 80 columns.
+    spread = f"\n±{statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.3f}{spread}"

@@ -1,0 +1,163 @@
+"""Teacher, labels alone, plain distillation and a method, on the same split and seed, and what a prediction costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.device import synchronize
+from graphdistill.core.methods import MethodConfig
+from graphdistill.core.randomness import generator, scoped
+from graphdistill.core.training.metrics import calibration_error, score
+from graphdistill.kd.config import KDConfig
+from graphdistill.kd.data.view import View
+from graphdistill.kd.distill import fit_kd, fit_labels
+
+LABELS, KD, UNTRAINED = "labels alone", "kd", "untrained"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A network and its scores on one split of the data.
+
+    Attributes:
+        network: the trained network.
+        test: test metric.
+        valid: validation metric.
+        calibration: expected calibration error on the test split.
+        seconds: seconds of training; of a student without the teacher's.
+    """
+
+    network: nn.Module
+    test: float
+    valid: float
+    calibration: float
+    seconds: float
+
+
+def build(view: View, names: str, role: str, seed: int) -> nn.Module:
+    """A new network of a view by its name, on the view's device; equal seeds give equal weights.
+
+    Args:
+        view: the data.
+        names: name of the network; empty for the first one.
+        role: ``teacher`` or ``student``.
+        seed: seed of the weights.
+
+    Raises:
+        ValueError: there is no such network for the kind of data.
+    """
+    choices = view.TEACHERS if role == "teacher" else view.STUDENTS
+    either = {**view.STUDENTS, **view.TEACHERS} if role == "student" else {**view.TEACHERS, **view.STUDENTS}
+    name = names or next(iter(choices))
+    if name not in either:
+        raise ValueError(f"--{role} {name!r} is unknown for {view.KIND}; choose from {', '.join(either)}")
+    with scoped(seed, "kd", role, "weights"):
+        return either[name](view).to(view.device)
+
+
+def score_seed(
+    view: View,
+    method: str | MethodConfig,
+    config: KDConfig,
+    *,
+    teacher: str = "",
+    student: str = "",
+    seed: int = 0,
+    progress: Progress = NO_PROGRESS,
+) -> dict[str, Scored]:
+    """Train and score all rows of a report with one seed; all students begin with the same weights.
+
+    Args:
+        view: the data.
+        method: name of the method, or its config.
+        config: training of every network.
+        teacher: name of the teacher's network. (default: the first of the kind)
+        student: name of the student's network. (default: the first of the kind)
+        seed: seed of weights, batches and what the method draws. (default: 0)
+        progress: shows bars.
+
+    Returns:
+        The networks by row: ``teacher``, ``labels alone``, ``kd``, the method and ``untrained``.
+    """
+    name = method if isinstance(method, str) else method.name
+    found: dict[str, Scored] = {}
+    above = build(view, teacher, "teacher", seed)
+    start = time.perf_counter()
+    fit_labels(above, view, config, seed=seed, progress=progress)
+    found["teacher"] = _scored(view, above, time.perf_counter() - start)
+    for row in dict.fromkeys((LABELS, KD, name, UNTRAINED)):
+        network = build(view, student, "student", seed)
+        start = time.perf_counter()
+        if row == LABELS:
+            fit_labels(network, view, config, seed=seed, progress=progress, label=row)
+        elif row != UNTRAINED:
+            how = method if row == name else KD
+            fit_kd(network, above, view, how, config, seed=seed, progress=progress)
+        found[row] = _scored(view, network.eval(), 0.0 if row == UNTRAINED else time.perf_counter() - start)
+    return found
+
+
+def _scored(view: View, network: nn.Module, seconds: float) -> Scored:
+    logits, y = view.logits(network, "test"), view.labels(view.data.test)
+    return Scored(
+        network,
+        score(logits, y, view.metric),
+        view.score(network, "valid"),
+        calibration_error(logits, y),
+        seconds,
+    )
+
+
+def trivial(view: View) -> float:
+    """Test metric of the majority class of the training labels, which knows nothing else."""
+    counts = view.labels(view.labelled).bincount(minlength=view.num_classes).float()
+    y = view.labels(view.data.test)
+    return score(counts.expand(len(y), -1), y, view.metric)
+
+
+@torch.no_grad()
+def latency(view: View, network: nn.Module, *, draws: int = 20, batch: int = 512) -> dict[str, float]:
+    """Milliseconds of a prediction, inputs from memory included: one entry at a time, and in a batch.
+
+    Args:
+        view: the data.
+        network: the network.
+        draws: entries that are predicted one at a time. (default: 20)
+        batch: entries of a batch, or all of them if there are fewer. (default: 512)
+
+    Returns:
+        ``one`` (the median), ``one, p99`` and ``in a batch`` (an entry, the least of three).
+    """
+    network.eval()
+    order = torch.randperm(len(view.train), generator=generator(0, "latency"))
+    single = [_time(view, network, view.train[order[i : i + 1]]) for i in range(min(draws, len(order)))]
+    many = view.train[order[:batch]]
+    least = min(_time(view, network, many) for _ in range(3)) / len(many)
+    return {"one": _quantile(single, 0.5), "one, p99": _quantile(single, 0.99), "in a batch": least}
+
+
+def _time(view: View, network: nn.Module, index: Tensor) -> float:
+    start = time.perf_counter()
+    view.run(network, index)
+    synchronize(view.device)
+    return 1000 * (time.perf_counter() - start)
+
+
+def _quantile(values: Sequence[float], share: float) -> float:
+    return float(torch.tensor(values, dtype=torch.double).quantile(share))
+
+
+def network_bytes(network: nn.Module) -> int:
+    """Bytes of a network's parameters and buffers.
+
+    Example:
+        >>> network_bytes(nn.Linear(3, 2))
+        32
+    """
+    return sum(value.numel() * value.element_size() for value in network.state_dict().values())

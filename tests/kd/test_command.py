@@ -1,0 +1,57 @@
+import json
+
+import pytest
+
+from graphdistill.core.command import cli
+from graphdistill.kd import command, load_network
+from graphdistill.kd.config import Command
+from graphdistill.kd.data.kinds import view_of
+from graphdistill.kd.evaluate import build
+from graphdistill.kd.methods import FAMILY
+from tests.kd.samples import nodes
+
+
+def run(*words):
+    argv = [str(word) for word in words]
+    return cli.run(command.main, Command, prog="kd", description="Test.", argv=argv, family=FAMILY)
+
+
+@pytest.fixture(autouse=True)
+def a_small_graph(monkeypatch):
+    monkeypatch.setattr(command, "load", lambda name, root=None, seed=0: nodes())
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_the_journey_from_the_command_to_the_student(tmp_path, capsys):
+    words = ("--dataset", "ring", "--steps", 20, "--eval-every", 10, "--seeds", 2, "--jobs", 1, "--temperature", 3)
+    assert run("--output", tmp_path / "out", *words) == 0
+    printed = capsys.readouterr().out
+    assert "kd on ring: GCN to MLP" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    for row in ("teacher GCN", "MLP, labels alone", "MLP, kd", "MLP, untrained", "majority class"):
+        assert row in printed
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert files == {"student.safetensors", "card.json", "report.html", "results.json", "results.csv", "figure.png"}
+    results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert results["facts"]["command"]["options"]["temperature"] == 3
+    assert [len(row["test"]) for row in results["rows"]] == [2, 2, 2, 2, 1]
+    assert results["facts"]["paired"]["labels alone"]["count"] == 2
+    card = json.loads((tmp_path / "out" / "card.json").read_text(encoding="utf-8"))["facts"]
+    view = view_of(nodes())
+    student = load_network(build(view, card["student"], "student", 5), tmp_path / "out")
+    assert view.score(student, "valid") == card["valid"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--student", "ViT"], "--student 'ViT' is unknown for nodes; choose from MLP"),
+        (["--teacher", "GIN"], "--teacher 'GIN' is unknown for nodes; choose from GCN"),
+        (["--method", "kdd"], "--method 'kdd' is unknown"),
+        (["--temperature", "0"], "--temperature must be above 0, got 0"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_any_training(words, message, tmp_path, capsys):
+    assert run("--output", tmp_path / "out", *words) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
