@@ -17,6 +17,7 @@ EXAMPLES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("
 # whole federation, in tests/fed/test_federation.py.
 QUICK = {
     "graphgym_student.py": r"step 100: loss 0\.\d+, validation accuracy 0\.[89]",
+    "kd_own_models.py": r"418 parameters, [89]\d\.\d% of the test images correct",
     "lossless_own_model.py": r"LosslessLoader: loss (0\.\d+) after(.*\n)*the same object on an ordinary batch: .*3, 2",
     "mirage_quickstart.py": r"epoch 29: loss 0\.[0-5]",
 }

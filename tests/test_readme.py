@@ -13,6 +13,8 @@ from fed.methods import FAMILY as FED
 from graphdistill.condense import config as condense
 from graphdistill.condense.methods import FAMILY as CONDENSE
 from graphdistill.core.command import cli
+from graphdistill.kd import config as kd
+from graphdistill.kd.methods import FAMILY as KD
 from graphdistill.mirage import config as mirage
 from graphdistill.vqgraph import config as vqgraph
 from graphdistill.vqgraph.teachers import fit_teacher
@@ -20,14 +22,14 @@ from graphdistill.vqgraph.teachers import fit_teacher
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = {path: path.read_text(encoding="utf-8") for path in PAGES}
-COMMAND = r"^(?:python -m (?:graphdistill\.)?|graphdistill )(mirage|vqgraph|condense|fed) (.*)$"
+COMMAND = r"^(?:python -m (?:graphdistill\.)?|graphdistill )(mirage|vqgraph|condense|kd|fed) (.*)$"
 COMMANDS = sorted({found for text in TEXT.values() for found in re.findall(COMMAND, text, flags=re.MULTILINE)})
 BLOCK = r"```python\n(.*?)```"
 PYTHON = sorted({found for text in TEXT.values() for found in re.findall(BLOCK, text, flags=re.DOTALL)})
 
 
-FAMILIES = {"condense": CONDENSE, "fed": FED}
-ROOMS = {"condense": condense, "fed": fed, "mirage": mirage, "vqgraph": vqgraph}
+FAMILIES = {"condense": CONDENSE, "fed": FED, "kd": KD}
+ROOMS = {"condense": condense, "fed": fed, "kd": kd, "mirage": mirage, "vqgraph": vqgraph}
 STUDENT = ("card.json", "codes.safetensors", "student.safetensors")
 
 
@@ -48,6 +50,8 @@ def short_teachers(monkeypatch):
             ("10 images,", "bytes, validation accuracy"),
             {"digits-small/card.json", "digits-small/set.safetensors"},
         ),
+        ("import distill_kd", ("class tensor(",), set()),
+        ("losses.KD", ("torch.Size([4])",), set()),
         ("gather_segment", (), set()),
     ],
 )
@@ -68,6 +72,7 @@ def test_the_readme_has_commands():
     assert len([1 for method, _ in COMMANDS if method == "mirage"]) >= 5
     assert len([1 for method, _ in COMMANDS if method == "vqgraph"]) >= 4
     assert len([1 for method, _ in COMMANDS if method == "condense"]) >= 4
+    assert len([1 for method, _ in COMMANDS if method == "kd"]) >= 3
     assert len([1 for method, _ in COMMANDS if method == "fed"]) >= 1
 
 
