@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from graphdistill.kd.distill import fit_labels as fit_labels
     from graphdistill.kd.storage import load_network as load_network
     from graphdistill.kd.storage import save_network as save_network
+    from graphdistill.kd.teachers import load_logits as load_logits
+    from graphdistill.kd.teachers import save_logits as save_logits
 else:
     __getattr__ = on_first_use(
         __name__,
@@ -23,9 +25,11 @@ else:
             "KDConfig": "graphdistill.kd.config",
             "distill_kd": "graphdistill.kd.distill",
             "fit_labels": "graphdistill.kd.distill",
+            "load_logits": "graphdistill.kd.teachers",
             "load_network": "graphdistill.kd.storage",
+            "save_logits": "graphdistill.kd.teachers",
             "save_network": "graphdistill.kd.storage",
         },
     )
 
-__all__ = ["KDConfig", "distill_kd", "fit_labels", "load_network", "save_network"]
+__all__ = ["KDConfig", "distill_kd", "fit_labels", "load_logits", "load_network", "save_logits", "save_network"]

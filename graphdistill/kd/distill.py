@@ -20,6 +20,7 @@ from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.data.view import View
 from graphdistill.kd.methods import FAMILY
 from graphdistill.kd.objective import Context, Objective
+from graphdistill.kd.teachers import StoredTeacher
 from graphdistill.kd.training import fit_objective
 
 
@@ -44,7 +45,8 @@ def distill_kd(
 
     Args:
         student: the network that is trained.
-        teacher: the trained network; only methods that train both networks change it.
+        teacher: the trained network, which only methods that train both networks change, or its stored logits
+            (:func:`~graphdistill.kd.teachers.load_logits`).
         data: the data, of this library or PyG graphs that :func:`graphdistill.datasets.load` reads. Checkpoints are
             chosen on the validation split; the test split is not read.
         method: name of the method, or its config, such as ``TAIDConfig(alpha=0)``. (default: ``kd``)
@@ -174,8 +176,12 @@ def check_networks(context: Context) -> None:
             finite.
     """
     view = context.data
-    student, teacher = (found.logits for found in context.probe())
-    theirs = view.logits(context.teacher, "valid")
+    if isinstance(context.teacher, StoredTeacher):
+        teacher = theirs = context.teacher.logits(torch.arange(view.rows_per_entry * len(view.train[:2])))
+        student = view.predict(context.student, view.train[:2]).logits
+    else:
+        student, teacher = (found.logits for found in context.probe())
+        theirs = view.logits(context.teacher, "valid")
     what = "vocabulary" if view.rows_per_entry > 1 else "classes"
     if student.shape[1] != teacher.shape[1]:
         raise ValueError(
@@ -191,6 +197,8 @@ def check_networks(context: Context) -> None:
         raise ValueError(f"the student gives {len(student)} rows of logits where the teacher gives {len(teacher)}")
     if not bool(torch.isfinite(theirs).all()):
         raise ValueError("the teacher's logits hold NaN or infinity; train or fix the teacher first")
+    if isinstance(context.teacher, StoredTeacher):
+        return
     truth = view.labels(view.data.valid)
     chance = float(truth.bincount().max()) / len(truth) if view.metric == "accuracy" else 0.5
     reached = score(theirs, truth, view.metric)

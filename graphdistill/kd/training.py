@@ -14,6 +14,7 @@ from graphdistill.core.training.sampler import RepeatedRandomSampler
 from graphdistill.kd.inputs import Inputs
 from graphdistill.kd.objective import Batch, Context, Objective
 from graphdistill.kd.outputs import Outputs
+from graphdistill.kd.teachers import StoredTeacher, check_stored
 
 
 @one_thread()
@@ -42,7 +43,10 @@ def fit_objective(
     own = [] if objective.module is None else [objective.module.to(view.device)]
     whole = nn.ModuleList([student, *own, *([teacher] if objective.online else [])])
     moving = objective.online or objective.augment is not None or not objective.uses_teacher
-    fixed = None if moving else context.teacher_outputs(objective.teacher_layers)
+    stored = isinstance(teacher, StoredTeacher)
+    if isinstance(teacher, StoredTeacher):
+        check_stored(teacher, view, reads_logits_alone=not moving and not objective.teacher_layers)
+    fixed = None if moving or stored else context.teacher_outputs(objective.teacher_layers)
     everything = torch.arange(len(entries))
     step = 0
 
@@ -52,6 +56,9 @@ def fit_objective(
     def of_teacher(place: Tensor, inputs: Inputs, mine: Outputs) -> Outputs:
         if not objective.uses_teacher:
             return mine.detach()
+        if isinstance(teacher, StoredTeacher):
+            rows = place[:, None] * view.rows_per_entry + torch.arange(view.rows_per_entry)
+            return Outputs(teacher.logits(rows.view(-1)).to(view.device))
         if fixed is not None:
             return fixed if size == len(entries) else _rows_of(fixed, place.to(view.device), view.rows_per_entry)
         with torch.set_grad_enabled(objective.online):

@@ -18,6 +18,7 @@ from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.kd.data.view import Kind
 from graphdistill.kd.losses.kl import KD
 from graphdistill.kd.objective import Batch, Context, Objective
+from graphdistill.kd.schedules import scheduled
 
 PAPER = "Hinton et al., NIPS workshop 2014, https://arxiv.org/abs/1503.02531"
 RESULT = Result(
@@ -38,13 +39,17 @@ class Config(MethodConfig):
     small students learn best from 2 to 4)."""
     weight: float = 1.0
     """Weight of the distillation loss."""
+    weight_end: float | None = None
+    """Weight of the distillation loss at the end of the training, which the weight reaches on a line (default: it
+    stays)."""
     label_weight: float | None = None
     """Weight of the cross-entropy on labels (default: 0 for nodes, where few labels are overfitted, 1 otherwise)."""
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:
             raise ValueError(f"--temperature must be above 0, got {self.temperature}")
-        for option, value in (("weight", self.weight), ("label-weight", self.label_weight or 0)):
+        weights = {"weight": self.weight, "weight-end": self.weight_end, "label-weight": self.label_weight}
+        for option, value in ((option, value or 0) for option, value in weights.items()):
             if not 0 <= value < float("inf"):
                 raise ValueError(f"--{option} must be 0 or more, got {value}")
 
@@ -67,8 +72,10 @@ def with_labels(context: Context, config: Config, distillation: Callable[[Batch]
     """
     share = context.data.TRAINING.label_weight if config.label_weight is None else config.label_weight
 
+    end = config.weight if config.weight_end is None else config.weight_end
+
     def loss(batch: Batch) -> Tensor:
-        value = config.weight * distillation(batch)
+        value = scheduled(config.weight, end, batch.fraction_done) * distillation(batch)
         return value + share * context.label_loss(batch) if share else value
 
     return loss

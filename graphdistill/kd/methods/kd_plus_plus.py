@@ -23,6 +23,7 @@ from graphdistill.kd.losses.kl import KD
 from graphdistill.kd.methods import kd
 from graphdistill.kd.objective import Batch, Context, Objective
 from graphdistill.kd.outputs import PENULTIMATE
+from graphdistill.kd.schedules import warmed_up
 
 PAPER = "Wang et al., 2023, https://arxiv.org/abs/2305.17007"
 RESULT = Result(
@@ -92,7 +93,7 @@ def objective(context: Context, config: Config) -> Objective:
     divergence, aligned = KD(config.temperature), NormDirection(embedding.means)
 
     def distillation(batch: Batch) -> Tensor:
-        share = min(1.0, batch.fraction_done / config.warm_up) if config.warm_up else 1.0
+        share = warmed_up(1.0, batch.fraction_done, config.warm_up)
         return share * divergence(batch.student.logits, batch.teacher.logits)
 
     logits_and_labels = kd.with_labels(context, config, distillation)

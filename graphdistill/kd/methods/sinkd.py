@@ -21,6 +21,7 @@ from graphdistill.kd.losses.kl import KD
 from graphdistill.kd.losses.sinkhorn import SinkhornKD
 from graphdistill.kd.methods import kd
 from graphdistill.kd.objective import Batch, Context, Objective
+from graphdistill.kd.schedules import scheduled
 
 PAPER = "Cui et al., SinKD, COLING 2024, https://arxiv.org/abs/2402.17110"
 RESULT = Result(
@@ -75,9 +76,8 @@ def objective(context: Context, config: Config) -> Objective:
 
 def _distillation(batch: Batch, config: Config) -> Tensor:
     """The loss of each row, whose groups are drawn from the batch's generator."""
-    fall = (config.temperature - config.final_temperature) * batch.fraction_done
     loss = SinkhornKD(
-        KD(config.temperature - fall),
+        KD(scheduled(config.temperature, config.final_temperature, batch.fraction_done)),
         weight=config.sinkhorn_weight,
         epsilon=config.epsilon,
         rounds=config.rounds,
