@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -21,7 +22,14 @@ from tests.second_device import second_device, values
 from tests.vqgraph.samples import small
 
 DATA = small()
-CONFIG = VQGraphConfig(num_codes=6, hidden=8, epochs=4, hard_weight=0.1, teacher=TeacherConfig(epochs=3))
+CONFIG = VQGraphConfig(
+    num_codes=6,
+    hidden=8,
+    epochs=4,
+    hard_weight=0.1,
+    teacher=TeacherConfig(epochs=3),
+    tokenizer=TokenizerConfig(epochs=4),
+)
 
 
 def distilled_on(device: str, name: TeacherName, batch_size: int | None) -> tuple[list[nn.Module], list[Tensor], float]:
@@ -35,7 +43,7 @@ def distilled_on(device: str, name: TeacherName, batch_size: int | None) -> tupl
     code = fit_tokenizer(
         tokenizer, outputs[1], DATA.x, DATA.edge_index, TokenizerConfig(epochs=2, batch_size=batch_size)
     )
-    config = VQGraphConfig(num_codes=6, hidden=8, epochs=4, hard_weight=0.1, eval_every=2, batch_size=batch_size)
+    config = replace(CONFIG, eval_every=2, batch_size=batch_size)
     out = distill_vqgraph(teacher, DATA, config, layer=layer)
     assert out.tokenizer is not None
     assert out.head is not None

@@ -101,7 +101,7 @@ def test_every_kernel_is_compiled() -> None:
     assert kernels - HELPERS == {kernel for kernel, _, _ in VARIANTS.values()}
 
 
-@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize("capability", [90, pytest.param(80, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("variant", "dtype"), CASES)
 def test_kernels_become_machine_code(variant: str, dtype: str, capability: int) -> None:
     import triton

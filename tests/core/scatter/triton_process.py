@@ -13,11 +13,21 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 
 
-def run(name: str, folder: Path, **variables: str) -> None:
-    """Run the tests of a file that pytest does not find by itself."""
+def run(name: str, folder: Path, *options: str, **variables: str) -> None:
+    """Run the tests of a file that pytest does not find by itself, with further options."""
     pytest.importorskip("triton", reason="triton is not installed")
     mine = {key: value for key, value in os.environ.items() if not key.startswith(("TRITON_", "PYTEST_"))}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", str(HERE / name)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--no-header",
+        *options,
+        str(HERE / name),
+    ]
     done = subprocess.run(
         command,
         cwd=ROOT,
