@@ -5,7 +5,7 @@ PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python
 DATASET ?= pains
 ROOT ?=
 OUTPUT ?= runs/$(basename $(notdir $(DATASET)))
-ARGS ?= --trainings 2 --curve 0.01
+ARGS ?= --trainings 2 --curve
 WORKERS ?= 2
 
 BIN := .venv/bin
