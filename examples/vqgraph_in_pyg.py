@@ -11,10 +11,10 @@ from torch.nn.functional import cross_entropy
 from torch_geometric.nn import GCN, MLP
 
 from graphdistill import datasets
+from graphdistill.kd.nodes.inductive import inductive_split
 from graphdistill.vqgraph.codes import describe
 from graphdistill.vqgraph.distill import VQGraphConfig, distill_vqgraph
 from graphdistill.vqgraph.explain import explain
-from graphdistill.vqgraph.inductive import inductive_split
 from graphdistill.vqgraph.storage import load_codes, load_student, save_student
 
 folder = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()

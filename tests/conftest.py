@@ -46,3 +46,14 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     save = Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (kept.append(self), save(self, *a, **k))[1])
     return kept
+
+
+@pytest.fixture(scope="session")
+def cora() -> object:
+    """Cora of the CPF collection, from ``$GRAPHDISTILL_DATA``."""
+    from graphdistill.datasets import load
+
+    try:
+        return load("cora", seed=0)
+    except FileNotFoundError as error:
+        pytest.skip(str(error))

@@ -15,9 +15,9 @@ from graphdistill.condense.methods import FAMILY as CONDENSE
 from graphdistill.core.command import cli
 from graphdistill.kd import config as kd
 from graphdistill.kd.methods import FAMILY as KD
+from graphdistill.kd.nodes.teachers import fit_teacher
 from graphdistill.mirage import config as mirage
 from graphdistill.vqgraph import config as vqgraph
-from graphdistill.vqgraph.teachers import fit_teacher
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

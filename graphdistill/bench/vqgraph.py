@@ -18,6 +18,7 @@ from graphdistill.core.command.report import peak_memory, versions
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.datasets import load
+from graphdistill.kd.nodes.inductive import Setting, inductive_split
 from graphdistill.vqgraph.config import TokenizerConfig, VQGraphConfig
 from graphdistill.vqgraph.distill import distill_vqgraph
 from graphdistill.vqgraph.evaluate import (
@@ -32,7 +33,6 @@ from graphdistill.vqgraph.evaluate import (
     score_seed,
     train_teacher,
 )
-from graphdistill.vqgraph.inductive import Setting, inductive_split
 from graphdistill.vqgraph.paper import PUBLISHED, score_published
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
 

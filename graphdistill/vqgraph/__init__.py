@@ -12,7 +12,7 @@ from graphdistill.core.exports import on_first_use
 from graphdistill.core.methods import Result
 
 if TYPE_CHECKING:
-    from graphdistill.vqgraph.config import TeacherConfig as TeacherConfig
+    from graphdistill.kd.nodes.config import TeacherConfig as TeacherConfig
     from graphdistill.vqgraph.config import TokenizerConfig as TokenizerConfig
     from graphdistill.vqgraph.config import VQGraphConfig as VQGraphConfig
     from graphdistill.vqgraph.distill import Distilled as Distilled
@@ -25,7 +25,7 @@ else:
         __name__,
         {
             "Distilled": "graphdistill.vqgraph.distill",
-            "TeacherConfig": "graphdistill.vqgraph.config",
+            "TeacherConfig": "graphdistill.kd.nodes.config",
             "TokenizerConfig": "graphdistill.vqgraph.config",
             "VQGraphConfig": "graphdistill.vqgraph.config",
             "VQGraphStudent": "graphdistill.vqgraph.student",

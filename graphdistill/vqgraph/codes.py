@@ -12,9 +12,9 @@ from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.device import device_of
 from graphdistill.core.networks.node_gcn import without_loops
 from graphdistill.core.scatter import nearest_code, sort_by
+from graphdistill.kd.nodes.teachers import teacher_outputs
 from graphdistill.vqgraph.distill import Distilled
 from graphdistill.vqgraph.student import VQGraphStudent
-from graphdistill.vqgraph.teachers import teacher_outputs
 
 
 class Meanings(NamedTuple):

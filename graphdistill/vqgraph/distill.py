@@ -22,12 +22,12 @@ from graphdistill.core.randomness import generator as seeded
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.loop import FitResult, MeanOfLast, Training, train
 from graphdistill.core.training.metrics import score
+from graphdistill.kd.nodes.label_spreading import label_spreading
+from graphdistill.kd.nodes.sampling import batches
+from graphdistill.kd.nodes.teachers import as_nodes, teacher_outputs
 from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.config import VQGraphConfig
-from graphdistill.vqgraph.sampling import batches
 from graphdistill.vqgraph.student import VQGraphStudent
-from graphdistill.vqgraph.targets import label_spreading
-from graphdistill.vqgraph.teachers import as_nodes, teacher_outputs
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -76,10 +76,10 @@ def distill_vqgraph(
     .. math:: L = \mathrm{CE}(T, p) + \lambda \, \mathrm{CE}(y, p) + \beta \, \mathrm{CE}(S, s)
 
     The student's class probabilities p are trained on the teacher's, spread over the graph and sharpened
-    (:func:`~graphdistill.vqgraph.targets.label_spreading`). Its code probabilities s are trained on those of the
-    tokenizer, :math:`S = \mathrm{softmax}(\mathrm{sim}(z, e) / \tau)`, over the codes in use. The head that computes s
-    is linear, learns the scale :math:`1 / \tau` and is not part of the student. The teacher stays unchanged; student,
-    tokenizer and head are on its device.
+    (:func:`~graphdistill.kd.nodes.label_spreading.label_spreading`). Its code probabilities s are trained on those of
+    the tokenizer, :math:`S = \mathrm{softmax}(\mathrm{sim}(z, e) / \tau)`, over the codes in use. The head that
+    computes s is linear, learns the scale :math:`1 / \tau` and is not part of the student. The teacher stays unchanged;
+    student, tokenizer and head are on its device.
 
     Teachers, tokenizers and students train on one thread, because products round differently on several; so the same
     seed gives the same bytes on any number of cores.
@@ -104,8 +104,8 @@ def distill_vqgraph(
 
     Example:
         >>> from graphdistill.datasets import load
-        >>> from graphdistill.vqgraph.config import TeacherConfig
-        >>> from graphdistill.vqgraph.teachers import build_teacher, fit_teacher
+        >>> from graphdistill.kd.nodes.config import TeacherConfig
+        >>> from graphdistill.kd.nodes.teachers import build_teacher, fit_teacher
         >>> data = load("digits-knn")
         >>> teacher, layer = build_teacher("GCN", data.x.shape[1], 10)
         >>> _ = fit_teacher(teacher, data, TeacherConfig(epochs=5))

@@ -22,7 +22,11 @@ from graphdistill.core.data.tensors import to_device
 from graphdistill.core.device import device_of, synchronize
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.training.metrics import score
-from graphdistill.vqgraph.baselines import neighbour_loss, relation_loss, reliability
+from graphdistill.kd.features.relation_matching import RelationMatching
+from graphdistill.kd.nodes.inductive import InductiveSplit, Setting, inductive_split
+from graphdistill.kd.nodes.reliable_neighbours import ReliableNeighbours, reliability
+from graphdistill.kd.nodes.sampling import Neighbours
+from graphdistill.kd.nodes.teachers import TeacherName, build_teacher, find_layer, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.distill import (
     Distilled,
@@ -33,10 +37,7 @@ from graphdistill.vqgraph.distill import (
     hard_loss,
     soft_loss,
 )
-from graphdistill.vqgraph.inductive import InductiveSplit, Setting, inductive_split
-from graphdistill.vqgraph.sampling import Neighbours
 from graphdistill.vqgraph.student import VQGraphStudent
-from graphdistill.vqgraph.teachers import TeacherName, build_teacher, find_layer, fit_teacher, teacher_outputs
 
 NAMES = {
     "teacher": "teacher {}",
@@ -204,22 +205,40 @@ def baseline(method: str, trained: TrainedTeacher, config: VQGraphConfig, seed: 
     if method == "untrained":
         return student.eval(), 0.0
     soft = trained.logits.to(device).softmax(dim=1)
-
-    def reliable() -> Tensor:
-        return reliability(
-            trained.teacher, trained.layer, data, seed, batch_size=config.batch_size, logits=trained.logits
-        )
-
     losses: dict[str, Callable[[], list[Loss]]] = {
         "mlp": lambda: [hard_loss(data)],
         "glnn": lambda: [soft_loss(soft)],
-        "relations": lambda: [soft_loss(soft), relation_loss(trained.hidden.to(device), seed)],
-        "krd": lambda: [
-            soft_loss(soft),
-            neighbour_loss(soft, data.edge_index, reliable(), seed),
-        ],
+        "relations": lambda: [soft_loss(soft), _relation_loss(trained.hidden.to(device), seed)],
+        "krd": lambda: [soft_loss(soft), _neighbour_loss(trained, data, soft, config, seed)],
     }
     return student, fit_student(student, data, losses[method](), config, seed=seed).valid
+
+
+def _relation_loss(hidden: Tensor, seed: int) -> Loss:
+    """Relation matching with the teacher's hidden layer ``[N, H]``."""
+    relations, draws = RelationMatching(), generator(seed, "relations")
+
+    def loss(nodes: Tensor, logits: Tensor, h: Tensor) -> Tensor:
+        return relations(h, hidden[nodes], generator=draws).mean()
+
+    return loss
+
+
+def _neighbour_loss(trained: TrainedTeacher, data: NodeDataset, soft: Tensor, config: VQGraphConfig, seed: int) -> Loss:
+    """Soft labels ``[N, C]`` of reliable neighbours."""
+
+    def predict(x: Tensor) -> Tensor:
+        return teacher_outputs(
+            trained.teacher, trained.layer, x, data.edge_index, batch_size=config.batch_size, seed=seed
+        )[0]
+
+    reliable = reliability(predict, data.x, generator(seed, "noise"), logits=trained.logits)
+    neighbours, draws = ReliableNeighbours(soft, data.edge_index, reliable), generator(seed, "neighbours")
+
+    def loss(nodes: Tensor, logits: Tensor, h: Tensor) -> Tensor:
+        return neighbours(nodes, logits, draws).mean()
+
+    return loss
 
 
 def rows(scores: dict[str, Scores], teacher: str) -> list[Row]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from graphdistill.core.device import device_of
 from graphdistill.core.randomness import scoped
+from graphdistill.kd.nodes.teachers import TeacherName, build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.distill import (
@@ -21,7 +22,6 @@ from graphdistill.vqgraph.distill import (
 )
 from graphdistill.vqgraph.evaluate import Scores, TrainedTeacher, logits_of
 from graphdistill.vqgraph.quantized_teacher import QuantizedTeacher
-from graphdistill.vqgraph.teachers import TeacherName, build_teacher, fit_teacher, teacher_outputs
 
 PUBLISHED = {
     "cora": 83.93,

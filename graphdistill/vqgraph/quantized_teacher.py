@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from graphdistill.core.randomness import generator
-from graphdistill.vqgraph.teachers import replaced
+from graphdistill.kd.nodes.teachers import replaced
 from graphdistill.vqgraph.tokenizer import Tokenizer
 
 

@@ -14,10 +14,10 @@ from graphdistill.core.device import device_of
 from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator
 from graphdistill.core.training.loop import Training, train
+from graphdistill.kd.nodes.sampling import Neighbours, batches
 from graphdistill.vqgraph.codebook import Codebook, Distance
 from graphdistill.vqgraph.config import TokenizerConfig
 from graphdistill.vqgraph.edges import Link, edge_loss
-from graphdistill.vqgraph.sampling import Neighbours, batches
 
 
 class Tokenizer(nn.Module):

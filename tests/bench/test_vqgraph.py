@@ -9,10 +9,10 @@ import torch
 from graphdistill.bench import vqgraph
 from graphdistill.core.command import cli
 from graphdistill.datasets import load
+from graphdistill.kd.nodes.config import TeacherConfig
 from graphdistill.vqgraph import evaluate
-from graphdistill.vqgraph.config import TeacherConfig
 from graphdistill.vqgraph.evaluate import METHODS, NAMES
-from tests.vqgraph.samples import small
+from tests.kd.nodes.samples import small
 
 NUMBER = r"\d+\.\d\d"
 

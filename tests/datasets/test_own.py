@@ -10,9 +10,9 @@ from torch_geometric.transforms import ToSparseTensor
 from graphdistill.condense import CondenseConfig, distill_condense
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.datasets import load, load_graphs
+from graphdistill.kd.nodes.teachers import build_teacher, fit_teacher
 from graphdistill.mirage import distill_mirage
 from graphdistill.vqgraph.distill import distill_vqgraph
-from graphdistill.vqgraph.teachers import build_teacher, fit_teacher
 
 
 def mask(*nodes):

@@ -11,7 +11,7 @@ from graphdistill.condense.data.kinds import protocol_of
 from graphdistill.core.data.datasets import TextDataset
 from graphdistill.datasets import _text as text
 from graphdistill.datasets import load, load_graphs
-from graphdistill.vqgraph.teachers import as_nodes
+from graphdistill.kd.nodes.teachers import as_nodes
 
 GOOD = [f"good\tA fine, fine film {n % 3}!" for n in range(20)]
 BAD = [f"bad\tIt's   not a GOOD film ({n % 4})" for n in range(20)]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from graphdistill.vqgraph.codebook import Codebook, Distance
+from tests.kd.nodes.samples import rows
 from tests.reference import codebook_stats_naive, moving_average_naive, nearest_code_naive
-from tests.vqgraph.samples import rows
 
 METRICS = get_args(Distance)
 

@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch import nn
 
+from graphdistill.kd.nodes.config import TeacherConfig
+from graphdistill.kd.nodes.teachers import build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.codes import CodeHead, Meanings, describe, find_meanings
-from graphdistill.vqgraph.config import TeacherConfig, VQGraphConfig
+from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.distill import distill_vqgraph
 from graphdistill.vqgraph.student import VQGraphStudent
-from graphdistill.vqgraph.teachers import build_teacher, fit_teacher, teacher_outputs
-from tests.vqgraph.samples import rows, small
+from tests.kd.nodes.samples import rows, small
 
 CONFIG = VQGraphConfig(num_codes=12, hidden=16, epochs=20)
 

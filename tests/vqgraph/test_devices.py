@@ -11,15 +11,16 @@ from torch import Tensor, nn
 
 from graphdistill.core.device import device_of
 from graphdistill.core.randomness import scoped
+from graphdistill.kd.nodes.config import TeacherConfig
+from graphdistill.kd.nodes.teachers import TeacherName, build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.codes import describe
-from graphdistill.vqgraph.config import TeacherConfig, TokenizerConfig, VQGraphConfig
+from graphdistill.vqgraph.config import TokenizerConfig, VQGraphConfig
 from graphdistill.vqgraph.distill import distill_vqgraph
 from graphdistill.vqgraph.evaluate import METHODS, Scores, latency, score_seed
 from graphdistill.vqgraph.paper import score_published
-from graphdistill.vqgraph.teachers import TeacherName, build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
+from tests.kd.nodes.samples import small
 from tests.second_device import second_device, values
-from tests.vqgraph.samples import small
 
 DATA = small()
 CONFIG = VQGraphConfig(

@@ -14,8 +14,10 @@ from torch_geometric.nn import GINConv, SAGEConv
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.fit import FitResult
+from graphdistill.kd.nodes.config import TeacherConfig
+from graphdistill.kd.nodes.teachers import TeacherName, build_teacher, fit_teacher
 from graphdistill.vqgraph import VQGraphStudent, distill
-from graphdistill.vqgraph.config import TeacherConfig, TokenizerConfig
+from graphdistill.vqgraph.config import TokenizerConfig
 from graphdistill.vqgraph.distill import (
     Distilled,
     VQGraphConfig,
@@ -28,9 +30,8 @@ from graphdistill.vqgraph.distill import (
     soft_loss,
     weighted,
 )
-from graphdistill.vqgraph.teachers import TeacherName, build_teacher, fit_teacher
 from graphdistill.vqgraph.tokenizer import Tokenizer
-from tests.vqgraph.samples import rows, small
+from tests.kd.nodes.samples import rows, small
 
 DATA = small()
 TINY = VQGraphConfig(num_codes=6, hidden=8, epochs=8)

@@ -14,8 +14,8 @@ from graphdistill.core.randomness import scoped
 from graphdistill.vqgraph.config import TokenizerConfig
 from graphdistill.vqgraph.edges import Link, edge_loss
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
+from tests.kd.nodes.samples import relative, rows
 from tests.reference import edge_loss_naive
-from tests.vqgraph.samples import relative, rows
 
 LINKS = get_args(Link)
 NO_EDGES = torch.empty(2, 0, dtype=torch.long)

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from graphdistill.core.randomness import generator
 from graphdistill.core.training.fit import FitResult
+from graphdistill.kd.nodes.config import TeacherConfig
+from graphdistill.kd.nodes.inductive import InductiveSplit, Setting, inductive_split
 from graphdistill.vqgraph import distill, evaluate
-from graphdistill.vqgraph.config import TeacherConfig, VQGraphConfig
+from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.distill import distill_vqgraph
 from graphdistill.vqgraph.evaluate import (
     CHOSEN_ON_TEST,
@@ -31,9 +33,8 @@ from graphdistill.vqgraph.evaluate import (
     score_seed,
     train_teacher,
 )
-from graphdistill.vqgraph.inductive import InductiveSplit, Setting, inductive_split
 from graphdistill.vqgraph.student import VQGraphStudent
-from tests.vqgraph.samples import small
+from tests.kd.nodes.samples import small
 
 DATA = small()
 TINY = VQGraphConfig(num_codes=6, hidden=8, epochs=8, teacher=TeacherConfig(epochs=5))

@@ -6,7 +6,7 @@ from torch_geometric.explain import DummyExplainer, Explainer, GNNExplainer
 from graphdistill.vqgraph.codes import CodeHead, find_meanings
 from graphdistill.vqgraph.explain import explain, explainer
 from graphdistill.vqgraph.student import VQGraphStudent
-from tests.vqgraph.samples import rows, small
+from tests.kd.nodes.samples import rows, small
 
 NO_EDGES = torch.empty(2, 0, dtype=torch.long)
 

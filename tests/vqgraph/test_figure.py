@@ -10,16 +10,16 @@ from matplotlib.figure import Figure
 
 from graphdistill.core.command.report import Row
 from graphdistill.core.randomness import scoped
+from graphdistill.kd.nodes.inductive import InductiveSplit
+from graphdistill.kd.nodes.teachers import build_teacher
 from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.distill import Distilled
 from graphdistill.vqgraph.evaluate import NAMES, TrainedTeacher
 from graphdistill.vqgraph.figure import _cost, draw
-from graphdistill.vqgraph.inductive import InductiveSplit
 from graphdistill.vqgraph.student import VQGraphStudent
-from graphdistill.vqgraph.teachers import build_teacher
 from graphdistill.vqgraph.tokenizer import Tokenizer
 from tests.figure_checks import check
-from tests.vqgraph.samples import rows, small
+from tests.kd.nodes.samples import rows, small
 
 TIMES = {"teacher": 1.2, "student": 0.05, "student, full batch": 0.001}
 DATA = small()

@@ -11,7 +11,7 @@ from graphdistill.vqgraph import hub as module
 from graphdistill.vqgraph.hub import FILES, HubStudent
 from graphdistill.vqgraph.storage import load_student
 from graphdistill.vqgraph.student import VQGraphStudent
-from tests.vqgraph.samples import rows
+from tests.kd.nodes.samples import rows
 
 
 def a_student(**options):

@@ -5,7 +5,7 @@ import torch
 
 from graphdistill.vqgraph.onnx import export_onnx
 from graphdistill.vqgraph.student import VQGraphStudent
-from tests.vqgraph.samples import rows
+from tests.kd.nodes.samples import rows
 
 onnxruntime = pytest.importorskip("onnxruntime")
 

@@ -8,8 +8,10 @@ import torch
 
 from graphdistill.core.randomness import generator
 from graphdistill.core.training.fit import FitResult
+from graphdistill.kd.nodes.config import TeacherConfig
+from graphdistill.kd.nodes.inductive import inductive_split
 from graphdistill.vqgraph import distill, evaluate, paper
-from graphdistill.vqgraph.config import TeacherConfig, VQGraphConfig
+from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.evaluate import (
     CHOSEN_ON_TEST,
     NAMES,
@@ -18,9 +20,8 @@ from graphdistill.vqgraph.evaluate import (
     normalize_features,
     train_teacher,
 )
-from graphdistill.vqgraph.inductive import inductive_split
 from graphdistill.vqgraph.paper import PUBLISHED, score_published
-from tests.vqgraph.samples import small
+from tests.kd.nodes.samples import small
 
 TINY = VQGraphConfig(num_codes=6, hidden=8, epochs=8, teacher=TeacherConfig(epochs=5))
 PAPER_ROWS = ["paper teacher", "paper student", "paper ours", "paper glnn"]

@@ -15,11 +15,11 @@ from torch_geometric.nn import MLP
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import scoped
 from graphdistill.datasets import load
-from graphdistill.vqgraph.config import TeacherConfig
+from graphdistill.kd.nodes.config import TeacherConfig
+from graphdistill.kd.nodes.teachers import build_teacher, fit_teacher
 from graphdistill.vqgraph.distill import VQGraphConfig, distill_vqgraph
 from graphdistill.vqgraph.student import VQGraphStudent
-from graphdistill.vqgraph.teachers import build_teacher, fit_teacher
-from tests.vqgraph.samples import rows, small
+from tests.kd.nodes.samples import rows, small
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -5,11 +5,11 @@ import torch
 from torch import Tensor, nn
 
 from graphdistill.core.randomness import scoped
-from graphdistill.vqgraph.config import TeacherConfig
+from graphdistill.kd.nodes.config import TeacherConfig
+from graphdistill.kd.nodes.teachers import TeacherName, build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.quantized_teacher import QuantizedTeacher
-from graphdistill.vqgraph.teachers import TeacherName, build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.tokenizer import Tokenizer
-from tests.vqgraph.samples import small
+from tests.kd.nodes.samples import small
 
 DATA = small()
 

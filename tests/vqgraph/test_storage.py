@@ -14,7 +14,7 @@ from graphdistill.vqgraph.storage import FORMAT, load_codes, load_student, save_
 from graphdistill.vqgraph.student import VQGraphStudent
 from tests.faults import fail_at, killed_at
 from tests.hostile import grow, refused, reseal
-from tests.vqgraph.samples import rows, small
+from tests.kd.nodes.samples import rows, small
 
 FILES = ["card.json", "codes.safetensors", "student.safetensors"]
 

@@ -9,7 +9,7 @@ from torch_geometric.nn import MLP
 
 from graphdistill.core.randomness import scoped
 from graphdistill.vqgraph.student import VQGraphStudent
-from tests.vqgraph.samples import rows
+from tests.kd.nodes.samples import rows
 
 NORMS = (None, "batch_norm", "layer_norm")
 LAYERS = (1, 2, 3, 4)

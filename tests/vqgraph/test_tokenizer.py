@@ -10,13 +10,14 @@ from torch import Tensor
 
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import generator, scoped
+from graphdistill.kd.nodes.config import TeacherConfig
+from graphdistill.kd.nodes.teachers import build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.codebook import Distance
-from graphdistill.vqgraph.config import TeacherConfig, TokenizerConfig
+from graphdistill.vqgraph.config import TokenizerConfig
 from graphdistill.vqgraph.edges import Link
-from graphdistill.vqgraph.teachers import build_teacher, fit_teacher, teacher_outputs
 from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
+from tests.kd.nodes.samples import rows, small
 from tests.reference import edge_loss_naive, nearest_code_naive
-from tests.vqgraph.samples import rows, small
 
 DATA = small()
 HIDDEN = DATA.x @ rows(9, 7)

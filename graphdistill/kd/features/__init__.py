@@ -11,6 +11,7 @@ from graphdistill.kd.features.mutual_information import mutual_information as mu
 from graphdistill.kd.features.norm_direction import NormDirection as NormDirection
 from graphdistill.kd.features.norm_direction import class_means as class_means
 from graphdistill.kd.features.norm_direction import norm_and_cosine as norm_and_cosine
+from graphdistill.kd.features.relation_matching import RelationMatching as RelationMatching
 from graphdistill.kd.features.similarity import GlobalDifference as GlobalDifference
 from graphdistill.kd.features.similarity import PixelCrossEntropy as PixelCrossEntropy
 from graphdistill.kd.features.similarity import RegionSimilarity as RegionSimilarity
@@ -24,6 +25,7 @@ __all__ = [
     "NormDirection",
     "PixelCrossEntropy",
     "RegionSimilarity",
+    "RelationMatching",
     "SeparableCritic",
     "SquareHead",
     "TokenRelations",

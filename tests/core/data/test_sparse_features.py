@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from graphdistill.core.data.sparse_features import DENSE, SparseFeatures
 from graphdistill.core.randomness import scoped
-from tests.vqgraph.samples import rows
+from tests.kd.nodes.samples import rows
 
 
 def filled(share: float, count: int = 40, width: int = 30, dtype: torch.dtype = torch.float64) -> Tensor:

@@ -15,7 +15,7 @@ from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput
 from graphdistill.core.evaluation.rows import train_rows
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.fit import FitConfig
-from tests.vqgraph.samples import small as graph
+from tests.kd.nodes.samples import small as graph
 
 DRAW = torch.Generator().manual_seed(0)
 Y = torch.cat([torch.zeros(30), torch.ones(50)]).long()[torch.randperm(80, generator=DRAW)]

@@ -22,7 +22,7 @@ from graphdistill.core.training.fit import FitConfig
 from tests.condense.samples import pairs
 from tests.core.evaluation.samples import row_of
 from tests.core.sets.samples import coded_bytes
-from tests.vqgraph.samples import small as signed
+from tests.kd.nodes.samples import small as signed
 
 WORDS, SIGNED = NodeProtocol(pairs()), NodeProtocol(signed(60))
 BOTH = pytest.mark.parametrize("protocol", [WORDS, SIGNED], ids=["words", "signed"])

@@ -20,8 +20,8 @@ from graphdistill.core.training.fit import FitConfig, FitResult, fit, fit_togeth
 from graphdistill.core.training.metrics import score
 from graphdistill.core.trees.build import build_forest
 from graphdistill.core.trees.forest import Forest
+from tests.kd.nodes.samples import small as nodes
 from tests.second_device import second_device, values
-from tests.vqgraph.samples import small as nodes
 
 
 def rings(count: int, seed: int) -> tuple[Graphs, Tensor]:

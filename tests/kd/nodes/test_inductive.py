@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from graphdistill.core.data.datasets import NodeDataset
-from graphdistill.vqgraph.inductive import InductiveSplit, inductive_split
-from tests.vqgraph.samples import small
+from graphdistill.kd.nodes.inductive import InductiveSplit, inductive_split
+from tests.kd.nodes.samples import small
 
 DATA = small()
 

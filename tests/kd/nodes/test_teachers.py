@@ -15,8 +15,8 @@ from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.fit import FitResult
 from graphdistill.core.training.metrics import score
-from graphdistill.vqgraph.config import TeacherConfig
-from graphdistill.vqgraph.teachers import (
+from graphdistill.kd.nodes.config import TeacherConfig
+from graphdistill.kd.nodes.teachers import (
     APPNP,
     TeacherName,
     build_teacher,
@@ -26,7 +26,7 @@ from graphdistill.vqgraph.teachers import (
     teacher_outputs,
 )
 from graphdistill.vqgraph.tokenizer import Tokenizer
-from tests.vqgraph.samples import small
+from tests.kd.nodes.samples import small
 
 DATA = small()
 NAMES = get_args(TeacherName)

@@ -22,8 +22,8 @@ from graphdistill.core.randomness import generator, scoped
 from graphdistill.core.training.loop import FitResult, LeastLoss, Training, train
 from graphdistill.core.training.metrics import score
 from graphdistill.datasets import as_dataset
-from graphdistill.vqgraph.config import TeacherConfig
-from graphdistill.vqgraph.sampling import Neighbours, batches
+from graphdistill.kd.nodes.config import TeacherConfig
+from graphdistill.kd.nodes.sampling import Neighbours, batches
 
 TeacherName = Literal["GCN", "GraphSAGE", "GAT", "APPNP"]
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphdistill.vqgraph import targets
-from graphdistill.vqgraph.targets import feature_neighbours, label_spreading
+from graphdistill.kd.nodes import label_spreading as module
+from graphdistill.kd.nodes.label_spreading import feature_neighbours, label_spreading
+from tests.kd.nodes.samples import rows, small
 from tests.reference import feature_neighbours_naive, spread_naive
-from tests.vqgraph.samples import rows, small
 
 NO_EDGES = torch.empty(2, 0, dtype=torch.long)
 
@@ -91,7 +91,7 @@ def test_edges_of_no_weight_are_not_computed(monkeypatch: pytest.MonkeyPatch) ->
     data = small()
     soft = rows(60, 3).softmax(dim=1)
     without = label_spreading(soft, data.edge_index, data.x, neighbours=0)
-    monkeypatch.setattr(targets, "feature_neighbours", lambda x, k: feature_neighbours(x, 0 if k == 0 else 1 // 0))
+    monkeypatch.setattr(module, "feature_neighbours", lambda x, k: feature_neighbours(x, 0 if k == 0 else 1 // 0))
     assert torch.equal(label_spreading(soft, data.edge_index, data.x, weight=0), without)
 
 
@@ -138,7 +138,7 @@ def test_nobody_has_neighbours_alone(x: Tensor) -> None:
 def test_how_many_similarities_are_held_makes_no_difference(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
     x = rows(60, 4)
     whole = feature_neighbours(x, 3)
-    monkeypatch.setattr(targets, "ENTRIES", entries)
+    monkeypatch.setattr(module, "ENTRIES", entries)
     assert torch.equal(feature_neighbours(x, 3), whole)
 
 

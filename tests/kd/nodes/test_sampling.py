@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch_geometric import nn as pyg
 
-from graphdistill.vqgraph.sampling import Neighbours, batches
+from graphdistill.kd.nodes.sampling import Neighbours, batches
+from tests.kd.nodes.samples import small
 from tests.reference import reached_naive
-from tests.vqgraph.samples import small
 
 DATA = small()
 EVERYONE = torch.arange(60)
