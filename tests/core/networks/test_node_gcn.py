@@ -246,3 +246,14 @@ def test_a_dense_graph_keeps_the_self_loops_that_it_has() -> None:
     index, weight = gcn_norm(torch.stack([source, target]), weights[source, target], 2)
     want = torch.zeros(2, 2).index_put((index[1], index[0]), weight)
     torch.testing.assert_close(normalize_adjacency(weights), want)
+
+
+def test_a_hook_sees_what_the_last_layer_gets_and_the_logits_are_bitwise_their_product() -> None:
+    with scoped(0, "weights"):
+        model, nodes, seen = NodeGCN(5, 3).eval(), Nodes(rows(6, 5)), list[Tensor]()
+    model.head.register_forward_hook(lambda module, args, out: seen.append(args[0]))
+    logits = model(nodes)
+    assert torch.equal(seen[0], model.embed(nodes))
+    assert torch.equal(logits, nn.functional.linear(seen[0], model.head.weight, model.head.bias))
+    weights = {name: value.clone() for name, value in model.named_parameters()}
+    assert torch.equal(torch.func.functional_call(model, weights, (nodes,)), logits)
