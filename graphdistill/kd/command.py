@@ -19,7 +19,7 @@ from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import parallel_map
 from graphdistill.datasets import load
 from graphdistill.kd.config import Command, KDConfig
-from graphdistill.kd.data.kinds import view_of
+from graphdistill.kd.data.kinds import few_labels, view_of
 from graphdistill.kd.data.view import View
 from graphdistill.kd.evaluate import LABELS, UNTRAINED, Scored, build, latency, network_bytes, score_seed, trivial
 from graphdistill.kd.figure import draw
@@ -64,7 +64,10 @@ def main(command: Command) -> None:
 
 
 def _view(command: Command, seed: int) -> View:
-    return view_of(load(command.dataset, command.root, seed=seed), command.torch_device)
+    data = load(command.dataset, command.root, seed=seed)
+    return view_of(
+        data, command.torch_device, None if command.labels is None else few_labels(data, command.labels, seed)
+    )
 
 
 def _method(command: Command) -> str:

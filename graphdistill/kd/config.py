@@ -50,6 +50,8 @@ class Command(KDConfig, BaseCommand):
     """Network of the teacher, which is trained first (default: GCN for nodes, GIN for graphs, ConvNet for images)."""
     student: str = ""
     """Network of the student (default: MLP for nodes, GIN-16 for graphs, ConvNet-8 for images)."""
+    labels: int | None = None
+    """Labelled training entries of each class; the others are unlabelled (default: all labels are used)."""
     seeds: int = 3
     """Number of teachers, each with its own students."""
     seed: int = 0
@@ -59,4 +61,4 @@ class Command(KDConfig, BaseCommand):
         BaseCommand.__post_init__(self)
         KDConfig.__post_init__(self)
         FAMILY.check(self.method)
-        check_counts(self, "seeds")
+        check_counts(self, "seeds", *(["labels"] if self.labels is not None else []))

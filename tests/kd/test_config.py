@@ -20,5 +20,7 @@ def test_a_config_is_checked(words, message):
 def test_a_command_is_checked():
     with pytest.raises(ValueError, match="--seeds must be 1 or more, got 0"):
         Command(seeds=0)
+    with pytest.raises(ValueError, match="--labels must be 1 or more, got 0"):
+        Command(labels=0)
     with pytest.raises(ValueError, match="--method 'tiad' is unknown"):
         Command(method="tiad")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset, TextDataset
+from graphdistill.core.randomness import generator
 from graphdistill.datasets import as_dataset
 from graphdistill.kd.data.graphs import GraphView
 from graphdistill.kd.data.images import ImageView
@@ -44,3 +45,34 @@ def view_of(data: Dataset | Any, device: torch.device | str = "cpu", labelled: T
     """
     dataset = as_dataset(data)
     return VIEWS[type(dataset)](dataset, device, labelled)
+
+
+def few_labels(data: Dataset, per_class: int, seed: int) -> Tensor:
+    """Random training entries of each class, as the labelled ones of a view.
+
+    Args:
+        data: the data set.
+        per_class: entries of each class; all of a class that has fewer.
+        seed: seed of the draw.
+
+    Returns:
+        Entries, long ``[n]``, ascending.
+
+    Raises:
+        ValueError: the data are windows of a language model, whose positions are labelled by the text itself.
+
+    Example:
+        >>> from graphdistill.datasets import load
+        >>> digits = load("digits")
+        >>> digits.y[few_labels(digits, 2, seed=0)].bincount().tolist()
+        [2, 2, 2, 2, 2, 2, 2, 2, 2, 2]
+    """
+    y = data.y[data.train]
+    if y.dim() > 1:
+        raise ValueError(f"--labels: {data.name} has no class for each entry; leave it out")
+    order = torch.randperm(len(y), generator=generator(seed, "few labels"))
+    rank = torch.zeros_like(y)
+    for label in y.unique():
+        mine = order[y[order] == label]
+        rank[mine] = torch.arange(len(mine))
+    return data.train[rank < per_class].sort().values

@@ -42,23 +42,22 @@ class NodeView(View):
         return torch.arange(len(self.data.y))
 
     def inputs(self, index: Tensor) -> Inputs:
-        """Features of nodes, and the whole graph's edges."""
-        x = self._x if self._whole(index) else self._x[index.to(self.device)]
-        return Inputs("x", {"x": x, "edge_index": self._edges}, {"data": partial(Data, x, self._edges)})
+        """Features and edges of the whole graph, whatever the nodes: a graph network needs them all."""
+        return Inputs("x", {"x": self._x, "edge_index": self._edges})
 
     def run(
         self, module: nn.Module, index: Tensor, layers: Sequence[str] = (), inputs: Inputs | None = None
     ) -> Outputs:
-        """Outputs at nodes: a graph network runs on the whole graph; edges are those of the whole graph."""
-        on_graph = bool({"edge_index", "data"} & set(names_of(module)))
-        if not on_graph:
-            return super().run(module, index, layers, inputs)
-        if inputs is None:
-            inputs = self.inputs(self.train)
+        """Outputs at nodes: a graph network runs on the whole graph, any other module on the rows of the nodes."""
+        inputs = self.inputs(index) if inputs is None else inputs
+        wanted, rows = names_of(module), None if self._whole(index) else index.to(self.device)
+        if not {"edge_index", "data"} & set(wanted):
+            x = inputs["x"] if rows is None else inputs["x"][rows]
+            return super().run(module, index, layers, Inputs("x", {"x": x}))
+        if "data" in wanted:
+            inputs = Inputs("data", {"data": Data(inputs["x"], self._edges)})
         found = super().run(module, index, layers, inputs)
-        if self._whole(index):
-            return found._replace(edge_index=self._edges)
-        return found.take(index.to(self.device)) if len(found.logits) == len(self.data.y) else found
+        return found._replace(edge_index=self._edges) if rows is None else found.take(rows)
 
     def _whole(self, index: Tensor) -> bool:
         """Whether the nodes are all nodes in their order."""

@@ -1,8 +1,12 @@
+import pytest
 import torch
 from torch import nn
 from torch_geometric.nn import GCN
 
+from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.nodes import NodeView
+from graphdistill.kd.distill import fit_kd
+from graphdistill.kd.evaluate import build
 from tests.kd.samples import mlp, nodes
 
 
@@ -42,5 +46,24 @@ def test_students_learn_from_all_nodes_but_from_labels_of_training_nodes_alone()
 
 def test_the_built_in_networks_fit_the_nodes():
     view = NodeView(nodes())
-    for build in (*view.TEACHERS.values(), *view.STUDENTS.values()):
-        assert view.predict(build(view), torch.arange(60)).logits.shape == (60, 10)
+    for made in (*view.TEACHERS.values(), *view.STUDENTS.values()):
+        assert view.predict(made(view), torch.arange(60)).logits.shape == (60, 10)
+
+
+@pytest.mark.filterwarnings("ignore:the teacher's validation")
+@pytest.mark.parametrize("network", ["MLP", "GCN-16", "GCN"])
+def test_any_network_is_trained_on_batches_of_nodes(network):
+    view = NodeView(nodes())
+    teacher, student = build(view, "GCN", "teacher", 0), build(view, network, "student", 0)
+    before = student.state_dict()
+    fit_kd(student, teacher, view, config=KDConfig(steps=2, batch_size=7))
+    assert view.predict(student, torch.tensor([3])).logits.shape == (1, 10)
+    assert before.keys() == student.state_dict().keys()
+
+
+def test_changed_features_reach_every_kind_of_module():
+    view = NodeView(nodes())
+    zero, some = view.inputs(view.train).replaced(torch.zeros(60, 10)), torch.tensor([4, 9])
+    for network in (mlp(), OnData().eval(), GCN(10, 8, 2, 10).eval()):
+        out = view.run(network, some, (), zero).logits
+        assert torch.allclose(out[0], out[1])
