@@ -165,7 +165,8 @@ def pretrain(
 def fine_tune(context: Context) -> FitResult:
     """Train the student on the labelled entries alone, and load the checkpoint that is best on validation."""
     view = context.data
-    few = ImageView(replace(view.data, train=view.labelled), view.device)
+    # Nodes are trained on all at once; of images, batches would mostly hold entries without labels.
+    few = ImageView(replace(view.data, train=view.labelled), view.device) if view.KIND == "images" else view
     tuned = replace(context, data=few)
     return fit_objective(
         tuned,

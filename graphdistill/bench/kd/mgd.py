@@ -7,6 +7,7 @@ trained on the same few labels first.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -32,6 +33,11 @@ STEPS, BATCH, LR = 400, 24, 0.01
 """Steps of every training on scenes, scenes of a step, and learning rate."""
 GRAPH = "digits-knn"
 """Data set of nodes."""
+METHODS = {
+    "supervised part": mgd.Config(weight=0, region_weight=0, image_weight=0),
+    "mgd": mgd.Config(),
+}
+"""MGD without unlabelled data, and with them: the same labels, steps and teachers."""
 
 
 class SegmentationNet(nn.Module):
@@ -66,27 +72,30 @@ def _convolution(channels: int, width: int) -> nn.Module:
 
 def measure(bench: Bench) -> None:
     """Intersection over union on scenes, and accuracy on nodes."""
-    show("scenes of digits, test, in %", run_seeds(bench, on_scenes, bench, "scenes"), "labels")
-    show(f"{GRAPH}, test accuracy in %", run_seeds(bench, on_nodes, bench, GRAPH), "labels")
+    show("scenes of digits, test, in %", run_seeds(bench, on_scenes, bench, "scenes"), "supervised part")
+    show(f"{GRAPH}, test accuracy in %", run_seeds(bench, on_nodes, bench, GRAPH), "supervised part")
 
 
 def on_scenes(bench: Bench, seed: int) -> Scores:
-    """Scores of teachers, of the student on labels alone, and of the student by MGD."""
+    """Scores of teachers on labels, and of the student with and without unlabelled scenes."""
     digits = load("digits", bench.root, seed=seed)
     assert isinstance(digits, ImageDataset)
     data: Any = scenes(digits, side=16, seed=seed)
     view = ImageView(data, labelled=data.train[: len(data.train) // SHARE])
     config = KDConfig(steps=bench.steps or STEPS, batch_size=BATCH, lr=LR)
-    networks = {}
-    for name, (width, depth) in {"deep": (16, 6), "wide": (32, 4), "labels": (8, 4), "mgd": (8, 4)}.items():
-        with scoped(seed, "student" if name == "mgd" else name.replace("labels", "student")):
+    networks: dict[str, nn.Module] = {}
+    for name, (width, depth) in {"deep": (16, 6), "wide": (32, 4)}.items():
+        with scoped(seed, name):
             networks[name] = SegmentationNet(width, depth, view.num_classes)
-    few = ImageView(_labelled_part(data, view.labelled))
-    for name in ("deep", "wide", "labels"):
-        fit_labels(networks[name], few, config, seed=seed)
-    alone = {name: _scores(view, networks[name]) for name in ("deep", "wide", "labels")}
-    fit_kd(networks["mgd"], mgd.Branches(networks["deep"], networks["wide"]), view, "mgd", config, seed=seed)
-    return {**alone, "mgd": _scores(view, networks["mgd"])}
+        fit_labels(networks[name], ImageView(_labelled_part(data, view.labelled)), config, seed=seed)
+    found = {name: _scores(view, network) for name, network in networks.items()}
+    for name, method in METHODS.items():
+        teachers = mgd.Branches(copy.deepcopy(networks["deep"]), copy.deepcopy(networks["wide"]))
+        with scoped(seed, "student"):
+            student = SegmentationNet(8, 4, view.num_classes)
+        fit_kd(student, teachers, view, method, config, seed=seed)
+        found[name] = _scores(view, student)
+    return found
 
 
 def _labelled_part(data: Any, labelled: Tensor) -> Any:
@@ -101,7 +110,7 @@ def _scores(view: ImageView, network: nn.Module) -> dict[str, float]:
 
 
 def on_nodes(bench: Bench, seed: int) -> Scores:
-    """Scores of teachers, of a dense student on labels alone, and of the student by MGD."""
+    """Scores of teachers on half of the labels, and of a dense student with and without unlabelled nodes."""
     data = load(GRAPH, bench.root, seed=seed)
     assert isinstance(data, NodeDataset)
     few = data.train[class_balanced_order(data.y[data.train], generator(seed, "labels"))]
@@ -109,16 +118,11 @@ def on_nodes(bench: Bench, seed: int) -> Scores:
     channels, classes = view.data.x.shape[1], view.num_classes
     with scoped(seed, "teachers"):
         teachers = mgd.Branches(pyg.GCN(channels, 64, 3, classes), pyg.GCN(channels, 128, 2, classes))
-    students = []
-    for _ in range(2):
+    fit_labels(teachers, view, config, seed=seed)
+    found = {"teachers": {"accuracy": 100 * view.score(teachers, "test")}}
+    for name, method in METHODS.items():
         with scoped(seed, "student"):
-            students.append(NodeView.STUDENTS["MLP"](view))
-    for network in (teachers, students[0]):
-        fit_labels(network, view, config, seed=seed)
-    found = {
-        name: 100 * view.score(network, "test") for name, network in (("teachers", teachers), ("labels", students[0]))
-    }
-    fit_kd(students[1], teachers, view, "mgd", config, seed=seed)
-    return {
-        name: {"accuracy": value} for name, value in {**found, "mgd": 100 * view.score(students[1], "test")}.items()
-    }
+            student = NodeView.STUDENTS["MLP"](view)
+        fit_kd(student, copy.deepcopy(teachers), view, method, config, seed=seed)
+        found[name] = {"accuracy": 100 * view.score(student, "test")}
+    return found

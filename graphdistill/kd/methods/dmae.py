@@ -4,6 +4,7 @@ r"""DMAE: the student learns to fill in masked patches and to have the features 
 
 :math:`x_m` are the masked patches of unlabelled images. :math:`h` are features of the same visible patches at three
 quarters of the depth; the teacher's later blocks never run. Then the student is trained on the labels that are known.
+On a graph, features of nodes are masked, and the error is the squared cosine distance of GraphMAE.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.loop import FitResult
 from graphdistill.kd.data.view import Kind
 from graphdistill.kd.features.feature_l1 import FeatureL1
+from graphdistill.kd.inputs import names_of
+from graphdistill.kd.layers import stages_of
 from graphdistill.kd.masked_autoencoder import Decoder, check_vits, encode, fine_tune, pretrain, visible_patches
+from graphdistill.kd.masked_nodes import NodeDecoder, run_until
 from graphdistill.kd.objective import Context
 
 PAPER = "Bai et al., CVPR 2023, https://arxiv.org/abs/2208.12256"
@@ -31,7 +35,7 @@ RESULT = Result(
         "the released loop runs its whole encoder and decoder."
     ),
 )
-FOR: tuple[Kind, ...] = ("images",)
+FOR: tuple[Kind, ...] = ("images", "nodes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +44,9 @@ class Config(MethodConfig):
 
     weight: float = 1.0
     """Weight of the distance of features, that of the released code; 0 is a masked autoencoder without a teacher."""
-    masked: float = 0.75
-    """Share of the patches that are masked (the paper goes up to 0.98)."""
+    masked: float | None = None
+    """Share of the patches or nodes that are masked (default: 0.75 for images, from which the paper goes up to 0.98,
+    and 0.5 for nodes, as GraphMAE has on Cora)."""
     depth: float = 0.75
     """Share of the blocks of both networks below the features that are compared: 17 of 24 and 8 of 12 in the paper."""
     pretraining_steps: int = 600
@@ -50,7 +55,7 @@ class Config(MethodConfig):
     def __post_init__(self) -> None:
         if not 0 <= self.weight < float("inf"):
             raise ValueError(f"--weight must be 0 or more, got {self.weight}")
-        if not 0 < self.masked < 1:
+        if self.masked is not None and not 0 < self.masked < 1:
             raise ValueError(f"--masked must be between 0 and 1, got {self.masked}")
         if not 0 < self.depth <= 1:
             raise ValueError(f"--depth must be above 0 and at most 1, got {self.depth}")
@@ -59,9 +64,18 @@ class Config(MethodConfig):
 
 
 def distill(context: Context, config: Config) -> FitResult:
-    """Pre-training on all images without labels, then training on the labelled ones."""
+    """Pre-training on all entries without labels, then training on the labelled ones."""
+    if context.data.KIND == "nodes":
+        _pretrain_on_nodes(context, config)
+    else:
+        _pretrain_on_images(context, config)
+    return fine_tune(context)
+
+
+def _pretrain_on_images(context: Context, config: Config) -> None:
+    """Masked patches; both networks see the same visible ones."""
     student, teacher = check_vits(context.student, context.teacher, "dmae")
-    view = context.data
+    view, share = context.data, 0.75 if config.masked is None else config.masked
     ours, theirs = (max(1, round(config.depth * len(vit.blocks))) for vit in (student, teacher))
     with scoped(context.seed, "kd", "dmae"):
         decoder = Decoder(student, view.data.images.shape[1]).to(context.device)
@@ -69,7 +83,7 @@ def distill(context: Context, config: Config) -> FitResult:
 
     def loss(index: Tensor, draws: torch.Generator) -> Tensor:
         images = view.inputs(index).main
-        visible = visible_patches(len(images), len(student.positions), config.masked, draws).to(images.device)
+        visible = visible_patches(len(images), len(student.positions), share, draws).to(images.device)
         hidden = encode(student, images, visible)
         value: Tensor = decoder(hidden[-1], visible, images)
         if config.weight:
@@ -79,4 +93,44 @@ def distill(context: Context, config: Config) -> FitResult:
         return value.mean()
 
     pretrain(context, [student, decoder, distance], loss, config.pretraining_steps, "pre-training")
-    return fine_tune(context)
+
+
+def _pretrain_on_nodes(context: Context, config: Config) -> None:
+    """Masked features of nodes; both networks see the same graph."""
+    student, teacher, view = context.student, context.teacher, context.data
+    for role, network in (("student", student), ("teacher", teacher)):
+        if "edge_index" not in names_of(network):
+            raise ValueError(
+                f"dmae on nodes needs graph networks, since masked features are predicted from those of neighbours, "
+                f"but the {role} is a {type(network).__name__} without edge_index; choose kd for it"
+            )
+    index, share = view.train, 0.5 if config.masked is None else config.masked
+    ours, theirs = (_stage(network, config.depth) for network in (student, teacher))
+    with scoped(context.seed, "kd", "dmae"):
+        width, known_width = (
+            run_until(view, network, path, index, view.inputs(index)).shape[1]
+            for network, path in ((student, ours), (teacher, theirs))
+        )
+        decoder = NodeDecoder(width, view.data.x.shape[1]).to(context.device)
+        distance = FeatureL1(width, known_width).to(context.device)
+
+    def loss(_: Tensor, draws: torch.Generator) -> Tensor:
+        inputs = view.inputs(index)
+        x, edges = inputs.main, inputs["edge_index"]
+        masked = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+        masked[torch.randperm(len(x), generator=draws)[: max(1, round(share * len(x)))].to(x.device)] = True
+        hidden_inputs = inputs.replaced(decoder.hide(x, masked))
+        hidden = view.run(student, index, (ours,), hidden_inputs).features[ours]
+        value: Tensor = decoder(hidden, edges, x, masked)
+        if config.weight:
+            known = run_until(view, teacher, theirs, index, hidden_inputs)
+            value = value + config.weight * distance(hidden, known).mean()
+        return value
+
+    pretrain(context, [student, decoder, distance], loss, config.pretraining_steps, "pre-training")
+
+
+def _stage(network: nn.Module, depth: float) -> str:
+    """Path of the stage at a share of the depth, which is not the last one."""
+    stages = stages_of(network)
+    return stages[max(0, min(int(depth * len(stages)), len(stages) - 1) - 1)]

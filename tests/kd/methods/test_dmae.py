@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch_geometric.nn import GCN
 
 from graphdistill.kd.methods import dmae
-from tests.kd.samples import images_context
+from tests.kd.samples import images_context, nodes_context
 from tests.kd.test_masked_autoencoder import vit
 
 
@@ -16,6 +17,20 @@ def test_the_teacher_is_executed_up_to_the_matched_block_and_stays():
     found = dmae.distill(context, dmae.Config(pretraining_steps=3))
     assert 0 <= found.valid <= 1
     assert all(torch.equal(before[name], value) for name, value in teacher.state_dict().items())
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_nodes_are_masked_and_the_teacher_stops_at_its_stage(weight):
+    student, teacher = GCN(10, 8, 2, 10), GCN(10, 12, 3, 10).eval()
+    teacher.convs[2].register_forward_hook(lambda *_: pytest.fail("the last layer ran"))
+    context = replace(nodes_context(), student=student, teacher=teacher, steps=30)
+    found = dmae.distill(context, dmae.Config(weight=weight, pretraining_steps=5))
+    assert found.valid > 0.4
+
+
+def test_nodes_need_graph_networks():
+    with pytest.raises(ValueError, match=r"dmae on nodes needs graph networks, .* but the student is a Sequential"):
+        dmae.distill(nodes_context(), dmae.Config())
 
 
 @pytest.mark.parametrize("weight", [0.0, 1.0])
