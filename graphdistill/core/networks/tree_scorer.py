@@ -15,7 +15,15 @@ from torch import Tensor
 
 from graphdistill.core.compiled import compiled
 from graphdistill.core.networks.tree_counts import TreeCountNet
-from graphdistill.core.trees.lookup import GraphArrays, check_status, graph_arrays, make_table, tree_columns
+from graphdistill.core.trees.lookup import (
+    DEPTH_WORD,
+    GraphArrays,
+    check_status,
+    find,
+    graph_arrays,
+    hash_nodes,
+    make_table,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -25,8 +33,8 @@ _LOG_COUNT = np.log1p(np.arange(1024, dtype=np.float32))
 class _Network(NamedTuple):
     """Table of known trees, and weights; no head without a hidden layer."""
 
-    keys: Array
-    places: Array
+    shift: Array
+    entries: Array
     weight: Array
     bias: Array
     head: Array
@@ -54,8 +62,10 @@ class TreeScorer:
         none = torch.zeros(0, 0)
         head, head_bias = (none, none.view(-1)) if net.head is None else (net.head.weight, net.head.bias)
         self.channels = len(head_bias) or len(net.bias)
+        # Unknown trees have a last row of zeros.
+        weight = torch.cat([net.weight, net.weight.new_zeros(1, len(net.bias))])
         self._network = _Network(
-            *make_table(net.keys), _array(net.weight), _array(net.bias), _array(head), _array(head_bias), _LOG_COUNT
+            *make_table(net.keys), _array(weight), _array(net.bias), _array(head), _array(head_bias), _LOG_COUNT
         )
 
     def __call__(self, x: Tensor, edge_index: Tensor, ptr: Tensor, edge_attr: Tensor | None = None) -> Tensor:
@@ -98,39 +108,54 @@ def _array(part: Tensor) -> Array:
 
 
 @compiled
+def _log_count(count: Any, log_count: Array) -> Any:
+    return log_count[count] if count < len(log_count) else np.float32(np.log1p(count))
+
+
+@compiled
 def _score(graphs: GraphArrays, network: _Network, depth: int, out: Array) -> int:
-    """Write the logits of each graph; returns the status of :func:`tree_columns`."""
-    columns = np.empty((len(graphs.x), depth + 1), np.int32)
-    status = tree_columns(graphs, network.keys, network.places, columns)
+    """Write the logits of each graph; returns the status of :func:`hash_nodes`."""
+    ptr, weight, bias, log_count = graphs.ptr, network.weight, network.bias, network.log_count
+    ids = np.empty((depth + 1, len(graphs.x)), np.uint64)
+    status = hash_nodes(graphs, ids)
     if status != 0:
         return status
-    weight, log_count = network.weight, network.log_count
     width = weight.shape[1]
-    count = np.zeros(len(weight), np.int32)
+    # A tree's count in a graph is its number here minus the graph's first node, if that is positive: none is cleared.
+    seen = np.zeros(len(weight), np.int64)
+    found = np.empty(len(weight) + 1, np.int64)
+    unknown = len(weight) - 1
     hidden = np.empty(width, np.float32)
     for g in range(len(out)):
-        first, last = graphs.ptr[g], graphs.ptr[g + 1]
-        for i in range(first, last):
-            for k in range(depth + 1):
-                if columns[i, k] >= 0:
-                    count[columns[i, k]] += 1
-        for j in range(width):
-            hidden[j] = network.bias[j]
-        for i in range(first, last):
-            for k in range(depth + 1):
-                column = columns[i, k]
-                if column >= 0 and count[column] > 0:
-                    times = count[column]
-                    count[column] = 0
-                    value = log_count[times] if times < len(log_count) else np.float32(np.log1p(times))
-                    for j in range(width):
-                        hidden[j] += value * weight[column, j]
+        first = ptr[g]
+        distinct = 0
+        for k in range(depth + 1):
+            for i in range(first, ptr[g + 1]):
+                key = ids[k, i] + np.uint64(k) * DEPTH_WORD
+                place = find(key, network.shift, network.entries, unknown)
+                before = seen[place]
+                found[distinct] = place
+                distinct += before <= first
+                seen[place] = max(before, first) + 1
+        if width == 2:  # without a loop over columns this is twice as fast
+            one, two = bias[0], bias[1]
+            for number in range(distinct):
+                value = _log_count(seen[found[number]] - first, log_count)
+                one += value * weight[found[number], 0]
+                two += value * weight[found[number], 1]
+            hidden[0], hidden[1] = one, two
+        else:
+            for j in range(width):
+                hidden[j] = bias[j]
+            for number in range(distinct):
+                value = _log_count(seen[found[number]] - first, log_count)
+                for j in range(width):
+                    hidden[j] += value * weight[found[number], j]
         if len(network.head_bias):
             for c in range(out.shape[1]):
                 total = network.head_bias[c]
                 for j in range(width):
-                    if hidden[j] > 0:
-                        total += network.head[c, j] * hidden[j]
+                    total += network.head[c, j] * max(hidden[j], np.float32(0))
                 out[g, c] = total
         else:
             for j in range(width):

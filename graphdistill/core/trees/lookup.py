@@ -22,19 +22,24 @@ from graphdistill.core.trees.wl import DEPTH
 
 Array = np.ndarray[Any, Any]
 
-_30, _27, _31, _32 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32)
-_ODD, _ZERO = np.uint64(1), np.uint64(0)
+_27, _30, _31, _32, _40 = (np.uint64(shift) for shift in (27, 30, 31, 32, 40))
+_ODD, _MOST_SHIFTS = np.uint64(1), 1 << 20
 _FIRST, _SECOND = np.uint64(FACTORS[0]), np.uint64(FACTORS[1])
-_LABEL, _DEPTH = np.uint64(LABEL & (1 << 64) - 1), np.uint64(DEPTH & (1 << 64) - 1)
+_LABEL, DEPTH_WORD = np.uint64(LABEL & (1 << 64) - 1), np.uint64(DEPTH & (1 << 64) - 1)
 OUTSIDE, FALLING = 1, 2
-"""What :func:`tree_columns` returns where an edge leaves the batch or its graphs' first nodes do not rise; else 0."""
+"""What :func:`hash_nodes` returns where an edge leaves the batch or its graphs' first nodes do not rise; else 0."""
 
 
 class Table(NamedTuple):
-    """A hash table with open addressing: ``keys`` ``[S]``, 0 where empty, and their ``places`` ``[S]``, -1 there."""
+    """A hash table of K keys without collisions, by displacement (Fox et al., SIGIR 1992): one probe is enough.
 
-    keys: Array
-    places: Array
+    Attributes:
+        shift: how far the keys of each group of keys are moved, uint32 ``[B]``.
+        entries: key and place of each slot, uint64 ``[S, 2]``; the place is K where a slot is empty.
+    """
+
+    shift: Array
+    entries: Array
 
 
 class GraphArrays(NamedTuple):
@@ -66,19 +71,25 @@ def make_table(keys: Tensor) -> Table:
         keys: keys of trees, long ``[K]``.
 
     Raises:
-        ValueError: a key occurs twice, or is 0.
+        ValueError: a key occurs twice.
 
     Example:
-        >>> sorted(make_table(torch.tensor([7, -5])).places.tolist())
-        [-1, -1, -1, -1, -1, -1, 0, 1]
+        >>> table = make_table(torch.tensor([5, 7]))
+        >>> [int(find(np.uint64(key), *table, 2)) for key in (5, 6, 7)]
+        [0, 2, 1]
     """
     values = keys.cpu().numpy().astype(np.uint64)
     size = 8
     while size < 2 * len(values):
         size *= 2
-    table = Table(np.zeros(size, np.uint64), np.full(size, -1, np.int32))
-    if not _fill(values, *table):
-        raise ValueError("keys must be distinct and not 0; give those of the trees of one set of graphs")
+    table = Table(np.zeros(size // 4, np.uint32), np.zeros((size, 2), np.uint64))
+    table.entries[:, 1] = len(values)
+    group = (values >> _40) & np.uint64(len(table.shift) - 1)
+    most = np.bincount(group.astype(np.int64), minlength=len(table.shift))[group.astype(np.int64)]
+    # Large groups come first, while many slots are free.
+    order = np.lexsort((group, -most))
+    if not _fill(values, order, *table):
+        raise ValueError("keys must be distinct; give those of the trees of one set of graphs")
     return table
 
 
@@ -127,7 +138,7 @@ def tree_ids(graphs: GraphArrays, depth: int) -> Tensor:
         torch.Size([2, 1])
     """
     out = np.empty((depth + 1, len(graphs.x)), np.uint64)
-    check_status(_hash(graphs, out), graphs)
+    check_status(hash_nodes(graphs, out), graphs)
     return torch.from_numpy(out.view(np.int64))
 
 
@@ -164,27 +175,44 @@ def _words(width: int, salt: int, floating: bool) -> Array:
 
 
 @compiled
-def _fill(values: Array, keys: Array, places: Array) -> bool:
-    mask = np.uint64(len(keys) - 1)
-    for i in range(len(values)):
-        slot = values[i] & mask
-        while keys[slot] != _ZERO and keys[slot] != values[i]:
-            slot = (slot + _ODD) & mask
-        if places[slot] >= 0 or values[i] == _ZERO:
-            return False
-        keys[slot] = values[i]
-        places[slot] = i
+def _slot(key: Any, shift: Array, entries: Array) -> Any:
+    moved = np.uint64(shift[(key >> _40) & np.uint64(len(shift) - 1)]) * _FIRST
+    return (((key ^ moved) * _SECOND) >> _32) & np.uint64(len(entries) - 1)
+
+
+@compiled
+def _fill(keys: Array, order: Array, shift: Array, entries: Array) -> bool:
+    """Place groups of keys one after another, each by the first shift at which all of its slots are free."""
+    unknown, start = np.uint64(len(keys)), 0
+    while start < len(order):
+        group = (keys[order[start]] >> _40) & np.uint64(len(shift) - 1)
+        stop = start
+        while stop < len(order) and (keys[order[stop]] >> _40) & np.uint64(len(shift) - 1) == group:
+            stop += 1
+        placed = start
+        while placed < stop:
+            slot = _slot(keys[order[placed]], shift, entries)
+            if entries[slot, 1] == unknown:
+                entries[slot, 0], entries[slot, 1] = keys[order[placed]], np.uint64(order[placed])
+                placed += 1
+                continue
+            while placed > start:
+                placed -= 1
+                slot = _slot(keys[order[placed]], shift, entries)
+                entries[slot, 0], entries[slot, 1] = np.uint64(0), unknown
+            shift[group] += np.uint32(1)
+            if shift[group] > _MOST_SHIFTS:
+                return False
+        start = stop
     return True
 
 
 @compiled
-def find(value: Any, keys: Array, places: Array) -> Any:
-    """Place of a key in a :class:`Table`, or -1."""
-    mask = np.uint64(len(keys) - 1)
-    slot = value & mask
-    while keys[slot] != value and keys[slot] != _ZERO:
-        slot = (slot + _ODD) & mask
-    return places[slot]
+def find(key: Any, shift: Array, entries: Array, unknown: Any) -> Any:
+    """Place of a key in a :class:`Table`, or ``unknown``, which is K; a branch here would often be mispredicted."""
+    slot = _slot(key, shift, entries)
+    place = np.int64(entries[slot, 1])
+    return place if entries[slot, 0] == key else unknown
 
 
 @compiled
@@ -204,7 +232,7 @@ def _hash_row(values: Array, i: int, words: Array) -> Any:
 
 
 @compiled
-def _hash(graphs: GraphArrays, out: Array) -> int:
+def hash_nodes(graphs: GraphArrays, out: Array) -> int:
     """Write the ids of all trees ``[depth + 1, N]``; sums of hashed children need no order of the edges."""
     x, edge_index, edge_attr, ptr, x_words, degree_words, edge_words = graphs
     nodes, edges = len(x), edge_index.shape[1]
@@ -230,15 +258,3 @@ def _hash(graphs: GraphArrays, out: Array) -> int:
         for i in range(nodes):
             out[k, i] = _mix(out[k, i])
     return 0
-
-
-@compiled
-def tree_columns(graphs: Any, keys: Array, places: Array, out: Array) -> int:
-    """Write the place of each node's tree of each depth in a :class:`Table`, ``[N, depth + 1]``, -1 if unknown."""
-    found = np.empty((out.shape[1], len(out)), np.uint64)
-    status = _hash(graphs, found)
-    if status == 0:
-        for i in range(len(out)):
-            for k in range(out.shape[1]):
-                out[i, k] = find(found[k, i] + np.uint64(k) * _DEPTH, keys, places)
-    return status

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch_geometric.data import Data
 
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.trees.build import build_forest
-from graphdistill.core.trees.lookup import GraphArrays, find, graph_arrays, make_table, tree_columns, tree_ids
-from graphdistill.core.trees.wl import refined_ids, tree_keys
+from graphdistill.core.trees.lookup import GraphArrays, find, graph_arrays, make_table, tree_ids
+from graphdistill.core.trees.wl import refined_ids
 from graphdistill.datasets import load
 from tests.core.trees.test_wl import ROOT
 from tests.strategies import graph_lists
@@ -32,7 +33,7 @@ def test_ids_are_the_first_lanes_of_a_forest(data: list[Data]) -> None:
 
 
 @pytest.mark.parametrize("name", ["pains", "ogbg-molbace"])
-def test_ids_and_columns_of_molecules(name: str) -> None:
+def test_ids_of_molecules(name: str) -> None:
     if name != "pains" and not (Path(ROOT) / "ogb").is_dir():
         pytest.skip("ogbg-molbace is not here")
     data = load(name, None if name == "pains" else ROOT)
@@ -41,27 +42,22 @@ def test_ids_and_columns_of_molecules(name: str) -> None:
     assert torch.equal(tree_ids(arrays(graphs), 3), expected)
     narrow = graph_arrays(graphs.x.byte(), graphs.edge_index, graphs.node_ptr, graphs.edge_attr.byte())
     assert torch.equal(tree_ids(narrow, 3), expected)
-    keys = torch.stack([tree_keys(ids, k) for k, ids in enumerate(refined_ids(graphs, 3, degrees=True))])
-    known = keys.unique()[::2]
-    columns = np.empty((graphs.num_nodes, 4), np.int32)
-    assert tree_columns(arrays(graphs), *make_table(known), columns) == 0
-    place = {value: number for number, value in enumerate(known.tolist())}
-    assert columns.T.tolist() == [[place.get(value, -1) for value in row] for row in keys.tolist()]
 
 
-def test_a_table_finds_what_it_holds_and_nothing_else() -> None:
-    # These keys start at two of eight slots, the last one too, so that probing goes on and wraps around.
-    keys = torch.tensor([7, 15, -1, 8])
-    table = make_table(keys)
-    values = np.array([7, 15, -1, 8, 23, 16, 0], np.int64).view(np.uint64)
-    assert [find(value, *table) for value in values] == [0, 1, 2, 3, -1, -1, -1]
-    assert find(np.uint64(3), *make_table(keys[:0])) == -1
+@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-20, 20), unique=True, max_size=80))
+@settings(max_examples=60)
+def test_a_table_finds_what_it_holds_and_nothing_else(keys: list[int]) -> None:
+    held, others = keys[::2], keys[1::2]
+    table = make_table(torch.tensor(held, dtype=torch.long))
+    values = np.array([*held, *others, 0], np.int64).view(np.uint64)
+    unknown = len(held)
+    expected = [*range(len(held)), *[unknown] * len(others), held.index(0) if 0 in held else unknown]
+    assert [int(find(value, *table, unknown)) for value in values] == expected
 
 
-@pytest.mark.parametrize("keys", [[3, 4, 3], [0]])
-def test_keys_must_be_distinct_and_not_zero(keys: list[int]) -> None:
-    with pytest.raises(ValueError, match="keys must be distinct and not 0; give those of the trees of one set"):
-        make_table(torch.tensor(keys))
+def test_keys_must_be_distinct() -> None:
+    with pytest.raises(ValueError, match="keys must be distinct; give those of the trees of one set of graphs"):
+        make_table(torch.tensor([3, 4, 3]))
 
 
 @pytest.mark.parametrize(
