@@ -16,8 +16,8 @@ from torch.autograd.function import once_differentiable
 
 from graphdistill.kd.losses.kl import check_above_zero
 
-LOGITS = 1 << 21
-"""Logits that are in memory at once: 8 MB in single precision, and a few times that for what is computed of them."""
+LOGITS = 1 << 20
+"""Logits that are in memory at once: 4 MB in single precision, and a few times that for what is computed of them."""
 Rest = Literal["group", "even"]
 
 
@@ -128,7 +128,7 @@ class VocabularyKD:
     Args:
         temperature: T of the student, above 0; the teacher's probabilities come with its own. (default: 1)
         rest: whether the other classes count together, ``"group"``, or evenly, ``"even"``. (default: ``"group"``)
-        rows: rows whose logits are in memory at once. (default: as many as have 2^21 logits)
+        rows: rows whose logits are in memory at once. (default: as many as have 2^20 logits)
 
     Raises:
         ValueError: an option is out of its range, or, in a call, the shapes do not fit.
@@ -184,7 +184,7 @@ def vocabulary_cross_entropy(
         weight: the output matrix, ``[C, d]``.
         y: classes, long ``[n]``, -1 for none.
         bias: the bias of the output layer, ``[C]``. (default: none)
-        rows: rows whose logits are in memory at once. (default: as many as have 2^21 logits)
+        rows: rows whose logits are in memory at once. (default: as many as have 2^20 logits)
 
     Raises:
         ValueError: the shapes do not fit.

@@ -1,0 +1,8 @@
+from graphdistill.bench.kd import main
+from graphdistill.bench.options import KDBench
+
+
+def test_taid_stands_next_to_kd(capsys):
+    main(KDBench(parts=("taid",), seeds=1, steps=2, jobs=1))
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("width 256 to 8", "teacher", "KD", "TAID, share from 0.4", "linear"))
