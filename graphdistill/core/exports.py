@@ -13,7 +13,7 @@ def on_first_use(package: str, modules: Mapping[str, str]) -> Callable[[str], An
 
     Args:
         package: its name.
-        modules: the module of each public name.
+        modules: the module of each public name, or ``module:name`` where it has another name there.
 
     Raises:
         AttributeError: the returned function raises it for any other name.
@@ -26,7 +26,8 @@ def on_first_use(package: str, modules: Mapping[str, str]) -> Callable[[str], An
     def getattr_(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(modules[name]), name)
+        module, _, inside = modules[name].partition(":")
+        value = getattr(importlib.import_module(module), inside or name)
         if package in sys.modules:
             setattr(sys.modules[package], name, value)
         return value

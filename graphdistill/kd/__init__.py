@@ -14,6 +14,27 @@ if TYPE_CHECKING:
     from graphdistill.kd.config import KDConfig as KDConfig
     from graphdistill.kd.distill import distill_kd as distill_kd
     from graphdistill.kd.distill import fit_labels as fit_labels
+    from graphdistill.kd.methods.adaptive_kl import Config as AdaptiveKLConfig
+    from graphdistill.kd.methods.bd_kd import Config as BDKDConfig
+    from graphdistill.kd.methods.cr_kd import Config as CrKDConfig
+    from graphdistill.kd.methods.dac_kl import Config as DACKLConfig
+    from graphdistill.kd.methods.dkd import Config as DKDConfig
+    from graphdistill.kd.methods.dmae import Config as DMAEConfig
+    from graphdistill.kd.methods.ferkd import Config as FerKDConfig
+    from graphdistill.kd.methods.glnn import Config as GLNNConfig
+    from graphdistill.kd.methods.hybrid_distillation import Config as HybridDistillationConfig
+    from graphdistill.kd.methods.jsd import Config as JSDConfig
+    from graphdistill.kd.methods.kd_plus_plus import Config as KDPlusPlusConfig
+    from graphdistill.kd.methods.krd import Config as KRDConfig
+    from graphdistill.kd.methods.mgd import Config as MGDConfig
+    from graphdistill.kd.methods.mi_alpha import Config as MIAlphaConfig
+    from graphdistill.kd.methods.ofa_kd import Config as OFAKDConfig
+    from graphdistill.kd.methods.relations import Config as RelationsConfig
+    from graphdistill.kd.methods.rkd import Config as RKDConfig
+    from graphdistill.kd.methods.sinkd import Config as SinKDConfig
+    from graphdistill.kd.methods.squarehead import Config as SquareHeadConfig
+    from graphdistill.kd.methods.swing import Config as SwingConfig
+    from graphdistill.kd.methods.taid import Config as TAIDConfig
     from graphdistill.kd.storage import load_network as load_network
     from graphdistill.kd.storage import save_network as save_network
     from graphdistill.kd.teachers import load_logits as load_logits
@@ -29,7 +50,57 @@ else:
             "load_network": "graphdistill.kd.storage",
             "save_logits": "graphdistill.kd.teachers",
             "save_network": "graphdistill.kd.storage",
+            "AdaptiveKLConfig": "graphdistill.kd.methods.adaptive_kl:Config",
+            "BDKDConfig": "graphdistill.kd.methods.bd_kd:Config",
+            "CrKDConfig": "graphdistill.kd.methods.cr_kd:Config",
+            "DACKLConfig": "graphdistill.kd.methods.dac_kl:Config",
+            "DKDConfig": "graphdistill.kd.methods.dkd:Config",
+            "DMAEConfig": "graphdistill.kd.methods.dmae:Config",
+            "FerKDConfig": "graphdistill.kd.methods.ferkd:Config",
+            "GLNNConfig": "graphdistill.kd.methods.glnn:Config",
+            "HybridDistillationConfig": "graphdistill.kd.methods.hybrid_distillation:Config",
+            "JSDConfig": "graphdistill.kd.methods.jsd:Config",
+            "KDPlusPlusConfig": "graphdistill.kd.methods.kd_plus_plus:Config",
+            "KRDConfig": "graphdistill.kd.methods.krd:Config",
+            "MGDConfig": "graphdistill.kd.methods.mgd:Config",
+            "MIAlphaConfig": "graphdistill.kd.methods.mi_alpha:Config",
+            "OFAKDConfig": "graphdistill.kd.methods.ofa_kd:Config",
+            "RKDConfig": "graphdistill.kd.methods.rkd:Config",
+            "RelationsConfig": "graphdistill.kd.methods.relations:Config",
+            "SinKDConfig": "graphdistill.kd.methods.sinkd:Config",
+            "SquareHeadConfig": "graphdistill.kd.methods.squarehead:Config",
+            "SwingConfig": "graphdistill.kd.methods.swing:Config",
+            "TAIDConfig": "graphdistill.kd.methods.taid:Config",
         },
     )
 
-__all__ = ["KDConfig", "distill_kd", "fit_labels", "load_logits", "load_network", "save_logits", "save_network"]
+__all__ = [
+    "AdaptiveKLConfig",
+    "BDKDConfig",
+    "CrKDConfig",
+    "DACKLConfig",
+    "DKDConfig",
+    "DMAEConfig",
+    "FerKDConfig",
+    "GLNNConfig",
+    "HybridDistillationConfig",
+    "JSDConfig",
+    "KDConfig",
+    "KDPlusPlusConfig",
+    "KRDConfig",
+    "MGDConfig",
+    "MIAlphaConfig",
+    "OFAKDConfig",
+    "RKDConfig",
+    "RelationsConfig",
+    "SinKDConfig",
+    "SquareHeadConfig",
+    "SwingConfig",
+    "TAIDConfig",
+    "distill_kd",
+    "fit_labels",
+    "load_logits",
+    "load_network",
+    "save_logits",
+    "save_network",
+]

@@ -6,7 +6,7 @@ import pytest
 
 from graphdistill.core.exports import on_first_use
 
-PACKAGES = ["graphdistill.condense", "graphdistill.datasets", "graphdistill.mirage", "graphdistill.vqgraph"]
+PACKAGES = [f"graphdistill.{name}" for name in ("condense", "datasets", "kd", "mirage", "vqgraph")]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -14,7 +14,7 @@ def test_every_public_name_can_be_had(package):
     module = importlib.import_module(package)
     assert module.__all__
     for name in module.__all__:
-        assert getattr(module, name).__name__ == name
+        assert getattr(module, name).__name__ in (name, "Config")
         assert name in vars(module)  # kept after the first use
     with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'nothing'"):
         module.nothing  # noqa: B018
@@ -23,6 +23,16 @@ def test_every_public_name_can_be_had(package):
 def test_importing_the_packages_imports_no_torch():
     source = f"import sys, {', '.join(PACKAGES)}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", source], check=False).returncode == 0
+
+
+def test_a_name_may_be_another_one_in_its_module():
+    assert on_first_use("demo", {"root": "math:sqrt"})("root")(9) == 3
+
+
+def test_every_method_of_distillation_has_its_config_among_the_public_names():
+    package = importlib.import_module("graphdistill.kd")
+    found = {getattr(package, name)().name for name in package.__all__ if getattr(package, name).__name__ == "Config"}
+    assert found == {*importlib.import_module("graphdistill.kd.methods").FAMILY.names()} - {"kd"}
 
 
 def test_a_name_that_its_module_lacks_is_an_error():
