@@ -128,8 +128,8 @@ def _report(command: Command, view: View, scored: list[dict[str, Scored]], names
         if other != method.name
     }
     notes = [
-        f"{method.name} over {other}: {found}, mean difference in {view.metric} over the same seeds ± its standard "
-        "error."
+        f"{method.name} over {other} in {view.metric}: {found}"
+        + (", mean difference over the same seeds ± its standard error." if found.count > 1 else ".")
         for other, found in differences.items()
     ]
     notes += [

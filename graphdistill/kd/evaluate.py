@@ -123,7 +123,7 @@ def trivial(view: View) -> float:
 
 @torch.no_grad()
 def latency(view: View, network: nn.Module, *, draws: int = 20, batch: int = 512) -> dict[str, float]:
-    """Milliseconds of a prediction, inputs from memory included: one entry at a time, and in a batch.
+    """Milliseconds of a prediction, making of the inputs included: one entry at a time, and in a batch.
 
     Args:
         view: the data.
@@ -144,7 +144,7 @@ def latency(view: View, network: nn.Module, *, draws: int = 20, batch: int = 512
 
 def _time(view: View, network: nn.Module, index: Tensor) -> float:
     start = time.perf_counter()
-    view.run(network, index)
+    view.run(network, index, inputs=view.new_inputs(index))
     synchronize(view.device)
     return 1000 * (time.perf_counter() - start)
 

@@ -29,7 +29,7 @@ class Paired:
     count: int
 
     def __str__(self) -> str:
-        return f"{self.mean:+.3f} ± {self.error:.3f} ({self.wins} of {self.count} seeds)"
+        return self._text(1, 3)
 
     def points(self) -> str:
         """The same in percentage points.
@@ -38,7 +38,12 @@ class Paired:
             >>> paired([0.75, 0.5], [0.5, 0.5]).points()
             '+12.50 ± 12.50 (1 of 2 seeds)'
         """
-        return f"{100 * self.mean:+.2f} ± {100 * self.error:.2f} ({self.wins} of {self.count} seeds)"
+        return self._text(100, 2)
+
+    def _text(self, scale: float, digits: int) -> str:
+        error = f" ± {scale * self.error:.{digits}f}" if self.count > 1 else ""
+        seeds = f"{self.wins} of {self.count} seeds" if self.count > 1 else "1 seed"
+        return f"{scale * self.mean:+.{digits}f}{error} ({seeds})"
 
 
 def paired(values: Sequence[float], others: Sequence[float]) -> Paired:

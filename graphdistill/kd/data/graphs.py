@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -49,6 +50,13 @@ class GraphView(View):
 
     def inputs(self, index: Tensor) -> Inputs:
         """Graphs of entries, as tensors of PyG and as computation trees."""
+        return self._inputs(index, lambda: self.forest.subset(index.cpu()))
+
+    def new_inputs(self, index: Tensor) -> Inputs:
+        """The same, with the trees of these graphs found anew."""
+        return self._inputs(index, lambda: build_forest(self.data.graphs.subset(index.cpu()), DEPTH))
+
+    def _inputs(self, index: Tensor, forest: Callable[[], Forest]) -> Inputs:
         index = index.cpu()
 
         def pyg_batch() -> Any:
@@ -56,7 +64,7 @@ class GraphView(View):
             return batch.to(self.device)
 
         made = {
-            "forest": lambda: to_device(self.forest.subset(index), self.device),
+            "forest": lambda: to_device(forest(), self.device),
             "data": pyg_batch,
         }
         inputs = Inputs("data", {}, made)

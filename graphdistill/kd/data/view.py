@@ -106,6 +106,10 @@ class View(ABC):
     def inputs(self, index: Tensor) -> Inputs:
         """Named inputs of entries, on the device."""
 
+    def new_inputs(self, index: Tensor) -> Inputs:
+        """Named inputs of entries, made as for entries that come one by one: nothing is shared with other entries."""
+        return self.inputs(index)
+
     def run(
         self, module: nn.Module, index: Tensor, layers: Sequence[str] = (), inputs: Inputs | None = None
     ) -> Outputs:

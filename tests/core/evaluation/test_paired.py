@@ -20,6 +20,8 @@ def test_mean_and_error_are_those_of_numpy_and_scipy(pairs):
 
 def test_one_seed_has_no_error():
     assert math.isnan(paired([0.5], [0.25]).error)
+    assert str(paired([0.5], [0.25])) == "+0.250 (1 seed)"
+    assert paired([0.5, 0.5], [0.25, 0.25]).points() == "+25.00 ± 0.00 (2 of 2 seeds)"
 
 
 def test_the_seeds_must_be_the_same():

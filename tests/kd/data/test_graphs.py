@@ -46,3 +46,9 @@ def test_students_on_tree_counts_are_distilled(view, name):
     teacher = fit_labels(view.TEACHERS["GIN"](view), view, KDConfig(steps=10))
     fit_kd(student, teacher, view, "kd", KDConfig(steps=2))
     assert not torch.equal(before, student.weight)
+
+
+def test_graphs_that_come_one_by_one_give_the_same_logits(view):
+    net, index = next(iter(view.TEACHERS.values()))(view).eval(), torch.tensor([3, 0, 7])
+    first, second = (view.run(net, index, inputs=make(index)).logits for make in (view.inputs, view.new_inputs))
+    assert torch.allclose(first, second, atol=1e-6)
