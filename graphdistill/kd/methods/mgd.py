@@ -46,9 +46,9 @@ FOR: tuple[Kind, ...] = ("nodes", "images")
 class Config(MethodConfig):
     """Options of MGD."""
 
-    weight: float = 0.25
-    """Weight of the cross-entropy to one another's likeliest classes: with 1, networks that start from new weights
-    agree on wrong classes (on validation of scenes of digits and of a small graph)."""
+    weight: float | None = None
+    """Weight of the cross-entropy to one another's likeliest classes (default: 1 for nodes and 0.25 for images, where
+    networks that start from new weights agree on wrong classes with 1, on validation of scenes of digits)."""
     label_weight: float = 1.0
     """Weight of the cross-entropy of all three networks on labels."""
     region_weight: float = 1.0
@@ -66,7 +66,7 @@ class Config(MethodConfig):
 
     def __post_init__(self) -> None:
         for name in ("weight", "label_weight", "region_weight", "image_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
+            if not 0 <= (getattr(self, name) or 0) < float("inf"):
                 raise ValueError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(self, name)}")
         if not 0 <= self.warm_up <= 1:
             raise ValueError(f"--warm-up must be from 0 to 1, got {self.warm_up}")
@@ -154,30 +154,32 @@ def _teacher_layers(teacher: nn.Module) -> tuple[str, ...]:
     return (f"deep.{last}:input" if last else "deep:input", "deep", "wide")
 
 
-def _both_ways(found: _Three, target: _Three, config: Config) -> Tensor:
+def _both_ways(found: _Three, target: _Three, weight: float) -> Tensor:
     """Cross-entropy of the student to the classes of both teachers, and of these to the student's, ``[r]``."""
     pixel = PixelCrossEntropy()
     pairs = [(found.student, target.deep), (found.student, target.wide)]
     pairs += [(found.deep, target.student), (found.wide, target.student)]
     total: Tensor = sum((pixel(ours, theirs.detach()) for ours, theirs in pairs), torch.zeros_like(found.student[:, 0]))
-    return config.weight * total
+    return weight * total
 
 
 def _on_nodes(view: View, config: Config) -> Callable[[Batch, _Three], Tensor]:
     """The losses on nodes, communities and the graph."""
+    weight = 1.0 if config.weight is None else config.weight
     community = communities(view.data.edge_index, len(view.data.y)).to(view.device)
 
     def loss(batch: Batch, found: _Three) -> Tensor:
         region = community[batch.index.to(view.device)].unique(return_inverse=True)[1]
         relations = RegionSimilarity()(found.ours, found.theirs.detach(), region=region)
         whole = GlobalDifference()(found.student, found.wide.detach())
-        return _both_ways(found, found, config) + config.region_weight * relations + config.image_weight * whole
+        return _both_ways(found, found, weight) + config.region_weight * relations + config.image_weight * whole
 
     return loss
 
 
 def _on_images(view: View, config: Config, run: Callable[[Tensor, Any], _Three]) -> Callable[[Batch, _Three], Tensor]:
     """The losses on pixels, regions and images that are mixed."""
+    weight = 0.25 if config.weight is None else config.weight
 
     def loss(batch: Batch, plain: _Three) -> Tensor:
         x: Tensor = batch.inputs.main
@@ -197,7 +199,7 @@ def _on_images(view: View, config: Config, run: Callable[[Tensor, Any], _Three])
         logits = [z.view(n, height, width, -1).movedim(-1, 1) for z in (found.student, found.wide.detach())]
         whole = GlobalDifference()(*logits)
         image = config.region_weight * relations + config.image_weight * whole
-        return _both_ways(found, target, config) + image.repeat_interleave(height * width)
+        return _both_ways(found, target, weight) + image.repeat_interleave(height * width)
 
     return loss
 
