@@ -284,8 +284,9 @@ class ScatterBench(BenchOptions):
 class VQGraphBench(DataOptions):
     """Options of ``python -m graphdistill.bench vqgraph``."""
 
-    parts: tuple[Literal["accuracy", "paper", "cost", "latency", "large"], ...] = (
+    parts: tuple[Literal["accuracy", "targets", "paper", "cost", "latency", "large"], ...] = (
         "accuracy",
+        "targets",
         "paper",
         "cost",
         "latency",
@@ -295,8 +296,14 @@ class VQGraphBench(DataOptions):
     datasets: tuple[str, ...] = ("cora", "citeseer")
     """Data sets of accuracy and paper; cost and latency take the first."""
     settings: tuple[Literal["transductive", "inductive"], ...] = ("transductive", "inductive")
-    """Settings of the accuracy part."""
+    """Settings of the accuracy and targets parts."""
     seeds: int = 10
     """Number of splits, teachers and students."""
+    graphs: tuple[str, ...] = ("cora", "citeseer", "facebook", "twitch-de", "twitch-es")
+    """Data sets of the targets part; those of twitch are scored by macro-F1."""
+    first_seed: int = 100
+    """First seed of the targets part: nothing was chosen on 100 and later ones."""
+    jobs: int | None = None
+    """Parallel processes of the targets part, one thread each (default: one per available core)."""
     nodes: int = 1_000_000
     """Nodes of the large synthetic graph; it has five times as many edges."""

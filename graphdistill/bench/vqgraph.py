@@ -14,6 +14,7 @@ from rich.table import Table
 from torch import Tensor
 
 from graphdistill.bench.options import VQGraphBench as Bench
+from graphdistill.bench.vqgraph_targets import compare_targets
 from graphdistill.core.command.report import peak_memory, versions
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import generator, scoped
@@ -39,9 +40,9 @@ from graphdistill.vqgraph.tokenizer import Tokenizer, fit_tokenizer
 DEFAULT = VQGraphConfig()
 VARIANTS = {
     "without codes": replace(DEFAULT, code_weight=0.0),
+    "without codes and choice: spread labels": replace(DEFAULT, code_weight=0.0, targets="spread"),
     "without codes and feature neighbours": replace(DEFAULT, code_weight=0.0, feature_neighbours=0),
-    "without codes and sharpening": replace(DEFAULT, code_weight=0.0, sharpen=1.0),
-    "codes alone (GLNN with a code head)": replace(DEFAULT, spread_steps=0, sharpen=1.0),
+    "codes alone (GLNN with a code head)": replace(DEFAULT, targets="spread", spread_steps=0, sharpen=1.0),
 }
 """Ablations: the default config without some of its parts."""
 
@@ -54,6 +55,8 @@ def main(bench: Bench) -> None:
     if "accuracy" in bench.parts:
         for setting in bench.settings:
             accuracy(bench, setting)
+    if "targets" in bench.parts:
+        compare_targets(bench)
     if "paper" in bench.parts:
         published(bench)
     for part, measure in (("cost", cost), ("latency", speed), ("large", large)):

@@ -53,9 +53,7 @@ def config_of(command: Command, nodes: int) -> VQGraphConfig:
     """The config of the distillation; large graphs are trained in batches."""
     if nodes <= command.full_batch_nodes:
         return VQGraphConfig(num_codes=command.num_codes, hidden=command.hidden)
-    return VQGraphConfig(
-        num_codes=command.num_codes, hidden=command.hidden, batch_size=8192, feature_neighbours=0, sharpen=1.0
-    )
+    return VQGraphConfig(num_codes=command.num_codes, hidden=command.hidden, batch_size=8192, feature_neighbours=0)
 
 
 def nodes_of(command: Command, seed: int, bars: Progress = NO_PROGRESS) -> NodeDataset:

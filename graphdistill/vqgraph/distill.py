@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,7 @@ from graphdistill.core.training.loop import FitResult, MeanOfLast, Training, tra
 from graphdistill.core.training.metrics import score
 from graphdistill.kd.nodes.label_spreading import label_spreading
 from graphdistill.kd.nodes.sampling import batches
+from graphdistill.kd.nodes.target_choice import chosen_targets
 from graphdistill.kd.nodes.teachers import as_nodes, teacher_outputs
 from graphdistill.vqgraph.codebook import Health
 from graphdistill.vqgraph.config import VQGraphConfig
@@ -47,6 +48,7 @@ class Distilled:
         valid: mean validation accuracy of the checkpoint.
         epoch: epoch of the checkpoint.
         seconds: seconds of the distillation, without the teacher's training.
+        targets: names of the targets that validation chose, whose mean the student was trained on.
     """
 
     student: VQGraphStudent
@@ -57,6 +59,7 @@ class Distilled:
     valid: float
     epoch: int
     seconds: float
+    targets: list[str] = field(default_factory=list)
 
 
 @one_thread()
@@ -75,11 +78,11 @@ def distill_vqgraph(
 
     .. math:: L = \mathrm{CE}(T, p) + \lambda \, \mathrm{CE}(y, p) + \beta \, \mathrm{CE}(S, s)
 
-    The student's class probabilities p are trained on the teacher's, spread over the graph and sharpened
-    (:func:`~graphdistill.kd.nodes.label_spreading.label_spreading`). Its code probabilities s are trained on those of
-    the tokenizer, :math:`S = \mathrm{softmax}(\mathrm{sim}(z, e) / \tau)`, over the codes in use. The head that
-    computes s is linear, learns the scale :math:`1 / \tau` and is not part of the student. The teacher stays unchanged;
-    student, tokenizer and head are on its device.
+    The student's class probabilities p are trained on targets T: the teacher's class probabilities, spread over the
+    graph as far as it helps on validation (:func:`~graphdistill.kd.nodes.target_choice.chosen_targets`). Its code
+    probabilities s are trained on those of the tokenizer, :math:`S = \mathrm{softmax}(\mathrm{sim}(z, e) / \tau)`, over
+    the codes in use. The head that computes s is linear, learns the scale :math:`1 / \tau` and is not part of the
+    student. The teacher stays unchanged; student, tokenizer and head are on its device.
 
     Teachers, tokenizers and students train on one thread, because products round differently on several; so the same
     seed gives the same bytes on any number of cores.
@@ -124,16 +127,7 @@ def distill_vqgraph(
     largest = int(data.y[torch.cat([data.train, data.valid])].max())
     if largest >= logits.shape[1]:
         raise ValueError(f"y has class {largest} but the teacher has only {logits.shape[1]} logits; widen its output")
-    soft = label_spreading(
-        logits.softmax(dim=1),
-        data.edge_index,
-        data.x,
-        steps=config.spread_steps,
-        restart=config.restart,
-        neighbours=config.feature_neighbours,
-        weight=config.feature_weight,
-        sharpen=config.sharpen,
-    )
+    soft, parts = targets_of(logits, data, config)
     with scoped(seed, "weights"):
         student = build_student(data.x.shape[1], logits.shape[1], config).to(device)
         tokenizer = head = code = health = None
@@ -157,7 +151,41 @@ def distill_vqgraph(
             head = nn.Linear(config.hidden if config.num_layers > 1 else logits.shape[1], config.num_codes).to(device)
         losses.append(weighted(code_loss(tokenizer, hidden, code, head, config), config.code_weight))
     fitted = fit_student(student, data, losses, config, extra=head, seed=seed, progress=progress, select=select)
-    return Distilled(student, tokenizer, head, code, health, fitted.valid, fitted.step, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Distilled(student, tokenizer, head, code, health, fitted.valid, fitted.step, seconds, parts)
+
+
+def targets_of(logits: Tensor, data: NodeDataset, config: VQGraphConfig) -> tuple[Tensor, list[str]]:
+    """The student's targets, probabilities ``[N, C]``, and the names of those that they are the mean of.
+
+    Args:
+        logits: logits of the teacher, ``[N, C]``.
+        data: the observed graph; of its labels those of the validation nodes choose.
+        config: hyperparameters.
+    """
+    soft = logits.softmax(dim=1)
+    if config.targets == "chosen":
+        return chosen_targets(
+            soft,
+            data.edge_index,
+            data.x,
+            data.valid,
+            data.y[data.valid],
+            spreadings=config.spreadings,
+            neighbours=config.feature_neighbours,
+            confidence=config.confidence,
+        )
+    spread = label_spreading(
+        soft,
+        data.edge_index,
+        data.x,
+        steps=config.spread_steps,
+        restart=config.restart,
+        neighbours=config.feature_neighbours,
+        weight=config.feature_weight,
+        sharpen=config.sharpen,
+    )
+    return spread, ["label spreading" if config.spread_steps else "teacher"]
 
 
 def build_student(in_channels: int, out_channels: int, config: VQGraphConfig) -> VQGraphStudent:

@@ -16,7 +16,12 @@ from graphdistill.vqgraph.config import TokenizerConfig, VQGraphConfig
         *((name, 1.0, f"{name} must be from 0 to below 1, got 1.0") for name in ("dropout", "input_dropout")),
         *((name, -1, f"{name} must be 0 or more, got -1") for name in ("hard_weight", "code_weight", "spread_steps")),
         *((name, -1, f"{name} must be 0 or more, got -1") for name in ("feature_neighbours", "feature_weight")),
-        *((name, 0.0, f"{name} must be above 0, got 0.0") for name in ("lr", "code_temperature", "sharpen")),
+        *(
+            (name, 0.0, f"{name} must be above 0, got 0.0")
+            for name in ("lr", "code_temperature", "sharpen", "confidence")
+        ),
+        ("targets", "best", "targets must be chosen or spread, got 'best'"),
+        ("spreadings", ((0, 0.5, 0.0),), r"spreadings must hold rounds of 1 or more, .* got \(\(0, 0.5, 0.0\),\)"),
         *((name, float("nan"), f"{name} must be .* got nan") for name in ("lr", "dropout", "weight_decay", "restart")),
         ("weight_decay", -1, "weight_decay must be 0 or more, got -1"),
         ("restart", 1.5, "restart must be from 0 to 1, got 1.5"),

@@ -145,8 +145,9 @@ def test_without_a_code_loss_there_are_no_codes_and_the_student_starts_the_same(
 
 def test_whatever_the_config_says_changes_the_student() -> None:
     teacher, _ = trained()
-    changes: list[dict[str, Any]] = [{}, {"spread_steps": 0}, {"restart": 0.7}, {"feature_neighbours": 0}]
-    changes += [{"feature_weight": 2.0}, {"sharpen": 1.0}, {"input_dropout": 0.0}, {"dropout": 0.0}]
+    spread = [{}, {"spread_steps": 0}, {"restart": 0.7}, {"feature_neighbours": 0}, {"feature_weight": 2.0}]
+    changes: list[dict[str, Any]] = [{"targets": "spread", **change} for change in (*spread, {"sharpen": 1.0})]
+    changes += [{}, {"confidence": 0.9}, {"spreadings": ()}, {"input_dropout": 0.0}, {"dropout": 0.0}]
     changes += [{"hard_weight": 0.1}, {"hard_weight": 0.5}, {"code_weight": 0.1}, {"code_weight": 0.6}]
     configs = [replace(TINY, **{"code_weight": 0.0, **change}) for change in changes]
     assert len({digest(distill_vqgraph(teacher, DATA, config).student) for config in configs}) == len(configs)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import scipy.sparse
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,6 +14,8 @@ from graphdistill.core.scatter import Segments, segment_sum, sort_by
 
 ENTRIES = 1 << 24
 """Largest number of similarities in memory at a time."""
+SPARSE_ENTRIES = 1 << 23
+"""Number of entries of features above which those that are mostly zeros are multiplied as sparse ones."""
 
 
 def feature_neighbours(x: Tensor, k: int) -> Tensor:
@@ -30,9 +35,9 @@ def feature_neighbours(x: Tensor, k: int) -> Tensor:
     k = min(k, n - 1)
     if k < 1:
         return torch.empty(2, 0, dtype=torch.long, device=x.device)
-    sources, targets = [], []
+    sources, targets, similarity = [], [], _similarity(x)
     for rows in torch.arange(n, device=x.device).split(max(1, ENTRIES // n)):
-        similar = x[rows] @ x.T
+        similar = similarity(rows)
         similar[torch.arange(len(rows), device=x.device), rows] = 0
         most, which = similar.topk(k)
         like = most > 0
@@ -84,17 +89,43 @@ def label_spreading(
         (True, True)
     """
     if steps:
-        n, loops = len(soft), torch.arange(len(soft), device=soft.device)
-        similar = feature_neighbours(x, neighbours if weight else 0)
-        source, target = torch.cat([without_loops(edge_index), loops.expand(2, -1), similar], dim=1)
-        value = torch.ones(len(source), device=soft.device)
-        value[len(source) - similar.shape[1] :] = weight
-        order, ptr = sort_by(target, n)
-        source, value = source[order], value[order]
-        scale = segment_sum(value, ptr).rsqrt()
-        graph = Segments(ptr, source, n, value * scale[source] * scale[target[order]])
-        start = soft
-        for _ in range(steps):
-            soft = (1 - restart) * graph.sum(soft) + restart * start
+        graph = spreading_graph(edge_index, len(soft), feature_neighbours(x, neighbours if weight else 0), weight)
+        soft = spread_soft_labels(soft, graph, steps, restart)
     # Powers are computed by logarithms, which do not underflow.
     return (sharpen * soft.log()).softmax(dim=1)
+
+
+def spreading_graph(edge_index: Tensor, num_nodes: int, similar: Tensor, weight: float) -> Segments:
+    """The normalized propagation of label spreading, over edges, self-loops and edges between like features.
+
+    Args:
+        edge_index: edges, long ``[2, E]``.
+        num_nodes: number of nodes.
+        similar: edges between like features, long ``[2, S]``.
+        weight: their weight; that of other edges is 1.
+    """
+    loops = torch.arange(num_nodes, device=edge_index.device)
+    source, target = torch.cat([without_loops(edge_index), loops.expand(2, -1), similar], dim=1)
+    value = torch.ones(len(source), device=edge_index.device)
+    value[len(source) - similar.shape[1] :] = weight
+    order, ptr = sort_by(target, num_nodes)
+    source, value = source[order], value[order]
+    scale = segment_sum(value, ptr).rsqrt()
+    return Segments(ptr, source, num_nodes, value * scale[source] * scale[target[order]])
+
+
+def spread_soft_labels(soft: Tensor, graph: Segments, steps: int, restart: float) -> Tensor:
+    """Rounds of label spreading of soft labels ``[N, C]``; rows need not sum to 1."""
+    start = soft
+    for _ in range(steps):
+        soft = (1 - restart) * graph.sum(soft) + restart * start
+    return soft
+
+
+def _similarity(x: Tensor) -> Callable[[Tensor], Tensor]:
+    """Scalar products of some rows (consecutive indices) with all, dense ``[r, N]``; sparse rows are multiplied so."""
+    if x.device.type != "cpu" or x.numel() < SPARSE_ENTRIES or int(x.count_nonzero()) > 0.05 * x.numel():
+        return lambda rows: x[rows] @ x.T
+    sparse = scipy.sparse.csr_matrix(x.numpy())
+    columns = sparse.T.tocsr()
+    return lambda rows: torch.from_numpy((sparse[int(rows[0]) : int(rows[-1]) + 1] @ columns).toarray())

@@ -147,3 +147,13 @@ def test_self_loops_that_are_there_count_once() -> None:
     path = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
     looped = torch.cat([path, torch.tensor([[0, 2, 2, 3], [0, 2, 2, 3]])], dim=1)
     assert torch.equal(label_spreading(soft, looped, x), label_spreading(soft, path, x))
+
+
+def test_nearest_nodes_are_the_same_by_sparse_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = torch.Generator().manual_seed(0)
+    x = torch.rand(50, 200, generator=draws) * (torch.rand(50, 200, generator=draws) < 0.04)
+    dense = feature_neighbours(x, 3)
+    monkeypatch.setattr(module, "SPARSE_ENTRIES", 1)
+    for entries in (1 << 24, 130):
+        monkeypatch.setattr(module, "ENTRIES", entries)
+        assert torch.equal(feature_neighbours(x, 3), dense)

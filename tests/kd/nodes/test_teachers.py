@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -15,6 +16,7 @@ from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.fit import FitResult
 from graphdistill.core.training.metrics import score
+from graphdistill.kd.nodes import teachers
 from graphdistill.kd.nodes.config import TeacherConfig
 from graphdistill.kd.nodes.teachers import (
     APPNP,
@@ -291,3 +293,29 @@ def test_errors_name_the_argument_and_the_value(message: str) -> None:
     with pytest.raises(ValueError, match=message):
         bad_calls[message]()
     assert not any(module._forward_hooks for module in mine.modules())
+
+
+@pytest.mark.parametrize(("name", "takes"), [("GCN", True), ("GAT", True), ("GraphSAGE", False)])
+def test_large_sparse_features_train_the_same_teacher(
+    name: TeacherName, takes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = F.pad(DATA.x[:, :1], (0, 39)).abs()
+    x = torch.stack([row.roll(int(y)) for row, y in zip(x, DATA.y, strict=True)])
+    data, config = replace(DATA, x=x), TeacherConfig(epochs=5, input_dropout=0.0)
+
+    def trained() -> nn.Module:
+        with scoped(0, "weights"):
+            teacher, _ = build_teacher(name, 40, 3, hidden_channels=8, dropout=0.0)
+        fit_teacher(teacher, data, config)
+        return teacher
+
+    dense = trained()
+    monkeypatch.setattr(teachers, "SPARSE_ENTRIES", 1)
+    entries = teachers._sparse(x)
+    assert entries is not None
+    assert teachers._takes(dense, entries, data.edge_index) == takes
+    before = torch.get_rng_state()
+    for one, other in zip(trained().parameters(), dense.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert teachers._sparse(DATA.x) is None
