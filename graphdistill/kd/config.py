@@ -15,15 +15,17 @@ class KDConfig:
     """Training of a student, for :func:`~graphdistill.kd.distill.distill_kd`; defaults depend on the kind of data."""
 
     steps: int | None = None
-    """Optimizer steps (default: 200 for nodes, 300 for graphs, 600 for images)."""
+    """Optimizer steps (default: 200 for nodes, 300 for graphs and texts, 600 for images, 2,000 for language models)."""
     batch_size: int | None = None
-    """Entries a step (default: all nodes of a graph, 512 graphs, 128 images)."""
+    """Entries a step (default: all nodes of a graph, 512 graphs, 128 images, 64 texts, 32 windows)."""
     lr: float | None = None
-    """Learning rate of AdamW, which decays to 0 on a cosine (default: 0.01 for nodes, otherwise 0.003)."""
+    """Learning rate of AdamW, which decays to 0 on a cosine (default: 0.01 for nodes, 0.005 for language models,
+    otherwise 0.003)."""
     weight_decay: float | None = None
     """Decoupled weight decay (default: 0.0005 for nodes, otherwise 0.0001)."""
     eval_every: int | None = None
-    """Steps between validation checks (default: 4 for nodes, 20 for graphs, 50 for images)."""
+    """Steps between validation checks (default: 4 for nodes, 20 for graphs, 25 for texts, 50 for images, 250 for
+    language models)."""
     patience: int | None = None
     """Validation checks without improvement after which training stops early (default: it never does)."""
 
@@ -47,9 +49,11 @@ class Command(KDConfig, BaseCommand):
     output: Path = Path("runs/kd")
     """Folder that the student, its card, report.html, results.json, results.csv and figure.png are written to."""
     teacher: str = ""
-    """Network of the teacher, which is trained first (default: GCN for nodes, GIN for graphs, ConvNet for images)."""
+    """Network of the teacher, which is trained first (default: GCN for nodes, GIN for graphs, ConvNet for images,
+    Transformer for text)."""
     student: str = ""
-    """Network of the student (default: MLP for nodes, GIN-16 for graphs, ConvNet-8 for images)."""
+    """Network of the student (default: MLP for nodes, GIN-16 for graphs, ConvNet-8 for images, NGrams for texts,
+    Transformer-32 for language models); for graphs also tree-counts and tree-counts-mlp."""
     labels: int | None = None
     """Labelled training entries of each class; the others are unlabelled (default: all labels are used)."""
     seeds: int = 3
