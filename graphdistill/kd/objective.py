@@ -120,18 +120,21 @@ class Context:
         few = self.data.train[:2]
         return self.data.predict(self.student, few, student), self.data.predict(self.teacher, few, teacher)
 
-    @staticmethod
-    def label_loss(batch: Batch) -> Tensor:
-        """Cross-entropy of the student on known labels, ``[r]``; its mean is that over the rows with a label."""
-        return label_loss(batch.student.logits, batch.y)
+    def label_loss(self, batch: Batch) -> Tensor:
+        """Cross-entropy of the student on known labels, ``[r]``; its mean is that over the rows with a label.
+
+        Classes have equal weight in data whose metric is ROC-AUC.
+        """
+        return label_loss(batch.student.logits, batch.y, self.data.class_weight)
 
 
-def label_loss(logits: Tensor, y: Tensor) -> Tensor:
+def label_loss(logits: Tensor, y: Tensor, class_weight: Tensor | None = None) -> Tensor:
     """Cross-entropy on known labels, 0 on rows without one, scaled so that the mean is that over known labels.
 
     Args:
         logits: ``[r, C]``.
         y: long ``[r]``; -1 for no label.
+        class_weight: weight of the rows of each class, float ``[C]``. (default: 1)
 
     Returns:
         Float ``[r]``.
@@ -140,5 +143,5 @@ def label_loss(logits: Tensor, y: Tensor) -> Tensor:
         >>> label_loss(torch.zeros(2, 2), torch.tensor([1, -1])).mean().exp().item()
         2.0
     """
-    value = F.cross_entropy(logits, y, ignore_index=-1, reduction="none")
+    value = F.cross_entropy(logits, y, class_weight, ignore_index=-1, reduction="none")
     return value * (len(y) / (y >= 0).sum().clamp(min=1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -80,6 +81,17 @@ class View(ABC):
     def num_classes(self) -> int:
         """Number of classes."""
         return int(self.data.y.max()) + 1
+
+    @cached_property
+    def class_weight(self) -> Tensor | None:
+        """Weights that make all classes equal in the loss on labels, ``[C]``; ``None`` where the metric is accuracy.
+
+        ROC-AUC counts a rare class as much as a frequent one.
+        """
+        if self.metric != "rocauc":
+            return None
+        count = self.labels(self.labelled).bincount(minlength=self.num_classes).clamp(min=1)
+        return (count.sum() / (self.num_classes * count)).to(self.device)
 
     @property
     def rows_per_entry(self) -> int:

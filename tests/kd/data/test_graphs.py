@@ -52,3 +52,12 @@ def test_graphs_that_come_one_by_one_give_the_same_logits(view):
     net, index = next(iter(view.TEACHERS.values()))(view).eval(), torch.tensor([3, 0, 7])
     first, second = (view.run(net, index, inputs=make(index)).logits for make in (view.inputs, view.new_inputs))
     assert torch.allclose(first, second, atol=1e-6)
+
+
+def test_classes_count_alike_where_the_metric_is_rocauc(view):
+    few = GraphView(view.data, labelled=torch.cat([view.train[view.data.y[view.train] == 0], view.train[-1:]]))
+    y = view.data.y[few.labelled]
+    assert few.metric == "rocauc"
+    assert torch.allclose((few.class_weight[y] * (y == 0)).sum(), (few.class_weight[y] * (y == 1)).sum())
+    assert few.class_weight[y].mean() == pytest.approx(1)
+    assert GraphView(replace(view.data, metric="accuracy")).class_weight is None
