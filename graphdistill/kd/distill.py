@@ -14,7 +14,6 @@ from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import Dataset
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.training.loop import FitResult
-from graphdistill.core.training.metrics import score
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.data.view import View
@@ -110,9 +109,13 @@ def fit_kd(
     teacher.eval()
     try:
         if hasattr(module, "distill"):
+            notice_chance(context)
             found: FitResult = module.distill(context, how)
             return found
-        return fit(context, module.objective(context, how), config)
+        objective: Objective = module.objective(context, how)
+        if not objective.online:
+            notice_chance(context)
+        return fit(context, objective, config)
     finally:
         teacher.train(mode)
 
@@ -169,7 +172,7 @@ def fit(context: Context, objective: Objective, config: KDConfig, label: str = "
 
 
 def check_networks(context: Context) -> None:
-    """Check that student and teacher fit each other and the data, and warn of a teacher that has learnt nothing.
+    """Check that student and teacher fit each other and the data.
 
     Raises:
         ValueError: they have different classes, fewer than the data, another number of rows, or logits that are not
@@ -197,11 +200,16 @@ def check_networks(context: Context) -> None:
         raise ValueError(f"the student gives {len(student)} rows of logits where the teacher gives {len(teacher)}")
     if not bool(torch.isfinite(theirs).all()):
         raise ValueError("the teacher's logits hold NaN or infinity; train or fix the teacher first")
+
+
+def notice_chance(context: Context) -> None:
+    """Warn of a teacher whose validation score is that of a guess."""
+    view = context.data
     if isinstance(context.teacher, StoredTeacher):
         return
     truth = view.labels(view.data.valid)
     chance = float(truth.bincount().max()) / len(truth) if view.metric == "accuracy" else 0.5
-    reached = score(theirs, truth, view.metric)
+    reached = view.score(context.teacher, "valid")
     if not reached > chance:
         warnings.warn(
             f"the teacher's validation {view.metric} is {reached:.3f}, that of a guess is {chance:.3f}: is it trained?",

@@ -101,6 +101,11 @@ def test_a_teacher_at_chance_is_noticed_and_an_unknown_method_refused():
         distill_kd(mlp(0, 64, 3), mlp(1, 64, 3), images(), "kdd")
 
 
+def test_an_untrained_teacher_that_learns_along_is_nothing_to_notice():
+    constant = nn.Sequential(mlp(0, 64, 3), nn.Threshold(9e9, 0.0))
+    distill_kd(mlp(0, 64, 3), constant, images(), "bd-kd", KDConfig(steps=1))
+
+
 def test_the_result_of_a_fit_has_its_validation_score():
     view = view_of(nodes())
     teacher = fit_labels(mlp(1), view, SHORT)
