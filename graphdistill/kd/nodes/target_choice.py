@@ -106,7 +106,9 @@ def as_good_as_the_best(targets: Mapping[str, Tensor], y: Tensor) -> list[str]:
     """Names of candidates whose validation loss is within a standard error of the least one.
 
     The loss of a node is its cross-entropy, at the exponent that is best for the candidate, plus 1 if the label is not
-    the most probable one. The standard error is that of the mean paired difference to the best candidate.
+    the most probable one. The standard error is that of the mean paired difference to the best candidate. Candidates
+    that are right no more often than the most frequent class are left out, unless all are such: their error is too near
+    to that of any weak candidate, and in a mean they would draw all nodes into one class.
 
     Args:
         targets: probabilities of validation nodes, ``[v, C]``, by name.
@@ -117,7 +119,9 @@ def as_good_as_the_best(targets: Mapping[str, Tensor], y: Tensor) -> list[str]:
         >>> as_good_as_the_best({"one": one, "other": 1 - one}, torch.tensor([0, 1]))
         ['one']
     """
-    losses = {name: _losses(soft, y) for name, soft in targets.items()}
+    chance = int(y.bincount().max())
+    able = {name: soft for name, soft in targets.items() if int((soft.argmax(dim=1) == y).sum()) > chance} or targets
+    losses = {name: _losses(soft, y) for name, soft in able.items()}
     best = min(losses.values(), key=lambda loss: float(loss.mean()))
 
     def close(loss: Tensor) -> bool:

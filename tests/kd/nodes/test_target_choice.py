@@ -142,3 +142,12 @@ def test_other_labels_than_those_of_validation_nodes_do_not_matter() -> None:
     changed = DATA.y.clone()
     changed[DATA.test] = 0
     assert torch.equal(targets(DATA.y), targets(changed))
+
+
+def test_a_candidate_at_chance_is_left_out_unless_all_are() -> None:
+    y = torch.arange(12) % 2
+    constant = torch.tensor([[0.6, 0.4]]).expand(12, 2)
+    weak = torch.where(torch.eye(2)[y] > 0, 0.6, 0.4)
+    weak[:5] = weak[:5].flip(1)
+    assert as_good_as_the_best({"constant": constant, "weak": weak}, y) == ["weak"]
+    assert as_good_as_the_best({"constant": constant}, y) == ["constant"]
