@@ -23,7 +23,7 @@ from graphdistill.core.trees.wl import DEPTH
 Array = np.ndarray[Any, Any]
 
 _27, _30, _31, _32, _40 = (np.uint64(shift) for shift in (27, 30, 31, 32, 40))
-_ODD, _MOST_SHIFTS = np.uint64(1), 1 << 20
+_ODD, _MOST_SHIFTS, _MOST_DOUBLINGS = np.uint64(1), 1 << 20, 7
 _FIRST, _SECOND = np.uint64(FACTORS[0]), np.uint64(FACTORS[1])
 _LABEL, DEPTH_WORD = np.uint64(LABEL & (1 << 64) - 1), np.uint64(DEPTH & (1 << 64) - 1)
 OUTSIDE, FALLING = 1, 2
@@ -71,7 +71,7 @@ def make_table(keys: Tensor) -> Table:
         keys: keys of trees, long ``[K]``.
 
     Raises:
-        ValueError: a key occurs twice.
+        ValueError: a key occurs twice, or keys are no hashes.
 
     Example:
         >>> table = make_table(torch.tensor([5, 7]))
@@ -79,18 +79,32 @@ def make_table(keys: Tensor) -> Table:
         [0, 2, 1]
     """
     values = keys.cpu().numpy().astype(np.uint64)
+    if len(np.unique(values)) < len(values):
+        raise ValueError("keys must be distinct; give those of the trees of one set of graphs")
     size = 8
     while size < 2 * len(values):
         size *= 2
+    # Keys are hashes, so that the smallest table does; keys that are alike need more room.
+    for _ in range(_MOST_DOUBLINGS):
+        table = _table(values, size)
+        if _fill(values, _order(values, table), *table):
+            return table
+        size *= 2
+    raise ValueError(f"keys are too alike for a table of {size // 2} slots; give hashes of trees")
+
+
+def _table(values: Array, size: int) -> Table:
+    """An empty table."""
     table = Table(np.zeros(size // 4, np.uint32), np.zeros((size, 2), np.uint64))
     table.entries[:, 1] = len(values)
+    return table
+
+
+def _order(values: Array, table: Table) -> Array:
+    """Keys by group; large groups come first, while many slots are free."""
     group = (values >> _40) & np.uint64(len(table.shift) - 1)
     most = np.bincount(group.astype(np.int64), minlength=len(table.shift))[group.astype(np.int64)]
-    # Large groups come first, while many slots are free.
-    order = np.lexsort((group, -most))
-    if not _fill(values, order, *table):
-        raise ValueError("keys must be distinct; give those of the trees of one set of graphs")
-    return table
+    return np.lexsort((group, -most))
 
 
 def graph_arrays(x: Tensor, edge_index: Tensor, ptr: Tensor, edge_attr: Tensor | None = None) -> GraphArrays:
