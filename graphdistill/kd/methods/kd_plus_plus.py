@@ -28,9 +28,13 @@ from graphdistill.kd.schedules import warmed_up
 PAPER = "Wang et al., 2023, https://arxiv.org/abs/2305.17007"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours=(
+        "digits, ConvNet to ConvNet-8: norm 16.12, cosine to class means 0.79 (KD 7.87 and 0.53), accuracy "
+        "95.59 ± 1.91 (KD 96.87 ± 1.35)"
+    ),
     command="python -m graphdistill.bench kd --parts kd-plus-plus",
     differs="600 steps of AdamW on small images, where the paper has 240 epochs of SGD on CIFAR-100.",
+    instead="Where accuracy alone counts use kd.",
 )
 FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
 

@@ -27,9 +27,10 @@ from graphdistill.kd.outputs import PENULTIMATE
 PAPER = "Hao et al., OFA-KD, NeurIPS 2023, https://arxiv.org/abs/2310.19444"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours="digits, ConvNet to MLP: 96.54 (KD 97.09, labels and hint 95.98)",
     command="python -m graphdistill.bench kd --parts ofa-kd",
     differs="A head is a mean over positions and a linear layer; the paper's have convolutions or transformer blocks.",
+    instead="Without heads (--head-weight 0) it had 97.32; kd was as good.",
 )
 FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
 

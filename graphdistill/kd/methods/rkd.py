@@ -19,9 +19,10 @@ from graphdistill.kd.objective import Context, Objective
 PAPER = "Gu et al., MiniLLM, ICLR 2024, https://arxiv.org/abs/2306.08543"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours=("digits, online: calibration error 6.30 ± 1.63 (KD 6.84 ± 0.96), accuracy 97.54 ± 1.71 (KD 97.32 ± 1.31)"),
     command="python -m graphdistill.bench kd --parts bd-kd",
     differs="Exact sums over classes on the data at hand; the paper samples from the student, a language model.",
+    instead="The differences to kd are within their noise: begin with kd.",
 )
 FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
 

@@ -26,10 +26,11 @@ from graphdistill.kd.training import fit_objective
 PAPER = "Li et al., Swing Distillation, 2022, https://arxiv.org/abs/2212.08349"
 RESULT = Result(
     paper="80 % less exposure of canaries (abstract)",
-    ours="not measured",
+    ours=("digits: AUC of a membership attack 56.15 ± 4.07 (KD 62.80 ± 3.62), accuracy 85.31 ± 3.13 (KD 86.42 ± 3.07)"),
     command="python -m graphdistill.bench kd --parts swing",
     differs="The laws of temperature and noise and the score are ours, as the paper's are not published; none of them "
     "guarantees differential privacy.",
+    instead="It guarantees nothing: where a guarantee is needed train with differential privacy.",
 )
 FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
 

@@ -21,9 +21,10 @@ from graphdistill.kd.targets.interpolation import InterpolationSchedule, interpo
 PAPER = "Shing et al., ICLR 2025, https://arxiv.org/abs/2501.16937"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours="digits, to width 8 from an overconfident teacher: 0.17 ± 0.34 points over KD",
     command="python -m graphdistill.bench kd --parts taid",
     differs="Classification of small data, where the paper distils language models.",
+    instead="No gain over kd was found, not even from an overconfident teacher: use kd.",
 )
 FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
 
