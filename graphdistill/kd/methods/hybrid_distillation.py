@@ -31,12 +31,13 @@ from graphdistill.kd.objective import Context
 PAPER = "Shi et al., ICLR 2024, https://arxiv.org/abs/2306.15876"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours="digits, 5 labels a class, ViT: 69.83 ± 5.34 (labels alone 50.95 ± 4.83)",
     command="python -m graphdistill.bench kd --parts hybrid-distillation",
     differs=(
         "The form of the divergences could not be confirmed, and redundant tokens are not masked; the masked "
         "autoencoder has the teacher's architecture and is trained here."
     ),
+    instead="Features alone (--relation-weight 0) had 84.25 ± 0.92.",
 )
 FOR: tuple[Kind, ...] = ("images",)
 MASKED = 0.75
