@@ -48,12 +48,16 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     return kept
 
 
+# Read here, because the tests of loaders hide it.
+DATA = os.environ.get("GRAPHDISTILL_DATA")
+
+
 @pytest.fixture(scope="session")
 def cora() -> object:
     """Cora of the CPF collection, from ``$GRAPHDISTILL_DATA``."""
     from graphdistill.datasets import load
 
     try:
-        return load("cora", seed=0)
+        return load("cora", DATA, seed=0)
     except FileNotFoundError as error:
         pytest.skip(str(error))
