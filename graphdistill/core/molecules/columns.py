@@ -118,7 +118,7 @@ STEREO = _names("possible_bond_stereo_list", Chem.BondStereo, UNKNOWN)
 """Feature of each number of a bond's stereochemistry; OGB refuses what is :data:`UNKNOWN`."""
 
 
-_ATOM_GETTERS = (
+_ATOM_GETTERS: tuple[Callable[[Any], Any], ...] = (
     Chem.Atom.GetAtomicNum,
     Chem.Atom.GetChiralTag,
     Chem.Atom.GetTotalDegree,
@@ -129,7 +129,7 @@ _ATOM_GETTERS = (
     Chem.Atom.GetIsAromatic,
     Chem.Atom.IsInRing,
 )
-_BOND_GETTERS = (
+_BOND_GETTERS: tuple[Callable[[Any], Any], ...] = (
     Chem.Bond.GetBeginAtomIdx,
     Chem.Bond.GetEndAtomIdx,
     Chem.Bond.GetBondType,
