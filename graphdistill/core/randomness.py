@@ -95,9 +95,19 @@ def class_balanced_order(label: Tensor, generator: torch.Generator) -> Tensor:
         >>> label[class_balanced_order(label, torch.Generator().manual_seed(0))].tolist()
         [0, 1, 0, 0]
     """
+    return torch.arange(len(label))[(class_rank(label, generator) * (label.max() + 1) + label).sort().indices]
+
+
+def class_rank(label: Tensor, generator: torch.Generator) -> Tensor:
+    """Place of each entry in a random order of its class, from 0, long ``[n]``.
+
+    Example:
+        >>> class_rank(torch.tensor([0, 0, 0, 1]), torch.Generator().manual_seed(0)).tolist()
+        [0, 1, 2, 0]
+    """
     shuffled = torch.randperm(len(label), generator=generator)
-    turn = torch.empty_like(label)
+    rank = torch.empty_like(label)
     for value in label.unique():
         mine = shuffled[label[shuffled] == value]
-        turn[mine] = torch.arange(len(mine))
-    return torch.arange(len(label))[(turn * (label.max() + 1) + label).sort().indices]
+        rank[mine] = torch.arange(len(mine))
+    return rank

@@ -14,6 +14,7 @@ from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import Dataset
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.training.loop import FitResult
+from graphdistill.core.training.metrics import score
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.data.view import View
@@ -104,17 +105,17 @@ def fit_kd(
     FAMILY.check(method, view.KIND)
     how, module = FAMILY.config(method), FAMILY.module(method)
     context = context_of(student, teacher, view, config, seed=seed, progress=progress)
-    check_networks(context)
+    logits = check_networks(context)
     mode = teacher.training
     teacher.eval()
     try:
         if hasattr(module, "distill"):
-            notice_chance(context)
+            notice_chance(view, logits)
             found: FitResult = module.distill(context, how)
             return found
         objective: Objective = module.objective(context, how)
         if not objective.online:
-            notice_chance(context)
+            notice_chance(view, logits)
         return fit(context, objective, config)
     finally:
         teacher.train(mode)
@@ -171,8 +172,11 @@ def fit(context: Context, objective: Objective, config: KDConfig, label: str = "
     return fit_objective(context, objective, eval_every=every, patience=config.patience, label=label)
 
 
-def check_networks(context: Context) -> None:
+def check_networks(context: Context) -> Tensor | None:
     """Check that student and teacher fit each other and the data.
+
+    Returns:
+        The teacher's logits on validation; ``None`` if it is stored, without them.
 
     Raises:
         ValueError: they have different classes, fewer than the data, another number of rows, or logits that are not
@@ -200,16 +204,21 @@ def check_networks(context: Context) -> None:
         raise ValueError(f"the student gives {len(student)} rows of logits where the teacher gives {len(teacher)}")
     if not bool(torch.isfinite(theirs).all()):
         raise ValueError("the teacher's logits hold NaN or infinity; train or fix the teacher first")
+    return None if isinstance(context.teacher, StoredTeacher) else theirs
 
 
-def notice_chance(context: Context) -> None:
-    """Warn of a teacher whose validation score is that of a guess."""
-    view = context.data
-    if isinstance(context.teacher, StoredTeacher):
+def notice_chance(view: View, logits: Tensor | None) -> None:
+    """Warn of a teacher whose validation score is that of a guess.
+
+    Args:
+        view: the data.
+        logits: logits of the teacher on validation; without them nothing is noticed.
+    """
+    if logits is None:
         return
     truth = view.labels(view.data.valid)
     chance = float(truth.bincount().max()) / len(truth) if view.metric == "accuracy" else 0.5
-    reached = view.score(context.teacher, "valid")
+    reached = score(logits, truth, view.metric)
     if not reached > chance:
         warnings.warn(
             f"the teacher's validation {view.metric} is {reached:.3f}, that of a guess is {chance:.3f}: is it trained?",

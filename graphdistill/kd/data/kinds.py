@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset, TextDataset
-from graphdistill.core.randomness import generator
+from graphdistill.core.randomness import class_rank, generator
 from graphdistill.datasets import as_dataset
 from graphdistill.kd.data.graphs import GraphView
 from graphdistill.kd.data.images import ImageView
@@ -70,9 +70,4 @@ def few_labels(data: Dataset, per_class: int, seed: int) -> Tensor:
     y = data.y[data.train]
     if y.dim() > 1:
         raise ValueError(f"--labels: {data.name} has no class for each entry; leave it out")
-    order = torch.randperm(len(y), generator=generator(seed, "few labels"))
-    rank = torch.zeros_like(y)
-    for label in y.unique():
-        mine = order[y[order] == label]
-        rank[mine] = torch.arange(len(mine))
-    return data.train[rank < per_class].sort().values
+    return data.train[class_rank(y, generator(seed, "few labels")) < per_class].sort().values

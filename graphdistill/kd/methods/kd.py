@@ -72,7 +72,6 @@ def with_labels(context: Context, config: Config, distillation: Callable[[Batch]
         distillation: value of each row of a batch, ``[r]``.
     """
     share = context.data.TRAINING.label_weight if config.label_weight is None else config.label_weight
-
     end = config.weight if config.weight_end is None else config.weight_end
 
     def loss(batch: Batch) -> Tensor:
