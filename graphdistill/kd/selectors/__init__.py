@@ -1,0 +1,1 @@
+"""Choice of training entries, of questions to a teacher, and of domains: pure functions on tensors."""
