@@ -92,7 +92,7 @@ class VQGraphConfig:
     neighbours are of one class and hurts elsewhere; spread: label spreading of the strength below."""
     spreadings: tuple[tuple[int, float, float], ...] = ((1, 0.5, 0.0), (10, 0.2, 0.0), (10, 0.2, 0.3), (10, 0.05, 0.3))
     """Rounds, restart and feature weight of the label spreadings that chosen targets are chosen among, from weak to
-    strong; the teacher's soft labels are always among them, and each has three kinds of class masses."""
+    strong; the teacher's soft labels are always among them, and each has three kinds of class shares."""
     confidence: float = 0.4
     """Mean entropy of chosen targets, as a share of that of the teacher's soft labels: a student of targets that are
     nearly uniform predicts classes in other shares than its targets."""

@@ -16,6 +16,9 @@ Spreading = tuple[int, float, float]
 EXPONENTS = 0.01, 1000.0
 """Range of exponents of soft labels: nearly uniform to nearly hard."""
 
+HARDNESS = 1.0, 0.3, 0.1, 0.03
+"""Entropies of soft labels, as shares of the wanted one, on the way to nearly hard ones."""
+
 
 def class_mass_normalization(soft: Tensor, mass: Tensor, rounds: int = 50) -> Tensor:
     r"""Weight the classes so that the mean of soft labels is given (Zhu, Ghahramani and Lafferty, ICML 2003).
@@ -71,14 +74,45 @@ def with_entropy(soft: Tensor, entropy: float) -> Tensor:
     return (high * log_p).softmax(dim=1)
 
 
+def with_shares(soft: Tensor, shares: Tensor, entropy: float) -> Tensor:
+    """Weight the classes so that given shares of the nodes have each of them as the most probable one.
+
+    The mean of soft labels says little about their most probable classes, so the masses are normalized while the labels
+    are sharpened step by step, until they are nearly hard.
+
+    Args:
+        soft: probabilities ``[N, C]``.
+        shares: the wanted shares ``[C]``, which sum to 1.
+        entropy: mean entropy of the result, in nats.
+
+    Example:
+        >>> soft = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]])
+        >>> with_shares(soft, torch.tensor([0.25, 0.75]), 0.5).argmax(dim=1).tolist()
+        [0, 1, 1, 1]
+    """
+    for hardness in HARDNESS:
+        soft = class_mass_normalization(with_entropy(soft, hardness * entropy), shares)
+    return with_entropy(soft, entropy)
+
+
+def predicted_shares(soft: Tensor) -> Tensor:
+    """Shares of the nodes for which each class is the most probable one, ``[C]``.
+
+    Example:
+        >>> predicted_shares(torch.tensor([[0.6, 0.4], [0.9, 0.1]])).tolist()
+        [1.0, 0.0]
+    """
+    return soft.argmax(dim=1).bincount(minlength=soft.shape[1]) / len(soft)
+
+
 def candidates(
     soft: Tensor, edge_index: Tensor, similar: Tensor, spreadings: Sequence[Spreading]
 ) -> Iterator[tuple[str, Tensor]]:
-    """Targets to choose from: soft labels as they are, and spread, with three kinds of class masses.
+    """Targets to choose from: soft labels as they are, and spread, with three kinds of class shares.
 
     Spreading over a graph whose neighbours are of unlike classes moves nearly all nodes into one class. So each of the
-    targets also comes with the teacher's class masses and with equal ones, which mend a teacher that predicts one class
-    alone, too. All are as confident as the teacher.
+    targets also comes with the teacher's shares of predicted classes and with equal ones, which mend a teacher that
+    predicts one class alone, too. All are as confident as the teacher.
 
     Args:
         soft: the teacher's probabilities ``[N, C]``.
@@ -89,17 +123,31 @@ def candidates(
     Yields:
         A name and probabilities ``[N, C]``, one after the other, because all of a large graph are too much.
     """
-    entropy, mass = mean_entropy(soft), soft.mean(dim=0)
-    equal = torch.full_like(mass, 1 / len(mass))
+    entropy, shares = mean_entropy(soft), predicted_shares(soft)
+    equal = torch.full_like(shares, 1 / len(shares))
     yield "teacher", soft
-    yield "teacher, equal masses", class_mass_normalization(soft, equal)
+    yield "teacher, equal shares", with_shares(soft, equal, entropy)
     for steps, restart, weight in dict.fromkeys(s if similar.numel() else (*s[:2], 0.0) for s in spreadings):
         name = f"{steps} rounds, restart {restart:g}" + (f", features {weight:g}" if weight else "")
         graph = spreading_graph(edge_index, len(soft), similar if weight else similar[:, :0], weight)
-        spread = with_entropy(spread_soft_labels(soft, graph, steps, restart), entropy)
-        yield name, spread
-        yield f"{name}, the teacher's masses", with_entropy(class_mass_normalization(spread, mass), entropy)
-        yield f"{name}, equal masses", class_mass_normalization(spread, equal)
+        spread = spread_soft_labels(soft, graph, steps, restart)
+        yield name, with_entropy(spread, entropy)
+        yield f"{name}, the teacher's shares", with_shares(spread, shares, entropy)
+        yield f"{name}, equal shares", with_shares(spread, equal, entropy)
+
+
+def above_chance(soft: Tensor, y: Tensor) -> bool:
+    """Whether the most probable class is right more often than the most frequent one would be.
+
+    Args:
+        soft: probabilities ``[v, C]``.
+        y: labels, long ``[v]``.
+
+    Example:
+        >>> above_chance(torch.tensor([[0.9, 0.1], [0.8, 0.2]]), torch.tensor([0, 1]))
+        False
+    """
+    return int((soft.argmax(dim=1) == y).sum()) > int(y.bincount().max())
 
 
 def as_good_as_the_best(targets: Mapping[str, Tensor], y: Tensor) -> list[str]:
@@ -119,8 +167,7 @@ def as_good_as_the_best(targets: Mapping[str, Tensor], y: Tensor) -> list[str]:
         >>> as_good_as_the_best({"one": one, "other": 1 - one}, torch.tensor([0, 1]))
         ['one']
     """
-    chance = int(y.bincount().max())
-    able = {name: soft for name, soft in targets.items() if int((soft.argmax(dim=1) == y).sum()) > chance} or targets
+    able = {name: soft for name, soft in targets.items() if above_chance(soft, y)} or targets
     losses = {name: _losses(soft, y) for name, soft in able.items()}
     best = min(losses.values(), key=lambda loss: float(loss.mean()))
 
@@ -143,10 +190,11 @@ def chosen_targets(
     neighbours: int,
     confidence: float,
 ) -> tuple[Tensor, list[str]]:
-    """The geometric mean of the candidates that are as good on validation as the best one.
+    """The geometric mean of the candidates that are as good on validation as the best one, with the teacher's shares.
 
     Few validation labels do not tell candidates apart that are nearly as good, and their mean is better than a choice
-    among them at random.
+    among them at random. Validation nodes that are drawn evenly from the classes say nothing about how frequent the
+    classes are elsewhere, so the mean predicts them as often as the teacher does, unless the teacher is at chance.
 
     Args:
         soft: the teacher's probabilities ``[N, C]``.
@@ -178,7 +226,10 @@ def chosen_targets(
     for name, target in candidates(soft, edge_index, similar, spreadings):
         if name in names:
             total += _log(target)
-    return with_entropy((total / len(names)).softmax(dim=1), confidence * mean_entropy(soft)), names
+    mean, entropy = (total / len(names)).softmax(dim=1), confidence * mean_entropy(soft)
+    if above_chance(soft[valid], y):
+        return with_shares(mean, predicted_shares(soft), entropy), names
+    return with_entropy(mean, entropy), names
 
 
 def _losses(soft: Tensor, y: Tensor) -> Tensor:

@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 
 from graphdistill.kd.nodes.label_spreading import label_spreading
 from graphdistill.kd.nodes.target_choice import (
+    above_chance,
     as_good_as_the_best,
     candidates,
     chosen_targets,
     class_mass_normalization,
     mean_entropy,
+    predicted_shares,
     with_entropy,
+    with_shares,
 )
 from tests.kd.nodes.samples import rows, small
 
@@ -56,22 +59,43 @@ def test_uniform_labels_cannot_be_sharpened() -> None:
     torch.testing.assert_close(with_entropy(uniform, 0.1), uniform)
 
 
-def test_candidates_are_the_teacher_and_spreadings_each_with_three_class_masses() -> None:
-    soft, mass = soft_labels(), soft_labels().mean(dim=0)
+@given(st.integers(0, 1000), st.integers(10, 190))
+def test_shares_of_predicted_classes_are_those_that_are_wanted(seed: int, first: int) -> None:
+    soft = rows(200, 2, seed).softmax(dim=1)
+    found = with_shares(soft, torch.tensor([first / 200, 1 - first / 200]), 0.3)
+    assert float(predicted_shares(found)[0]) == pytest.approx(first / 200, abs=0.03)
+    assert mean_entropy(found) == pytest.approx(0.3, abs=2e-3)
+    likelier = soft[:, 0].argsort(descending=True)
+    assert torch.equal(found[:, 0].sort(descending=True).values, found[likelier, 0])
+
+
+def test_three_classes_get_their_shares() -> None:
+    wanted = torch.tensor([0.5, 0.3, 0.2])
+    torch.testing.assert_close(predicted_shares(with_shares(soft_labels(300), wanted, 0.5)), wanted, atol=0.02, rtol=0)
+
+
+def test_a_class_that_is_never_predicted_stays_so() -> None:
+    found = with_shares(soft_labels(60), torch.tensor([0.5, 0.5, 0.0]), 0.5)
+    assert bool(found.isfinite().all())
+    assert float(predicted_shares(found)[2]) == 0
+
+
+def test_candidates_are_the_teacher_and_spreadings_each_with_three_kinds_of_class_shares() -> None:
+    soft = soft_labels()
     found = dict(candidates(soft, DATA.edge_index, NONE, [(10, 0.2, 0.3), (10, 0.2, 0.0)]))
     assert list(found) == [
         "teacher",
-        "teacher, equal masses",
+        "teacher, equal shares",
         "10 rounds, restart 0.2",
-        "10 rounds, restart 0.2, the teacher's masses",
-        "10 rounds, restart 0.2, equal masses",
+        "10 rounds, restart 0.2, the teacher's shares",
+        "10 rounds, restart 0.2, equal shares",
     ]
     spread = label_spreading(soft, DATA.edge_index, DATA.x, steps=10, restart=0.2, neighbours=0, sharpen=1)
     torch.testing.assert_close(found["10 rounds, restart 0.2"], with_entropy(spread, mean_entropy(soft)))
-    kept = found["10 rounds, restart 0.2, the teacher's masses"]
-    torch.testing.assert_close(kept.mean(dim=0), mass, atol=0.03, rtol=0)
-    for name in ("teacher, equal masses", "10 rounds, restart 0.2, equal masses"):
-        torch.testing.assert_close(found[name].mean(dim=0), torch.full((3,), 1 / 3), atol=2e-3, rtol=0)
+    kept = found["10 rounds, restart 0.2, the teacher's shares"]
+    torch.testing.assert_close(predicted_shares(kept), predicted_shares(soft), atol=0.04, rtol=0)
+    for name in ("teacher, equal shares", "10 rounds, restart 0.2, equal shares"):
+        torch.testing.assert_close(predicted_shares(found[name]), torch.full((3,), 1 / 3), atol=0.04, rtol=0)
 
 
 def test_like_features_are_used_where_a_spreading_has_a_weight() -> None:
@@ -105,25 +129,23 @@ def test_one_validation_node_is_enough() -> None:
     ) == ["a"]
 
 
-def test_the_result_is_the_geometric_mean_of_those_that_validation_chose() -> None:
-    soft, valid = soft_labels(), DATA.valid
-    options = [(10, 0.2, 0.0), (1, 0.5, 0.0)]
-    target, names = chosen_targets(
-        soft,
-        DATA.edge_index,
-        DATA.x,
-        valid,
-        DATA.y[valid],
-        spreadings=options,
-        neighbours=0,
-        confidence=0.5,
-    )
-    found = dict(candidates(soft, DATA.edge_index, NONE, options))
-    assert names == as_good_as_the_best({name: each[valid] for name, each in found.items()}, DATA.y[valid])
-    product = torch.stack([found[name] for name in names]).double().prod(dim=0) ** (1 / len(names))
-    want = with_entropy(product / product.sum(dim=1, keepdim=True), 0.5 * mean_entropy(soft))
-    torch.testing.assert_close(target.double(), want, rtol=1e-3, atol=1e-4)
-    assert mean_entropy(target) == pytest.approx(0.5 * mean_entropy(soft), rel=1e-2)
+def test_the_result_is_the_geometric_mean_of_those_that_validation_chose_with_the_shares_of_the_teacher() -> None:
+    valid, options = DATA.valid, [(10, 0.2, 0.0), (1, 0.5, 0.0)]
+    able = (0.5 * rows(len(DATA.y), 3) + torch.eye(3)[DATA.y]).softmax(dim=1)
+    weak = able.roll(1, dims=1)
+    for soft in (able, weak):
+        target, names = chosen_targets(
+            soft, DATA.edge_index, DATA.x, valid, DATA.y[valid], spreadings=options, neighbours=0, confidence=0.5
+        )
+        found = dict(candidates(soft, DATA.edge_index, NONE, options))
+        assert names == as_good_as_the_best({name: each[valid] for name, each in found.items()}, DATA.y[valid])
+        product = torch.stack([found[name] for name in names]).double().prod(dim=0) ** (1 / len(names))
+        mean, entropy = (product / product.sum(dim=1, keepdim=True)).float(), 0.5 * mean_entropy(soft)
+        want = with_shares(mean, predicted_shares(soft), entropy) if soft is able else with_entropy(mean, entropy)
+        torch.testing.assert_close(target, want, rtol=1e-3, atol=1e-4)
+        assert mean_entropy(target) == pytest.approx(entropy, rel=1e-2)
+    assert above_chance(able[valid], DATA.y[valid])
+    assert not above_chance(weak[valid], DATA.y[valid])
 
 
 def test_other_labels_than_those_of_validation_nodes_do_not_matter() -> None:
