@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from graphdistill.kd.methods.jsd import Config as JSDConfig
     from graphdistill.kd.methods.kd_plus_plus import Config as KDPlusPlusConfig
     from graphdistill.kd.methods.krd import Config as KRDConfig
+    from graphdistill.kd.methods.meal_v2 import Config as MEALV2Config
     from graphdistill.kd.methods.mgd import Config as MGDConfig
     from graphdistill.kd.methods.mi_alpha import Config as MIAlphaConfig
     from graphdistill.kd.methods.ofa_kd import Config as OFAKDConfig
@@ -37,18 +38,22 @@ if TYPE_CHECKING:
     from graphdistill.kd.methods.taid import Config as TAIDConfig
     from graphdistill.kd.storage import load_network as load_network
     from graphdistill.kd.storage import save_network as save_network
-    from graphdistill.kd.teachers import load_logits as load_logits
-    from graphdistill.kd.teachers import save_logits as save_logits
+    from graphdistill.kd.teachers.ensemble import MeanTeachers as MeanTeachers
+    from graphdistill.kd.teachers.ensemble import WeightedTeachers as WeightedTeachers
+    from graphdistill.kd.teachers.stored import load_logits as load_logits
+    from graphdistill.kd.teachers.stored import save_logits as save_logits
 else:
     __getattr__ = on_first_use(
         __name__,
         {
             "KDConfig": "graphdistill.kd.config",
+            "MeanTeachers": "graphdistill.kd.teachers.ensemble",
+            "WeightedTeachers": "graphdistill.kd.teachers.ensemble",
             "distill_kd": "graphdistill.kd.distill",
             "fit_labels": "graphdistill.kd.distill",
-            "load_logits": "graphdistill.kd.teachers",
+            "load_logits": "graphdistill.kd.teachers.stored",
             "load_network": "graphdistill.kd.storage",
-            "save_logits": "graphdistill.kd.teachers",
+            "save_logits": "graphdistill.kd.teachers.stored",
             "save_network": "graphdistill.kd.storage",
             "AdaptiveKLConfig": "graphdistill.kd.methods.adaptive_kl:Config",
             "BDKDConfig": "graphdistill.kd.methods.bd_kd:Config",
@@ -62,6 +67,7 @@ else:
             "JSDConfig": "graphdistill.kd.methods.jsd:Config",
             "KDPlusPlusConfig": "graphdistill.kd.methods.kd_plus_plus:Config",
             "KRDConfig": "graphdistill.kd.methods.krd:Config",
+            "MEALV2Config": "graphdistill.kd.methods.meal_v2:Config",
             "MGDConfig": "graphdistill.kd.methods.mgd:Config",
             "MIAlphaConfig": "graphdistill.kd.methods.mi_alpha:Config",
             "OFAKDConfig": "graphdistill.kd.methods.ofa_kd:Config",
@@ -88,8 +94,10 @@ __all__ = [
     "KDConfig",
     "KDPlusPlusConfig",
     "KRDConfig",
+    "MEALV2Config",
     "MGDConfig",
     "MIAlphaConfig",
+    "MeanTeachers",
     "OFAKDConfig",
     "RKDConfig",
     "RelationsConfig",
@@ -97,6 +105,7 @@ __all__ = [
     "SquareHeadConfig",
     "SwingConfig",
     "TAIDConfig",
+    "WeightedTeachers",
     "distill_kd",
     "fit_labels",
     "load_logits",

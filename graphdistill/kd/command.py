@@ -35,8 +35,9 @@ def main(command: Command) -> None:
         FAMILY.check(command.method, view.KIND)
         # From here on the method is imported.
         command = replace(command, method=FAMILY.config(command.method))
-        for role in ("teacher", "student"):
-            build(view, getattr(command, role), role, command.seed)  # fails before any training
+        command = replace(command, teacher=_teachers(command, view))
+        for role, name in [("student", command.student), *(("teacher", name) for name in command.teacher)]:
+            build(view, name, role, command.seed)  # fails before any training
         seeds = range(command.seed, command.seed + command.seeds)
         found = parallel_map(_score_seed, (command, view, bars), seeds, jobs=command.num_jobs)
         scored = list(bars.track(found, "seeds", len(seeds)))
@@ -74,6 +75,12 @@ def _method(command: Command) -> str:
     return command.method if isinstance(command.method, str) else command.method.name
 
 
+def _teachers(command: Command, view: View) -> tuple[str, ...]:
+    """Networks of the teachers; a method may want several of different seeds where one network is named."""
+    names = command.teacher or (next(iter(view.TEACHERS)),)
+    return names if len(names) > 1 else names * getattr(command.method, "ensemble", 1)
+
+
 def _score_seed(context: tuple[Command, View, Progress], seed: int) -> dict[str, Scored]:
     """All rows of one seed, with its own split where the data have no fixed one."""
     command, first, bars = context
@@ -94,7 +101,9 @@ def _names(command: Command, view: View, rows: list[str]) -> dict[str, str]:
     """Name in the report of each row."""
     student = command.student or next(iter(view.STUDENTS))
     names = {row: f"{student}, {row}" for row in rows}
-    return names | {"teacher": f"teacher {command.teacher or next(iter(view.TEACHERS))}"}
+    counts = {name: command.teacher.count(name) for name in command.teacher}
+    teachers = " + ".join(f"{count} {name}" if count > 1 else name for name, count in counts.items())
+    return names | {"teacher": f"teacher {teachers}"}
 
 
 def _test_logits(view: View, scored: dict[str, Scored], names: dict[str, str]) -> dict[str, tuple[Tensor, Tensor]]:

@@ -48,9 +48,9 @@ class Command(KDConfig, BaseCommand):
     """digits-knn, pains, digits, mnist5k (no download), cora, ogbg-molhiv, text/trec, a file, ..."""
     output: Path = Path("runs/kd")
     """Folder that the student, its card, report.html, results.json, results.csv and figure.png are written to."""
-    teacher: str = ""
-    """Network of the teacher, which is trained first (default: GCN for nodes, GIN for graphs, ConvNet for images,
-    Transformer for text)."""
+    teacher: tuple[str, ...] = ()
+    """Networks of the teachers, which are trained first; the probabilities of several are averaged (default: GCN for
+    nodes, GIN for graphs, ConvNet for images, Transformer for text; meal-v2 trains three of them)."""
     student: str = ""
     """Network of the student (default: MLP for nodes, GIN-16 for graphs, ConvNet-8 for images, NGrams for texts,
     Transformer-32 for language models); for graphs also tree-counts and tree-counts-mlp."""

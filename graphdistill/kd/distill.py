@@ -20,13 +20,14 @@ from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.data.view import View
 from graphdistill.kd.methods import FAMILY
 from graphdistill.kd.objective import Context, Objective
-from graphdistill.kd.teachers import StoredTeacher
+from graphdistill.kd.teachers.ensemble import MeanTeachers, WeightedTeachers
+from graphdistill.kd.teachers.stored import StoredTeacher
 from graphdistill.kd.training import fit_objective
 
 
 def distill_kd(
     student: nn.Module,
-    teacher: nn.Module,
+    teacher: nn.Module | Sequence[nn.Module],
     data: Dataset | Data | Sequence[Data],
     method: str | MethodConfig = "kd",
     config: KDConfig = KDConfig(),
@@ -46,7 +47,7 @@ def distill_kd(
     Args:
         student: the network that is trained.
         teacher: the trained network, which only methods that train both networks change, or its stored logits
-            (:func:`~graphdistill.kd.teachers.load_logits`).
+            (:func:`~graphdistill.kd.teachers.load_logits`), or several networks, whose probabilities are averaged.
         data: the data, of this library or PyG graphs that :func:`graphdistill.datasets.load` reads. Checkpoints are
             chosen on the validation split; the test split is not read.
         method: name of the method, or its config, such as ``TAIDConfig(alpha=0)``. (default: ``kd``)
@@ -74,6 +75,7 @@ def distill_kd(
     """
     seed = 0 if generator is None else generator.initial_seed() % (1 << 62)
     view = view_of(data, device, labelled)
+    teacher = teacher if isinstance(teacher, nn.Module) else MeanTeachers(teacher)
     fit_kd(student.to(view.device), teacher.to(view.device), view, method, config, seed=seed, progress=progress)
     return student
 
@@ -114,6 +116,11 @@ def fit_kd(
             found: FitResult = module.distill(context, how)
             return found
         objective: Objective = module.objective(context, how)
+        if objective.teacher_layers and isinstance(teacher, WeightedTeachers):
+            raise ValueError(
+                f"{how.name} reads hidden layers, which several teachers do not have in common; give one teacher, or "
+                "choose kd or meal-v2"
+            )
         if not objective.online:
             notice_chance(view, logits)
         return fit(context, objective, config)

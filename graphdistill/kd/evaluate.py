@@ -17,6 +17,7 @@ from graphdistill.core.training.metrics import calibration_error, score
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.view import View
 from graphdistill.kd.distill import fit_kd, fit_labels
+from graphdistill.kd.teachers.ensemble import MeanTeachers
 
 LABELS, KD, UNTRAINED = "labels alone", "kd", "untrained"
 
@@ -40,12 +41,12 @@ class Scored:
     seconds: float
 
 
-def build(view: View, names: str, role: str, seed: int) -> nn.Module:
+def build(view: View, name: str, role: str, seed: int) -> nn.Module:
     """A new network of a view by its name, on the view's device; equal seeds give equal weights.
 
     Args:
         view: the data.
-        names: name of the network; empty for the first one.
+        name: name of the network; empty for the first one.
         role: ``teacher`` or ``student``.
         seed: seed of the weights.
 
@@ -54,11 +55,31 @@ def build(view: View, names: str, role: str, seed: int) -> nn.Module:
     """
     choices = view.TEACHERS if role == "teacher" else view.STUDENTS
     either = {**view.STUDENTS, **view.TEACHERS} if role == "student" else {**view.TEACHERS, **view.STUDENTS}
-    name = names or next(iter(choices))
+    name = name or next(iter(choices))
     if name not in either:
         raise ValueError(f"--{role} {name!r} is unknown for {view.KIND}; choose from {', '.join(either)}")
     with scoped(seed, "kd", role, "weights"):
         return either[name](view).to(view.device)
+
+
+def train_teacher(
+    view: View, names: Sequence[str], config: KDConfig, *, seed: int = 0, progress: Progress = NO_PROGRESS
+) -> nn.Module:
+    """Train the teacher on labels, or several of different seeds as one.
+
+    Args:
+        view: the data.
+        names: names of the networks; none for the first one of the kind.
+        config: training of each.
+        seed: seed of the first one, from which those of the others are made. (default: 0)
+        progress: shows bars.
+    """
+    members = []
+    for place, name in enumerate(names or ("",)):
+        own = generator(seed, "kd", "teacher", place).initial_seed() if place else seed
+        members.append(build(view, name, "teacher", own))
+        fit_labels(members[-1], view, config, seed=own, progress=progress)
+    return members[0] if len(members) == 1 else MeanTeachers(members).eval()
 
 
 def score_seed(
@@ -66,7 +87,7 @@ def score_seed(
     method: str | MethodConfig,
     config: KDConfig,
     *,
-    teacher: str = "",
+    teacher: Sequence[str] = (),
     student: str = "",
     seed: int = 0,
     progress: Progress = NO_PROGRESS,
@@ -77,7 +98,8 @@ def score_seed(
         view: the data.
         method: name of the method, or its config.
         config: training of every network.
-        teacher: name of the teacher's network. (default: the first of the kind)
+        teacher: names of the teachers' networks; the probabilities of several are averaged. (default: the first of
+            the kind)
         student: name of the student's network. (default: the first of the kind)
         seed: seed of weights, batches and what the method draws. (default: 0)
         progress: shows bars.
@@ -87,9 +109,8 @@ def score_seed(
     """
     name = method if isinstance(method, str) else method.name
     found: dict[str, Scored] = {}
-    above = build(view, teacher, "teacher", seed)
     start = time.perf_counter()
-    fit_labels(above, view, config, seed=seed, progress=progress)
+    above = train_teacher(view, teacher, config, seed=seed, progress=progress)
     found["teacher"] = _scored(view, above, time.perf_counter() - start)
     for row in dict.fromkeys((LABELS, KD, name, UNTRAINED)):
         network = build(view, student, "student", seed)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -52,13 +53,35 @@ class Inputs(Mapping[str, Any]):
         return Inputs(self._main, {n: value if v is old else v for n, v in self._given.items()}, self._made)
 
 
+class BatchModule(nn.Module, ABC):
+    """Base of modules that pass a whole batch on to others, such as several teachers as one.
+
+    Its ``forward`` gets the :class:`Inputs`.
+
+    Args:
+        members: the modules that the batch is passed on to.
+    """
+
+    def __init__(self, members: Sequence[nn.Module]):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    @abstractmethod
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Logits of a batch."""
+
+
 def names_of(module: nn.Module) -> dict[str, bool]:
     """Names of the arguments of a module's ``forward``, each with whether it is required.
+
+    Those of a :class:`BatchModule` are the names of its members.
 
     Example:
         >>> names_of(nn.Linear(1, 1))
         {'input': True}
     """
+    if isinstance(module, BatchModule):
+        return {name: required for member in module.members for name, required in names_of(member).items()}
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     found = inspect.signature(module.forward).parameters.values()
     return {p.name: p.default is inspect.Parameter.empty for p in found if p.kind in kinds}
@@ -81,6 +104,9 @@ def call(module: nn.Module, inputs: Inputs) -> Tensor:
         >>> call(nn.Linear(3, 2), Inputs("x", {"x": torch.ones(4, 3)})).shape
         torch.Size([4, 2])
     """
+    if isinstance(module, BatchModule):
+        out: Tensor = module(inputs)
+        return out
     wanted = names_of(module)
     given = {name: inputs[name] for name in wanted if name in inputs}
     rest = [name for name, required in wanted.items() if required and name not in given]

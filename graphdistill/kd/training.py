@@ -14,7 +14,7 @@ from graphdistill.core.training.sampler import RepeatedRandomSampler
 from graphdistill.kd.inputs import Inputs
 from graphdistill.kd.objective import Batch, Context, Objective
 from graphdistill.kd.outputs import Outputs
-from graphdistill.kd.teachers import StoredTeacher, check_stored
+from graphdistill.kd.teachers.stored import StoredTeacher, check_stored
 
 
 @one_thread()

@@ -42,6 +42,14 @@ def test_the_journey_from_the_command_to_the_student(tmp_path, capsys):
     assert view.score(student, "valid") == card["valid"]
 
 
+def test_several_teachers_are_one(tmp_path, capsys):
+    words = ("--steps", 4, "--eval-every", 2, "--seeds", 1, "--jobs", 1)
+    assert run("--output", tmp_path / "out", *words, "--teacher", "GCN", "GraphSAGE", "GCN") == 0
+    assert "kd on ring: 2 GCN + GraphSAGE to MLP" in capsys.readouterr().out
+    assert run("--output", tmp_path / "again", *words, "--method", "meal-v2") == 0
+    assert "meal-v2 on ring: 3 GCN to MLP" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

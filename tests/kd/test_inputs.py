@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from graphdistill.kd.inputs import Inputs, call, names_of
+from graphdistill.kd.inputs import BatchModule, Inputs, call, names_of
 
 
 class OnGraph(nn.Module):
@@ -56,3 +56,22 @@ def test_what_a_batch_lacks_is_named(inputs):
         call(Wants(), inputs)
     with pytest.raises(ValueError, match="Nothing returns dict; return a tensor of logits, or an object"):
         call(Nothing(), inputs)
+
+
+class Sum(BatchModule):
+    def forward(self, inputs):
+        return sum(call(member, inputs) for member in self.members)
+
+
+def test_a_module_of_others_passes_the_batch_on_to_each(inputs):
+    both = Sum([OnGraph(), WithLogits(), Own()])
+    assert call(both, inputs).tolist() == [[9.0] * 3] * 2
+    assert set(names_of(both)) == {
+        "x",
+        "edge_index",
+        "edge_weight",
+        "input_ids",
+        "attention_mask",
+        "labels",
+        "pictures",
+    }

@@ -55,7 +55,8 @@ class NodeView(View):
             x = inputs["x"] if rows is None else inputs["x"][rows]
             return super().run(module, index, layers, Inputs("x", {"x": x}))
         if "data" in wanted:
-            inputs = Inputs("data", {"data": Data(inputs["x"], self._edges)})
+            data = Data(inputs["x"], self._edges)
+            inputs = Inputs("x", {"x": inputs["x"], "edge_index": self._edges, "data": data})
         found = super().run(module, index, layers, inputs)
         return found._replace(edge_index=self._edges) if rows is None else found.take(rows)
 

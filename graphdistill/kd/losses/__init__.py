@@ -3,6 +3,7 @@
 from graphdistill.kd.losses.adaptive import AdaptiveKL as AdaptiveKL
 from graphdistill.kd.losses.balanced import BalancedKD as BalancedKD
 from graphdistill.kd.losses.clipped import ClippedKL as ClippedKL
+from graphdistill.kd.losses.discriminator import AdversarialLoss as AdversarialLoss
 from graphdistill.kd.losses.dkd import DKD as DKD
 from graphdistill.kd.losses.enhanced_target import EnhancedTarget as EnhancedTarget
 from graphdistill.kd.losses.jsd import JSD as JSD
@@ -18,6 +19,7 @@ __all__ = [
     "JSD",
     "KD",
     "AdaptiveKL",
+    "AdversarialLoss",
     "BalancedKD",
     "ClippedKL",
     "EnhancedTarget",
