@@ -18,10 +18,12 @@ from fed.methods import FAMILY as FED
 from graphdistill.condense.methods import FAMILY as CONDENSE
 from graphdistill.core.methods import Family, Result, constants, result
 from graphdistill.kd.methods import FAMILY as KD
+from graphdistill.unlearn.methods import FAMILY as UNLEARN
 
 FAMILIES = {
     "condense": ("Dataset distillation", "python -m graphdistill.condense", CONDENSE),
     "kd": ("Knowledge distillation", "python -m graphdistill.kd", KD),
+    "unlearn": ("Unlearning", "python -m graphdistill.unlearn", UNLEARN),
     "fed": ("Federated learning", "python -m fed", FED),
 }
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "condense": "graphdistill.condense",
     "kd": "graphdistill.kd",
     "vqgraph": "graphdistill.vqgraph",
+    "unlearn": "graphdistill.unlearn",
     "fed": "fed",
     "bench": "graphdistill.bench",
 }

@@ -13,13 +13,14 @@ from graphdistill.condense.methods import FAMILY as CONDENSE
 from graphdistill.core.command import cli
 from graphdistill.core.methods import result
 from graphdistill.kd.methods import FAMILY as KD
+from graphdistill.unlearn.methods import FAMILY as UNLEARN
 
 ROOT = Path(__file__).parents[1]
 PAGES = "".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "benchmarks").glob("*.md")))
 RESULTS = {
     **{
         (family.package.split(".")[-2], name): family.result(name)
-        for family in (CONDENSE, FED, KD)
+        for family in (CONDENSE, FED, KD, UNLEARN)
         for name in family.names()
     },
     **{(name, name): result(ROOT / "graphdistill" / name / "__init__.py") for name in ("mirage", "vqgraph")},
@@ -45,12 +46,12 @@ def test_the_command_that_measures_exists_and_names_the_method(family, name):
     found = []
     if module == "graphdistill.bench":
         bench, *words = words
-        # GLNN and what comes from it are measured with VQGraph.
-        assert bench == family or (family, bench) == ("kd", "vqgraph")
+        # GLNN and what comes from it are measured with VQGraph; unlearning is a part of the bench of distillation.
+        assert bench == family or (family, bench) in (("kd", "vqgraph"), ("unlearn", "kd"))
         assert cli.run(found.append, BENCHES[bench], prog=bench, description="", argv=words) == 0
         # The parts of the bench of knowledge distillation are claims, of which several compare methods.
         known = (*getattr(found[0], "methods", ()), family)
-        assert name in known or found[0].parts == ("molecules",) or family == "kd"
+        assert name in known or found[0].parts == ("molecules",) or family in ("kd", "unlearn")
     else:
         assert (module, family) == ("graphdistill.condense", "condense")
         assert cli.run(found.append, Command, prog=module, description="", argv=words, family=CONDENSE) == 0
@@ -59,6 +60,6 @@ def test_the_command_that_measures_exists_and_names_the_method(family, name):
 
 @pytest.mark.parametrize(("family", "name"), RESULTS, ids=lambda value: value)
 def test_the_module_has_what_its_source_says(family, name):
-    package = {"condense": CONDENSE, "fed": FED, "kd": KD}.get(family)
+    package = {"condense": CONDENSE, "fed": FED, "kd": KD, "unlearn": UNLEARN}.get(family)
     if package is not None:
         assert package.module(name).RESULT == RESULTS[family, name]

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FED = sorted((ROOT / "fed").rglob("*.py"))
 ROOMS = sorted({p.parent.name for p in PACKAGE.glob("*/*.py")})
 METHODS = [room for room in ROOMS if room not in ("core", "datasets", "bench")]
-TABLES = {"graphdistill", "graphdistill.condense", "graphdistill.kd", "graphdistill.mirage", "graphdistill.vqgraph"}
+TABLES = {"graphdistill", *(f"graphdistill.{name}" for name in ("condense", "kd", "mirage", "unlearn", "vqgraph"))}
 """Packages whose public names are imported on first use."""
 PYTHON = sorted(p for top in ("graphdistill", "fed", "examples", "tests") for p in (ROOT / top).rglob("*.py"))
 
@@ -79,6 +79,8 @@ def test_imports_are_read_right():
         ("vqgraph", "graphdistill.mirage.mining", False),
         ("vqgraph", "graphdistill.kd.distill", True),
         ("kd", "graphdistill.vqgraph.codes", False),
+        ("unlearn", "graphdistill.kd.distill", True),
+        ("unlearn", "graphdistill.condense.distill", False),
         ("datasets", "graphdistill.kd", False),
         ("bench", "graphdistill.mirage", True),
         ("bench", "fed.config", True),
@@ -86,7 +88,9 @@ def test_imports_are_read_right():
     ],
 )
 def test_the_rule_itself(room, full, allowed, monkeypatch):
-    monkeypatch.setitem(globals(), "ROOMS", ["bench", "core", "datasets", "kd", "mirage", "vqgraph"])
+    monkeypatch.setitem(
+        globals(), "ROOMS", ["bench", "condense", "core", "datasets", "kd", "mirage", "unlearn", "vqgraph"]
+    )
     assert forbidden(room, {full}) == (set() if allowed else {full})
 
 

@@ -17,19 +17,21 @@ from graphdistill.kd import config as kd
 from graphdistill.kd.methods import FAMILY as KD
 from graphdistill.kd.nodes.teachers import fit_teacher
 from graphdistill.mirage import config as mirage
+from graphdistill.unlearn import config as unlearn
+from graphdistill.unlearn.methods import FAMILY as UNLEARN
 from graphdistill.vqgraph import config as vqgraph
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = {path: path.read_text(encoding="utf-8") for path in PAGES}
-COMMAND = r"^(?:python -m (?:graphdistill\.)?|graphdistill )(mirage|vqgraph|condense|kd|fed) (.*)$"
+COMMAND = r"^(?:python -m (?:graphdistill\.)?|graphdistill )(mirage|vqgraph|condense|kd|unlearn|fed) (.*)$"
 COMMANDS = sorted({found for text in TEXT.values() for found in re.findall(COMMAND, text, flags=re.MULTILINE)})
 BLOCK = r"```python\n(.*?)```"
 PYTHON = sorted({found for text in TEXT.values() for found in re.findall(BLOCK, text, flags=re.DOTALL)})
 
 
-FAMILIES = {"condense": CONDENSE, "fed": FED, "kd": KD}
-ROOMS = {"condense": condense, "fed": fed, "kd": kd, "mirage": mirage, "vqgraph": vqgraph}
+FAMILIES = {"condense": CONDENSE, "fed": FED, "kd": KD, "unlearn": UNLEARN}
+ROOMS = {"condense": condense, "fed": fed, "kd": kd, "mirage": mirage, "unlearn": unlearn, "vqgraph": vqgraph}
 STUDENT = ("card.json", "codes.safetensors", "student.safetensors")
 
 
@@ -51,6 +53,7 @@ def short_teachers(monkeypatch):
             {"digits-small/card.json", "digits-small/set.safetensors"},
         ),
         ("import distill_kd", ("class tensor(",), set()),
+        ("import unlearn", ("class tensor(",), set()),
         ("losses.KD", ("torch.Size([4])",), set()),
         ("gather_segment", (), set()),
     ],

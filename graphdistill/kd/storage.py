@@ -21,7 +21,9 @@ FORMAT = 1
 FILE = "student.safetensors"
 
 
-def save_network(network: nn.Module, folder: str | Path, *, card: Mapping[str, Any] | None = None) -> None:
+def save_network(
+    network: nn.Module, folder: str | Path, *, card: Mapping[str, Any] | None = None, file: str = FILE
+) -> None:
     """Write ``student.safetensors`` and ``card.json`` into a folder, both or none.
 
     The card holds the class of the network, its parameters, versions, the sha256 of the weights and the caller's facts.
@@ -30,6 +32,7 @@ def save_network(network: nn.Module, folder: str | Path, *, card: Mapping[str, A
         network: the network.
         folder: output folder, created if absent; other files in it stay.
         card: further facts in JSON types, such as the data set, method and accuracy. (default: none)
+        file: name of the file of weights. (default: ``student.safetensors``)
 
     Raises:
         ValueError: the folder cannot be written.
@@ -52,16 +55,17 @@ def save_network(network: nn.Module, folder: str | Path, *, card: Mapping[str, A
     }
     with publish(Path(folder)) as draft:
         weights = {name: value.detach().cpu() for name, value in network.state_dict().items()}
-        facts["sha256"] = write_tensors(draft / FILE, weights)
+        facts["sha256"] = write_tensors(draft / file, weights)
         write_card(draft, facts)
 
 
-def load_network(network: nn.Module, folder: str | Path) -> nn.Module:
+def load_network(network: nn.Module, folder: str | Path, *, file: str = FILE) -> nn.Module:
     """Load weights of :func:`save_network` into a network of the same architecture, in evaluation mode.
 
     Args:
         network: a network whose parameters have the same names, shapes and dtypes; it is changed in place.
         folder: the folder that holds ``student.safetensors`` and ``card.json``.
+        file: name of the file of weights. (default: ``student.safetensors``)
 
     Raises:
         FileNotFoundError: one of the two files is missing.
@@ -82,7 +86,7 @@ def load_network(network: nn.Module, folder: str | Path) -> nn.Module:
                 f"{str(facts['network'])[:60]}): it {error}; build the network as it was when it was saved; otherwise"
             ) from None
 
-    tensors = read_tensors(folder / FILE, facts["sha256"], check, writer="save_network")
+    tensors = read_tensors(folder / file, facts["sha256"], check, writer="save_network")
     with torch.no_grad():
         network.load_state_dict(tensors)
     return network.eval()
