@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from graphdistill.kd.methods.bd_kd import Config as BDKDConfig
     from graphdistill.kd.methods.cr_kd import Config as CrKDConfig
     from graphdistill.kd.methods.dac_kl import Config as DACKLConfig
+    from graphdistill.kd.methods.distill_nearest import Config as DistillNearestConfig
+    from graphdistill.kd.methods.distill_weighted import Config as DistillWeightedConfig
     from graphdistill.kd.methods.dkd import Config as DKDConfig
     from graphdistill.kd.methods.dmae import Config as DMAEConfig
     from graphdistill.kd.methods.ferkd import Config as FerKDConfig
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from graphdistill.kd.methods.rkd import Config as RKDConfig
     from graphdistill.kd.methods.sinkd import Config as SinKDConfig
     from graphdistill.kd.methods.squarehead import Config as SquareHeadConfig
+    from graphdistill.kd.methods.ssld import Config as SSLDConfig
     from graphdistill.kd.methods.swing import Config as SwingConfig
     from graphdistill.kd.methods.taid import Config as TAIDConfig
     from graphdistill.kd.storage import load_network as load_network
@@ -59,6 +62,8 @@ else:
             "BDKDConfig": "graphdistill.kd.methods.bd_kd:Config",
             "CrKDConfig": "graphdistill.kd.methods.cr_kd:Config",
             "DACKLConfig": "graphdistill.kd.methods.dac_kl:Config",
+            "DistillNearestConfig": "graphdistill.kd.methods.distill_nearest:Config",
+            "DistillWeightedConfig": "graphdistill.kd.methods.distill_weighted:Config",
             "DKDConfig": "graphdistill.kd.methods.dkd:Config",
             "DMAEConfig": "graphdistill.kd.methods.dmae:Config",
             "FerKDConfig": "graphdistill.kd.methods.ferkd:Config",
@@ -75,6 +80,7 @@ else:
             "RelationsConfig": "graphdistill.kd.methods.relations:Config",
             "SinKDConfig": "graphdistill.kd.methods.sinkd:Config",
             "SquareHeadConfig": "graphdistill.kd.methods.squarehead:Config",
+            "SSLDConfig": "graphdistill.kd.methods.ssld:Config",
             "SwingConfig": "graphdistill.kd.methods.swing:Config",
             "TAIDConfig": "graphdistill.kd.methods.taid:Config",
         },
@@ -87,6 +93,8 @@ __all__ = [
     "DACKLConfig",
     "DKDConfig",
     "DMAEConfig",
+    "DistillNearestConfig",
+    "DistillWeightedConfig",
     "FerKDConfig",
     "GLNNConfig",
     "HybridDistillationConfig",
@@ -101,6 +109,7 @@ __all__ = [
     "OFAKDConfig",
     "RKDConfig",
     "RelationsConfig",
+    "SSLDConfig",
     "SinKDConfig",
     "SquareHeadConfig",
     "SwingConfig",

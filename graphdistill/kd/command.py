@@ -25,6 +25,7 @@ from graphdistill.kd.evaluate import LABELS, UNTRAINED, Scored, build, latency, 
 from graphdistill.kd.figure import draw
 from graphdistill.kd.methods import FAMILY
 from graphdistill.kd.storage import save_network
+from graphdistill.kd.teachers.sources import default_sources, source_view
 
 
 def main(command: Command) -> None:
@@ -35,7 +36,8 @@ def main(command: Command) -> None:
         FAMILY.check(command.method, view.KIND)
         # From here on the method is imported.
         command = replace(command, method=FAMILY.config(command.method))
-        command = replace(command, teacher=_teachers(command, view))
+        command = replace(command, teacher=_teachers(command, view), sources=_sources(command))
+        _source_views(command, view, command.seed)
         for role, name in [("student", command.student), *(("teacher", name) for name in command.teacher)]:
             build(view, name, role, command.seed)  # fails before any training
         seeds = range(command.seed, command.seed + command.seeds)
@@ -81,6 +83,16 @@ def _teachers(command: Command, view: View) -> tuple[str, ...]:
     return names if len(names) > 1 else names * getattr(command.method, "ensemble", 1)
 
 
+def _sources(command: Command) -> tuple[str, ...]:
+    """Data sets of the teachers, if they are others."""
+    wanted = getattr(FAMILY.module(command.method), "FROM_SOURCES", False)
+    return command.sources or (default_sources(command.dataset) if wanted else ())
+
+
+def _source_views(command: Command, view: View, seed: int) -> list[View]:
+    return [source_view(name, view, command.root, seed) for name in command.sources]
+
+
 def _score_seed(context: tuple[Command, View, Progress], seed: int) -> dict[str, Scored]:
     """All rows of one seed, with its own split where the data have no fixed one."""
     command, first, bars = context
@@ -92,6 +104,7 @@ def _score_seed(context: tuple[Command, View, Progress], seed: int) -> dict[str,
         config,
         teacher=command.teacher,
         student=command.student,
+        sources=_source_views(command, view, seed),
         seed=seed,
         progress=bars if command.num_jobs == 1 else NO_PROGRESS,
     )
@@ -103,7 +116,7 @@ def _names(command: Command, view: View, rows: list[str]) -> dict[str, str]:
     names = {row: f"{student}, {row}" for row in rows}
     counts = {name: command.teacher.count(name) for name in command.teacher}
     teachers = " + ".join(f"{count} {name}" if count > 1 else name for name, count in counts.items())
-    return names | {"teacher": f"teacher {teachers}"}
+    return names | {"teacher": f"teacher {teachers}" + (f" of {', '.join(command.sources)}" if command.sources else "")}
 
 
 def _test_logits(view: View, scored: dict[str, Scored], names: dict[str, str]) -> dict[str, tuple[Tensor, Tensor]]:

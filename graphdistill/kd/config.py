@@ -51,6 +51,9 @@ class Command(KDConfig, BaseCommand):
     teacher: tuple[str, ...] = ()
     """Networks of the teachers, which are trained first; the probabilities of several are averaged (default: GCN for
     nodes, GIN for graphs, ConvNet for images, Transformer for text; meal-v2 trains three of them)."""
+    sources: tuple[str, ...] = ()
+    """Other data sets that the teachers are trained on instead (default: none; for distill-nearest and
+    distill-weighted the other countries of twitch or the other sets of digits)."""
     student: str = ""
     """Network of the student (default: MLP for nodes, GIN-16 for graphs, ConvNet-8 for images, NGrams for texts,
     Transformer-32 for language models); for graphs also tree-counts and tree-counts-mlp."""

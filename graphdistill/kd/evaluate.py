@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +64,13 @@ def build(view: View, name: str, role: str, seed: int) -> nn.Module:
 
 
 def train_teacher(
-    view: View, names: Sequence[str], config: KDConfig, *, seed: int = 0, progress: Progress = NO_PROGRESS
+    view: View,
+    names: Sequence[str],
+    config: KDConfig,
+    *,
+    sources: Sequence[View] = (),
+    seed: int = 0,
+    progress: Progress = NO_PROGRESS,
 ) -> nn.Module:
     """Train the teacher on labels, or several of different seeds as one.
 
@@ -71,14 +78,15 @@ def train_teacher(
         view: the data.
         names: names of the networks; none for the first one of the kind.
         config: training of each.
+        sources: other data, on each of which all networks are trained instead. (default: none)
         seed: seed of the first one, from which those of the others are made. (default: 0)
         progress: shows bars.
     """
     members = []
-    for place, name in enumerate(names or ("",)):
+    for place, (data, name) in enumerate(product(sources or (view,), names or ("",))):
         own = generator(seed, "kd", "teacher", place).initial_seed() if place else seed
-        members.append(build(view, name, "teacher", own))
-        fit_labels(members[-1], view, config, seed=own, progress=progress)
+        members.append(build(data, name, "teacher", own))
+        fit_labels(members[-1], data, config, seed=own, progress=progress)
     return members[0] if len(members) == 1 else MeanTeachers(members).eval()
 
 
@@ -89,6 +97,7 @@ def score_seed(
     *,
     teacher: Sequence[str] = (),
     student: str = "",
+    sources: Sequence[View] = (),
     seed: int = 0,
     progress: Progress = NO_PROGRESS,
 ) -> dict[str, Scored]:
@@ -101,6 +110,7 @@ def score_seed(
         teacher: names of the teachers' networks; the probabilities of several are averaged. (default: the first of
             the kind)
         student: name of the student's network. (default: the first of the kind)
+        sources: other data that the teachers are trained on instead. (default: none)
         seed: seed of weights, batches and what the method draws. (default: 0)
         progress: shows bars.
 
@@ -110,7 +120,7 @@ def score_seed(
     name = method if isinstance(method, str) else method.name
     found: dict[str, Scored] = {}
     start = time.perf_counter()
-    above = train_teacher(view, teacher, config, seed=seed, progress=progress)
+    above = train_teacher(view, teacher, config, sources=sources, seed=seed, progress=progress)
     found["teacher"] = _scored(view, above, time.perf_counter() - start)
     for row in dict.fromkeys((LABELS, KD, name, UNTRAINED)):
         network = build(view, student, "student", seed)

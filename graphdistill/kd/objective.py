@@ -57,6 +57,8 @@ class Objective:
         augment: changes the inputs of a step, from inputs, index and a generator; the teacher then runs in each step
             instead of once. (default: the inputs stay)
         after_step: called with the loss of each step. (default: nothing)
+        sample: places among the training entries of those of the next step, from the size of a batch, which it need
+            not keep to. (default: random passes over all entries)
     """
 
     loss: Callable[[Batch], Tensor]
@@ -67,6 +69,7 @@ class Objective:
     online: bool = False
     augment: Callable[[Inputs, Tensor, torch.Generator], Inputs] | None = None
     after_step: Callable[[float], None] | None = None
+    sample: Callable[[int], Tensor] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,10 @@ def fit_objective(
     step = 0
 
     def batches(epoch: int) -> Iterator[Tensor]:
-        yield everything if size == len(entries) else sampler.round()
+        if objective.sample is not None:
+            yield objective.sample(size)
+        else:
+            yield everything if size == len(entries) else sampler.round()
 
     def of_teacher(place: Tensor, inputs: Inputs, mine: Outputs) -> Outputs:
         if not objective.uses_teacher:
@@ -60,7 +63,7 @@ def fit_objective(
             rows = place[:, None] * view.rows_per_entry + torch.arange(view.rows_per_entry)
             return Outputs(teacher.logits(rows.view(-1)).to(view.device))
         if fixed is not None:
-            return fixed if size == len(entries) else _rows_of(fixed, place.to(view.device), view.rows_per_entry)
+            return fixed if place is everything else _rows_of(fixed, place.to(view.device), view.rows_per_entry)
         with torch.set_grad_enabled(objective.online):
             return view.run(teacher, entries[place], objective.teacher_layers, inputs)
 

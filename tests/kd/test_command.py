@@ -8,6 +8,7 @@ from graphdistill.kd.config import Command
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.evaluate import build
 from graphdistill.kd.methods import FAMILY
+from graphdistill.kd.teachers import sources
 from tests.kd.samples import nodes
 
 
@@ -50,9 +51,17 @@ def test_several_teachers_are_one(tmp_path, capsys):
     assert "meal-v2 on ring: 3 GCN to MLP" in capsys.readouterr().out
 
 
+def test_teachers_of_other_data(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sources, "load", lambda name, root=None, seed=0: nodes())
+    words = ("--steps", 4, "--eval-every", 2, "--seeds", 1, "--jobs", 1, "--sources", "one", "other")
+    assert run("--output", tmp_path / "out", *words, "--method", "distill-weighted") == 0
+    assert "distill-weighted on ring: GCN of one, other to MLP" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--method", "distill-nearest"], "--sources has no default for digits-knn"),
         (["--student", "ViT"], "--student 'ViT' is unknown for nodes; choose from MLP"),
         (["--teacher", "GIN"], "--teacher 'GIN' is unknown for nodes; choose from GCN"),
         (["--method", "kdd"], "--method 'kdd' is unknown"),

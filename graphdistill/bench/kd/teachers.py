@@ -1,4 +1,4 @@
-"""Several teachers: the mean of three networks against the best of them and against their vote.
+"""Several teachers: the mean of three networks against the best of them and their vote, and networks of other data.
 
 On graphs GCN, GraphSAGE and GAT are the teachers of an MLP, which is trained on all nodes without labels. The
 best single teacher is chosen on validation; the vote is the class that most of the three predict.
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphdistill.bench.kd import _sources
 from graphdistill.bench.kd._tables import Scores, run_seeds, show
 from graphdistill.bench.options import KDBench as Bench
 from graphdistill.core.methods import MethodConfig
@@ -19,7 +20,7 @@ from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.distill import fit_kd, fit_labels
 from graphdistill.kd.inputs import BatchModule, Inputs, call
-from graphdistill.kd.methods import meal_v2
+from graphdistill.kd.methods import meal_v2, ssld
 from graphdistill.kd.teachers.ensemble import MeanTeachers
 
 GRAPHS = ("digits-knn", "cora")
@@ -41,6 +42,7 @@ def measure(bench: Bench) -> None:
     for name in GRAPHS:
         found = run_seeds(bench, _graph, (bench, name), name)
         show(f"{name}, to MLP, test accuracy in %", found, ("best single", "vote"))
+    _sources.measure(bench)
 
 
 def _graph(context: tuple[Bench, str], seed: int) -> Scores:
@@ -62,6 +64,8 @@ def _graph(context: tuple[Bench, str], seed: int) -> Scores:
         "vote": (teachers["vote"], meal_v2.Config()),
         "MEAL V2": (teachers["mean"], meal_v2.Config()),
         "MEAL V2, discriminator": (teachers["mean"], meal_v2.Config(discriminator=0.1)),
+        "SSLD": (teachers["mean"], ssld.Config()),
+        "SSLD, true JS": (teachers["mean"], ssld.Config(divergence="js")),
     }
     for row, (teacher, method) in students.items():
         with scoped(seed, "student"):

@@ -11,6 +11,7 @@ from graphdistill.kd.losses.kl import KD as KD
 from graphdistill.kd.losses.kl import ReverseKL as ReverseKL
 from graphdistill.kd.losses.sinkhorn import SinkhornKD as SinkhornKD
 from graphdistill.kd.losses.span import SpanRelations as SpanRelations
+from graphdistill.kd.losses.symmetric import SymmetricKL as SymmetricKL
 from graphdistill.kd.losses.vocabulary import VocabularyKD as VocabularyKD
 from graphdistill.kd.losses.vocabulary import vocabulary_cross_entropy as vocabulary_cross_entropy
 
@@ -26,6 +27,7 @@ __all__ = [
     "ReverseKL",
     "SinkhornKD",
     "SpanRelations",
+    "SymmetricKL",
     "VocabularyKD",
     "vocabulary_cross_entropy",
 ]
