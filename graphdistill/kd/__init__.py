@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from graphdistill.kd.methods.glnn import Config as GLNNConfig
     from graphdistill.kd.methods.hybrid_distillation import Config as HybridDistillationConfig
     from graphdistill.kd.methods.jsd import Config as JSDConfig
+    from graphdistill.kd.methods.kd3 import Config as KD3Config
     from graphdistill.kd.methods.kd_plus_plus import Config as KDPlusPlusConfig
     from graphdistill.kd.methods.krd import Config as KRDConfig
     from graphdistill.kd.methods.meal_v2 import Config as MEALV2Config
@@ -70,6 +71,7 @@ else:
             "GLNNConfig": "graphdistill.kd.methods.glnn:Config",
             "HybridDistillationConfig": "graphdistill.kd.methods.hybrid_distillation:Config",
             "JSDConfig": "graphdistill.kd.methods.jsd:Config",
+            "KD3Config": "graphdistill.kd.methods.kd3:Config",
             "KDPlusPlusConfig": "graphdistill.kd.methods.kd_plus_plus:Config",
             "KRDConfig": "graphdistill.kd.methods.krd:Config",
             "MEALV2Config": "graphdistill.kd.methods.meal_v2:Config",
@@ -99,6 +101,7 @@ __all__ = [
     "GLNNConfig",
     "HybridDistillationConfig",
     "JSDConfig",
+    "KD3Config",
     "KDConfig",
     "KDPlusPlusConfig",
     "KRDConfig",

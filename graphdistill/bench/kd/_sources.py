@@ -25,7 +25,7 @@ from graphdistill.kd.methods import distill_nearest, distill_weighted
 from graphdistill.kd.teachers.ensemble import MeanTeachers
 from graphdistill.kd.teachers.sources import like
 
-LABELS, STEPS = 3, 300
+LABELS, STEPS = 3, 200
 RELEVANT = "USPS"
 SOURCES = {
     RELEVANT: "digits/usps",

@@ -1,4 +1,4 @@
-"""Several teachers: the mean of three networks against the best of them and their vote, and networks of other data.
+"""Several teachers: the mean of three networks against the best of them and their vote; other data and other domains.
 
 On graphs GCN, GraphSAGE and GAT are the teachers of an MLP, which is trained on all nodes without labels. The
 best single teacher is chosen on validation; the vote is the class that most of the three predict.
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graphdistill.bench.kd import _sources
+from graphdistill.bench.kd import _sources, _unlabelled
 from graphdistill.bench.kd._tables import Scores, run_seeds, show
 from graphdistill.bench.options import KDBench as Bench
 from graphdistill.core.methods import MethodConfig
@@ -43,6 +43,7 @@ def measure(bench: Bench) -> None:
         found = run_seeds(bench, _graph, (bench, name), name)
         show(f"{name}, to MLP, test accuracy in %", found, ("best single", "vote"))
     _sources.measure(bench)
+    _unlabelled.measure(bench)
 
 
 def _graph(context: tuple[Bench, str], seed: int) -> Scores:

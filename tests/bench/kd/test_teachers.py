@@ -22,7 +22,8 @@ def test_the_vote_is_the_class_of_most():
 
 def test_the_mean_stands_next_to_the_best_teacher_and_the_vote(capsys, monkeypatch):
     monkeypatch.setattr(teachers, "GRAPHS", ("digits-knn",))
-    monkeypatch.setattr(teachers._sources, "measure", lambda bench: None)
+    for part in (teachers._sources, teachers._unlabelled):
+        monkeypatch.setattr(part, "measure", lambda bench: None)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="the teacher's validation accuracy")
         main(KDBench(parts=("teachers",), seeds=1, steps=2, jobs=1))
