@@ -116,7 +116,8 @@ def _names(command: Command, view: View, rows: list[str]) -> dict[str, str]:
     names = {row: f"{student}, {row}" for row in rows}
     counts = {name: command.teacher.count(name) for name in command.teacher}
     teachers = " + ".join(f"{count} {name}" if count > 1 else name for name, count in counts.items())
-    return names | {"teacher": f"teacher {teachers}" + (f" of {', '.join(command.sources)}" if command.sources else "")}
+    count = len(command.sources)
+    return names | {"teacher": f"teacher {teachers}" + (f" of {count} source{'s'[: count > 1]}" if count else "")}
 
 
 def _test_logits(view: View, scored: dict[str, Scored], names: dict[str, str]) -> dict[str, tuple[Tensor, Tensor]]:
@@ -157,6 +158,7 @@ def _report(command: Command, view: View, scored: list[dict[str, Scored]], names
     notes += [
         "One teacher a seed; all students begin with the same weights and take the same steps. Checkpoints are chosen "
         "on validation, test is scored once.",
+        f"The teachers are trained on {', '.join(command.sources)}." if command.sources else "",
         f"Saved: the student of {method.name} that is best on validation.",
         str(view.data.notes),
     ]

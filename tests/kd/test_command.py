@@ -55,7 +55,9 @@ def test_teachers_of_other_data(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sources, "load", lambda name, root=None, seed=0: nodes())
     words = ("--steps", 4, "--eval-every", 2, "--seeds", 1, "--jobs", 1, "--sources", "one", "other")
     assert run("--output", tmp_path / "out", *words, "--method", "distill-weighted") == 0
-    assert "distill-weighted on ring: GCN of one, other to MLP" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "distill-weighted on ring: GCN of 2 sources to MLP" in printed
+    assert "The teachers are trained on one, other." in printed
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,9 @@ FROM_SOURCES = True
 class Config(MethodConfig):
     """Options of DistillNearest."""
 
-    label_share: float = 0.2
-    """Share of the cross-entropy on labels in the loss; the rest is that of the sources' answers."""
+    label_share: float = 0.1
+    """Share of the cross-entropy on labels in the loss. On validation of digits with three labels a class 0 was
+    better than 0.2 and 0.5 with one seed, and 0.1 better than 0 with another."""
     probe: int = 500
     """Most labelled entries that the relevance of a source is computed on, equally many of each class."""
     head_decay: float = 0.01

@@ -34,8 +34,10 @@ FROM_SOURCES = True
 class Config(distill_nearest.Config):
     """Options of DistillWeighted."""
 
-    power: float = 4.0
-    """Power of the relevance in the weights: 0 gives equal weights, a high one those of the nearest source."""
+    power: float = 16.0
+    """Power of the relevance in the weights: 0 gives equal weights, a high one those of the nearest source. PARC of
+    sources that differ much in accuracy is as close as 0.42 and 0.37, so that a low power gives almost equal
+    weights."""
 
     def __post_init__(self) -> None:
         distill_nearest.Config.__post_init__(self)
