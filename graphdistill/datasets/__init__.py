@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from graphdistill.core.exports import on_first_use
 
 if TYPE_CHECKING:
+    from graphdistill.datasets._domains import load_domains as load_domains
     from graphdistill.datasets._load import UnknownDatasetError as UnknownDatasetError
     from graphdistill.datasets._load import as_dataset as as_dataset
     from graphdistill.datasets._load import load as load
@@ -22,8 +23,9 @@ else:
             "UnknownDatasetError": "graphdistill.datasets._load",
             "as_dataset": "graphdistill.datasets._load",
             "load": "graphdistill.datasets._load",
+            "load_domains": "graphdistill.datasets._domains",
             "load_graphs": "graphdistill.datasets._load",
         },
     )
 
-__all__ = ["UnknownDatasetError", "as_dataset", "cache_folder", "load", "load_graphs"]
+__all__ = ["UnknownDatasetError", "as_dataset", "cache_folder", "load", "load_domains", "load_graphs"]

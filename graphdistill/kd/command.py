@@ -17,7 +17,7 @@ from graphdistill.core.command.report import Report, Row, frame
 from graphdistill.core.evaluation.paired import paired
 from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import parallel_map
-from graphdistill.datasets import load
+from graphdistill.datasets import load, load_domains
 from graphdistill.kd.config import Command, KDConfig
 from graphdistill.kd.data.kinds import few_labels, view_of
 from graphdistill.kd.data.view import View
@@ -38,6 +38,8 @@ def main(command: Command) -> None:
         command = replace(command, method=FAMILY.config(command.method))
         command = replace(command, teacher=_teachers(command, view), sources=_sources(command))
         _source_views(command, view, command.seed)
+        if hasattr(FAMILY.module(command.method), "check"):
+            FAMILY.module(command.method).check(view, command.method)  # fails before any training, too
         for role, name in [("student", command.student), *(("teacher", name) for name in command.teacher)]:
             build(view, name, role, command.seed)  # fails before any training
         seeds = range(command.seed, command.seed + command.seeds)
@@ -67,10 +69,12 @@ def main(command: Command) -> None:
 
 
 def _view(command: Command, seed: int) -> View:
-    data = load(command.dataset, command.root, seed=seed)
-    return view_of(
-        data, command.torch_device, None if command.labels is None else few_labels(data, command.labels, seed)
-    )
+    if command.domains:
+        data, domain = load_domains([command.dataset, *command.domains], command.root, seed=seed)
+    else:
+        data, domain = load(command.dataset, command.root, seed=seed), None
+    labelled = None if command.labels is None else few_labels(data, command.labels, seed)
+    return view_of(data, command.torch_device, labelled, domain)
 
 
 def _method(command: Command) -> str:
@@ -139,7 +143,10 @@ def _report(command: Command, view: View, scored: list[dict[str, Scored]], names
                 group=None,
                 test=tuple(s.test for s in of),
                 valid=() if row == UNTRAINED else tuple(s.valid for s in of),
-                others={"calibration error": tuple(s.calibration for s in of)},
+                others={
+                    "calibration error": tuple(s.calibration for s in of),
+                    **({} if view.domain is None else {"worst domain": tuple(s.worst_domain for s in of)}),
+                },
                 nbytes=network_bytes(of[0].network),
                 train_seconds=None if row == UNTRAINED else statistics.fmean(s.seconds for s in of),
             )
@@ -187,7 +194,9 @@ def table(report: Report) -> Table:
     shown = frame(report, over=f"{max(len(row.test) for row in report.rows)} seeds")
     shown.padding = 0
     shown.add_column("network", no_wrap=True)
-    for header in ("bytes", report.metric, "calibration\nerror", "one,\nms", "in batch,\nµs", "train\ns"):
+    others = list(report.rows[0].others)
+    extra = [name.replace(" ", "\n") for name in others]
+    for header in ("bytes", report.metric, *extra, "one,\nms", "in batch,\nµs", "train\ns"):
         shown.add_column(header, justify="right")
     for row in report.rows:
         time = times.get(row.name, {})
@@ -195,7 +204,7 @@ def table(report: Report) -> Table:
             Text(row.name),
             "" if row.nbytes is None else f"{row.nbytes:,}",
             _spread(row.test),
-            *[_spread(values) for values in row.others.values()] or [""],
+            *[_spread(row.others[name]) if name in row.others else "" for name in others],
             f"{time['one']:.2f}" if time else "",
             f"{1000 * time['in a batch']:.2f}" if time else "",
             "" if row.train_seconds is None else f"{row.train_seconds:.1f}",

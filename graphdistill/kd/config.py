@@ -46,6 +46,9 @@ class Command(KDConfig, BaseCommand):
     """Name of the method (list prints them all)."""
     dataset: str = "digits-knn"
     """digits-knn, pains, digits, mnist5k (no download), cora, ogbg-molhiv, text/trec, a file, ..."""
+    domains: tuple[str, ...] = ()
+    """Further data sets with the same classes, each another domain of one joint data set, for methods that tell
+    domains apart (default: none)."""
     output: Path = Path("runs/kd")
     """Folder that the student, its card, report.html, results.json, results.csv and figure.png are written to."""
     teacher: tuple[str, ...] = ()

@@ -36,6 +36,7 @@ def distill_kd(
     progress: Progress = NO_PROGRESS,
     device: torch.device | str = "cpu",
     labelled: Tensor | None = None,
+    domain: Tensor | None = None,
 ) -> nn.Module:
     """Train a student in place on a teacher's outputs, and leave it at the checkpoint that is best on validation.
 
@@ -56,6 +57,7 @@ def distill_kd(
         progress: shows a bar. (default: silent)
         device: device that both networks are moved to. (default: the CPU)
         labelled: training entries whose labels may be used, long; the others are unlabelled. (default: all)
+        domain: domain of each entry, as of :func:`graphdistill.datasets.load_domains`. (default: none)
 
     Returns:
         The student in evaluation mode.
@@ -74,7 +76,7 @@ def distill_kd(
         torch.Size([1, 10])
     """
     seed = 0 if generator is None else generator.initial_seed() % (1 << 62)
-    view = view_of(data, device, labelled)
+    view = view_of(data, device, labelled, domain)
     teacher = teacher if isinstance(teacher, nn.Module) else MeanTeachers(teacher)
     fit_kd(student.to(view.device), teacher.to(view.device), view, method, config, seed=seed, progress=progress)
     return student

@@ -33,6 +33,7 @@ class Scored:
         valid: validation metric.
         calibration: expected calibration error on the test split.
         seconds: seconds of training; of a student without the teacher's.
+        worst_domain: least test metric of a domain; NaN without domains.
     """
 
     network: nn.Module
@@ -40,6 +41,7 @@ class Scored:
     valid: float
     calibration: float
     seconds: float
+    worst_domain: float = float("nan")
 
 
 def build(view: View, name: str, role: str, seed: int) -> nn.Module:
@@ -142,7 +144,15 @@ def _scored(view: View, network: nn.Module, seconds: float) -> Scored:
         view.score(network, "valid"),
         calibration_error(logits, y),
         seconds,
+        min(domain_scores(view, logits)) if view.domain is not None else float("nan"),
     )
+
+
+def domain_scores(view: View, logits: Tensor) -> list[float]:
+    """Test metric of each domain, of logits on the test split."""
+    assert view.domain is not None
+    domain, y = view.domain[view.data.test], view.labels(view.data.test)
+    return [score(logits[domain == d], y[domain == d], view.metric) for d in domain.unique()]
 
 
 def trivial(view: View) -> float:

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from graphdistill.core.command import cli
+from graphdistill.datasets import load_domains
 from graphdistill.kd import command, load_network
 from graphdistill.kd.config import Command
 from graphdistill.kd.data.kinds import view_of
@@ -68,9 +69,32 @@ def test_teachers_of_other_data(tmp_path, capsys, monkeypatch):
         (["--teacher", "GIN"], "--teacher 'GIN' is unknown for nodes; choose from GCN"),
         (["--method", "kdd"], "--method 'kdd' is unknown"),
         (["--temperature", "0"], "--temperature must be above 0, got 0"),
+        (["--method", "ddk"], "ddk needs two domains or more, but ring is one; name others by --domains"),
+        (
+            ["--method", "rad", "--queries", "0"],
+            "--queries must be above 0 to 1, a share of the training entries, got 0",
+        ),
+        (["--method", "rad", "--queries", "0.01"], "is 1 questions, fewer than --rounds 5"),
+        (["--domains", "elsewhere"], "name='elsewhere' is not a known data set"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_any_training(words, message, tmp_path, capsys):
     assert run("--output", tmp_path / "out", *words) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_domains_are_joined_and_the_worst_is_shown(monkeypatch, tmp_path, capsys):
+    def joined(names, root=None, seed=0):
+        assert names == ["ring", "other"]
+        return load_domains([nodes(), nodes()])
+
+    monkeypatch.setattr(command, "load_domains", joined)
+    words = ("--dataset", "ring", "--domains", "other", "--method", "ddk", "--steps", 4, "--seeds", 1, "--jobs", 1)
+    assert run("--output", tmp_path / "out", *words) == 0
+    printed = capsys.readouterr().out
+    assert "ddk on ring+ring: GCN to MLP" in printed
+    assert "worst" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert all(0 <= row["others"]["worst domain"][0] <= row["test"][0] for row in results["rows"][:-1])

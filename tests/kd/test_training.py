@@ -43,6 +43,20 @@ def test_batches_have_their_entries_labels_features_and_progress():
     assert len(losses) == 7
 
 
+def test_a_method_may_choose_the_entries_of_a_step():
+    context, seen = images_context(steps=3), []
+
+    def loss(batch):
+        assert torch.equal(batch.teacher.logits, context.teacher(batch.inputs["images"]))
+        seen.append(batch.index.tolist())
+        return difference(batch)
+
+    objective = Objective(loss=loss, sample=lambda size: torch.arange(size // 10 + len(seen)))
+    fit_objective(context, objective, eval_every=3)
+    train = context.data.train.tolist()
+    assert seen == [train[:2], train[:3], train[:4]]
+
+
 def test_projections_and_an_online_teacher_are_trained_along():
     context, projection = nodes_context(), nn.Linear(10, 10)
     before = [p.clone() for net in (projection, context.teacher) for p in net.parameters()]

@@ -26,17 +26,23 @@ VIEWS: dict[type, Callable[..., View]] = {
 """Makes the view of each kind of data set."""
 
 
-def view_of(data: Dataset | Any, device: torch.device | str = "cpu", labelled: Tensor | None = None) -> View:
+def view_of(
+    data: Dataset | Any,
+    device: torch.device | str = "cpu",
+    labelled: Tensor | None = None,
+    domain: Tensor | None = None,
+) -> View:
     """The view of a data set, or of PyG graphs that :func:`graphdistill.datasets.load` reads.
 
     Args:
         data: the data set.
         device: device of the networks. (default: the CPU)
         labelled: training entries whose labels may be used, long; the others are unlabelled. (default: all)
+        domain: domain of each entry, from 0, long ``[n]``. (default: none)
 
     Raises:
         ValueError: the data are rejected by :func:`graphdistill.datasets.load`, or are not classes of one task, or a
-            labelled entry is not in the training split.
+            labelled entry is not in the training split, or a domain lacks training or validation entries.
 
     Example:
         >>> from graphdistill.datasets import load
@@ -44,7 +50,10 @@ def view_of(data: Dataset | Any, device: torch.device | str = "cpu", labelled: T
         'images'
     """
     dataset = as_dataset(data)
-    return VIEWS[type(dataset)](dataset, device, labelled)
+    view = VIEWS[type(dataset)](dataset, device, labelled)
+    if domain is not None:
+        view.set_domain(domain)
+    return view
 
 
 def few_labels(data: Dataset, per_class: int, seed: int) -> Tensor:

@@ -57,6 +57,8 @@ class View(ABC):
     """Makes a network of the size of a teacher from a view, by its name in a command; the first is the default."""
     STUDENTS: ClassVar[Mapping[str, Callable[[Any], nn.Module]]]
     """The same of the size of a student."""
+    domain: Tensor | None = None
+    """Domain of each entry, long, if the data have several."""
 
     def __init__(self, data: Any, device: torch.device | str = "cpu", labelled: Tensor | None = None):
         self.data, self.device = data, torch.device(device)
@@ -66,6 +68,25 @@ class View(ABC):
             raise ValueError(f"labelled has entry {int(stray[0])}, which is not in the training split; leave it out")
         self._usable = torch.zeros(len(data.y), dtype=torch.bool)
         self._usable[self.labelled] = True
+
+    def set_domain(self, domain: Tensor) -> None:
+        """Say which domain each entry is of.
+
+        Args:
+            domain: from 0, long ``[n]``.
+
+        Raises:
+            ValueError: it is not a number for each entry, or a domain lacks training or validation entries.
+        """
+        if domain.dtype != torch.long or domain.shape != self.data.y.shape[:1]:
+            got = f"{domain.dtype} {list(domain.shape)}"
+            raise ValueError(f"domain must be long [{len(self.data.y)}], a number for each entry, got {got}")
+        for split, index in (("training", self.train), ("validation", self.data.valid)):
+            absent = (domain[index].bincount(minlength=int(domain.max()) + 1) == 0).nonzero().view(-1).tolist()
+            if int(domain.min()) < 0 or absent:
+                which = -1 if int(domain.min()) < 0 else absent[0]
+                raise ValueError(f"domain {which} has no {split} entries in {self.name}; number domains from 0")
+        self.domain = domain
 
     @property
     def name(self) -> str:

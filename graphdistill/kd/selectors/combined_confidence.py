@@ -13,8 +13,8 @@ def combined_confidence(logits: Sequence[Tensor], weights: Sequence[float] | Non
 
     .. math:: c_i = \max_c \bar p_{i,c}, \quad \bar p_i = \sum_k w_k \, \mathrm{softmax}(z^k_i)
 
-    Teacher and student are combined in Tang et al., ICML 2023 (KD3); one teacher alone chooses in SSLD (Cui et al.,
-    2021, https://arxiv.org/abs/2103.05959).
+    Teacher and student are combined in KD3 (Tang et al., ICCV 2023, https://arxiv.org/abs/2307.11469); one
+    teacher alone chooses in SSLD (Cui et al., 2021, https://arxiv.org/abs/2103.05959).
 
     Args:
         logits: float ``[n, C]`` of each network.

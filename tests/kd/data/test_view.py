@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from graphdistill.kd.data.images import ImageView
@@ -27,3 +28,24 @@ def test_labels_and_scores():
     perfect[1].weight.data = weight.flatten(1)
     assert view.score(perfect, "test") == 1.0
     assert (view.name, view.metric, view.num_classes, view.rows_per_entry) == ("rows", "accuracy", 3, 1)
+
+
+def test_a_view_has_domains():
+    view = ImageView(images())
+    view.set_domain(torch.arange(90) % 2)
+    assert view.domain.tolist() == [0, 1] * 45
+
+
+@pytest.mark.parametrize(
+    ("domain", "message"),
+    [
+        (torch.zeros(90), r"domain must be long \[90\], a number for each entry, got torch.float32 \[90\]"),
+        (torch.zeros(89).long(), r"domain must be long \[90\], a number for each entry, got torch.int64 \[89\]"),
+        (2 * (torch.arange(90) % 2), "domain 1 has no training entries in rows; number domains from 0"),
+        ((torch.arange(90) < 60).long(), "domain 0 has no training entries in rows"),
+        ((torch.arange(90) < 30).long(), "domain 1 has no validation entries in rows"),
+    ],
+)
+def test_every_domain_has_entries(domain, message):
+    with pytest.raises(ValueError, match=message):
+        ImageView(images()).set_domain(domain)

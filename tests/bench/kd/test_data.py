@@ -1,0 +1,53 @@
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from graphdistill.bench.kd import data
+from graphdistill.bench.options import KDBench
+
+
+@pytest.fixture(autouse=True)
+def untrained():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="the teacher's validation accuracy")
+        yield
+
+
+def bench(**words):
+    return KDBench(parts=("data",), seeds=1, steps=2, jobs=1, **words)
+
+
+def test_a_teacher_is_wrong_on_the_share_and_always_on_the_same_inputs():
+    x = torch.rand(2000, 5, generator=torch.Generator().manual_seed(0))
+    network = nn.Linear(5, 4).requires_grad_(False)
+    right = network(x).argmax(dim=1)
+    wrong = data.Unreliable(network, 0.3)(x).argmax(dim=1) != right
+    assert abs(float(wrong.float().mean()) - 0.3) < 0.04
+    order = torch.randperm(2000)
+    assert torch.equal(data.Unreliable(network, 0.3)(x[order]).argmax(dim=1) != right[order], wrong[order])
+    sure = data.margin(network(x))
+    unsure = data.Unreliable(network, 0.0, float(sure.quantile(0.3)))(x).argmax(dim=1) != right
+    assert torch.equal(unsure, sure < sure.quantile(0.3))
+
+
+def test_all_choices_of_questions_are_scored():
+    found = data._ask((bench(), "digits", 0.1, ("MLP", "MLP")), 0)
+    assert list(found) == ["teacher", "random", "margin", "RS2", "RAD", "all answers"]
+    assert all(list(row) == ["wrong anywhere", "wrong where unsure"] for row in found.values())
+
+
+def test_all_shares_of_domains_are_scored():
+    names = ("digits", "digits")
+    found = data._domains((bench(), names, "MLP", "MLP"), 0)
+    assert list(found) == ["teacher", "KD, shares by size", "equal shares", "DDK"]
+    assert all(row["worst"] <= row["mean"] for row in found.values())
+
+
+def test_the_part_prints_all_claims(monkeypatch, capsys):
+    monkeypatch.setattr(data, "_ask", lambda context, seed: {"random": {"a": 1.0}})
+    monkeypatch.setattr(data, "_domains", lambda context, seed: {"equal shares": {"a": 1.0}})
+    data.measure(bench())
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("cora, a teacher wrong on 30%", "UCI, USPS and MNIST", "films, products"))
