@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,6 +7,7 @@ from torch import nn
 
 from graphdistill.bench.kd import data
 from graphdistill.bench.options import KDBench
+from tests.kd import samples
 
 
 @pytest.fixture(autouse=True)
@@ -32,22 +34,42 @@ def test_a_teacher_is_wrong_on_the_share_and_always_on_the_same_inputs():
     assert torch.equal(unsure, sure < sure.quantile(0.3))
 
 
-def test_all_choices_of_questions_are_scored():
-    found = data._ask((bench(), "digits", 0.1, ("MLP", "MLP")), 0)
+def test_all_choices_of_questions_are_scored(monkeypatch):
+    monkeypatch.setitem(data.UNRELIABLE, "digits", data.UNRELIABLE["digits/usps"])
+    found = data._ask((bench(), "digits"), 0)
     assert list(found) == ["teacher", "random", "margin", "RS2", "RAD", "all answers"]
     assert all(list(row) == ["wrong anywhere", "wrong where unsure"] for row in found.values())
 
 
-def test_all_shares_of_domains_are_scored():
-    names = ("digits", "digits")
-    found = data._domains((bench(), names, "MLP", "MLP"), 0)
+def test_all_shares_of_domains_are_scored(monkeypatch):
+    monkeypatch.setattr(data, "DOMAINS", ("digits", "digits"))
+    found = data._domains(bench(), 0)
     assert list(found) == ["teacher", "KD, shares by size", "equal shares", "DDK"]
     assert all(row["worst"] <= row["mean"] for row in found.values())
 
 
+def test_sources_have_opposite_labels(monkeypatch):
+    texts = replace(samples.texts(), y=(torch.arange(90) % 2))
+    seen = {}
+
+    def view_of(given, domain):
+        seen["view"] = given, domain
+        return original(given, domain=domain)
+
+    original = data.view_of
+    monkeypatch.setattr(data, "view_of", view_of)
+    monkeypatch.setattr(data, "SOURCES", (texts, replace(texts, name="others")))
+    found = data._sources(bench(), 0)
+    assert list(found) == ["teacher", "no prefix", "prefix of the source", "prefix of the other source"]
+    given, domain = seen["view"]
+    shares = [float(given.y[given.train][domain[given.train] == d].float().mean()) for d in range(2)]
+    assert shares[0] > 0.65
+    assert shares[1] < 0.35
+
+
 def test_the_part_prints_all_claims(monkeypatch, capsys):
-    monkeypatch.setattr(data, "_ask", lambda context, seed: {"random": {"a": 1.0}})
-    monkeypatch.setattr(data, "_domains", lambda context, seed: {"equal shares": {"a": 1.0}})
+    for name, row in (("_ask", "random"), ("_domains", "equal shares"), ("_sources", "no prefix")):
+        monkeypatch.setattr(data, name, lambda context, seed, row=row: {row: {"a": 1.0}})
     data.measure(bench())
-    out = capsys.readouterr().out
-    assert all(word in out for word in ("cora, a teacher wrong on 30%", "UCI, USPS and MNIST", "films, products"))
+    out = " ".join(capsys.readouterr().out.split())
+    assert all(word in out for word in ("cora, a teacher wrong on 30%", "three domains of digits", "20 % on products"))
