@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from graphdistill.core.methods import Result
 from graphdistill.core.training.loop import FitResult
@@ -77,14 +76,16 @@ def distill(context: Context, config: Config) -> FitResult:
     assert context.data.domain is not None
     count = int(context.data.domain.max()) + 1
     layer, name = first_layer(context.student)
-    prefix = Prefix(count, getattr(layer, name).shape[-1], config.source).to(context.device)
-    parametrize.register_parametrization(layer, name, prefix)
+    weight = getattr(layer, name)
+    prefix = Prefix(count, weight.shape[-1], config.source)
+    hook = layer.register_forward_hook(lambda _layer, _inputs, output: prefix(output))
+    every = min(context.data.TRAINING.eval_every, context.steps)
     try:
-        every = min(context.data.TRAINING.eval_every, context.steps)
         found = fit_objective(_of_source(context, config.source), objective(context, config, prefix), eval_every=every)
     finally:
-        prefix.eval()
-        parametrize.remove_parametrizations(layer, name, leave_parametrized=True)
+        hook.remove()
+    with torch.no_grad():
+        weight += prefix.vectors[config.source]
     return found
 
 
@@ -106,11 +107,11 @@ def objective(context: Context, config: Config, prefix: Prefix) -> Objective:
             samplers[source] = RepeatedRandomSampler(len(place), size, context.generator("batches", source))
         return place[samplers[source].round()]
 
-    return Objective(loss=kd.objective(context, config).loss, sample=sample)
+    return Objective(loss=kd.objective(context, config).loss, module=prefix, sample=sample)
 
 
 class Prefix(nn.Module):
-    """Adds the vector of a source to the rows of a layer's weight, or to its bias.
+    """Adds the vector of a source to what a layer gives.
 
     Args:
         count: number of sources.
@@ -123,9 +124,9 @@ class Prefix(nn.Module):
         self.vectors = nn.Parameter(torch.zeros(count, width))
         self.chosen = self.source = chosen
 
-    def forward(self, value: Tensor) -> Tensor:
-        """The weight ``[V, D]`` or bias ``[D]`` with the vector added."""
-        return value + self.vectors[self.source if self.training else self.chosen]
+    def forward(self, features: Tensor) -> Tensor:
+        """Features ``[..., D]`` with the vector added."""
+        return features + self.vectors[self.source if self.training else self.chosen]
 
 
 def first_layer(network: nn.Module) -> tuple[nn.Module, str]:

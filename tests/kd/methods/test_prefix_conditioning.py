@@ -3,14 +3,15 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from graphdistill.core.networks.ngrams import NGrams
 from graphdistill.core.networks.transformer import Transformer
 from graphdistill.datasets import load_domains
 from graphdistill.kd.data.kinds import view_of
+from graphdistill.kd.evaluate import build
 from graphdistill.kd.methods import prefix_conditioning
 from graphdistill.kd.objective import Context
+from graphdistill.kd.training import fit_objective
 from tests.kd.methods.checks import train
 from tests.kd.samples import mlp, nodes, nodes_context, texts
 
@@ -56,19 +57,25 @@ def test_batches_are_of_one_source_and_as_frequent_as_its_entries():
     assert len(found.sample(1000)) == 60
 
 
-def test_the_prefix_is_a_part_of_the_layer_in_the_end():
-    layer, x = nn.Linear(3, 4), torch.rand(2, 3)
-    prefix, before = prefix_conditioning.Prefix(2, 4, 1), layer(x)
-    with torch.no_grad():
-        prefix.vectors.copy_(torch.rand(2, 4))
-    parametrize.register_parametrization(layer, "bias", prefix)
-    prefix.source = 0
-    torch.testing.assert_close(layer(x), before + prefix.vectors[0])
-    prefix.eval()
-    torch.testing.assert_close(layer(x), before + prefix.vectors[1])
-    parametrize.remove_parametrizations(layer, "bias", leave_parametrized=True)
-    assert type(layer) is nn.Linear
-    torch.testing.assert_close(layer(x), before + prefix.vectors[1])
+@pytest.mark.parametrize("name", ["MLP", "GCN", "GraphSAGE", "GAT"])
+def test_the_prefix_is_a_part_of_the_student_in_the_end(name, monkeypatch):
+    data, domain = load_domains([nodes(), replace(nodes(), x=2 * nodes().x)])
+    view, seen = view_of(data, domain=domain), []
+    student = build(view, name, "student", 0)
+    names = list(student.state_dict())
+
+    def fit(context, objective, eval_every):
+        found = fit_objective(context, objective, eval_every=eval_every)
+        objective.module.source = 0  # in evaluation mode the chosen one counts
+        with torch.no_grad():
+            objective.module.vectors += torch.arange(2.0)[:, None]
+        seen.append(view.logits(student, "test"))
+        return found
+
+    monkeypatch.setattr(prefix_conditioning, "fit_objective", fit)
+    train(student, mlp(1), view, prefix_conditioning.Config(source=1), steps=3)
+    torch.testing.assert_close(view.logits(student, "test"), seen[0])
+    assert list(student.state_dict()) == names
 
 
 def test_a_student_is_trained_and_the_same_seed_gives_the_same_bytes():
