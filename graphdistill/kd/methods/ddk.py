@@ -30,7 +30,6 @@ RESULT = Result(
     ours="not measured",
     command="python -m graphdistill.bench kd --parts data",
     differs="Classification of small data, where the paper distils language models; shares change every 25 steps.",
-    instead="",
 )
 FOR: tuple[Kind, ...] = ("nodes", "images", "text")
 
