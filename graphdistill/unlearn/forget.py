@@ -37,7 +37,7 @@ def unlearn(
         data: the data that it was trained on, of this library or PyG graphs that :func:`graphdistill.datasets.load`
             reads.
         forget: training entries that are forgotten, long ``[n]``.
-        method: name of the method, or its config, such as ``LAFConfig(unlearn_steps=200)``. (default: ``laf``)
+        method: name of the method, or its config, such as ``LAFConfig(unlearn_steps=100)``. (default: ``laf``)
         generator: its initial seed seeds all randomness. (default: seed 0)
         progress: shows a bar. (default: silent)
         device: device of the work and of the network that is returned. (default: the CPU)

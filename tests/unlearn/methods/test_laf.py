@@ -25,7 +25,7 @@ def test_losses_are_those_of_naive_loops():
 def test_forgotten_features_move_more_than_the_others_and_their_loss_grows():
     found = context()
     given = copy.deepcopy(found.model)
-    laf.unlearn(found, laf.Config(unlearn_steps=30, vae_steps=60))
+    laf.unlearn(found, laf.Config(unlearn_steps=30, vae_steps=60, stop_at=0.0))
     moved = {}
     for name, index in (("remaining", found.remaining), ("forgotten", found.forget)):
         before, after = (net[:3](found.whole.data.images[index]) for net in (given, found.model))
@@ -43,7 +43,7 @@ def test_no_labels_are_read_without_repair(monkeypatch):
 
 def test_repair_trains_the_last_linear_layer_alone():
     plain, repaired = context(), context()
-    short = {"unlearn_steps": 20, "vae_steps": 20, "unlearn_lr": 3e-3}
+    short = {"unlearn_steps": 20, "vae_steps": 20, "unlearn_lr": 3e-3, "stop_at": 0.0}
     laf.unlearn(plain, laf.Config(**short))
     laf.unlearn(repaired, laf.Config(**short, repair_steps=20))
     assert torch.equal(plain.model[1].weight, repaired.model[1].weight)
@@ -51,6 +51,16 @@ def test_repair_trains_the_last_linear_layer_alone():
     assert all(p.requires_grad for p in repaired.model.parameters())
     rest = plain.remaining
     assert losses(plain.whole, repaired.model, rest).mean() < losses(plain.whole, plain.model, rest).mean()
+
+
+def test_the_steps_end_when_the_attack_fails(monkeypatch):
+    asked = []
+    monkeypatch.setattr(laf.Stopping, "__call__", lambda stopping: asked.append(stopping.threshold) or len(asked) == 2)
+    one, other = context(), context()
+    laf.unlearn(one, laf.Config(unlearn_steps=40, vae_steps=2, stop_at=0.4))
+    laf.unlearn(other, laf.Config(unlearn_steps=10, vae_steps=2, stop_at=0.0))
+    assert asked[:2] == [0.4, 0.4]
+    assert all(torch.equal(a, b) for a, b in zip(one.model.parameters(), other.model.parameters(), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -61,6 +71,7 @@ def test_repair_trains_the_last_linear_layer_alone():
         ("repair_steps", -1, "--repair-steps must be 0 or more, got -1"),
         ("align_lr", 0.0, "--align-lr must be above 0, got 0.0"),
         ("temperature", float("nan"), "--temperature must be above 0, got nan"),
+        ("stop_at", 1.5, "--stop-at must be from 0 to 1, got 1.5"),
         ("beta", -1.0, "--beta must be 0 or more, got -1.0"),
     ],
 )
