@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from graphdistill.kd.methods.dkd import Config as DKDConfig
     from graphdistill.kd.methods.dmae import Config as DMAEConfig
     from graphdistill.kd.methods.ferkd import Config as FerKDConfig
+    from graphdistill.kd.methods.further_pretraining import Config as FurtherPretrainingConfig
     from graphdistill.kd.methods.glnn import Config as GLNNConfig
     from graphdistill.kd.methods.hybrid_distillation import Config as HybridDistillationConfig
     from graphdistill.kd.methods.jsd import Config as JSDConfig
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from graphdistill.kd.methods.relations import Config as RelationsConfig
     from graphdistill.kd.methods.rkd import Config as RKDConfig
     from graphdistill.kd.methods.sinkd import Config as SinKDConfig
+    from graphdistill.kd.methods.sla import Config as SLAConfig
     from graphdistill.kd.methods.squarehead import Config as SquareHeadConfig
     from graphdistill.kd.methods.ssld import Config as SSLDConfig
     from graphdistill.kd.methods.swing import Config as SwingConfig
@@ -68,6 +70,7 @@ else:
             "DKDConfig": "graphdistill.kd.methods.dkd:Config",
             "DMAEConfig": "graphdistill.kd.methods.dmae:Config",
             "FerKDConfig": "graphdistill.kd.methods.ferkd:Config",
+            "FurtherPretrainingConfig": "graphdistill.kd.methods.further_pretraining:Config",
             "GLNNConfig": "graphdistill.kd.methods.glnn:Config",
             "HybridDistillationConfig": "graphdistill.kd.methods.hybrid_distillation:Config",
             "JSDConfig": "graphdistill.kd.methods.jsd:Config",
@@ -80,6 +83,7 @@ else:
             "OFAKDConfig": "graphdistill.kd.methods.ofa_kd:Config",
             "RKDConfig": "graphdistill.kd.methods.rkd:Config",
             "RelationsConfig": "graphdistill.kd.methods.relations:Config",
+            "SLAConfig": "graphdistill.kd.methods.sla:Config",
             "SinKDConfig": "graphdistill.kd.methods.sinkd:Config",
             "SquareHeadConfig": "graphdistill.kd.methods.squarehead:Config",
             "SSLDConfig": "graphdistill.kd.methods.ssld:Config",
@@ -98,6 +102,7 @@ __all__ = [
     "DistillNearestConfig",
     "DistillWeightedConfig",
     "FerKDConfig",
+    "FurtherPretrainingConfig",
     "GLNNConfig",
     "HybridDistillationConfig",
     "JSDConfig",
@@ -112,6 +117,7 @@ __all__ = [
     "OFAKDConfig",
     "RKDConfig",
     "RelationsConfig",
+    "SLAConfig",
     "SSLDConfig",
     "SinKDConfig",
     "SquareHeadConfig",

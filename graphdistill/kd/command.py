@@ -23,7 +23,7 @@ from graphdistill.kd.data.kinds import few_labels, view_of
 from graphdistill.kd.data.view import View
 from graphdistill.kd.evaluate import LABELS, UNTRAINED, Scored, build, latency, network_bytes, score_seed, trivial
 from graphdistill.kd.figure import draw
-from graphdistill.kd.methods import FAMILY
+from graphdistill.kd.methods import FAMILY, compared_with, default_student, needs_teacher
 from graphdistill.kd.storage import save_network
 from graphdistill.kd.teachers.sources import default_sources, source_view
 
@@ -35,7 +35,10 @@ def main(command: Command) -> None:
             view = _view(command, command.seed)
         FAMILY.check(command.method, view.KIND)
         # From here on the method is imported.
-        command = replace(command, method=FAMILY.config(command.method))
+        method = FAMILY.config(command.method)
+        command = replace(command, method=method, student=command.student or default_student(method, view.KIND))
+        if command.teacher and not needs_teacher(method):
+            raise ValueError(f"--teacher {command.teacher[0]}: {method.name} trains without a teacher; leave it out")
         command = replace(command, teacher=_teachers(command, view), sources=_sources(command))
         _source_views(command, view, command.seed)
         if hasattr(FAMILY.module(command.method), "check"):
@@ -56,7 +59,7 @@ def main(command: Command) -> None:
             "dataset": view.name,
             "method": _method(command),
             "options": options_of(FAMILY.config(command.method)),
-            "teacher": names["teacher"].removeprefix("teacher "),
+            "teacher": names["teacher"].removeprefix("teacher ") if "teacher" in names else None,
             "student": names[UNTRAINED].partition(",")[0],
             "seed": command.seed + best,
             "valid": chosen.valid,
@@ -117,11 +120,11 @@ def _score_seed(context: tuple[Command, View, Progress], seed: int) -> dict[str,
 def _names(command: Command, view: View, rows: list[str]) -> dict[str, str]:
     """Name in the report of each row."""
     student = command.student or next(iter(view.STUDENTS))
-    names = {row: f"{student}, {row}" for row in rows}
     counts = {name: command.teacher.count(name) for name in command.teacher}
     teachers = " + ".join(f"{count} {name}" if count > 1 else name for name, count in counts.items())
     count = len(command.sources)
-    return names | {"teacher": f"teacher {teachers}" + (f" of {count} source{'s'[: count > 1]}" if count else "")}
+    teacher = f"teacher {teachers}" + (f" of {count} source{'s'[: count > 1]}" if count else "")
+    return {row: teacher if row == "teacher" else f"{student}, {row}" for row in rows}
 
 
 def _test_logits(view: View, scored: dict[str, Scored], names: dict[str, str]) -> dict[str, tuple[Tensor, Tensor]]:
@@ -154,7 +157,7 @@ def _report(command: Command, view: View, scored: list[dict[str, Scored]], names
     rows.append(Row(name="majority class", group=None, test=(trivial(view),)))
     differences = {
         other: paired([s[method.name].test for s in scored], [s[other].test for s in scored])
-        for other in dict.fromkeys((LABELS, "kd"))
+        for other in (LABELS, *compared_with(method))
         if other != method.name
     }
     notes = [
@@ -163,8 +166,9 @@ def _report(command: Command, view: View, scored: list[dict[str, Scored]], names
         for other, found in differences.items()
     ]
     notes += [
-        "One teacher a seed; all students begin with the same weights and take the same steps. Checkpoints are chosen "
-        "on validation, test is scored once.",
+        ("One teacher a seed; all" if "teacher" in names else "All")
+        + " students begin with the same weights and take the same steps. Checkpoints are chosen on validation, test "
+        "is scored once.",
         f"The teachers are trained on {', '.join(command.sources)}." if command.sources else "",
         f"Saved: the student of {method.name} that is best on validation.",
         str(view.data.notes),
@@ -177,8 +181,9 @@ def _report(command: Command, view: View, scored: list[dict[str, Scored]], names
         "paper": FAMILY.about(method.name)[1],
     }
     return Report(
-        title=f"{method.name} on {view.name}: {names['teacher'].removeprefix('teacher ')} to "
-        f"{names[LABELS].partition(',')[0]}",
+        title=f"{method.name} on {view.name}: "
+        + (f"{names['teacher'].removeprefix('teacher ')} to " if "teacher" in names else "")
+        + names[LABELS].partition(",")[0],
         metric=view.metric,
         rows=tuple(rows),
         facts=facts,

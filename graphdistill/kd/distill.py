@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from graphdistill.core.training.metrics import score
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.data.view import View
-from graphdistill.kd.methods import FAMILY
+from graphdistill.kd.methods import FAMILY, needs_teacher
 from graphdistill.kd.objective import Context, Objective
 from graphdistill.kd.teachers.ensemble import MeanTeachers, WeightedTeachers
 from graphdistill.kd.teachers.stored import StoredTeacher
@@ -27,7 +28,7 @@ from graphdistill.kd.training import fit_objective
 
 def distill_kd(
     student: nn.Module,
-    teacher: nn.Module | Sequence[nn.Module],
+    teacher: nn.Module | Sequence[nn.Module] | None,
     data: Dataset | Data | Sequence[Data],
     method: str | MethodConfig = "kd",
     config: KDConfig = KDConfig(),
@@ -49,6 +50,7 @@ def distill_kd(
         student: the network that is trained.
         teacher: the trained network, which only methods that train both networks change, or its stored logits
             (:func:`~graphdistill.kd.teachers.load_logits`), or several networks, whose probabilities are averaged.
+            Self-distillation ignores it; give ``None``.
         data: the data, of this library or PyG graphs that :func:`graphdistill.datasets.load` reads. Checkpoints are
             chosen on the validation split; the test split is not read.
         method: name of the method, or its config, such as ``TAIDConfig(alpha=0)``. (default: ``kd``)
@@ -77,14 +79,15 @@ def distill_kd(
     """
     seed = 0 if generator is None else generator.initial_seed() % (1 << 62)
     view = view_of(data, device, labelled, domain)
-    teacher = teacher if isinstance(teacher, nn.Module) else MeanTeachers(teacher)
-    fit_kd(student.to(view.device), teacher.to(view.device), view, method, config, seed=seed, progress=progress)
+    teacher = teacher if teacher is None or isinstance(teacher, nn.Module) else MeanTeachers(teacher)
+    teacher = None if teacher is None else teacher.to(view.device)
+    fit_kd(student.to(view.device), teacher, view, method, config, seed=seed, progress=progress)
     return student
 
 
 def fit_kd(
     student: nn.Module,
-    teacher: nn.Module,
+    teacher: nn.Module | None,
     view: View,
     method: str | MethodConfig = "kd",
     config: KDConfig = KDConfig(),
@@ -96,7 +99,7 @@ def fit_kd(
 
     Args:
         student: the network that is trained, on the device of the view.
-        teacher: the trained network, on the same device.
+        teacher: the trained network, on the same device; self-distillation ignores it.
         view: the data.
         method: name of the method, or its config. (default: ``kd``)
         config: training of the student. (default: by the kind of data)
@@ -105,29 +108,45 @@ def fit_kd(
 
     Returns:
         The validation score of the checkpoint, its step, and the seconds of training.
+
+    Raises:
+        ValueError: as :func:`distill_kd`, or the method needs a teacher and there is none.
     """
     FAMILY.check(method, view.KIND)
     how, module = FAMILY.config(method), FAMILY.module(method)
+    if not needs_teacher(method):
+        alone = context_of(student, student, view, config, seed=seed, progress=progress)
+        check_networks(alone)
+        return _run(module, alone, how, config)
+    if teacher is None:
+        raise ValueError(f"--method {how.name} needs a teacher, got None; give a trained network")
     context = context_of(student, teacher, view, config, seed=seed, progress=progress)
     logits = check_networks(context)
     mode = teacher.training
     teacher.eval()
     try:
-        if hasattr(module, "distill"):
-            notice_chance(view, logits)
-            found: FitResult = module.distill(context, how)
-            return found
-        objective: Objective = module.objective(context, how)
-        if objective.teacher_layers and isinstance(teacher, WeightedTeachers):
-            raise ValueError(
-                f"{how.name} reads hidden layers, which several teachers do not have in common; give one teacher, or "
-                "choose kd or meal-v2"
-            )
-        if not objective.online:
-            notice_chance(view, logits)
-        return fit(context, objective, config)
+        return _run(module, context, how, config, logits)
     finally:
         teacher.train(mode)
+
+
+def _run(
+    module: ModuleType, context: Context, method: MethodConfig, config: KDConfig, logits: Tensor | None = None
+) -> FitResult:
+    """Train by a method; ``logits`` are those of the teacher on validation, to notice one that is not trained."""
+    if hasattr(module, "distill"):
+        notice_chance(context.data, logits)
+        found: FitResult = module.distill(context, method)
+        return found
+    objective: Objective = module.objective(context, method)
+    if objective.teacher_layers and isinstance(context.teacher, WeightedTeachers):
+        raise ValueError(
+            f"{method.name} reads hidden layers, which several teachers do not have in common; give one teacher, or "
+            "choose kd or meal-v2"
+        )
+    if not objective.online:
+        notice_chance(context.data, logits)
+    return fit(context, objective, config)
 
 
 def fit_labels(
@@ -204,6 +223,11 @@ def check_networks(context: Context) -> Tensor | None:
             f"student and teacher must have the same {what}: the student has {student.shape[1]} logits, the teacher "
             f"{teacher.shape[1]}, and {view.name} {view.num_classes} {what}; build the student with {teacher.shape[1]}"
         )
+    if student.shape[1] < view.num_classes and context.student is context.teacher:
+        raise ValueError(
+            f"the student has {student.shape[1]} logits, but {view.name} has {view.num_classes} {what}; build it with "
+            f"{view.num_classes}"
+        )
     if student.shape[1] < view.num_classes:
         raise ValueError(
             f"the teacher has {teacher.shape[1]} logits, but {view.name} has {view.num_classes} {what}; train a "
@@ -231,5 +255,5 @@ def notice_chance(view: View, logits: Tensor | None) -> None:
     if not reached > chance:
         warnings.warn(
             f"the teacher's validation {view.metric} is {reached:.3f}, that of a guess is {chance:.3f}: is it trained?",
-            stacklevel=4,
+            stacklevel=5,
         )

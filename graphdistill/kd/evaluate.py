@@ -18,6 +18,7 @@ from graphdistill.core.training.metrics import calibration_error, score
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.view import View
 from graphdistill.kd.distill import fit_kd, fit_labels
+from graphdistill.kd.methods import compared_with, needs_teacher
 from graphdistill.kd.teachers.ensemble import MeanTeachers
 
 LABELS, KD, UNTRAINED = "labels alone", "kd", "untrained"
@@ -117,20 +118,23 @@ def score_seed(
         progress: shows bars.
 
     Returns:
-        The networks by row: ``teacher``, ``labels alone``, ``kd``, the method and ``untrained``.
+        The networks by row: ``teacher``, ``labels alone``, ``kd``, the method and ``untrained``; of self-distillation
+        parts of the method in place of ``teacher`` and ``kd``.
     """
     name = method if isinstance(method, str) else method.name
     found: dict[str, Scored] = {}
-    start = time.perf_counter()
-    above = train_teacher(view, teacher, config, sources=sources, seed=seed, progress=progress)
-    found["teacher"] = _scored(view, above, time.perf_counter() - start)
-    for row in dict.fromkeys((LABELS, KD, name, UNTRAINED)):
+    above = None
+    if needs_teacher(method):
+        start = time.perf_counter()
+        above = train_teacher(view, teacher, config, sources=sources, seed=seed, progress=progress)
+        found["teacher"] = _scored(view, above, time.perf_counter() - start)
+    methods = {LABELS: None, **compared_with(method), name: method, UNTRAINED: None}
+    for row, how in methods.items():
         network = build(view, student, "student", seed)
         start = time.perf_counter()
         if row == LABELS:
             fit_labels(network, view, config, seed=seed, progress=progress, label=row)
-        elif row != UNTRAINED:
-            how = method if row == name else KD
+        elif how is not None:
             fit_kd(network, above, view, how, config, seed=seed, progress=progress)
         found[row] = _scored(view, network.eval(), 0.0 if row == UNTRAINED else time.perf_counter() - start)
     return found

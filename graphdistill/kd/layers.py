@@ -29,6 +29,18 @@ def stages_of(module: nn.Module) -> list[str]:
     return [PENULTIMATE]
 
 
+def stage_at(module: nn.Module, depth: float) -> str:
+    """Path of the stage at a share of the depth of a network; not the last one, where there are several.
+
+    Example:
+        >>> from graphdistill.core.networks.convnet import ConvNet
+        >>> stage_at(ConvNet((1, 28, 28), 10), 0.75), stage_at(ConvNet((1, 28, 28), 10), 0.1)
+        ('blocks.1', 'blocks.0')
+    """
+    stages = stages_of(module)
+    return stages[max(0, min(int(depth * len(stages)), len(stages) - 1) - 1)]
+
+
 def layer_pairs(student: nn.Module, teacher: nn.Module, kind: LayerMap) -> list[tuple[str, str]]:
     """Pairs of layers of student and teacher.
 

@@ -61,10 +61,26 @@ def test_teachers_of_other_data(tmp_path, capsys, monkeypatch):
     assert "The teachers are trained on one, other." in printed
 
 
+def test_self_distillation_has_no_teacher_and_shows_its_parts(tmp_path, capsys):
+    words = ("--dataset", "ring", "--steps", 10, "--eval-every", 10, "--seeds", 1, "--jobs", 1, "--method", "sla")
+    assert run("--output", tmp_path / "out", *words) == 0
+    printed = capsys.readouterr().out
+    assert "sla on ring: MLP" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "teacher" not in printed
+    for row in ("MLP, labels alone", "MLP, plain augmentation", "MLP, sla", "MLP, untrained"):
+        assert row in printed
+    results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert list(results["facts"]["paired"]) == ["labels alone", "plain augmentation"]
+    card = json.loads((tmp_path / "out" / "card.json").read_text(encoding="utf-8"))["facts"]
+    assert card["teacher"] is None
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--method", "distill-nearest"], "--sources has no default for digits-knn"),
+        (["--method", "sla", "--teacher", "GCN"], "--teacher GCN: sla trains without a teacher; leave it out"),
         (["--student", "ViT"], "--student 'ViT' is unknown for nodes; choose from MLP"),
         (["--teacher", "GIN"], "--teacher 'GIN' is unknown for nodes; choose from GCN"),
         (["--method", "kdd"], "--method 'kdd' is unknown"),

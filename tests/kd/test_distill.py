@@ -57,6 +57,16 @@ def test_modules_of_pyg_and_like_those_of_transformers_are_distilled():
     assert student(inputs["x"], inputs["edge_index"], inputs["batch"]).shape == (3, 2)
 
 
+def test_only_self_distillation_does_without_a_teacher():
+    student = distill_kd(mlp(0, 64, 3), None, images(), "sla", SHORT)
+    assert not student.training
+    assert view_of(images()).score(student, "valid") > 0.8
+    with pytest.raises(ValueError, match="--method kd needs a teacher, got None; give a trained network"):
+        distill_kd(mlp(0, 64, 3), None, images())
+    with pytest.raises(ValueError, match="the student has 2 logits, but rows has 3 classes; build it with 3"):
+        distill_kd(mlp(0, 64, 2), None, images(), "sla", SHORT)
+
+
 def test_the_generator_decides_and_the_teacher_stays():
     teacher = fit_labels(mlp(1), nodes(), SHORT)
     before = [p.clone() for p in teacher.parameters()]

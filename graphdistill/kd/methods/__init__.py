@@ -1,13 +1,51 @@
 """The methods, a module each: docstring, ``PAPER``, ``RESULT``, ``FOR``, ``Config``, and ``objective`` or ``distill``.
 
 A method with the usual loop has ``objective(context, config) -> Objective``; one with a loop of its own has
-``distill(context, config) -> FitResult`` and trains ``context.student`` in place.
+``distill(context, config) -> FitResult`` and trains ``context.student`` in place. Self-distillation has
+``TEACHER = False``, and in ``COMPARED`` the options of what the command shows beside it, by row. ``STUDENT`` names the
+student of a kind of data where the usual one cannot be used.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from graphdistill.core.methods import Family
+from graphdistill.core.methods import Family, MethodConfig
 
 FAMILY = Family(__name__, Path(__file__).parent)
+
+
+def needs_teacher(method: str | MethodConfig) -> bool:
+    """Whether a method, which is imported, needs a trained teacher.
+
+    Example:
+        >>> needs_teacher("kd"), needs_teacher("sla")
+        (True, False)
+    """
+    return bool(getattr(FAMILY.module(method), "TEACHER", True))
+
+
+def default_student(method: str | MethodConfig, kind: str) -> str:
+    """Name of the student that a method, which is imported, needs for a kind of data; empty for the usual one.
+
+    Example:
+        >>> default_student("further-pretraining", "images"), default_student("kd", "images")
+        ('ViT-32', '')
+    """
+    found: Mapping[str, str] = getattr(FAMILY.module(method), "STUDENT", {})
+    return found.get(kind, "")
+
+
+def compared_with(method: str | MethodConfig) -> Mapping[str, MethodConfig]:
+    """What a method is compared with in a report beside labels alone, by row: plain ``kd``, or parts of the method.
+
+    Example:
+        >>> list(compared_with("taid")), list(compared_with("sla"))
+        (['kd'], ['plain augmentation'])
+    """
+    if needs_teacher(method):
+        return {"kd": FAMILY.config("kd")}
+    config = FAMILY.config(method)
+    return {row: replace(config, **options) for row, options in FAMILY.module(method).COMPARED.items()}

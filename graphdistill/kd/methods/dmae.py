@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.randomness import scoped
@@ -20,7 +20,7 @@ from graphdistill.core.training.loop import FitResult
 from graphdistill.kd.data.view import Kind
 from graphdistill.kd.features.feature_l1 import FeatureL1
 from graphdistill.kd.inputs import names_of
-from graphdistill.kd.layers import stages_of
+from graphdistill.kd.layers import stage_at
 from graphdistill.kd.masked_autoencoder import Decoder, check_vits, encode, fine_tune, pretrain, visible_patches
 from graphdistill.kd.masked_nodes import NodeDecoder, run_until
 from graphdistill.kd.objective import Context
@@ -105,7 +105,7 @@ def _pretrain_on_nodes(context: Context, config: Config) -> None:
                 f"but the {role} is a {type(network).__name__} without edge_index; choose kd for it"
             )
     index, share = view.train, 0.5 if config.masked is None else config.masked
-    ours, theirs = (_stage(network, config.depth) for network in (student, teacher))
+    ours, theirs = (stage_at(network, config.depth) for network in (student, teacher))
     with scoped(context.seed, "kd", "dmae"):
         width, known_width = (
             run_until(view, network, path, index, view.inputs(index)).shape[1]
@@ -128,9 +128,3 @@ def _pretrain_on_nodes(context: Context, config: Config) -> None:
         return value
 
     pretrain(context, [student, decoder, distance], loss, config.pretraining_steps, "pre-training")
-
-
-def _stage(network: nn.Module, depth: float) -> str:
-    """Path of the stage at a share of the depth, which is not the last one."""
-    stages = stages_of(network)
-    return stages[max(0, min(int(depth * len(stages)), len(stages) - 1) - 1)]

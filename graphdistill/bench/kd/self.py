@@ -1,0 +1,15 @@
+"""Self-distillation, a claim after the other."""
+
+from __future__ import annotations
+
+from graphdistill.bench.kd import _further_pretraining, _sla
+from graphdistill.bench.options import KDBench as Bench
+
+CLAIMS = (_sla, _further_pretraining)
+"""Modules with a claim each."""
+
+
+def measure(bench: Bench) -> None:
+    """All claims."""
+    for claim in CLAIMS:
+        claim.measure(bench)
