@@ -25,7 +25,7 @@ from graphdistill.kd.methods import further_pretraining
 
 LABELS, STEPS = 5, 300
 """Labels of each class, and steps of each training."""
-ALONE, TWICE, SELF = "masked autoencoder", "masked autoencoder, twice the steps", "self-distillation"
+ALONE, TWICE, SELF = "autoencoder", "twice the steps", "self-distillation"
 
 
 def measure(bench: Bench) -> None:
