@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from graphdistill.kd.methods.further_pretraining import Config as FurtherPretrainingConfig
     from graphdistill.kd.methods.glnn import Config as GLNNConfig
     from graphdistill.kd.methods.hybrid_distillation import Config as HybridDistillationConfig
+    from graphdistill.kd.methods.impossible_distillation import Config as ImpossibleDistillationConfig
     from graphdistill.kd.methods.jsd import Config as JSDConfig
     from graphdistill.kd.methods.kd3 import Config as KD3Config
     from graphdistill.kd.methods.kd_plus_plus import Config as KDPlusPlusConfig
@@ -73,6 +74,7 @@ else:
             "FurtherPretrainingConfig": "graphdistill.kd.methods.further_pretraining:Config",
             "GLNNConfig": "graphdistill.kd.methods.glnn:Config",
             "HybridDistillationConfig": "graphdistill.kd.methods.hybrid_distillation:Config",
+            "ImpossibleDistillationConfig": "graphdistill.kd.methods.impossible_distillation:Config",
             "JSDConfig": "graphdistill.kd.methods.jsd:Config",
             "KD3Config": "graphdistill.kd.methods.kd3:Config",
             "KDPlusPlusConfig": "graphdistill.kd.methods.kd_plus_plus:Config",
@@ -105,6 +107,7 @@ __all__ = [
     "FurtherPretrainingConfig",
     "GLNNConfig",
     "HybridDistillationConfig",
+    "ImpossibleDistillationConfig",
     "JSDConfig",
     "KD3Config",
     "KDConfig",

@@ -2,8 +2,8 @@
 
 A method with the usual loop has ``objective(context, config) -> Objective``; one with a loop of its own has
 ``distill(context, config) -> FitResult`` and trains ``context.student`` in place. Self-distillation has
-``TEACHER = False``, and in ``COMPARED`` the options of what the command shows beside it, by row. ``STUDENT`` names the
-student of a kind of data where the usual one cannot be used.
+``TEACHER = False``. ``COMPARED`` has the options of what the command shows beside a method, by row. ``STUDENT`` names
+the student of a kind of data where the usual one cannot be used.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ def default_student(method: str | MethodConfig, kind: str) -> str:
 
 
 def compared_with(method: str | MethodConfig) -> Mapping[str, MethodConfig]:
-    """What a method is compared with in a report beside labels alone, by row: plain ``kd``, or parts of the method.
+    """What a method is compared with in a report beside labels alone, by row: plain ``kd``, and parts of the method.
 
     Example:
         >>> list(compared_with("taid")), list(compared_with("sla"))
         (['kd'], ['plain augmentation'])
     """
-    if needs_teacher(method):
-        return {"kd": FAMILY.config("kd")}
+    plain = {"kd": FAMILY.config("kd")} if needs_teacher(method) else {}
     config = FAMILY.config(method)
-    return {row: replace(config, **options) for row, options in FAMILY.module(method).COMPARED.items()}
+    parts = getattr(FAMILY.module(method), "COMPARED", {})
+    return plain | {row: replace(config, **options) for row, options in parts.items()}

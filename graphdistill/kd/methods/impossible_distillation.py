@@ -1,0 +1,183 @@
+r"""Impossible Distillation-like: texts of a weak generator are filtered by critics, and the student learns from them.
+
+Generate several continuations of each prompt, keep those that pass all critics, train the student on them, and let it
+generate in its turn. A continuation c of a prompt passes if
+
+.. math:: \frac{1}{|c|} \sum_i \log p(c_i \mid c_{<i}) \ge \tau, \quad d(c, c^*) \ge \delta |c|
+
+with the likelihood p of n-grams of the training texts, which a share of the continuations exceeds by :math:`\tau`, and
+the edit distance d from the true continuation :math:`c^*`; and if it is the likeliest of its connected component, whose
+edges join continuations of a prompt that are within a small edit distance. There is no other loss than the
+cross-entropy on what was kept.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from graphdistill.core.methods import MethodConfig, Result
+from graphdistill.core.training.loop import FitResult
+from graphdistill.kd.data.text import LanguageModelView
+from graphdistill.kd.data.view import Kind
+from graphdistill.kd.objective import Batch, Context, Objective, label_loss
+from graphdistill.kd.selectors.critics import NgramLikelihood, edit_distance, one_per_component
+from graphdistill.kd.training import fit_objective
+
+PAPER = "Jung et al., NAACL 2024, https://arxiv.org/abs/2305.16635"
+RESULT = Result(
+    paper="no checked number at hand",
+    ours="not measured",
+    command="python -m graphdistill.bench kd --parts self",
+    differs=(
+        "Continuations of characters in place of paraphrases; critics are n-grams and edit distances, where the paper "
+        "has entailment, ROUGE-L and tree edits."
+    ),
+    instead="Where the training texts may be used, kd on them is far better.",
+)
+FOR: tuple[Kind, ...] = ("text",)
+COMPARED = {"unfiltered": {"critics": False}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
+    """Options of Impossible Distillation."""
+
+    prompts: int = 256
+    """Prompts, first halves of training windows."""
+    samples: int = 8
+    """Continuations of each prompt, from which the critics choose; the released code has 10 to 100."""
+    temperature: float = 1.0
+    """Temperature of the generator, that of the paper's contexts."""
+    rounds: int = 2
+    """Rounds of generating, filtering and training: the teacher generates in the first one, the student in all others;
+    the steps are shared among them."""
+    order: int = 5
+    """Length of the longest n-grams of the likelihood: longer ones are seen once in texts of a megabyte."""
+    likely: float = 0.5
+    """Share of the continuations that are likely enough."""
+    distance: float = 0.25
+    """Least edit distance from the true continuation, as a share of the length, so that nothing is recited."""
+    same: float = 0.5
+    """Edit distance up to which two continuations of a prompt are the same, as a share of the length; of random texts
+    it is about 0.8."""
+    critics: bool = True
+    """Let critics choose; without them as many random continuations are kept."""
+
+    def __post_init__(self) -> None:
+        for option, number in (("prompts", self.prompts), ("samples", self.samples), ("rounds", self.rounds)):
+            if number < 1:
+                raise ValueError(f"--{option} must be 1 or more, got {number}")
+        if not self.temperature > 0:
+            raise ValueError(f"--temperature must be above 0, got {self.temperature}")
+        if not 1 <= self.order <= 8:
+            raise ValueError(f"--order must be from 1 to 8, got {self.order}")
+        if not 0 < self.likely <= 1:
+            raise ValueError(f"--likely must be above 0 and at most 1, got {self.likely}")
+        for option, share in (("distance", self.distance), ("same", self.same)):
+            if not 0 <= share < 1:
+                raise ValueError(f"--{option} must be from 0 to below 1, got {share}")
+
+
+def distill(context: Context, config: Config) -> FitResult:
+    """Generate, filter and train in every round; the student of the best round on validation stays.
+
+    Raises:
+        ValueError: the data are no language model's windows, or no continuation passes the critics.
+    """
+    view = context.data
+    if not isinstance(view, LanguageModelView):
+        raise ValueError(
+            f"impossible-distillation continues texts, but {view.name} has classes; give windows of a language model, "
+            "such as text/shakespeare"
+        )
+    truth = torch.cat([view.data.tokens[view.train], view.data.y[view.train, -1:]], dim=1)
+    likelihood = NgramLikelihood(truth, view.num_classes, config.order)
+    generator: nn.Module = context.teacher
+    best, state, seconds = FitResult(-1.0, 0, 0.0), context.student.state_dict(), 0.0
+    for number in range(config.rounds):
+        draws = context.generator("impossible-distillation", number)
+        rows = torch.randperm(len(truth), generator=draws)[: config.prompts].repeat_interleave(config.samples)
+        texts = generate(context, generator, truth[rows], config.temperature, draws)
+        start = truth.shape[1] // 2
+        kept = chosen(texts, rows, truth[rows], start, likelihood, config)
+        if not len(kept):
+            raise ValueError("no continuation passes the critics; lower --distance, or raise --likely or --samples")
+        if not config.critics:
+            kept = torch.randperm(len(texts), generator=draws)[: len(kept)]
+        found = _train(context, texts[kept], start, max(1, context.steps // config.rounds))
+        seconds += found.seconds
+        if found.valid > best.valid:
+            best, state = found, copy.deepcopy(context.student.state_dict())
+        generator = context.student
+    context.student.load_state_dict(state)
+    return replace(best, seconds=seconds)
+
+
+@torch.no_grad()
+def generate(context: Context, network: nn.Module, texts: Tensor, temperature: float, draws: torch.Generator) -> Tensor:
+    """Texts whose second half a causal language model continues, on the CPU, long ``[n, L]``.
+
+    Args:
+        context: its data have the inputs of the network.
+        network: the language model.
+        texts: texts that begin with the prompts, long ``[n, L]``.
+        temperature: temperature of the model.
+        draws: source of the tokens.
+    """
+    network.eval()
+    out, inputs = texts.clone(), context.data.inputs(context.data.train[:1])
+    for i in context.progress.track(range(texts.shape[1] // 2, texts.shape[1]), "generating"):
+        drawn = []
+        for part in out.split(context.data.CHUNK):
+            shown = inputs.replaced(part[:, :i].to(context.device))
+            logits = context.data.run(network, context.data.train[:1], (), shown).logits.view(len(part), i, -1)
+            # Neither padding nor what stands for unknown tokens is generated.
+            p = (logits[:, -1, 2:] / temperature).softmax(dim=-1).cpu()
+            drawn.append(2 + torch.multinomial(p, 1, generator=draws)[:, 0])
+        out[:, i] = torch.cat(drawn)
+    return out
+
+
+def chosen(
+    texts: Tensor, group: Tensor, truth: Tensor, start: int, likelihood: NgramLikelihood, config: Config
+) -> Tensor:
+    """Rows of the texts that pass all critics, long, ascending.
+
+    Args:
+        texts: prompts and continuations, long ``[n, L]``.
+        group: number of the prompt of each, long ``[n]``.
+        truth: prompts with their true continuations, long ``[n, L]``.
+        start: position of the first token of a continuation.
+        likelihood: likelihood of tokens.
+        config: the thresholds.
+    """
+    score = likelihood.mean_log(texts, start)
+    count = max(1, round(config.likely * len(texts)))
+    rows = score.sort(descending=True, stable=True).indices[:count].sort().values
+    far = edit_distance(texts[rows, start:], truth[rows, start:]) >= config.distance * (texts.shape[1] - start)
+    rows = rows[far]
+    return rows[one_per_component(texts[rows, start:], group[rows], score[rows], config.same)]
+
+
+def _train(context: Context, texts: Tensor, start: int, steps: int) -> FitResult:
+    """Train the student on continuations; the prompts have no loss, checkpoints are chosen on real texts."""
+    data = context.data.data
+    tokens, y = torch.cat([data.tokens, texts[:, :-1]]), torch.cat([data.y, texts[:, 1:]])
+    made = replace(data, tokens=tokens, y=y, train=torch.arange(len(data.tokens), len(tokens)))
+    view = LanguageModelView(made, context.device)
+    prompt = torch.arange(tokens.shape[1]) < start - 1
+
+    def loss(batch: Batch) -> Tensor:
+        known = batch.y.masked_fill(prompt.to(batch.y.device).repeat(len(batch.index)), -1)
+        return label_loss(batch.student.logits, known)
+
+    return fit_objective(
+        replace(context, data=view, steps=steps),
+        Objective(loss=loss, uses_teacher=False),
+        eval_every=view.TRAINING.eval_every,
+        label="training on texts",
+    )
