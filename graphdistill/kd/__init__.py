@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from graphdistill.kd.methods.ofa_kd import Config as OFAKDConfig
     from graphdistill.kd.methods.relations import Config as RelationsConfig
     from graphdistill.kd.methods.rkd import Config as RKDConfig
+    from graphdistill.kd.methods.sd_darts import Config as SDDARTSConfig
     from graphdistill.kd.methods.sinkd import Config as SinKDConfig
     from graphdistill.kd.methods.sla import Config as SLAConfig
     from graphdistill.kd.methods.squarehead import Config as SquareHeadConfig
@@ -85,6 +86,7 @@ else:
             "OFAKDConfig": "graphdistill.kd.methods.ofa_kd:Config",
             "RKDConfig": "graphdistill.kd.methods.rkd:Config",
             "RelationsConfig": "graphdistill.kd.methods.relations:Config",
+            "SDDARTSConfig": "graphdistill.kd.methods.sd_darts:Config",
             "SLAConfig": "graphdistill.kd.methods.sla:Config",
             "SinKDConfig": "graphdistill.kd.methods.sinkd:Config",
             "SquareHeadConfig": "graphdistill.kd.methods.squarehead:Config",
@@ -120,6 +122,7 @@ __all__ = [
     "OFAKDConfig",
     "RKDConfig",
     "RelationsConfig",
+    "SDDARTSConfig",
     "SLAConfig",
     "SSLDConfig",
     "SinKDConfig",

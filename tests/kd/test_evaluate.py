@@ -20,7 +20,9 @@ def test_all_rows_of_a_seed_share_the_first_weights():
 
 
 def test_a_network_is_named_by_the_kind_of_data():
-    with pytest.raises(ValueError, match="--student 'MLQ' is unknown for nodes; choose from MLP, GCN-16, GCN"):
+    with pytest.raises(
+        ValueError, match="--student 'MLQ' is unknown for nodes; choose from MLP, GCN-16, mixed-GNN, GCN"
+    ):
         build(NodeView(nodes()), "MLQ", "student", 0)
     assert type(build(NodeView(nodes()), "GraphSAGE", "student", 0)).__name__ == "GraphSAGE"
 

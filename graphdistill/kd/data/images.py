@@ -7,6 +7,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from graphdistill.core.networks.convnet import ConvNet
+from graphdistill.core.networks.mixed import MixedConvNet
 from graphdistill.core.networks.mlp import MLP
 from graphdistill.core.networks.vit import ViT
 from graphdistill.kd.data.view import Kind, Training, View
@@ -51,4 +52,8 @@ def _mlp(view: ImageView) -> nn.Module:
     return MLP(view.shape, view.num_classes)
 
 
-ImageView.STUDENTS = {"ConvNet-8": _small_convnet, "ViT-32": _vit, "MLP": _mlp}
+def _mixed_convnet(view: ImageView) -> nn.Module:
+    return MixedConvNet(view.shape, view.num_classes)
+
+
+ImageView.STUDENTS = {"ConvNet-8": _small_convnet, "ViT-32": _vit, "MLP": _mlp, "mixed-ConvNet": _mixed_convnet}

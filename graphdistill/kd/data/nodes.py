@@ -13,6 +13,7 @@ from torch_geometric.data import Data
 
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.data.tensors import to_device
+from graphdistill.core.networks.mixed import MixedGNN
 from graphdistill.kd.data.view import Kind, Training, View
 from graphdistill.kd.inputs import Inputs, names_of
 from graphdistill.kd.outputs import Outputs
@@ -79,4 +80,14 @@ NodeView.TEACHERS = {
     "GraphSAGE": partial(_gnn, pyg.GraphSAGE, HIDDEN),
     "GAT": partial(_gnn, pyg.GAT, HIDDEN),
 }
-NodeView.STUDENTS = {"MLP": partial(_mlp, HIDDEN), "GCN-16": partial(_gnn, pyg.GCN, 16)}
+
+
+def _mixed_gnn(view: NodeView) -> nn.Module:
+    return MixedGNN(view.data.x.shape[1], 16, view.num_classes)
+
+
+NodeView.STUDENTS = {
+    "MLP": partial(_mlp, HIDDEN),
+    "GCN-16": partial(_gnn, pyg.GCN, 16),
+    "mixed-GNN": _mixed_gnn,
+}
