@@ -2,7 +2,7 @@
 
 A method with the usual loop has ``objective(context, config) -> Objective``; one with a loop of its own has
 ``distill(context, config) -> FitResult`` and trains ``context.student`` in place. Self-distillation has
-``TEACHER = False``. ``COMPARED`` has the options of what the command shows beside a method, by row. ``STUDENT`` names
+``TEACHER = False``. ``COMPARED`` has the options of what the command compares a method with, by row. ``STUDENT`` names
 the student of a kind of data where the usual one cannot be used.
 """
 
@@ -39,7 +39,7 @@ def default_student(method: str | MethodConfig, kind: str) -> str:
 
 
 def compared_with(method: str | MethodConfig) -> Mapping[str, MethodConfig]:
-    """What a method is compared with in a report beside labels alone, by row: plain ``kd``, and parts of the method.
+    """What a method is compared with apart from labels alone, by row of a report: plain ``kd``, and its own parts.
 
     Example:
         >>> list(compared_with("taid")), list(compared_with("sla"))
