@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from graphdistill.kd.methods.dac_kl import Config as DACKLConfig
     from graphdistill.kd.methods.distill_nearest import Config as DistillNearestConfig
     from graphdistill.kd.methods.distill_weighted import Config as DistillWeightedConfig
+    from graphdistill.kd.methods.diswot import Config as DisWOTConfig
     from graphdistill.kd.methods.dkd import Config as DKDConfig
     from graphdistill.kd.methods.dmae import Config as DMAEConfig
     from graphdistill.kd.methods.ferkd import Config as FerKDConfig
@@ -69,6 +70,7 @@ else:
             "DACKLConfig": "graphdistill.kd.methods.dac_kl:Config",
             "DistillNearestConfig": "graphdistill.kd.methods.distill_nearest:Config",
             "DistillWeightedConfig": "graphdistill.kd.methods.distill_weighted:Config",
+            "DisWOTConfig": "graphdistill.kd.methods.diswot:Config",
             "DKDConfig": "graphdistill.kd.methods.dkd:Config",
             "DMAEConfig": "graphdistill.kd.methods.dmae:Config",
             "FerKDConfig": "graphdistill.kd.methods.ferkd:Config",
@@ -103,6 +105,7 @@ __all__ = [
     "DACKLConfig",
     "DKDConfig",
     "DMAEConfig",
+    "DisWOTConfig",
     "DistillNearestConfig",
     "DistillWeightedConfig",
     "FerKDConfig",

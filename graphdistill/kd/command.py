@@ -65,6 +65,8 @@ def main(command: Command) -> None:
             "valid": chosen.valid,
             "metric": view.metric,
         }
+        if chosen.architecture:
+            card["architecture"] = dict(chosen.architecture)
         save_network(chosen.network, folder, card=card)
         draw(report, logits, folder / "figure.png")
 
@@ -170,6 +172,7 @@ def _report(command: Command, view: View, scored: list[dict[str, Scored]], names
         + " students begin with the same weights and take the same steps. Checkpoints are chosen on validation, test "
         "is scored once.",
         f"The teachers are trained on {', '.join(command.sources)}." if command.sources else "",
+        *_found(scored, method.name),
         f"Saved: the student of {method.name} that is best on validation.",
         str(view.data.notes),
     ]
@@ -190,6 +193,12 @@ def _report(command: Command, view: View, scored: list[dict[str, Scored]], names
         notes=tuple(filter(None, notes)),
         unit=view.KIND,
     )
+
+
+def _found(scored: list[dict[str, Scored]], method: str) -> list[str]:
+    """What a method chose that searches a student, a note for all seeds."""
+    sizes = [", ".join(f"{name} {value}" for name, value in seed[method].architecture.items()) for seed in scored]
+    return [f"Students that {method} found, by seed: {'; '.join(sizes)}."] if any(sizes) else []
 
 
 def table(report: Report) -> Table:

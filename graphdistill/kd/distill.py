@@ -20,7 +20,7 @@ from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.data.view import View
 from graphdistill.kd.methods import FAMILY, needs_teacher
-from graphdistill.kd.objective import Context, Objective
+from graphdistill.kd.objective import Context, FoundStudent, Objective
 from graphdistill.kd.teachers.ensemble import MeanTeachers, WeightedTeachers
 from graphdistill.kd.teachers.stored import StoredTeacher
 from graphdistill.kd.training import fit_objective
@@ -40,6 +40,8 @@ def distill_kd(
     domain: Tensor | None = None,
 ) -> nn.Module:
     """Train a student in place on a teacher's outputs, and leave it at the checkpoint that is best on validation.
+
+    A method that searches a student trains and returns another network of the given one's family.
 
     Student and teacher are any modules that return logits, or an object with ``logits``. They get those inputs that
     their ``forward`` names: nodes and graphs ``x``, ``edge_index``, ``edge_attr``, ``batch`` or ``data`` of PyG, images
@@ -62,7 +64,7 @@ def distill_kd(
         domain: domain of each entry, as of :func:`graphdistill.datasets.load_domains`. (default: none)
 
     Returns:
-        The student in evaluation mode.
+        The student, or the one that was found, in evaluation mode.
 
     Raises:
         ValueError: an unknown method or one for other data, networks with different classes, a layer that is absent,
@@ -81,8 +83,9 @@ def distill_kd(
     view = view_of(data, device, labelled, domain)
     teacher = teacher if teacher is None or isinstance(teacher, nn.Module) else MeanTeachers(teacher)
     teacher = None if teacher is None else teacher.to(view.device)
-    fit_kd(student.to(view.device), teacher, view, method, config, seed=seed, progress=progress)
-    return student
+    student = student.to(view.device)
+    found = fit_kd(student, teacher, view, method, config, seed=seed, progress=progress)
+    return found.network if isinstance(found, FoundStudent) else student
 
 
 def fit_kd(
@@ -107,7 +110,8 @@ def fit_kd(
         progress: shows a bar. (default: silent)
 
     Returns:
-        The validation score of the checkpoint, its step, and the seconds of training.
+        The validation score of the checkpoint, its step, and the seconds of training; of a method that searches a
+        student a :class:`~graphdistill.kd.objective.FoundStudent`, which has the network, too.
 
     Raises:
         ValueError: as :func:`distill_kd`, or the method needs a teacher and there is none.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -19,6 +19,7 @@ from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.view import View
 from graphdistill.kd.distill import fit_kd, fit_labels
 from graphdistill.kd.methods import compared_with, needs_teacher
+from graphdistill.kd.objective import FoundStudent
 from graphdistill.kd.teachers.ensemble import MeanTeachers
 
 LABELS, KD, UNTRAINED = "labels alone", "kd", "untrained"
@@ -35,6 +36,7 @@ class Scored:
         calibration: expected calibration error on the test split.
         seconds: seconds of training; of a student without the teacher's.
         worst_domain: least test metric of a domain; NaN without domains.
+        architecture: sizes of a student that was searched, by name; none of any other.
     """
 
     network: nn.Module
@@ -42,7 +44,8 @@ class Scored:
     valid: float
     calibration: float
     seconds: float
-    worst_domain: float = float("nan")
+    worst_domain: float
+    architecture: Mapping[str, int]
 
 
 def build(view: View, name: str, role: str, seed: int) -> nn.Module:
@@ -127,20 +130,24 @@ def score_seed(
     if needs_teacher(method):
         start = time.perf_counter()
         above = train_teacher(view, teacher, config, sources=sources, seed=seed, progress=progress)
-        found["teacher"] = _scored(view, above, time.perf_counter() - start)
+        found["teacher"] = _scored(view, above, time.perf_counter() - start, {})
     methods = {LABELS: None, **compared_with(method), name: method, UNTRAINED: None}
     for row, how in methods.items():
         network = build(view, student, "student", seed)
         start = time.perf_counter()
+        sizes: Mapping[str, int] = {}
         if row == LABELS:
             fit_labels(network, view, config, seed=seed, progress=progress, label=row)
         elif how is not None:
-            fit_kd(network, above, view, how, config, seed=seed, progress=progress)
-        found[row] = _scored(view, network.eval(), 0.0 if row == UNTRAINED else time.perf_counter() - start)
+            fitted = fit_kd(network, above, view, how, config, seed=seed, progress=progress)
+            if isinstance(fitted, FoundStudent):
+                network, sizes = fitted.network, fitted.architecture
+        seconds = 0.0 if row == UNTRAINED else time.perf_counter() - start
+        found[row] = _scored(view, network.eval(), seconds, sizes)
     return found
 
 
-def _scored(view: View, network: nn.Module, seconds: float) -> Scored:
+def _scored(view: View, network: nn.Module, seconds: float, sizes: Mapping[str, int]) -> Scored:
     logits, y = view.logits(network, "test"), view.labels(view.data.test)
     return Scored(
         network,
@@ -149,6 +156,7 @@ def _scored(view: View, network: nn.Module, seconds: float) -> Scored:
         calibration_error(logits, y),
         seconds,
         min(domain_scores(view, logits)) if view.domain is not None else float("nan"),
+        dict(sizes),
     )
 
 

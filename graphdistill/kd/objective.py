@@ -5,7 +5,7 @@ Shape legend: n entries of a batch, r rows of logits (one an entry; in language 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.randomness import generator
+from graphdistill.core.training.loop import FitResult
 from graphdistill.kd.data.view import View
 from graphdistill.kd.inputs import Inputs
 from graphdistill.kd.outputs import Outputs
@@ -129,6 +130,19 @@ class Context:
         Classes have equal weight in data whose metric is ROC-AUC.
         """
         return label_loss(batch.student.logits, batch.y, self.data.class_weight)
+
+
+@dataclass(frozen=True)
+class FoundStudent(FitResult):
+    """Result of a method that searches a student, and trains it in place of the one that it gets.
+
+    Attributes:
+        network: the trained network, in evaluation mode.
+        architecture: its sizes by name.
+    """
+
+    network: nn.Module
+    architecture: Mapping[str, int]
 
 
 def label_loss(logits: Tensor, y: Tensor, class_weight: Tensor | None = None) -> Tensor:

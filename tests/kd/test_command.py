@@ -5,6 +5,7 @@ import pytest
 from graphdistill.core.command import cli
 from graphdistill.datasets import load_domains
 from graphdistill.kd import command, load_network
+from graphdistill.kd.architectures import space
 from graphdistill.kd.config import Command
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.evaluate import build
@@ -59,6 +60,18 @@ def test_teachers_of_other_data(tmp_path, capsys, monkeypatch):
     printed = capsys.readouterr().out
     assert "distill-weighted on ring: GCN of 2 sources to MLP" in printed
     assert "The teachers are trained on one, other." in printed
+
+
+def test_a_student_that_was_searched_is_on_the_card_and_in_the_report(tmp_path, monkeypatch):
+    monkeypatch.setattr(space, "WIDTHS", (4, 8, 12))
+    words = ("--method", "diswot", "--steps", 4, "--seeds", 1, "--jobs", 1, "--repeats", 1, "--children", 3)
+    assert run("--output", tmp_path / "out", "--budget", 300, *words) == 0
+    sizes = json.loads((tmp_path / "out" / "card.json").read_text(encoding="utf-8"))["facts"]["architecture"]
+    view = view_of(nodes())
+    found = space.space_of(build(view, "", "student", 0), view).make(**sizes)
+    assert load_network(found, tmp_path / "out") is found
+    report = (tmp_path / "out" / "results.json").read_text(encoding="utf-8")
+    assert f"Students that diswot found, by seed: width {sizes['width']}, depth {sizes['depth']}." in report
 
 
 def test_self_distillation_has_no_teacher_and_shows_its_parts(tmp_path, capsys):

@@ -61,18 +61,19 @@ class TransformerBlock(nn.Module):
         width: width D of tokens.
         heads: number of attention heads.
         dropout: probability at the output of both branches in training. (default: 0)
+        ratio: width of the perceptron in units of the width of tokens. (default: 4)
 
     Example:
         >>> TransformerBlock(8, 2)(torch.rand(3, 5, 8)).shape
         torch.Size([3, 5, 8])
     """
 
-    def __init__(self, width: int, heads: int, dropout: float = 0.0):
+    def __init__(self, width: int, heads: int, dropout: float = 0.0, ratio: int = 4):
         super().__init__()
         self.attention_norm = nn.LayerNorm(width)
         self.attention = SelfAttention(width, heads)
         self.mlp_norm = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(nn.Linear(width, ratio * width), nn.GELU(), nn.Linear(ratio * width, width))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
@@ -96,6 +97,7 @@ class Transformer(nn.Module):
         width: width D of all layers; a multiple of ``heads``. (default: 64)
         depth: number of blocks. (default: 2)
         heads: attention heads of a block. (default: 4)
+        ratio: width of the perceptron of a block in units of ``width``. (default: 4)
         dropout: probability at the embeddings and at the output of each branch in training. (default: 0)
         causal: make a language model. (default: a classifier)
 
@@ -121,18 +123,19 @@ class Transformer(nn.Module):
         width: int = 64,
         depth: int = 2,
         heads: int = 4,
+        ratio: int = 4,
         dropout: float = 0.0,
         causal: bool = False,
     ):
         super().__init__()
         numbers = {"vocabulary": vocabulary, "length": length, "num_outputs": num_outputs, "width": width}
-        for name, value in {**numbers, "depth": depth}.items():
+        for name, value in {**numbers, "depth": depth, "ratio": ratio}.items():
             if value < 1:
                 raise ValueError(f"{name} must be 1 or more, got {value}")
         self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
         self.positions = nn.Parameter(0.02 * torch.randn(length, width))
         self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(TransformerBlock(width, heads, dropout) for _ in range(depth))
+        self.blocks = nn.ModuleList(TransformerBlock(width, heads, dropout, ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, num_outputs)
         self.causal = causal
