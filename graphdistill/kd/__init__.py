@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from graphdistill.kd.distill import distill_kd as distill_kd
     from graphdistill.kd.distill import fit_labels as fit_labels
     from graphdistill.kd.methods.adaptive_kl import Config as AdaptiveKLConfig
+    from graphdistill.kd.methods.autodistil import Config as AutoDistilConfig
     from graphdistill.kd.methods.bd_kd import Config as BDKDConfig
     from graphdistill.kd.methods.cr_kd import Config as CrKDConfig
     from graphdistill.kd.methods.dac_kl import Config as DACKLConfig
@@ -65,6 +66,7 @@ else:
             "save_logits": "graphdistill.kd.teachers.stored",
             "save_network": "graphdistill.kd.storage",
             "AdaptiveKLConfig": "graphdistill.kd.methods.adaptive_kl:Config",
+            "AutoDistilConfig": "graphdistill.kd.methods.autodistil:Config",
             "BDKDConfig": "graphdistill.kd.methods.bd_kd:Config",
             "CrKDConfig": "graphdistill.kd.methods.cr_kd:Config",
             "DACKLConfig": "graphdistill.kd.methods.dac_kl:Config",
@@ -100,6 +102,7 @@ else:
 
 __all__ = [
     "AdaptiveKLConfig",
+    "AutoDistilConfig",
     "BDKDConfig",
     "CrKDConfig",
     "DACKLConfig",

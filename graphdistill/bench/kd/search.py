@@ -1,9 +1,12 @@
-"""Search over students: does DisWOT's score rank untrained students as distillation does?
+"""Search over students: DisWOT's score against distilled accuracy, AutoDistil's sub-nets against networks alone.
 
-All students of a space are distilled by KD from one teacher. Kendall's tau of the score with their test accuracy stands
-next to that of each of its terms and of the number of parameters, over all pairs of students and over pairs that have
-alike many parameters. Then come the students of at most the cost of the default one: the choice of DisWOT, that of the
-most parameters, the mean of all and the best.
+DisWOT: all students of a space are distilled by KD from one teacher. Kendall's tau of the score with test accuracy
+stands next to that of each of its terms and of the number of parameters, over all pairs of students and over pairs that
+have alike many parameters. Then come the students of at most the cost of the default one: the choice of DisWOT, that of
+the most parameters, the mean of all and the best.
+
+AutoDistil: sub-nets of a supernet, as they are, against networks of their size that are trained alone for as many
+steps, by the same loss and by KD.
 """
 
 from __future__ import annotations
@@ -17,15 +20,16 @@ from scipy.stats import kendalltau
 
 from graphdistill.bench.kd._tables import Scores, run_seeds, show
 from graphdistill.bench.options import KDBench as Bench
+from graphdistill.core.command.progress import NO_PROGRESS
 from graphdistill.datasets import load
 from graphdistill.kd.architectures.cost import parameters
 from graphdistill.kd.architectures.space import Choice, Space, space_of
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.data.view import View
-from graphdistill.kd.distill import fit_kd, fit_labels
+from graphdistill.kd.distill import context_of, fit_kd, fit_labels
 from graphdistill.kd.evaluate import build
-from graphdistill.kd.methods import diswot
+from graphdistill.kd.methods import autodistil, diswot
 
 SPACES: dict[str, str] = {"cora": "MLP", "digits": "ConvNet-8"}
 """Student by data set, whose family is searched."""
@@ -37,7 +41,17 @@ FAMILIES = {"DisWOT": "total", "semantic term": "semantic", "relation term": "re
 """Rows of the score and its terms."""
 
 
+SUPERNETS: dict[str, tuple[str, int]] = {"digits-knn": ("MLP", 1), "text/trec": ("Transformer-16", 0)}
+"""Student by data set, and which of the three sub-spaces of its family has the supernet."""
+
+
 def measure(bench: Bench) -> None:
+    """Both claims."""
+    rank_students(bench)
+    compare_subnets(bench)
+
+
+def rank_students(bench: Bench) -> None:
     """Tau on all data sets, and what a search under a cap is worth."""
     everywhere: dict[str, dict[str, dict[str, list[float]]]] = {"all": {}, "alike": {}, "cap": {}}
     for name in SPACES:
@@ -48,6 +62,35 @@ def measure(bench: Bench) -> None:
         title = f"Kendall's tau with test accuracy after distillation, {pairs} students"
         show(title, everywhere[pairs], "parameters", digits=3)
     show("students of at most the default one's cost, test accuracy in %", everywhere["cap"], "mean of all")
+
+
+def compare_subnets(bench: Bench) -> None:
+    """Accuracy of sub-nets and of networks that are trained alone."""
+    for name, (student, _) in SUPERNETS.items():
+        found = run_seeds(bench, _subnets, (bench, name), name)
+        show(f"{name}, {student}: test accuracy in % after as many steps", found, ("alone", "alone, kd"))
+
+
+def _subnets(context: tuple[Bench, str], seed: int) -> Scores:
+    """The smallest, the middle and the largest sub-net, and the same networks alone."""
+    bench, name = context
+    student, part = SUPERNETS[name]
+    view, config = view_of(load(name, bench.root, seed=seed)), KDConfig(steps=bench.steps)
+    teacher = fit_labels(build(view, "", "teacher", seed), view, config, seed=seed).eval()
+    first = build(view, student, "student", seed)
+    given = context_of(first, teacher, view, config, seed=seed, progress=NO_PROGRESS)
+    method, space = autodistil.Config(), autodistil.searched_space(given).split("width", 3)[part]
+    supernet, _ = autodistil.train_supernet(given, method, space)
+    choices = space.choices()
+    found: dict[str, dict[str, float]] = {"supernet": {}, "alone": {}, "alone, kd": {}}
+    for size, choice in (("smallest", choices[0]), ("middle", choices[len(choices) // 2]), ("largest", choices[-1])):
+        single, _ = autodistil.train_supernet(given, method, space.fixed(**space.sizes(choice)))
+        plain = space.build(choice, seed).to(view.device)
+        fit_kd(plain, teacher, view, "kd", config, seed=seed)
+        networks = {"supernet": supernet.extract(choice), "alone": single.extract(choice), "alone, kd": plain}
+        for row, network in networks.items():
+            found[row][size] = 100 * view.score(network, "test")
+    return found
 
 
 def _rank(context: tuple[Bench, str], seed: int) -> Scores:

@@ -14,6 +14,7 @@ from graphdistill.kd.features.norm_direction import class_means as class_means
 from graphdistill.kd.features.norm_direction import norm_and_cosine as norm_and_cosine
 from graphdistill.kd.features.relation_matching import RelationMatching as RelationMatching
 from graphdistill.kd.features.relational import RelationalKD as RelationalKD
+from graphdistill.kd.features.scaled_relations import ScaledRelations as ScaledRelations
 from graphdistill.kd.features.similarity import GlobalDifference as GlobalDifference
 from graphdistill.kd.features.similarity import PixelCrossEntropy as PixelCrossEntropy
 from graphdistill.kd.features.similarity import RegionSimilarity as RegionSimilarity
@@ -31,6 +32,7 @@ __all__ = [
     "RegionSimilarity",
     "RelationMatching",
     "RelationalKD",
+    "ScaledRelations",
     "SeparableCritic",
     "SimilarityPreserving",
     "SquareHead",

@@ -7,13 +7,15 @@ from graphdistill.kd.architectures import space
 
 
 @pytest.mark.filterwarnings("ignore:the teacher's validation accuracy")
-def test_scores_are_ranked_next_to_the_number_of_parameters(monkeypatch, capsys):
+def test_both_claims_are_measured(monkeypatch, capsys):
     monkeypatch.setattr(space, "WIDTHS", (4, 6, 8, 12))
     monkeypatch.setattr(space, "DEPTHS", (1,))
     monkeypatch.setattr(search, "SPACES", {"digits-knn": "MLP"})
+    monkeypatch.setattr(search, "SUPERNETS", {"digits-knn": ("MLP", 0)})
     main(KDBench(parts=("search",), seeds=1, steps=2, jobs=1))
     out = capsys.readouterr().out
     words = ("Kendall's tau", "alike students", "digits-knn", "parameters", "semantic term", "mean of all", "best")
+    words += ("supernet", "alone, kd", "smallest", "largest")
     assert all(word in out for word in words)
 
 
