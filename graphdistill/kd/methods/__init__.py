@@ -1,9 +1,9 @@
 """The methods, a module each: docstring, ``PAPER``, ``RESULT``, ``FOR``, ``Config``, and ``objective`` or ``distill``.
 
 A method with the usual loop has ``objective(context, config) -> Objective``; one with a loop of its own has
-``distill(context, config) -> FitResult`` and trains ``context.student`` in place. Self-distillation has
-``TEACHER = False``. ``COMPARED`` has the options of what the command compares a method with, by row. ``STUDENT`` names
-the student of a kind of data where the usual one cannot be used.
+``distill(context, config) -> FitResult`` and trains ``context.student`` in place, or returns a ``FoundStudent`` with
+another network. Self-distillation has ``TEACHER = False``. ``COMPARED`` has the options of what the command compares a
+method with, by row. ``STUDENT`` names the student of a kind of data where the usual one cannot be used.
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ RESULT = Result(
     instead="A student of one known size: kd trains it in a fraction of the time.",
 )
 FOR: tuple[Kind, ...] = ("nodes", "text")
+STUDENT = {"text": "Transformer-16"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from graphdistill.kd.architectures.cost import multiply_adds
 from graphdistill.kd.data.text import text_view
 from graphdistill.kd.features.scaled_relations import ScaledRelations
 from graphdistill.kd.losses.kl import KD
-from graphdistill.kd.methods import autodistil
+from graphdistill.kd.methods import autodistil, default_student
 from graphdistill.kd.objective import Context
 from graphdistill.kd.teachers.stored import StoredTeacher
 from tests.kd.samples import nodes_context, texts, windows
@@ -151,3 +151,7 @@ def test_what_cannot_be_searched_is_refused():
 def test_options_are_checked(words, message):
     with pytest.raises(ValueError, match=message):
         autodistil.Config(**words)
+
+
+def test_the_default_student_of_texts_has_a_space():
+    assert default_student("autodistil", "text") in text_view(texts()).STUDENTS

@@ -12,7 +12,7 @@ from graphdistill.kd.architectures import space
 from graphdistill.kd.architectures.cost import parameters
 from graphdistill.kd.architectures.similarity import last_gradient, relation_similarity, semantic_similarity
 from graphdistill.kd.data.text import text_view
-from graphdistill.kd.methods import diswot
+from graphdistill.kd.methods import default_student, diswot
 from graphdistill.kd.objective import Context
 from graphdistill.kd.teachers.ensemble import MeanTeachers
 from graphdistill.kd.teachers.stored import StoredTeacher
@@ -133,3 +133,7 @@ def test_what_cannot_be_searched_is_refused():
 def test_options_are_checked(words, message):
     with pytest.raises(ValueError, match=message):
         diswot.Config(**words)
+
+
+def test_the_default_student_of_texts_has_a_space():
+    assert default_student("diswot", "text") in text_view(texts()).STUDENTS
