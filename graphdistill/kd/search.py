@@ -25,7 +25,8 @@ from graphdistill.core.training.loop import FitResult
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.view import View
 from graphdistill.kd.distill import context_of, fit
-from graphdistill.kd.features.mutual_information import MutualInformation, pooled
+from graphdistill.kd.features.mutual_information import MutualInformation
+from graphdistill.kd.features.pooling import pooled
 from graphdistill.kd.inputs import Inputs
 from graphdistill.kd.layers import LayerMap, check_entries, layer_pairs, width_of
 from graphdistill.kd.losses.kl import KD
@@ -93,7 +94,7 @@ class ProjectedLoss(nn.Module):
 
     def forward(self, student: Tensor, teacher: Tensor, y: Tensor | None = None) -> Tensor:
         """The distance of each row."""
-        ours, theirs = self.project(pooled(student)), pooled(teacher)
+        ours, theirs = self.project(pooled(student, len(student))), pooled(teacher, len(teacher))
         if self.cosine:
             return 1 - F.cosine_similarity(ours, theirs, dim=1)
         distance: Tensor = (ours - theirs).square().mean(1)

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from graphdistill.bench.kd._tables import Scores, console, run_seeds, show
 from graphdistill.bench.options import KDBench as Bench
-from graphdistill.core.randomness import class_balanced_order, generator, scoped
+from graphdistill.core.randomness import generator, scoped
 from graphdistill.datasets import load
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.images import ImageView
-from graphdistill.kd.data.kinds import view_of
+from graphdistill.kd.data.kinds import few_labels, view_of
 from graphdistill.kd.data.view import View
 from graphdistill.kd.distill import fit_labels
 from graphdistill.kd.features.mutual_information import MutualInformation
@@ -109,8 +109,7 @@ def _view(name: str, bench: Bench, seed: int) -> View:
     view = view_of(load(name, bench.root, seed=seed))
     if not isinstance(view, ImageView):
         return view
-    order = class_balanced_order(view.data.y[view.data.train], generator(seed, "labels"))
-    return ImageView(view.data, labelled=view.data.train[order[: LABELS * view.num_classes]])
+    return ImageView(view.data, labelled=few_labels(view.data, LABELS, seed))
 
 
 def _show_ranks(found: dict[str, Any]) -> None:

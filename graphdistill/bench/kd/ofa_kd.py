@@ -24,8 +24,9 @@ from graphdistill.kd.data.images import ImageView
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.data.view import View
 from graphdistill.kd.distill import context_of, fit, fit_labels, labels_alone
+from graphdistill.kd.features.pooling import pooled
 from graphdistill.kd.methods import kd, ofa_kd
-from graphdistill.kd.methods.ofa_kd import pooled, stages
+from graphdistill.kd.methods.ofa_kd import stages
 from graphdistill.kd.objective import Batch, Context, Objective
 
 PAIRS: tuple[tuple[str, str, str], ...] = (

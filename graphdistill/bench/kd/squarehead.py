@@ -10,10 +10,11 @@ from torch import nn
 
 from graphdistill.bench.kd._tables import Scores, run_seeds, show
 from graphdistill.bench.options import KDBench as Bench
-from graphdistill.core.randomness import class_balanced_order, generator, scoped
+from graphdistill.core.randomness import scoped
 from graphdistill.datasets import load
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.images import ImageView
+from graphdistill.kd.data.kinds import few_labels
 from graphdistill.kd.distill import fit_kd, fit_labels
 from graphdistill.kd.methods import squarehead
 
@@ -31,8 +32,7 @@ def measure(bench: Bench) -> None:
 def _seed(bench: Bench, seed: int) -> Scores:
     data = load("digits", bench.root, seed=seed)
     full = ImageView(data)
-    order = class_balanced_order(data.y[data.train], generator(seed, "labels"))
-    view = ImageView(data, labelled=data.train[order[: LABELS * full.num_classes]])
+    view = ImageView(data, labelled=few_labels(data, LABELS, seed))
     with scoped(seed, "teacher"):
         teacher = ImageView.TEACHERS["ConvNet"](full)
     fit_labels(teacher, full, KDConfig(steps=bench.steps), seed=seed)

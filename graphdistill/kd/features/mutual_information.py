@@ -18,6 +18,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from graphdistill.kd.features.pooling import pooled
+
 HIDDEN = 64
 """Width of the hidden layer of the critics."""
 
@@ -132,21 +134,9 @@ class MutualInformation(nn.Module):
         """Minus the estimate of each row; ``y`` is not used."""
         if len(student) < 3:
             return student.flatten(1).sum(1) * 0
-        student, teacher = pooled(student), pooled(teacher)
+        student, teacher = pooled(student, len(student)), pooled(teacher, len(teacher))
         return -mutual_information(self.critic(teacher, student), self.log_q(student).squeeze(1), self.alpha)
 
 
 def _perceptron(width: int, hidden: int, out: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, out))
-
-
-def pooled(features: Tensor) -> Tensor:
-    """Mean over tokens ``[n, l, d]`` or over pixels ``[n, d, h, w]``, ``[n, d]``.
-
-    Example:
-        >>> pooled(torch.rand(2, 3, 5, 5)).shape, pooled(torch.rand(2, 7, 3)).shape
-        (torch.Size([2, 3]), torch.Size([2, 3]))
-    """
-    if features.ndim == 4:
-        return features.mean((2, 3))
-    return features if features.ndim == 2 else features.mean(1)

@@ -41,7 +41,8 @@ from graphdistill.kd.training import fit_objective
 PAPER = "Dong et al., CVPR 2023, https://arxiv.org/abs/2303.15678"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours="Kendall's tau with accuracy: digits 0.075 ± 0.153 (number of parameters 0.876 ± 0.034), cora 0.428 ± 0.018 "
+    "(0.579 ± 0.034)",
     command="python -m graphdistill.bench kd --parts search",
     differs=(
         "Relations of classes instead of channels, so that students of any width can be scored; families of small "

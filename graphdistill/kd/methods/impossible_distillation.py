@@ -30,7 +30,7 @@ from graphdistill.kd.training import fit_objective
 PAPER = "Jung et al., NAACL 2024, https://arxiv.org/abs/2305.16635"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours="text/shakespeare, one seed: 27.13 filtered, 26.07 unfiltered, 26.09 and 26.27 after a second round",
     command="python -m graphdistill.bench kd --parts self",
     differs=(
         "Continuations of characters in place of paraphrases; critics are n-grams and edit distances, where the paper "

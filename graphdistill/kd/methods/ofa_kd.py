@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from graphdistill.core.methods import Result
 from graphdistill.core.randomness import scoped
 from graphdistill.kd.data.view import Kind
+from graphdistill.kd.features.pooling import pooled
 from graphdistill.kd.layers import stages_of
 from graphdistill.kd.losses.enhanced_target import EnhancedTarget
 from graphdistill.kd.methods import kd
@@ -73,35 +74,6 @@ class Heads(nn.Module):
     def forward(self, features: dict[str, Tensor], rows: int) -> list[Tensor]:
         """Logits ``[rows, C]`` of every layer."""
         return [head(pooled(features[layer], rows)) for layer, head in zip(self.layers, self.heads, strict=True)]
-
-
-def pooled(features: Tensor, rows: int) -> Tensor:
-    """One vector for each row of logits, ``[rows, d]``.
-
-    Args:
-        features: ``[n, d]``, tokens ``[n, L, d]`` or a map ``[n, d, h, w]``.
-        rows: n, or n L for a language model, which has a row for every token.
-
-    Raises:
-        ValueError: features of another shape.
-
-    Example:
-        >>> import torch
-        >>> [list(pooled(torch.zeros(6, 3, 4), rows).shape) for rows in (6, 18)]
-        [[6, 4], [18, 4]]
-    """
-    if features.ndim == 4 and len(features) == rows:
-        return features.mean((2, 3))
-    if features.ndim == 3 and len(features) * features.shape[1] == rows:
-        return features.flatten(0, 1)
-    if features.ndim == 3 and len(features) == rows:
-        return features.mean(1)
-    if features.ndim == 2 and len(features) == rows:
-        return features
-    raise ValueError(
-        f"a head needs features of {rows} entries, [n, d], [n, L, d] or [n, d, h, w], "
-        f"got {list(features.shape)}; name other layers"
-    )
 
 
 def stages(context: Context, most: int = 4) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from graphdistill.kd.selectors.robust_active import robust_active
 PAPER = "Baykal et al., ICLR 2023, https://arxiv.org/abs/2210.01213"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours="cora, 5 % asked: 42.82 ± 1.67 (random 44.13 ± 6.35, margin 45.91 ± 5.47, RS2 38.33 ± 6.39)",
     command="python -m graphdistill.bench kd --parts data",
     differs="The game between gain and wrong answers is our reading of the abstract.",
     instead="No gain over random questions was found, not even from a teacher that is wrong where it is unsure: use "

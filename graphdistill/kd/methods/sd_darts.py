@@ -33,12 +33,13 @@ from graphdistill.kd.training import fit_objective
 PAPER = "Zhu et al., 2023, https://arxiv.org/abs/2302.05629"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours="digits-knn, 2 seeds: sharpness 0.056 and 0.151 (without voting 0.029 and 0.048)",
     command="python -m graphdistill.bench kd --parts self",
     differs=(
         "The rule of the vote and the weight are ours, as they are not published; small cells of five operations, and "
         "the weights of the search are kept."
     ),
+    instead="A plain MLP or GCN student: voting did not flatten the search here.",
 )
 FOR: tuple[Kind, ...] = ("nodes", "images")
 TEACHER = False

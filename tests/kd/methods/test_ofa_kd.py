@@ -47,15 +47,6 @@ def test_layers_are_spread_over_the_stages_without_the_logits():
     assert ofa_kd.stages(replace(nodes_context(), student=nn.Linear(10, 10))) == ("penultimate",)
 
 
-def test_features_are_averaged_over_all_but_rows_and_channels():
-    maps, tokens = torch.rand(6, 3, 2, 2), torch.rand(6, 5, 3)
-    torch.testing.assert_close(ofa_kd.pooled(maps, 6), maps.flatten(2).mean(-1))
-    torch.testing.assert_close(ofa_kd.pooled(tokens, 6), tokens.sum(1) / 5)
-    torch.testing.assert_close(ofa_kd.pooled(tokens, 30), tokens.view(30, 3))
-    with pytest.raises(ValueError, match=r"needs features of 7 entries, \[n, d\], .* got \[6, 3, 2, 2\]; name other"):
-        ofa_kd.pooled(maps, 7)
-
-
 def test_it_trains():
     check_training(ofa_kd.Config(), Deep)
     view = images_context().data
