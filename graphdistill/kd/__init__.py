@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from graphdistill.kd.methods.bd_kd import Config as BDKDConfig
     from graphdistill.kd.methods.cr_kd import Config as CrKDConfig
     from graphdistill.kd.methods.dac_kl import Config as DACKLConfig
+    from graphdistill.kd.methods.ddk import Config as DDKConfig
     from graphdistill.kd.methods.distill_nearest import Config as DistillNearestConfig
     from graphdistill.kd.methods.distill_weighted import Config as DistillWeightedConfig
     from graphdistill.kd.methods.diswot import Config as DisWOTConfig
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from graphdistill.kd.methods.mgd import Config as MGDConfig
     from graphdistill.kd.methods.mi_alpha import Config as MIAlphaConfig
     from graphdistill.kd.methods.ofa_kd import Config as OFAKDConfig
+    from graphdistill.kd.methods.prefix_conditioning import Config as PrefixConditioningConfig
+    from graphdistill.kd.methods.rad import Config as RADConfig
     from graphdistill.kd.methods.relations import Config as RelationsConfig
     from graphdistill.kd.methods.rkd import Config as RKDConfig
     from graphdistill.kd.methods.sd_darts import Config as SDDARTSConfig
@@ -81,6 +84,9 @@ else:
             "HybridDistillationConfig": "graphdistill.kd.methods.hybrid_distillation:Config",
             "ImpossibleDistillationConfig": "graphdistill.kd.methods.impossible_distillation:Config",
             "JSDConfig": "graphdistill.kd.methods.jsd:Config",
+            "DDKConfig": "graphdistill.kd.methods.ddk:Config",
+            "PrefixConditioningConfig": "graphdistill.kd.methods.prefix_conditioning:Config",
+            "RADConfig": "graphdistill.kd.methods.rad:Config",
             "KD3Config": "graphdistill.kd.methods.kd3:Config",
             "KDPlusPlusConfig": "graphdistill.kd.methods.kd_plus_plus:Config",
             "KRDConfig": "graphdistill.kd.methods.krd:Config",
@@ -106,6 +112,7 @@ __all__ = [
     "BDKDConfig",
     "CrKDConfig",
     "DACKLConfig",
+    "DDKConfig",
     "DKDConfig",
     "DMAEConfig",
     "DisWOTConfig",
@@ -126,6 +133,8 @@ __all__ = [
     "MIAlphaConfig",
     "MeanTeachers",
     "OFAKDConfig",
+    "PrefixConditioningConfig",
+    "RADConfig",
     "RKDConfig",
     "RelationsConfig",
     "SDDARTSConfig",

