@@ -191,7 +191,8 @@ def _words(width: int, salt: int, floating: bool) -> Array:
 @compiled
 def _slot(key: Any, shift: Array, entries: Array) -> Any:
     moved = np.uint64(shift[(key >> _40) & np.uint64(len(shift) - 1)]) * _FIRST
-    return (((key ^ moved) * _SECOND) >> _32) & np.uint64(len(entries) - 1)
+    # A product says nothing about higher bits than those that are read, so these are folded into the lower ones.
+    return (((key ^ (key >> _32) ^ moved) * _SECOND) >> _32) & np.uint64(len(entries) - 1)
 
 
 @compiled

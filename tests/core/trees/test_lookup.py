@@ -46,6 +46,8 @@ def test_ids_of_molecules(name: str) -> None:
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-20, 20), unique=True, max_size=80))
 @example(keys=[1, 2, 2_199_023_255_551, 0, -1])
+@example(keys=[2, 0, -140_737_488_355_326])
+@example(keys=[0, 1, -(2**63)])
 @settings(max_examples=60)
 def test_a_table_finds_what_it_holds_and_nothing_else(keys: list[int]) -> None:
     held, others = keys[::2], keys[1::2]
