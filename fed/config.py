@@ -91,7 +91,7 @@ class FedOptions:
 
     def __post_init__(self) -> None:
         FAMILY.check(self.method)
-        name = self.method if isinstance(self.method, str) else self.method.name
+        name = FAMILY.name_of(self.method)
         given = {} if isinstance(self.method, str) else options_of(self.method)
         # Built from the method's source, so that the config of a method equals its stand-in of the command line.
         object.__setattr__(self, "method", FAMILY.config_type(name)(**given))

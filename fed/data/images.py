@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from fed.config import FedConfig
@@ -16,6 +15,7 @@ from fed.data.client_data import ClientData, LazyClientData, Pairs
 from fed.data.partition import iid_or_dirichlet
 from fed.data.partitioner import divide
 from graphdistill.core.data.datasets import ImageDataset
+from graphdistill.core.data.images import in_shape
 from graphdistill.core.randomness import generator
 from graphdistill.datasets import UnknownDatasetError, load
 from graphdistill.datasets._corruptions import KINDS, corrupt
@@ -124,12 +124,8 @@ def _resized(held: Sequence[ImageDataset], split: str, positions: Tensor, channe
         index: Tensor = getattr(data, split)
         mine = index[positions[(positions >= start) & (positions < start + len(index))] - start]
         start += len(index)
-        x = data.images[mine]
-        if x.shape[1] != channels:
-            x = x.mean(dim=1, keepdim=True).expand(-1, channels, -1, -1)
-        if len(x):
-            x = F.interpolate(x, (size, size), mode="bilinear", antialias=True).clamp(0, 1).contiguous()
-            pairs.append((x, data.y[mine]))
+        if len(mine):
+            pairs.append((in_shape(data.images[mine], (channels, size, size)), data.y[mine]))
     return torch.cat([x for x, _ in pairs]), torch.cat([y for _, y in pairs])
 
 

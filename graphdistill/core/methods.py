@@ -77,7 +77,7 @@ class Family:
         Raises:
             ValueError: with the choices.
         """
-        name = method if isinstance(method, str) else method.name
+        name = self.name_of(method)
         if name not in self.names():
             near = difflib.get_close_matches(name, self.names(), n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
@@ -89,6 +89,11 @@ class Family:
                 f"--method {name} is for {' and '.join(self.kinds(name))}, but the data set holds {kind}; "
                 f"for {kind} choose from {', '.join(self.names(kind))}"
             )
+
+    @staticmethod
+    def name_of(method: str | MethodConfig) -> str:
+        """Name of a method that is given by name, or by its config."""
+        return method if isinstance(method, str) else method.name
 
     def about(self, name: str) -> tuple[str, str]:
         """Summary and paper of a method; the method is not imported."""
@@ -114,7 +119,7 @@ class Family:
             ValueError: the method is unknown.
         """
         self.check(method)
-        name = method if isinstance(method, str) else method.name
+        name = self.name_of(method)
         return importlib.import_module(f"{self.package}.{self._path(name).stem}")
 
     def config(self, method: str | MethodConfig) -> Any:

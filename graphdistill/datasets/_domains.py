@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset, TextDataset
+from graphdistill.core.data.images import in_shape
 from graphdistill.datasets._load import load
 
 
@@ -93,15 +94,9 @@ def _joined(sets: Sequence[Dataset]) -> Dataset:
         },
     }
     if isinstance(first, ImageDataset):
-        side = list(first.images.shape[-2:])
-        images = [data.images for data in sets if isinstance(data, ImageDataset)]
-        resized = [
-            part
-            if list(part.shape[-2:]) == side
-            else F.interpolate(part, side, mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
-            for part in images
-        ]
-        return replace(first, images=torch.cat(resized), **common)
+        shape = first.images.shape[1:]
+        images = [in_shape(data.images, shape) for data in sets if isinstance(data, ImageDataset)]
+        return replace(first, images=torch.cat(images), **common)
     if isinstance(first, NodeDataset):
         graphs = [data for data in sets if isinstance(data, NodeDataset)]
         edges = [data.edge_index + start for data, start in zip(graphs, starts, strict=False)]

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from graphdistill.core.command.deliver import deliver, facts_of
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
-from graphdistill.core.command.report import Report, Row, frame
+from graphdistill.core.command.report import Report, Row, frame, spread
 from graphdistill.core.evaluation.paired import paired
 from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import parallel_map
 from graphdistill.datasets import load, load_domains
+from graphdistill.kd.architectures.space import sizes_text
 from graphdistill.kd.config import Command, KDConfig
 from graphdistill.kd.data.kinds import few_labels, view_of
 from graphdistill.kd.data.view import View
@@ -50,14 +51,14 @@ def main(command: Command) -> None:
         scored = list(bars.track(found, "seeds", len(seeds)))
     names = _names(command, view, list(scored[0]))
     report = _report(command, view, scored, names)
-    best = max(range(len(scored)), key=lambda i: scored[i][_method(command)].valid)
+    best = max(range(len(scored)), key=lambda i: scored[i][FAMILY.name_of(command.method)].valid)
     logits = _test_logits(view, scored[0], names)
 
     def write(folder: Path) -> None:
-        chosen = scored[best][_method(command)]
+        chosen = scored[best][FAMILY.name_of(command.method)]
         card = {
             "dataset": view.name,
-            "method": _method(command),
+            "method": FAMILY.name_of(command.method),
             "options": options_of(FAMILY.config(command.method)),
             "teacher": names["teacher"].removeprefix("teacher ") if "teacher" in names else None,
             "student": names[UNTRAINED].partition(",")[0],
@@ -80,10 +81,6 @@ def _view(command: Command, seed: int) -> View:
         data, domain = load(command.dataset, command.root, seed=seed), None
     labelled = None if command.labels is None else few_labels(data, command.labels, seed)
     return view_of(data, command.torch_device, labelled, domain)
-
-
-def _method(command: Command) -> str:
-    return command.method if isinstance(command.method, str) else command.method.name
 
 
 def _teachers(command: Command, view: View) -> tuple[str, ...]:
@@ -197,7 +194,7 @@ def _report(command: Command, view: View, scored: list[dict[str, Scored]], names
 
 def _found(scored: list[dict[str, Scored]], method: str) -> list[str]:
     """What a method chose that searches a student, a note for all seeds."""
-    sizes = [", ".join(f"{name} {value}" for name, value in seed[method].architecture.items()) for seed in scored]
+    sizes = [sizes_text(seed[method].architecture) for seed in scored]
     return [f"Students that {method} found, by seed: {'; '.join(sizes)}."] if any(sizes) else []
 
 
@@ -217,16 +214,10 @@ def table(report: Report) -> Table:
         shown.add_row(
             Text(row.name),
             "" if row.nbytes is None else f"{row.nbytes:,}",
-            _spread(row.test),
-            *[_spread(row.others[name]) if name in row.others else "" for name in others],
+            spread(row.test),
+            *[spread(row.others[name]) if name in row.others else "" for name in others],
             f"{time['one']:.2f}" if time else "",
             f"{1000 * time['in a batch']:.2f}" if time else "",
             "" if row.train_seconds is None else f"{row.train_seconds:.1f}",
         )
     return shown
-
-
-def _spread(values: tuple[float, ...]) -> str:
-    # On two lines, so that the table fits into 80 columns.
-    spread = f"\n±{statistics.stdev(values):.3f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.3f}{spread}"

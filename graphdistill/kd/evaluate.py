@@ -18,7 +18,7 @@ from graphdistill.core.training.metrics import calibration_error, score
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.view import View
 from graphdistill.kd.distill import fit_kd, fit_labels
-from graphdistill.kd.methods import compared_with, needs_teacher
+from graphdistill.kd.methods import FAMILY, compared_with, needs_teacher
 from graphdistill.kd.objective import FoundStudent
 from graphdistill.kd.teachers.ensemble import MeanTeachers
 
@@ -124,7 +124,7 @@ def score_seed(
         The networks by row: ``teacher``, ``labels alone``, ``kd``, the method and ``untrained``; of self-distillation
         parts of the method in place of ``teacher`` and ``kd``.
     """
-    name = method if isinstance(method, str) else method.name
+    name = FAMILY.name_of(method)
     found: dict[str, Scored] = {}
     above = None
     if needs_teacher(method):

@@ -28,6 +28,13 @@ def scaled_cosine_error(found: Tensor, wanted: Tensor) -> Tensor:
     return (1 - F.cosine_similarity(found, wanted, dim=1)).square()
 
 
+def random_nodes(x: Tensor, share: float, draws: torch.Generator) -> Tensor:
+    """A random share of the nodes, one at least, as a mask ``[n]`` on the device of their features ``[n, F]``."""
+    masked = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    masked[torch.randperm(len(x), generator=draws)[: max(1, round(share * len(x)))].to(x.device)] = True
+    return masked
+
+
 class NodeDecoder(nn.Module):
     """The features that masked nodes have instead, and a convolution that predicts their own.
 

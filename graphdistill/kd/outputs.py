@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 from torch_geometric.nn.dense import Linear as PyGLinear
 
 from graphdistill.kd.inputs import Inputs, call
+
+T = TypeVar("T")
 
 PENULTIMATE = "penultimate"
 """Path of the input of the linear layer that is called last."""
@@ -91,6 +93,39 @@ def record(module: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Any]]
             handle.remove()
 
 
+def last_linear(module: nn.Module, run: Callable[[], T]) -> tuple[nn.Module, T]:
+    """The linear layer that is called last while a function runs, and what the function returns.
+
+    Args:
+        module: the network.
+        run: calls it.
+
+    Raises:
+        ValueError: no linear layer is called.
+
+    Example:
+        >>> import torch
+        >>> net = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+        >>> last_linear(net, lambda: net(torch.ones(1, 3)).shape)
+        (Linear(in_features=5, out_features=2, bias=True), torch.Size([1, 2]))
+    """
+    called: list[nn.Module] = []
+    handles = [layer.register_forward_pre_hook(lambda layer, _: called.append(layer)) for layer in _linear(module)]
+    try:
+        found = run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not called:
+        raise ValueError(f"{type(module).__name__} has no linear layer")
+    return called[-1], found
+
+
+def _linear(module: nn.Module) -> list[nn.Module]:
+    """Linear layers of torch and PyG."""
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear | PyGLinear)]
+
+
 def _hooks(module: nn.Module, path: str, found: dict[str, Any]) -> list[RemovableHandle]:
     """Hooks that keep one layer's output, or its input."""
 
@@ -102,7 +137,7 @@ def _hooks(module: nn.Module, path: str, found: dict[str, Any]) -> list[Removabl
         found[path] = output[0] if isinstance(output, tuple) and output else output
 
     if path == PENULTIMATE:
-        linear = [layer for layer in module.modules() if isinstance(layer, nn.Linear | PyGLinear)]
+        linear = _linear(module)
         if not linear:
             raise ValueError(f"{type(module).__name__} has no linear layer; name the layer whose features are matched")
         return [layer.register_forward_pre_hook(keep_input) for layer in linear]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -14,11 +13,11 @@ from torch import Tensor, nn
 
 from graphdistill.core.command.deliver import deliver, facts_of
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
-from graphdistill.core.command.report import Report, Row, frame
+from graphdistill.core.command.report import Report, Row, frame, spread
 from graphdistill.core.evaluation.paired import paired
 from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import parallel_map
-from graphdistill.core.sets.storage import read_card
+from graphdistill.core.sets.storage import read_card, sha256
 from graphdistill.datasets import load
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.kinds import view_of
@@ -27,7 +26,7 @@ from graphdistill.kd.evaluate import build, network_bytes
 from graphdistill.kd.storage import FILE as STUDENT
 from graphdistill.kd.storage import FORMAT, load_network, save_network
 from graphdistill.unlearn.config import SHARE, Command
-from graphdistill.unlearn.digests import network_digest, request_bytes, sha256
+from graphdistill.unlearn.digests import network_digest, request_bytes
 from graphdistill.unlearn.evaluate import ATTACK, BASELINES, GIVEN, RETRAINED, Scored, score_seed
 from graphdistill.unlearn.figure import draw
 from graphdistill.unlearn.methods import FAMILY
@@ -51,7 +50,7 @@ def main(command: Command) -> None:
         seeds = range(command.seed, command.seed + command.seeds)
         found = parallel_map(_score_seed, context, seeds, jobs=command.num_jobs)
         results = list(bars.track(found, "seeds", len(seeds)))
-    name = _method(command)
+    name = FAMILY.name_of(command.method)
     best = max(range(len(results)), key=lambda i: results[i][name].valid)
     report = _report(command, view, forget, network, results, best)
 
@@ -73,10 +72,6 @@ def main(command: Command) -> None:
         draw(report, folder / "figure.png")
 
     deliver(command, report, table(report), write)
-
-
-def _method(command: Command) -> str:
-    return command.method if isinstance(command.method, str) else command.method.name
 
 
 def _forgotten(command: Command, view: View) -> Tensor:
@@ -121,7 +116,7 @@ def _score_seed(context: tuple[Command, View, Tensor, str, nn.Module | None, Pro
     return score_seed(
         view,
         forget,
-        {**methods, _method(command): command.method},
+        {**methods, FAMILY.name_of(command.method): command.method},
         KDConfig(**{f.name: getattr(command, f.name) for f in fields(KDConfig)}),
         network=network,
         model=given,
@@ -207,13 +202,5 @@ def table(report: Report) -> Table:
     for row in report.rows:
         values = (row.others["remaining"], row.others["forgotten"], row.test, row.others[ATTACK])
         seconds = "" if row.train_seconds is None else f"{row.train_seconds:.1f}"
-        shown.add_row(Text(row.name), *map(_spread, values), seconds)
+        shown.add_row(Text(row.name), *map(spread, values), seconds)
     return shown
-
-
-def _spread(values: tuple[float, ...]) -> str:
-    if any(map(math.isnan, values)):
-        return ""
-    # On two lines, so that the table fits into 80 columns.
-    spread = f"\n±{statistics.stdev(values):.3f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.3f}{spread}"

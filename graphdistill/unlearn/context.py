@@ -8,12 +8,12 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn.dense import Linear as PyGLinear
 
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.randomness import generator
 from graphdistill.kd.data.view import View
+from graphdistill.kd.outputs import last_linear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,17 +52,10 @@ class Context:
         Raises:
             ValueError: the model has none.
         """
-        called: list[nn.Module] = []
-        linear = [layer for layer in self.model.modules() if isinstance(layer, nn.Linear | PyGLinear)]
-        handles = [layer.register_forward_pre_hook(lambda layer, _: called.append(layer)) for layer in linear]
         try:
-            self.whole.predict(self.model, self.forget[:2])
-        finally:
-            for handle in handles:
-                handle.remove()
-        if not called:
-            raise ValueError(f"{type(self.model).__name__} has no linear layer that repair could train; leave it out")
-        return called[-1]
+            return last_linear(self.model, lambda: self.whole.predict(self.model, self.forget[:2]))[0]
+        except ValueError as error:
+            raise ValueError(f"{error} that repair could train; leave it out") from None
 
     def generator(self, *purpose: object) -> torch.Generator:
         """A generator for a purpose."""

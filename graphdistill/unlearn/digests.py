@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 from safetensors.torch import save
 from torch import Tensor, nn
+
+from graphdistill.core.sets.storage import sha256
 
 
 def request_bytes(index: Tensor) -> bytes:
@@ -28,13 +29,3 @@ def network_digest(network: nn.Module) -> str:
         64
     """
     return sha256(save({name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}))
-
-
-def sha256(data: bytes) -> str:
-    """SHA-256 in hexadecimal digits, as ``sha256sum`` prints it.
-
-    Example:
-        >>> sha256(b"")[:8]
-        'e3b0c442'
-    """
-    return hashlib.sha256(data).hexdigest()

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
@@ -147,9 +146,4 @@ def attack(view: View, network: nn.Module, forget: Tensor, held_out: Tensor) -> 
     others = of_classes(y, held_out, y[forget])
     if not len(others):
         return float("nan")
-    return membership_auc(_losses(view, network, forget), _losses(view, network, others))[0]
-
-
-def _losses(view: View, network: nn.Module, index: Tensor) -> Tensor:
-    logits = view.predict(network, index).logits.cpu()
-    return F.cross_entropy(logits, view.labels(index), reduction="none")
+    return membership_auc(view.losses(network, forget), view.losses(network, others))[0]

@@ -4,8 +4,9 @@ import json
 import torch
 from torch import nn
 
+from graphdistill.core.sets.storage import sha256
 from graphdistill.kd.storage import save_network
-from graphdistill.unlearn.digests import network_digest, request_bytes, sha256
+from graphdistill.unlearn.digests import network_digest, request_bytes
 
 
 def test_digests_are_those_of_the_files(tmp_path):

@@ -15,6 +15,7 @@ from graphdistill.bench.kd._tables import Scores, console, run_seeds, show
 from graphdistill.bench.options import KDBench as Bench
 from graphdistill.core.command.progress import NO_PROGRESS
 from graphdistill.core.data.datasets import ImageDataset
+from graphdistill.core.data.images import in_shape
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.datasets import load
 from graphdistill.kd.config import KDConfig
@@ -23,7 +24,6 @@ from graphdistill.kd.data.kinds import few_labels
 from graphdistill.kd.distill import context_of, fit_kd, fit_labels
 from graphdistill.kd.methods import distill_nearest, distill_weighted
 from graphdistill.kd.teachers.ensemble import MeanTeachers
-from graphdistill.kd.teachers.sources import like
 
 LABELS, STEPS = 3, 200
 RELEVANT = "USPS"
@@ -81,7 +81,7 @@ def source_data(name: str, target: ImageDataset, bench: Bench, seed: int) -> Ima
     """Images of a source as large as those of the target."""
     data = load(SOURCES[name], bench.root, seed=seed)
     assert isinstance(data, ImageDataset)
-    images, y, draws = like(data.images, target.images), data.y, generator(seed, name)
+    images, y, draws = in_shape(data.images, target.images.shape[1:]), data.y, generator(seed, name)
     if name == "shuffled pixels":
         order = torch.randperm(images[0].numel(), generator=draws)
         images = images.flatten(1)[:, order].view_as(images)

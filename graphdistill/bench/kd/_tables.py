@@ -1,4 +1,4 @@
-"""Seeds of a claim side by side, and its table: mean, spread and the paired difference to one of the rows."""
+"""Seeds of a claim, its students, and its table: mean, spread and the paired difference to one of the rows."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from typing import Any
 
 import rich.console
 from rich.table import Table
+from torch import nn
 
 from graphdistill.bench.options import KDBench as Bench
 from graphdistill.core.evaluation.paired import paired
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.parallel import parallel_map
+from graphdistill.core.randomness import scoped
+from graphdistill.kd.config import KDConfig
+from graphdistill.kd.data.view import View
+from graphdistill.kd.distill import fit_kd
 
 console = rich.console.Console(width=120)
 
@@ -41,6 +47,32 @@ def run_seeds(bench: Bench, function: Callable[[Any, int], Scores], context: Any
                 found.setdefault(row, {}).setdefault(column, []).append(value)
         console.print(f"{label}, seed {seed}: {time.perf_counter() - start:.0f} s since the start")
     return found
+
+
+def fit_students(
+    methods: Mapping[str, str | MethodConfig],
+    make: Callable[[], nn.Module],
+    teacher: nn.Module,
+    view: View,
+    config: KDConfig,
+    seed: int,
+) -> dict[str, nn.Module]:
+    """Students by several methods, by row, which begin with the same weights.
+
+    Args:
+        methods: methods by row.
+        make: makes a student with new weights.
+        teacher: the trained network.
+        view: the data.
+        config: training of every student.
+        seed: seed of weights and batches.
+    """
+    networks = {}
+    for name, method in methods.items():
+        with scoped(seed, "student"):
+            networks[name] = make()
+        fit_kd(networks[name], teacher, view, method, config, seed=seed)
+    return networks
 
 
 def show(

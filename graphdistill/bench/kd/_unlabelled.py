@@ -11,16 +11,16 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from graphdistill.bench.kd._tables import Scores, run_seeds, show
+from graphdistill.bench.kd._tables import Scores, fit_students, run_seeds, show
 from graphdistill.bench.options import KDBench as Bench
 from graphdistill.core.data.datasets import ImageDataset
+from graphdistill.core.data.images import in_shape
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.datasets import load
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.images import ImageView
-from graphdistill.kd.distill import fit_kd, fit_labels
+from graphdistill.kd.distill import fit_labels
 from graphdistill.kd.methods import kd, kd3
-from graphdistill.kd.teachers.sources import like
 
 OTHERS = "cifar10_subset"
 DIGITS, TIMES, STEPS = 500, 3, 200
@@ -51,14 +51,11 @@ def score_methods(bench: Bench, seed: int, split: str = "test") -> Scores:
     draws = generator(seed, "unlabelled")
     digits = data.train[torch.randperm(len(data.train), generator=draws)[:DIGITS]]
     photographs = other.train[torch.randperm(len(other.train), generator=draws)[: TIMES * len(digits)]]
-    images = torch.cat([data.images, like(other.images[photographs], data.images)])
+    images = torch.cat([data.images, in_shape(other.images[photographs], data.images.shape[1:])])
     added = torch.arange(len(data.images), len(images))
     y = torch.cat([data.y, torch.zeros_like(added)])
     mixed = replace(data, images=images, y=y, train=torch.cat([digits, added]))
     view = ImageView(mixed, labelled=digits[:0])
     networks: dict[str, nn.Module] = {"teacher": teacher}
-    for name, method in METHODS.items():
-        with scoped(seed, "student"):
-            networks[name] = ImageView.STUDENTS["ConvNet-8"](view)
-        fit_kd(networks[name], teacher, view, method, config, seed=seed)
+    networks |= fit_students(METHODS, lambda: ImageView.STUDENTS["ConvNet-8"](view), teacher, view, config, seed)
     return {name: {"accuracy": 100 * full.score(network, split)} for name, network in networks.items()}

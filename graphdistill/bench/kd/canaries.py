@@ -14,14 +14,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from graphdistill.bench.kd._tables import Scores, run_seeds, show
+from graphdistill.bench.kd._tables import Scores, fit_students, run_seeds, show
 from graphdistill.bench.options import KDBench as Bench
 from graphdistill.core.data.datasets import TextDataset
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.datasets import load
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.text import LanguageModelView
-from graphdistill.kd.distill import fit_kd, fit_labels
+from graphdistill.kd.distill import fit_labels
 from graphdistill.kd.methods import kd, swing
 
 SECRETS, NAME, LETTERS = 10, 4, 6
@@ -58,10 +58,7 @@ def _seed(bench: Bench, seed: int) -> Scores:
         teacher = view.TEACHERS["Transformer"](view)
     fit_labels(teacher, view, replace(config, weight_decay=0.0), seed=seed)
     networks: dict[str, nn.Module] = {"teacher": teacher}
-    for name, method in METHODS.items():
-        with scoped(seed, "student"):
-            networks[name] = view.STUDENTS["Transformer-32"](view)
-        fit_kd(networks[name], teacher, view, method, config, seed=seed)
+    networks |= fit_students(METHODS, lambda: view.STUDENTS["Transformer-32"](view), teacher, view, config, seed)
     return {
         name: {
             "exposure": statistics.fmean(exposure(network, data, secret, seed) for secret in secrets),

@@ -12,13 +12,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from graphdistill.bench.kd._tables import Scores, run_seeds, show
+from graphdistill.bench.kd._tables import Scores, fit_students, run_seeds, show
 from graphdistill.bench.options import KDBench as Bench
 from graphdistill.core.randomness import scoped
 from graphdistill.datasets import load
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.images import ImageView
-from graphdistill.kd.distill import fit_kd, fit_labels
+from graphdistill.kd.distill import fit_labels
 from graphdistill.kd.methods import ferkd
 
 MISLEADING = 0.3
@@ -69,8 +69,7 @@ def _seed(bench: Bench, seed: int) -> Scores:
     fit_labels(teacher, view, KDConfig(steps=bench.steps), seed=seed)
     misled = MisledTeacher(teacher)
     networks: dict[str, nn.Module] = {"teacher": teacher, "misled teacher": misled}
-    for name, method in METHODS.items():
-        with scoped(seed, "student"):
-            networks[name] = ImageView.STUDENTS["ConvNet-8"](view)
-        fit_kd(networks[name], misled, view, method, KDConfig(steps=bench.steps or STEPS), seed=seed)
+    networks |= fit_students(
+        METHODS, lambda: ImageView.STUDENTS["ConvNet-8"](view), misled, view, KDConfig(steps=bench.steps or STEPS), seed
+    )
     return {name: {"accuracy": 100 * view.score(network, "test")} for name, network in networks.items()}

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from torch import nn
 
-from graphdistill.bench.kd._tables import Scores, run_seeds, show
+from graphdistill.bench.kd._tables import Scores, fit_students, run_seeds, show
 from graphdistill.bench.options import KDBench as Bench
 from graphdistill.core.randomness import scoped
 from graphdistill.datasets import load
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.images import ImageView
-from graphdistill.kd.distill import fit_kd, fit_labels
+from graphdistill.kd.distill import fit_labels
 from graphdistill.kd.features.norm_direction import class_means, norm_and_cosine
 from graphdistill.kd.methods import kd, kd_plus_plus
 from graphdistill.kd.outputs import PENULTIMATE
@@ -37,10 +37,7 @@ def _seed(bench: Bench, seed: int) -> Scores:
     known = view.predict(teacher, view.data.train, (PENULTIMATE,)).features[PENULTIMATE]
     means = class_means(known, view.labels(view.data.train), view.num_classes)
     networks: dict[str, nn.Module] = {"teacher": teacher}
-    for name, method in METHODS.items():
-        with scoped(seed, "student"):
-            networks[name] = dense_student(view, known.shape[1])
-        fit_kd(networks[name], teacher, view, method, config, seed=seed)
+    networks |= fit_students(METHODS, lambda: dense_student(view, known.shape[1]), teacher, view, config, seed)
     truth, found = view.labels(view.data.test), {}
     for name, network in networks.items():
         features = view.predict(network, view.data.test, (PENULTIMATE,)).features[PENULTIMATE]

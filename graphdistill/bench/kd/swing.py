@@ -12,14 +12,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from graphdistill.bench.kd._tables import Scores, run_seeds, show
+from graphdistill.bench.kd._tables import Scores, fit_students, run_seeds, show
 from graphdistill.bench.options import KDBench as Bench
 from graphdistill.core.evaluation.membership import membership_auc
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.datasets import load
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.images import ImageView
-from graphdistill.kd.distill import fit_kd, fit_labels
+from graphdistill.kd.distill import fit_labels
 from graphdistill.kd.methods import kd, swing
 
 MEMBERS = 150
@@ -56,13 +56,10 @@ def _seed(bench: Bench, seed: int) -> Scores:
         teacher = ImageView.TEACHERS["ConvNet"](view)
     fit_labels(teacher, view, replace(config, weight_decay=0.0), seed=seed)
     networks: dict[str, nn.Module] = {"teacher": teacher}
-    for name, method in METHODS.items():
-        with scoped(seed, "student"):
-            networks[name] = ImageView.STUDENTS["ConvNet-8"](view)
-        fit_kd(networks[name], teacher, view, method, config, seed=seed)
+    networks |= fit_students(METHODS, lambda: ImageView.STUDENTS["ConvNet-8"](view), teacher, view, config, seed)
     found = {}
     for name, network in networks.items():
-        members, others = (_losses(view, network, index) for index in (train[:MEMBERS], data.test))
+        members, others = (view.losses(network, index) for index in (train[:MEMBERS], data.test))
         found[name] = {
             "attack AUC": 100 * membership_auc(members, others)[0],
             "accuracy": 100 * clean.score(network, "test"),
@@ -75,7 +72,3 @@ def mislabelled(y: Tensor, draws: torch.Generator, share: float = WRONG) -> Tens
     wrong = torch.rand(len(y), generator=draws) < share
     classes = int(y.max()) + 1
     return torch.where(wrong, (y + 1 + torch.randint(classes - 1, (len(y),), generator=draws)) % classes, y)
-
-
-def _losses(view: ImageView, network: nn.Module, index: Tensor) -> Tensor:
-    return nn.functional.cross_entropy(view.predict(network, index).logits, view.labels(index), reduction="none")

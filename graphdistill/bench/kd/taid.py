@@ -11,14 +11,14 @@ from dataclasses import replace
 
 from torch import nn
 
-from graphdistill.bench.kd._tables import Scores, run_seeds, show
+from graphdistill.bench.kd._tables import Scores, fit_students, run_seeds, show
 from graphdistill.bench.kd.swing import mislabelled
 from graphdistill.bench.options import KDBench as Bench
 from graphdistill.core.randomness import generator, scoped
 from graphdistill.datasets import load
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.images import ImageView
-from graphdistill.kd.distill import fit_kd, fit_labels
+from graphdistill.kd.distill import fit_labels
 from graphdistill.kd.methods import kd, taid
 
 WRONG = 0.3
@@ -52,10 +52,7 @@ def _seed(bench: Bench, seed: int) -> Scores:
         teacher = _dense(view, 512)
     fit_labels(teacher, ImageView(replace(data, y=wrong)), _steps(bench, TEACHER), seed=seed)
     networks: dict[str, nn.Module] = {"teacher": teacher}
-    for name, method in METHODS.items():
-        with scoped(seed, "student"):
-            networks[name] = _dense(view, 8)
-        fit_kd(networks[name], teacher, view, method, _steps(bench, STUDENT), seed=seed)
+    networks |= fit_students(METHODS, lambda: _dense(view, 8), teacher, view, _steps(bench, STUDENT), seed)
     found = {}
     for name, network in networks.items():
         confidence = view.predict(network, data.test).logits.softmax(dim=1).amax(dim=1).mean()

@@ -185,6 +185,18 @@ def frame(report: Report, suffix: str = "", over: str = "") -> Table:
     )
 
 
+def spread(values: Sequence[float]) -> str:
+    r"""Mean and standard deviation over seeds, on two lines so that a table fits into 80 columns; empty if one is NaN.
+
+    Example:
+        >>> spread((0.5, 0.75))
+        '0.625\n±0.177'
+    """
+    if any(map(math.isnan, values)):
+        return ""
+    return f"{statistics.fmean(values):.3f}" + (f"\n±{statistics.stdev(values):.3f}" if len(values) > 1 else "")
+
+
 def _std(values: tuple[float, ...]) -> float:
     # statistics.stdev of Python 3.11 fails on NaN, and ROC-AUC is NaN if a split lacks a class.
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

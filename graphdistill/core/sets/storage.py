@@ -168,6 +168,16 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     check_file_size(tensor_bytes(*tensors.values()), path)
     data = save({name: tensor.contiguous() for name, tensor in tensors.items()})
     path.write_bytes(data)
+    return sha256(data)
+
+
+def sha256(data: bytes) -> str:
+    """SHA-256 in hexadecimal digits, as ``sha256sum`` prints it.
+
+    Example:
+        >>> sha256(b"")[:8]
+        'e3b0c442'
+    """
     return hashlib.sha256(data).hexdigest()
 
 

@@ -13,12 +13,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn.dense import Linear as PyGLinear
 
 from graphdistill.kd.data.view import View
 from graphdistill.kd.features.similarity_preserving import SimilarityPreserving
 from graphdistill.kd.objective import label_loss
-from graphdistill.kd.outputs import PENULTIMATE
+from graphdistill.kd.outputs import PENULTIMATE, last_linear
 from graphdistill.kd.teachers.ensemble import WeightedTeachers
 from graphdistill.kd.teachers.stored import StoredTeacher, check_stored
 
@@ -64,15 +63,8 @@ def last_gradient(network: nn.Module, view: View, index: Tensor) -> tuple[Tensor
         >>> [found.shape for found in last_gradient(net, view, view.labelled[:8])]
         [torch.Size([10, 64]), torch.Size([8, 64])]
     """
-    called: list[Any] = []
-    linear = [layer for layer in network.modules() if isinstance(layer, nn.Linear | PyGLinear)]
-    handles = [layer.register_forward_hook(lambda layer, *_: called.append(layer)) for layer in linear]
-    try:
-        found = view.run(network.eval(), index, (PENULTIMATE,))
-    finally:
-        for handle in handles:
-            handle.remove()
-    weight: Tensor = called[-1].weight
+    layer, found = last_linear(network, lambda: view.run(network.eval(), index, (PENULTIMATE,)))
+    weight: Any = layer.weight
     if len(weight) != found.logits.shape[1]:
         raise ValueError(
             f"the last linear layer of {type(network).__name__} has {len(weight)} outputs, but the network has "

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphdistill.core.data.datasets import Metric
@@ -88,6 +89,19 @@ class View(ABC):
                 raise ValueError(f"domain {which} has no {split} entries in {self.name}; number domains from 0")
         self.domain = domain
 
+    def domains(self, method: str) -> Tensor:
+        """Domain of each entry, long ``[n]``, for a method that needs two domains or more.
+
+        Raises:
+            ValueError: the data have fewer.
+        """
+        if self.domain is None or int(self.domain.max()) < 1:
+            raise ValueError(
+                f"{method} needs two domains or more, but {self.name} is one; name others by --domains, in Python by "
+                "domain=..., as of load_domains"
+            )
+        return self.domain
+
     @property
     def name(self) -> str:
         """Name of the data set."""
@@ -124,6 +138,13 @@ class View(ABC):
         """Entries that a student is trained on, with or without their labels, long."""
         index: Tensor = self.data.train
         return index
+
+    @cached_property
+    def place(self) -> Tensor:
+        """Place of each entry among those that a student is trained on, long ``[n]``; -1 for any other entry."""
+        place = torch.full((len(self.data.y),), -1)
+        place[self.train] = torch.arange(len(self.train))
+        return place
 
     def labels(self, index: Tensor) -> Tensor:
         """Labels of entries, a row for each of the logits, long ``[r]``."""
@@ -175,6 +196,10 @@ class View(ABC):
     def logits(self, module: nn.Module, split: str) -> Tensor:
         """Logits of a network on a split, on the CPU."""
         return self.predict(module, getattr(self.data, split)).logits.cpu()
+
+    def losses(self, module: nn.Module, index: Tensor) -> Tensor:
+        """Cross-entropy of a network on entries, a number for each row of logits, on the CPU."""
+        return F.cross_entropy(self.predict(module, index).logits.cpu(), self.labels(index), reduction="none")
 
     def score(self, module: nn.Module, split: str) -> float:
         """Metric of a network on a split."""

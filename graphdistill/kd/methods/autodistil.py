@@ -11,7 +11,7 @@ some nodes. The search is by the loss without labels on validation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -33,7 +33,7 @@ from graphdistill.kd.features.scaled_relations import ScaledRelations
 from graphdistill.kd.losses.kl import KD
 from graphdistill.kd.methods import kd
 from graphdistill.kd.objective import Batch, Context, FoundStudent
-from graphdistill.kd.outputs import PENULTIMATE
+from graphdistill.kd.outputs import PENULTIMATE, Outputs
 
 PAPER = "Xu et al., NeurIPS 2022, https://arxiv.org/abs/2201.12507"
 RESULT = Result(
@@ -87,6 +87,7 @@ def distill(context: Context, config: Config) -> FoundStudent:
     view, space = context.data, searched_space(context)
     cost = cost_function(config.cost, view)
     fitting = within(space, cost, cost(context.student) if config.budget is None else config.budget)
+    valid = [(part, teacher_answers(context, part)) for part in view.data.valid.split(context.batch_size)]
     best: tuple[float, Choice, Supernet, FitResult] | None = None
     seconds = 0.0
     for part in space.split("width", config.spaces):
@@ -96,7 +97,7 @@ def distill(context: Context, config: Config) -> FoundStudent:
         supernet, fitted = train_supernet(context, config, part)
         seconds += fitted.seconds
         for choice in candidates:
-            loss = distillation_loss(context, config, supernet.subnet(choice))
+            loss = distillation_loss(context, config, supernet.subnet(choice), valid)
             if best is None or loss < best[0]:
                 best = loss, choice, supernet, fitted
     assert best is not None
@@ -155,9 +156,9 @@ def train_supernet(context: Context, config: Config, space: Space) -> tuple[Supe
 
     def loss(entries: Tensor) -> Tensor:
         more = [choices[int(torch.randint(len(choices), (), generator=draws))] for _ in range(config.random)]
-        total = torch.zeros((), device=view.device)
+        total, known = torch.zeros((), device=view.device), teacher_answers(context, entries)
         for choice in dict.fromkeys((supernet.largest, supernet.smallest, *more)):
-            total = total + compare(supernet.subnet(choice), entries, step / context.steps)
+            total = total + compare(supernet.subnet(choice), entries, known, step / context.steps)
         return total
 
     def clip() -> None:
@@ -184,20 +185,24 @@ def train_supernet(context: Context, config: Config, space: Space) -> tuple[Supe
     return supernet, fitted
 
 
-def comparison(context: Context, config: Config) -> Callable[[nn.Module, Tensor, float], Tensor]:
-    """The loss of a student on entries, a function of both and of the share of the training that is done."""
+@torch.no_grad()
+def teacher_answers(context: Context, index: Tensor) -> Outputs:
+    """What the teacher gives on entries, with the layer whose relations are compared."""
+    return context.data.run(context.teacher, index, (_compared_layer(context, context.teacher),))
+
+
+def comparison(context: Context, config: Config) -> Callable[[nn.Module, Tensor, Outputs, float], Tensor]:
+    """The loss of a student on entries with the teacher's answers, also of the share of the training that is done."""
     view, teacher, draws = context.data, context.teacher, context.generator("loss")
     divergence = KD(config.temperature)
     on_logits = kd.with_labels(context, config, lambda batch: divergence(batch.student.logits, batch.teacher.logits))
     nodes = view.KIND == "nodes"
     relations = ScaledRelations(parts=1) if nodes else ScaledRelations(_heads(teacher))
-    known_layer = PENULTIMATE if nodes else _last_attention(teacher)
+    known_layer = _compared_layer(context, teacher)
 
-    def loss(network: nn.Module, index: Tensor, fraction_done: float) -> Tensor:
-        layer, inputs = PENULTIMATE if nodes else _last_attention(network), view.inputs(index)
+    def loss(network: nn.Module, index: Tensor, known: Outputs, fraction_done: float) -> Tensor:
+        layer, inputs = _compared_layer(context, network), view.inputs(index)
         found = view.run(network, index, (layer,), inputs)
-        with torch.no_grad():
-            known = view.run(teacher, index, (known_layer,), inputs)
         ours, theirs, mask = found.features[layer], known.features[known_layer], None
         if nodes:
             some = torch.randperm(len(index), generator=draws)[: config.entries].to(view.device)
@@ -212,12 +217,19 @@ def comparison(context: Context, config: Config) -> Callable[[nn.Module, Tensor,
 
 
 @torch.no_grad()
-def distillation_loss(context: Context, config: Config, student: nn.Module) -> float:
-    """The loss of a student on validation, without labels, in evaluation mode."""
-    compare, valid = comparison(context, replace(config, label_weight=0.0)), context.data.data.valid
+def distillation_loss(
+    context: Context, config: Config, student: nn.Module, valid: Sequence[tuple[Tensor, Outputs]]
+) -> float:
+    """The loss of a student on validation entries with the teacher's answers, without labels, in evaluation mode."""
+    compare = comparison(context, replace(config, label_weight=0.0))
     student.eval()
-    parts = [(len(part), float(compare(student, part, 1.0))) for part in valid.split(context.batch_size)]
-    return sum(count * value for count, value in parts) / len(valid)
+    parts = [(len(part), float(compare(student, part, known, 1.0))) for part, known in valid]
+    return sum(count * value for count, value in parts) / sum(count for count, _ in parts)
+
+
+def _compared_layer(context: Context, network: nn.Module) -> str:
+    """Path of the layer whose relations are compared."""
+    return PENULTIMATE if context.data.KIND == "nodes" else _last_attention(network)
 
 
 def _last_attention(network: nn.Module) -> str:

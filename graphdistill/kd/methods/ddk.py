@@ -68,11 +68,7 @@ def check(view: View, config: Config) -> None:
     Raises:
         ValueError: they have fewer than two.
     """
-    if view.domain is None or int(view.domain.max()) < 1:
-        raise ValueError(
-            f"ddk needs two domains or more, but {view.name} is one; name others by --domains, in Python by "
-            "domain=..., as of load_domains"
-        )
+    view.domains("ddk")
 
 
 def objective(context: Context, config: Config) -> Objective:
@@ -81,7 +77,6 @@ def objective(context: Context, config: Config) -> Objective:
     Raises:
         ValueError: the data have fewer than two domains.
     """
-    check(context.data, config)
     return Objective(loss=kd.objective(context, config).loss, sample=Domains(context, config).sample)
 
 
@@ -94,10 +89,10 @@ class Domains:
 
     def __init__(self, context: Context, config: Config):
         view = context.data
-        assert view.domain is not None
-        count, self.draws = int(view.domain.max()) + 1, context.generator("domains")
+        domain = view.domains("ddk")
+        count, self.draws = int(domain.max()) + 1, context.generator("domains")
         self.context, self.config, self.step = context, config, 0
-        train, valid = (view.domain[index] for index in (view.train, view.data.valid))
+        train, valid = (domain[index] for index in (view.train, view.data.valid))
         self.places = [(train == d).nonzero().view(-1) for d in range(count)]
         shuffled = torch.randperm(len(valid), generator=self.draws)
         self.valid = [shuffled[valid[shuffled] == d][: config.sample] for d in range(count)]

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from graphdistill.core.methods import MethodConfig, Result
@@ -100,11 +99,9 @@ def from_sources(
     """
     view, divergence = context.data, KD()
     found = view.predict(WeightedTeachers(sources, weights).to(view.device), view.train).logits
-    place = torch.zeros(len(view.data.y), dtype=torch.long)
-    place[view.train] = torch.arange(len(view.train))
 
     def loss(batch: Batch) -> Tensor:
-        theirs = found[place[batch.index.cpu()].to(view.device)]
+        theirs = found[view.place[batch.index.cpu()].to(view.device)]
         value = (1 - config.label_share) * divergence(batch.student.logits, theirs)
         return value + config.label_share * context.label_loss(batch) if config.label_share else value
 

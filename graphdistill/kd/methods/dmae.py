@@ -22,7 +22,7 @@ from graphdistill.kd.features.feature_l1 import FeatureL1
 from graphdistill.kd.inputs import names_of
 from graphdistill.kd.layers import stage_at
 from graphdistill.kd.masked_autoencoder import Decoder, check_vits, encode, fine_tune, pretrain, visible_patches
-from graphdistill.kd.masked_nodes import NodeDecoder, run_until
+from graphdistill.kd.masked_nodes import NodeDecoder, random_nodes, run_until
 from graphdistill.kd.objective import Context
 
 PAPER = "Bai et al., CVPR 2023, https://arxiv.org/abs/2208.12256"
@@ -117,8 +117,7 @@ def _pretrain_on_nodes(context: Context, config: Config) -> None:
     def loss(_: Tensor, draws: torch.Generator) -> Tensor:
         inputs = view.inputs(index)
         x, edges = inputs.main, inputs["edge_index"]
-        masked = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-        masked[torch.randperm(len(x), generator=draws)[: max(1, round(share * len(x)))].to(x.device)] = True
+        masked = random_nodes(x, share, draws)
         hidden_inputs = inputs.replaced(decoder.hide(x, masked))
         hidden = view.run(student, index, (ours,), hidden_inputs).features[ours]
         value: Tensor = decoder(hidden, edges, x, masked)

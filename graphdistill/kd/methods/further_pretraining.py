@@ -24,7 +24,7 @@ from graphdistill.kd.data.view import Kind
 from graphdistill.kd.inputs import names_of
 from graphdistill.kd.layers import stage_at
 from graphdistill.kd.masked_autoencoder import Decoder, encode, fine_tune, pretrain, visible_patches
-from graphdistill.kd.masked_nodes import NodeDecoder, run_until
+from graphdistill.kd.masked_nodes import NodeDecoder, random_nodes, run_until
 from graphdistill.kd.objective import Context
 
 PAPER = "Lee et al., ICLR 2023, https://arxiv.org/abs/2210.02871"
@@ -115,7 +115,9 @@ def _pretrain_on_images(context: Context, config: Config, teacher: nn.Module | N
         visible = visible_patches(len(images), len(student.positions), share, draws).to(images.device)
         value: Tensor = decoder(encode(student, images, visible)[-1], visible, images).mean()
         if teacher is not None:
-            value = value + config.weight * _distance(context, teacher, index, FEATURES)
+            with torch.no_grad():
+                known = _features(context, teacher, index, FEATURES)
+            value = value + config.weight * _distance(context, known, index, FEATURES)
         return value
 
     pretrain(context, [student, decoder], loss, config.pretraining_steps, _label(teacher))
@@ -134,26 +136,30 @@ def _pretrain_on_nodes(context: Context, config: Config, teacher: nn.Module | No
         width = run_until(view, student, layer, index, view.inputs(index)).shape[1]
         decoder = NodeDecoder(width, view.data.x.shape[1]).to(context.device)
 
+    # The teacher's features of the whole graph are the same in all steps.
+    known = None if teacher is None else _features(context, teacher, index, layer).detach()
+
     def loss(_: Tensor, draws: torch.Generator) -> Tensor:
         inputs = view.inputs(index)
         x = inputs.main
-        masked = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-        masked[torch.randperm(len(x), generator=draws)[: max(1, round(share * len(x)))].to(x.device)] = True
+        masked = random_nodes(x, share, draws)
         hidden = view.run(student, index, (layer,), inputs.replaced(decoder.hide(x, masked))).features[layer]
         value: Tensor = decoder(hidden, inputs["edge_index"], x, masked)
-        if teacher is not None:
-            value = value + config.weight * _distance(context, teacher, index, layer)
+        if known is not None:
+            value = value + config.weight * _distance(context, known, index, layer)
         return value
 
     pretrain(context, [student, decoder], loss, config.pretraining_steps, _label(teacher))
 
 
-def _distance(context: Context, teacher: nn.Module, index: Tensor, layer: str) -> Tensor:
+def _features(context: Context, network: nn.Module, index: Tensor, layer: str) -> Tensor:
+    """Features of whole entries."""
+    return context.data.run(network, index, (layer,)).features[layer]
+
+
+def _distance(context: Context, known: Tensor, index: Tensor, layer: str) -> Tensor:
     """Mean squared distance of the student's features of whole entries from the teacher's."""
-    with torch.no_grad():
-        known = context.data.run(teacher, index, (layer,)).features[layer]
-    found = context.data.run(context.student, index, (layer,)).features[layer]
-    return (found - known).square().sum(dim=1).mean()
+    return (_features(context, context.student, index, layer) - known).square().sum(dim=1).mean()
 
 
 def _label(teacher: nn.Module | None) -> str:

@@ -55,15 +55,9 @@ def check(view: View, config: Config) -> None:
     Raises:
         ValueError: there are fewer than two, or no such one.
     """
-    if view.domain is None or int(view.domain.max()) < 1:
-        raise ValueError(
-            f"prefix-conditioning needs two domains or more, but {view.name} is one; name others by --domains, in "
-            "Python by domain=..., as of load_domains"
-        )
-    if config.source > int(view.domain.max()):
-        raise ValueError(
-            f"--source must be a domain from 0 to {int(view.domain.max())}, those of {view.name}, got {config.source}"
-        )
+    count = int(view.domains("prefix-conditioning").max()) + 1
+    if config.source >= count:
+        raise ValueError(f"--source must be a domain from 0 to {count - 1}, those of {view.name}, got {config.source}")
 
 
 def distill(context: Context, config: Config) -> FitResult:
@@ -73,8 +67,7 @@ def distill(context: Context, config: Config) -> FitResult:
         ValueError: the data have no such domains, or the student has no layer that a prefix can be added to.
     """
     check(context.data, config)
-    assert context.data.domain is not None
-    count = int(context.data.domain.max()) + 1
+    count = int(context.data.domains("prefix-conditioning").max()) + 1
     layer, name = first_layer(context.student)
     weight = getattr(layer, name)
     prefix = Prefix(count, weight.shape[-1], config.source)
@@ -92,8 +85,7 @@ def distill(context: Context, config: Config) -> FitResult:
 def objective(context: Context, config: Config, prefix: Prefix) -> Objective:
     """The loss of kd on batches of one source each, which are as frequent as its entries."""
     view, draws = context.data, context.generator("sources")
-    assert view.domain is not None
-    domain = view.domain[view.train]
+    domain = view.domains("prefix-conditioning")[view.train]
     places = [(domain == d).nonzero().view(-1) for d in range(len(prefix.vectors))]
     sizes = torch.tensor([len(place) for place in places], dtype=torch.double)
     samplers: dict[int, RepeatedRandomSampler] = {}
@@ -153,6 +145,6 @@ def first_layer(network: nn.Module) -> tuple[nn.Module, str]:
 def _of_source(context: Context, source: int) -> Context:
     """The context with the validation entries of one source."""
     view = copy.copy(context.data)
-    assert view.domain is not None
-    view.data = replace(view.data, valid=view.data.valid[view.domain[view.data.valid] == source])
+    mine = view.domains("prefix-conditioning")[view.data.valid] == source
+    view.data = replace(view.data, valid=view.data.valid[mine])
     return replace(context, data=view)

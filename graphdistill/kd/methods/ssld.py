@@ -63,7 +63,7 @@ def objective(context: Context, config: Config) -> Objective:
     divergence = SymmetricKL() if config.divergence == "symmetric-kl" else JSD()
     live = config.teacher_norm == "batch" and bool(batch_norms(context.teacher))
     places = chosen_places(context, config.per_class)
-    samplers: dict[int, RepeatedRandomSampler] = {}
+    sampler = RepeatedRandomSampler(len(places), min(context.batch_size, len(places)), context.generator("ssld"))
 
     def loss(batch: Batch) -> Tensor:
         teacher = batch.teacher.logits
@@ -73,12 +73,7 @@ def objective(context: Context, config: Config) -> Objective:
         return divergence(batch.student.logits, teacher)
 
     def sample(size: int) -> Tensor:
-        size = min(size, len(places))
-        if size == len(places):
-            return places
-        if size not in samplers:
-            samplers[size] = RepeatedRandomSampler(len(places), size, context.generator("ssld"))
-        return places[samplers[size].round()]
+        return places if size >= len(places) else places[sampler.round()]
 
     whole = len(places) == len(context.data.train)
     return Objective(loss=loss, uses_teacher=not live, sample=None if whole else sample)

@@ -60,8 +60,6 @@ class Config(kd.Config):
 def objective(context: Context, config: Config) -> Objective:
     """KD to targets that are drawn once, so that their noise does not average out over the steps."""
     view = context.data
-    place = torch.full((len(view.data.y),), -1)
-    place[view.train] = torch.arange(len(view.train))
     logits = context.teacher_outputs().logits
     score = privacy_scores(context, config.folds)
     hide = PrivateTemperature(config.strength, config.noise)
@@ -70,7 +68,7 @@ def objective(context: Context, config: Config) -> Objective:
     divergence = KD(config.temperature)
 
     def distillation(batch: Batch) -> Tensor:
-        mine = targets[place[batch.index].to(targets.device)].flatten(0, 1)
+        mine = targets[view.place[batch.index].to(targets.device)].flatten(0, 1)
         return divergence(batch.student.logits, mine)
 
     return Objective(loss=kd.with_labels(context, config, distillation))

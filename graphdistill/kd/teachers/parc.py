@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from scipy.stats import spearmanr
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -61,17 +62,9 @@ def spearman(a: Tensor, b: Tensor) -> float:
         >>> round(spearman(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([4.0, 9.0, 16.0])), 6)
         1.0
     """
-    ranks = [_ranks(values) for values in (a, b)]
-    ours, theirs = (rank - rank.mean() for rank in ranks)
-    scale = float(ours.norm() * theirs.norm())
-    return float(ours @ theirs) / scale if scale else 0.0
-
-
-def _ranks(values: Tensor) -> Tensor:
-    """Rank of each value from 1, the mean one of equal values, double."""
-    _, place, count = values.unique(return_inverse=True, return_counts=True)
-    ranks: Tensor = (count.cumsum(0) - (count - 1) / 2).double()
-    return ranks[place]
+    if len(a.unique()) < 2 or len(b.unique()) < 2:
+        return 0.0
+    return float(spearmanr(a.numpy(), b.numpy()).statistic)
 
 
 def task_weights(relevance: Sequence[float], power: float) -> Tensor:

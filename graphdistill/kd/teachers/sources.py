@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from torch import Tensor
-from torch.nn import functional as F
-
 from graphdistill.core.data.datasets import ImageDataset
+from graphdistill.core.data.images import in_shape
 from graphdistill.datasets import load
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.data.view import View
@@ -61,7 +59,7 @@ def source_view(name: str, target: View, root: str | Path | None = None, seed: i
     """
     data = load(name, root, seed=seed)
     if isinstance(data, ImageDataset) and target.KIND == "images":
-        data = replace(data, images=like(data.images, target.data.images))
+        data = replace(data, images=in_shape(data.images, target.data.images.shape[1:]))
     source = view_of(data, target.device)
     for what, theirs, ours in (
         ("entries", source.KIND, target.KIND),
@@ -74,21 +72,6 @@ def source_view(name: str, target: View, root: str | Path | None = None, seed: i
                 "with the same features and classes"
             )
     return source
-
-
-def like(images: Tensor, others: Tensor) -> Tensor:
-    """Images in the size and channels of others: interpolated, grey as the mean of colours or repeated.
-
-    Example:
-        >>> import torch
-        >>> like(torch.rand(2, 3, 32, 32), torch.rand(1, 1, 8, 8)).shape
-        torch.Size([2, 1, 8, 8])
-    """
-    if images.shape[1] != others.shape[1]:
-        images = images.mean(1, keepdim=True).expand(-1, others.shape[1], -1, -1)
-    if images.shape[2:] == others.shape[2:]:
-        return images.contiguous()
-    return F.interpolate(images, others.shape[2:], mode="bilinear", antialias=True)
 
 
 def _features(view: View) -> object:

@@ -71,7 +71,7 @@ def test_the_loss_is_the_sum_of_relations_logits_and_labels():
     )
     wanted = 0.5 * relations.mean() + 2 * KD(3.0)(ours.logits, theirs.logits).mean()
     wanted = wanted + 3 * F.cross_entropy(ours.logits, view.labels(index))
-    found = autodistil.comparison(context, config)(student, index, 0.0)
+    found = autodistil.comparison(context, config)(student, index, autodistil.teacher_answers(context, index), 0.0)
     assert found.item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
@@ -81,7 +81,8 @@ def test_relations_of_nodes_are_those_of_the_last_hidden_layer():
     config = autodistil.Config(weight=0.0, label_weight=0.0, relation_weight=1.0, entries=1000)
     hidden = [view.predict(net, view.train, ["penultimate"]).features["penultimate"] for net in (student, teacher)]
     ours, theirs = (h @ h.T / h.shape[1] ** 0.5 for h in hidden)
-    found = autodistil.comparison(context, config)(student, view.train, 0.0)
+    known = autodistil.teacher_answers(context, view.train)
+    found = autodistil.comparison(context, config)(student, view.train, known, 0.0)
     assert found.item() == pytest.approx(float((ours - theirs).square().mean()), rel=1e-5)
 
 
@@ -101,8 +102,9 @@ def test_the_gradient_of_a_step_is_the_clipped_sum_over_the_students(monkeypatch
     autodistil.train_supernet(context, autodistil.Config(clip=0.01, random=0), students)
     supernet = autodistil.Supernet(students, context.seed)
     compare = autodistil.comparison(context, autodistil.Config())
+    known = autodistil.teacher_answers(context, context.data.train)
     for choice in (supernet.largest, supernet.smallest):
-        compare(supernet.subnet(choice), context.data.train, 0.0).backward()
+        compare(supernet.subnet(choice), context.data.train, known, 0.0).backward()
     expected = float(torch.stack([p.grad.norm() for p in supernet.parameters()]).norm())
     assert norms == [(pytest.approx(expected, rel=1e-4), pytest.approx(0.01, rel=1e-3))]
 
@@ -110,7 +112,7 @@ def test_the_gradient_of_a_step_is_the_clipped_sum_over_the_students(monkeypatch
 def test_the_search_takes_the_least_loss_that_fits_and_skips_supernets_that_do_not(monkeypatch):
     context, trained = replace(on_nodes(), steps=2), []
     monkeypatch.setattr(
-        autodistil, "distillation_loss", lambda context, config, network: float(network.channel_list[1] != 8)
+        autodistil, "distillation_loss", lambda context, config, network, valid: float(network.channel_list[1] != 8)
     )
     real = autodistil.train_supernet
     monkeypatch.setattr(autodistil, "train_supernet", lambda c, f, part: trained.append(part) or real(c, f, part))

@@ -1,12 +1,11 @@
 from dataclasses import replace
 
 import pytest
-import torch
 
 from graphdistill.kd.data.images import ImageView
 from graphdistill.kd.data.nodes import NodeView
 from graphdistill.kd.teachers import sources
-from graphdistill.kd.teachers.sources import default_sources, like, source_view
+from graphdistill.kd.teachers.sources import default_sources, source_view
 from tests.kd.samples import images, nodes
 
 
@@ -15,15 +14,6 @@ def test_the_other_domains_are_the_sources():
     assert default_sources("mnist5k") == ("digits", "digits/usps")
     with pytest.raises(ValueError, match="--sources has no default for cora; name one or more data sets with the same"):
         default_sources("cora")
-
-
-def test_images_get_the_size_and_channels_of_others():
-    grey, colour = torch.rand(2, 1, 8, 8), torch.rand(2, 3, 16, 16)
-    torch.testing.assert_close(like(colour, colour[:1]), colour)
-    assert torch.equal(like(grey, torch.rand(1, 3, 8, 8)), grey.expand(-1, 3, -1, -1))
-    found = like(colour, grey)
-    assert found.shape == grey.shape
-    torch.testing.assert_close(found.mean(), colour.mean(), atol=0.02, rtol=0)
 
 
 def test_a_source_that_does_not_fit_is_refused(monkeypatch):
