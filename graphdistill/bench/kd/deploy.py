@@ -43,7 +43,7 @@ LABEL_SHARES = (0.5, 0.75)
 STUDENTS = ("linear", "MLP")
 HIDDEN, DECAY = 64, 0.1
 """Width and weight decay of the MLP."""
-BATCH, REPEATS, SINGLES = 512, 7, 1000
+BATCH, REPEATS, SINGLES = 512, 30, 1000
 """Molecules of a batch, runs of which the fastest counts, and calls on one molecule."""
 
 

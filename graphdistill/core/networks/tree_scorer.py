@@ -115,49 +115,58 @@ def _log_count(count: Any, log_count: Array) -> Any:
 @compiled
 def _score(graphs: GraphArrays, network: _Network, depth: int, out: Array) -> int:
     """Write the logits of each graph; returns the status of :func:`hash_nodes`."""
-    ptr, weight, bias, log_count = graphs.ptr, network.weight, network.bias, network.log_count
     ids = np.empty((depth + 1, len(graphs.x)), np.uint64)
     status = hash_nodes(graphs, ids)
     if status != 0:
         return status
-    width = weight.shape[1]
-    # A tree's count in a graph is its number here minus the graph's first node, if that is positive: none is cleared.
-    seen = np.zeros(len(weight), np.int64)
-    found = np.empty(len(weight) + 1, np.int64)
-    unknown = len(weight) - 1
-    hidden = np.empty(width, np.float32)
+    # Trees of a node are side by side, so that those of a graph are one range.
+    places = np.empty((len(graphs.x), depth + 1), np.uint32)
+    for k in range(depth + 1):
+        find(ids[k], np.uint64(k) * DEPTH_WORD, network.shift, network.entries, places[:, k], len(network.weight) - 1)
+    first = (graphs.ptr * (depth + 1)).astype(np.uint64)
+    if not len(network.head_bias):
+        _add_weights(places.reshape(-1), first, network.weight, network.bias, network.log_count, out)
+        return status
+    hidden = np.empty((len(out), len(network.bias)), np.float32)
+    _add_weights(places.reshape(-1), first, network.weight, network.bias, network.log_count, hidden)
     for g in range(len(out)):
-        first = ptr[g]
-        distinct = 0
-        for k in range(depth + 1):
-            for i in range(first, ptr[g + 1]):
-                key = ids[k, i] + np.uint64(k) * DEPTH_WORD
-                place = find(key, network.shift, network.entries, unknown)
-                before = seen[place]
-                found[distinct] = place
-                distinct += before <= first
-                seen[place] = max(before, first) + 1
+        for c in range(out.shape[1]):
+            total = network.head_bias[c]
+            for j in range(hidden.shape[1]):
+                total += network.head[c, j] * max(hidden[g, j], np.float32(0))
+            out[g, c] = total
+    return status
+
+
+@compiled
+def _add_weights(places: Array, first: Array, weight: Array, bias: Array, log_count: Array, out: Array) -> None:
+    """Write the bias and the weighted log counts of each graph's trees, places ``first[g]`` to ``first[g + 1]``."""
+    width = len(bias)
+    seen = np.zeros(len(weight), np.int32)
+    found = np.empty(len(weight) + 1, np.uint32)
+    for g in range(len(out)):
+        distinct = np.uint64(0)
+        for i in range(first[g], first[g + 1]):
+            place = places[i]
+            before = seen[place]
+            found[distinct] = place
+            distinct += np.uint64(before == 0)
+            seen[place] = before + 1
         if width == 2:  # without a loop over columns this is twice as fast
             one, two = bias[0], bias[1]
             for number in range(distinct):
-                value = _log_count(seen[found[number]] - first, log_count)
-                one += value * weight[found[number], 0]
-                two += value * weight[found[number], 1]
-            hidden[0], hidden[1] = one, two
+                place = found[number]
+                value = _log_count(seen[place], log_count)
+                seen[place] = 0
+                one += value * weight[place, 0]
+                two += value * weight[place, 1]
+            out[g, 0], out[g, 1] = one, two
         else:
             for j in range(width):
-                hidden[j] = bias[j]
+                out[g, j] = bias[j]
             for number in range(distinct):
-                value = _log_count(seen[found[number]] - first, log_count)
+                place = found[number]
+                value = _log_count(seen[place], log_count)
+                seen[place] = 0
                 for j in range(width):
-                    hidden[j] += value * weight[found[number], j]
-        if len(network.head_bias):
-            for c in range(out.shape[1]):
-                total = network.head_bias[c]
-                for j in range(width):
-                    total += network.head[c, j] * max(hidden[j], np.float32(0))
-                out[g, c] = total
-        else:
-            for j in range(width):
-                out[g, j] = hidden[j]
-    return status
+                    out[g, j] += value * weight[place, j]

@@ -75,7 +75,9 @@ def make_table(keys: Tensor) -> Table:
 
     Example:
         >>> table = make_table(torch.tensor([5, 7]))
-        >>> [int(find(np.uint64(key), *table, 2)) for key in (5, 6, 7)]
+        >>> places = np.empty(3, np.uint32)
+        >>> find(np.array([5, 6, 7], np.uint64), np.uint64(0), *table, places, 2)
+        >>> places.tolist()
         [0, 2, 1]
     """
     values = keys.cpu().numpy().astype(np.uint64)
@@ -223,11 +225,14 @@ def _fill(keys: Array, order: Array, shift: Array, entries: Array) -> bool:
 
 
 @compiled
-def find(key: Any, shift: Array, entries: Array, unknown: Any) -> Any:
-    """Place of a key in a :class:`Table`, or ``unknown``, which is K; a branch here would often be mispredicted."""
-    slot = _slot(key, shift, entries)
-    place = np.int64(entries[slot, 1])
-    return place if entries[slot, 0] == key else unknown
+def find(keys: Array, salt: Any, shift: Array, entries: Array, places: Array, unknown: int) -> None:
+    """Write the place of each key plus ``salt`` in a :class:`Table`, or ``unknown``, which is K."""
+    slots = np.empty(len(keys), np.uint64)
+    for i in range(len(keys)):  # a loop of its own has vector instructions
+        slots[i] = _slot(keys[i] + salt, shift, entries)
+    for i in range(len(keys)):  # a branch would often be mispredicted
+        place = np.uint32(entries[slots[i], 1])
+        places[i] = place if entries[slots[i], 0] == keys[i] + salt else np.uint32(unknown)
 
 
 @compiled
@@ -238,38 +243,76 @@ def _mix(z: Any) -> Any:
 
 
 @compiled
-def _hash_row(values: Array, i: int, words: Array) -> Any:
-    total = words[0]
-    for j in range(values.shape[1]):
-        value = np.uint64(values[i, j])
-        total += (value ^ (value >> _32)) * words[j + 1]
-    return _mix(total)
+def _sum_rows(values: Array, words: Array, out: Array) -> None:
+    """Write the sum of words of each row, which its hash mixes."""
+    for i in range(len(values)):
+        total = words[0]
+        for j in range(values.shape[1]):
+            value = np.uint64(values[i, j])
+            total += (value ^ (value >> _32)) * words[j + 1]
+        out[i] = total
+
+
+@compiled
+def _in_degrees(edge_index: Array, degree: Array) -> bool:
+    """Count the edges that end at each node; ``False`` where one leaves the batch."""
+    source, target, last = edge_index[0], edge_index[1], np.uint64(0)
+    for e in range(len(target)):
+        last = max(last, np.uint64(source[e]), np.uint64(target[e]))
+    if len(target) and last >= np.uint64(len(degree)):
+        return False
+    for e in range(len(target)):
+        degree[np.uint64(target[e])] += 1
+    return True
+
+
+@compiled
+def _label_nodes(degree: Array, words: Array, out: Array) -> None:
+    """Make hashes of sums of features, with in-degrees."""
+    first, factor = words[0], words[1]
+    for i in range(len(out)):
+        out[i] = _mix(_mix(out[i]) + _mix(first + np.uint64(degree[i]) * factor))
+
+
+@compiled
+def _factors(sums: Array) -> None:
+    """Make odd factors of sums of features of edges."""
+    for e in range(len(sums)):
+        sums[e] = _mix(sums[e]) | _ODD
+
+
+@compiled
+def _hash_level(label: Array, edge_index: Array, factor: Array, below: Array, out: Array) -> None:
+    """Write the ids of trees from those that are one less deep; sums of hashed children need no order of the edges."""
+    for i in range(len(out)):
+        out[i] = label[i] * _LABEL
+    source, target = edge_index[0], edge_index[1]
+    for e in range(len(factor)):
+        out[np.uint64(target[e])] += factor[e] * below[np.uint64(source[e])]
+    for i in range(len(out)):
+        out[i] = _mix(out[i])
 
 
 @compiled
 def hash_nodes(graphs: GraphArrays, out: Array) -> int:
-    """Write the ids of all trees ``[depth + 1, N]``; sums of hashed children need no order of the edges."""
+    """Write the ids of all trees ``[depth + 1, N]``.
+
+    Each function has loops over whole arrays, which the compiler turns into vector instructions, and indices without a
+    sign, which it need not compare with 0.
+    """
     x, edge_index, edge_attr, ptr, x_words, degree_words, edge_words = graphs
-    nodes, edges = len(x), edge_index.shape[1]
     for g in range(len(ptr) - 1):
         if ptr[g] > ptr[g + 1]:
             return FALLING
-    degree = np.zeros((nodes, 1), np.int32)
-    for e in range(edges):
-        u, v = edge_index[0, e], edge_index[1, e]
-        if u < 0 or u >= nodes or v < 0 or v >= nodes:
-            return OUTSIDE
-        degree[v, 0] += 1
-    for i in range(nodes):
-        out[0, i] = _mix(_hash_row(x, i, x_words) + _hash_row(degree, i, degree_words))
-    factor = np.empty(edges, np.uint64)
-    for e in range(edges):
-        factor[e] = _hash_row(edge_attr, e, edge_words) | _ODD if len(edge_words) else _ODD
+    degree = np.zeros(len(x), np.int64)
+    if not _in_degrees(edge_index, degree):
+        return OUTSIDE
+    _sum_rows(x, x_words, out[0])
+    _label_nodes(degree, degree_words, out[0])
+    factor = np.full(edge_index.shape[1], _ODD)
+    if len(edge_words):
+        _sum_rows(edge_attr, edge_words, factor)
+        _factors(factor)
     for k in range(1, len(out)):
-        for i in range(nodes):
-            out[k, i] = out[0, i] * _LABEL
-        for e in range(edges):
-            out[k, edge_index[1, e]] += factor[e] * out[k - 1, edge_index[0, e]]
-        for i in range(nodes):
-            out[k, i] = _mix(out[k, i])
+        _hash_level(out[0], edge_index, factor, out[k - 1], out[k])
     return 0
