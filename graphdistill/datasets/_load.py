@@ -11,7 +11,7 @@ from torch_geometric.data import Batch, Data, InMemoryDataset
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.data.checks import check_splits
 from graphdistill.core.data.datasets import Dataset, GraphDataset, TaskName
-from graphdistill.datasets import _csv, _folder, _images, _molecules, _nodes, _ogb, _own, _tables, _text, _tu
+from graphdistill.datasets import _csv, _folder, _images, _molecules, _nodes, _ogb, _own, _tables, _tagged, _text, _tu
 from graphdistill.datasets._splits import Split
 
 
@@ -44,6 +44,9 @@ def load(
             - ``text/trec``, ``text/shakespeare`` and other folders in ``text/`` of the root, or the path of such a
               folder: ``train.tsv`` and ``test.tsv`` (a label, a tab and a text in each line), or ``input.txt`` for a
               language model of characters; or the path of one ``.tsv`` or ``.txt`` file;
+            - ``text/wnut17`` and other folders of sentences with tagged words, or the path of such a folder:
+              ``train.conll`` and, if there is one, ``test.conll``; or the path of one ``.conll`` file. Each line holds
+              a word, a tab and its tag, ``O``, ``B-type`` or ``I-type``, and an empty line ends a sentence;
             - the path of a table of molecules: ``.csv``, ``.parquet``, ``.smi`` (a SMILES and a label in each line, or
               a SMILES, a name and a label), ``.sdf`` (labels are properties), ``.csv.gz``, ``.smi.gz``, ``.sdf.gz``;
             - a list of PyG ``Data`` objects or an ``InMemoryDataset``, labelled by ``y``; self-loops are removed,
@@ -69,7 +72,7 @@ def load(
         jobs: parallel processes for many molecules (default: 1).
 
     Returns:
-        A ``GraphDataset``, ``NodeDataset``, ``ImageDataset`` or ``TextDataset``.
+        A ``GraphDataset``, ``NodeDataset``, ``ImageDataset``, ``TextDataset`` or ``TaggedTextDataset``.
 
     Raises:
         ValueError: the name is unknown, or the data is invalid: features that are not finite, labels that are not
@@ -157,7 +160,7 @@ def _named(
     if name.endswith(".npz") or name in _images.npz_names(root):
         return _images.load_npz(name, root, seed)
     if (source := _text.source_of(name, root)) is not None:
-        return _text.load_text(name, source, seed)
+        return (_tagged.load_tagged if _tagged.is_tagged(source) else _text.load_text)(name, source, seed)
     if name.endswith(_tables.TABLES) or Path(name).is_file():
         return _csv.load_csv(Path(name), smiles_column, label_column, task, skip_invalid, jobs=jobs)
     if name in _ogb.master("graphproppred"):
@@ -238,5 +241,5 @@ def _unknown(name: str, root: str | Path | None) -> UnknownDatasetError:
         f"ogbg-* and ogbn-* of OGB; TU names such as NCI1; {', '.join(_nodes.PLANETOID)}; "
         f"{', '.join(_nodes.CPF)} (node/cpf/*.npz under root); images/*.npz under root; "
         f"{', '.join(_text.names(root))} (text/ under root); "
-        f"the path of a .csv, .npz, .tsv or .txt file; a list of PyG Data objects"
+        f"the path of a .csv, .npz, .tsv, .conll or .txt file; a list of PyG Data objects"
     )

@@ -15,7 +15,7 @@ from graphdistill.core.data.datasets import TextDataset
 from graphdistill.datasets._roots import find, not_found, roots
 from graphdistill.datasets._splits import stratified
 
-KNOWN = ("trec", "reviews_films", "reviews_products", "opinions", "subjectivity", "shakespeare")
+KNOWN = ("trec", "reviews_films", "reviews_products", "opinions", "subjectivity", "wnut17", "shakespeare")
 """Folders that are known under ``text/``; any other name works if its folder exists."""
 SPECIAL = ("<padding>", "<unknown>")
 """Tokens of ids 0 and 1."""
@@ -28,7 +28,11 @@ WINDOW = 64
 
 _WORD = re.compile(r"[\w']+|[^\w\s]")
 _LABELLED = "train.tsv"
+_TAGGED = "train.conll"
 _PLAIN = "input.txt"
+_FILES = (_LABELLED, _TAGGED, _PLAIN)
+_FILE_OF = {"shakespeare": _PLAIN, "wnut17": _TAGGED}
+"""File of each known folder that is not of labelled lines."""
 
 Line = tuple[str, str, int]
 """Label, text and number of a line."""
@@ -36,9 +40,7 @@ Line = tuple[str, str, int]
 
 def names(root: str | Path | None) -> list[str]:
     """Known names, and those of folders under ``text/`` of the roots that hold texts."""
-    found = {
-        p.parent.name for folder in roots(root) for file in (_LABELLED, _PLAIN) for p in folder.glob(f"text/*/{file}")
-    }
+    found = {p.parent.name for folder in roots(root) for file in _FILES for p in folder.glob(f"text/*/{file}")}
     return [f"text/{name}" for name in [*KNOWN, *sorted(found - {*KNOWN})]]
 
 
@@ -48,19 +50,18 @@ def source_of(name: str, root: str | Path | None) -> Path | None:
     Raises:
         FileNotFoundError: a known name or a file has no files.
     """
-    if name.endswith((".tsv", ".txt")):
+    if name.endswith((".tsv", ".conll", ".txt")):
         if not Path(name).is_file():
             raise FileNotFoundError(f"name={name!r}: there is no such file")
         return Path(name)
-    source = find(root, *(f"{name}/{file}" for file in (_LABELLED, _PLAIN))) if name.startswith("text/") else None
+    source = find(root, *(f"{name}/{file}" for file in _FILES)) if name.startswith("text/") else None
     if source is not None:
         return source.parent
-    if any((Path(name) / file).is_file() for file in (_LABELLED, _PLAIN)):
+    if any((Path(name) / file).is_file() for file in _FILES):
         return Path(name)
     if name in names(root):
-        raise not_found(
-            name, root, f"{name}/{_PLAIN if name.endswith('shakespeare') else _LABELLED}", "has no download"
-        )
+        file = _FILE_OF.get(name.removeprefix("text/"), _LABELLED)
+        raise not_found(name, root, f"{name}/{file}", "has no download")
     return None
 
 
@@ -125,11 +126,11 @@ def _labelled(name: str, source: Path, seed: int) -> TextDataset:
         if label not in labels:
             raise ValueError(
                 f"{source / 'test.tsv'} line {number} has the label {label!r}, which no training text has; "
-                f"the labels are {_shown(labels)}"
+                f"the labels are {shown(labels)}"
             )
     lines = [*train_lines, *test_lines]
     y = torch.tensor([labels.index(label) for label, _, _ in lines])
-    train, valid, test, note = _split(y, len(train_lines), seed, name.removeprefix("text/"))
+    train, valid, test, note = split_texts(y, len(train_lines), seed, name.removeprefix("text/"))
     texts = [words(text)[:MAX_WORDS] for _, text, _ in lines]
     vocabulary = vocabulary_of((texts[i] for i in train.tolist()), MIN_COUNT)
     return TextDataset(
@@ -140,12 +141,14 @@ def _labelled(name: str, source: Path, seed: int) -> TextDataset:
         valid=valid,
         test=test,
         vocabulary=vocabulary,
-        notes=f"{source.name}, {note}; {len(vocabulary) - len(SPECIAL)} words; classes: {_shown(labels)}",
+        notes=f"{source.name}, {note}; {len(vocabulary) - len(SPECIAL)} words; classes: {shown(labels)}",
     )
 
 
-def _split(y: Tensor, given: int, seed: int, name: str) -> tuple[Tensor, Tensor, Tensor, str]:
-    """Train, valid and test indices, and where they are from; the first ``given`` texts may be trained on."""
+def split_texts(
+    y: Tensor, given: int, seed: int, name: str, entries: str = "texts"
+) -> tuple[Tensor, Tensor, Tensor, str]:
+    """Train, valid and test indices, and where they are from; the first ``given`` entries may be trained on."""
     first, second, valid = stratified(y[:given], seed, name)
     if given == len(y):
         return first, second, valid, f"stratified 80/10/10 split of seed {seed}"
@@ -154,7 +157,7 @@ def _split(y: Tensor, given: int, seed: int, name: str) -> tuple[Tensor, Tensor,
         train,
         valid,
         torch.arange(given, len(y)),
-        f"its own test texts, a tenth of train for validation by seed {seed}",
+        f"its own test {entries}, a tenth of train for validation by seed {seed}",
     )
 
 
@@ -164,7 +167,7 @@ def _labels(lines: Sequence[Line]) -> list[str]:
     return sorted(found, key=int if all(label.isdecimal() for label in found) else None)
 
 
-def _shown(labels: Sequence[str]) -> str:
+def shown(labels: Sequence[str]) -> str:
     """The first labels, with the numbers of their classes unless they are those numbers."""
     parts = [label if label == str(number) else f"{number} {label}" for number, label in enumerate(labels[:10])]
     return ", ".join(parts) + (f" and {len(labels) - 10} more" if len(labels) > 10 else "")
@@ -175,7 +178,7 @@ def _characters(name: str, path: Path) -> TextDataset:
 
     The label of a character is the next one. No part reaches into another, so no text is in two of them.
     """
-    text = _read(path)
+    text = read(path)
     ends = [0, len(text) * 8 // 10, len(text) * 9 // 10, len(text)]
     parts = [text[start:end] for start, end in pairwise(ends)]
     counts = [(len(part) - 1) // WINDOW for part in parts]
@@ -214,7 +217,7 @@ def _lines(path: Path) -> list[Line]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; labelled texts are in {_LABELLED} and test.tsv of one folder")
     lines = list[Line]()
-    for number, line in enumerate(_read(path).split("\n"), start=1):
+    for number, line in enumerate(read(path).split("\n"), start=1):
         label, tab, text = line.partition("\t")
         if tab and label.strip() and text.strip():
             lines.append((label.strip(), text, number))
@@ -225,7 +228,12 @@ def _lines(path: Path) -> list[Line]:
     return lines
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """Text of a file.
+
+    Raises:
+        OSError: it is not UTF-8.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

@@ -50,6 +50,8 @@ def view_of(
         'images'
     """
     dataset = as_dataset(data)
+    if type(dataset) not in VIEWS:
+        raise ValueError(f"{dataset.name} has a tag for each word, which no method reads; give texts with classes")
     view = VIEWS[type(dataset)](dataset, device, labelled)
     if domain is not None:
         view.set_domain(domain)
