@@ -13,6 +13,7 @@ from graphdistill.core.command.score_plot import METRICS, Mark, draw_marks
 from graphdistill.core.command.style import (
     COLOURS,
     GREY,
+    MARKERS,
     Kind,
     add_panel,
     margin_labels,
@@ -37,8 +38,10 @@ def draw(report: Report, logits: Mapping[str, tuple[Tensor, Tensor]], path: Path
         logits: test logits ``[n, C]`` and labels ``[n]`` of one seed, by the name of each row that is drawn.
         path: the PNG file.
     """
-    times = report.facts["milliseconds"]
+    times, command = report.facts["milliseconds"], report.facts["command"]
     assert isinstance(times, Mapping)
+    assert isinstance(command, Mapping)
+    kinds = {name: kind_of_row(name, str(command["method"])) for name in logits}
     with styled():
         metric = METRICS.get(report.metric, report.metric)
         seeds = max(len(row.test) for row in report.rows)
@@ -48,30 +51,34 @@ def draw(report: Report, logits: Mapping[str, tuple[Tensor, Tensor]], path: Path
         marks = []
         for row in report.rows:
             if row.name in logits:
-                x, kind = 1000 * times[row.name]["in a batch"], kind_of_row(row.name)
-                marks.append(Mark(name=row.name, mean=row.mean, std=row.std, x=x, kind=kind))
+                x = 1000 * times[row.name]["in a batch"]
+                marks.append(Mark(name=row.name, mean=row.mean, std=row.std, x=x, kind=kinds[row.name]))
         draw_marks(cost, marks, unit="µs")
         cost.set_title(f"Test {metric} for time", pad=10)
         cost.set_xlabel("microseconds an entry, in a batch")
-        _reliability(trust, logits)
+        _reliability(trust, logits, kinds)
         save(figure, path)
 
 
-def kind_of_row(name: str) -> Kind:
-    """Kind of a row, which decides its colour.
+def kind_of_row(name: str, method: str) -> Kind:
+    """Kind of a row, which decides its colour; that of random data is free here for a part of the method.
+
+    Args:
+        name: name of the row.
+        method: name of the method.
 
     Example:
-        >>> kind_of_row("teacher GCN"), kind_of_row("MLP, kd"), kind_of_row("MLP, labels alone")
-        ('all', 'other', 'simple')
+        >>> [kind_of_row(name, "sla") for name in ("teacher GCN", "MLP, kd", "MLP, sla", "MLP, plain augmentation")]
+        ['all', 'other', 'distilled', 'random']
     """
     last = name.rpartition(", ")[2]
     if name.startswith("teacher"):
         return "all"
-    known: dict[str, Kind] = {LABELS: "simple", KD: "other", UNTRAINED: "untrained"}
-    return known.get(last, "distilled")
+    known: dict[str, Kind] = {method: "distilled", LABELS: "simple", KD: "other", UNTRAINED: "untrained"}
+    return known.get(last, "random")
 
 
-def _reliability(axes: Axes, logits: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+def _reliability(axes: Axes, logits: Mapping[str, tuple[Tensor, Tensor]], kinds: Mapping[str, Kind]) -> None:
     """Accuracy of predictions by their confidence."""
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=(0, (4, 2)))
     labels = []
@@ -85,8 +92,8 @@ def _reliability(axes: Axes, logits: Mapping[str, tuple[Tensor, Tensor]]) -> Non
                 continue
             x.append(float(confidence[inside].mean()))
             height.append(float(right[inside].mean()))
-        colour = COLOURS[kind_of_row(name)]
-        axes.plot(x, height, color=colour, marker="o", markersize=3.5, linewidth=1.2)
+        colour, marker = COLOURS[kinds[name]], MARKERS[kinds[name]]
+        axes.plot(x, height, color=colour, marker=marker, markersize=3.5, linewidth=1.2)
         labels.append((height[-1] if height else 0.0, name, colour))
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy")
     margin_labels(axes, labels)

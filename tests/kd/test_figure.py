@@ -22,7 +22,12 @@ def test_networks_are_drawn_by_their_time_and_calibration(tmp_path, monkeypatch)
     logits = {
         name: (torch.nn.functional.one_hot(y, 3) * 2 + torch.randn(300, 3, generator=draws), y) for name in NAMES[:-1]
     }
-    report = Report(title="demo", metric="accuracy", rows=tuple(rows), facts={"milliseconds": times})
+    report = Report(
+        title="demo",
+        metric="accuracy",
+        rows=tuple(rows),
+        facts={"milliseconds": times, "command": {"method": "hybrid-distillation"}},
+    )
     draw(report, logits, tmp_path / "figure.png")
     check(figures[0])
     words = " ".join(text.get_text().replace("\n", " ") for axes in figures[0].axes for text in axes.texts)
@@ -32,4 +37,6 @@ def test_networks_are_drawn_by_their_time_and_calibration(tmp_path, monkeypatch)
 
 
 def test_rows_have_the_colours_of_their_kind():
-    assert [kind_of_row(name) for name in NAMES] == ["all", "simple", "other", "distilled", "untrained"]
+    found = [kind_of_row(name, "hybrid-distillation") for name in [*NAMES, "MLP, without voting"]]
+    assert found == ["all", "simple", "other", "distilled", "untrained", "random"]
+    assert kind_of_row("MLP, kd", "kd") == "other"
