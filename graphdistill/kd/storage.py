@@ -12,6 +12,7 @@ from torch import nn
 from graphdistill.core.command.output import publish
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.command.report import versions
+from graphdistill.core.networks.mixed import drop_absent
 from graphdistill.core.sets.checked_file import Header
 from graphdistill.core.sets.payload import check_names, check_tensor
 from graphdistill.core.sets.storage import read_card, read_tensors, write_card, write_tensors
@@ -63,7 +64,8 @@ def load_network(network: nn.Module, folder: str | Path, *, file: str = FILE) ->
     """Load weights of :func:`save_network` into a network of the same architecture, in evaluation mode.
 
     Args:
-        network: a network whose parameters have the same names, shapes and dtypes; it is changed in place.
+        network: a network whose parameters have the same names, shapes and dtypes; it is changed in place. Of a
+            supernet the operations that were not chosen are dropped.
         folder: the folder that holds ``student.safetensors`` and ``card.json``.
         file: name of the file of weights. (default: ``student.safetensors``)
 
@@ -73,9 +75,10 @@ def load_network(network: nn.Module, folder: str | Path, *, file: str = FILE) ->
     """
     folder = expanded(folder)
     facts = read_card(folder, FORMAT, {"sha256": str, "network": str}, writer="save_network")
-    expected = network.state_dict()
 
     def check(header: Header) -> None:
+        drop_absent(network, header)
+        expected = network.state_dict()
         try:
             check_names(header, expected)
             for name, weight in expected.items():

@@ -79,7 +79,10 @@ def _subnets(context: tuple[Bench, str], seed: int) -> Scores:
     teacher = fit_labels(build(view, "", "teacher", seed), view, config, seed=seed).eval()
     first = build(view, student, "student", seed)
     given = context_of(first, teacher, view, config, seed=seed, progress=NO_PROGRESS)
-    method, space = autodistil.Config(), autodistil.searched_space(given).split("width", 3)[part]
+    method, space = (
+        autodistil.Config(),
+        autodistil.searched_space(given.student, given.teacher, given.data).split("width", 3)[part],
+    )
     supernet, _ = autodistil.train_supernet(given, method, space)
     choices = space.choices()
     found: dict[str, dict[str, float]] = {"supernet": {}, "alone": {}, "alone, kd": {}}

@@ -7,7 +7,7 @@ Liu et al. (DARTS), ICLR 2019, https://arxiv.org/abs/1806.09055.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -18,6 +18,9 @@ from torch_geometric.nn import GATConv, GCNConv, SAGEConv
 
 class MixedOperation(nn.Module):
     """The weighted sum of operations, or one of them alone once it is chosen.
+
+    The operations that are not chosen are dropped with their weights. Loading weights of which some operations were
+    dropped drops them here, too.
 
     Args:
         operations: modules with the same inputs and outputs of the same shape, by name.
@@ -39,6 +42,7 @@ class MixedOperation(nn.Module):
 
     def __init__(self, operations: Mapping[str, nn.Module]):
         super().__init__()
+        self.names = tuple(operations)
         self.operations = nn.ModuleDict(operations)
         self.alpha = nn.Parameter(torch.zeros(len(operations)))
         self.register_buffer("chosen", torch.tensor(-1))
@@ -46,16 +50,55 @@ class MixedOperation(nn.Module):
     def forward(self, *inputs: Any) -> Tensor:
         """The weighted sum, or the chosen operation."""
         if int(self.chosen) >= 0:
-            out: Tensor = list(self.operations.values())[int(self.chosen)](*inputs)
+            out: Tensor = self.operations[self.names[int(self.chosen)]](*inputs)
             return out
         found = torch.stack([operation(*inputs) for operation in self.operations.values()])
         total: Tensor = torch.tensordot(self.alpha.softmax(dim=0), found, dims=1)
         return total
 
     def discretise(self) -> str:
-        """Choose the operation with the largest weight from now on; returns its name."""
-        self.chosen.fill_(int(self.alpha.argmax()))
-        return list(self.operations)[int(self.chosen)]
+        """Keep the operation with the largest weight alone; returns its name."""
+        number = int(self.alpha.argmax())
+        self.chosen.fill_(number)
+        self._keep([self.names[number]])
+        return self.names[number]
+
+    def _keep(self, names: Collection[str]) -> None:
+        self.operations = nn.ModuleDict({name: of for name, of in self.operations.items() if name in names})
+
+    def drop_absent(self, keys: Collection[str], prefix: str) -> None:
+        """Drop the operations whose weights saved ones do not have.
+
+        Args:
+            keys: names of the saved weights of a network; without those of this module nothing is dropped.
+            prefix: what its names begin with.
+        """
+        if f"{prefix}alpha" in keys:
+            wanted = {name: of.state_dict(prefix=f"{prefix}operations.{name}.") for name, of in self.operations.items()}
+            self._keep([name for name, weights in wanted.items() if all(key in keys for key in weights)])
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Tensor], prefix: str, *more: Any) -> None:
+        self.drop_absent(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *more)
+
+
+def drop_absent(network: nn.Module, keys: Collection[str]) -> None:
+    """Drop the operations of a new supernet whose weights saved ones do not have, as they were not chosen.
+
+    Args:
+        network: a network of any kind, changed in place.
+        keys: names of the saved weights.
+
+    Example:
+        >>> network = MixedGNN(3, 8, 2, num_layers=1)
+        >>> saved = [name for name in network.state_dict() if "gat" not in name and "linear" not in name]
+        >>> drop_absent(network, saved)
+        >>> list(network.layers[0].operations)
+        ['gcn', 'sage', 'skip']
+    """
+    for path, module in network.named_modules():
+        if isinstance(module, MixedOperation):
+            module.drop_absent(keys, f"{path}." if path else "")
 
 
 def mixed_operations(network: nn.Module) -> list[MixedOperation]:

@@ -28,7 +28,7 @@ from graphdistill.kd.architectures.cost import cost_function, within
 from graphdistill.kd.architectures.similarity import check_teacher
 from graphdistill.kd.architectures.space import Choice, Space, space_of
 from graphdistill.kd.architectures.supernet import Supernet
-from graphdistill.kd.data.view import Kind
+from graphdistill.kd.data.view import Kind, View
 from graphdistill.kd.features.scaled_relations import ScaledRelations
 from graphdistill.kd.losses.kl import KD
 from graphdistill.kd.methods import kd
@@ -84,9 +84,8 @@ class Config(kd.Config):
 
 def distill(context: Context, config: Config) -> FoundStudent:
     """Supernets of all sub-spaces with a student that fits, then the search."""
-    view, space = context.data, searched_space(context)
-    cost = cost_function(config.cost, view)
-    fitting = within(space, cost, cost(context.student) if config.budget is None else config.budget)
+    view = context.data
+    space, fitting = check_networks(context.student, context.teacher, view, config)
     valid = [(part, teacher_answers(context, part)) for part in view.data.valid.split(context.batch_size)]
     best: tuple[float, Choice, Supernet, FitResult] | None = None
     seconds = 0.0
@@ -108,14 +107,25 @@ def distill(context: Context, config: Config) -> FoundStudent:
     )
 
 
-def searched_space(context: Context) -> Space:
+def check_networks(
+    student: nn.Module, teacher: nn.Module, view: View, config: Config
+) -> tuple[Space, dict[Choice, int]]:
+    """The students that can be searched, and the cost of those within the budget.
+
+    Raises:
+        ValueError: as :func:`searched_space`, or no student is within the budget.
+    """
+    space, cost = searched_space(student, teacher, view), cost_function(config.cost, view)
+    return space, within(space, cost, cost(student) if config.budget is None else config.budget)
+
+
+def searched_space(student: nn.Module, teacher: nn.Module, view: View) -> Space:
     """The students that a supernet can have: of nodes with the depth of the one that is given, of text transformers.
 
     Raises:
         ValueError: only logits of the teacher are at hand, the student is of no family, or one of the networks for text
             is no transformer.
     """
-    student, teacher, view = context.student, context.teacher, context.data
     check_teacher(teacher, view)
     if view.KIND == "nodes":
         space = space_of(student, view)

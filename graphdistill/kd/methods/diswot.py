@@ -91,14 +91,27 @@ class Config(kd.Config):
                 raise ValueError(f"--{name} must be 1 or more, got {value}")
 
 
+def check_networks(
+    student: nn.Module, teacher: nn.Module, view: View, config: Config
+) -> tuple[Space, dict[Choice, int]]:
+    """The students that can be searched, and the cost of those within the budget.
+
+    Raises:
+        ValueError: the student is of no family, none of its family is within the budget, or the teacher has no layers
+            to compare: it is several networks, or its stored logits.
+    """
+    check_teacher(teacher, view)
+    space, cost = space_of(student, view), cost_function(config.cost, view)
+    return space, within(space, cost, cost(student) if config.budget is None else config.budget)
+
+
 def distill(context: Context, config: Config) -> FoundStudent:
     """The search, then KD of the student that was found."""
-    view, space = context.data, space_of(context.student, context.data)
-    cost = cost_function(config.cost, view)
-    budget = cost(context.student) if config.budget is None else config.budget
+    view = context.data
+    space, fitting = check_networks(context.student, context.teacher, view, config)
     scores = Scores(context.teacher, view, space, config, context.seed)
     found = evolve(
-        list(within(space, cost, budget)),
+        list(fitting),
         lambda choice: scores(choice).total,
         context.generator("diswot"),
         population=config.population,

@@ -24,7 +24,7 @@ from graphdistill.core.networks.mixed import mixed_operations
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.loop import FitResult, Training, train
 from graphdistill.core.training.sampler import RepeatedRandomSampler
-from graphdistill.kd.data.view import Kind
+from graphdistill.kd.data.view import Kind, View
 from graphdistill.kd.losses.kl import kl_rows
 from graphdistill.kd.objective import Context, Objective, label_loss
 from graphdistill.kd.targets.voting import vote
@@ -37,7 +37,7 @@ RESULT = Result(
     command="python -m graphdistill.bench kd --parts self",
     differs=(
         "The rule of the vote and the weight are ours, as they are not published; small cells of five operations, and "
-        "the weights of the search are kept."
+        "the chosen ones keep their weights of the search."
     ),
     instead="A plain MLP or GCN student: voting did not flatten the search here.",
 )
@@ -70,6 +70,21 @@ class Config(MethodConfig):
             raise ValueError(f"--alpha-lr must be above 0, got {self.alpha_lr}")
 
 
+def check_networks(student: nn.Module, teacher: nn.Module, view: View, config: Config) -> None:
+    """Check that there is a supernet, and labels for both halves.
+
+    Raises:
+        ValueError: the student is no supernet, or there are fewer than two labelled entries.
+    """
+    if not mixed_operations(student):
+        raise ValueError(
+            f"sd-darts needs a supernet, but the student is a {type(student).__name__} without mixed operations; give "
+            "a network of graphdistill.core.networks.mixed (--student mixed-GNN or mixed-ConvNet)"
+        )
+    if len(view.labelled) < 2:
+        raise ValueError(f"sd-darts needs 2 or more labelled entries, got {len(view.labelled)}")
+
+
 def distill(context: Context, config: Config) -> FitResult:
     """Search, keep one operation of each layer, and train on labels, with the same number of steps.
 
@@ -98,14 +113,8 @@ def search(context: Context, config: Config) -> None:
         ValueError: the student is no supernet, or there are fewer than two labelled entries.
     """
     view, student = context.data, context.student
+    check_networks(student, context.teacher, view, config)
     alphas: list[nn.Parameter] = [operation.alpha for operation in mixed_operations(student)]
-    if not alphas:
-        raise ValueError(
-            f"sd-darts needs a supernet, but the student is a {type(student).__name__} without mixed operations; give "
-            "a network of graphdistill.core.networks.mixed (--student mixed-GNN or mixed-ConvNet)"
-        )
-    if len(view.labelled) < 2:
-        raise ValueError(f"sd-darts needs 2 or more labelled entries, got {len(view.labelled)}")
     draws = context.generator("sd-darts", "halves")
     halves = view.labelled[torch.randperm(len(view.labelled), generator=draws)].tensor_split(2)
     samplers = [

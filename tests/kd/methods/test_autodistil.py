@@ -88,7 +88,7 @@ def test_relations_of_nodes_are_those_of_the_last_hidden_layer():
 
 def test_the_gradient_of_a_step_is_the_clipped_sum_over_the_students(monkeypatch):
     context = replace(on_nodes(), steps=1)
-    students = autodistil.searched_space(context).split("width", 3)[0]
+    students = autodistil.searched_space(context.student, context.teacher, context.data).split("width", 3)[0]
     norms = []
     real = torch.nn.utils.clip_grad_norm_
 

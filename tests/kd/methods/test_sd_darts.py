@@ -5,6 +5,7 @@ import torch
 
 from graphdistill.core.networks.mixed import MixedConvNet, MixedGNN, mixed_operations
 from graphdistill.kd.methods import sd_darts
+from graphdistill.kd.storage import FILE, load_network, save_network
 from tests.kd.samples import images_context, nodes_context
 
 
@@ -27,6 +28,18 @@ def test_a_student_with_one_operation_a_layer_is_found(kind):
         assert operation.alpha.abs().max() > 0.05
         found.append(context.student.head.weight.detach())
     assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("kind", ["nodes", "images"])
+def test_the_saved_student_holds_the_chosen_operations_alone(kind, tmp_path):
+    context = context_on(kind, steps=2)
+    sd_darts.distill(context, sd_darts.Config())
+    save_network(context_on(kind).student, tmp_path / "supernet")
+    save_network(context.student, tmp_path / "found")
+    sizes = [(tmp_path / folder / FILE).stat().st_size for folder in ("supernet", "found")]
+    assert sizes[1] < 0.75 * sizes[0]
+    again = load_network(context_on(kind).student, tmp_path / "found")
+    assert torch.equal(context.data.logits(again, "test"), context.data.logits(context.student, "test"))
 
 
 def test_only_the_latest_supernets_vote(monkeypatch):
