@@ -12,6 +12,7 @@ from graphdistill.core.exports import on_first_use
 
 if TYPE_CHECKING:
     from graphdistill.kd.config import KDConfig as KDConfig
+    from graphdistill.kd.data.smiles import smiles_texts as smiles_texts
     from graphdistill.kd.distill import distill_kd as distill_kd
     from graphdistill.kd.distill import fit_labels as fit_labels
     from graphdistill.kd.methods.adaptive_kl import Config as AdaptiveKLConfig
@@ -68,6 +69,7 @@ else:
             "load_network": "graphdistill.kd.storage",
             "save_logits": "graphdistill.kd.teachers.stored",
             "save_network": "graphdistill.kd.storage",
+            "smiles_texts": "graphdistill.kd.data.smiles",
             "AdaptiveKLConfig": "graphdistill.kd.methods.adaptive_kl:Config",
             "AutoDistilConfig": "graphdistill.kd.methods.autodistil:Config",
             "BDKDConfig": "graphdistill.kd.methods.bd_kd:Config",
@@ -151,4 +153,5 @@ __all__ = [
     "load_network",
     "save_logits",
     "save_network",
+    "smiles_texts",
 ]

@@ -20,12 +20,13 @@ from graphdistill.core.parallel import parallel_map
 from graphdistill.datasets import load, load_domains
 from graphdistill.kd.architectures.space import sizes_text
 from graphdistill.kd.config import Command, KDConfig
-from graphdistill.kd.data.kinds import few_labels, view_of
+from graphdistill.kd.data.kinds import few_labels, readable, view_of
 from graphdistill.kd.data.view import View
 from graphdistill.kd.evaluate import LABELS, UNTRAINED, Scored, build, latency, network_bytes, score_seed, trivial
 from graphdistill.kd.figure import draw
 from graphdistill.kd.methods import FAMILY, compared_with, default_student, needs_teacher
 from graphdistill.kd.storage import save_network
+from graphdistill.kd.teachers.ensemble import MeanTeachers
 from graphdistill.kd.teachers.sources import default_sources, source_view
 
 
@@ -44,8 +45,11 @@ def main(command: Command) -> None:
         _source_views(command, view, command.seed)
         if hasattr(FAMILY.module(command.method), "check"):
             FAMILY.module(command.method).check(view, command.method)  # fails before any training, too
-        for role, name in [("student", command.student), *(("teacher", name) for name in command.teacher)]:
-            build(view, name, role, command.seed)  # fails before any training
+        student = build(view, command.student, "student", command.seed)
+        teachers = [build(view, name, "teacher", command.seed) for name in command.teacher]
+        if hasattr(FAMILY.module(command.method), "check_networks"):
+            teacher = teachers[0] if len(teachers) == 1 else MeanTeachers(teachers)
+            FAMILY.module(command.method).check_networks(student, teacher, view, method)
         seeds = range(command.seed, command.seed + command.seeds)
         found = parallel_map(_score_seed, (command, view, bars), seeds, jobs=command.num_jobs)
         scored = list(bars.track(found, "seeds", len(seeds)))
@@ -78,7 +82,8 @@ def _view(command: Command, seed: int) -> View:
     if command.domains:
         data, domain = load_domains([command.dataset, *command.domains], command.root, seed=seed)
     else:
-        data, domain = load(command.dataset, command.root, seed=seed), None
+        kinds = FAMILY.kinds(FAMILY.name_of(command.method))
+        data, domain = readable(load(command.dataset, command.root, seed=seed), kinds), None
     labelled = None if command.labels is None else few_labels(data, command.labels, seed)
     return view_of(data, command.torch_device, labelled, domain)
 

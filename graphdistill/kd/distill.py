@@ -16,8 +16,9 @@ from graphdistill.core.data.datasets import Dataset
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.training.loop import FitResult
 from graphdistill.core.training.metrics import score
+from graphdistill.datasets import as_dataset
 from graphdistill.kd.config import KDConfig
-from graphdistill.kd.data.kinds import view_of
+from graphdistill.kd.data.kinds import readable, view_of
 from graphdistill.kd.data.view import View
 from graphdistill.kd.methods import FAMILY, needs_teacher
 from graphdistill.kd.objective import Context, FoundStudent, Objective
@@ -54,7 +55,8 @@ def distill_kd(
             (:func:`~graphdistill.kd.teachers.load_logits`), or several networks, whose probabilities are averaged.
             Self-distillation ignores it; give ``None``.
         data: the data, of this library or PyG graphs that :func:`graphdistill.datasets.load` reads. Checkpoints are
-            chosen on the validation split; the test split is not read.
+            chosen on the validation split; the test split is not read. Methods for text read molecules as
+            :func:`~graphdistill.kd.data.smiles.smiles_texts`.
         method: name of the method, or its config, such as ``TAIDConfig(alpha=0)``. (default: ``kd``)
         config: training of the student. (default: by the kind of data)
         generator: its initial seed seeds batches, dropout and what the method draws. (default: seed 0)
@@ -80,6 +82,9 @@ def distill_kd(
         torch.Size([1, 10])
     """
     seed = 0 if generator is None else generator.initial_seed() % (1 << 62)
+    FAMILY.check(method)
+    if labelled is None and domain is None:
+        data = readable(as_dataset(data), FAMILY.kinds(FAMILY.name_of(method)))
     view = view_of(data, device, labelled, domain)
     teacher = teacher if teacher is None or isinstance(teacher, nn.Module) else MeanTeachers(teacher)
     teacher = None if teacher is None else teacher.to(view.device)

@@ -5,7 +5,8 @@ import functools
 import torch
 from torch import nn
 
-from graphdistill.core.data.datasets import ImageDataset, NodeDataset, TextDataset
+from graphdistill.core.data.datasets import GraphDataset, ImageDataset, NodeDataset, TextDataset
+from graphdistill.core.molecules.featurise import featurise
 from graphdistill.core.randomness import generator
 from graphdistill.kd.data.images import ImageView
 from graphdistill.kd.data.nodes import NodeView
@@ -71,3 +72,16 @@ def windows():
     cycle = 1 + (torch.arange(40)[:, None] + torch.arange(7)) % 4
     place = torch.arange(40)
     return TextDataset("cycle", cycle[:, :6], cycle[:, 1:], place[:24], place[24:32], place[32:], tuple("-?abc"))
+
+
+SMILES = tuple("C" * length + end for length in range(1, 13) for end in ("O", "N"))
+"""Alcohols and amines."""
+
+
+@functools.cache
+def molecules():
+    """Alcohols of class 1 and amines of class 0."""
+    y, place = torch.tensor([int(text.endswith("O")) for text in SMILES]), torch.arange(len(SMILES))
+    graphs = featurise(SMILES).graphs
+    split = [torch.cat([part, part + 12]) for part in place[:12].split([8, 2, 2])]
+    return GraphDataset("alcohols", graphs, y, *split, metric="accuracy", features="ogb", smiles=SMILES)

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import torch
 
 from graphdistill.core.command import cli
 from graphdistill.datasets import load_domains
@@ -10,8 +11,9 @@ from graphdistill.kd.config import Command
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.evaluate import build
 from graphdistill.kd.methods import FAMILY
+from graphdistill.kd.selectors.molecule_critics import MoleculeCritics
 from graphdistill.kd.teachers import sources
-from tests.kd.samples import nodes
+from tests.kd.samples import molecules, nodes
 
 
 def run(*words):
@@ -74,6 +76,19 @@ def test_a_student_that_was_searched_is_on_the_card_and_in_the_report(tmp_path, 
     assert f"Students that diswot found, by seed: width {sizes['width']}, depth {sizes['depth']}." in report
 
 
+@pytest.mark.filterwarnings("ignore:the teacher's validation")
+def test_methods_for_text_read_molecules_as_texts(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(command, "load", lambda name, root=None, seed=0: molecules())
+    monkeypatch.setattr(MoleculeCritics, "chosen", lambda critics, smiles, label: torch.arange(len(smiles)))
+    words = ("--steps", 2, "--seeds", 1, "--jobs", 1, "--prompts", 4, "--samples", 1)
+    assert run("--output", tmp_path / "out", "--method", "impossible-distillation", *words) == 0
+    printed = capsys.readouterr().out
+    assert "impossible-distillation on alcohols: Transformer to Transformer-32" in printed
+    for row in ("Transformer-32, unfiltered", "Transformer-32, impossible-distillation"):
+        assert row in printed
+    assert "SMILES of alcohols; 0 molecules of 64 characters or more are left out" in " ".join(printed.split())
+
+
 def test_self_distillation_has_no_teacher_and_shows_its_parts(tmp_path, capsys):
     words = ("--dataset", "ring", "--steps", 10, "--eval-every", 10, "--seeds", 1, "--jobs", 1, "--method", "sla")
     assert run("--output", tmp_path / "out", *words) == 0
@@ -104,6 +119,11 @@ def test_self_distillation_has_no_teacher_and_shows_its_parts(tmp_path, capsys):
             "--queries must be above 0 to 1, a share of the training entries, got 0",
         ),
         (["--method", "rad", "--queries", "0.01"], "is 1 questions, fewer than --rounds 5"),
+        (["--method", "diswot", "--student", "mixed-GNN"], "there is no space of students like a MixedGNN to search"),
+        (["--method", "diswot", "--budget", "1"], "--budget 1 is below the cost of every MLP in the space"),
+        (["--method", "autodistil", "--student", "mixed-GNN"], "there is no space of students like a MixedGNN"),
+        (["--method", "autodistil", "--teacher", "GCN", "GAT"], "a search compares hidden layers, which several"),
+        (["--method", "sd-darts", "--student", "MLP"], "sd-darts needs a supernet, but the student is a MLP without"),
         (["--domains", "elsewhere"], "name='elsewhere' is not a known data set"),
     ],
 )

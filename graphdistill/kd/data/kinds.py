@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from graphdistill.datasets import as_dataset
 from graphdistill.kd.data.graphs import GraphView
 from graphdistill.kd.data.images import ImageView
 from graphdistill.kd.data.nodes import NodeView
+from graphdistill.kd.data.smiles import SmilesDataset, SmilesView, smiles_texts
 from graphdistill.kd.data.text import text_view
 from graphdistill.kd.data.view import View
 
@@ -22,6 +23,7 @@ VIEWS: dict[type, Callable[..., View]] = {
     GraphDataset: GraphView,
     ImageDataset: ImageView,
     TextDataset: text_view,
+    SmilesDataset: SmilesView,
 }
 """Makes the view of each kind of data set."""
 
@@ -56,6 +58,28 @@ def view_of(
     if domain is not None:
         view.set_domain(domain)
     return view
+
+
+def readable(data: Dataset, kinds: Collection[str]) -> Dataset:
+    """Molecules as texts of SMILES for a method that is for text and not for graphs; other data unchanged.
+
+    Args:
+        data: the data set.
+        kinds: kinds of data that the method is for.
+
+    Raises:
+        ValueError: as of :func:`~graphdistill.kd.data.smiles.smiles_texts`.
+
+    Example:
+        >>> from graphdistill.datasets import load
+        >>> type(readable(load("pains"), ["text"])).__name__, type(readable(load("pains"), ["graphs"])).__name__
+        ('SmilesDataset', 'GraphDataset')
+    """
+    molecules = isinstance(data, GraphDataset) and data.smiles is not None
+    if molecules and "text" in kinds and "graphs" not in kinds:
+        assert isinstance(data, GraphDataset)
+        return smiles_texts(data)
+    return data
 
 
 def few_labels(data: Dataset, per_class: int, seed: int) -> Tensor:

@@ -9,11 +9,17 @@ with the likelihood p of n-grams of the training texts, which a share of the con
 the edit distance d from the true continuation :math:`c^*`; and if it is the likeliest of its connected component, whose
 edges join continuations of a prompt that are within a small edit distance. There is no other loss than the
 cross-entropy on what was kept.
+
+Molecules are SMILES that continue the class that is asked for. One passes if rdkit reads it, if the molecule of the
+training split with the greatest Tanimoto similarity has that class, and if it has the greatest of its connected
+component, whose edges join molecules that are alike. In Python they are the texts of ``smiles_texts(load("pains"))``;
+the command reads any molecules with SMILES so.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -21,10 +27,12 @@ from torch import Tensor, nn
 
 from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.training.loop import FitResult
+from graphdistill.kd.data.smiles import END, SmilesView
 from graphdistill.kd.data.text import LanguageModelView
 from graphdistill.kd.data.view import Kind
 from graphdistill.kd.objective import Batch, Context, Objective, label_loss
 from graphdistill.kd.selectors.critics import NgramLikelihood, edit_distance, one_per_component
+from graphdistill.kd.selectors.molecule_critics import MoleculeCritics
 from graphdistill.kd.training import fit_objective
 
 PAPER = "Jung et al., NAACL 2024, https://arxiv.org/abs/2305.16635"
@@ -33,8 +41,8 @@ RESULT = Result(
     ours="text/shakespeare, one seed: 27.13 filtered, 26.07 unfiltered, 26.09 and 26.27 after a second round",
     command="python -m graphdistill.bench kd --parts self",
     differs=(
-        "Continuations of characters in place of paraphrases; critics are n-grams and edit distances, where the paper "
-        "has entailment, ROUGE-L and tree edits."
+        "Continuations of characters and molecules in place of paraphrases; critics are n-grams, edit distances and "
+        "rdkit, where the paper has entailment, ROUGE-L and tree edits."
     ),
     instead="Where the training texts may be used, kd on them is far better.",
 )
@@ -47,7 +55,7 @@ class Config(MethodConfig):
     """Options of Impossible Distillation."""
 
     prompts: int = 256
-    """Prompts, first halves of training windows."""
+    """Prompts, first halves of training windows, or classes of training molecules."""
     samples: int = 8
     """Continuations of each prompt, from which the critics choose; the released code has 10 to 100."""
     temperature: float = 1.0
@@ -56,7 +64,8 @@ class Config(MethodConfig):
     """Rounds of generating, filtering and training: the teacher generates in the first one, the student in all others;
     the steps are shared among them."""
     order: int = 5
-    """Length of the longest n-grams of the likelihood: longer ones are seen once in texts of a megabyte."""
+    """Length of the longest n-grams of the likelihood: longer ones are seen once in texts of a megabyte. This option
+    and the next three are for texts."""
     likely: float = 0.5
     """Share of the continuations that are likely enough."""
     distance: float = 0.25
@@ -64,6 +73,8 @@ class Config(MethodConfig):
     same: float = 0.5
     """Edit distance up to which two continuations of a prompt are the same, as a share of the length; of random texts
     it is about 0.8."""
+    alike: float = 0.6
+    """Tanimoto similarity from which two molecules are the same; of two random ones of pains it is about 0.15."""
     critics: bool = True
     """Let critics choose; without them as many random continuations are kept."""
 
@@ -77,6 +88,8 @@ class Config(MethodConfig):
             raise ValueError(f"--order must be from 1 to 8, got {self.order}")
         if not 0 < self.likely <= 1:
             raise ValueError(f"--likely must be above 0 and at most 1, got {self.likely}")
+        if not 0 < self.alike <= 1:
+            raise ValueError(f"--alike must be above 0 and at most 1, got {self.alike}")
         for option, share in (("distance", self.distance), ("same", self.same)):
             if not 0 <= share < 1:
                 raise ValueError(f"--{option} must be from 0 to below 1, got {share}")
@@ -92,20 +105,18 @@ def distill(context: Context, config: Config) -> FitResult:
     if not isinstance(view, LanguageModelView):
         raise ValueError(
             f"impossible-distillation continues texts, but {view.name} has classes; give windows of a language model, "
-            "such as text/shakespeare"
+            "such as text/shakespeare, or molecules with SMILES, such as pains"
         )
     truth = torch.cat([view.data.tokens[view.train], view.data.y[view.train, -1:]], dim=1)
-    likelihood = NgramLikelihood(truth, view.num_classes, config.order)
+    start = 1 if isinstance(view, SmilesView) else truth.shape[1] // 2
+    critics = _critics(view, truth, start, config)
     generator: nn.Module = context.teacher
     best, state, seconds = FitResult(-1.0, 0, 0.0), context.student.state_dict(), 0.0
     for number in range(config.rounds):
         draws = context.generator("impossible-distillation", number)
         rows = torch.randperm(len(truth), generator=draws)[: config.prompts].repeat_interleave(config.samples)
-        texts = generate(context, generator, truth[rows], config.temperature, draws)
-        start = truth.shape[1] // 2
-        kept = chosen(texts, rows, truth[rows], start, likelihood, config)
-        if not len(kept):
-            raise ValueError("no continuation passes the critics; lower --distance, or raise --likely or --samples")
+        texts = generate(context, generator, truth[rows], start, config.temperature, draws)
+        kept = critics(texts, rows)
         if not config.critics:
             kept = torch.randperm(len(texts), generator=draws)[: len(kept)]
         found = _train(context, texts[kept], start, max(1, context.steps // config.rounds))
@@ -117,28 +128,61 @@ def distill(context: Context, config: Config) -> FitResult:
     return replace(best, seconds=seconds)
 
 
+def _critics(view: LanguageModelView, truth: Tensor, start: int, config: Config) -> Callable[[Tensor, Tensor], Tensor]:
+    """The critics of the kind of data: rows that are kept, from texts and the rows of ``truth`` that they continue.
+
+    Raises:
+        ValueError: when called, no continuation passes.
+    """
+    if isinstance(view, SmilesView):
+        known = MoleculeCritics(view.data.smiles_of(truth), view.data.classes_of(truth), config.alike)
+        way = "raise --alike or --samples, or train the teacher longer"
+    else:
+        likelihood = NgramLikelihood(truth, view.num_classes, config.order)
+        way = "lower --distance, or raise --likely or --samples"
+
+    def critics(texts: Tensor, rows: Tensor) -> Tensor:
+        if isinstance(view, SmilesView):
+            kept = known.chosen(view.data.smiles_of(texts), view.data.classes_of(texts))
+        else:
+            kept = chosen(texts, rows, truth[rows], start, likelihood, config)
+        if not len(kept):
+            raise ValueError(f"no continuation passes the critics; {way}")
+        return kept
+
+    return critics
+
+
 @torch.no_grad()
-def generate(context: Context, network: nn.Module, texts: Tensor, temperature: float, draws: torch.Generator) -> Tensor:
-    """Texts whose second half a causal language model continues, on the CPU, long ``[n, L]``.
+def generate(
+    context: Context, network: nn.Module, texts: Tensor, start: int, temperature: float, draws: torch.Generator
+) -> Tensor:
+    """Texts that a causal language model continues, on the CPU, long ``[n, L]``; a molecule up to its first end.
 
     Args:
         context: its data have the inputs of the network.
         network: the language model.
         texts: texts that begin with the prompts, long ``[n, L]``.
+        start: position of the first token of a continuation.
         temperature: temperature of the model.
         draws: source of the tokens.
     """
     network.eval()
     out, inputs = texts.clone(), context.data.inputs(context.data.train[:1])
-    for i in context.progress.track(range(texts.shape[1] // 2, texts.shape[1]), "generating"):
-        drawn = []
-        for part in out.split(context.data.CHUNK):
-            shown = inputs.replaced(part[:, :i].to(context.device))
-            logits = context.data.run(network, context.data.train[:1], (), shown).logits.view(len(part), i, -1)
+    molecules, going = isinstance(context.data, SmilesView), torch.arange(len(texts))
+    for i in context.progress.track(range(start, texts.shape[1]), "generating"):
+        for rows in going.split(context.data.CHUNK):
+            shown = inputs.replaced(out[rows, :i].to(context.device))
+            logits = context.data.run(network, context.data.train[:1], (), shown).logits.view(len(rows), i, -1)
             # Neither padding nor what stands for unknown tokens is generated.
             p = (logits[:, -1, 2:] / temperature).softmax(dim=-1).cpu()
-            drawn.append(2 + torch.multinomial(p, 1, generator=draws)[:, 0])
-        out[:, i] = torch.cat(drawn)
+            out[rows, i] = 2 + torch.multinomial(p, 1, generator=draws)[:, 0]
+        if molecules:
+            ended = going[out[going, i] == END]
+            out[ended, i:] = END
+            going = going[out[going, i] != END]
+            if not len(going):
+                break
     return out
 
 

@@ -121,16 +121,33 @@ def one_per_component(texts: Tensor, group: Tensor, score: Tensor, same: float) 
         >>> one_per_component(texts, torch.tensor([0, 0, 0]), torch.tensor([0.1, 0.3, 0.2]), same=0.25).tolist()
         [1, 2]
     """
-    count = len(texts)
     pairs = torch.cat(
         [torch.empty(0, 2, dtype=torch.long)]
         + [torch.combinations((group == g).nonzero()[:, 0]).view(-1, 2) for g in group.unique()]
     )
-    alike = pairs[edit_distance(texts[pairs[:, 0]], texts[pairs[:, 1]]) <= same * texts.shape[1]].numpy()
-    graph = coo_matrix((np.ones(len(alike)), (alike[:, 0], alike[:, 1])), shape=(count, count))
+    alike = edit_distance(texts[pairs[:, 0]], texts[pairs[:, 1]]) <= same * texts.shape[1]
+    return best_of_components(pairs[alike], score)
+
+
+def best_of_components(pairs: Tensor, score: Tensor) -> Tensor:
+    """The entry with the highest score of each connected component; of equal scores the first.
+
+    Args:
+        pairs: pairs of entries that are connected, long ``[p, 2]``.
+        score: float ``[n]``.
+
+    Returns:
+        Entries, long, ascending.
+
+    Example:
+        >>> best_of_components(torch.tensor([[0, 2]]), torch.tensor([0.1, 0.2, 0.3])).tolist()
+        [1, 2]
+    """
+    count = len(score)
+    edges = pairs.numpy()
+    graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
     component = torch.from_numpy(connected_components(graph, directed=False)[1]).long()
     best = torch.full((count,), -torch.inf, dtype=score.dtype).scatter_reduce(0, component, score, "amax")
     rows = (score == best[component]).nonzero()[:, 0]
-    # Of equal scores the first.
     first = torch.full((count,), count).scatter_reduce(0, component[rows], rows, "amin")
     return first[first < count].sort().values

@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from graphdistill.core.networks.transformer import Transformer
+from graphdistill.kd.data.kinds import view_of
+from graphdistill.kd.data.smiles import END, FIRST_CLASS, smiles_texts
 from graphdistill.kd.data.text import text_view
 from graphdistill.kd.methods import impossible_distillation as method
 from graphdistill.kd.objective import Context
 from graphdistill.kd.selectors.critics import NgramLikelihood, edit_distance
-from tests.kd.samples import images_context, texts, windows
+from tests.kd.samples import images_context, molecules, texts, windows
 
 
 def network(seed):
@@ -31,11 +33,11 @@ class Cycle(torch.nn.Module):
 
 def test_prompts_stay_and_tokens_follow_the_models_probabilities():
     prompts = windows().tokens[:1].repeat(400, 1)
-    made = method.generate(context(), Cycle(), prompts, 1.0, torch.Generator().manual_seed(0))
+    made = method.generate(context(), Cycle(), prompts, 3, 1.0, torch.Generator().manual_seed(0))
     assert torch.equal(made[:, :3], prompts[:, :3])
     assert (made[:, 3:] > 1).all()  # neither padding nor unknown
     assert float((made[:, 3] == 4).float().mean()) == pytest.approx(0.8 / 0.9, abs=0.05)
-    cold = method.generate(context(), Cycle(), prompts, 0.1, torch.Generator())
+    cold = method.generate(context(), Cycle(), prompts, 3, 0.1, torch.Generator())
     assert (cold[:, 3] == 4).all()
 
 
@@ -69,6 +71,49 @@ def test_the_student_learns_from_generated_texts_alone(critics):
     assert torch.equal(*found)
 
 
+class Chains(torch.nn.Module):
+    """Chains of carbon with the last atom of their class, or an error."""
+
+    def forward(self, tokens):
+        vocabulary = smiles_texts(molecules()).vocabulary
+        carbon, atoms = vocabulary.index("C"), torch.tensor([vocabulary.index(atom) for atom in "NO"])
+        going = torch.full((*tokens.shape, len(vocabulary)), 0.02)
+        going[..., carbon] = 0.7
+        last = atoms[tokens[:, 0] - FIRST_CLASS][:, None].expand_as(tokens)
+        going.scatter_(2, last[..., None], 0.2)
+        ended = torch.full_like(going, 0.001)
+        ended[..., END] = 1.0
+        return torch.where((torch.isin(tokens, atoms))[..., None], ended, going).log()
+
+
+def test_molecules_have_critics_of_their_own(monkeypatch):
+    seen, original = [], method._train
+
+    def recorded(context, texts, start, steps):
+        assert start == 1
+        seen.append(context.data.data.smiles_of(texts))
+        return original(context, texts, start, steps)
+
+    monkeypatch.setattr(method, "_train", recorded)
+    view = view_of(smiles_texts(molecules()))
+    shape = view.num_classes, view.data.tokens.shape[1], view.num_classes
+    for critics in (True, False):
+        torch.manual_seed(0)
+        student = Transformer(*shape, width=8, depth=1, heads=2, causal=True)
+        before = view.score(student, "valid")
+        each = replace(context(steps=30), student=student, teacher=Chains(), data=view)
+        result = method.distill(each, method.Config(prompts=16, samples=8, rounds=1, alike=0.9, critics=critics))
+        assert result.valid == view.score(student, "valid") > before
+    filtered, others = seen
+    assert len(filtered) == len(others) > 3
+    assert None not in filtered
+    assert len({*filtered}) == len(filtered)
+    assert len({*others}) < len(others)
+    monkeypatch.setattr(method.MoleculeCritics, "chosen", lambda *_: torch.empty(0, dtype=torch.long))
+    with pytest.raises(ValueError, match="no continuation passes the critics; raise --alike or --samples, or train"):
+        method.distill(each, method.Config(prompts=2))
+
+
 def test_without_critics_as_many_texts_are_kept(monkeypatch):
     counts, original = [], method._train
 
@@ -97,6 +142,7 @@ def test_other_data_and_critics_that_let_nothing_pass_are_refused(monkeypatch):
         ({"temperature": 0}, "--temperature must be above 0, got 0"),
         ({"order": 9}, "--order must be from 1 to 8, got 9"),
         ({"likely": 0}, "--likely must be above 0 and at most 1, got 0"),
+        ({"alike": 0}, "--alike must be above 0 and at most 1, got 0"),
         ({"same": 1}, "--same must be from 0 to below 1, got 1"),
     ],
 )
