@@ -77,11 +77,22 @@ def objective(context: Context, config: Config) -> Objective:
 
     def loss(batch: Batch) -> Tensor:
         value = logits_and_labels(batch)
-        count = len(batch.student.features[ours[0]])
-        chosen = torch.randperm(count, generator=batch.generator)[: config.pairs].to(value.device)
+        chosen = compared_rows(batch, ours[0], config.pairs)
         for critic, (s, t) in zip(critics, pairs, strict=True):
             found = critic(batch.student.features[s][chosen], batch.teacher.features[t][chosen])
             value = value + config.mi_weight * found.mean()
         return value
 
     return Objective(loss=loss, student_layers=ours, teacher_layers=theirs, module=critics)
+
+
+def compared_rows(batch: Batch, layer: str, pairs: int) -> Tensor:
+    """Rows of a batch that are compared with one another, in order: at most ``pairs``, drawn at random.
+
+    Args:
+        batch: the batch.
+        layer: a layer of the student, whose features count the rows.
+        pairs: largest number of rows.
+    """
+    features = batch.student.features[layer]
+    return torch.randperm(len(features), generator=batch.generator)[:pairs].sort().values.to(features.device)
