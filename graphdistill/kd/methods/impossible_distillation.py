@@ -98,8 +98,10 @@ class Config(MethodConfig):
 def distill(context: Context, config: Config) -> FitResult:
     """Generate, filter and train in every round; the student of the best round on validation stays.
 
+    A student of whom no continuation passes the critics ends the rounds.
+
     Raises:
-        ValueError: the data are no language model's windows, or no continuation passes the critics.
+        ValueError: the data are no language model's windows, or no continuation of the teacher passes the critics.
     """
     view = context.data
     if not isinstance(view, LanguageModelView):
@@ -117,6 +119,13 @@ def distill(context: Context, config: Config) -> FitResult:
         rows = torch.randperm(len(truth), generator=draws)[: config.prompts].repeat_interleave(config.samples)
         texts = generate(context, generator, truth[rows], start, config.temperature, draws)
         kept = critics(texts, rows)
+        if not len(kept) and number:
+            break
+        if not len(kept):
+            raise ValueError(
+                "no continuation of the teacher passes the critics; train it longer, raise --samples, or, for texts, "
+                "lower --distance"
+            )
         if not config.critics:
             kept = torch.randperm(len(texts), generator=draws)[: len(kept)]
         found = _train(context, texts[kept], start, max(1, context.steps // config.rounds))
@@ -129,28 +138,13 @@ def distill(context: Context, config: Config) -> FitResult:
 
 
 def _critics(view: LanguageModelView, truth: Tensor, start: int, config: Config) -> Callable[[Tensor, Tensor], Tensor]:
-    """The critics of the kind of data: rows that are kept, from texts and the rows of ``truth`` that they continue.
-
-    Raises:
-        ValueError: when called, no continuation passes.
-    """
+    """The critics of the kind of data: rows that are kept, from texts and the rows of ``truth`` that they continue."""
     if isinstance(view, SmilesView):
-        known = MoleculeCritics(view.data.smiles_of(truth), view.data.classes_of(truth), config.alike)
-        way = "raise --alike or --samples, or train the teacher longer"
-    else:
-        likelihood = NgramLikelihood(truth, view.num_classes, config.order)
-        way = "lower --distance, or raise --likely or --samples"
-
-    def critics(texts: Tensor, rows: Tensor) -> Tensor:
-        if isinstance(view, SmilesView):
-            kept = known.chosen(view.data.smiles_of(texts), view.data.classes_of(texts))
-        else:
-            kept = chosen(texts, rows, truth[rows], start, likelihood, config)
-        if not len(kept):
-            raise ValueError(f"no continuation passes the critics; {way}")
-        return kept
-
-    return critics
+        data = view.data
+        known = MoleculeCritics(data.smiles_of(truth), data.classes_of(truth), config.alike)
+        return lambda texts, rows: known.chosen(data.smiles_of(texts), data.classes_of(texts))
+    likelihood = NgramLikelihood(truth, view.num_classes, config.order)
+    return lambda texts, rows: chosen(texts, rows, truth[rows], start, likelihood, config)
 
 
 @torch.no_grad()

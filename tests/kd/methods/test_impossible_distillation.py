@@ -110,8 +110,25 @@ def test_molecules_have_critics_of_their_own(monkeypatch):
     assert len({*filtered}) == len(filtered)
     assert len({*others}) < len(others)
     monkeypatch.setattr(method.MoleculeCritics, "chosen", lambda *_: torch.empty(0, dtype=torch.long))
-    with pytest.raises(ValueError, match="no continuation passes the critics; raise --alike or --samples, or train"):
+    with pytest.raises(
+        ValueError, match="no continuation of the teacher passes the critics; train it longer, raise --samples"
+    ):
         method.distill(each, method.Config(prompts=2))
+
+
+def test_a_student_that_no_critic_lets_pass_ends_the_rounds(monkeypatch):
+    kept, original = iter([torch.arange(8), torch.arange(0)]), method._train
+    rounds = []
+
+    def counted(*words):
+        rounds.append(words)
+        return original(*words)
+
+    monkeypatch.setattr(method, "_train", counted)
+    monkeypatch.setattr(method, "chosen", lambda *_: next(kept))
+    each = context(steps=4)
+    assert method.distill(each, method.Config(prompts=2, rounds=3)).valid == each.data.score(each.student, "valid")
+    assert len(rounds) == 1
 
 
 def test_without_critics_as_many_texts_are_kept(monkeypatch):
@@ -131,7 +148,7 @@ def test_other_data_and_critics_that_let_nothing_pass_are_refused(monkeypatch):
     with pytest.raises(ValueError, match="impossible-distillation continues texts, but colours has classes"):
         method.distill(replace(images_context(), data=text_view(texts())), method.Config())
     monkeypatch.setattr(method, "edit_distance", lambda first, second: torch.zeros(len(first)))
-    with pytest.raises(ValueError, match="no continuation passes the critics; lower --distance"):
+    with pytest.raises(ValueError, match="no continuation of the teacher passes the critics; train it longer"):
         method.distill(context(), method.Config(prompts=2))
 
 
