@@ -15,6 +15,7 @@ from mkdocs.structure.files import File, Files
 
 import graphdistill
 from fed.methods import FAMILY as FED
+from graphdistill.compress.methods import FAMILY as COMPRESS
 from graphdistill.condense.methods import FAMILY as CONDENSE
 from graphdistill.core.methods import Family, Result, constants, result
 from graphdistill.kd.methods import FAMILY as KD
@@ -23,6 +24,7 @@ from graphdistill.unlearn.methods import FAMILY as UNLEARN
 FAMILIES = {
     "condense": ("Dataset distillation", "python -m graphdistill.condense", CONDENSE),
     "kd": ("Knowledge distillation", "python -m graphdistill.kd", KD),
+    "compress": ("Compression", "python -m graphdistill.compress", COMPRESS),
     "unlearn": ("Unlearning", "python -m graphdistill.unlearn", UNLEARN),
     "fed": ("Federated learning", "python -m fed", FED),
 }

@@ -22,6 +22,7 @@ COMMANDS = {
     "condense": "graphdistill.condense",
     "kd": "graphdistill.kd",
     "vqgraph": "graphdistill.vqgraph",
+    "compress": "graphdistill.compress",
     "unlearn": "graphdistill.unlearn",
     "fed": "fed",
     "bench": "graphdistill.bench",

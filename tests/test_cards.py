@@ -8,6 +8,7 @@ import pytest
 
 from fed.methods import FAMILY as FED
 from graphdistill.bench.__main__ import BENCHES
+from graphdistill.compress.methods import FAMILY as COMPRESS
 from graphdistill.condense.config import Command
 from graphdistill.condense.methods import FAMILY as CONDENSE
 from graphdistill.core.command import cli
@@ -20,7 +21,7 @@ PAGES = "".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "doc
 RESULTS = {
     **{
         (family.package.split(".")[-2], name): family.result(name)
-        for family in (CONDENSE, FED, KD, UNLEARN)
+        for family in (COMPRESS, CONDENSE, FED, KD, UNLEARN)
         for name in family.names()
     },
     **{(name, name): result(ROOT / "graphdistill" / name / "__init__.py") for name in ("mirage", "vqgraph")},
@@ -46,12 +47,12 @@ def test_the_command_that_measures_exists_and_names_the_method(family, name):
     found = []
     if module == "graphdistill.bench":
         bench, *words = words
-        # GLNN and what comes from it are measured with VQGraph; unlearning is a part of the bench of distillation.
-        assert bench == family or (family, bench) in (("kd", "vqgraph"), ("unlearn", "kd"))
+        # GLNN and what comes from it are measured with VQGraph; compression and unlearning are parts of that of kd.
+        assert bench == family or (family, bench) in (("kd", "vqgraph"), ("compress", "kd"), ("unlearn", "kd"))
         assert cli.run(found.append, BENCHES[bench], prog=bench, description="", argv=words) == 0
         # The parts of the bench of knowledge distillation are claims, of which several compare methods.
         known = (*getattr(found[0], "methods", ()), family)
-        assert name in known or found[0].parts == ("molecules",) or family in ("kd", "unlearn")
+        assert name in known or found[0].parts == ("molecules",) or family in ("compress", "kd", "unlearn")
     else:
         assert (module, family) == ("graphdistill.condense", "condense")
         assert cli.run(found.append, Command, prog=module, description="", argv=words, family=CONDENSE) == 0
@@ -60,6 +61,6 @@ def test_the_command_that_measures_exists_and_names_the_method(family, name):
 
 @pytest.mark.parametrize(("family", "name"), RESULTS, ids=lambda value: value)
 def test_the_module_has_what_its_source_says(family, name):
-    package = {"condense": CONDENSE, "fed": FED, "kd": KD, "unlearn": UNLEARN}.get(family)
+    package = {"compress": COMPRESS, "condense": CONDENSE, "fed": FED, "kd": KD, "unlearn": UNLEARN}.get(family)
     if package is not None:
         assert package.module(name).RESULT == RESULTS[family, name]

@@ -12,7 +12,7 @@ from graphdistill import __version__
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = [
-    *(f"graphdistill.{name}" for name in ("condense", "kd", "mirage", "unlearn", "vqgraph")),
+    *(f"graphdistill.{name}" for name in ("compress", "condense", "kd", "mirage", "unlearn", "vqgraph")),
     "fed",
     *(
         f"graphdistill.bench {name}"
@@ -65,6 +65,8 @@ def test_values_are_checked_and_methods_are_listed_without_torch():
         ("graphdistill.kd", ["--lr", "0"], 2, "--lr must be above 0"),
         ("graphdistill.mirage", ["--hops", "0"], 2, "--hops must be 1 or more"),
         ("graphdistill.vqgraph", ["--seeds", "0"], 2, "--seeds must be 1 or more"),
+        ("graphdistill.compress", ["--method", "list"], 0, "Polino et al."),
+        ("graphdistill.compress", ["--bits", "9"], 2, "--bits must be 1 to 8, got 9"),
         ("graphdistill.unlearn", ["--method", "list"], 0, "Shen et al."),
         ("graphdistill.unlearn", ["--forget-share", "1"], 2, "--forget-share must be above 0 and below 1"),
         ("fed", ["--method", "list"], 0, "fedlgd"),

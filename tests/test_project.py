@@ -17,7 +17,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FED = sorted((ROOT / "fed").rglob("*.py"))
 ROOMS = sorted({p.parent.name for p in PACKAGE.glob("*/*.py")})
 METHODS = [room for room in ROOMS if room not in ("core", "datasets", "bench")]
-TABLES = {"graphdistill", *(f"graphdistill.{name}" for name in ("condense", "kd", "mirage", "unlearn", "vqgraph"))}
+TABLES = {
+    "graphdistill",
+    *(f"graphdistill.{name}" for name in ("compress", "condense", "kd", "mirage", "unlearn", "vqgraph")),
+}
 """Packages whose public names are imported on first use."""
 PYTHON = sorted(p for top in ("graphdistill", "fed", "examples", "tests") for p in (ROOT / top).rglob("*.py"))
 

@@ -10,6 +10,8 @@ import torch
 
 from fed import __main__ as fed
 from fed.methods import FAMILY as FED
+from graphdistill.compress import config as compress
+from graphdistill.compress.methods import FAMILY as COMPRESS
 from graphdistill.condense import config as condense
 from graphdistill.condense.methods import FAMILY as CONDENSE
 from graphdistill.core.command import cli
@@ -24,14 +26,22 @@ from graphdistill.vqgraph import config as vqgraph
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = {path: path.read_text(encoding="utf-8") for path in PAGES}
-COMMAND = r"^(?:python -m (?:graphdistill\.)?|graphdistill )(mirage|vqgraph|condense|kd|unlearn|fed) (.*)$"
+COMMAND = r"^(?:python -m (?:graphdistill\.)?|graphdistill )(mirage|vqgraph|compress|condense|kd|unlearn|fed) (.*)$"
 COMMANDS = sorted({found for text in TEXT.values() for found in re.findall(COMMAND, text, flags=re.MULTILINE)})
 BLOCK = r"```python\n(.*?)```"
 PYTHON = sorted({found for text in TEXT.values() for found in re.findall(BLOCK, text, flags=re.DOTALL)})
 
 
-FAMILIES = {"condense": CONDENSE, "fed": FED, "kd": KD, "unlearn": UNLEARN}
-ROOMS = {"condense": condense, "fed": fed, "kd": kd, "mirage": mirage, "unlearn": unlearn, "vqgraph": vqgraph}
+FAMILIES = {"compress": COMPRESS, "condense": CONDENSE, "fed": FED, "kd": KD, "unlearn": UNLEARN}
+ROOMS = {
+    "compress": compress,
+    "condense": condense,
+    "fed": fed,
+    "kd": kd,
+    "mirage": mirage,
+    "unlearn": unlearn,
+    "vqgraph": vqgraph,
+}
 STUDENT = ("card.json", "codes.safetensors", "student.safetensors")
 
 
@@ -54,6 +64,7 @@ def short_teachers(monkeypatch):
         ),
         ("import distill_kd", ("class tensor(",), set()),
         ("import unlearn", ("class tensor(",), set()),
+        ("load_compressed", ("coded", "class tensor("), {"small/card.json", "small/compressed.safetensors"}),
         ("losses.KD", ("torch.Size([4])",), set()),
         ("gather_segment", (), set()),
     ],

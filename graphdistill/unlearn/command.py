@@ -17,14 +17,14 @@ from graphdistill.core.command.report import Report, Row, frame, spread
 from graphdistill.core.evaluation.paired import paired
 from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import parallel_map
-from graphdistill.core.sets.storage import read_card, sha256
+from graphdistill.core.sets.storage import sha256
 from graphdistill.datasets import load
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.data.view import View
 from graphdistill.kd.evaluate import build, network_bytes
-from graphdistill.kd.storage import FILE as STUDENT
-from graphdistill.kd.storage import FORMAT, load_network, save_network
+from graphdistill.kd.saved import saved_network
+from graphdistill.kd.storage import save_network
 from graphdistill.unlearn.config import SHARE, Command
 from graphdistill.unlearn.digests import network_digest, request_bytes
 from graphdistill.unlearn.evaluate import ATTACK, BASELINES, GIVEN, RETRAINED, Scored, score_seed
@@ -96,17 +96,7 @@ def _model(command: Command, view: View) -> tuple[str, nn.Module | None]:
     if command.model is None:
         build(view, name, "network", command.seed)  # fails before any training
         return name, None
-    facts = read_card(command.model, FORMAT, {"facts": dict}, writer="save_network")["facts"]
-    name = command.network or str(facts.get("network") or facts.get("student") or "")
-    if not name:
-        raise ValueError(f"--model {command.model.name}: its card names no network; give --network")
-    if facts.get("dataset", view.name) != view.name:
-        raise ValueError(
-            f"--model {command.model.name} was trained on {facts['dataset']}, but --dataset is {view.name}; give the "
-            "data that it was trained on"
-        )
-    file = FILE if (command.model / FILE).is_file() else STUDENT
-    return name, load_network(build(view, name, "network", command.seed), command.model, file=file).to(view.device)
+    return saved_network(command.model, view, command.network, seed=command.seed)
 
 
 def _score_seed(context: tuple[Command, View, Tensor, str, nn.Module | None, Progress], seed: int) -> dict[str, Scored]:

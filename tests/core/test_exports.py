@@ -6,7 +6,9 @@ import pytest
 
 from graphdistill.core.exports import on_first_use
 
-PACKAGES = [f"graphdistill.{name}" for name in ("condense", "datasets", "kd", "mirage", "unlearn", "vqgraph")]
+PACKAGES = [
+    f"graphdistill.{name}" for name in ("compress", "condense", "datasets", "kd", "mirage", "unlearn", "vqgraph")
+]
 
 
 @pytest.mark.parametrize("package", PACKAGES)

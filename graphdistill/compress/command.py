@@ -1,0 +1,170 @@
+"""What ``python -m graphdistill.compress`` does: compress a trained network, report its size, metric and latency."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+from torch import nn
+
+from graphdistill.compress.config import Command
+from graphdistill.compress.evaluate import FLOAT, Scored, configs_of, score_seed
+from graphdistill.compress.figure import draw
+from graphdistill.compress.methods import FAMILY
+from graphdistill.compress.storage import save_compressed
+from graphdistill.core.command.deliver import deliver, facts_of
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.command.report import Report, Row, frame, spread
+from graphdistill.core.evaluation.paired import paired
+from graphdistill.core.methods import options_of
+from graphdistill.core.parallel import parallel_map
+from graphdistill.datasets import load
+from graphdistill.kd.config import KDConfig
+from graphdistill.kd.data.kinds import few_labels, view_of
+from graphdistill.kd.data.view import View
+from graphdistill.kd.evaluate import build, network_bytes
+from graphdistill.kd.saved import saved_network
+
+
+def main(command: Command) -> None:
+    """Load, train or load the network, compress, report."""
+    with command.working() as bars:
+        with bars.step(f"loading {command.dataset}"):
+            data = load(command.dataset, command.root, seed=command.seed)
+            whole = view_of(data, command.torch_device)
+        FAMILY.check(command.method, whole.KIND)
+        # From here on the method is imported.
+        command = replace(command, method=FAMILY.config(command.method))
+        labelled = None if command.labels is None else few_labels(data, command.labels, command.seed)
+        view = view_of(data, command.torch_device, labelled)
+        network, given = _model(command, whole)
+        context = command, view, whole, network, given, bars
+        seeds = range(command.seed, command.seed + command.seeds)
+        found = parallel_map(_score_seed, context, seeds, jobs=command.num_jobs)
+        results = list(bars.track(found, "seeds", len(seeds)))
+    name = FAMILY.name_of(command.method)
+    best = max(range(len(results)), key=lambda i: results[i][name].valid)
+    report = _report(command, view, network, results)
+
+    def write(folder: Path) -> None:
+        chosen = results[best][name]
+        card = {
+            "dataset": view.name,
+            "method": name,
+            "options": options_of(FAMILY.config(command.method)),
+            "network": network,
+            "seed": command.seed + best,
+            "valid": chosen.valid,
+            "metric": view.metric,
+            "coded_bytes": chosen.coded,
+        }
+        save_compressed(chosen.compressed, folder, card=card)
+        draw(report, folder / "figure.png")
+
+    deliver(command, report, table(report), write)
+
+
+def _model(command: Command, view: View) -> tuple[str, nn.Module | None]:
+    """Name of the network, and the trained network if a folder of one is given."""
+    if command.model is not None:
+        return saved_network(command.model, view, command.network, seed=command.seed)
+    name = command.network or next(iter(view.TEACHERS))
+    build(view, name, "network", command.seed)  # fails before any training
+    return name, None
+
+
+def _score_seed(context: tuple[Command, View, View, str, nn.Module | None, Progress], seed: int) -> dict[str, Scored]:
+    """All rows of one seed."""
+    command, view, whole, network, given, bars = context
+    return score_seed(
+        view,
+        configs_of(command.method),
+        KDConfig(**{f.name: getattr(command, f.name) for f in fields(KDConfig)}),
+        network=network,
+        model=given,
+        whole=whole,
+        seed=seed,
+        progress=bars if command.num_jobs == 1 else NO_PROGRESS,
+    )
+
+
+def _report(command: Command, view: View, network: str, results: list[dict[str, Scored]]) -> Report:
+    """Rows of all networks, and what the method gains over each."""
+    method = FAMILY.config(command.method)
+    rows = []
+    for name in results[0]:
+        of = [seed[name] for seed in results]
+        trained = command.model is None or name != FLOAT
+        rows.append(
+            Row(
+                name=name,
+                group=None,
+                test=tuple(s.test for s in of),
+                valid=tuple(s.valid for s in of),
+                others={"latency": tuple(s.latency for s in of), "coded bytes": tuple(float(s.coded) for s in of)},
+                nbytes=round(statistics.fmean(s.coded for s in of)),
+                train_seconds=statistics.fmean(s.seconds for s in of) if trained else None,
+            )
+        )
+    raw = network_bytes(results[0][FLOAT].compressed.network)
+    small = rows[-1].nbytes
+    gains = {
+        name: paired([s[method.name].test for s in results], [s[name].test for s in results])
+        for name in results[0]
+        if name != method.name
+    }
+    notes = [
+        f"{method.name} over {name} in {view.metric}: {found}"
+        + (", mean difference over the same seeds ± its standard error." if found.count > 1 else ".")
+        for name, found in gains.items()
+    ]
+    notes += [
+        f"Bytes: the whole entropy-coded file. The float32 numbers of the network take {raw:,}, "
+        f"{raw / (small or 1):.1f} times those of {method.name}.",
+        "Latency: median of single predictions; the weights are float again in memory, so that only the file is "
+        "smaller.",
+        ""
+        if command.labels is None
+        else f"Compressed with {command.labels} labelled training {view.KIND} a class; "
+        "the float network was trained on all.",
+        "Checkpoints are chosen on validation, test is scored once.",
+        f"Saved: the network of {method.name} that is best on validation.",
+        str(view.data.notes),
+    ]
+    facts: dict[str, Any] = {
+        **facts_of(command),
+        "command": {**asdict(command), "method": method.name, "options": options_of(method)},
+        "network": network,
+        "float_bytes": raw,
+        "paired": {name: asdict(found) for name, found in gains.items()},
+        "paper": FAMILY.about(method.name)[1],
+    }
+    return Report(
+        title=f"{method.name} on {view.name}: {network} in {small or 0:,} bytes",
+        metric=view.metric,
+        rows=tuple(rows),
+        facts=facts,
+        notes=tuple(filter(None, notes)),
+        unit=view.KIND,
+    )
+
+
+def table(report: Report) -> Table:
+    """One line per network: test metric, coded bytes, times smaller than in float32, latency and seconds."""
+    raw = report.facts["float_bytes"]
+    assert isinstance(raw, int)
+    shown = frame(report, over=f"{max(len(row.test) for row in report.rows)} seeds")
+    shown.padding = 0
+    shown.add_column("network", no_wrap=True)
+    for header in (report.metric, "coded\nbytes", "times\nsmaller", "one,\nms", "s"):
+        shown.add_column(header, justify="right")
+    for row in report.rows:
+        seconds = "" if row.train_seconds is None else f"{row.train_seconds:.1f}"
+        times = statistics.fmean(row.others["latency"])
+        size = row.nbytes or raw
+        shown.add_row(Text(row.name), spread(row.test), f"{size:,}", f"{raw / size:.1f}", f"{times:.2f}", seconds)
+    return shown

@@ -1,0 +1,34 @@
+"""Figure of a compression: the metric of every network by the bytes of its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphdistill.compress.evaluate import FLOAT
+from graphdistill.core.command.report import Report
+from graphdistill.core.command.score_plot import METRICS, Mark, draw_marks
+from graphdistill.core.command.style import Kind, add_panel, new_figure, save, styled, wide_enough
+
+
+def draw(report: Report, path: Path) -> None:
+    """Write the figure.
+
+    Args:
+        report: the report; its last row is that of the method.
+        path: the PNG file.
+    """
+    with styled():
+        metric = METRICS.get(report.metric, report.metric)
+        seeds = max(len(row.test) for row in report.rows)
+        subtitle = f"test {metric}, mean and standard deviation over {seeds} seed{'s' * (seeds != 1)}"
+        figure = new_figure(wide_enough(report.title, subtitle, 7.6), 4.8, report.title, subtitle)
+        axes = add_panel(figure, 0.75, 1.2, figure.get_figwidth() - 4.0, 2.9)
+        marks = []
+        for row in report.rows:
+            kind: Kind = "all" if row.name == FLOAT else "distilled" if row is report.rows[-1] else "simple"
+            size = None if row.nbytes is None else float(row.nbytes)
+            marks.append(Mark(name=row.name, mean=row.mean, std=row.std, x=size, kind=kind))
+        draw_marks(axes, marks)
+        axes.set_xlabel("bytes of the entropy-coded file")
+        axes.set_title(f"Test {metric} for bytes", pad=10)
+        save(figure, path)

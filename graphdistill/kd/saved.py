@@ -1,0 +1,44 @@
+"""Trained networks in folders of commands, which another command begins with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from graphdistill.core.sets.storage import read_card
+from graphdistill.kd.data.view import View
+from graphdistill.kd.evaluate import build
+from graphdistill.kd.storage import FILE, FORMAT, load_network
+
+FILES = ("model.safetensors", FILE)
+"""Files of weights that commands write, the first that is there counts."""
+
+
+def saved_network(folder: Path, view: View, name: str = "", *, seed: int = 0) -> tuple[str, nn.Module]:
+    """Load the network that ``--model`` names, built by the name in its card.
+
+    Args:
+        folder: folder that a command wrote with :func:`~graphdistill.kd.storage.save_network`.
+        view: the data.
+        name: name of the network. (default: that of its card)
+        seed: seed of the weights that are replaced. (default: 0)
+
+    Returns:
+        Name and network, in evaluation mode on the device of the view.
+
+    Raises:
+        FileNotFoundError: the folder holds no network.
+        ValueError: the network is of other data, its card names none, or a file is damaged.
+    """
+    facts = read_card(folder, FORMAT, {"facts": dict}, writer="save_network")["facts"]
+    name = name or str(facts.get("network") or facts.get("student") or "")
+    if not name:
+        raise ValueError(f"--model {folder.name}: its card names no network; give --network")
+    if facts.get("dataset", view.name) != view.name:
+        raise ValueError(
+            f"--model {folder.name} was trained on {facts['dataset']}, but --dataset is {view.name}; give the "
+            "data that it was trained on"
+        )
+    file = next((file for file in FILES if (folder / file).is_file()), FILE)
+    return name, load_network(build(view, name, "network", seed), folder, file=file).to(view.device)

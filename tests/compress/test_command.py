@@ -1,0 +1,73 @@
+import hashlib
+import json
+
+import pytest
+
+from graphdistill.compress import command, load_compressed
+from graphdistill.compress.config import Command
+from graphdistill.compress.methods import FAMILY
+from graphdistill.compress.storage import FILE
+from graphdistill.core.command import cli
+from graphdistill.kd.data.kinds import view_of
+from graphdistill.kd.evaluate import build
+from graphdistill.kd.storage import save_network
+from tests.kd.samples import images
+
+SHORT = ("--steps", 4, "--jobs", 1)
+
+
+def run(*words):
+    argv = [str(word) for word in words]
+    return cli.run(command.main, Command, prog="compress", description="Test.", argv=argv, family=FAMILY)
+
+
+@pytest.fixture(autouse=True)
+def a_few_images(monkeypatch):
+    monkeypatch.setattr(command, "load", lambda name, root=None, seed=0: images())
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_the_journey_from_data_to_a_small_file_and_back(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run("--output", out, "--bits", 2, "--seeds", 2, "--labels", 3, "--network", "MLP", *SHORT) == 0
+    printed = capsys.readouterr().out
+    assert "quantized on rows: MLP in" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    for row in ("float network", "rounding", "labels alone", "quantized", "with 3 labelled"):
+        assert row in printed
+    assert {path.name for path in out.iterdir()} == {
+        *(FILE, "card.json", "report.html", "results.json", "results.csv", "figure.png")
+    }
+    facts = json.loads((out / "results.json").read_text(encoding="utf-8"))["facts"]
+    assert set(facts["paired"]) == {"float network", "rounding", "labels alone"}
+    assert facts["command"]["options"]["bits"] == 2
+    card = json.loads((out / "card.json").read_text(encoding="utf-8"))
+    data = (out / FILE).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == card["sha256"]
+    assert len(data) == card["facts"]["coded_bytes"] < facts["float_bytes"] / 8
+    view = view_of(images())
+    small = load_compressed(build(view, card["facts"]["network"], "network", 5), out)
+    assert view.score(small.network, "valid") == card["facts"]["valid"]
+
+
+def test_a_saved_student_is_compressed(tmp_path, capsys):
+    view = view_of(images())
+    save_network(build(view, "ConvNet-8", "student", 0), tmp_path, card={"dataset": "rows", "student": "ConvNet-8"})
+    words = ("--model", tmp_path, "--trained", "nothing", "--seeds", 1)
+    assert run("--output", tmp_path / "out", *words, *SHORT) == 0
+    assert "quantized on rows: ConvNet-8 in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--network", "GIN"], "--network 'GIN' is unknown for images; choose from"),
+        (["--model", "nowhere"], "card.json is missing; give the folder that save_network wrote"),
+        (["--bits", "0"], "--bits must be 1 to 8, got 0"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_any_training(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run("--output", tmp_path / "out", *words) != 0
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
