@@ -134,7 +134,10 @@ def _names(command: Command, view: View, rows: list[str]) -> dict[str, str]:
 def _test_logits(view: View, scored: dict[str, Scored], names: dict[str, str]) -> dict[str, tuple[Tensor, Tensor]]:
     """Test logits and labels of the networks of one seed, without the untrained one."""
     y = view.labels(view.data.test)
-    return {names[row]: (view.logits(s.network, "test"), y) for row, s in scored.items() if row != UNTRAINED}
+    known = y >= 0
+    return {
+        names[row]: (view.logits(s.network, "test")[known], y[known]) for row, s in scored.items() if row != UNTRAINED
+    }
 
 
 def _report(command: Command, view: View, scored: list[dict[str, Scored]], names: dict[str, str]) -> Report:
@@ -174,6 +177,7 @@ def _report(command: Command, view: View, scored: list[dict[str, Scored]], names
         + " students begin with the same weights and take the same steps. Checkpoints are chosen on validation, test "
         "is scored once.",
         f"The teachers are trained on {', '.join(command.sources)}." if command.sources else "",
+        "The teacher has more labels than the students." if hasattr(FAMILY.module(method), "student_view") else "",
         *_found(scored, method.name),
         f"Saved: the student of {method.name} that is best on validation.",
         str(view.data.notes),

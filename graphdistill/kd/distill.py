@@ -226,7 +226,7 @@ def check_networks(context: Context) -> Tensor | None:
     else:
         student, teacher = (found.logits for found in context.probe())
         theirs = view.logits(context.teacher, "valid")
-    what = "vocabulary" if view.rows_per_entry > 1 else "classes"
+    what = "vocabulary" if view.rows_per_entry > 1 and view.metric == "accuracy" else "classes"
     if student.shape[1] != teacher.shape[1]:
         raise ValueError(
             f"student and teacher must have the same {what}: the student has {student.shape[1]} logits, the teacher "
@@ -259,7 +259,8 @@ def notice_chance(view: View, logits: Tensor | None) -> None:
     if logits is None:
         return
     truth = view.labels(view.data.valid)
-    chance = float(truth.bincount().max()) / len(truth) if view.metric == "accuracy" else 0.5
+    chance = {"rocauc": 0.5, "f1": 0.0}.get(view.metric)
+    chance = float(truth.bincount().max()) / len(truth) if chance is None else chance
     reached = score(logits, truth, view.metric)
     if not reached > chance:
         warnings.warn(

@@ -132,14 +132,18 @@ def score_seed(
         above = train_teacher(view, teacher, config, sources=sources, seed=seed, progress=progress)
         found["teacher"] = _scored(view, above, time.perf_counter() - start, {})
     methods = {LABELS: None, **compared_with(method), name: method, UNTRAINED: None}
+    # A method may hide labels from the student that the teacher has; then the other students do not see them either.
+    narrowed = getattr(FAMILY.module(method), "student_view", None)
+    few = view if narrowed is None else narrowed(view, FAMILY.config(method), seed)
     for row, how in methods.items():
         network = build(view, student, "student", seed)
         start = time.perf_counter()
         sizes: Mapping[str, int] = {}
         if row == LABELS:
-            fit_labels(network, view, config, seed=seed, progress=progress, label=row)
+            fit_labels(network, few, config, seed=seed, progress=progress, label=row)
         elif how is not None:
-            fitted = fit_kd(network, above, view, how, config, seed=seed, progress=progress)
+            seen = few if FAMILY.name_of(how) == KD else view
+            fitted = fit_kd(network, above, seen, how, config, seed=seed, progress=progress)
             if isinstance(fitted, FoundStudent):
                 network, sizes = fitted.network, fitted.architecture
         seconds = 0.0 if row == UNTRAINED else time.perf_counter() - start
@@ -149,11 +153,12 @@ def score_seed(
 
 def _scored(view: View, network: nn.Module, seconds: float, sizes: Mapping[str, int]) -> Scored:
     logits, y = view.logits(network, "test"), view.labels(view.data.test)
+    known = y >= 0
     return Scored(
         network,
         score(logits, y, view.metric),
         view.score(network, "valid"),
-        calibration_error(logits, y),
+        calibration_error(logits[known], y[known]),
         seconds,
         min(domain_scores(view, logits)) if view.domain is not None else float("nan"),
         dict(sizes),
@@ -169,7 +174,8 @@ def domain_scores(view: View, logits: Tensor) -> list[float]:
 
 def trivial(view: View) -> float:
     """Test metric of the majority class of the training labels, which knows nothing else."""
-    counts = view.labels(view.labelled).bincount(minlength=view.num_classes).float()
+    labels = view.labels(view.labelled)
+    counts = labels[labels >= 0].bincount(minlength=view.num_classes).float()
     y = view.labels(view.data.test)
     return score(counts.expand(len(y), -1), y, view.metric)
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from graphdistill.core.data.datasets import GraphDataset, ImageDataset, NodeDataset, TextDataset
+from graphdistill.core.data.tagged import TaggedTextDataset, characters_of
 from graphdistill.core.molecules.featurise import featurise
 from graphdistill.core.randomness import generator
 from graphdistill.kd.data.images import ImageView
@@ -85,3 +86,17 @@ def molecules():
     graphs = featurise(SMILES).graphs
     split = [torch.cat([part, part + 12]) for part in place[:12].split([8, 2, 2])]
     return GraphDataset("alcohols", graphs, y, *split, metric="accuracy", features="ogb", smiles=SMILES)
+
+
+@functools.cache
+def tagged():
+    """Ninety sentences of up to four words, with a name, with a place of two words, or with neither."""
+    sentences = [["we", "see", "Ann", "now"], ["go", "to", "Xan", "Xor"], ["it", "rains", "here"]] * 30
+    tags = torch.tensor([[0, 0, 1, 0], [0, 0, 3, 4], [0, 0, 0, -1]]).repeat(30, 1)
+    words = ("<padding>", "<unknown>", *sorted({word.lower() for sentence in sentences for word in sentence}))
+    ids = [[words.index(word.lower()) for word in sentence] for sentence in sentences]
+    tokens = torch.tensor([row + [0] * (4 - len(row)) for row in ids])
+    place = torch.arange(90)
+    split = place[:60], place[60:75], place[75:]
+    characters = characters_of(sentences)
+    return TaggedTextDataset("names", tokens, tags, *split, words, types=("name", "place"), characters=characters)

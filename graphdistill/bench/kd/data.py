@@ -1,8 +1,9 @@
-"""Choosing data and questions: RAD-like, DDK and prefix conditioning against simple choices.
+"""Choosing data and questions: RAD-like, DDK, prefix conditioning and UniversalNER-like against simple choices.
 
 RAD-like: the teacher predicts other classes on 30 % of the entries of all splits, on any, or on those that it is least
 sure of; a student asks it about a few of the training entries. DDK: one small student of three domains, whose
 worst domain counts. Prefix conditioning: two sources of opinions with opposite frequencies of the two labels.
+UniversalNER-like: which spans of a sentence are of one type, with a quarter of the labels.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphdistill.bench.kd import _ner
 from graphdistill.bench.kd._tables import Scores, run_seeds, show
 from graphdistill.bench.options import KDBench as Bench
 from graphdistill.core.networks.mlp import MLP
@@ -66,6 +68,7 @@ def measure(bench: Bench) -> None:
     show("three domains of digits, dense, width 512 to 16, test accuracy in %", found, "equal shares")
     found = run_seeds(bench, _sources, bench, "sources of opinions")
     show("opinions, 80 % good on films and 20 % on products, NGrams, test accuracy in %", found, "no prefix")
+    _ner.measure(bench)
 
 
 class Unreliable(nn.Module):

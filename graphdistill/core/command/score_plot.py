@@ -25,7 +25,7 @@ from graphdistill.core.command.style import (
     wide_enough,
 )
 
-METRICS = {"rocauc": "ROC-AUC", "rmse": "RMSE", "mae": "MAE"}
+METRICS = {"rocauc": "ROC-AUC", "f1": "F1", "rmse": "RMSE", "mae": "MAE"}
 """Metrics whose name is written in another way."""
 WRAP = 34
 """Characters of a line of a label."""

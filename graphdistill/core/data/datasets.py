@@ -19,7 +19,7 @@ from graphdistill.core.digest import Identified
 Task = Literal["multiclass", "multilabel", "regression"]
 TaskName = Literal["classification", "regression"]
 """What a user calls the tasks: classes, of one task or many, or targets."""
-Metric = Literal["rocauc", "accuracy", "rmse", "mae"]
+Metric = Literal["rocauc", "accuracy", "f1", "rmse", "mae"]
 REGRESSION: tuple[Metric, ...] = ("rmse", "mae")
 """Metrics of regression, in the unit of the targets: lower is better."""
 FeatureKind = Literal["ogb", "categorical", "continuous"]

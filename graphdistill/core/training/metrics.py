@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from graphdistill.core.data.datasets import REGRESSION, Metric, Task
+from graphdistill.core.data.tagged import spans_of
 
 
 def per_sample_loss(logits: Tensor, y: Tensor, task: Task, deviation: Tensor | None = None) -> Tensor:
@@ -40,21 +41,22 @@ def per_sample_loss(logits: Tensor, y: Tensor, task: Task, deviation: Tensor | N
 
 
 def score(logits: Tensor, y: Tensor, metric: Metric) -> float:
-    """Accuracy or ROC-AUC of logits, or RMSE or MAE of predicted targets, on any device.
+    """Accuracy, ROC-AUC or F1 of logits, or RMSE or MAE of predicted targets, on any device.
 
     For many tasks the mean over tasks with both labels in ``y``, for many targets over those with a known value.
 
     Args:
         logits: float ``[n, C]``, or ``[n, T]`` for many tasks or targets.
         y: long ``[n]``, or float ``[n, T]`` of 0, 1 and NaN, or of targets and NaN.
-        metric: ``rocauc``, ``accuracy``, ``rmse`` or ``mae``.
+        metric: ``rocauc``, ``accuracy``, ``f1`` (micro F1 of exact spans of tags, see
+            :func:`~graphdistill.core.data.tagged.spans_of`; -1 in ``y`` separates sentences), ``rmse`` or ``mae``.
 
     Returns:
         A number from 0 to 1, of RMSE and MAE in the unit of the targets; NaN if it is undefined because ``y`` lacks a
         class in every task, or knows no target.
 
     Raises:
-        ValueError: some entry has no label (-1), which would count as wrong.
+        ValueError: some entry has no label (-1), which would count as wrong, unless ``f1``.
 
     Example:
         >>> score(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 1]), "accuracy")
@@ -65,6 +67,8 @@ def score(logits: Tensor, y: Tensor, metric: Metric) -> float:
         error = (logits.double() - y.double()).abs()
         each = error.square().nanmean(dim=0).sqrt() if metric == "rmse" else error.nanmean(dim=0)
         return float(each.nanmean())
+    if metric == "f1":
+        return _span_f1(logits.argmax(dim=1), y)
     if y.dim() == 1:
         if len(y) and int(y.min()) < 0:
             raise ValueError(f"y has no label at {int((y < 0).sum())} of {len(y)} entries; score those with a label")
@@ -111,3 +115,9 @@ def calibration_error(logits: Tensor, y: Tensor, bins: int = 15) -> float:
     place = (confidence * bins).ceil().long().clamp(1, bins) - 1
     gaps = torch.zeros(bins, dtype=torch.double).index_add_(0, place.cpu(), (right - confidence).cpu())
     return float(gaps.abs().sum() / len(y))
+
+
+def _span_f1(tags: Tensor, y: Tensor) -> float:
+    """Micro F1 of exact spans; rows with the label -1 end a sentence."""
+    found, truth = (set(spans_of(values.where(y >= 0, 0)[None])) for values in (tags, y))
+    return 2 * len(found & truth) / max(1, len(found) + len(truth))

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset, TextDataset
+from graphdistill.core.data.tagged import TaggedTextDataset
 from graphdistill.core.randomness import class_rank, generator
 from graphdistill.datasets import as_dataset
 from graphdistill.kd.data.graphs import GraphView
 from graphdistill.kd.data.images import ImageView
 from graphdistill.kd.data.nodes import NodeView
 from graphdistill.kd.data.smiles import SmilesDataset, SmilesView, smiles_texts
+from graphdistill.kd.data.tagged import TaggedView
 from graphdistill.kd.data.text import text_view
 from graphdistill.kd.data.view import View
 
@@ -24,6 +26,7 @@ VIEWS: dict[type, Callable[..., View]] = {
     ImageDataset: ImageView,
     TextDataset: text_view,
     SmilesDataset: SmilesView,
+    TaggedTextDataset: TaggedView,
 }
 """Makes the view of each kind of data set."""
 
@@ -52,8 +55,6 @@ def view_of(
         'images'
     """
     dataset = as_dataset(data)
-    if type(dataset) not in VIEWS:
-        raise ValueError(f"{dataset.name} has a tag for each word, which no method reads; give texts with classes")
     view = VIEWS[type(dataset)](dataset, device, labelled)
     if domain is not None:
         view.set_domain(domain)
@@ -94,7 +95,7 @@ def few_labels(data: Dataset, per_class: int, seed: int) -> Tensor:
         Entries, long ``[n]``, ascending.
 
     Raises:
-        ValueError: the data are windows of a language model, whose positions are labelled by the text itself.
+        ValueError: the entries have no class: windows of a language model, or sentences with tagged words.
 
     Example:
         >>> from graphdistill.datasets import load

@@ -3,7 +3,8 @@
 A method with the usual loop has ``objective(context, config) -> Objective``; one with a loop of its own has
 ``distill(context, config) -> FitResult`` and trains ``context.student`` in place, or returns a ``FoundStudent`` with
 another network. Self-distillation has ``TEACHER = False``. ``COMPARED`` has the options of what the command compares a
-method with, by row. ``STUDENT`` names the student of a kind of data where the usual one cannot be used.
+method with, by row. ``student_view`` hides labels from the student that the teacher has. ``STUDENT`` names the student
+of a kind of data where the usual one cannot be used.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.methods import Result
-from graphdistill.kd.data.view import Kind
+from graphdistill.kd.data.tagged import TaggedView
+from graphdistill.kd.data.view import Kind, View
 from graphdistill.kd.losses.kl import KD
 from graphdistill.kd.methods import kd
 from graphdistill.kd.objective import Batch, Context, Objective
@@ -57,8 +58,22 @@ class Config(kd.Config):
             raise ValueError(f"--folds must be 2 or more, got {self.folds}")
 
 
+def check(view: View, config: Config) -> None:
+    """Check that the labelled entries can be divided into folds.
+
+    Raises:
+        ValueError: the entries are questions about tagged words, which share their sentences.
+    """
+    if isinstance(view, TaggedView):
+        raise ValueError(
+            f"swing trains on folds of the entries, but those of {view.name} are questions that share sentences; use "
+            "kd or universal-ner"
+        )
+
+
 def objective(context: Context, config: Config) -> Objective:
     """KD to targets that are drawn once, so that their noise does not average out over the steps."""
+    check(context.data, config)
     view = context.data
     logits = context.teacher_outputs().logits
     score = privacy_scores(context, config.folds)

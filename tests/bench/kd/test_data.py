@@ -70,6 +70,10 @@ def test_sources_have_opposite_labels(monkeypatch):
 def test_the_part_prints_all_claims(monkeypatch, capsys):
     for name, row in (("_ask", "random"), ("_domains", "equal shares"), ("_sources", "no prefix")):
         monkeypatch.setattr(data, name, lambda context, seed, row=row: {row: {"a": 1.0}})
+    monkeypatch.setattr(
+        data._ner, "_seed", lambda context, seed: {"labels": {"a": 1.0}, "KD, all questions": {"a": 1.0}}
+    )
     data.measure(bench())
     out = " ".join(capsys.readouterr().out.split())
-    assert all(word in out for word in ("cora, a teacher wrong on 30%", "three domains of digits", "20 % on products"))
+    titles = ("cora, a teacher wrong on 30%", "three domains of digits", "20 % on products", "a quarter of the labels")
+    assert all(title in out for title in titles)

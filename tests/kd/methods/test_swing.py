@@ -5,12 +5,13 @@ import torch
 
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.images import ImageView
+from graphdistill.kd.data.tagged import TaggedView
 from graphdistill.kd.distill import fit_kd, fit_labels
 from graphdistill.kd.losses.kl import KD
 from graphdistill.kd.methods import swing
 from graphdistill.kd.objective import Batch
 from graphdistill.kd.outputs import Outputs
-from tests.kd.samples import images, images_context, mlp
+from tests.kd.samples import images, images_context, mlp, tagged
 
 
 class Memory(torch.nn.Module):
@@ -92,3 +93,10 @@ def test_a_student_is_trained_on_a_view_of_the_images():
 def test_options_are_checked(words, message):
     with pytest.raises(ValueError, match=message):
         swing.Config(**words)
+
+
+def test_questions_about_tagged_words_have_no_folds():
+    with pytest.raises(
+        ValueError, match="swing trains on folds of the entries, but those of names are questions that sh"
+    ):
+        swing.check(TaggedView(tagged()), swing.Config())
