@@ -35,10 +35,14 @@ from graphdistill.kd.objective import label_loss
 PAPER = "Polino et al., ICLR 2018, https://arxiv.org/abs/1802.05668"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours=(
+        "digits, ConvNet-8, two bits: 93.30 ± 0.97 (rounding 46.00 ± 12.31, labels alone 94.41 ± 1.12, float "
+        "97.58 ± 1.96); with 2 labels a class 94.04 ± 1.29 (labels alone 88.83 ± 3.49)"
+    ),
     command="python -m graphdistill.bench kd --parts quantized",
     differs="The network is compressed from its own trained weights and is its own teacher; an arithmetic coder in "
     "place of Huffman's; AdamW; the divergence is a sum over classes, where the released code has their mean.",
+    instead="Where all training entries have labels, labels alone are as good (--weight 0 --label-weight 1).",
 )
 FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
 LEAST_LEVELS, MOST_LEVELS = 2, 256

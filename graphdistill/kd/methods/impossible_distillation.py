@@ -38,7 +38,11 @@ from graphdistill.kd.training import fit_objective
 PAPER = "Jung et al., NAACL 2024, https://arxiv.org/abs/2305.16635"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="text/shakespeare, one seed: 27.13 filtered, 26.07 unfiltered, 26.09 and 26.27 after a second round",
+    ours=(
+        "text/shakespeare, one seed: 27.13 filtered, 26.07 unfiltered, 26.09 and 26.27 after a second round; pains as "
+        "SMILES, two seeds: 53.12 % valid ones filtered, 36.52 % unfiltered, held-out ones at 2.05 and 1.77 bits a "
+        "character"
+    ),
     command="python -m graphdistill.bench kd --parts self",
     differs=(
         "Continuations of characters and molecules in place of paraphrases; critics are n-grams, edit distances and "

@@ -32,7 +32,10 @@ from graphdistill.kd.outputs import PENULTIMATE, Outputs
 PAPER = "Qin et al., 2022, https://arxiv.org/abs/2208.10169"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours=(
+        "scenes of digits, 1/16 of the labels: mean IoU 26.03 ± 7.80 (supervised part 23.26 ± 7.09); digits-knn, half "
+        "of the labels: 94.68 ± 1.76 (90.01 ± 1.53)"
+    ),
     command="python -m graphdistill.bench kd --parts mgd",
     differs=(
         "Both teachers are trained along, where the released code never steps one of them; labelled images have the "

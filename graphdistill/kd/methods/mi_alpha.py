@@ -26,9 +26,13 @@ from graphdistill.kd.objective import Batch, Context, Objective
 PAPER = "He et al. (Distiller), 2021, https://arxiv.org/abs/2109.08359"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours=(
+        "KD and MI-alpha on the last layer, rank among 28 pipelines: digits 4.1, USPS 3.2, digits-knn 8.6, cora 20.3; "
+        "KD alone 5.5, 6.3, 2.2, 11.2"
+    ),
     command="python -m graphdistill.bench kd --parts mi-alpha",
     differs="Critic and q are perceptrons, where the paper has transformer encoders; alpha could not be confirmed.",
+    instead="On nodes kd alone was better.",
 )
 FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
 

@@ -27,10 +27,10 @@ from graphdistill.kd.objective import Batch, Context, Objective
 PAPER = "Kurtic et al., 2023, https://arxiv.org/abs/2310.06927"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours="digits, 80 % zero: 94.92 ± 2.76 (labels 94.30 ± 3.05); 95 % zero: 52.91 ± 6.50 (54.25 ± 5.42)",
     command="python -m graphdistill.bench kd --parts squarehead",
     differs="Small networks, where the paper sparsifies language models of 7 billion weights.",
-    instead="A student of another architecture: choose kd, or mi-alpha for its hidden layers.",
+    instead="Labels alone were as good where they are known; for a student of another architecture choose kd.",
 )
 FOR: tuple[Kind, ...] = ("nodes", "images", "text")
 

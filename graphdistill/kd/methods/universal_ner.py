@@ -29,7 +29,10 @@ from graphdistill.kd.selectors.negatives import negative_weights
 PAPER = "Zhou et al., ICLR 2024, https://arxiv.org/abs/2308.03279"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours=(
+        "text/wnut17, F1 of spans in %, seeds 0 and 1: 19.18 and 17.33 (labels alone 10.00 and "
+        "12.58, teacher 10.53 and 14.17)"
+    ),
     command="python -m graphdistill.bench kd --parts data",
     differs=("A small tagger that knows its types, where the paper has language models that read their names."),
 )
