@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from graphdistill.kd.methods.ssld import Config as SSLDConfig
     from graphdistill.kd.methods.swing import Config as SwingConfig
     from graphdistill.kd.methods.taid import Config as TAIDConfig
+    from graphdistill.kd.methods.universal_ner import Config as UniversalNERConfig
     from graphdistill.kd.storage import load_network as load_network
     from graphdistill.kd.storage import save_network as save_network
     from graphdistill.kd.teachers.ensemble import MeanTeachers as MeanTeachers
@@ -105,6 +106,7 @@ else:
             "SSLDConfig": "graphdistill.kd.methods.ssld:Config",
             "SwingConfig": "graphdistill.kd.methods.swing:Config",
             "TAIDConfig": "graphdistill.kd.methods.taid:Config",
+            "UniversalNERConfig": "graphdistill.kd.methods.universal_ner:Config",
         },
     )
 
@@ -146,6 +148,7 @@ __all__ = [
     "SquareHeadConfig",
     "SwingConfig",
     "TAIDConfig",
+    "UniversalNERConfig",
     "WeightedTeachers",
     "distill_kd",
     "fit_labels",
