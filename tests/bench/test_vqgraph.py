@@ -51,6 +51,7 @@ def test_without_parts_it_only_says_what_it_runs_on(capsys):
     assert len(printed.splitlines()) <= 10
 
 
+@pytest.mark.long
 def test_accuracy_has_every_model_and_variant_on_each_data_set_and_on_their_average(capsys):
     printed, tables = shown(capsys, "accuracy", seeds=2)
     assert len(tables) == 6

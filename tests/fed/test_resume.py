@@ -59,6 +59,7 @@ def start(folder, *more, wait_after=None):
 
 
 @pytest.mark.bits
+@pytest.mark.long  # among the tests of bits it runs all the same
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.delenv(HOME)

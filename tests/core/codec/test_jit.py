@@ -23,6 +23,7 @@ print(jit.COMPILED, hashlib.sha256(data).hexdigest(), back.x.sum().item(), back.
 
 
 @pytest.mark.bits
+@pytest.mark.long  # among the tests of bits it runs all the same
 def test_compiled_and_plain_functions_give_the_same_bytes(compiled_and_plain):
     pytest.importorskip("numba")
     lines = compiled_and_plain(PROGRAM)

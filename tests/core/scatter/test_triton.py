@@ -6,8 +6,11 @@ do races and speed show.
 
 from pathlib import Path
 
+import pytest
+
 from tests.core.scatter.triton_process import run
 
 
+@pytest.mark.long
 def test_interpreted_the_kernels_compute_what_the_reference_does(tmp_path: Path) -> None:
     run("triton_interpreted.py", tmp_path, TRITON_INTERPRET="1")
