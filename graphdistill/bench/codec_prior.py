@@ -12,11 +12,11 @@ import gzip
 import io
 import sys
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from rdkit import Chem, RDConfig, rdBase
+from rdkit import RDConfig
 
 from graphdistill.core.codec import encode_graphs
 from graphdistill.core.data.graphs import Graphs
@@ -24,16 +24,15 @@ from graphdistill.core.randomness import generator
 from graphdistill.datasets._cache import unpack
 from graphdistill.datasets._molecules import read_smiles
 from graphdistill.datasets._roots import find
+from graphdistill.kd.selectors import molecule_critics
 
 MEMBER = "moses/dataset/data/train.csv.gz"
 SIZE, SEED = 500, 0
 
 
-def canonical(smiles: Iterable[str]) -> list[str]:
+def canonical(smiles: Sequence[str]) -> list[str]:
     """Canonical SMILES of each molecule that rdkit can read, ``""`` for the others."""
-    with rdBase.BlockLogs():
-        molecules = (Chem.MolFromSmiles(text) for text in smiles)
-        return ["" if molecule is None else Chem.MolToSmiles(molecule) for molecule in molecules]
+    return [text or "" for text in molecule_critics.canonical(smiles)]
 
 
 def choose(smiles: Sequence[str], excluded: set[str], size: int) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,16 @@ from graphdistill.compress.methods import FAMILY
 from graphdistill.compress.storage import save_compressed
 from graphdistill.core.command.deliver import deliver, facts_of
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
-from graphdistill.core.command.report import Report, Row, frame, spread
+from graphdistill.core.command.report import Report, Row, frame, shown_seconds, spread
 from graphdistill.core.evaluation.paired import paired
 from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import parallel_map
 from graphdistill.datasets import load
-from graphdistill.kd.config import KDConfig
+from graphdistill.kd.config import training_of
 from graphdistill.kd.data.kinds import few_labels, view_of
 from graphdistill.kd.data.view import View
-from graphdistill.kd.evaluate import build, network_bytes
-from graphdistill.kd.saved import saved_network
+from graphdistill.kd.evaluate import network_bytes
+from graphdistill.kd.saved import named_or_saved
 
 
 def main(command: Command) -> None:
@@ -41,7 +41,7 @@ def main(command: Command) -> None:
         command = replace(command, method=FAMILY.config(command.method))
         labelled = None if command.labels is None else few_labels(data, command.labels, command.seed)
         view = view_of(data, command.torch_device, labelled)
-        network, given = _model(command, whole)
+        network, given = named_or_saved(command.model, whole, command.network, seed=command.seed)
         context = command, view, whole, network, given, bars
         seeds = range(command.seed, command.seed + command.seeds)
         found = parallel_map(_score_seed, context, seeds, jobs=command.num_jobs)
@@ -68,22 +68,13 @@ def main(command: Command) -> None:
     deliver(command, report, table(report), write)
 
 
-def _model(command: Command, view: View) -> tuple[str, nn.Module | None]:
-    """Name of the network, and the trained network if a folder of one is given."""
-    if command.model is not None:
-        return saved_network(command.model, view, command.network, seed=command.seed)
-    name = command.network or next(iter(view.TEACHERS))
-    build(view, name, "network", command.seed)  # fails before any training
-    return name, None
-
-
 def _score_seed(context: tuple[Command, View, View, str, nn.Module | None, Progress], seed: int) -> dict[str, Scored]:
     """All rows of one seed."""
     command, view, whole, network, given, bars = context
     return score_seed(
         view,
         configs_of(command.method),
-        KDConfig(**{f.name: getattr(command, f.name) for f in fields(KDConfig)}),
+        training_of(command),
         network=network,
         model=given,
         whole=whole,
@@ -117,11 +108,7 @@ def _report(command: Command, view: View, network: str, results: list[dict[str, 
         for name in results[0]
         if name != method.name
     }
-    notes = [
-        f"{method.name} over {name} in {view.metric}: {found}"
-        + (", mean difference over the same seeds ± its standard error." if found.count > 1 else ".")
-        for name, found in gains.items()
-    ]
+    notes = [f"{method.name} over {name} in {view.metric}: {found.explained()}" for name, found in gains.items()]
     notes += [
         f"Bytes: the whole entropy-coded file. The float32 numbers of the network take {raw:,}, "
         f"{raw / (small or 1):.1f} times those of {method.name}.",
@@ -163,8 +150,9 @@ def table(report: Report) -> Table:
     for header in (report.metric, "coded\nbytes", "times\nsmaller", "one,\nms", "s"):
         shown.add_column(header, justify="right")
     for row in report.rows:
-        seconds = "" if row.train_seconds is None else f"{row.train_seconds:.1f}"
         times = statistics.fmean(row.others["latency"])
         size = row.nbytes or raw
-        shown.add_row(Text(row.name), spread(row.test), f"{size:,}", f"{raw / size:.1f}", f"{times:.2f}", seconds)
+        shown.add_row(
+            Text(row.name), spread(row.test), f"{size:,}", f"{raw / size:.1f}", f"{times:.2f}", shown_seconds(row)
+        )
     return shown

@@ -10,11 +10,10 @@ from torch import nn
 
 from graphdistill.compress.context import Compressed
 from graphdistill.compress.size import check_encoded, decode_network, encode_network
-from graphdistill.core.command.output import publish
 from graphdistill.core.command.paths import expanded
-from graphdistill.core.command.report import versions
 from graphdistill.core.sets.checked_file import Header
-from graphdistill.core.sets.storage import read_card, read_tensors, write_card, write_tensors
+from graphdistill.core.sets.storage import read_card, read_tensors
+from graphdistill.kd.storage import write_network
 
 FORMAT = 1
 """Version of the layout; files of other layouts are rejected."""
@@ -45,17 +44,8 @@ def save_compressed(compressed: Compressed, folder: str | Path, *, card: Mapping
         >>> torch.equal(small.network.weight, again.network.weight)
         True
     """
-    network = compressed.network
-    facts: dict[str, Any] = {
-        "format": FORMAT,
-        "network": type(network).__name__,
-        "parameters": sum(weight.numel() for weight in network.parameters()),
-        "versions": versions(),
-        "facts": dict(card or {}),
-    }
-    with publish(Path(folder)) as draft:
-        facts["sha256"] = write_tensors(draft / FILE, encode_network(network, compressed.parts))
-        write_card(draft, facts)
+    tensors = encode_network(compressed.network, compressed.parts)
+    write_network(compressed.network, tensors, folder, card=card, file=FILE, layout=FORMAT)
 
 
 def load_compressed(network: nn.Module, folder: str | Path) -> Compressed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,13 @@ from torch import Tensor
 
 from graphdistill.core.command.deliver import deliver, facts_of
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
-from graphdistill.core.command.report import Report, Row, frame, spread
+from graphdistill.core.command.report import Report, Row, frame, shown_seconds, spread
 from graphdistill.core.evaluation.paired import paired
 from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import parallel_map
 from graphdistill.datasets import load, load_domains
 from graphdistill.kd.architectures.space import sizes_text
-from graphdistill.kd.config import Command, KDConfig
+from graphdistill.kd.config import Command, training_of
 from graphdistill.kd.data.kinds import few_labels, readable, view_of
 from graphdistill.kd.data.view import View
 from graphdistill.kd.evaluate import LABELS, UNTRAINED, Scored, build, latency, network_bytes, score_seed, trivial
@@ -108,11 +108,10 @@ def _score_seed(context: tuple[Command, View, Progress], seed: int) -> dict[str,
     """All rows of one seed, with its own split where the data have no fixed one."""
     command, first, bars = context
     view = first if seed == command.seed else _view(command, seed)
-    config = KDConfig(**{f.name: getattr(command, f.name) for f in fields(KDConfig)})
     return score_seed(
         view,
         command.method,
-        config,
+        training_of(command),
         teacher=command.teacher,
         student=command.student,
         sources=_source_views(command, view, seed),
@@ -168,9 +167,7 @@ def _report(command: Command, view: View, scored: list[dict[str, Scored]], names
         if other != method.name
     }
     notes = [
-        f"{method.name} over {other} in {view.metric}: {found}"
-        + (", mean difference over the same seeds ± its standard error." if found.count > 1 else ".")
-        for other, found in differences.items()
+        f"{method.name} over {other} in {view.metric}: {found.explained()}" for other, found in differences.items()
     ]
     notes += [
         ("One teacher a seed; all" if "teacher" in names else "All")
@@ -227,6 +224,6 @@ def table(report: Report) -> Table:
             *[spread(row.others[name]) if name in row.others else "" for name in others],
             f"{time['one']:.2f}" if time else "",
             f"{1000 * time['in a batch']:.2f}" if time else "",
-            "" if row.train_seconds is None else f"{row.train_seconds:.1f}",
+            shown_seconds(row),
         )
     return shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from graphdistill.core.command.base import BaseCommand, check_counts
@@ -36,6 +36,16 @@ class KDConfig:
             raise ValueError(f"--lr must be above 0, got {self.lr}")
         if self.weight_decay is not None and not self.weight_decay >= 0:
             raise ValueError(f"--weight-decay must be 0 or more, got {self.weight_decay}")
+
+
+def training_of(command: KDConfig) -> KDConfig:
+    """The training alone of a command that has further options.
+
+    Example:
+        >>> training_of(Command(steps=20)) == KDConfig(steps=20)
+        True
+    """
+    return KDConfig(**{f.name: getattr(command, f.name) for f in fields(KDConfig)})
 
 
 @dataclass(frozen=True, kw_only=True)

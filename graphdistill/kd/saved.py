@@ -15,6 +15,25 @@ FILES = ("model.safetensors", FILE)
 """Files of weights that commands write, the first that is there counts."""
 
 
+def named_or_saved(folder: Path | None, view: View, name: str = "", *, seed: int = 0) -> tuple[str, nn.Module | None]:
+    """Name of the network of a command, and the trained one if a folder of one is given.
+
+    Args:
+        folder: as of :func:`saved_network`; ``None`` if the network is to be trained.
+        view: the data.
+        name: name of the network. (default: that of the card, or the first of the kind)
+        seed: seed of the weights that are replaced. (default: 0)
+
+    Raises:
+        FileNotFoundError, ValueError: as of :func:`saved_network`, or there is no network of this name.
+    """
+    if folder is not None:
+        return saved_network(folder, view, name, seed=seed)
+    name = name or next(iter(view.TEACHERS))
+    build(view, name, "network", seed)  # fails before any training
+    return name, None
+
+
 def saved_network(folder: Path, view: View, name: str = "", *, seed: int = 0) -> tuple[str, nn.Module]:
     """Load the network that ``--model`` names, built by the name in its card.
 

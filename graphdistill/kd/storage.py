@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from graphdistill.core.command.output import publish
 from graphdistill.core.command.paths import expanded
@@ -47,16 +47,41 @@ def save_network(
         >>> torch.equal(network.weight, again.weight)
         True
     """
+    weights = {name: value.detach().cpu() for name, value in network.state_dict().items()}
+    write_network(network, weights, folder, card=card, file=file, layout=FORMAT)
+
+
+def write_network(
+    network: nn.Module,
+    tensors: Mapping[str, Tensor],
+    folder: str | Path,
+    *,
+    card: Mapping[str, Any] | None,
+    file: str,
+    layout: int,
+) -> None:
+    """Write a file of tensors and the card of the network that they are of, both or none.
+
+    Args:
+        network: the network.
+        tensors: its weights, as they are stored.
+        folder: output folder, created if absent; other files in it stay.
+        card: further facts in JSON types.
+        file: name of the file of tensors.
+        layout: version of the layout.
+
+    Raises:
+        ValueError: the folder cannot be written.
+    """
     facts: dict[str, Any] = {
-        "format": FORMAT,
+        "format": layout,
         "network": type(network).__name__,
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "versions": versions(),
         "facts": dict(card or {}),
     }
     with publish(Path(folder)) as draft:
-        weights = {name: value.detach().cpu() for name, value in network.state_dict().items()}
-        facts["sha256"] = write_tensors(draft / file, weights)
+        facts["sha256"] = write_tensors(draft / file, tensors)
         write_card(draft, facts)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,17 @@ from torch import Tensor, nn
 
 from graphdistill.core.command.deliver import deliver, facts_of
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
-from graphdistill.core.command.report import Report, Row, frame, spread
+from graphdistill.core.command.report import Report, Row, frame, shown_seconds, spread
 from graphdistill.core.evaluation.paired import paired
 from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.sets.storage import sha256
 from graphdistill.datasets import load
-from graphdistill.kd.config import KDConfig
+from graphdistill.kd.config import training_of
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.data.view import View
-from graphdistill.kd.evaluate import build, network_bytes
-from graphdistill.kd.saved import saved_network
+from graphdistill.kd.evaluate import network_bytes
+from graphdistill.kd.saved import named_or_saved
 from graphdistill.kd.storage import save_network
 from graphdistill.unlearn.config import SHARE, Command
 from graphdistill.unlearn.digests import network_digest, request_bytes
@@ -45,7 +45,7 @@ def main(command: Command) -> None:
         # From here on the method is imported.
         command = replace(command, method=FAMILY.config(command.method))
         forget = _forgotten(command, view)
-        network, given = _model(command, view)
+        network, given = named_or_saved(command.model, view, command.network, seed=command.seed)
         context = command, view, forget, network, given, bars
         seeds = range(command.seed, command.seed + command.seeds)
         found = parallel_map(_score_seed, context, seeds, jobs=command.num_jobs)
@@ -86,19 +86,6 @@ def _forgotten(command: Command, view: View) -> Tensor:
     return check_forget(data, random_entries(data, share, command.seed), f"--forget-share {share:g}")
 
 
-def _model(command: Command, view: View) -> tuple[str, nn.Module | None]:
-    """Name of the network, and the trained model if a folder of one is given.
-
-    Raises:
-        ValueError: there is no such network, or the folder does not hold one.
-    """
-    name = command.network or next(iter(view.TEACHERS))
-    if command.model is None:
-        build(view, name, "network", command.seed)  # fails before any training
-        return name, None
-    return saved_network(command.model, view, command.network, seed=command.seed)
-
-
 def _score_seed(context: tuple[Command, View, Tensor, str, nn.Module | None, Progress], seed: int) -> dict[str, Scored]:
     """All rows of one seed."""
     command, view, forget, network, given, bars = context
@@ -107,7 +94,7 @@ def _score_seed(context: tuple[Command, View, Tensor, str, nn.Module | None, Pro
         view,
         forget,
         {**methods, FAMILY.name_of(command.method): command.method},
-        KDConfig(**{f.name: getattr(command, f.name) for f in fields(KDConfig)}),
+        training_of(command),
         network=network,
         model=given,
         seed=seed,
@@ -150,8 +137,7 @@ def _report(
     gap, entries = gaps[method.name], view.KIND
     share = f"{len(forget):,} of {len(view.data.train):,} training {entries}"
     notes = [
-        f"{method.name} minus retrained: remaining {gap['remaining']}, {ATTACK} {gap['attack']}"
-        + (", mean difference over the same seeds ± its standard error." if gap["attack"].count > 1 else "."),
+        f"{method.name} minus retrained: remaining {gap['remaining']}, {ATTACK} {gap['attack'].explained()}",
         f"Forgotten: {share}. Test: entries of the classes that remain.",
         f"Attack: a low loss as evidence that {entries} were trained on; forgotten against test {entries} of the same "
         "classes. The nearer to the retrained model, the better: an AUC below it gives them away as one above.",
@@ -191,6 +177,5 @@ def table(report: Report) -> Table:
         shown.add_column(header, justify="right")
     for row in report.rows:
         values = (row.others["remaining"], row.others["forgotten"], row.test, row.others[ATTACK])
-        seconds = "" if row.train_seconds is None else f"{row.train_seconds:.1f}"
-        shown.add_row(Text(row.name), *map(spread, values), seconds)
+        shown.add_row(Text(row.name), *map(spread, values), shown_seconds(row))
     return shown

@@ -3,7 +3,7 @@ import torch
 
 from graphdistill.kd.data.images import ImageView
 from graphdistill.kd.evaluate import build
-from graphdistill.kd.saved import FILES, saved_network
+from graphdistill.kd.saved import FILES, named_or_saved, saved_network
 from graphdistill.kd.storage import save_network
 from tests.kd.samples import images
 
@@ -27,3 +27,10 @@ def test_a_card_without_a_name_or_of_other_data_is_refused(tmp_path):
     save_network(build(view, "MLP", "student", 3), tmp_path, card={"dataset": "cora", "student": "MLP"})
     with pytest.raises(ValueError, match="was trained on cora, but --dataset is rows"):
         saved_network(tmp_path, view)
+
+
+def test_without_a_folder_there_is_a_name_alone():
+    view = ImageView(images())
+    assert named_or_saved(None, view) == ("ConvNet", None)
+    with pytest.raises(ValueError, match="network 'GIN' is unknown for images"):
+        named_or_saved(None, view, "GIN")

@@ -197,6 +197,16 @@ def spread(values: Sequence[float]) -> str:
     return f"{statistics.fmean(values):.3f}" + (f"\n±{statistics.stdev(values):.3f}" if len(values) > 1 else "")
 
 
+def shown_seconds(row: Row) -> str:
+    """Seconds of training of a row, empty where nothing was trained.
+
+    Example:
+        >>> shown_seconds(Row(name="labels", group=None, test=(0.5,), train_seconds=1.26))
+        '1.3'
+    """
+    return "" if row.train_seconds is None else f"{row.train_seconds:.1f}"
+
+
 def _std(values: tuple[float, ...]) -> float:
     # statistics.stdev of Python 3.11 fails on NaN, and ROC-AUC is NaN if a split lacks a class.
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

@@ -31,6 +31,15 @@ class Paired:
     def __str__(self) -> str:
         return self._text(1, 3)
 
+    def explained(self) -> str:
+        """The same as the end of a sentence, which says what the numbers are.
+
+        Example:
+            >>> paired([0.75, 0.5], [0.5, 0.5]).explained()
+            '+0.125 ± 0.125 (1 of 2 seeds), mean difference over the same seeds ± its standard error.'
+        """
+        return f"{self}{', mean difference over the same seeds ± its standard error' if self.count > 1 else ''}."
+
     def points(self) -> str:
         """The same in percentage points.
 

@@ -55,6 +55,23 @@ def cost_function(kind: CostKind, view: View) -> Callable[[nn.Module], int]:
     return parameters if kind == "parameters" else lambda network: multiply_adds(network.to(view.device), view)
 
 
+def affordable(space: Space, student: nn.Module, view: View, kind: CostKind, budget: int | None) -> dict[Choice, int]:
+    """The choices of a space within a budget, which by default is the cost of a student, and what they cost.
+
+    Args:
+        space: the students.
+        student: the student whose cost is the default budget.
+        view: the data.
+        kind: what is counted.
+        budget: the most that a student may cost. ``None`` for the cost of ``student``.
+
+    Raises:
+        ValueError: no student of the space fits.
+    """
+    cost = cost_function(kind, view)
+    return within(space, cost, cost(student) if budget is None else budget)
+
+
 def within(space: Space, cost: Callable[[nn.Module], int], budget: int) -> dict[Choice, int]:
     """The choices of a space that cost at most a budget, and what they cost.
 

@@ -24,7 +24,7 @@ from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.loop import BestScore, FitResult, Training, train
 from graphdistill.core.training.sampler import RepeatedRandomSampler
-from graphdistill.kd.architectures.cost import cost_function, within
+from graphdistill.kd.architectures.cost import affordable
 from graphdistill.kd.architectures.similarity import check_teacher
 from graphdistill.kd.architectures.space import Choice, Space, space_of
 from graphdistill.kd.architectures.supernet import Supernet
@@ -115,8 +115,8 @@ def check_networks(
     Raises:
         ValueError: as :func:`searched_space`, or no student is within the budget.
     """
-    space, cost = searched_space(student, teacher, view), cost_function(config.cost, view)
-    return space, within(space, cost, cost(student) if config.budget is None else config.budget)
+    space = searched_space(student, teacher, view)
+    return space, affordable(space, student, view, config.cost, config.budget)
 
 
 def searched_space(student: nn.Module, teacher: nn.Module, view: View) -> Space:

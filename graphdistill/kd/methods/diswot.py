@@ -24,7 +24,7 @@ from torch import nn
 
 from graphdistill.core.methods import Result
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.kd.architectures.cost import cost_function, within
+from graphdistill.kd.architectures.cost import affordable
 from graphdistill.kd.architectures.evolution import evolve
 from graphdistill.kd.architectures.similarity import (
     check_teacher,
@@ -101,8 +101,8 @@ def check_networks(
             to compare: it is several networks, or its stored logits.
     """
     check_teacher(teacher, view)
-    space, cost = space_of(student, view), cost_function(config.cost, view)
-    return space, within(space, cost, cost(student) if config.budget is None else config.budget)
+    space = space_of(student, view)
+    return space, affordable(space, student, view, config.cost, config.budget)
 
 
 def distill(context: Context, config: Config) -> FoundStudent:

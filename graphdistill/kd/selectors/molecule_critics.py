@@ -31,16 +31,26 @@ def canonical(smiles: Sequence[str | None]) -> list[str | None]:
         >>> canonical(["OCC", "c1ccccc", None, ""])
         ['CCO', None, None, None]
     """
+    return [None if molecule is None else Chem.MolToSmiles(molecule) for molecule in _molecules(smiles)]
+
+
+def _molecules(smiles: Sequence[str | None]) -> list[Chem.Mol | None]:
+    """Molecules of rdkit; ``None`` for what it cannot read, or an empty text."""
     with rdBase.BlockLogs():
-        molecules = [Chem.MolFromSmiles(text) if text else None for text in smiles]
-    return [None if molecule is None else Chem.MolToSmiles(molecule) for molecule in molecules]
+        return [Chem.MolFromSmiles(text) if text else None for text in smiles]
 
 
-def fingerprints(smiles: Sequence[str]) -> Tensor:
-    """Morgan fingerprints of readable SMILES, float ``[n, B]`` of 0 and 1."""
+def fingerprints(smiles: Sequence[str | None]) -> tuple[Tensor, Tensor]:
+    """Morgan fingerprints of the SMILES that rdkit can read.
+
+    Returns:
+        Their rows, long ``[n]``, and the fingerprints, float ``[n, B]`` of 0 and 1.
+    """
     make = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
-    found = [make.GetFingerprintAsNumPy(Chem.MolFromSmiles(text)) for text in smiles]
-    return torch.from_numpy(np.array(found, dtype=np.float32).reshape(-1, BITS))
+    read = [(row, molecule) for row, molecule in enumerate(_molecules(smiles)) if molecule is not None]
+    found = [make.GetFingerprintAsNumPy(molecule) for _, molecule in read]
+    bits = torch.from_numpy(np.array(found, dtype=np.float32).reshape(-1, BITS))
+    return torch.tensor([row for row, _ in read], dtype=torch.long), bits
 
 
 def tanimoto(first: Tensor, second: Tensor) -> Tensor:
@@ -69,10 +79,8 @@ class MoleculeCritics:
     """
 
     def __init__(self, smiles: Sequence[str | None], label: Tensor, alike: float):
-        read = canonical(smiles)
-        rows = torch.tensor([i for i, text in enumerate(read) if text is not None], dtype=torch.long)
-        self.known, self.label = fingerprints([text for text in read if text is not None]), label[rows]
-        self.alike = alike
+        rows, self.known = fingerprints(smiles)
+        self.label, self.alike = label[rows], alike
 
     def label_similarity(self, bits: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         """Similarity to the nearest known molecule of a class and to that of all others, float ``[n]`` each.
@@ -98,9 +106,7 @@ class MoleculeCritics:
             smiles: generated texts; ``None`` where there is no whole one.
             label: classes that were asked for, long ``[n]``.
         """
-        read = canonical(smiles)
-        rows = torch.tensor([i for i, text in enumerate(read) if text is not None], dtype=torch.long)
-        bits = fingerprints([text for text in read if text is not None])
+        rows, bits = fingerprints(smiles)
         asked, other = self.label_similarity(bits, label[rows])
         right = asked >= other
         rows, bits, asked = rows[right], bits[right], asked[right]
