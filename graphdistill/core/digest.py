@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-LABELS = ("name", "notes", "smiles")
-"""Fields of a data set that describe it, or its graphs once more, and are not part of its content."""
+LABELS = ("name", "notes", "smiles", "lines")
+"""Fields of a data set that describe it, or its entries once more, and are not part of its content."""
 
 
 class Identified:
@@ -20,7 +20,7 @@ class Identified:
 
     @cached_property
     def digest(self) -> str:
-        """Digest of all fields except name, notes and SMILES; equal if the content is equal."""
+        """Digest of all fields except name, notes, SMILES and lines; equal if the content is equal."""
         return digest({f.name: getattr(self, f.name) for f in fields(self) if f.name not in LABELS})  # type: ignore[arg-type]
 
 

@@ -1,7 +1,7 @@
-"""Data sets by name or from your own data: molecules, graphs, citation networks, images, texts.
+"""Data sets by name or from your own data: molecules, graphs, citation networks, images, texts, tables.
 
-:func:`load` returns a ``GraphDataset``, ``NodeDataset``, ``ImageDataset``, ``TextDataset`` or ``TaggedTextDataset``;
-:func:`load_graphs` returns a ``GraphDataset`` or raises an error.
+:func:`load` returns a ``GraphDataset``, ``NodeDataset``, ``ImageDataset``, ``TextDataset``, ``TaggedTextDataset`` or
+``TableDataset``; :func:`load_graphs` returns a ``GraphDataset`` or raises an error.
 """
 
 from typing import TYPE_CHECKING

@@ -36,7 +36,12 @@ def load_csv(
     for argument, column in [("smiles_column", smiles_column), *(("label_column", c) for c in labels)]:
         if head.count(column) != 1:
             what = "is the name of two columns" if column in head else "is not a column"
-            raise ValueError(f"{argument}={column!r} {what} of {path}; it has {', '.join(head)} (its first line)")
+            other = "; of a table without molecules, name the column of labels by label=" * (
+                argument == "smiles_column"
+            )
+            raise ValueError(
+                f"{argument}={column!r} {what} of {path}; it has {', '.join(head)} (its first line){other}"
+            )
     values = [[_number(row[column].strip()) for column in labels] for row in rows]
     task = task or ("regression" if fractional(torch.tensor(values)) else "classification")
     wrong = _wrong(rows, values, labels, task)
@@ -54,7 +59,7 @@ def load_csv(
         found = {**wrong, **{kept[i]: why for i, why in unreadable.items()}}
         if found and not (skip_invalid and tensors):
             advice = _ADVICE * (task == "classification" and any(math.isfinite(v) for n in wrong for v in values[n]))
-            raise ValueError(_refusal(path, lines, found) + advice)
+            raise ValueError(refusal(path, lines, found) + advice)
         readable = [i for i in range(len(smiles)) if i not in unreadable]
         return {**tensors, "readable": torch.tensor(readable)}
 
@@ -111,7 +116,8 @@ def _wrong(rows: list[dict[str, str]], values: list[list[float]], columns: list[
     return wrong
 
 
-def _refusal(path: Path, lines: list[int], wrong: Mapping[int, str]) -> str:
+def refusal(path: Path, lines: list[int], wrong: Mapping[int, str]) -> str:
+    """Message of the first rows that cannot be used, by their number in the table."""
     named = "; ".join(f"line {lines[number]}: {wrong[number]}" for number in sorted(wrong)[:_NAMED])
     more = f"; and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
     return (

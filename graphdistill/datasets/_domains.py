@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset, TextDataset
+from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset, TableDataset, TextDataset
 from graphdistill.core.data.images import in_shape
 from graphdistill.datasets._load import load
 
@@ -55,7 +55,7 @@ def load_domains(
 
 def _check(first: Dataset, other: Dataset) -> None:
     """Reject two domains that are not of one task."""
-    if type(other) is not type(first) or isinstance(first, GraphDataset):
+    if type(other) is not type(first) or isinstance(first, GraphDataset | TableDataset):
         raise ValueError(
             f"domains must all be images, texts or nodes, but {first.name} has {first.ENTRIES} and {other.name} "
             f"{other.ENTRIES}"

@@ -10,8 +10,22 @@ from torch_geometric.data import Batch, Data, InMemoryDataset
 
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.data.checks import check_splits
-from graphdistill.core.data.datasets import Dataset, GraphDataset, TaskName
-from graphdistill.datasets import _csv, _folder, _images, _molecules, _nodes, _ogb, _own, _tables, _tagged, _text, _tu
+from graphdistill.core.data.datasets import Dataset, GraphDataset, TableDataset, TaskName
+from graphdistill.datasets import (
+    _csv,
+    _folder,
+    _images,
+    _molecules,
+    _nodes,
+    _ogb,
+    _own,
+    _rows,
+    _table_sets,
+    _tables,
+    _tagged,
+    _text,
+    _tu,
+)
 from graphdistill.datasets._splits import Split
 
 
@@ -22,6 +36,8 @@ def load(
     seed: int = 0,
     smiles_column: str = "smiles",
     label_column: str = "y",
+    label: str | None = None,
+    group: str | None = None,
     task: TaskName | None = None,
     splits: Split | None = None,
     split: int | None = None,
@@ -33,7 +49,9 @@ def load(
     Args:
         name: one of
 
-            - ``pains``, ``digits``, ``digits-knn``, ``mnist5k``: included in packages, no download;
+            - ``pains``, ``digits``, ``digits-knn``, ``mnist5k``, ``iris``, ``wine``, ``breast-cancer``, ``diabetes``
+              (targets): included in packages, no download;
+            - ``biased-table``: rows of two groups, made with a parity gap of 0.30 between them;
             - ``ogbg-molhiv``, ``ogbg-molesol`` and OGB's other sets of graph classification and regression,
               ``ogbn-arxiv``, ``ogbn-products``;
             - ``NCI1``, ``DD``, ``IMDB-BINARY`` and the other TU sets;
@@ -49,6 +67,7 @@ def load(
               a word, a tab and its tag, ``O``, ``B-type`` or ``I-type``, and an empty line ends a sentence;
             - the path of a table of molecules: ``.csv``, ``.parquet``, ``.smi`` (a SMILES and a label in each line, or
               a SMILES, a name and a label), ``.sdf`` (labels are properties), ``.csv.gz``, ``.smi.gz``, ``.sdf.gz``;
+            - the path of a table of other rows, ``.csv``, ``.csv.gz`` or ``.parquet``, with ``label``;
             - a list of PyG ``Data`` objects or an ``InMemoryDataset``, labelled by ``y``; self-loops are removed,
               as by PyG's ``TUDataset``;
             - one ``Data`` object, whose nodes are labelled by ``y`` (-1 or NaN for no label) and split by
@@ -62,17 +81,21 @@ def load(
         smiles_column: column of a table that holds the SMILES (default: ``smiles``).
         label_column: column of class numbers or targets, or several columns separated by commas with 0, 1 or empty
             cells, or targets or empty cells (default: ``y``).
+        label: column of classes (any text) or targets of a table without a column of SMILES, whose other columns are
+            features; where there are SMILES, the same as ``label_column`` (default: the table is one of molecules).
+        group: column of groups of a table without SMILES, such as ``sex``; it is no feature (default: none).
         task: ``classification`` or ``regression``, for a table or your own graphs (default: regression if most of the
             labels have a fraction).
         splits: train, valid and test indices or masks, for PyG graphs or the nodes of one graph
             (default: 80/10/10 by class, or the masks of the graph).
         split: column of masks ``[N, k]`` to use (default: masks have one column).
-        skip_invalid: skip rows of a table with invalid SMILES or labels, and give their number in ``notes``
-            (default: they raise an error that lists the first ten).
+        skip_invalid: skip rows of a table with invalid SMILES or labels, or without a group, and give their number
+            in ``notes`` (default: they raise an error that lists the first ten).
         jobs: parallel processes for many molecules (default: 1).
 
     Returns:
-        A ``GraphDataset``, ``NodeDataset``, ``ImageDataset``, ``TextDataset`` or ``TaggedTextDataset``.
+        A ``GraphDataset``, ``NodeDataset``, ``ImageDataset``, ``TextDataset``, ``TaggedTextDataset`` or
+        ``TableDataset``.
 
     Raises:
         ValueError: the name is unknown, or the data is invalid: features that are not finite, labels that are not
@@ -86,11 +109,19 @@ def load(
         >>> tuple(data.images.shape), len(data.train), len(data.valid), len(data.test)
         ((1797, 1, 8, 8), 1439, 179, 179)
     """
+    if group is not None and label is None:
+        raise ValueError(f"group={group!r} needs label=, the column of labels of the same table")
+    if label is not None and not isinstance(name, str | Path):
+        raise ValueError(
+            f"label={label!r} names a column of a table, but name is a {type(name).__name__}; leave it out"
+        )
     published = isinstance(name, str) and name.startswith(("ogbg-", "ogbn-", "planetoid-"))
     if isinstance(name, Dataset):
         data: Dataset = name
     elif isinstance(name, str | Path):
-        data = _named(name, root, seed, smiles_column, label_column, task, splits, split, skip_invalid, jobs)
+        data = _named(
+            name, root, seed, smiles_column, label_column, label, group, task, splits, split, skip_invalid, jobs
+        )
     elif isinstance(name, Data) and not isinstance(name, Batch):
         data = _own.load_own_nodes(name, split, splits)
     else:
@@ -102,7 +133,11 @@ def load(
 
 def _check_task(data: Dataset, task: TaskName | None) -> None:
     """Reject data of another task."""
-    found = "regression" if isinstance(data, GraphDataset) and data.task == "regression" else "classification"
+    found = (
+        "regression"
+        if isinstance(data, GraphDataset | TableDataset) and data.task == "regression"
+        else "classification"
+    )
     if task not in (None, found):
         raise ValueError(
             f"task={task!r}, but {data.name} is of {found}; leave task out (on the command line --task), or choose "
@@ -136,6 +171,8 @@ def _named(
     seed: int,
     smiles_column: str,
     label_column: str,
+    label: str | None,
+    group: str | None,
     task: TaskName | None,
     splits: Split | None,
     split: int | None,
@@ -148,6 +185,8 @@ def _named(
                 f"{argument} are for your own graphs only, but name={str(name)!r} brings its split; leave them out"
             )
     name = str(expanded(name)) if str(name).startswith("~") else str(name)
+    if label is not None:
+        return _labelled(name, smiles_column, label_column, label, group, task, skip_invalid, seed, jobs)
     match name:
         case "pains":
             return _molecules.load_pains(jobs)
@@ -157,6 +196,10 @@ def _named(
             return _nodes.load_digits_knn(seed)
         case "mnist5k":
             return _images.load_mnist5k(seed)
+        case _table_sets.BIASED:
+            return _table_sets.load_biased(seed)
+    if name in _table_sets.SKLEARN:
+        return _table_sets.load_sklearn_table(name, seed)
     if name.endswith(".npz") or name in _images.npz_names(root):
         return _images.load_npz(name, root, seed)
     if (source := _text.source_of(name, root)) is not None:
@@ -176,6 +219,37 @@ def _named(
     if Path(name).is_dir():
         return _folder.load_image_folder(Path(name), seed)
     raise _unknown(name, root)
+
+
+def _labelled(
+    name: str,
+    smiles_column: str,
+    label_column: str,
+    label: str,
+    group: str | None,
+    task: TaskName | None,
+    skip_invalid: bool,
+    seed: int,
+    jobs: int,
+) -> Dataset:
+    """A file with a named column of labels: molecules if it has a column of SMILES, else a table of rows."""
+    if not name.endswith(_tables.TABLES):
+        raise ValueError(
+            f"label={label!r} names a column of a table (.csv, .csv.gz, .parquet), but name={name!r} is none; leave "
+            f"label and group out"
+        )
+    if label_column not in ("y", label):
+        raise ValueError(f"label={label!r} and label_column={label_column!r} are two names for one thing; give one")
+    path, molecules = Path(name), not name.endswith((".csv", ".csv.gz", ".parquet"))
+    table = None if molecules else _tables.read_table(path, smiles_column, ragged=False)
+    if table is not None and smiles_column not in table[0]:
+        return _rows.load_rows(path, table, label, group, task, skip_invalid, seed)
+    if group is not None:
+        raise ValueError(
+            f"group={group!r} is for tables of rows, but {name} has molecules ({smiles_column}); leave group out, or "
+            f"remove that column"
+        )
+    return _csv.load_csv(path, smiles_column, label, task, skip_invalid, jobs=jobs)
 
 
 def load_graphs(
@@ -229,7 +303,7 @@ class UnknownDatasetError(ValueError):
 
 
 def _unknown(name: str, root: str | Path | None) -> UnknownDatasetError:
-    inside = ["pains", "digits", "digits-knn", "mnist5k"]
+    inside = ["pains", "digits", "digits-knn", "mnist5k", *_table_sets.SKLEARN, _table_sets.BIASED]
     names = [*inside, *_ogb.graph_names(), *_ogb.NODE_NAMES, *_nodes.PLANETOID, *_nodes.cpf_names(root)]
     names += [*_images.npz_names(root), *_text.names(root), *_tu.names(root)]
     # Compared without case, because that is the most common error: mutag for MUTAG.

@@ -1,4 +1,4 @@
-"""Tables of molecules as rows of text: CSV, Parquet, .smi and SDF files."""
+"""Tables of molecules, or of other rows, as rows of text: CSV, Parquet, .smi and SDF files."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Table = tuple[list[str], list[dict[str, str]], list[int]]
 """Column names, rows by column, and the line (in Parquet the index) of each row."""
 
 
-def read_table(path: Path, smiles_column: str, *, jobs: int = 1) -> Table:
-    """Read a table of molecules.
+def read_table(path: Path, smiles_column: str, *, jobs: int = 1, ragged: bool = True) -> Table:
+    """Read a table of molecules, or of other rows.
 
     CSV and Parquet files name their columns. A .smi file has a SMILES and, after spaces or a tab, a label in each line:
     its columns are ``smiles_column``, ``y``, ``column3`` and so on, unless its first line names them. If none of the
@@ -37,12 +37,14 @@ def read_table(path: Path, smiles_column: str, *, jobs: int = 1) -> Table:
         path: path of the file; gzip if its name ends in ``.gz``.
         smiles_column: name of the column of SMILES.
         jobs: parallel processes for many structures of an SDF file. (default: 1)
+        ragged: read lines of a CSV file with more or fewer cells than its header, with missing cells as empty ones.
+            (default: yes)
 
     Raises:
         FileNotFoundError: there is no such file.
         OSError: the file cannot be read.
         ImportError: pyarrow is not installed for Parquet.
-        ValueError: it is empty.
+        ValueError: it is empty, or a line has more or fewer cells than the header and is not to be read.
     """
     if not path.is_file():
         raise FileNotFoundError(f"name={str(path)!r}: there is no such file")
@@ -56,7 +58,7 @@ def read_table(path: Path, smiles_column: str, *, jobs: int = 1) -> Table:
             if kind == "sdf":
                 head, numbered = read_sdf(file, smiles_column, jobs)
             else:
-                head, numbered = _smi(file, smiles_column) if kind == "smi" else _csv(file)
+                head, numbered = _smi(file, smiles_column) if kind == "smi" else _csv(file, path, ragged)
     except UnicodeDecodeError as error:
         raise OSError(f"{path} cannot be read as {form}: it is not UTF-8 text ({error}); save it as UTF-8") from error
     except (gzip.BadGzipFile, EOFError, zlib.error, csv.Error) as error:
@@ -68,10 +70,19 @@ def read_table(path: Path, smiles_column: str, *, jobs: int = 1) -> Table:
     return [name.strip() for name in head], [_stripped(row) for row, _ in numbered], [line for _, line in numbered]
 
 
-def _csv(file: IO[str]) -> tuple[Sequence[str], list[tuple[Mapping[Any, Any], int]]]:
-    reader = csv.DictReader(file, restval="")
+def _csv(file: IO[str], path: Path, ragged: bool) -> tuple[Sequence[str], list[tuple[Mapping[Any, Any], int]]]:
+    reader = csv.DictReader(file, restval="" if ragged else None)
     head = list(reader.fieldnames or [])
-    return head, [(row, reader.line_num) for row in reader]
+    rows = list[tuple[Mapping[Any, Any], int]]()
+    for row in reader:
+        if not ragged and (None in row or None in row.values()):
+            what = "more" if None in row else "fewer"
+            raise ValueError(
+                f"{path} line {reader.line_num} has {what} cells than the {len(head)} of the first line; correct it, "
+                f"and put cells that hold a comma in quotes"
+            )
+        rows.append((row, reader.line_num))
+    return head, rows
 
 
 def _smi(file: IO[str], smiles_column: str) -> tuple[Sequence[str], list[tuple[Mapping[Any, Any], int]]]:

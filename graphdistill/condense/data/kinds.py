@@ -8,7 +8,7 @@ from graphdistill.condense.data.graphs import TrainingGraphs
 from graphdistill.condense.data.images import TrainingImages
 from graphdistill.condense.data.nodes import TrainingNodes
 from graphdistill.condense.data.training_data import TrainingData
-from graphdistill.core.data.datasets import Dataset, GraphDataset, NodeDataset, TextDataset
+from graphdistill.core.data.datasets import Dataset, GraphDataset, NodeDataset, TableDataset, TextDataset
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.evaluation.nodes import NodeProtocol
@@ -24,7 +24,7 @@ def protocol_of(data: Dataset, **options: Any) -> SetProtocol[Any]:
         options: attributes of :class:`~graphdistill.core.evaluation.protocol.BaseProtocol`, such as ``trainings``.
 
     Raises:
-        ValueError: the data are texts.
+        ValueError: the data are texts or rows of a table.
 
     Example:
         >>> from graphdistill import datasets
@@ -35,10 +35,10 @@ def protocol_of(data: Dataset, **options: Any) -> SetProtocol[Any]:
         return NodeProtocol(data, **options)
     if isinstance(data, GraphDataset):
         return GraphSetProtocol(data, **options)
-    if isinstance(data, TextDataset):
+    if isinstance(data, TextDataset | TableDataset):
         raise ValueError(
-            f"{data.name} holds texts, which no method of condensation supports; choose images, nodes or graphs, "
-            f"such as digits, digits-knn or NCI1"
+            f"{data.name} holds {data.ENTRIES}, which no method of condensation supports; choose images, nodes "
+            f"or graphs, such as digits, digits-knn or NCI1"
         )
     return ImageProtocol(data, **{"augment": Augment().each, **options})
 

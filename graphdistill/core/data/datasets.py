@@ -1,7 +1,7 @@
-"""Data sets of graphs, nodes, images and texts with their splits, task and metric.
+"""Data sets of graphs, nodes, images, texts and rows of a table with their splits, task and metric.
 
-Shape legend: G graphs, N nodes in all, E directed edges in all, F node features, D edge features, T tasks or targets,
-n images or texts, L tokens of the longest text.
+Shape legend: G graphs, N nodes in all, E directed edges in all, F features of a node or row, D edge features, T tasks
+or targets, n images, texts or rows, L tokens of the longest text.
 """
 
 from __future__ import annotations
@@ -267,5 +267,90 @@ class TextDataset(_Split):
         return len(self.vocabulary) if self.language_model else int(self.y.max()) + 1
 
 
-Dataset = GraphDataset | NodeDataset | ImageDataset | TextDataset
+@dataclass(frozen=True)
+class TableDataset(_Split):
+    """Rows of a table with a class or a target each, encoded as numbers, and the group of each if one is named.
+
+    Attributes:
+        name: name that the data set was loaded by.
+        x: features, float ``[n, F]``.
+        y: class of each row, long ``[n]``; of regression the target, float ``[n, 1]``.
+        train, valid, test: indices of the rows of each split, long.
+        columns: name of each feature.
+        classes: name of each class. (default: none)
+        group: group of each row, such as its sex, long ``[n]``; no part of the features. (default: none)
+        groups: name of each group. (default: none)
+        lines: cells of each row and its label as a line of CSV, which sizes of files are measured on. (default: none)
+        notes: remarks on the data for reports.
+
+    Raises:
+        ValueError: features, labels, splits, groups or names do not fit one another.
+
+    Example:
+        >>> index = torch.tensor([0]), torch.tensor([1]), torch.tensor([2])
+        >>> data = TableDataset("own", torch.rand(3, 2), torch.tensor([1, 0, 1]), *index, columns=("age", "pay"))
+        >>> data.task, data.metric, data.num_outputs
+        ('multiclass', 'rocauc', 2)
+    """
+
+    ENTRIES: ClassVar[str] = "rows"
+
+    name: str
+    x: Tensor
+    y: Tensor
+    train: Tensor
+    valid: Tensor
+    test: Tensor
+    columns: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    group: Tensor | None = None
+    groups: tuple[str, ...] = ()
+    lines: tuple[str, ...] | None = field(default=None, repr=False)
+    notes: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.x.dim() != 2 or not self.x.is_floating_point():
+            raise ValueError(f"x must be float [n, F], features of each row, got {self.x.dtype} {list(self.x.shape)}")
+        if len(self.columns) != self.x.shape[1]:
+            raise ValueError(f"columns has {len(self.columns)} names, but x has {self.x.shape[1]} features")
+        if self.lines is not None and len(self.lines) != len(self.x):
+            raise ValueError(f"lines has {len(self.lines)} lines, but x has {len(self.x)} rows")
+        check_index(self.splits, len(self.x), "rows")
+        check_numbers("x", self.x)
+        if self.y.is_floating_point():
+            if self.y.shape != (len(self.x), 1):
+                raise ValueError(f"y of regression must be float [{len(self.x)}, 1], got {list(self.y.shape)}")
+            check_targets(self.y, self.splits)
+        else:
+            self._check_codes("y", self.y, self.classes)
+            check_classes(self.y, "y")
+        if self.group is not None:
+            self._check_codes("group", self.group, self.groups)
+
+    def _check_codes(self, what: str, codes: Tensor, names: tuple[str, ...]) -> None:
+        """Reject codes that are not numbers from 0 of each row, or that have no name."""
+        if codes.shape != self.x.shape[:1] or codes.dtype != torch.long:
+            raise ValueError(f"{what} must be long [{len(self.x)}], got {codes.dtype} {list(codes.shape)}")
+        low, high = (int(end) for end in codes.aminmax())
+        if low < 0 or (names and high >= len(names)):
+            most = f" to {len(names) - 1}, the last that has a name" if names else ""
+            raise ValueError(f"{what} must hold numbers from 0{most}, got {low if low < 0 else high}")
+
+    @property
+    def task(self) -> Task:
+        """``multiclass``, or ``regression`` for a target."""
+        return "regression" if self.y.is_floating_point() else "multiclass"
+
+    @property
+    def metric(self) -> Metric:
+        """``rocauc`` of two classes, ``accuracy`` of more, ``rmse`` of a target."""
+        return "rmse" if self.task == "regression" else "rocauc" if self.num_outputs == 2 else "accuracy"
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of classes, or 1 for a target: the width of a network's output."""
+        return self.y.shape[1] if self.y.dim() == 2 else int(self.y.max()) + 1
+
+
+Dataset = GraphDataset | NodeDataset | ImageDataset | TextDataset | TableDataset
 """A data set of any kind."""

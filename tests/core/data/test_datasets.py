@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphdistill.core.data.datasets import GraphDataset, TextDataset
+from graphdistill.core.data.datasets import GraphDataset, TableDataset, TextDataset
 from graphdistill.core.data.graphs import Graphs
 
 PAIR = torch.tensor([[0, 1], [1, 0]])
@@ -134,3 +134,35 @@ def test_texts_have_classes_or_next_tokens() -> None:
 def test_texts_that_cannot_be_used(tokens: list[list[int]], y: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         texts(tokens, y)
+
+
+def table(**changes):
+    fields = dict(name="own", x=torch.rand(3, 2), y=torch.tensor([1, 0, 1]), columns=("a", "b"))
+    index = {"train": torch.tensor([0]), "valid": torch.tensor([1]), "test": torch.tensor([2])}
+    return TableDataset(**{**fields, **index, **changes})
+
+
+def test_lines_of_a_table_are_no_part_of_its_digest():
+    x = torch.zeros(3, 2)
+    assert table(x=x).digest == table(x=x, lines=("1", "2", "3")).digest != table(x=x, group=torch.arange(3)).digest
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"x": torch.arange(3)}, r"x must be float \[n, F\], features of each row, got torch\.int64 \[3\]"),
+        ({"columns": ("a",)}, "columns has 1 names, but x has 2 features"),
+        ({"lines": ("1",)}, "lines has 1 lines, but x has 3 rows"),
+        ({"x": torch.full((3, 2), torch.nan)}, "x holds nan in row 0, column 0"),
+        ({"y": torch.tensor([0, 1])}, r"y must be long \[3\], got torch\.int64 \[2\]"),
+        ({"y": torch.tensor([0, 1, 2]), "classes": ("a", "b")}, "y must hold numbers from 0 to 1, the last that has a"),
+        ({"y": torch.tensor([0, -1, 1])}, "y must hold numbers from 0, got -1"),
+        ({"y": torch.rand(3)}, r"y of regression must be float \[3, 1\], got \[3\]"),
+        ({"group": torch.tensor([0, 1, 2]), "groups": ("f", "m")}, "group must hold numbers from 0 to 1"),
+        ({"group": torch.rand(3)}, r"group must be long \[3\], got torch\.float32"),
+        ({"train": torch.tensor([3])}, "train must hold the numbers of rows, from 0 to 2"),
+    ],
+)
+def test_tables_that_do_not_fit(changes, message):
+    with pytest.raises(ValueError, match=message):
+        table(**changes)
