@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from torch import nn
 
 from graphdistill.compress.levels import Quantized
+from graphdistill.compress.sparse import Sparse
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.view import View
+
+Part = Quantized | Sparse
+"""A weight as a file holds it in place of the float numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +44,8 @@ class Compressed:
 
     Attributes:
         network: the network, in evaluation mode; it computes with plain float weights.
-        parts: its quantised weights by name, which its file holds in their place.
+        parts: its quantised or sparse weights by name, which its file holds in their place.
     """
 
     network: nn.Module
-    parts: Mapping[str, Quantized]
+    parts: Mapping[str, Part]

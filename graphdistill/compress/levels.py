@@ -182,16 +182,32 @@ class Quantizer(nn.Module):
         found = values_of(codes.view(weight.shape), levels, low, span, self.bucket_size)
         if self.trained:
             return found
-        passed: Tensor = _StraightThrough.apply(weight, found)  # type: ignore[no-untyped-call]
-        return passed
+        return straight_through(weight, found)
 
     @torch.no_grad()
-    def quantized(self, weight: Tensor) -> Quantized:
+    def coded(self, weight: Tensor) -> Quantized:
         """The same as codes, on the CPU."""
         levels = self.levels.detach().sort().values
         low, span = bucket_range(weight, self.bucket_size)
         codes = nearest(scaled(weight, low, span, self.bucket_size), levels).view(weight.shape)
         return Quantized(codes.to(torch.uint8).cpu(), levels.cpu(), low.cpu(), span.cpu(), self.bucket_size)
+
+
+def straight_through(weight: Tensor, found: Tensor) -> Tensor:
+    """The second tensor, whose gradient is given to the first.
+
+    Args:
+        weight: float of any shape.
+        found: what is computed of it, of the same shape.
+
+    Example:
+        >>> weight = torch.tensor([1.4, 2.0], requires_grad=True)
+        >>> straight_through(weight, weight.round()).square().sum().backward()
+        >>> weight.grad
+        tensor([2., 4.])
+    """
+    passed: Tensor = _StraightThrough.apply(weight, found)  # type: ignore[no-untyped-call]
+    return passed
 
 
 class _StraightThrough(torch.autograd.Function):

@@ -1,4 +1,4 @@
-"""A network that computes with quantised weights while its float weights, or the levels, are trained."""
+"""A network that computes with quantised or sparse weights while its float weights, or the levels, are trained."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from torch.func import functional_call
 
 from graphdistill.compress.context import Compressed
 from graphdistill.compress.levels import Quantizer
+from graphdistill.compress.sparse import Masker
 from graphdistill.kd.inputs import BatchModule, Inputs, call
 
+Coder = Quantizer | Masker
+"""Makes the weights that a network computes with of its own float ones."""
 
-class QuantizedNetwork(BatchModule):
-    """A network and the quantizers of its weights.
+
+class CodedNetwork(BatchModule):
+    """A network and the quantizers or masks of its weights.
 
     Args:
         network: the network, whose own weights stay float.
-        quantizers: quantizers of its weights, by their name.
+        coders: what its weights are changed by, by their name.
 
     Shapes:
         - **inputs**: named inputs of a batch
@@ -27,15 +31,18 @@ class QuantizedNetwork(BatchModule):
     Example:
         >>> from graphdistill.compress.levels import even_levels
         >>> linear = nn.Linear(3, 2, bias=False)
-        >>> quantized = QuantizedNetwork(linear, {"weight": Quantizer(even_levels(2), bucket_size=6)})
+        >>> quantized = CodedNetwork(linear, {"weight": Quantizer(even_levels(2), bucket_size=6)})
         >>> call(quantized, Inputs("x", {"x": torch.eye(3)})).unique().numel()
         2
     """
 
-    def __init__(self, network: nn.Module, quantizers: Mapping[str, Quantizer]):
+    PREFIX = "members.0.members.0."
+    """Prefix of the paths of the network's own modules."""
+
+    def __init__(self, network: nn.Module, coders: Mapping[str, Coder]):
         super().__init__([_Plain([network])])
-        self.names = tuple(quantizers)
-        self.quantizers = nn.ModuleList(quantizers.values())
+        self.names = tuple(coders)
+        self.coders = nn.ModuleList(coders.values())
 
     @property
     def network(self) -> nn.Module:
@@ -44,24 +51,24 @@ class QuantizedNetwork(BatchModule):
         assert isinstance(plain, _Plain)
         return plain.members[0]
 
-    def items(self) -> list[tuple[str, nn.Parameter, Quantizer]]:
-        """Name, float weights and quantizer of each quantised weight."""
+    def items(self) -> list[tuple[str, nn.Parameter, Coder]]:
+        """Name, float weights, and quantizer or mask of each weight that is changed."""
         weights, found = dict(self.network.named_parameters()), []
-        for name, quantizer in zip(self.names, self.quantizers, strict=True):
-            assert isinstance(quantizer, Quantizer)
-            found.append((name, weights[name], quantizer))
+        for name, coder in zip(self.names, self.coders, strict=True):
+            assert isinstance(coder, Quantizer | Masker)
+            found.append((name, weights[name], coder))
         return found
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """Logits with quantised weights."""
-        weights = {f"members.0.{name}": quantizer(weight) for name, weight, quantizer in self.items()}
+        """Logits with quantised or sparse weights."""
+        weights = {f"members.0.{name}": coder(weight) for name, weight, coder in self.items()}
         logits: Tensor = functional_call(self.members[0], weights, (inputs,))
         return logits
 
     @torch.no_grad()
     def finished(self) -> Compressed:
-        """The network itself, in evaluation mode, with its quantised weights in place of the float ones."""
-        parts = {name: quantizer.quantized(weight) for name, weight, quantizer in self.items()}
+        """The network itself, in evaluation mode, with the changed weights in place of the float ones."""
+        parts = {name: coder.coded(weight) for name, weight, coder in self.items()}
         for name, weight, _ in self.items():
             weight.copy_(parts[name].weight)
         return Compressed(self.network.eval(), parts)
@@ -72,6 +79,27 @@ class _Plain(BatchModule):
 
     def forward(self, inputs: Inputs) -> Tensor:
         return call(self.members[0], inputs)
+
+
+def check_weights(network: nn.Module, weights: Mapping[str, Tensor], doing: str) -> None:
+    """Fail unless a network has weights to compress, all finite.
+
+    Args:
+        network: the network.
+        weights: its weights by name.
+        doing: what would be done with them.
+
+    Raises:
+        ValueError: it has none, or one is not finite.
+    """
+    if not weights:
+        raise ValueError(
+            f"{type(network).__name__} has no float32 weights of two or more dimensions to {doing}; give a network "
+            "with linear or convolutional layers"
+        )
+    for name, weight in weights.items():
+        if not bool(torch.isfinite(weight).all()):
+            raise ValueError(f"the weights {name} hold NaN or infinity; train or fix the network first")
 
 
 def weights_of(network: nn.Module) -> dict[str, nn.Parameter]:

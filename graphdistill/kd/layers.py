@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from torch import Tensor, nn
+from torch_geometric.nn.dense import Linear as PyGLinear
 
 from graphdistill.kd.outputs import PENULTIMATE
 
 LayerMap = Literal["last", "last-k", "skip"]
 """The layer before the output; the last stages of both; stages at even distances."""
+
+Linear: TypeAlias = nn.Linear | PyGLinear | nn.modules.conv._ConvNd
+"""Layers whose ``weight`` is a matrix, or one of a convolution on a grid."""
 
 
 def stages_of(module: nn.Module) -> list[str]:
@@ -81,6 +85,16 @@ def width_of(features: Tensor) -> int:
         (3, 4)
     """
     return features.shape[1 if features.ndim == 4 else -1]
+
+
+def linear_layers(module: nn.Module) -> dict[str, Linear]:
+    """Linear layers, those of PyG too, and convolutions on grids, by path.
+
+    Example:
+        >>> list(linear_layers(nn.Sequential(nn.Conv1d(1, 2, 3), nn.ReLU(), nn.Linear(4, 2))))
+        ['0', '2']
+    """
+    return {path: part for path, part in module.named_modules() if isinstance(part, Linear)}
 
 
 def check_entries(features: Mapping[str, Tensor], count: int) -> None:

@@ -50,6 +50,20 @@ def test_the_journey_from_data_to_a_small_file_and_back(tmp_path, capsys):
     assert view.score(small.network, "valid") == card["facts"]["valid"]
 
 
+def test_a_sparse_network_goes_the_same_way(tmp_path, capsys):
+    out = tmp_path / "out"
+    words = ("--method", "sparse-2-4", "--sparsity", "2:4", "--slorb", 4, "--seeds", 1, "--network", "MLP")
+    assert run("--output", out, *words, *SHORT) == 0
+    printed = capsys.readouterr().out
+    for row in ("float network", "one-shot pruning", "labels alone", "sparse-2-4"):
+        assert row in printed
+    card = json.loads((out / "card.json").read_text(encoding="utf-8"))
+    view = view_of(images())
+    small = load_compressed(build(view, card["facts"]["network"], "network", 5), out)
+    assert view.score(small.network, "valid") == card["facts"]["valid"]
+    assert all(bool((part.mask.view(-1, 4).sum(dim=1) == 2).all()) for part in small.parts.values())
+
+
 def test_a_saved_student_is_compressed(tmp_path, capsys):
     view = view_of(images())
     save_network(build(view, "ConvNet-8", "student", 0), tmp_path, card={"dataset": "rows", "student": "ConvNet-8"})

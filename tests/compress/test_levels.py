@@ -34,7 +34,7 @@ def test_weights_take_the_nearest_level_of_their_bucket(size, bucket_size, count
     levels = torch.rand(count, generator=draws).sort().values
     quantizer = Quantizer(levels, bucket_size)
     codes, values = naive(weight, levels.tolist(), bucket_size)
-    found = quantizer.quantized(weight)
+    found = quantizer.coded(weight)
     torch.testing.assert_close(found.weight.flatten(), torch.tensor(values))
     assert found.codes.shape == weight.shape
     assert sum(a != b for a, b in zip(found.codes.flatten().tolist(), codes, strict=True)) <= size // 20
@@ -78,7 +78,7 @@ def test_levels_that_cross_are_used_in_order():
     weight = torch.tensor([[0.0, 0.3, 1.0]])
     crossed = Quantizer(torch.tensor([1.0, 0.0, 0.25]), 3, trained=True)
     assert crossed(weight).tolist() == [[0.0, 0.25, 1.0]]
-    assert crossed.quantized(weight).levels.tolist() == [0.0, 0.25, 1.0]
+    assert crossed.coded(weight).levels.tolist() == [0.0, 0.25, 1.0]
 
 
 def test_random_rounding_is_right_in_the_mean_and_takes_a_neighbour():
@@ -94,7 +94,7 @@ def test_rounding_is_random_in_training_alone():
     torch.manual_seed(0)
     assert not torch.equal(quantizer(weight), quantizer(weight))
     quantizer.eval()
-    assert torch.equal(quantizer(weight), quantizer.quantized(weight).weight)
+    assert torch.equal(quantizer(weight), quantizer.coded(weight).weight)
 
 
 def test_quantiles_give_every_level_as_many_weights():

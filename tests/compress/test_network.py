@@ -3,13 +3,15 @@ from torch import nn
 from torch_geometric.nn import GCN
 
 from graphdistill.compress.levels import Quantizer, even_levels
-from graphdistill.compress.network import QuantizedNetwork, weights_of
+from graphdistill.compress.network import CodedNetwork, weights_of
+from graphdistill.compress.sparse import Masker, largest_of_four
 from graphdistill.kd.data.nodes import NodeView
+from graphdistill.kd.inputs import Inputs, call
 from tests.kd.samples import nodes
 
 
 def quantized(network):
-    return QuantizedNetwork(network, {name: Quantizer(even_levels(4), 32) for name in weights_of(network)})
+    return CodedNetwork(network, {name: Quantizer(even_levels(4), 32) for name in weights_of(network)})
 
 
 def test_it_computes_with_quantised_weights_and_keeps_the_float_ones():
@@ -37,3 +39,15 @@ def test_its_state_can_be_kept_and_loaded():
     state = {name: value + 1 for name, value in student.state_dict().items()}
     student.load_state_dict(state)
     assert torch.equal(student.network.weight, state["members.0.members.0.weight"])
+
+
+def test_weights_can_be_quantised_or_sparse():
+    torch.manual_seed(0)
+    network, x = nn.Linear(8, 3), torch.rand(2, 8)
+    masker = Masker(network.weight, largest_of_four(network.weight.abs()), 4)
+    student = CodedNetwork(network, {"weight": masker})
+    expected = torch.nn.functional.linear(x, network.weight * masker.mask, network.bias)
+    assert torch.equal(call(student, Inputs("x", {"x": x})), expected)
+    finished = student.finished()
+    assert torch.equal(finished.network(x), expected)
+    assert bool((finished.network.weight == 0).view(-1, 4).sum(dim=1).eq(2).all())

@@ -6,7 +6,18 @@ from safetensors.torch import save
 from torch import nn
 
 from graphdistill.compress.methods.quantized import rounded
-from graphdistill.compress.size import CODES, FLOATS, PLAN, check_encoded, coded_bytes, decode_network, encode_network
+from graphdistill.compress.methods.sparse_2_4 import Config, pruned, sparsify
+from graphdistill.compress.size import (
+    CODES,
+    FLOATS,
+    PLAN,
+    POSITIONS,
+    SPARSE,
+    check_encoded,
+    coded_bytes,
+    decode_network,
+    encode_network,
+)
 
 
 def network(width=9):
@@ -82,3 +93,63 @@ def test_a_header_of_another_network_is_refused():
         check_encoded(network(), {**tensors, CODES: torch.zeros(3)})
     with pytest.raises(ValueError, match="a damaged plan"):
         check_encoded(network(), {**tensors, PLAN: tensors[PLAN][:2]})
+
+
+@pytest.mark.parametrize("words", [{}, {"sparsity": "50"}, {"sparsity": "75"}, {"slorb": 5}])
+def test_sparse_weights_come_back_bit_for_bit(words):
+    small = sparsify(network(), Config(**words)).finished()
+    tensors = encode_network(small.network, small.parts)
+    check_encoded(network(), tensors)
+    other = network()
+    for value in other.parameters():
+        nn.init.normal_(value)
+    parts = decode_network(other, tensors)
+    assert parts.keys() == {"0.weight", "3.weight"}
+    for name, value in small.network.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name])
+        # Not even the sign of a zero changes.
+        assert torch.equal(value.signbit(), other.state_dict()[name].signbit()) if value.is_floating_point() else True
+    for name, part in parts.items():
+        assert torch.equal(part.mask, small.parts[name].mask)
+        assert torch.equal(part.weight, other.state_dict()[name])
+    if not words:
+        assert bool((parts["0.weight"].mask.view(-1, 4).sum(dim=1) == 2).all())
+    assert coded_bytes(small.network, small.parts) == len(save(tensors))
+
+
+@pytest.mark.parametrize(("sparsity", "bits"), [("2:4", 2.585 / 4), ("50", 1.0), ("75", 0.8113)])
+def test_positions_take_about_their_entropy(sparsity, bits):
+    linear = nn.Linear(200, 100, bias=False)
+    small = pruned(linear, sparsity)
+    stream = len(encode_network(small.network, small.parts)[POSITIONS])
+    assert 0.98 * bits * 20_000 / 8 < stream < 1.02 * bits * 20_000 / 8 + 60
+    kept = int(small.parts["weight"].mask.sum())
+    assert coded_bytes(small.network, small.parts) < 4 * kept + 1.02 * bits * 20_000 / 8 + 500
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: {**t, SPARSE: torch.tensor([99, 4, 0], dtype=torch.int32)}, "a damaged plan of its zeros"),
+        (lambda t: {**t, SPARSE: torch.tensor([1, 3, 0], dtype=torch.int32)}, "a damaged plan of its zeros"),
+        (lambda t: {**t, SPARSE: torch.tensor([0, 4, 0], dtype=torch.int32)}, "a damaged plan of its zeros"),
+        (lambda t: {**t, SPARSE: torch.tensor([1, 4, -1], dtype=torch.int32)}, "a damaged plan of its zeros"),
+        (lambda t: {**t, SPARSE: torch.tensor([1, 1, 0], dtype=torch.int32)}, "the weights of another network"),
+        (lambda t: {**t, SPARSE: torch.tensor([1, 4, 2], dtype=torch.int32)}, "the weights of another network"),
+        (lambda t: {**t, POSITIONS: t[POSITIONS][:-3]}, "the coded array"),
+    ],
+)
+def test_damaged_positions_are_refused(change, message):
+    small = pruned(network())
+    tensors = change(encode_network(small.network, small.parts))
+    with pytest.raises(ValueError, match=message):
+        decode_network(network(), tensors)
+
+
+def test_a_plan_of_zeros_without_positions_is_refused():
+    small = pruned(network())
+    tensors = encode_network(small.network, small.parts)
+    with pytest.raises(ValueError, match="holds no 'positions'"):
+        check_encoded(network(), {name: value for name, value in tensors.items() if name != POSITIONS})
+    with pytest.raises(ValueError, match="a damaged plan"):
+        check_encoded(network(), {**tensors, SPARSE: tensors[SPARSE][:2]})

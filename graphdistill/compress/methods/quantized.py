@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from graphdistill.compress.context import Compressed, Context
 from graphdistill.compress.levels import Quantizer, even_levels, quantile_levels
-from graphdistill.compress.network import QuantizedNetwork, weights_of
+from graphdistill.compress.network import CodedNetwork, check_weights, weights_of
 from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.parallel import one_thread
 from graphdistill.kd.data.view import Kind, View
@@ -141,7 +141,7 @@ def rounded(network: nn.Module, bits: int, bucket_size: int = 256) -> Compressed
     return quantize(copy.deepcopy(network).eval(), config).finished()
 
 
-def quantize(network: nn.Module, config: Config, counts: Mapping[str, int] = MappingProxyType({})) -> QuantizedNetwork:
+def quantize(network: nn.Module, config: Config, counts: Mapping[str, int] = MappingProxyType({})) -> CodedNetwork:
     """The network with a quantizer for each of its weights.
 
     Args:
@@ -153,19 +153,13 @@ def quantize(network: nn.Module, config: Config, counts: Mapping[str, int] = Map
         ValueError: the network has no weights, or they are not finite.
     """
     weights, size = weights_of(network), config.bucket_size
-    if not weights:
-        raise ValueError(
-            f"{type(network).__name__} has no float32 weights of two or more dimensions to quantise; give a network "
-            "with linear or convolutional layers"
-        )
+    check_weights(network, weights, "quantise")
     quantizers = {}
     for name, weight in weights.items():
-        if not bool(torch.isfinite(weight).all()):
-            raise ValueError(f"the weights {name} hold NaN or infinity; train or fix the network first")
         count, levels_alone = counts.get(name, 2**config.bits), config.trained == "levels"
         levels = quantile_levels(weight, count, size) if levels_alone else even_levels(count)
         quantizers[name] = Quantizer(levels, size, trained=levels_alone, stochastic=config.stochastic)
-    return QuantizedNetwork(network, quantizers)
+    return CodedNetwork(network, quantizers)
 
 
 def allocate(norms: dict[str, float], bits: int) -> dict[str, int]:
@@ -196,7 +190,7 @@ def _levels(context: Context, config: Config) -> dict[str, int]:
     return allocate(gradient_norms(network, context.data), config.bits)
 
 
-def gradient_norms(network: QuantizedNetwork, data: View) -> dict[str, float]:
+def gradient_norms(network: CodedNetwork, data: View) -> dict[str, float]:
     """Norm of the gradient of the cross-entropy on all known labels, at each quantised weight, by name.
 
     Args:

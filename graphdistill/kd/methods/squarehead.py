@@ -9,17 +9,16 @@ teacher whose smallest weights are zero and stay so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn.dense import Linear as PyGLinear
 
 from graphdistill.core.methods import Result
 from graphdistill.kd.data.view import Kind
 from graphdistill.kd.features.squarehead import SquareHead
-from graphdistill.kd.layers import check_entries, stages_of
+from graphdistill.kd.layers import check_entries, linear_layers, stages_of
 from graphdistill.kd.losses.kl import KD
 from graphdistill.kd.methods import kd
 from graphdistill.kd.objective import Batch, Context, Objective
@@ -73,15 +72,8 @@ def objective(context: Context, config: Config) -> Objective:
     apply_mask = None
     if config.sparsity:
         apply_mask = prune(student, teacher, config.sparsity)
-    square, divergence = SquareHead(), KD(config.temperature)
-
-    def distillation(batch: Batch) -> Tensor:
-        return sum(
-            (square(*_rows(batch, layer), mask=_mask(batch, layer)) for layer in layers),
-            start=torch.zeros(len(batch.y), device=batch.y.device),
-        )
-
-    features_and_labels = kd.with_labels(context, config, distillation)
+    divergence = KD(config.temperature)
+    features_and_labels = kd.with_labels(context, config, distance_of_stages({layer: layer for layer in layers}))
 
     def loss(batch: Batch) -> Tensor:
         value = features_and_labels(batch)
@@ -103,19 +95,28 @@ def _shapes(context: Context, layers: list[str]) -> dict[str, tuple[list[int], l
     return {layer: (list(ours.features[layer].shape), list(theirs.features[layer].shape)) for layer in layers}
 
 
-def _rows(batch: Batch, layer: str) -> tuple[Tensor, Tensor]:
-    """Features of student and teacher with a row for each of the logits."""
-    ours, theirs = batch.student.features[layer], batch.teacher.features[layer]
-    return (ours, theirs) if len(ours) == len(batch.y) else (ours.flatten(0, 1), theirs.flatten(0, 1))
+def distance_of_stages(pairs: Mapping[str, str]) -> Callable[[Batch], Tensor]:
+    """The loss of SquareHead on layers that are recorded, a value for each row of the logits.
 
+    Args:
+        pairs: layers of the teacher, by those of the student.
+    """
+    square = SquareHead()
 
-def _mask(batch: Batch, layer: str) -> Tensor | None:
-    """Tokens that are no padding, where the batch has a mask of the layer's shape."""
-    mask: Tensor | None = batch.inputs.get("attention_mask")
-    features = batch.student.features[layer]
-    if mask is None or mask.shape != features.shape[:-1]:
-        return None
-    return mask if len(features) == len(batch.y) else mask.flatten()
+    def distance(batch: Batch) -> Tensor:
+        value = torch.zeros(len(batch.y), device=batch.y.device)
+        for own, other in pairs.items():
+            ours, theirs = batch.student.features[own], batch.teacher.features[other]
+            # Tokens that are no padding, where the batch has a mask of the layer's shape.
+            mask: Tensor | None = batch.inputs.get("attention_mask")
+            mask = None if mask is None or mask.shape != ours.shape[:-1] else mask
+            if len(ours) != len(batch.y):
+                ours, theirs = ours.flatten(0, 1), theirs.flatten(0, 1)
+                mask = None if mask is None else mask.flatten()
+            value = value + square(ours, theirs, mask=mask)
+        return value
+
+    return distance
 
 
 @torch.no_grad()
@@ -137,8 +138,7 @@ def prune(student: nn.Module, teacher: nn.Module, sparsity: float) -> Callable[[
         2
     """
     student.load_state_dict(teacher.state_dict())
-    kinds = (nn.Linear, PyGLinear, nn.modules.conv._ConvNd)
-    weights = [part.weight for part in student.modules() if isinstance(part, kinds)]
+    weights = [part.weight for part in linear_layers(student).values()]
     masks = []
     for weight in weights:
         count = int(sparsity * weight.numel())
