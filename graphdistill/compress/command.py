@@ -34,7 +34,7 @@ def main(command: Command) -> None:
     """Load, train or load the network, compress, report."""
     with command.working() as bars:
         with bars.step(f"loading {command.dataset}"):
-            data = load(command.dataset, command.root, seed=command.seed)
+            data = load(command.dataset, command.root, seed=command.seed, **command.columns)
             whole = view_of(data, command.torch_device)
         FAMILY.check(command.method, whole.KIND)
         # From here on the method is imported.

@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphdistill.compress.methods import FAMILY
-from graphdistill.core.command.base import BaseCommand, check_counts
+from graphdistill.core.command.base import BaseCommand, TableColumns, check_counts
 from graphdistill.core.methods import MethodConfig
 from graphdistill.kd.config import KDConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(KDConfig, BaseCommand):
+class Command(KDConfig, TableColumns, BaseCommand):
     """Options of the command."""
 
     method: str | MethodConfig = "quantized"
     """Name of the method (list prints them all)."""
     dataset: str = "digits"
-    """digits, digits-knn, pains, mnist5k (no download), cora, MUTAG, text/trec, a file, ..."""
+    """digits, digits-knn, pains, mnist5k, breast-cancer (no download), cora, MUTAG, text/trec, a file, ..."""
     output: Path = Path("runs/compress")
     """Folder that the compressed network, its card, report.html, results.json, results.csv and figure.png are written
     to."""
     network: str = ""
     """Network that is trained and compressed (default: GCN for nodes, GIN for graphs, ConvNet for images, Transformer
-    for text)."""
+    for text, MLP for rows of a table)."""
     model: Path | None = None
     """Folder of a trained network, with the card that python -m graphdistill.kd or unlearn wrote (default: a network is
     trained for each seed)."""

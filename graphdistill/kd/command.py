@@ -83,7 +83,7 @@ def _view(command: Command, seed: int) -> View:
         data, domain = load_domains([command.dataset, *command.domains], command.root, seed=seed)
     else:
         kinds = FAMILY.kinds(FAMILY.name_of(command.method))
-        data, domain = readable(load(command.dataset, command.root, seed=seed), kinds), None
+        data, domain = readable(load(command.dataset, command.root, seed=seed, **command.columns), kinds), None
     labelled = None if command.labels is None else few_labels(data, command.labels, seed)
     return view_of(data, command.torch_device, labelled, domain)
 

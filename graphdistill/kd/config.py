@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from graphdistill.core.command.base import BaseCommand, check_counts
+from graphdistill.core.command.base import BaseCommand, TableColumns, check_counts
 from graphdistill.core.methods import MethodConfig
 from graphdistill.kd.methods import FAMILY
 
@@ -49,13 +49,13 @@ def training_of(command: KDConfig) -> KDConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(KDConfig, BaseCommand):
+class Command(KDConfig, TableColumns, BaseCommand):
     """Options of the command."""
 
     method: str | MethodConfig = "kd"
     """Name of the method (list prints them all)."""
     dataset: str = "digits-knn"
-    """digits-knn, pains, digits, mnist5k (no download), cora, ogbg-molhiv, text/trec, a file, ..."""
+    """digits-knn, pains, digits, mnist5k, breast-cancer (no download), cora, ogbg-molhiv, text/trec, a file, ..."""
     domains: tuple[str, ...] = ()
     """Further data sets with the same classes, each another domain of one joint data set, for methods that tell
     domains apart (default: none)."""
@@ -63,13 +63,14 @@ class Command(KDConfig, BaseCommand):
     """Folder that the student, its card, report.html, results.json, results.csv and figure.png are written to."""
     teacher: tuple[str, ...] = ()
     """Networks of the teachers, which are trained first; the probabilities of several are averaged (default: GCN for
-    nodes, GIN for graphs, ConvNet for images, Transformer for text; meal-v2 trains three of them)."""
+    nodes, GIN for graphs, ConvNet for images, Transformer for text, MLP for rows of a table; meal-v2 trains
+    three of them)."""
     sources: tuple[str, ...] = ()
     """Other data sets that the teachers are trained on instead (default: none; for distill-nearest and
     distill-weighted the other countries of twitch or the other sets of digits)."""
     student: str = ""
     """Network of the student (default: MLP for nodes, GIN-16 for graphs, ConvNet-8 for images, NGrams for texts,
-    Transformer-32 for language models); for graphs also tree-counts and tree-counts-mlp."""
+    Transformer-32 for language models, MLP-8 for rows of a table); for graphs also tree-counts and tree-counts-mlp."""
     labels: int | None = None
     """Labelled training entries of each class; the others are unlabelled (default: all labels are used)."""
     seeds: int = 3

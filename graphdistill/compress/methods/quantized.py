@@ -44,7 +44,7 @@ RESULT = Result(
     "place of Huffman's; AdamW; the divergence is a sum over classes, where the released code has their mean.",
     instead="Where all training entries have labels, labels alone are as good (--weight 0 --label-weight 1).",
 )
-FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
+FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text", "rows")
 LEAST_LEVELS, MOST_LEVELS = 2, 256
 
 

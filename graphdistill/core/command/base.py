@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from graphdistill.core.command.output import check_writable
 from graphdistill.core.command.progress import Progress, progress
@@ -20,6 +20,27 @@ if TYPE_CHECKING:
 
 TrackerName = Literal["tensorboard", "wandb", "mlflow"]
 """Experiment trackers: see :mod:`graphdistill.core.command.tracking`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableColumns:
+    """Options of commands that read tables of rows."""
+
+    label_column: str | None = None
+    """Column of classes of a table (default: the data bring their labels)."""
+    group_column: str | None = None
+    """Column of groups of a table, such as sex, which is no feature (default: none)."""
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The columns that are named, as arguments of :func:`graphdistill.datasets.load`.
+
+        Example:
+            >>> TableColumns(label_column="income").columns
+            {'label': 'income'}
+        """
+        named = {"label": self.label_column, "group": self.group_column}
+        return {argument: column for argument, column in named.items() if column is not None}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset, TextDataset
+from graphdistill.core.data.datasets import Dataset, GraphDataset, ImageDataset, NodeDataset, TableDataset, TextDataset
 from graphdistill.core.data.tagged import TaggedTextDataset
 from graphdistill.core.randomness import class_rank, generator
 from graphdistill.datasets import as_dataset
 from graphdistill.kd.data.graphs import GraphView
 from graphdistill.kd.data.images import ImageView
 from graphdistill.kd.data.nodes import NodeView
+from graphdistill.kd.data.rows import RowView
 from graphdistill.kd.data.smiles import SmilesDataset, SmilesView, smiles_texts
 from graphdistill.kd.data.tagged import TaggedView
 from graphdistill.kd.data.text import text_view
@@ -27,6 +28,7 @@ VIEWS: dict[type, Callable[..., View]] = {
     TextDataset: text_view,
     SmilesDataset: SmilesView,
     TaggedTextDataset: TaggedView,
+    TableDataset: RowView,
 }
 """Makes the view of each kind of data set."""
 

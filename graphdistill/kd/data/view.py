@@ -17,7 +17,7 @@ from graphdistill.core.training.metrics import score
 from graphdistill.kd.inputs import Inputs
 from graphdistill.kd.outputs import Outputs, outputs_of
 
-Kind = Literal["nodes", "graphs", "images", "text"]
+Kind = Literal["nodes", "graphs", "images", "text", "rows"]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ RESULT = Result(
     command="python -m graphdistill.bench kd --parts identities",
     differs="No gradient flows through the weights of both directions.",
 )
-FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
+FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text", "rows")
 
 
 @dataclass(frozen=True, kw_only=True)

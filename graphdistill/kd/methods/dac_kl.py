@@ -31,7 +31,7 @@ RESULT = Result(
     command="python -m graphdistill.bench kd --parts identities",
     differs="Size of the network, form of the gate and its least width are ours; none is published.",
 )
-FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
+FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text", "rows")
 
 
 @dataclass(frozen=True, kw_only=True)

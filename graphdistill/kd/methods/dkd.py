@@ -24,7 +24,7 @@ RESULT = Result(
     command="python -m graphdistill.bench kd --parts identities",
     differs="Entries without a label take the teacher's most probable class.",
 )
-FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
+FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text", "rows")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ RESULT = Result(
     command="python -m graphdistill.bench kd --parts identities",
     differs="The data are those at hand; the paper also trains on sequences that the student samples.",
 )
-FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
+FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text", "rows")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ RESULT = Result(
     differs="Nothing.",
     instead="Where a student has all labels of its teacher on independent entries, labels alone are as good.",
 )
-FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
+FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text", "rows")
 
 
 @dataclass(frozen=True, kw_only=True)

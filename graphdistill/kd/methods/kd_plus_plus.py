@@ -36,7 +36,7 @@ RESULT = Result(
     differs="600 steps of AdamW on small images, where the paper has 240 epochs of SGD on CIFAR-100.",
     instead="Where accuracy alone counts use kd.",
 )
-FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
+FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text", "rows")
 
 
 @dataclass(frozen=True, kw_only=True)

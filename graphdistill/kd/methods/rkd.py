@@ -24,7 +24,7 @@ RESULT = Result(
     differs="Exact sums over classes on the data at hand; the paper samples from the student, a language model.",
     instead="The differences to kd are within their noise: begin with kd.",
 )
-FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
+FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text", "rows")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,7 @@ RESULT = Result(
     command="python -m graphdistill.bench kd --parts identities",
     differs="The transport cost is a mean over entries; the paper's code takes 0.001 times their sum.",
 )
-FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
+FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text", "rows")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ RESULT = Result(
     differs="Classification of small data, where the paper distils language models.",
     instead="No gain over kd was found, not even from an overconfident teacher: use kd.",
 )
-FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
+FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text", "rows")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ import torch
 
 from graphdistill.core import parallel
 from graphdistill.core.command import base
-from graphdistill.core.command.base import BaseCommand, check_counts
+from graphdistill.core.command.base import BaseCommand, TableColumns, check_counts
+from graphdistill.datasets import load
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,12 @@ class Command(BaseCommand):
 def test_options_are_checked(options: dict[str, int], error: str) -> None:
     with pytest.raises(ValueError, match=error):
         Command(**options)
+
+
+def test_columns_of_a_table_are_arguments_of_load() -> None:
+    named = TableColumns(label_column="income", group_column="sex").columns
+    assert named.items() <= inspect.signature(load).bind("a.csv", **named).arguments.items()
+    assert TableColumns().columns == {}
 
 
 def test_counts_are_one_or_more() -> None:
