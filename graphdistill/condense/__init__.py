@@ -1,4 +1,4 @@
-"""Dataset distillation and condensation: a few synthetic images, nodes or graphs to train on instead of many."""
+"""Dataset distillation and condensation: a few synthetic images, nodes, graphs or rows to train on instead of many."""
 
 from typing import TYPE_CHECKING
 

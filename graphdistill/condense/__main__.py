@@ -1,4 +1,4 @@
-"""``python -m graphdistill.condense``: condense images, nodes or graphs, train on them, report."""
+"""``python -m graphdistill.condense``: condense images, nodes, graphs or rows, train on them, report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if __name__ == "__main__":
             main,
             Command,
             prog="python -m graphdistill.condense",
-            description="Condense labelled images, nodes or graphs into a few, train networks on them, and report.",
+            description="Condense labelled images, nodes, graphs or rows, train networks on the few, and report.",
             family=FAMILY,
         )
     )

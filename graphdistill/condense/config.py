@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphdistill.condense.methods import FAMILY
-from graphdistill.core.command.base import BaseCommand, check_counts
+from graphdistill.core.command.base import BaseCommand, TableColumns, check_counts
 from graphdistill.core.methods import MethodConfig
 
 
@@ -17,7 +17,7 @@ class CondenseConfig:
     method: str | MethodConfig = "dm"
     """Name of the method (list prints them all); in Python also its config, such as mtt.Config(experts=10)."""
     per_class: int = 10
-    """Images, nodes or graphs of each class in the set."""
+    """Images, nodes, graphs or rows of each class in the set."""
     steps: int | None = None
     """Steps of a method that learns; methods that only select have none (default: the method's own)."""
     checks: int = 5
@@ -34,11 +34,12 @@ class CondenseConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(CondenseConfig, BaseCommand):
+class Command(CondenseConfig, TableColumns, BaseCommand):
     """Options of the command."""
 
     dataset: str = "digits"
-    """digits, mnist5k (no download), a name under images/ of the root, an .npz file, cora, NCI1, ogbg-molbace, ..."""
+    """digits, mnist5k, breast-cancer (no download), a name under images/ of the root, an .npz or .csv file, cora, NCI1,
+    ..."""
     output: Path = Path("runs/condense")
     """Folder that the set, report.html, results.json, results.csv, figure.png and set.png are written to."""
     trainings: int = 3

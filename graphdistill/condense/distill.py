@@ -1,4 +1,4 @@
-"""Condense images, nodes or graphs into a synthetic set by the method of a config."""
+"""Condense images, nodes, graphs or rows of a table into a synthetic set by the method of a config."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def distill_condense(
     protocol: SetProtocol[Any] | None = None,
     device: torch.device | str | None = None,
 ) -> SyntheticSet:
-    """Condense a data set into a few synthetic images, nodes or graphs of each class, by the method of the config.
+    """Condense a data set into a few synthetic images, nodes, graphs or rows of each class by a method.
 
     Args:
         data: the real data, of this library or PyG graphs that :func:`graphdistill.datasets.load` reads. The training

@@ -78,7 +78,7 @@ def distill_by(
     Args:
         recipe: objective, networks, augmentation, steps.
         data: as :func:`graphdistill.distill_condense` takes it.
-        per_class: images, nodes or graphs of each class. (default: 10)
+        per_class: images, nodes, graphs or rows of each class. (default: 10)
         generator: source of all randomness. (default: seed 0)
         checks: validation checks after the one at the start. (default: 5)
         patience: validation checks without improvement after which learning stops. (default: 3)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -132,7 +135,7 @@ def table_of(
         classes=classes,
         group=codes,
         groups=groups,
-        lines=tuple(map(",".join, zip(*features.values(), columns[label], strict=True))),
+        lines=_csv_lines([*features.values(), columns[label]]),
         notes="; ".join(filter(None, facts)),
     )
 
@@ -179,6 +182,14 @@ def _codes(cells: Sequence[str], argument: str, column: str, most: int, where: s
         )
     number = {value: code for code, value in enumerate(found)}
     return torch.tensor([number[cell] for cell in cells]), tuple(found)
+
+
+def _csv_lines(columns: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Rows of cells as lines of CSV, with quotes where a cell needs them."""
+    lines = list[str]()
+    file: Any = SimpleNamespace(write=lines.append)
+    csv.writer(file, lineterminator="").writerows(zip(*columns, strict=True))
+    return tuple(lines)
 
 
 def _shown_head(head: Sequence[str]) -> str:

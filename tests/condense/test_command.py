@@ -22,6 +22,7 @@ from graphdistill.condense.methods.dm import MomentMatch
 from graphdistill.core.command import cli
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.evaluation.nodes import NodeProtocol
+from graphdistill.core.evaluation.tables import TableProtocol
 from graphdistill.core.sets.storage import load_set
 from graphdistill.core.training.fit import FitConfig
 from tests.condense.graph_samples import chains
@@ -39,6 +40,7 @@ def short_trainings():
     fit = FitConfig(steps=10, eval_every=5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kinds, "ImageProtocol", shortened(ImageProtocol, fit))
+        patch.setattr(kinds, "TableProtocol", shortened(TableProtocol, fit))
         patch.setattr(kinds, "NodeProtocol", shortened(NodeProtocol, replace(fit, batch_size=1 << 30)))
         yield
 
@@ -308,3 +310,30 @@ def test_it_is_a_command():
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT, env=environment)
     assert done.stdout == f"graphdistill {__version__}\n"
+
+
+@pytest.mark.parametrize("method", ["random", "ridge"])
+def test_the_journey_of_a_table(method, tmp_path):
+    path = tmp_path / "people.csv"
+    rows = [f"{20 + i % 37},{'fm'[i % 2]},{'low' if i % 37 < 19 else 'high'}" for i in range(120)]
+    path.write_text("\n".join(["age,sex,income", *rows]), encoding="utf-8")
+    words = ("--dataset", path, "--label-column", "income", "--group-column", "sex", "--output", tmp_path / "out")
+    learns = ("--steps", 5, "--checks", 1) if method == "ridge" else ()
+    assert run(*words, "--method", method, "--per-class", 2, *learns, "--trainings", 1, "--seeds", 1, "--jobs", 1) == 0
+    assert {"set.safetensors", "set.png", "report.html"} <= {p.name for p in (tmp_path / "out").iterdir()}
+    synthetic = load_set(tmp_path / "out")
+    assert synthetic.data.shape == (4, 1)
+    results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    rows = {row["name"]: row for row in results["rows"]}
+    assert rows["distilled set"]["nbytes"] == synthetic.nbytes
+    assert rows["random rows, equal bytes"]["nbytes"] <= synthetic.nbytes
+    assert results["metric"] == "rocauc"
+    assert "majority class" in rows
+    assert "groups of sex: 0 f, 1 m" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_method_for_images_is_refused_for_a_table(tmp_path, capsys):
+    assert run("--dataset", "iris", "--method", "dc", "--output", tmp_path / "out") != 0
+    assert "--method dc is for images, but the data set holds rows; for rows choose from dm, herding" in " ".join(
+        capsys.readouterr().err.split()
+    )

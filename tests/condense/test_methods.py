@@ -45,7 +45,7 @@ def test_every_method_keeps_the_contract(name: str) -> None:
     assert paper == module.PAPER
     assert "http" in paper or name == "random"
     assert FAMILY.kinds(name) == module.FOR != ()
-    assert set(module.FOR) <= {"images", "nodes", "graphs"}
+    assert set(module.FOR) <= {"images", "nodes", "graphs", "rows"}
     assert hasattr(module, "recipe") != hasattr(module, "select")
 
 

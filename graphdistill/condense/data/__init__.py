@@ -1,1 +1,1 @@
-"""Training data and learnable sets of images, nodes and graphs."""
+"""Training data and learnable sets of images, nodes, graphs and rows."""

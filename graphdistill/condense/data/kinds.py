@@ -1,4 +1,4 @@
-"""The evaluation protocol and the training data for each kind of data set: images, nodes and graphs."""
+"""The evaluation protocol and the training data for each kind of data set: images, nodes, graphs and rows."""
 
 from __future__ import annotations
 
@@ -7,24 +7,28 @@ from typing import Any
 from graphdistill.condense.data.graphs import TrainingGraphs
 from graphdistill.condense.data.images import TrainingImages
 from graphdistill.condense.data.nodes import TrainingNodes
+from graphdistill.condense.data.rows import TrainingRows
 from graphdistill.condense.data.training_data import TrainingData
 from graphdistill.core.data.datasets import Dataset, GraphDataset, NodeDataset, TableDataset, TextDataset
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.evaluation.nodes import NodeProtocol
 from graphdistill.core.evaluation.protocol import SetProtocol
+from graphdistill.core.evaluation.tables import TableProtocol
 from graphdistill.core.training.augment import Augment
 
 
 def protocol_of(data: Dataset, **options: Any) -> SetProtocol[Any]:
-    """Evaluation protocol for this kind of data: a ConvNet with augmentation for images, a GCN for nodes and graphs.
+    """Evaluation protocol for this kind of data: a ConvNet for images, a GCN for nodes and graphs, an MLP for rows.
+
+    Training images are augmented.
 
     Args:
         data: the real data.
         options: attributes of :class:`~graphdistill.core.evaluation.protocol.BaseProtocol`, such as ``trainings``.
 
     Raises:
-        ValueError: the data are texts or rows of a table.
+        ValueError: the data are texts, or have other labels than a class each.
 
     Example:
         >>> from graphdistill import datasets
@@ -35,10 +39,12 @@ def protocol_of(data: Dataset, **options: Any) -> SetProtocol[Any]:
         return NodeProtocol(data, **options)
     if isinstance(data, GraphDataset):
         return GraphSetProtocol(data, **options)
-    if isinstance(data, TextDataset | TableDataset):
+    if isinstance(data, TableDataset):
+        return TableProtocol(data, **options)
+    if isinstance(data, TextDataset):
         raise ValueError(
-            f"{data.name} holds {data.ENTRIES}, which no method of condensation supports; choose images, nodes "
-            f"or graphs, such as digits, digits-knn or NCI1"
+            f"{data.name} holds texts, which no method of condensation supports; choose images, nodes, graphs or "
+            f"tables, such as digits, digits-knn or NCI1"
         )
     return ImageProtocol(data, **{"augment": Augment().each, **options})
 
@@ -56,5 +62,7 @@ def training_data_of(protocol: SetProtocol[Any]) -> TrainingData:
             return TrainingNodes(protocol).to(protocol.device)
         case GraphSetProtocol():
             return TrainingGraphs(protocol).to(protocol.device)
+        case TableProtocol():
+            return TrainingRows(protocol).to(protocol.device)
     assert isinstance(protocol, ImageProtocol)
     return TrainingImages.of(protocol).to(protocol.device)

@@ -1,1 +1,1 @@
-"""Figures of synthetic images, nodes and graphs."""
+"""Figures of synthetic images, nodes, graphs and rows."""

@@ -2,9 +2,9 @@ r"""Herding: real data whose running mean stays nearest to the mean of their cla
 
 .. math:: i_t = \arg\min_{i \notin S} \Big\| \mu_c - \frac{1}{t} \Big(\phi(x_i) + \sum_{j \in S} \phi(x_j)\Big) \Big\|
 
-:math:`\phi` is the image itself, its pixels (of nodes, propagated features): on small images of one object in the
-middle they compare well, and no network has to be trained first (a guess; the literature mostly takes features of a
-trained network). Nothing is random.
+:math:`\phi` is the image itself, its pixels (of nodes, propagated features; of rows, encoded ones): on
+small images of one object in the middle they compare well, and no network has to be trained first (a guess; the
+literature mostly takes features of a trained network). Nothing is random.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RESULT = Result(
     differs="Pixels or propagated features, where the literature mostly takes features of a trained network.",
     instead="With one image a class use dm, 0.959 ± 0.014 and 0.898 ± 0.012; for graphs random ones are as good.",
 )
-FOR: tuple[Kind, ...] = ("images", "nodes", "graphs")
+FOR: tuple[Kind, ...] = ("images", "nodes", "graphs", "rows")
 
 
 @dataclass(frozen=True, kw_only=True)

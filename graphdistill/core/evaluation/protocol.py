@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
-from graphdistill.core.data.datasets import GraphDataset, ImageDataset, Metric, NodeDataset, Task
+from graphdistill.core.data.datasets import GraphDataset, ImageDataset, Metric, NodeDataset, TableDataset, Task
 from graphdistill.core.digest import digest
 from graphdistill.core.networks.standardized import StandardizedOutput
 from graphdistill.core.parallel import parallel_map
@@ -29,7 +29,7 @@ from graphdistill.core.training.metrics import score
 
 SELECTION_SEED = 1 << 40
 """Seed of the networks that select sets on validation; networks of rows have seeds from 0."""
-AnyDataset = TypeVar("AnyDataset", ImageDataset, NodeDataset, GraphDataset)
+AnyDataset = TypeVar("AnyDataset", ImageDataset, NodeDataset, GraphDataset, TableDataset)
 Augmentation = Callable[[Any, torch.Generator], Any]
 
 
@@ -41,7 +41,7 @@ class TrainingInput:
         inputs: input of the network.
         y: hard or soft label of each entry.
         weight: loss weight of each entry, float ``[n]``.
-        entries: number of images, nodes or graphs.
+        entries: number of images, nodes, graphs or rows.
         nbytes: stored bytes of all of it. (default: they are not counted)
     """
 

@@ -43,10 +43,14 @@ class MLP(nn.Module):
         )
         self.head = nn.Linear(sizes[-1], num_classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits ``[n, C]`` of entries ``[n, *shape]``."""
+    def embed(self, x: Tensor) -> Tensor:
+        """Input of the last layer, ``[n, width]``."""
         x = x.flatten(1)
         for block in self.blocks:
             x = block(x)
-        out: Tensor = self.head(x)
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits ``[n, C]`` of entries ``[n, *shape]``."""
+        out: Tensor = self.head(self.embed(x))
         return out

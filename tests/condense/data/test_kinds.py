@@ -8,9 +8,12 @@ from graphdistill.condense.data.graphs import TrainingGraphs
 from graphdistill.condense.data.images import TrainingImages
 from graphdistill.condense.data.kinds import protocol_of, training_data_of
 from graphdistill.condense.data.nodes import TrainingNodes
+from graphdistill.condense.data.rows import TrainingRows
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.evaluation.nodes import NodeProtocol
+from graphdistill.core.evaluation.tables import TableProtocol
+from graphdistill.datasets import load
 from tests.condense.graph_samples import chains
 from tests.condense.samples import bars, pairs
 
@@ -21,6 +24,7 @@ from tests.condense.samples import bars, pairs
         (bars(), ImageProtocol, TrainingImages, "images"),
         (pairs(), NodeProtocol, TrainingNodes, "nodes"),
         (chains(), GraphSetProtocol, TrainingGraphs, "graphs"),
+        (load("iris"), TableProtocol, TrainingRows, "rows"),
     ],
 )
 def test_every_kind_has_its_protocol_and_its_training_data(data: Any, protocol: type, real: type, kind: str) -> None:

@@ -36,3 +36,8 @@ def test_dropout_is_of_training_only() -> None:
 def test_sizes_that_cannot_be_used(option: str, value: int, least: int) -> None:
     with pytest.raises(ValueError, match=f"{option} must be {least} or more, got {value}"):
         MLP((4,), 2, **{option: value})  # type: ignore[arg-type]
+
+
+def test_the_embedding_is_the_input_of_the_last_layer() -> None:
+    network, x = MLP((1, 4, 4), 3), torch.rand(2, 1, 4, 4)
+    assert torch.equal(network.head(network.embed(x)), network(x))

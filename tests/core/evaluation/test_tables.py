@@ -1,0 +1,71 @@
+import csv
+import io
+import lzma
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphdistill.core.evaluation.rows import train_rows
+from graphdistill.core.evaluation.tables import PlainRows, TableProtocol, csv_bytes, round_rows
+from graphdistill.core.sets.storage import load_set, save_set
+from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.fit import FitConfig
+from graphdistill.datasets import load
+
+SHORT = FitConfig(steps=30, batch_size=64, eval_every=10)
+
+
+@given(st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=8))
+def test_stored_features_are_within_half_a_step_and_are_kept_by_half_precision(values):
+    x = torch.tensor([values])
+    found = round_rows(x)
+    assert torch.equal(found.half().float(), found)
+    assert torch.equal(round_rows(found), found)
+    assert bool(((found - x.clamp(-60, 60)).abs() <= 1 / 64 + 1e-6).all())
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", 'b,"c', ""]), st.integers(0, 999)), min_size=1, max_size=40))
+def test_a_plain_file_is_no_longer_than_xz_of_its_lines(rows):
+    lines = []
+    for row in rows:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(row)
+        lines.append(line.getvalue())
+    assert csv_bytes(lines) <= len(lzma.compress("\n".join(lines).encode()))
+
+
+def test_random_rows_are_counted_in_the_smaller_form():
+    protocol = TableProtocol(load("wine"))
+    (drawn,) = protocol.random_sets(600, draws=1)
+    assert isinstance(drawn, PlainRows)
+    plain = SyntheticSet(drawn.data, drawn.y, drawn.weight)
+    assert drawn.nbytes == min(plain.nbytes, drawn.meta["csv_bytes"]) <= 600
+    more = protocol.chosen(protocol.random_order(0)[: len(drawn) + 1])
+    assert more.nbytes > 600 * 0.997
+    assert int(drawn.y.bincount().max() - drawn.y.bincount().min()) <= 1
+    assert protocol.full_bytes <= csv_bytes([protocol.data.lines[i] for i in protocol.data.train])
+
+
+def test_a_table_without_lines_is_counted_in_the_codec():
+    data = load("iris")
+    object.__setattr__(data, "lines", None)
+    protocol = TableProtocol(data)
+    assert type(protocol.chosen(torch.arange(6))) is SyntheticSet
+    assert protocol.full_bytes > 0
+
+
+def test_a_perceptron_learns_the_table(tmp_path):
+    protocol = TableProtocol(load("iris"), trainings=2, fit=SHORT)
+    (row,) = train_rows(protocol, "all", [protocol.full()])
+    assert (row.group, row.entries, len(row.test)) == ("MLP", 120, 2)
+    assert row.mean > 0.8
+    few = protocol.chosen(torch.arange(9))
+    save_set(SyntheticSet(few.data, few.y, few.weight), tmp_path / "set")
+    assert torch.equal(load_set(tmp_path / "set").data, few.data)
+
+
+def test_targets_are_refused():
+    with pytest.raises(ValueError, match="diabetes has targets of regression, but sets are distilled class by class"):
+        TableProtocol(load("diabetes"))
