@@ -15,17 +15,18 @@ class KDConfig:
     """Training of a student, for :func:`~graphdistill.kd.distill.distill_kd`; defaults depend on the kind of data."""
 
     steps: int | None = None
-    """Optimizer steps (default: 200 for nodes, 300 for graphs and texts, 600 for images, 2,000 for language models)."""
+    """Optimizer steps (default: 200 for nodes, 300 for graphs and texts, 600 for images and tagged words, 2,000 for
+    language models)."""
     batch_size: int | None = None
-    """Entries a step (default: all nodes of a graph, 512 graphs, 128 images, 64 texts, 32 windows)."""
+    """Entries a step (default: all nodes of a graph, 512 graphs, 128 images, 64 texts or sentences, 32 windows)."""
     lr: float | None = None
-    """Learning rate of AdamW, which decays to 0 on a cosine (default: 0.01 for nodes, 0.005 for language models,
-    otherwise 0.003)."""
+    """Learning rate of AdamW, which decays to 0 on a cosine (default: 0.01 for nodes, 0.005 for language models
+    and tagged words, otherwise 0.003)."""
     weight_decay: float | None = None
     """Decoupled weight decay (default: 0.0005 for nodes, otherwise 0.0001)."""
     eval_every: int | None = None
-    """Steps between validation checks (default: 4 for nodes, 20 for graphs, 25 for texts, 50 for images, 250 for
-    language models)."""
+    """Steps between validation checks (default: 4 for nodes, 20 for graphs, 25 for texts, 50 for images, 100 for
+    tagged words, 250 for language models)."""
     patience: int | None = None
     """Validation checks without improvement after which training stops early (default: it never does)."""
 

@@ -82,6 +82,7 @@ def test_many_clients(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     assert float(rows[0][1]) > float(rows[0][2]) > 0
 
 
+@pytest.mark.long
 def test_molecules(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     molecular(monkeypatch, clients=4)
     small = bench._molecular

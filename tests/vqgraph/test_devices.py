@@ -91,6 +91,7 @@ def evaluated_on(device: str) -> dict[str, tuple[dict[str, list[float]], list[fl
     return {name: (found.test, found.valid) for name, found in scores.items()}
 
 
+@pytest.mark.long
 def test_all_methods_have_the_same_scores_on_any_device() -> None:
     with second_device() as device:
         assert evaluated_on(device.type) == evaluated_on("cpu")

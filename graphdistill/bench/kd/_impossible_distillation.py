@@ -27,9 +27,10 @@ from graphdistill.kd.methods import impossible_distillation
 from graphdistill.kd.selectors.molecule_critics import canonical
 
 TEACHER_STEPS, STEPS, WINDOWS = 400, 400, 600
-"""Steps of the weak generator and of the student in all rounds, and windows of each of validation and test."""
+"""Steps of the weak generator and of the student in each round, and windows of each of validation and test."""
 MOLECULE_STEPS, MOLECULES, PROMPTS, SAMPLES = 600, 300, 256, 256
-"""Steps of each network of molecules, held-out molecules, and prompts and molecules that each network generates."""
+"""Steps of each network of molecules in each round, held-out molecules, and prompts and molecules that each network
+generates."""
 ROWS: Mapping[str, Mapping[str, Any]] = {"unfiltered": {"critics": False}, "filtered": {}}
 SETS: Mapping[str, Mapping[str, Any]] = {"one round": {"rounds": 1}, "two rounds": {"rounds": 2}}
 TEMPERATURE = 0.7
@@ -55,7 +56,8 @@ def _seed(bench: Bench, seed: int) -> Scores:
     teacher = _teacher(view, bench.steps or TEACHER_STEPS, seed)
     found: dict[str, dict[str, float]] = {"teacher": {name: 100 * view.score(teacher, "test") for name in SETS}}
     for (row, name), method in _methods().items():
-        student = _student(view, "Transformer-32", teacher, method, bench.steps or STEPS, seed)
+        steps = method.rounds * (bench.steps or STEPS)
+        student = _student(view, "Transformer-32", teacher, method, steps, seed)
         found.setdefault(row, {})[name] = 100 * view.score(student, "test")
     return found
 
@@ -70,7 +72,8 @@ def _molecules(bench: Bench, seed: int) -> Scores:
     teacher = _teacher(view, steps, seed)
     found = {"generator": scores(view, teacher, seed)}
     for (row, name), method in _methods(temperature=TEMPERATURE, prompts=PROMPTS).items():
-        found[f"{row}, {name}"] = scores(view, _student(view, "Transformer", teacher, method, steps, seed), seed)
+        student = _student(view, "Transformer", teacher, method, method.rounds * steps, seed)
+        found[f"{row}, {name}"] = scores(view, student, seed)
     return found
 
 

@@ -51,6 +51,7 @@ QUESTIONS = {
     "random": rad.Config(choice="random"),
     "margin": rad.Config(choice="margin"),
     "RS2": rad.Config(choice="rs2"),
+    "RAD, all errors, harmful": rad.Config(wrong=WRONG, harm=True),
     "RAD": rad.Config(),
     "all answers": kd.Config(),
 }

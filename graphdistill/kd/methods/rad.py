@@ -5,10 +5,11 @@ r"""RAD-like: a student that may ask its teacher about a few entries asks where 
 
 on the entries A that the teacher was asked about, in rounds. Each round draws them by
 
-.. math:: q_i \propto 1 / g_i, \; i \le k^*, \quad k^* = \arg\max_k \frac{k - 2 m}{\sum_{j \le k} 1 / g_j}
+.. math:: q_i \propto 1 / g_i, \; i \le k^*, \quad k^* = \arg\max_k \frac{k - m}{\sum_{j \le k} 1 / g_j}
 
 where the gain :math:`g_i` is one minus the student's margin, the largest first, and m is the number of entries that the
-teacher is wrong on, estimated on validation. This is the best distribution if it is unknown which entries these are.
+teacher is taken to be wrong on. This is the best distribution if it is unknown which entries these are and a wrong
+answer wastes the question; if it does as much harm as a right one does good, 2 m takes the place of m.
 """
 
 from __future__ import annotations
@@ -55,8 +56,9 @@ class Config(kd.Config):
     """How entries are chosen: by the robust distribution, at random, by the smallest margin, or a random subset in each
     round that alone is trained on until the next one (RS2)."""
     wrong: float | None = None
-    """Share of the teacher's answers that are wrong (default: that on validation)."""
-    harm: bool = True
+    """Share of the teacher's answers that are taken to be wrong (default: half of that on validation; with all of it
+    most questions go to easy entries, which was worse on validation)."""
+    harm: bool = False
     """Whether a wrong answer does as much harm as a right one does good; otherwise it only wastes the question."""
 
     def __post_init__(self) -> None:
@@ -163,7 +165,7 @@ class _Questions:
         logits = view.predict(self.context.student, view.train[pool]).logits.cpu()
         if config.choice == "margin":
             return pool[smallest_margins(logits, count)]
-        wrong = self._error() if config.wrong is None else config.wrong
+        wrong = self._error() / 2 if config.wrong is None else config.wrong
         return pool[robust_active(1 - margin(logits), wrong * len(pool), count, self.draws, harm=config.harm)]
 
     def _error(self) -> float:

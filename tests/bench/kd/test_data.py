@@ -37,7 +37,7 @@ def test_a_teacher_is_wrong_on_the_share_and_always_on_the_same_inputs():
 def test_all_choices_of_questions_are_scored(monkeypatch):
     monkeypatch.setitem(data.UNRELIABLE, "digits", data.UNRELIABLE["digits/usps"])
     found = data._ask((bench(), "digits"), 0)
-    assert list(found) == ["teacher", "random", "margin", "RS2", "RAD", "all answers"]
+    assert list(found) == ["teacher", "random", "margin", "RS2", "RAD, all errors, harmful", "RAD", "all answers"]
     assert all(list(row) == ["wrong anywhere", "wrong where unsure"] for row in found.values())
 
 

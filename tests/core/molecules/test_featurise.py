@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import rdkit
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ogb.utils import smiles2graph
 from rdkit import Chem, RDConfig, rdBase
+from rdkit.Chem import AtomValenceException
 from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
 
 from graphdistill.core.molecules import binary, featurise
@@ -64,8 +65,10 @@ def check(smiles: Sequence[str], found: Molecules) -> int:
             for mine, name in ((ours.x, "node_feat"), (ours.edge_index, "edge_index"), (ours.edge_attr, "edge_feat")):
                 assert mine is not None
                 assert np.array_equal(mine.numpy(), theirs[name]), (text, name)
-            scaffold = MurckoScaffoldSmiles(mol=molecule, includeChirality=False)
-            assert found.scaffolds[number] == scaffold, text
+            try:
+                assert found.scaffolds[number] == MurckoScaffoldSmiles(mol=molecule, includeChirality=False), text
+            except AtomValenceException:  # rdkit's own function refuses what is left without the side chains
+                assert Chem.MolFromSmiles(found.scaffolds[number], sanitize=False), text
             number += 1
     assert len(found) == len(found.scaffolds) == number == len(graphs)
     return number
@@ -87,6 +90,7 @@ def test_what_is_decoded_is_most_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(st.lists(odd.smiles, min_size=1, max_size=8))
+@example(["C1CC1(C(:[Se](C)(C1CC1)))"])
 def test_random_molecules_are_those_of_ogb_and_rdkit(smiles: list[str]) -> None:
     check(smiles, featurise.featurise(smiles, scaffolds=True))
 

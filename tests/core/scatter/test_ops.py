@@ -205,6 +205,7 @@ def test_held_segments_compile_and_sort_once(graphs: list[torch.fx.GraphModule])
     assert [counted(graph) for graph in graphs] == [{"gather_segment": 1}] * 2
 
 
+@pytest.mark.long
 def test_inductor_compiles_forward_and_backward() -> None:
     torch._dynamo.reset()
     x, ptr, index, weight = draw([2, 0, 4])

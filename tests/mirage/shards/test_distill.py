@@ -42,8 +42,9 @@ def test_shards_change_no_byte(result, tmp_path):
 
 
 @pytest.mark.bits
+@pytest.mark.long  # among the tests of bits it runs all the same
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of Ray's own files
-@pytest.mark.parametrize(("engine", "jobs"), [("processes", 1), pytest.param("ray", 2, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("engine", "jobs"), [("processes", 1), ("ray", 2)])
 def test_engines_change_no_byte(tmp_path, engine, jobs):
     """Without the patches of this module, which other processes do not have."""
     with pytest.MonkeyPatch.context() as patch:
