@@ -20,7 +20,7 @@ from graphdistill.datasets import load
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.images import ImageView
 from graphdistill.kd.distill import fit_labels
-from graphdistill.kd.methods import kd, kd3
+from graphdistill.kd.methods import kd, kd3, ssld
 
 OTHERS = "cifar10_subset"
 DIGITS, TIMES, STEPS = 500, 3, 200
@@ -30,6 +30,8 @@ METHODS = {
     "KD3": kd3.Config(),
     "KD3, all entries": kd3.Config(keep=1.0),
     "KD3, selection alone": kd3.Config(feature_weight=0.0, contrast=0.0),
+    "SSLD": ssld.Config(),
+    "SSLD, 40 of each class": ssld.Config(per_class=40),
 }
 
 
