@@ -29,7 +29,7 @@ from graphdistill.kd.teachers.parc import parc
 PAPER = "Borup et al., 2023, https://arxiv.org/abs/2304.12314"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours="digits, 3 labels a class: 85.53 ± 4.08 (all sources alike 83.18 ± 3.92, labels alone 77.54 ± 4.11)",
     command="python -m graphdistill.bench kd --parts teachers",
     differs="The weight of the labels and the size of the probe are ours, as they could not be confirmed; a new layer "
     "also reads the source's logits, since the last layer of a graph network propagates.",

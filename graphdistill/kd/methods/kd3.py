@@ -31,9 +31,10 @@ from graphdistill.kd.selectors.combined_confidence import combined_confidence, m
 PAPER = "Tang et al., ICML 2023, https://arxiv.org/abs/2307.11469"
 RESULT = Result(
     paper="CIFAR-10: 0.9521 in a reader's notes, not checked here",
-    ours="not measured",
+    ours="digits among photographs: 93.30 ± 2.17 (KD on all 78.77 ± 5.90, selection alone 93.58 ± 1.67)",
     command="python -m graphdistill.bench kd --parts teachers",
     differs="Number of chosen entries, weights of features and temperatures are ours, as they could not be confirmed.",
+    instead="Its selection alone (--feature-weight 0 --contrast 0) is as good, at less cost.",
 )
 FOR: tuple[Kind, ...] = ("images",)
 

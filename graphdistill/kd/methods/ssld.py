@@ -28,10 +28,12 @@ from graphdistill.kd.teachers.normalization import batch_norms, batch_statistics
 PAPER = "Cui et al., 2021, https://arxiv.org/abs/2103.05959"
 RESULT = Result(
     paper="ImageNet-1k, MobileNetV3-L: 0.790 in the abstract, not checked here",
-    ours="not measured",
+    ours="digits among photographs, 40 of each class: 90.45 ± 2.35 (KD on all 78.77 ± 5.90); cora 77.10 ± 1.60 (best "
+    "single teacher 80.59 ± 1.60)",
     command="python -m graphdistill.bench kd --parts teachers",
     differs="Unlabelled entries are those of the data set, so none is removed as a duplicate of validation, and there "
     "is no last stage at a small learning rate.",
+    instead="Where all unlabelled entries are of the task, meal-v2: the cap of each class takes good entries away.",
 )
 FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
 
