@@ -1,6 +1,6 @@
 r"""Compression: a trained network becomes a smaller one, measured in the bytes of its entropy-coded file.
 
-.. math:: \min_{\theta'} L(\theta'; \theta, D) \quad \text{with } \theta' \text{ of few bits or many zeros}
+.. math:: \min_{\theta'} L(\theta'; \theta, D) \quad \text{with } \theta' \text{ of few bits, zeros or adaptive width}
 
 for a trained network with weights :math:`\theta`, data D and a loss L that distils the network and reads the labels.
 """
@@ -12,6 +12,7 @@ from graphdistill.core.exports import on_first_use
 if TYPE_CHECKING:
     from graphdistill.compress.context import Compressed as Compressed
     from graphdistill.compress.distill import compress_network as compress_network
+    from graphdistill.compress.methods.adaptive_width import Config as AdaptiveWidthConfig
     from graphdistill.compress.methods.quantized import Config as QuantizedConfig
     from graphdistill.compress.methods.sparse_2_4 import Config as SparseConfig
     from graphdistill.compress.size import coded_bytes as coded_bytes
@@ -21,6 +22,7 @@ else:
     __getattr__ = on_first_use(
         __name__,
         {
+            "AdaptiveWidthConfig": "graphdistill.compress.methods.adaptive_width:Config",
             "Compressed": "graphdistill.compress.context",
             "QuantizedConfig": "graphdistill.compress.methods.quantized:Config",
             "SparseConfig": "graphdistill.compress.methods.sparse_2_4:Config",
@@ -32,6 +34,7 @@ else:
     )
 
 __all__ = [
+    "AdaptiveWidthConfig",
     "Compressed",
     "QuantizedConfig",
     "SparseConfig",

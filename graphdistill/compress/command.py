@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 from torch import nn
 
+from graphdistill.compress.adaptive import AdaptiveLayer, use_of
 from graphdistill.compress.config import Command
 from graphdistill.compress.evaluate import FLOAT, Scored, configs_of, score_seed
-from graphdistill.compress.figure import draw
+from graphdistill.compress.figure import MULTIPLY_ADDS, draw
 from graphdistill.compress.methods import FAMILY
 from graphdistill.compress.storage import save_compressed
 from graphdistill.core.command.deliver import deliver, facts_of
@@ -87,8 +88,12 @@ def _report(command: Command, view: View, network: str, results: list[dict[str, 
     """Rows of all networks, and what the method gains over each."""
     method = FAMILY.config(command.method)
     rows = []
+    adaptive = len({s.multiply_adds for s in results[0].values()}) > 1
     for name in results[0]:
         of = [seed[name] for seed in results]
+        others = {"latency": tuple(s.latency for s in of), "coded bytes": tuple(float(s.coded) for s in of)}
+        if adaptive:
+            others[MULTIPLY_ADDS] = tuple(float(s.multiply_adds) for s in of)
         trained = command.model is None or name != FLOAT
         rows.append(
             Row(
@@ -96,7 +101,7 @@ def _report(command: Command, view: View, network: str, results: list[dict[str, 
                 group=None,
                 test=tuple(s.test for s in of),
                 valid=tuple(s.valid for s in of),
-                others={"latency": tuple(s.latency for s in of), "coded bytes": tuple(float(s.coded) for s in of)},
+                others=others,
                 nbytes=round(statistics.fmean(s.coded for s in of)),
                 train_seconds=statistics.fmean(s.seconds for s in of) if trained else None,
             )
@@ -114,6 +119,7 @@ def _report(command: Command, view: View, network: str, results: list[dict[str, 
         f"{raw / (small or 1):.1f} times those of {method.name}.",
         "Latency: median of single predictions; the weights are float again in memory, so that only the file is "
         "smaller.",
+        *_use(results[0][method.name].compressed.network, view),
         ""
         if command.labels is None
         else f"Compressed with {command.labels} labelled training {view.KIND} a class; "
@@ -140,6 +146,18 @@ def _report(command: Command, view: View, network: str, results: list[dict[str, 
     )
 
 
+def _use(network: nn.Module, view: View) -> list[str]:
+    """How many learners the rows of each adaptive layer use on the test split; nothing for other networks."""
+    lines = []
+    for path, used in use_of(network, view, view.data.test).items():
+        layer = network.get_submodule(path)
+        assert isinstance(layer, AdaptiveLayer)
+        share = used.reshape(-1).bincount(minlength=layer.learners + 1) / used.numel()
+        shown = ", ".join(f"{number}: {100 * float(part):.0f} %" for number, part in enumerate(share))
+        lines.append(f"Rows of {path} on test by number of learners (first seed): {shown}.")
+    return lines
+
+
 def table(report: Report) -> Table:
     """One line per network: test metric, coded bytes, times smaller than in float32, latency and seconds."""
     raw = report.facts["float_bytes"]
@@ -147,12 +165,14 @@ def table(report: Report) -> Table:
     shown = frame(report, over=f"{max(len(row.test) for row in report.rows)} seeds")
     shown.padding = 0
     shown.add_column("network", no_wrap=True)
-    for header in (report.metric, "coded\nbytes", "times\nsmaller", "one,\nms", "s"):
+    adaptive = MULTIPLY_ADDS in report.rows[0].others
+    extra = ["multiply-\nadds"] if adaptive else []
+    for header in (report.metric, "coded\nbytes", "times\nsmaller", *extra, "one,\nms", "s"):
         shown.add_column(header, justify="right")
     for row in report.rows:
         times = statistics.fmean(row.others["latency"])
         size = row.nbytes or raw
-        shown.add_row(
-            Text(row.name), spread(row.test), f"{size:,}", f"{raw / size:.1f}", f"{times:.2f}", shown_seconds(row)
-        )
+        counted = [f"{statistics.fmean(row.others[MULTIPLY_ADDS]):,.0f}"] if adaptive else []
+        numbers = [f"{size:,}", f"{raw / size:.1f}", *counted, f"{times:.2f}", shown_seconds(row)]
+        shown.add_row(Text(row.name), spread(row.test), *numbers)
     return shown

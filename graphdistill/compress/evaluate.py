@@ -14,12 +14,15 @@ from graphdistill.compress.methods import FAMILY
 from graphdistill.compress.size import coded_bytes
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.methods import MethodConfig
+from graphdistill.kd.architectures.cost import multiply_adds
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.view import View
 from graphdistill.kd.distill import fit_labels
 from graphdistill.kd.evaluate import build, latency
 
 FLOAT = "float network"
+COUNTED = 512
+"""Test entries whose multiply-adds are counted."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Scored:
         test: test metric.
         valid: validation metric.
         coded: bytes of its file.
+        multiply_adds: multiply-adds of a prediction, the mean over test entries.
         latency: median of milliseconds of a prediction of one entry.
         seconds: seconds of making it.
     """
@@ -39,6 +43,7 @@ class Scored:
     test: float
     valid: float
     coded: int
+    multiply_adds: int
     latency: float
     seconds: float
 
@@ -95,6 +100,7 @@ def _scored(view: View, compressed: Compressed, start: float) -> Scored:
         view.score(network, "test"),
         view.score(network, "valid"),
         coded_bytes(network, compressed.parts),
+        multiply_adds(network, view, view.data.test[:COUNTED]),
         latency(view, network)["one"],
         seconds,
     )

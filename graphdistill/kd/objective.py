@@ -60,6 +60,8 @@ class Objective:
         after_step: called with the loss of each step. (default: nothing)
         sample: places among the training entries of those of the next step, from the size of a batch, which it need
             not keep to. (default: random passes over all entries)
+        check: score that checkpoints are chosen by, of the student in evaluation mode. (default: the metric on
+            validation)
     """
 
     loss: Callable[[Batch], Tensor]
@@ -71,6 +73,7 @@ class Objective:
     augment: Callable[[Inputs, Tensor, torch.Generator], Inputs] | None = None
     after_step: Callable[[float], None] | None = None
     sample: Callable[[int], Tensor] | None = None
+    check: Callable[[], float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,9 +101,8 @@ def fit_objective(
 
     optimizer = torch.optim.AdamW(whole.parameters(), lr=context.lr, weight_decay=context.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, context.steps)
-    training = Training(
-        whole, optimizer, loss, lambda: view.score(student, "valid"), BestScore(), patience, after_step=after_step
-    )
+    check = objective.check or (lambda: view.score(student, "valid"))
+    training = Training(whole, optimizer, loss, check, BestScore(), patience, after_step=after_step)
     with scoped(context.seed, "kd", "dropout"):
         return train(training, batches, context.steps, eval_every=eval_every, progress=context.progress, label=label)
 

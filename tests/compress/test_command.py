@@ -64,6 +64,18 @@ def test_a_sparse_network_goes_the_same_way(tmp_path, capsys):
     assert all(bool((part.mask.view(-1, 4).sum(dim=1) == 2).all()) for part in small.parts.values())
 
 
+def test_rows_of_adaptive_width_have_their_multiply_adds(tmp_path, capsys):
+    words = ("--method", "adaptive-width", "--budget", 0.5, "--seeds", 2, "--network", "ViT-32")
+    phases = ("--learner-steps", 2, "--gate-steps", 2)
+    assert run("--output", tmp_path / "out", *words, *phases, *SHORT) == 0
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    for word in ("fixed truncation", "multiply", "Rows of blocks.0.mlp on test by number of learners"):
+        assert word in printed
+    row = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["rows"][-1]
+    assert len(row["others"]["multiply-adds"]) == 2
+
+
 def test_a_saved_student_is_compressed(tmp_path, capsys):
     view = view_of(images())
     save_network(build(view, "ConvNet-8", "student", 0), tmp_path, card={"dataset": "rows", "student": "ConvNet-8"})

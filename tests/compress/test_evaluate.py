@@ -12,6 +12,7 @@ def test_every_row_is_scored_on_one_network():
     assert rows[FLOAT].compressed.network is network
     assert rows[FLOAT].test == view.score(network, "test")
     assert rows[FLOAT].coded > 3 * rows["quantized"].coded
+    assert {row.multiply_adds for row in rows.values()} == {64 * 16 + 16 * 3}
     assert all(row.coded < 1200 and row.latency > 0 for name, row in rows.items() if name != FLOAT)
 
 

@@ -57,6 +57,19 @@ def test_a_method_may_choose_the_entries_of_a_step():
     assert seen == [train[:2], train[:3], train[:4]]
 
 
+def test_a_method_may_choose_the_checkpoint_by_a_score_of_its_own():
+    context, scores, states = images_context(steps=4), iter([0.1, 0.9, 0.2, 0.3]), []
+
+    def check():
+        assert not context.student.training
+        states.append({name: value.clone() for name, value in context.student.state_dict().items()})
+        return next(scores)
+
+    found = fit_objective(context, Objective(loss=difference, check=check), eval_every=1)
+    assert (found.valid, found.step) == (0.9, 2)
+    assert all(torch.equal(value, states[1][name]) for name, value in context.student.state_dict().items())
+
+
 def test_projections_and_an_online_teacher_are_trained_along():
     context, projection = nodes_context(), nn.Linear(10, 10)
     before = [p.clone() for net in (projection, context.teacher) for p in net.parameters()]

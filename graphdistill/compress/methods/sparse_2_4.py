@@ -48,7 +48,7 @@ RESULT = Result(
     differs="Small networks, which are their own teachers, where the paper prunes language models of billions of "
     "weights; every linear layer is pruned, the last one too; the decay is larger, for far fewer steps.",
 )
-FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text")
+FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text", "rows")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Config(MethodConfig):
     """Whether the weights are trained, or only pruned once."""
     mask_every: int = 10
     """Steps between masks, that of the paper (0: the first ones stay)."""
-    decay: float = 0.1
+    decay: float = 0.3
     """Share by which a step shrinks the weights that are zero for the network, at the end of the ramp. The paper has
     0.00006 in 40,000 steps; in fewer steps it must be larger to the same effect."""
     ramp: float = 0.25
@@ -113,9 +113,7 @@ def baselines(config: Config) -> dict[str, Config]:
 def compress(context: Context, config: Config) -> Compressed:
     """Prune all linear and convolutional layers, and train what is left."""
     if config.feature_weight and context.data.KIND == "graphs":
-        raise ValueError(
-            f"--feature-weight is for nodes, images and text, but {context.data.name} holds graphs; leave it out"
-        )
+        raise ValueError(f"--feature-weight is not for graphs, but {context.data.name} holds graphs; leave it out")
     squares = _squares(context) if config.criterion == "activations" else {}
     student = sparsify(context.network, config, squares).to(context.data.device)
     if config.trained == "weights":

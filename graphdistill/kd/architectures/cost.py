@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -27,7 +27,7 @@ def parameters(network: nn.Module) -> int:
 
 
 @torch.no_grad()
-def multiply_adds(network: nn.Module, view: View) -> int:
+def multiply_adds(network: nn.Module, view: View, index: Tensor | None = None) -> int:
     """Multiply-adds of the prediction of one entry: those of matrix products and convolutions.
 
     A graph network predicts all nodes at once, of whose multiply-adds an entry has its share; the sums over neighbours
@@ -36,6 +36,7 @@ def multiply_adds(network: nn.Module, view: View) -> int:
     Args:
         network: the network.
         view: the data.
+        index: entries that the mean is taken over, where entries differ; of nodes always all. (default: the first one)
 
     Example:
         >>> from graphdistill.datasets import load
@@ -43,7 +44,7 @@ def multiply_adds(network: nn.Module, view: View) -> int:
         >>> multiply_adds(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), view_of(load("digits")))
         640
     """
-    index = view.train if view.KIND == "nodes" else view.train[:1]
+    index = view.train if view.KIND == "nodes" else view.train[:1] if index is None else index
     # The fused attention of the CPU is not counted.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         view.predict(network, index)

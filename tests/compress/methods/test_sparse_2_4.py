@@ -158,7 +158,7 @@ def test_baselines_lack_the_training_or_the_teacher():
 
 def test_what_cannot_be_pruned_is_refused():
     network = build(view_of(molecules()), "GIN-16", "student", 0)
-    with pytest.raises(ValueError, match=r"--feature-weight is for nodes, images and text, but .* holds graphs"):
+    with pytest.raises(ValueError, match=r"--feature-weight is not for graphs, but .* holds graphs"):
         compress_network(network, molecules(), Config(feature_weight=1.0))
     with pytest.raises(ValueError, match="has no float32 weights of two or more dimensions to prune"):
         pruned(nn.Sequential(nn.Embedding(4, 3), nn.LayerNorm(3)))
