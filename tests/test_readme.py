@@ -65,6 +65,11 @@ def short_teachers(monkeypatch):
         ("import distill_kd", ("class tensor(",), set()),
         ("import unlearn", ("class tensor(",), set()),
         ("load_compressed", ("coded", "class tensor("), {"small/card.json", "small/compressed.safetensors"}),
+        (
+            "import EntropicStudentConfig",
+            ("bytes; class tensor(",),
+            {f"{half}/{name}" for half in ("client", "server") for name in ("card.json", "student.safetensors")},
+        ),
         ("losses.KD", ("torch.Size([4])",), set()),
         ("gather_segment", (), set()),
     ],

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
+import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +17,9 @@ from torch import nn
 from graphdistill.compress.adaptive import AdaptiveLayer, use_of
 from graphdistill.compress.config import Command
 from graphdistill.compress.evaluate import FLOAT, Scored, configs_of, score_seed
-from graphdistill.compress.figure import MULTIPLY_ADDS, draw
+from graphdistill.compress.figure import MULTIPLY_ADDS, SENT, draw
 from graphdistill.compress.methods import FAMILY
+from graphdistill.compress.onnx import Exported, check_exportable, export_rows
 from graphdistill.compress.storage import save_compressed
 from graphdistill.core.command.deliver import deliver, facts_of
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
@@ -27,7 +31,7 @@ from graphdistill.datasets import load
 from graphdistill.kd.config import training_of
 from graphdistill.kd.data.kinds import few_labels, view_of
 from graphdistill.kd.data.view import View
-from graphdistill.kd.evaluate import network_bytes
+from graphdistill.kd.evaluate import build, network_bytes
 from graphdistill.kd.saved import named_or_saved
 
 
@@ -43,13 +47,33 @@ def main(command: Command) -> None:
         labelled = None if command.labels is None else few_labels(data, command.labels, command.seed)
         view = view_of(data, command.torch_device, labelled)
         network, given = named_or_saved(command.model, whole, command.network, seed=command.seed)
+        if command.onnx:
+            check_exportable(build(view, network, "network", command.seed) if given is None else given, view)
         context = command, view, whole, network, given, bars
         seeds = range(command.seed, command.seed + command.seeds)
         found = parallel_map(_score_seed, context, seeds, jobs=command.num_jobs)
         results = list(bars.track(found, "seeds", len(seeds)))
     name = FAMILY.name_of(command.method)
     best = max(range(len(results)), key=lambda i: results[i][name].valid)
-    report = _report(command, view, network, results)
+    with tempfile.TemporaryDirectory() as scratch:
+        networks = {row: results[best][row].compressed.network for row in (FLOAT, name)} if command.onnx else {}
+        with bars.step("measuring ONNX files"):
+            exported = export_rows(networks, view, Path(scratch))
+        report = _report(command, view, network, results, exported)
+        _deliver(command, view, network, results, best, report, exported)
+
+
+def _deliver(
+    command: Command,
+    view: View,
+    network: str,
+    results: list[dict[str, Scored]],
+    best: int,
+    report: Report,
+    exported: Mapping[str, Exported],
+) -> None:
+    """Write the network of the best seed, its files and the report."""
+    name = FAMILY.name_of(command.method)
 
     def write(folder: Path) -> None:
         chosen = results[best][name]
@@ -65,6 +89,8 @@ def main(command: Command) -> None:
         }
         save_compressed(chosen.compressed, folder, card=card)
         draw(report, folder / "figure.png")
+        for found in exported.values():
+            shutil.copy(found.path, folder / found.path.name)
 
     deliver(command, report, table(report), write)
 
@@ -84,16 +110,26 @@ def _score_seed(context: tuple[Command, View, View, str, nn.Module | None, Progr
     )
 
 
-def _report(command: Command, view: View, network: str, results: list[dict[str, Scored]]) -> Report:
+def _report(
+    command: Command,
+    view: View,
+    network: str,
+    results: list[dict[str, Scored]],
+    exported: Mapping[str, Exported],
+) -> Report:
     """Rows of all networks, and what the method gains over each."""
     method = FAMILY.config(command.method)
     rows = []
-    adaptive = len({s.multiply_adds for s in results[0].values()}) > 1
+    # A split network shares its multiply-adds between two machines; the bytes between them are what differs.
+    split = any(s.sent is not None for s in results[0].values())
+    adaptive = len({s.multiply_adds for s in results[0].values()}) > 1 and not split
     for name in results[0]:
         of = [seed[name] for seed in results]
         others = {"latency": tuple(s.latency for s in of), "coded bytes": tuple(float(s.coded) for s in of)}
         if adaptive:
             others[MULTIPLY_ADDS] = tuple(float(s.multiply_adds) for s in of)
+        if of[0].sent is not None:
+            others[SENT] = tuple(s.sent or 0.0 for s in of)
         trained = command.model is None or name != FLOAT
         rows.append(
             Row(
@@ -117,6 +153,7 @@ def _report(command: Command, view: View, network: str, results: list[dict[str, 
     notes += [
         f"Bytes: the whole entropy-coded file. The float32 numbers of the network take {raw:,}, "
         f"{raw / (small or 1):.1f} times those of {method.name}.",
+        f"{SENT.capitalize()}: coded features of a test entry, each on its own." if SENT in rows[-1].others else "",
         "Latency: median of single predictions; the weights are float again in memory, so that only the file is "
         "smaller.",
         *_use(results[0][method.name].compressed.network, view),
@@ -124,6 +161,7 @@ def _report(command: Command, view: View, network: str, results: list[dict[str, 
         if command.labels is None
         else f"Compressed with {command.labels} labelled training {view.KIND} a class; "
         "the float network was trained on all.",
+        *(f"ONNX, {row}: {found.explained(view.metric)}" for row, found in exported.items()),
         "Checkpoints are chosen on validation, test is scored once.",
         f"Saved: the network of {method.name} that is best on validation.",
         str(view.data.notes),
@@ -134,6 +172,7 @@ def _report(command: Command, view: View, network: str, results: list[dict[str, 
         "network": network,
         "float_bytes": raw,
         "paired": {name: asdict(found) for name, found in gains.items()},
+        "onnx": {row: {**asdict(found), "path": found.path.name} for row, found in exported.items()},
         "paper": FAMILY.about(method.name)[1],
     }
     return Report(
@@ -165,14 +204,17 @@ def table(report: Report) -> Table:
     shown = frame(report, over=f"{max(len(row.test) for row in report.rows)} seeds")
     shown.padding = 0
     shown.add_column("network", no_wrap=True)
+    sends = any(SENT in row.others for row in report.rows)
     adaptive = MULTIPLY_ADDS in report.rows[0].others
+    first = ["bytes\nsent"] if sends else []
     extra = ["multiply-\nadds"] if adaptive else []
-    for header in (report.metric, "coded\nbytes", "times\nsmaller", *extra, "one,\nms", "s"):
+    for header in (report.metric, *first, "coded\nbytes", "times\nsmaller", *extra, "one,\nms", "s"):
         shown.add_column(header, justify="right")
     for row in report.rows:
         times = statistics.fmean(row.others["latency"])
         size = row.nbytes or raw
+        sent = [f"{statistics.fmean(row.others[SENT]):.1f}" if SENT in row.others else ""] if sends else []
         counted = [f"{statistics.fmean(row.others[MULTIPLY_ADDS]):,.0f}"] if adaptive else []
         numbers = [f"{size:,}", f"{raw / size:.1f}", *counted, f"{times:.2f}", shown_seconds(row)]
-        shown.add_row(Text(row.name), spread(row.test), *numbers)
+        shown.add_row(Text(row.name), spread(row.test), *sent, *numbers)
     return shown

@@ -22,7 +22,7 @@ class Context:
     """What the entry function of a method gets.
 
     Attributes:
-        network: a copy of the trained network, in evaluation mode, which is changed in place.
+        network: a copy of the trained network, in evaluation mode, which may be changed in place.
         teacher: the network that is distilled, in evaluation mode.
         data: the data.
         training: training of the compressed network.

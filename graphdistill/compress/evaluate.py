@@ -12,6 +12,7 @@ from graphdistill.compress.context import Compressed
 from graphdistill.compress.distill import compress
 from graphdistill.compress.methods import FAMILY
 from graphdistill.compress.size import coded_bytes
+from graphdistill.compress.split import sent_bytes
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.methods import MethodConfig
 from graphdistill.kd.architectures.cost import multiply_adds
@@ -37,6 +38,7 @@ class Scored:
         multiply_adds: multiply-adds of a prediction, the mean over test entries.
         latency: median of milliseconds of a prediction of one entry.
         seconds: seconds of making it.
+        sent: bytes of the features of a test entry, where features leave the client; otherwise ``None``.
     """
 
     compressed: Compressed
@@ -46,6 +48,7 @@ class Scored:
     multiply_adds: int
     latency: float
     seconds: float
+    sent: float | None = None
 
 
 def configs_of(method: str | MethodConfig) -> dict[str, MethodConfig]:
@@ -103,4 +106,5 @@ def _scored(view: View, compressed: Compressed, start: float) -> Scored:
         multiply_adds(network, view, view.data.test[:COUNTED]),
         latency(view, network)["one"],
         seconds,
+        sent_bytes(view, network),
     )

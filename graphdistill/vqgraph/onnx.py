@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 
 import torch
 
-from graphdistill.core.command.output import publish
-from graphdistill.core.command.paths import expanded
+from graphdistill.core.networks.onnx import export_network
 from graphdistill.vqgraph.student import VQGraphStudent
 
 
@@ -34,22 +32,4 @@ def export_onnx(student: VQGraphStudent, path: str | Path) -> None:
         >>> session.run(["logits"], {"x": torch.ones(1, 4).numpy()})[0].shape
         (1, 3)
     """
-    path = expanded(path)
-    # With an example of one row the number of rows would become a constant.
-    rows = torch.zeros(2, student.in_channels)
-    still = copy.deepcopy(student).cpu().eval()
-    with publish(path.parent) as draft:
-        try:
-            torch.onnx.export(
-                still,
-                (rows,),
-                draft / path.name,
-                input_names=["x"],
-                output_names=["logits"],
-                dynamic_shapes={"x": {0: torch.export.Dim("N")}},
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-            )
-        except ImportError as error:
-            raise ImportError("export_onnx needs onnx and onnxscript; pip install 'graphdistill[onnx]'") from error
+    export_network(student, torch.zeros(2, student.in_channels), path)

@@ -6,6 +6,7 @@ import pytest
 from graphdistill.compress import command, load_compressed
 from graphdistill.compress.config import Command
 from graphdistill.compress.methods import FAMILY
+from graphdistill.compress.split import sent_bytes, split_network
 from graphdistill.compress.storage import FILE
 from graphdistill.core.command import cli
 from graphdistill.kd.data.kinds import view_of
@@ -82,6 +83,35 @@ def test_a_saved_student_is_compressed(tmp_path, capsys):
     words = ("--model", tmp_path, "--trained", "nothing", "--seeds", 1)
     assert run("--output", tmp_path / "out", *words, *SHORT) == 0
     assert "quantized on rows: ConvNet-8 in" in capsys.readouterr().out
+
+
+def test_onnx_files_are_written_with_their_latency(tmp_path, capsys):
+    pytest.importorskip("onnxruntime")
+    words = ("--network", "MLP", "--trained", "nothing", "--seeds", 1, "--onnx")
+    assert run("--output", tmp_path, *words, *SHORT) == 0
+    printed = capsys.readouterr().out
+    for row in ("ONNX, float network:", "ONNX, quantized:", "ONNX, quantized, int8:"):
+        assert row in printed
+    assert {path.name for path in tmp_path.glob("*.onnx")} == {"float.onnx", "compressed.onnx", "compressed-int8.onnx"}
+    facts = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["facts"]["onnx"]
+    assert facts["quantized, int8"]["path"] == "compressed-int8.onnx"
+    assert facts["quantized"]["milliseconds"]["64, p99"] >= facts["quantized"]["milliseconds"]["64, p50"] > 0
+
+
+def test_a_split_network_shows_the_bytes_that_an_entry_sends(tmp_path, capsys):
+    out, words = tmp_path / "out", ("--method", "entropic-student", "--network", "ConvNet-8", "--seeds", 1)
+    assert run("--output", out, *words, *SHORT) == 0
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    for row in ("uniform, 2 bits", "beta 0.0625", "beta 1", "entropic-student", "Bytes sent: coded features"):
+        assert row in printed
+    rows = {row["name"]: row for row in json.loads((out / "results.json").read_text(encoding="utf-8"))["rows"]}
+    assert "bytes sent" not in rows["float network"]["others"]
+    sent = rows["entropic-student"]["others"]["bytes sent"][0]
+    view = view_of(images())
+    fresh = split_network(build(view, "ConvNet-8", "network", 5), images().images[:2])
+    assert sent_bytes(view, load_compressed(fresh, out).network) == sent
+    assert (out / "figure.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(

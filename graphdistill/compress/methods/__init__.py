@@ -1,7 +1,7 @@
 """The methods, a module each: docstring, ``PAPER``, ``RESULT``, ``FOR``, ``Config``, ``compress`` and ``baselines``.
 
-``compress(context, config) -> Compressed`` changes ``context.network`` in place; ``baselines(config)`` are the configs
-that the method is compared with, by row.
+``compress(context, config) -> Compressed`` may change ``context.network`` in place; ``baselines(config)`` are the
+configs that the method is compared with, by row.
 """
 
 from __future__ import annotations
