@@ -18,6 +18,9 @@ from graphdistill.datasets._tables import read_table
 
 _NAMED = 10
 """Number of invalid rows that an error lists."""
+_NO_MOLECULES = (
+    "; of a table without molecules, name the column of labels by label= (--label-column of kd, compress and condense)"
+)
 _ADVICE = "; if they are targets and no classes, give --task regression (in Python task='regression')"
 
 
@@ -36,9 +39,7 @@ def load_csv(
     for argument, column in [("smiles_column", smiles_column), *(("label_column", c) for c in labels)]:
         if head.count(column) != 1:
             what = "is the name of two columns" if column in head else "is not a column"
-            other = "; of a table without molecules, name the column of labels by label=" * (
-                argument == "smiles_column"
-            )
+            other = _NO_MOLECULES * (argument == "smiles_column")
             raise ValueError(
                 f"{argument}={column!r} {what} of {path}; it has {', '.join(head)} (its first line){other}"
             )
