@@ -43,10 +43,15 @@ from graphdistill.kd.outputs import PENULTIMATE, record
 PAPER = "Huang et al., AAAI 2025, https://arxiv.org/abs/2407.20584; SquareHead: https://arxiv.org/abs/2310.06927"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours=(
+        "character model: 40.90 ± 0.13 (labels alone 40.49 ± 0.06, one-shot pruning 19.05 ± 0.84, float 42.78 ± 0.07); "
+        "cora, GCN-16: 80.12 ± 1.49 (79.64 ± 1.25, 71.58 ± 5.62, 79.72 ± 1.92)"
+    ),
     command="python -m graphdistill.bench kd --parts sparse-2-4",
     differs="Small networks, which are their own teachers, where the paper prunes language models of billions of "
     "weights; every linear layer is pruned, the last one too; the decay is larger, for far fewer steps.",
+    instead="Masks that stay (--mask-every 0 --decay 0) were as good here; so were labels alone with as many steps as "
+    "the float network.",
 )
 FOR: tuple[Kind, ...] = ("nodes", "graphs", "images", "text", "rows")
 
