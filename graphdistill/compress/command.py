@@ -57,8 +57,7 @@ def main(command: Command) -> None:
     best = max(range(len(results)), key=lambda i: results[i][name].valid)
     with tempfile.TemporaryDirectory() as scratch:
         networks = {row: results[best][row].compressed.network for row in (FLOAT, name)} if command.onnx else {}
-        with bars.step("measuring ONNX files"):
-            exported = export_rows(networks, view, Path(scratch))
+        exported = export_rows(networks, view, Path(scratch))
         report = _report(command, view, network, results, exported)
         _deliver(command, view, network, results, best, report, exported)
 

@@ -19,6 +19,7 @@ from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import parallel_map
 from graphdistill.datasets import load, load_domains
 from graphdistill.kd.architectures.space import sizes_text
+from graphdistill.kd.asking import Asked, ask_teacher, check_asking, draw_asking, explained
 from graphdistill.kd.config import Command, training_of
 from graphdistill.kd.data.kinds import few_labels, readable, view_of
 from graphdistill.kd.data.view import View
@@ -45,6 +46,10 @@ def main(command: Command) -> None:
         _source_views(command, view, command.seed)
         if hasattr(FAMILY.module(command.method), "check"):
             FAMILY.module(command.method).check(view, command.method)  # fails before any training, too
+        if command.ask:
+            check_asking(view)
+            if not needs_teacher(method):
+                raise ValueError(f"--ask: {method.name} trains without a teacher that could be asked; leave it out")
         student = build(view, command.student, "student", command.seed)
         teachers = [build(view, name, "teacher", command.seed) for name in command.teacher]
         if hasattr(FAMILY.module(command.method), "check_networks"):
@@ -54,7 +59,8 @@ def main(command: Command) -> None:
         found = parallel_map(_score_seed, (command, view, bars), seeds, jobs=command.num_jobs)
         scored = list(bars.track(found, "seeds", len(seeds)))
     names = _names(command, view, list(scored[0]))
-    report = _report(command, view, scored, names)
+    asked = _asked(command, view, scored)
+    report = _report(command, view, scored, names, asked)
     best = max(range(len(scored)), key=lambda i: scored[i][FAMILY.name_of(command.method)].valid)
     logits = _test_logits(view, scored[0], names)
 
@@ -74,6 +80,8 @@ def main(command: Command) -> None:
             card["architecture"] = dict(chosen.architecture)
         save_network(chosen.network, folder, card=card)
         draw(report, logits, folder / "figure.png")
+        if command.ask:
+            draw_asking(asked, report.title, folder / "asking.png")
 
     deliver(command, report, table(report), write)
 
@@ -139,7 +147,25 @@ def _test_logits(view: View, scored: dict[str, Scored], names: dict[str, str]) -
     }
 
 
-def _report(command: Command, view: View, scored: list[dict[str, Scored]], names: dict[str, str]) -> Report:
+def _asked(command: Command, view: View, scored: list[dict[str, Scored]]) -> list[list[Asked]]:
+    """What the student of each seed gains by asking its teacher; nothing where no shares are wished."""
+    if not command.ask:
+        return []
+    views = [view if not place else _view(command, command.seed + place) for place in range(len(scored))]
+    name = FAMILY.name_of(command.method)
+    return [
+        ask_teacher(own, seed[name].network, seed["teacher"].network, command.ask)
+        for own, seed in zip(views, scored, strict=True)
+    ]
+
+
+def _report(
+    command: Command,
+    view: View,
+    scored: list[dict[str, Scored]],
+    names: dict[str, str],
+    asked: list[list[Asked]],
+) -> Report:
     """Rows of all networks, and of the majority class."""
     method = FAMILY.config(command.method)
     rows, times = [], {}
@@ -176,6 +202,7 @@ def _report(command: Command, view: View, scored: list[dict[str, Scored]], names
         f"The teachers are trained on {', '.join(command.sources)}." if command.sources else "",
         "The teacher has more labels than the students." if hasattr(FAMILY.module(method), "student_view") else "",
         *_found(scored, method.name),
+        *explained(asked),
         f"Saved: the student of {method.name} that is best on validation.",
         str(view.data.notes),
     ]
@@ -184,6 +211,7 @@ def _report(command: Command, view: View, scored: list[dict[str, Scored]], names
         "command": {**asdict(command), "method": method.name, "options": options_of(method)},
         "milliseconds": times,
         "paired": {other: asdict(found) for other, found in differences.items()},
+        **({"ask": [[asdict(found) for found in seed] for seed in asked]} if asked else {}),
         "paper": FAMILY.about(method.name)[1],
     }
     return Report(

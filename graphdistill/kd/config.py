@@ -74,6 +74,9 @@ class Command(KDConfig, TableColumns, BaseCommand):
     Transformer-32 for language models, MLP-8 for rows of a table); for graphs also tree-counts and tree-counts-mlp."""
     labels: int | None = None
     """Labelled training entries of each class; the others are unlabelled (default: all labels are used)."""
+    ask: tuple[float, ...] = ()
+    """Shares of entries, 0 to 1, that the student passes on to its teacher where it is least sure: accuracy for each,
+    and asking.png (default: none)."""
     seeds: int = 3
     """Number of teachers, each with its own students."""
     seed: int = 0
@@ -83,4 +86,7 @@ class Command(KDConfig, TableColumns, BaseCommand):
         BaseCommand.__post_init__(self)
         KDConfig.__post_init__(self)
         FAMILY.check(self.method)
+        for share in self.ask:
+            if not 0 <= share <= 1:
+                raise ValueError(f"--ask must be shares from 0 to 1, got {share}")
         check_counts(self, "seeds", *(["labels"] if self.labels is not None else []))

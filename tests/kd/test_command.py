@@ -47,6 +47,18 @@ def test_the_journey_from_the_command_to_the_student(tmp_path, capsys):
     assert view.score(student, "valid") == card["valid"]
 
 
+def test_a_student_asks_its_teacher(tmp_path, capsys, monkeypatch):
+    words = ("--steps", 4, "--eval-every", 2, "--seeds", 2, "--jobs", 1, "--ask", 0.1, 0.5)
+    assert run("--output", tmp_path, *words) == 0
+    assert "(50% wished): accuracy" in capsys.readouterr().out
+    facts = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["facts"]
+    assert [[found["wished"] for found in seed] for seed in facts["ask"]] == [[0.1, 0.5]] * 2
+    assert (tmp_path / "asking.png").stat().st_size > 10_000
+    monkeypatch.setattr(command, "needs_teacher", lambda method: False)
+    assert run("--output", tmp_path, *words) != 0
+    assert "trains without a teacher that could be asked" in capsys.readouterr().err
+
+
 def test_several_teachers_are_one(tmp_path, capsys):
     words = ("--steps", 4, "--eval-every", 2, "--seeds", 1, "--jobs", 1)
     assert run("--output", tmp_path / "out", *words, "--teacher", "GCN", "GraphSAGE", "GCN") == 0
