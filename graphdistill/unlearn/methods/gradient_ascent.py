@@ -23,7 +23,7 @@ from graphdistill.unlearn.stopping import Stopping
 PAPER = "Thudi et al., EuroS&P 2022, https://arxiv.org/abs/2109.13398"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
+    ours="digits at random: attack AUC 51.3 ± 1.8 (retrained 48.4 ± 2.5), accuracy on the rest 80.6 ± 19.1",
     command="python -m graphdistill.bench kd --parts unlearn",
     differs="Adam in place of plain steps along the gradient, whose size depends on the network.",
     instead="Where accuracy must hold, retrain, or use laf.",
