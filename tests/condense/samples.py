@@ -11,7 +11,7 @@ from graphdistill.condense.data.images import TrainingImages
 from graphdistill.condense.data.kinds import protocol_of, training_data_of
 from graphdistill.condense.data.training_data import Kind, TrainingData
 from graphdistill.condense.matching.objective import MethodContext
-from graphdistill.core.data.datasets import ImageDataset, NodeDataset
+from graphdistill.core.data.datasets import ImageDataset, NodeDataset, TableDataset
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.fit import FitConfig
@@ -66,8 +66,27 @@ def pairs(per_class: int = 16, classes: int = 3) -> NodeDataset:
     )
 
 
-def data(kind: Kind) -> ImageDataset | NodeDataset:
-    return pairs() if kind == "nodes" else bars()
+@cache
+def people(per_class: int = 24, classes: int = 3) -> TableDataset:
+    """Rows of six numbers around the mean of their class; half are for training."""
+    draw = torch.Generator().manual_seed(0)
+    y = torch.arange(classes).repeat(per_class)
+    order = torch.arange(len(y)).view(per_class, classes)
+    half, rest = per_class // 2, per_class // 4
+    return TableDataset(
+        name="people",
+        x=3 * torch.randn(classes, 6, generator=draw)[y] + torch.randn(len(y), 6, generator=draw),
+        y=y,
+        train=order[:half].flatten(),
+        valid=order[half : half + rest].flatten(),
+        test=order[half + rest :].flatten(),
+        columns=tuple("abcdef"),
+        notes="people",
+    )
+
+
+def data(kind: Kind) -> ImageDataset | NodeDataset | TableDataset:
+    return {"nodes": pairs, "rows": people}.get(kind, bars)()
 
 
 def real_data(kind: Kind) -> TrainingData:

@@ -215,7 +215,9 @@ def test_a_method_that_is_not_for_graphs_is_refused(tmp_path, monkeypatch, capsy
     monkeypatch.setattr(command, "load", lambda *_, **__: chains())
     assert run("--method", "dm", "--dataset", "chains", "--per-class", 2, "--output", tmp_path / "out") == 2
     printed = capsys.readouterr().err
-    assert "--method dm is for images, but the data set holds graphs; for graphs choose from doscond, " in printed
+    assert (
+        "--method dm is for images and rows, but the data set holds graphs; for graphs choose from doscond, " in printed
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -223,7 +225,10 @@ def test_a_method_that_is_not_for_graphs_is_refused(tmp_path, monkeypatch, capsy
     ("words", "message"),
     [
         (("--dataset", "nonsense"), "nonsense"),
-        (("--dataset", "digits-knn"), "--method dm is for images, but the data set holds nodes; for nodes choose from"),
+        (
+            ("--dataset", "digits-knn"),
+            "--method dm is for images and rows, but the data set holds nodes; for nodes choose from",
+        ),
         (("--method", "gcdm"), "--method gcdm is for nodes, but the data set holds images; for images choose from"),
         (("--method", "dmm"), "--method 'dmm' is unknown. Did you mean dm?"),
         (("--per-class", 0), "--per-class must be 1 or more, got 0"),
@@ -293,6 +298,8 @@ def test_the_words_are_those_agreed_on():
         "trainings",
         "seeds",
         "seed",
+        "label_column",
+        "group_column",
     }
     assert {f.name for f in command.Command.__dataclass_fields__.values()} == words | {
         "skip_invalid",
