@@ -14,6 +14,7 @@ from graphdistill.condense.methods import FAMILY as CONDENSE
 from graphdistill.core.command import cli
 from graphdistill.core.methods import result
 from graphdistill.kd.methods import FAMILY as KD
+from graphdistill.protect.methods import FAMILY as PROTECT
 from graphdistill.unlearn.methods import FAMILY as UNLEARN
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +22,7 @@ PAGES = "".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "doc
 RESULTS = {
     **{
         (family.package.split(".")[-2], name): family.result(name)
-        for family in (COMPRESS, CONDENSE, FED, KD, UNLEARN)
+        for family in (COMPRESS, CONDENSE, FED, KD, PROTECT, UNLEARN)
         for name in family.names()
     },
     **{(name, name): result(ROOT / "graphdistill" / name / "__init__.py") for name in ("mirage", "vqgraph")},
@@ -52,7 +53,7 @@ def test_the_command_that_measures_exists_and_names_the_method(family, name):
         assert cli.run(found.append, BENCHES[bench], prog=bench, description="", argv=words) == 0
         # The parts of the bench of knowledge distillation are claims, of which several compare methods.
         known = (*getattr(found[0], "methods", ()), family)
-        assert name in known or found[0].parts == ("molecules",) or family in ("compress", "kd", "unlearn")
+        assert name in known or family in ("compress", "kd", "protect", "unlearn") or found[0].parts == ("molecules",)
     else:
         assert (module, family) == ("graphdistill.condense", "condense")
         assert cli.run(found.append, Command, prog=module, description="", argv=words, family=CONDENSE) == 0
@@ -61,6 +62,13 @@ def test_the_command_that_measures_exists_and_names_the_method(family, name):
 
 @pytest.mark.parametrize(("family", "name"), RESULTS, ids=lambda value: value)
 def test_the_module_has_what_its_source_says(family, name):
-    package = {"compress": COMPRESS, "condense": CONDENSE, "fed": FED, "kd": KD, "unlearn": UNLEARN}.get(family)
+    package = {
+        "compress": COMPRESS,
+        "condense": CONDENSE,
+        "fed": FED,
+        "kd": KD,
+        "protect": PROTECT,
+        "unlearn": UNLEARN,
+    }.get(family)
     if package is not None:
         assert package.module(name).RESULT == RESULTS[family, name]

@@ -12,11 +12,11 @@ from graphdistill import __version__
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = [
-    *(f"graphdistill.{name}" for name in ("compress", "condense", "kd", "mirage", "unlearn", "vqgraph")),
+    *(f"graphdistill.{name}" for name in ("compress", "condense", "kd", "mirage", "protect", "unlearn", "vqgraph")),
     "fed",
     *(
         f"graphdistill.bench {name}"
-        for name in "arrays circuits codec condense fed kd lossless mirage scale scatter vqgraph".split()
+        for name in "arrays circuits codec condense fed kd lossless mirage protect scale scatter vqgraph".split()
     ),
 ]
 LIGHT = {"graphdistill", "fed", "psutil", "rich", "tyro"}
@@ -69,6 +69,8 @@ def test_values_are_checked_and_methods_are_listed_without_torch():
         ("graphdistill.compress", ["--bits", "9"], 2, "--bits must be 1 to 8, got 9"),
         ("graphdistill.unlearn", ["--method", "list"], 0, "Shen et al."),
         ("graphdistill.unlearn", ["--forget-share", "1"], 2, "--forget-share must be above 0 and below 1"),
+        ("graphdistill.protect", ["--method", "list"], 0, "Sadasivan et al."),
+        ("graphdistill.protect", ["--blur", "2"], 2, "--blur must be above 0 and at most 1, got 2.0"),
         ("fed", ["--method", "list"], 0, "fedlgd"),
         ("fed", ["--method", "fedagv"], 2, "Did you mean fedavg?"),
     ):

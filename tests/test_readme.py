@@ -19,6 +19,8 @@ from graphdistill.kd import config as kd
 from graphdistill.kd.methods import FAMILY as KD
 from graphdistill.kd.nodes.teachers import fit_teacher
 from graphdistill.mirage import config as mirage
+from graphdistill.protect import config as protect
+from graphdistill.protect.methods import FAMILY as PROTECT
 from graphdistill.unlearn import config as unlearn
 from graphdistill.unlearn.methods import FAMILY as UNLEARN
 from graphdistill.vqgraph import config as vqgraph
@@ -26,19 +28,22 @@ from graphdistill.vqgraph import config as vqgraph
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = {path: path.read_text(encoding="utf-8") for path in PAGES}
-COMMAND = r"^(?:python -m (?:graphdistill\.)?|graphdistill )(mirage|vqgraph|compress|condense|kd|unlearn|fed) (.*)$"
+COMMAND = (
+    r"^(?:python -m (?:graphdistill\.)?|graphdistill )(mirage|vqgraph|compress|condense|kd|protect|unlearn|fed) (.*)$"
+)
 COMMANDS = sorted({found for text in TEXT.values() for found in re.findall(COMMAND, text, flags=re.MULTILINE)})
 BLOCK = r"```python\n(.*?)```"
 PYTHON = sorted({found for text in TEXT.values() for found in re.findall(BLOCK, text, flags=re.DOTALL)})
 
 
-FAMILIES = {"compress": COMPRESS, "condense": CONDENSE, "fed": FED, "kd": KD, "unlearn": UNLEARN}
+FAMILIES = {"compress": COMPRESS, "condense": CONDENSE, "fed": FED, "kd": KD, "protect": PROTECT, "unlearn": UNLEARN}
 ROOMS = {
     "compress": compress,
     "condense": condense,
     "fed": fed,
     "kd": kd,
     "mirage": mirage,
+    "protect": protect,
     "unlearn": unlearn,
     "vqgraph": vqgraph,
 }
@@ -70,6 +75,7 @@ def short_teachers(monkeypatch):
             ("bytes; class tensor(",),
             {f"{half}/{name}" for half in ("client", "server") for name in ("card.json", "student.safetensors")},
         ),
+        ("verify_protection(", (" images, ", "1.0 0.01"), {"protected/card.json", "protected/set.safetensors"}),
         ("losses.KD", ("torch.Size([4])",), set()),
         ("gather_segment", (), set()),
     ],

@@ -12,6 +12,7 @@ from graphdistill.core.config_checks import check_positive
 from graphdistill.core.device import DeviceName, resolve_device
 from graphdistill.core.methods import MethodConfig, names
 from graphdistill.core.parallel import check_jobs, default_jobs
+from graphdistill.protect.config import Defence
 
 if TYPE_CHECKING:
     import torch
@@ -238,6 +239,32 @@ class MirageBench(DataOptions):
     """Depth of trees and networks in the accuracy part."""
     seeds: int = 5
     """Number of trainings of each network, each on a separate draw (distilled or random)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtectBench(DataOptions):
+    """Options of ``python -m graphdistill.bench protect``."""
+
+    datasets: tuple[str, ...] = ("digits", "mnist5k")
+    """Sets of images."""
+    filter_sizes: tuple[int, ...] = ()
+    """Sides of the filters (default: that of the method)."""
+    defences: tuple[Defence, ...] = (
+        "augmentation",
+        "smoothing",
+        "random-filters",
+        "adversarial",
+        "clean-validation",
+    )
+    """Trainings besides the plain one."""
+    blur: float = 0.06
+    """Largest weight of all places of a filter but one."""
+    keys: int = 3
+    """Number of keys and splits, each with a training of every network."""
+    first_key: int = 0
+    """First of them; later ones add 1 each."""
+    steps: int = 300
+    """Optimizer steps of a training."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,8 @@ import pytest
 from graphdistill.core.exports import on_first_use
 
 PACKAGES = [
-    f"graphdistill.{name}" for name in ("compress", "condense", "datasets", "kd", "mirage", "unlearn", "vqgraph")
+    f"graphdistill.{name}"
+    for name in ("compress", "condense", "datasets", "kd", "mirage", "protect", "unlearn", "vqgraph")
 ]
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.command.style import MARGIN, add_panel, new_figure, save, size_text, styled, wide_enough
+from graphdistill.core.data.images import grid
 from graphdistill.core.sets.synthetic import SyntheticSet
 
 MOST = 20
@@ -53,19 +54,3 @@ def draw_images(synthetic: SyntheticSet, path: Path) -> None:
         axes.set_xticks([(width + 1) * (i + 0.5) for i in range(len(names))] if flat else [], names if flat else [])
         axes.set_yticks([] if flat else [(height + 1) * (i + 0.5) for i in range(len(names))], [] if flat else names)
         save(figure, path)
-
-
-def grid(rows: list[Tensor], columns: int) -> Tensor:
-    """Images ``[n, channels, h, w]`` of every row in a grid with white lines between them, ``[H, W, 1 or 3]``.
-
-    Where images have neither one channel nor three, their mean is shown.
-    """
-    _, channels, height, width = rows[0].shape
-    shown = channels if channels in (1, 3) else 1
-    out = torch.ones((height + 1) * len(rows) + 1, (width + 1) * columns + 1, shown)
-    for i, row in enumerate(rows):
-        for j, image in enumerate(row):
-            top, left = 1 + i * (height + 1), 1 + j * (width + 1)
-            picture = image if shown == channels else image.mean(dim=0, keepdim=True)
-            out[top : top + height, left : left + width] = picture.permute(1, 2, 0)
-    return out

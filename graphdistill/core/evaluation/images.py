@@ -1,19 +1,21 @@
-"""Evaluation of image sets: a ConvNet, 8-bit pixels, random images of equal bytes."""
+"""Evaluation of image sets: a ConvNet, an MLP or a transformer, 8-bit pixels, random images of equal bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput, real_set
 from graphdistill.core.evaluation.whole import whole_bytes
 from graphdistill.core.networks.convnet import ConvNet
+from graphdistill.core.networks.mlp import MLP
+from graphdistill.core.networks.vit import ViT
 from graphdistill.core.sets.symmetry import KEY, elements, orbit
 from graphdistill.core.sets.synthetic import SyntheticSet, quantize_uint8
 
@@ -24,7 +26,7 @@ class ImageProtocol(SetProtocol[ImageDataset]):
 
     networks: tuple[str, ...] = ("ConvNet",)
 
-    NETWORKS: ClassVar[tuple[str, ...]] = ("ConvNet",)
+    NETWORKS: ClassVar[tuple[str, ...]] = ("ConvNet", "MLP", "ViT")
     UNIT: ClassVar[str] = "images"
 
     @property
@@ -32,10 +34,11 @@ class ImageProtocol(SetProtocol[ImageDataset]):
         """Name of the row of linear models."""
         return "logistic regression on pixels of the same set"
 
-    def build(self, name: str) -> ConvNet:
+    def build(self, name: str) -> nn.Module:
         """A network with weights from torch's global generator."""
         channels, height, width = self.data.images.shape[1:]
-        return ConvNet((channels, height, width), self.num_classes)
+        makers: dict[str, Callable[..., nn.Module]] = {"ConvNet": ConvNet, "MLP": MLP, "ViT": ViT}
+        return makers[name]((channels, height, width), self.num_classes)
 
     def split(self, name: str) -> tuple[Tensor, Tensor]:
         """Images and classes of one split."""

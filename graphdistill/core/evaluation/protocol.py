@@ -31,6 +31,7 @@ SELECTION_SEED = 1 << 40
 """Seed of the networks that select sets on validation; networks of rows have seeds from 0."""
 AnyDataset = TypeVar("AnyDataset", ImageDataset, NodeDataset, GraphDataset, TableDataset)
 Augmentation = Callable[[Any, torch.Generator], Any]
+Attack = Callable[[nn.Module, Any, Tensor], Any]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class BaseProtocol(ABC, Generic[AnyDataset]):
         trainings: trainings of each network on a set, with seeds from 0, independent of the distillation's seed.
         fit: training config. A set below the batch size is used whole in each step.
         augment: augmentation of training inputs, the same for every row. (default: none)
+        attack: change of the training inputs of a step for each network, as in adversarial training. (default: none)
         device: device of the networks. (default: the CPU)
         jobs: parallel processes for trainings. (default: 1)
         progress: shows bars.
@@ -75,6 +77,7 @@ class BaseProtocol(ABC, Generic[AnyDataset]):
     trainings: int = 3
     fit: FitConfig = field(default_factory=FitConfig)
     augment: Augmentation | None = None
+    attack: Attack | None = None
     device: torch.device | str = "cpu"
     jobs: int = 1
     progress: Progress = NO_PROGRESS
@@ -187,6 +190,7 @@ class BaseProtocol(ABC, Generic[AnyDataset]):
             weight=part.weight,
             config=config or self.fit,
             augment=self.augment,
+            attack=self.attack,
             seed=seed,
         )
         return {name: (net, result) for (name, net), result in zip(nets.items(), fitted, strict=True)}

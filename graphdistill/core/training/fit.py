@@ -112,11 +112,13 @@ def fit_together(
     weight: Tensor | None = None,
     config: FitConfig = FitConfig(),
     augment: Callable[[InputType, torch.Generator], InputType] | None = None,
+    attack: Callable[[nn.Module, InputType, Tensor], InputType] | None = None,
     seed: int = 0,
 ) -> list[FitResult]:
     """Train several networks on shared batches, each with the same result as by :func:`fit`.
 
-    Arguments and errors are those of :func:`fit`; ``models`` are the networks.
+    Arguments and errors are those of :func:`fit`; ``models`` are the networks, and ``attack`` changes the inputs of a
+    step for each of them, from the network, inputs and labels, as in adversarial training. (default: none)
 
     Returns:
         The result of :func:`fit` for each network; its seconds include the making of the batches.
@@ -144,6 +146,8 @@ def fit_together(
 
         def loss(batch: _Batch) -> Tensor:
             x, label, importance = batch
+            if attack is not None:
+                x = attack(model, x, label)
             return (per_sample_loss(model(x), label, task, deviation) * importance).mean()
 
         def check() -> float:

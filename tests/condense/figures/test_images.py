@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 
 from graphdistill.condense.data.learnable import frozen
-from graphdistill.condense.figures.images import draw_images, grid
+from graphdistill.condense.figures.images import draw_images
 from graphdistill.core.command.style import size_text
 from tests.figure_checks import check
 
@@ -62,13 +62,3 @@ def test_many_images_of_a_class_are_cut_and_counted(tmp_path: Path, figures: lis
 def test_soft_labels_are_shown_by_their_likeliest_class(tmp_path: Path) -> None:
     draw_images(frozen(torch.rand(2, 1, 8, 8), torch.tensor([[0.1, 0.9], [0.8, 0.2]])), tmp_path / "soft.png")
     assert (tmp_path / "soft.png").is_file()
-
-
-def test_the_grid_holds_every_image_where_it_belongs() -> None:
-    rows = [torch.rand(2, 1, 3, 4), torch.rand(1, 1, 3, 4)]
-    out = grid(rows, 2)
-    assert out.shape == (2 * 4 + 1, 2 * 5 + 1, 1)
-    assert torch.equal(out[1:4, 6:10, 0], rows[0][1, 0])
-    assert torch.equal(out[5:8, 1:5, 0], rows[1][0, 0])
-    assert bool((out[5:8, 6:10] == 1).all())
-    assert bool((out[::4] == 1).all())
