@@ -76,8 +76,8 @@ def verify(command: Command, key: bytes, folder: Path) -> None:
         raise ValueError(f"--verify {folder}: --key {command.key} does not explain it: {numbers}")
     if not command.quiet:
         rich.console.Console().print(
-            f"{folder} was made of {data.name} by this key: {100 * found.same:.1f} % of the images are equal to the bit; "
-            f"{numbers}",
+            f"{folder} was made of {data.name} by this key: {100 * found.same:.1f} % of the images are equal to the "
+            f"bit; {numbers}",
             highlight=False,
         )
 
