@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from graphdistill.kd.nodes.label_spreading import label_spreading
@@ -60,13 +60,15 @@ def test_uniform_labels_cannot_be_sharpened() -> None:
 
 
 @given(st.integers(0, 1000), st.integers(10, 190))
+@example(952, 12)
 def test_shares_of_predicted_classes_are_those_that_are_wanted(seed: int, first: int) -> None:
     soft = rows(200, 2, seed).softmax(dim=1)
     found = with_shares(soft, torch.tensor([first / 200, 1 - first / 200]), 0.3)
     assert float(predicted_shares(found)[0]) == pytest.approx(first / 200, abs=0.03)
     assert mean_entropy(found) == pytest.approx(0.3, abs=2e-3)
     likelier = soft[:, 0].argsort(descending=True)
-    assert torch.equal(found[:, 0].sort(descending=True).values, found[likelier, 0])
+    # Rows that differ by a rounding may change places.
+    torch.testing.assert_close(found[:, 0].sort(descending=True).values, found[likelier, 0], atol=1e-6, rtol=0)
 
 
 def test_three_classes_get_their_shares() -> None:
