@@ -2,12 +2,13 @@
 
 RAD-like: the teacher predicts other classes on 30 % of the entries of all splits, on any, or on those that it is least
 sure of; a student asks it about a few of the training entries. DDK: one small student of three domains, whose
-worst domain counts. Prefix conditioning: two sources of opinions with opposite frequencies of the two labels.
-UniversalNER-like: which spans of a sentence are of one type, with a quarter of the labels.
+worst domain counts, on images and on texts. Prefix conditioning: two sources of opinions with opposite frequencies of
+the two labels. UniversalNER-like: which spans of a sentence are of one type, with a quarter of the labels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
@@ -24,6 +25,7 @@ from graphdistill.datasets import load, load_domains
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.images import ImageView
 from graphdistill.kd.data.kinds import view_of
+from graphdistill.kd.data.view import View
 from graphdistill.kd.distill import fit_kd, fit_labels
 from graphdistill.kd.evaluate import build, domain_scores
 from graphdistill.kd.methods import ddk, kd, prefix_conditioning, rad
@@ -43,6 +45,8 @@ SHARES = {
     "DDK": ddk.Config(),
 }
 SOURCES = ("text/reviews_films", "text/reviews_products")
+OPINIONS = (*SOURCES, "text/opinions")
+"""Domains of texts, of which a student knows as much as its teacher."""
 RARE = 0.25
 """Share that is kept of bad opinions on films and of good ones on products."""
 WRONG = 0.3
@@ -67,6 +71,8 @@ def measure(bench: Bench) -> None:
         show(title, found, "random")
     found = run_seeds(bench, _domains, bench, "domains of digits")
     show("three domains of digits, dense, width 512 to 16, test accuracy in %", found, "equal shares")
+    found = run_seeds(bench, _opinions, bench, "domains of opinions")
+    show("three domains of opinions, NGrams to NGrams, test accuracy in %", found, "equal shares")
     found = run_seeds(bench, _sources, bench, "sources of opinions")
     show("opinions, 80 % good on films and 20 % on products, NGrams, test accuracy in %", found, "no prefix")
     _ner.measure(bench)
@@ -125,10 +131,26 @@ def _domains(bench: Bench, seed: int) -> Scores:
     for row, method in SHARES.items():
         networks[row] = _dense(view, 16, seed)
         fit_kd(networks[row], networks["teacher"], view, method, _steps(bench, STUDENT), seed=seed)
+    return _of_domains(view, networks, DOMAINS)
+
+
+def _opinions(bench: Bench, seed: int) -> Scores:
+    """All shares of domains of texts with a teacher of the student's size."""
+    data, domain = load_domains(OPINIONS, bench.root, seed=seed)
+    view, config = view_of(data, domain=domain), KDConfig(steps=bench.steps)
+    networks = {"teacher": fit_labels(build(view, "NGrams", "teacher", seed), view, config, seed=seed)}
+    for row, method in SHARES.items():
+        networks[row] = build(view, "NGrams", "student", seed)
+        fit_kd(networks[row], networks["teacher"], view, method, config, seed=seed)
+    return _of_domains(view, networks, OPINIONS)
+
+
+def _of_domains(view: View, networks: Mapping[str, nn.Module], names: Sequence[str]) -> Scores:
+    """Test accuracy of networks by domain, the worst and the mean."""
     found = {}
     for row, network in networks.items():
         scores = [100 * value for value in domain_scores(view, view.logits(network, "test"))]
-        found[row] = {**dict(zip(DOMAINS, scores, strict=True)), "worst": min(scores), "mean": fmean(scores)}
+        found[row] = {**dict(zip(names, scores, strict=True)), "worst": min(scores), "mean": fmean(scores)}
     return found
 
 

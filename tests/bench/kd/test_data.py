@@ -48,6 +48,14 @@ def test_all_shares_of_domains_are_scored(monkeypatch):
     assert all(row["worst"] <= row["mean"] for row in found.values())
 
 
+def test_all_shares_of_domains_of_texts_are_scored(monkeypatch):
+    texts = replace(samples.texts(), y=(torch.arange(90) % 2))
+    monkeypatch.setattr(data, "OPINIONS", (texts, replace(texts, name="others")))
+    found = data._opinions(bench(), 0)
+    assert list(found) == ["teacher", "KD, shares by size", "equal shares", "DDK"]
+    assert all(row["worst"] <= row["mean"] for row in found.values())
+
+
 def test_sources_have_opposite_labels(monkeypatch):
     texts = replace(samples.texts(), y=(torch.arange(90) % 2))
     seen = {}
@@ -68,7 +76,12 @@ def test_sources_have_opposite_labels(monkeypatch):
 
 
 def test_the_part_prints_all_claims(monkeypatch, capsys):
-    for name, row in (("_ask", "random"), ("_domains", "equal shares"), ("_sources", "no prefix")):
+    for name, row in (
+        ("_ask", "random"),
+        ("_domains", "equal shares"),
+        ("_opinions", "equal shares"),
+        ("_sources", "no prefix"),
+    ):
         monkeypatch.setattr(data, name, lambda context, seed, row=row: {row: {"a": 1.0}})
     monkeypatch.setattr(
         data._ner, "_seed", lambda context, seed: {"labels": {"a": 1.0}, "KD, all questions": {"a": 1.0}}
