@@ -16,9 +16,12 @@ from graphdistill.core.evaluation.paired import paired
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import scoped
+from graphdistill.datasets import load
 from graphdistill.kd.config import KDConfig
+from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.data.view import View
-from graphdistill.kd.distill import fit_kd
+from graphdistill.kd.distill import fit_kd, fit_labels
+from graphdistill.kd.evaluate import build
 
 console = rich.console.Console(width=120)
 
@@ -73,6 +76,24 @@ def fit_students(
             networks[name] = make()
         fit_kd(networks[name], teacher, view, method, config, seed=seed)
     return networks
+
+
+def trained_network(
+    bench: Bench, dataset: str, network: str, steps: int | None, seed: int
+) -> tuple[View, nn.Module, KDConfig]:
+    """Data, a network trained on them, and the training of what it is compressed to.
+
+    Args:
+        bench: root of the data and number of steps.
+        dataset: the data set.
+        network: name of the network.
+        steps: steps of the training of the compressed network, of which eight are checked; ``None`` for those of the
+            kind of data.
+        seed: seed of split and network.
+    """
+    view = view_of(load(dataset, bench.root, seed=seed))
+    model = fit_labels(build(view, network, "teacher", seed), view, KDConfig(steps=bench.steps), seed=seed)
+    return view, model, KDConfig(steps=bench.steps or steps, eval_every=None if steps is None else steps // 8)
 
 
 def show(

@@ -12,19 +12,14 @@ from dataclasses import replace
 import torch
 from rich.table import Table
 
-from graphdistill.bench.kd._tables import Scores, console, run_seeds, show
+from graphdistill.bench.kd._tables import Scores, console, run_seeds, show, trained_network
 from graphdistill.bench.options import KDBench as Bench
 from graphdistill.compress.adaptive import use_of
 from graphdistill.compress.evaluate import score_seed
 from graphdistill.compress.methods.adaptive_width import Config, baselines
 from graphdistill.core.methods import MethodConfig
-from graphdistill.datasets import load
-from graphdistill.kd.config import KDConfig
-from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.data.text import TextView
 from graphdistill.kd.data.view import View
-from graphdistill.kd.distill import fit_labels
-from graphdistill.kd.evaluate import build
 
 NETWORKS: Mapping[str, tuple[str, int | None]] = {"text/shakespeare": ("Transformer-32", 200), "cora": ("GCN", None)}
 """Network of each data set, and steps of the third phase, where they are not those of the float network."""
@@ -62,11 +57,7 @@ def _show_uses(dataset: str, uses: Mapping[str, list[float]]) -> None:
 def _seed(context: tuple[Bench, str], seed: int) -> Scores:
     """All rows of all budgets on one split, from one trained network."""
     bench, dataset = context
-    network, steps = NETWORKS[dataset]
-    view = view_of(load(dataset, bench.root, seed=seed))
-    model = build(view, network, "teacher", seed)
-    fit_labels(model, view, KDConfig(steps=bench.steps), seed=seed)
-    training = KDConfig(steps=bench.steps or steps, eval_every=None if steps is None else steps // 8)
+    view, model, training = trained_network(bench, dataset, *NETWORKS[dataset], seed)
     found: dict[str, Mapping[str, float]] = {}
     for budget in BUDGETS:
         config = Config(budget=budget)

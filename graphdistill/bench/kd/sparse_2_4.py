@@ -10,16 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from graphdistill.bench.kd._tables import Scores, run_seeds, show
+from graphdistill.bench.kd._tables import Scores, run_seeds, show, trained_network
 from graphdistill.bench.options import KDBench as Bench
 from graphdistill.compress.evaluate import FLOAT, score_seed
 from graphdistill.compress.methods.sparse_2_4 import Config, baselines
 from graphdistill.core.methods import MethodConfig
-from graphdistill.datasets import load
-from graphdistill.kd.config import KDConfig
-from graphdistill.kd.data.kinds import view_of
-from graphdistill.kd.distill import fit_labels
-from graphdistill.kd.evaluate import build
 
 NETWORKS: Mapping[str, tuple[str, int | None]] = {
     "text/shakespeare": ("Transformer-32", 200),
@@ -65,11 +60,7 @@ def _methods(sparsity: Literal["2:4", "50", "75"]) -> dict[str, MethodConfig]:
 def _seed(context: tuple[Bench, str], seed: int) -> Scores:
     """All rows of all shares of zeros on one split, from one trained network."""
     bench, dataset = context
-    network, steps = NETWORKS[dataset]
-    view = view_of(load(dataset, bench.root, seed=seed))
-    model = build(view, network, "teacher", seed)
-    fit_labels(model, view, KDConfig(steps=bench.steps), seed=seed)
-    training = KDConfig(steps=bench.steps or steps, eval_every=None if steps is None else steps // 8)
+    view, model, training = trained_network(bench, dataset, *NETWORKS[dataset], seed)
     found: dict[str, Mapping[str, float]] = {}
     for sparsity in SPARSITIES:
         rows = score_seed(view, _methods(sparsity), training, model=model, seed=seed)

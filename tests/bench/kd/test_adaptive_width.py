@@ -1,6 +1,6 @@
 import pytest
 
-from graphdistill.bench.kd import adaptive_width, main
+from graphdistill.bench.kd import _tables, adaptive_width, main
 from graphdistill.bench.options import KDBench
 from tests.kd.samples import nodes, windows
 
@@ -10,7 +10,7 @@ from tests.kd.samples import nodes, windows
 )
 def test_every_budget_is_compared_with_fixed_truncation(data, name, group, monkeypatch, capsys):
     monkeypatch.setattr(adaptive_width, "NETWORKS", {data().name: (name, 8)})
-    monkeypatch.setattr(adaptive_width, "load", lambda name, root=None, seed=0: data())
+    monkeypatch.setattr(_tables, "load", lambda name, root=None, seed=0: data())
     monkeypatch.setattr(adaptive_width, "BUDGETS", (0.5, 0.9))
     main(KDBench(parts=("adaptive-width",), seeds=1, steps=1, jobs=1))
     out = capsys.readouterr().out
