@@ -128,7 +128,7 @@ class Bottleneck(nn.Module):
         """Noisy features, or rounded ones."""
         if self.training and not self.frozen:
             return y + torch.rand_like(y) - 0.5
-        return y.round().clamp(-LEVELS // 2, LEVELS // 2 - 1)
+        return _rounded(y)
 
     def bits(self, z: Tensor) -> Tensor:
         """Bits of each entry by the prior, float ``[n]``, of what :meth:`forward` returned."""
@@ -211,10 +211,15 @@ class Bottleneck(nn.Module):
             raise ValueError(
                 f"features must be finite [n, {len(self.frequency)}, ...], got {list(y.shape)}, which are {finite}"
             )
-        return y.round().clamp(-LEVELS // 2, LEVELS // 2 - 1).long().cpu() + LEVELS // 2
+        return _rounded(y).long().cpu() + LEVELS // 2
 
     def _features(self, symbols: Tensor) -> Tensor:
         return (symbols - LEVELS // 2).float().to(self.frequency.device)
+
+
+def _rounded(y: Tensor) -> Tensor:
+    """The nearest whole numbers that the table has."""
+    return y.round().clamp(-LEVELS // 2, LEVELS // 2 - 1)
 
 
 def _head(symbols: Tensor) -> bytes:
