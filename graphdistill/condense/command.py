@@ -167,6 +167,12 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
         + (", which is best on validation." if "valid" in sets[0].meta else "."),
         protocol.data.notes,
     ]
+    if "parity gap" in distilled.others:
+        notes.insert(
+            1,
+            "Gaps are the largest difference between groups of how often a class is predicted, for all test rows "
+            "(parity) or those of one class (odds); 0 is no difference, and few rows of a group make some by chance.",
+        )
     if stayed := sum(synthetic.meta.get("chosen_step") == 0 for synthetic in sets):
         notes.insert(1, f"In {stayed} of {len(sets)} sets the initial set is best on validation.")
     facts = {

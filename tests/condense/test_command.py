@@ -335,8 +335,11 @@ def test_the_journey_of_a_table(method, tmp_path):
     assert rows["distilled set"]["nbytes"] == synthetic.nbytes
     assert rows["random rows, equal bytes"]["nbytes"] <= synthetic.nbytes
     assert results["metric"] == "rocauc"
-    assert "majority class" in rows
-    assert "groups of sex: 0 f, 1 m" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert rows["majority class"]["others"] == {"parity gap": [0.0], "odds gap": [0.0]}
+    assert rows["distilled set"]["others"].keys() == rows["all the data, reweighed by group"]["others"].keys()
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "groups of sex: 0 f, 1 m" in page
+    assert "Gaps are the largest difference between groups of how often a class is predicted" in page
 
 
 def test_a_method_for_images_is_refused_for_a_table(tmp_path, capsys):

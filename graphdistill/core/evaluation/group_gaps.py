@@ -1,4 +1,4 @@
-"""How differently a classifier treats groups of entries: gaps of demographic parity and of equalised odds."""
+"""How differently a classifier treats groups of entries, gaps of parity and of odds, and weights against them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def parity_gap(predicted: Tensor, group: Tensor) -> float:
         >>> parity_gap(torch.tensor([1, 1, 0, 1]), torch.tensor([0, 0, 1, 1]))
         0.5
     """
-    _check(predicted, group)
+    _check(predicted=predicted, group=group)
     return _largest_gap(predicted, group)
 
 
@@ -56,8 +56,35 @@ def odds_gap(predicted: Tensor, y: Tensor, group: Tensor) -> float:
         >>> odds_gap(y, y, group), odds_gap(torch.tensor([0, 1, 1, 1]), y, group)
         (0.0, 1.0)
     """
-    _check(predicted, group, y)
+    _check(predicted=predicted, group=group, y=y)
     return max(_largest_gap(predicted[y == label], group[y == label]) for label in y.unique().tolist())
+
+
+def reweighing(y: Tensor, group: Tensor) -> Tensor:
+    r"""Weights of entries with which classes and groups are independent, as if labels were given by chance.
+
+    .. math:: w_i = \frac{P(y_i) \, P(g_i)}{P(y_i, g_i)}
+
+    Kamiran and Calders, Knowledge and Information Systems 2012, https://doi.org/10.1007/s10115-011-0463-8.
+
+    Args:
+        y: class of each entry, long ``[n]``.
+        group: group of each entry, long ``[n]``.
+
+    Returns:
+        Float ``[n]``.
+
+    Raises:
+        ValueError: as of :func:`odds_gap`.
+
+    Example:
+        >>> reweighing(torch.tensor([1, 1, 0, 0]), torch.tensor([0, 0, 0, 1])).tolist()
+        [0.75, 0.75, 1.5, 0.5]
+    """
+    _check(y=y, group=group)
+    pair = y * (int(group.max()) + 1) + group
+    of_class, of_group, of_pair = (codes.bincount().double()[codes] for codes in (y, group, pair))
+    return (of_class * of_group / of_pair / len(y)).float()
 
 
 def _largest_gap(predicted: Tensor, group: Tensor) -> float:
@@ -68,11 +95,12 @@ def _largest_gap(predicted: Tensor, group: Tensor) -> float:
     return float((share.amax(dim=0) - share.amin(dim=0)).max())
 
 
-def _check(predicted: Tensor, group: Tensor, y: Tensor | None = None) -> None:
-    for name, values in (("predicted", predicted), ("group", group), ("y", predicted if y is None else y)):
-        if values.shape != predicted.shape[:1] or values.dtype != torch.long or not len(values):
+def _check(**numbers: Tensor) -> None:
+    shape = next(iter(numbers.values())).shape[:1]
+    for name, values in numbers.items():
+        if values.shape != shape or values.dtype != torch.long or not len(values):
             raise ValueError(
-                f"{name} is {values.dtype} {list(values.shape)}; predicted, y and group hold a number of each entry, "
+                f"{name} is {values.dtype} {list(values.shape)}; {' and '.join(numbers)} hold a number of each entry, "
                 f"long [n], for the same n of 1 or more"
             )
         if int(values.min()) < 0:

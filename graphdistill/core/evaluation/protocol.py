@@ -7,7 +7,7 @@ Checkpoints are chosen on validation, once per training, and the test split is e
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
@@ -206,10 +206,19 @@ class BaseProtocol(ABC, Generic[AnyDataset]):
         """Metric of a network on a split."""
         return self.scores(net, split)[self.metric]
 
-    def scores(self, net: nn.Module, split: str) -> dict[Metric, float]:
-        """All reported metrics of a network on a split."""
+    def scores(self, net: nn.Module, split: str) -> dict[str, float]:
+        """All reported scores of a network on a split."""
         inputs, y = self.split(split)
-        logits = predict(net, inputs)
+        return self.scores_of(predict(net, inputs), y, split)
+
+    def scores_of(self, logits: Tensor, y: Tensor, split: str) -> dict[str, float]:
+        """All reported scores of logits, or targets, by name, that of ``metric`` first.
+
+        Args:
+            logits: of each entry of the split.
+            y: its label.
+            split: name of the split.
+        """
         return {metric: score(logits, y, metric) for metric in self.metrics}
 
 
@@ -287,7 +296,7 @@ class SetProtocol(BaseProtocol[AnyDataset]):
         major = torch.nn.functional.one_hot(self.labels("train").bincount().argmax(), self.num_classes).float()
         return {"majority class": major.expand(len(self.labels(split)), -1)}
 
-    def extra_baselines(self, sets: Sequence[SyntheticSet]) -> dict[str, list[SyntheticSet]]:
+    def extra_baselines(self, sets: Sequence[SyntheticSet]) -> Mapping[str, Sequence[SyntheticSet | TrainingInput]]:
         """Sets of further baselines for this kind of data, by name of the row."""
         return {}
 

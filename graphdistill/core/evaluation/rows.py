@@ -11,12 +11,10 @@ from itertools import chain
 from typing import Any
 
 from graphdistill.core.command.report import Row
-from graphdistill.core.data.datasets import Metric
 from graphdistill.core.evaluation.protocol import BaseProtocol, TrainingInput
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.fit import FitConfig
-from graphdistill.core.training.metrics import score
 
 Work = tuple[TrainingInput, FitConfig]
 """What a training takes besides its seed."""
@@ -106,7 +104,7 @@ def train_plans(protocol: BaseProtocol[Any], plans: Sequence[Plan]) -> list[Row]
     for plan, its_runs in zip(plans, of_plan, strict=True):
         for network in protocol.networks:
             tests, valid, seconds = zip(*(found[run][network] for run in its_runs), strict=True)
-            test, others = _by_metric(protocol, tests)
+            test, others = _by_metric(tests)
             rows.append(
                 Row(
                     name=plan.name,
@@ -130,12 +128,10 @@ def _nbytes(parts: Sequence[SyntheticSet | TrainingInput]) -> int | None:
     return round(statistics.fmean(known)) if len(known) == len(counted) else None
 
 
-def _by_metric(
-    protocol: BaseProtocol[Any], scores: Sequence[Mapping[Metric, float]]
-) -> tuple[tuple[float, ...], dict[str, tuple[float, ...]]]:
-    """Scores of each seed as those of the protocol's metric, and those of further metrics by name."""
-    first, *others = (tuple(score[metric] for score in scores) for metric in protocol.metrics)
-    return first, dict(zip(protocol.metrics[1:], others, strict=True))
+def _by_metric(scores: Sequence[Mapping[str, float]]) -> tuple[tuple[float, ...], dict[str, tuple[float, ...]]]:
+    """Scores of each seed as those of the first metric, the protocol's, and those of further metrics by name."""
+    first, *others = ((name, tuple(score[name] for score in scores)) for name in scores[0])
+    return first[1], dict(others)
 
 
 def _entries(part: SyntheticSet | TrainingInput) -> int:
@@ -144,7 +140,7 @@ def _entries(part: SyntheticSet | TrainingInput) -> int:
 
 def _train(
     context: tuple[BaseProtocol[Any], Sequence[Work]], run: tuple[int, int]
-) -> dict[str, tuple[dict[Metric, float], float, float]]:
+) -> dict[str, tuple[dict[str, float], float, float]]:
     """All networks on one set from one seed: test scores by metric, validation score and seconds of each."""
     protocol, work = context
     (part, config), seed = work[run[0]], run[1]
@@ -181,7 +177,7 @@ def baseline_rows(protocol: BaseProtocol[Any], sets: Sequence[SyntheticSet] = ()
     rows = []
     for network in protocol.networks:
         found = [protocol.scores(protocol.network(network, seed), "test") for seed in range(protocol.trainings)]
-        test, others = _by_metric(protocol, found)
+        test, others = _by_metric(found)
         rows.append(Row(name="untrained network", group=network, test=test, others=others))
     start = time.perf_counter()
     models = protocol.linear_models(sets)
@@ -192,13 +188,7 @@ def baseline_rows(protocol: BaseProtocol[Any], sets: Sequence[SyntheticSet] = ()
         logits[split] |= {name: [values] for name, values in protocol.trivial(split).items()}
     for name in logits["test"]:
         (valid, _), (test, others) = (
-            _by_metric(
-                protocol,
-                [
-                    {metric: score(values, protocol.labels(split), metric) for metric in protocol.metrics}
-                    for values in logits[split][name]
-                ],
-            )
+            _by_metric([protocol.scores_of(values, protocol.labels(split), split) for values in logits[split][name]])
             for split in splits
         )
         learnt = seconds if name == protocol.linear else None

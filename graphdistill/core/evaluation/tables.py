@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from graphdistill.core.data.datasets import Metric, TableDataset
+from graphdistill.core.evaluation.group_gaps import odds_gap, parity_gap, reweighing
 from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput
 from graphdistill.core.evaluation.smiles_rows import xz
 from graphdistill.core.evaluation.whole import whole_bytes
@@ -85,6 +86,15 @@ class TableProtocol(SetProtocol[TableDataset]):
         """Metric of the data set."""
         return self.data.metric
 
+    def scores_of(self, logits: Tensor, y: Tensor, split: str) -> dict[str, float]:
+        """Metrics of a split, and if rows have groups how differently these are treated."""
+        found = super().scores_of(logits, y, split)
+        if self.data.group is None:
+            return found
+        predicted, group = logits.argmax(dim=1), self.data.group[getattr(self.data, split)]
+        gaps = {"parity gap": parity_gap(predicted, group), "odds gap": odds_gap(predicted, y, group)}
+        return {**found, **gaps}
+
     @property
     def linear(self) -> str:
         """Name of the row of linear models."""
@@ -123,6 +133,14 @@ class TableProtocol(SetProtocol[TableDataset]):
         chosen = self.chosen(torch.arange(len(self.data.train)))
         coded = whole_bytes(chosen.arrays(), jobs=self.jobs, progress=self.progress)
         return min(coded, int(str(chosen.meta.get("csv_bytes", coded))))
+
+    def extra_baselines(self, sets: Sequence[SyntheticSet]) -> Mapping[str, Sequence[TrainingInput]]:
+        """If rows have groups, all training rows with weights that make classes and groups independent."""
+        if self.data.group is None:
+            return {}
+        whole = self.full()
+        weight = whole.weight * reweighing(whole.y, self.data.group[self.data.train])
+        return {"all the data, reweighed by group": [replace(whole, weight=weight)]}
 
     def training_split(self) -> TrainingInput:
         """All training rows."""

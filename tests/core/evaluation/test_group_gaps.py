@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphdistill.core.evaluation.group_gaps import odds_gap, parity_gap
+from graphdistill.core.evaluation.group_gaps import odds_gap, parity_gap, reweighing
 
 ROWS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=30)
 
@@ -44,10 +44,26 @@ def test_two_classes_have_the_gaps_of_the_rates():
     assert parity_gap(predicted, group) == 0.5
 
 
+@given(ROWS)
+def test_with_the_weights_every_group_has_the_shares_of_classes_that_all_have(rows):
+    _, y, group = torch.tensor(rows).T
+    weight = reweighing(y, group).double()
+    for label, of in product(range(3), range(4)):
+        here = (y == label) & (group == of)
+        expected = float((y == label).double().mean() * (group == of).double().mean())
+        # A class that a group lacks cannot be weighted.
+        assert float(weight[here].sum()) / len(y) == pytest.approx(expected if here.any() else 0, rel=1e-6)
+
+
+def test_weights_need_a_group_of_each_entry():
+    with pytest.raises(ValueError, match=r"group is torch\.int64 \[2\]; y and group hold a number of each entry"):
+        reweighing(torch.tensor([0]), torch.tensor([0, 1]))
+
+
 @pytest.mark.parametrize(
     ("predicted", "group", "message"),
     [
-        ([0, 1], [0], r"group is torch\.int64 \[1\]; predicted, y and group hold a number of each entry"),
+        ([0, 1], [0], r"group is torch\.int64 \[1\]; predicted and group hold a number of each entry"),
         ([0.5, 1.0], [0, 1], r"predicted is torch\.float32 \[2\]"),
         ([], [], r"predicted is torch\.float32 \[0\]"),
         ([0, 1], [0, -1], r"group holds -1; numbers are from 0"),

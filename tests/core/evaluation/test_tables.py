@@ -7,11 +7,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphdistill.core.evaluation.rows import train_rows
+from graphdistill.core.evaluation.group_gaps import odds_gap, parity_gap
+from graphdistill.core.evaluation.rows import baseline_rows, train_rows
 from graphdistill.core.evaluation.tables import PlainRows, TableProtocol, csv_bytes, round_rows
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
-from graphdistill.core.training.fit import FitConfig
+from graphdistill.core.training.fit import FitConfig, predict
 from graphdistill.datasets import load
 
 SHORT = FitConfig(steps=30, batch_size=64, eval_every=10)
@@ -64,6 +65,32 @@ def test_a_perceptron_learns_the_table(tmp_path):
     few = protocol.chosen(torch.arange(9))
     save_set(SyntheticSet(few.data, few.y, few.weight), tmp_path / "set")
     assert torch.equal(load_set(tmp_path / "set").data, few.data)
+
+
+def test_rows_of_groups_are_scored_by_how_differently_these_are_treated():
+    protocol = TableProtocol(load("biased-table"), trainings=2, fit=SHORT)
+    (row,) = train_rows(protocol, "all", [protocol.full()])
+    assert {name: len(values) for name, values in row.others.items()} == {"parity gap": 2, "odds gap": 2}
+    net, _ = protocol.train(protocol.full(), 0)
+    test, data = protocol.data.test, protocol.data
+    predicted = predict(net, data.x[test]).argmax(dim=1)
+    assert row.others["parity gap"][0] == parity_gap(predicted, data.group[test])
+    assert row.others["odds gap"][0] == odds_gap(predicted, data.y[test], data.group[test])
+    *_, majority = baseline_rows(protocol, [protocol.random_sets(300, 1)[0]])
+    assert (majority.name, majority.others) == ("majority class", {"parity gap": (0.0,), "odds gap": (0.0,)})
+    iris = TableProtocol(load("iris"), trainings=1, fit=SHORT)
+    assert train_rows(iris, "all", [iris.full()])[0].others == {}
+
+
+def test_reweighed_rows_are_a_baseline_where_there_are_groups():
+    protocol = TableProtocol(load("biased-table"))
+    ((name, (whole,)),) = protocol.extra_baselines([]).items()
+    assert (name, whole.entries, whole.nbytes) == ("all the data, reweighed by group", 1600, protocol.full_bytes)
+    group, total = protocol.data.group[protocol.data.train], torch.zeros(2, 2)
+    total.index_put_((whole.y, group), whole.weight, accumulate=True)
+    # Both classes weigh the same, and both groups within each: 800 of 1,600 rows are of a group.
+    assert torch.allclose(total, torch.full((2, 2), 0.5), atol=1e-4)
+    assert TableProtocol(load("iris")).extra_baselines([]) == {}
 
 
 def test_targets_are_refused():
