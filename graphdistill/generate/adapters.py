@@ -1,0 +1,109 @@
+"""Low-rank adapters (LoRA): small changes of a frozen network, which alone are trained and sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+NAMES = ("down", "up")
+
+
+class LowRank(nn.Module):
+    r"""A linear layer that stays, and a low-rank change: :math:`W x + b + \tfrac{\alpha}{r} B A x`.
+
+    Hu et al., ICLR 2022, https://arxiv.org/abs/2106.09685. B begins as 0, so that nothing is changed at first.
+
+    Args:
+        layer: the layer, which is frozen.
+        rank: rank r of the change.
+        alpha: its scale :math:`\alpha`. (default: the rank)
+
+    Raises:
+        ValueError: ``rank`` is below 1.
+
+    Example:
+        >>> layer = nn.Linear(3, 2)
+        >>> torch.equal(LowRank(layer, 1)(torch.ones(1, 3)), layer(torch.ones(1, 3)))
+        True
+    """
+
+    def __init__(self, layer: nn.Linear, rank: int, alpha: float | None = None):
+        super().__init__()
+        if rank < 1:
+            raise ValueError(f"rank must be 1 or more, got {rank}")
+        self.layer = layer.requires_grad_(False)
+        self.down = nn.Parameter(torch.randn(rank, layer.in_features) / layer.in_features**0.5)
+        self.up = nn.Parameter(torch.zeros(layer.out_features, rank))
+        self.scale = (rank if alpha is None else alpha) / rank
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Output of the changed layer."""
+        out: Tensor = self.layer(x) + self.scale * F.linear(F.linear(x, self.down), self.up)
+        return out
+
+
+def add_adapters(module: nn.Module, rank: int, alpha: float | None = None) -> None:
+    """Freeze a network in place and give each of its linear layers a :class:`LowRank` change.
+
+    The first weights of the changes come from torch's global generator.
+
+    Args:
+        module: the network.
+        rank: rank of the changes.
+        alpha: scale of the changes. (default: the rank)
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+        >>> add_adapters(net, 2)
+        >>> sum(p.numel() for p in net.parameters() if p.requires_grad)
+        24
+    """
+    module.requires_grad_(False)
+    for owner in list(module.modules()):
+        if isinstance(owner, LowRank):
+            continue
+        for name, layer in list(owner.named_children()):
+            if isinstance(layer, nn.Linear):
+                setattr(owner, name, LowRank(layer, rank, alpha))
+
+
+def merge_adapters(module: nn.Module) -> None:
+    """Add the changes of :func:`add_adapters` to the weights of the layers, in place; outputs stay.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(3, 4))
+        >>> add_adapters(net, 2)
+        >>> merge_adapters(net)
+        >>> net
+        Sequential(
+          (0): Linear(in_features=3, out_features=4, bias=True)
+        )
+    """
+    for owner in list(module.modules()):
+        for name, layer in list(owner.named_children()):
+            if isinstance(layer, LowRank):
+                with torch.no_grad():
+                    layer.layer.weight += layer.scale * layer.up @ layer.down
+                setattr(owner, name, layer.layer.requires_grad_(True))
+
+
+def adapter_state(module: nn.Module) -> dict[str, Tensor]:
+    """The changes alone, by name: what is sent where the other side has the network."""
+    return {name: value for name, value in module.state_dict().items() if name.rpartition(".")[2] in NAMES}
+
+
+def load_adapters(module: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load changes of :func:`adapter_state` into a network with the same adapters, in place.
+
+    Raises:
+        ValueError: the changes are those of another network.
+    """
+    expected = {name: tuple(value.shape) for name, value in adapter_state(module).items()}
+    given = {name: tuple(value.shape) for name, value in state.items()}
+    if expected != given:
+        differing = sorted({*expected.items()} ^ {*given.items()})
+        raise ValueError(f"adapters are those of another network: {differing[0][0]} differs in name or shape")
+    module.load_state_dict(dict(state), strict=False)
