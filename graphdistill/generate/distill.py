@@ -13,6 +13,7 @@ from graphdistill.generate.denoiser import Denoiser
 from graphdistill.generate.generator import Generator
 from graphdistill.generate.methods import FAMILY
 from graphdistill.generate.space import Entries, entries_of
+from graphdistill.generate.storage import as_stored
 
 
 def distill_generator(
@@ -37,7 +38,7 @@ def distill_generator(
         device: device of the work. (default: the CPU)
 
     Returns:
-        The generator, on the CPU, in evaluation mode.
+        The generator, on the CPU, in evaluation mode, with weights that are rounded to 16 bits.
 
     Raises:
         ValueError: an unknown method or one for other data, a teacher of entries of another size or of other classes,
@@ -64,7 +65,7 @@ def distill_generator(
         progress=progress,
     )
     found: Generator = FAMILY.module(method).distill(context, FAMILY.config(method))
-    return found.cpu().eval()
+    return as_stored(found.cpu().eval())
 
 
 def _check(teacher: Denoiser, entries: Entries) -> None:

@@ -54,7 +54,7 @@ class Condition(nn.Module):
 
     def __init__(self, width: int, num_classes: int):
         super().__init__()
-        self.register_buffer("frequencies", torch.linspace(0, math.log(1000), FREQUENCIES).exp() / 4, persistent=False)
+        self.register_buffer("frequencies", torch.linspace(0, math.log(1000), FREQUENCIES).exp() / 4)
         self.level = nn.Sequential(nn.Linear(2 * FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
         self.label = nn.Embedding(num_classes + 1, width)
         self.guidance = nn.Linear(1, width, bias=False)

@@ -29,7 +29,7 @@ class NoiseSchedule:
 
     Example:
         >>> [round(level, 2) for level in NoiseSchedule(sigma_min=0.1, sigma_max=10.0).sigmas(3).tolist()]
-        [10.0, 1.38, 0.1]
+        [10.0, 1.45, 0.1]
     """
 
     sigma_min: float = 0.01

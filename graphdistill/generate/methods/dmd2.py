@@ -10,7 +10,6 @@ noisy entries.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -53,7 +52,7 @@ class Config(MethodConfig):
             raise ValueError(f"--critic-steps must be 1 or more, got {self.critic_steps}")
         if not self.gan >= 0 or not self.head >= 0:
             raise ValueError(f"--gan and --head must be 0 or more, got {self.gan} and {self.head}")
-        if not 0 < self.start < math.inf:
+        if not 0 < self.start < float("inf"):
             raise ValueError(f"--start must be above 0, got {self.start}")
 
 

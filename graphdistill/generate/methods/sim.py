@@ -14,7 +14,6 @@ The gradient flows through x and both networks.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,9 +53,9 @@ class Config(MethodConfig):
     def __post_init__(self) -> None:
         if self.critic_steps < 1:
             raise ValueError(f"--critic-steps must be 1 or more, got {self.critic_steps}")
-        if not 0 <= self.c < math.inf:
+        if not 0 <= self.c < float("inf"):
             raise ValueError(f"--c must be 0 or more, got {self.c}")
-        if not 0 < self.start < math.inf:
+        if not 0 < self.start < float("inf"):
             raise ValueError(f"--start must be above 0, got {self.start}")
 
 

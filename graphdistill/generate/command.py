@@ -1,0 +1,207 @@
+"""What ``python -m graphdistill.generate`` does: train a teacher, distil it, draw, measure, train on it, report."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from graphdistill.core.command.deliver import deliver, facts_of
+from graphdistill.core.command.progress import NO_PROGRESS, Progress
+from graphdistill.core.command.report import Report, frame, spread
+from graphdistill.core.data.datasets import Dataset, ImageDataset
+from graphdistill.core.data.images import in_shape
+from graphdistill.core.evaluation.images import ImageProtocol
+from graphdistill.core.evaluation.rows import Plan, baseline_rows, train_plans
+from graphdistill.core.methods import options_of
+from graphdistill.core.parallel import parallel_map
+from graphdistill.datasets import load
+from graphdistill.generate.config import Command, GenerateConfig
+from graphdistill.generate.denoiser import Denoiser
+from graphdistill.generate.evaluate import DISTILLED, REAL, START, Scored, score_generator, teacher_of
+from graphdistill.generate.figure import draw_measures, draw_samples
+from graphdistill.generate.generator import Generator, Step
+from graphdistill.generate.measures import HeldOut, held_out
+from graphdistill.generate.methods import FAMILY
+from graphdistill.generate.space import Entries, entries_of
+from graphdistill.generate.storage import as_stored, card_facts, load_generator, save_generator
+from graphdistill.generate.teacher import TeacherConfig
+
+SHOWN = ("Frechet", "spread", "precision", "recall", "as asked")
+"""Measures in the table; results.json and results.csv have all."""
+
+
+def main(command: Command) -> None:
+    """Load, train, distil, draw, report."""
+    with command.working() as bars:
+        with bars.step(f"loading {command.dataset}"):
+            data = resized(load(command.dataset, command.root, seed=command.seed), command.image_size)
+            entries = entries_of(data)
+        FAMILY.check(command.method, entries.kind)
+        command = replace(command, method=FAMILY.config(command.method))
+        with bars.step("training the classifier of measures"):
+            held = held_out(entries)
+        context = command, entries, held, bars
+        seeds = range(command.seed, command.seed + command.seeds)
+        jobs = min(command.num_jobs, command.seeds)
+        found = list(bars.track(parallel_map(_seed, context, seeds, jobs=jobs), "distilling", len(seeds)))
+        report = _report(command, entries, held, [scores for _, scores in found], bars)
+    best = min(range(len(found)), key=lambda i: found[i][1][DISTILLED].measures["Frechet"])
+    made, scores = found[best]
+
+    def write(folder: Path) -> None:
+        card = {
+            "dataset": data.name,
+            "method": FAMILY.name_of(command.method),
+            "evaluations": made.evaluations,
+            **{name: round(value, 4) for name, value in scores[DISTILLED].measures.items()},
+        }
+        save_generator(made, folder, card=card)
+        draw_measures(report, folder / "figure.png")
+        draw_samples({name: scored.drawn for name, scored in scores.items()}, report.title, folder / "samples.png")
+
+    deliver(command, report, table(report), write)
+
+
+def resized(data: Dataset, size: int) -> Dataset:
+    """Images of another height and width; other data, and size 0, stay."""
+    if not size or not isinstance(data, ImageDataset):
+        return data
+    return replace(data, images=in_shape(data.images, (data.images.shape[1], size, size)))
+
+
+def _seed(context: tuple[Command, Entries, HeldOut, Progress], seed: int) -> tuple[Generator, dict[str, Scored]]:
+    """Teacher, generator and scores of a seed."""
+    command, entries, held, bars = context
+    bars = bars if command.seeds == 1 else NO_PROGRESS
+    config = GenerateConfig(**{f.name: getattr(command, f.name) for f in fields(GenerateConfig)})
+    teacher = _teacher(command, entries, seed, bars)
+    return score_generator(
+        entries, held, teacher, command.method, config, seed=seed, device=command.torch_device, progress=bars
+    )
+
+
+def _teacher(command: Command, entries: Entries, seed: int, bars: Progress) -> tuple[Denoiser, float]:
+    """The teacher of a seed, loaded or trained, and the seconds of its training."""
+    identity = {"dataset": entries.data.name, "data": entries.data.digest, "teacher_steps": command.teacher_steps}
+    folder = None if command.teacher is None else command.teacher / str(seed)
+    if folder is not None and (folder / "card.json").is_file():
+        loaded, card = load_generator(folder), card_facts(folder)
+        if {name: card.get(name) for name in identity} != identity:
+            raise ValueError(
+                f"--teacher {folder} was trained on {card.get('dataset')!r} in {card.get('teacher_steps')} steps, "
+                f"not on {entries.data.name!r} in {command.teacher_steps}; give another folder"
+            )
+        model: Any = loaded.models[0]
+        return model, float(card["seconds"])
+    config = TeacherConfig(steps=command.teacher_steps)
+    made, seconds = teacher_of(entries, config, seed=seed, device=command.torch_device, progress=bars)
+    # A teacher that was loaded and one that was trained are the same to the bit.
+    whole = as_stored(Generator(made.cpu(), [Step(sigma=START)], entries.space))
+    if folder is not None:
+        save_generator(whole, folder, card={**identity, "seconds": seconds})
+    return made, seconds
+
+
+def _report(
+    command: Command, entries: Entries, held: HeldOut, results: Sequence[dict[str, Scored]], bars: Progress
+) -> Report:
+    """All rows: what each source draws, measured and trained on."""
+    method = FAMILY.config(command.method)
+    protocol = ImageProtocol(
+        entries.data,
+        trainings=command.trainings,
+        device=command.torch_device,
+        jobs=command.num_jobs,
+        progress=bars,
+    )
+    names = [name for name in results[0] if name != REAL]
+    budget = results[0][DISTILLED].nbytes or 0
+    whole = protocol.full()
+    plans = [Plan(name, [scores[name].drawn for scores in results]) for name in names]
+    if budget < (whole.nbytes or 0):
+        plans.append(Plan("random images, equal bytes", protocol.random_sets(budget, command.seeds)))
+    trained = train_plans(protocol, [*plans, Plan(REAL, [whole])])
+    rows = []
+    for row in (replace(row, **_means(row, command.trainings)) for row in trained):
+        if row.name not in results[0]:
+            rows.append(row)
+            continue
+        scored = [scores[row.name] for scores in results]
+        others = {name: tuple(s.measures[name] for s in scored) for name in scored[0].measures}
+        if row.name != REAL:
+            others["evaluations"] = (float(scored[0].evaluations),)
+            others["milliseconds"] = tuple(s.milliseconds for s in scored)
+        rows.append(
+            replace(
+                row,
+                others=others,
+                nbytes=whole.nbytes if row.name == REAL else scored[0].nbytes,
+                distill_seconds=None if row.name == REAL else statistics.fmean(s.seconds for s in scored),
+            )
+        )
+    rows += baseline_rows(replace(protocol, trainings=command.seeds), [scores[DISTILLED].drawn for scores in results])
+    slow, fast = (results[0][name] for name in (names[1], DISTILLED))
+    notes = [
+        f"Frechet: distance to {len(held.y):,} test images in features of a fixed classifier, in units of that of as "
+        f"many real training images ({held.unit:.2f}). Spread: standard deviation within a class. Precision and "
+        "recall: shares of drawn images among real ones and of real ones among drawn ones. As asked: seen by the "
+        "classifier as the class that was asked for, which a collapsed generator does best.",
+        f"Accuracy: a ConvNet trained on as many drawn images as there are training images, tested on real ones, the "
+        f"mean of {command.trainings} trainings for each seed. "
+        f"Drawing is {slow.milliseconds / max(fast.milliseconds, 1e-9):.0f} times as fast as the teacher in "
+        f"{slow.evaluations} evaluations.",
+        "All the training images take fewer bytes than the generator."
+        if budget >= (whole.nbytes or 0)
+        else f"All the training images take {whole.nbytes or 0:,} bytes.",
+        "No claim of privacy: a generator can repeat training images.",
+        "Saved: the generator of the seed with the least Frechet distance." if command.seeds > 1 else "",
+        str(entries.data.notes),
+    ]
+    facts: dict[str, Any] = {
+        **facts_of(command),
+        "command": {**asdict(command), "method": method.name, "options": options_of(method)},
+        "training_bytes": whole.nbytes,
+        "unit_of_distance": held.unit,
+        "paper": FAMILY.about(method.name)[1],
+    }
+    return Report(
+        title=f"{method.name} on {entries.data.name}, {fast.evaluations} evaluation{'s' * (fast.evaluations != 1)}",
+        metric=protocol.metric,
+        rows=tuple(rows),
+        facts=facts,
+        notes=tuple(filter(None, notes)),
+        unit="images",
+    )
+
+
+def _means(row: Row, trainings: int) -> dict[str, tuple[float, ...]]:
+    """Scores of each set, the mean over its trainings."""
+
+    def means(values: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(statistics.fmean(values[i : i + trainings]) for i in range(0, len(values), trainings))
+
+    return {"test": means(row.test), "valid": means(row.valid)}
+
+
+def table(report: Report) -> Table:
+    """One line per source: accuracy of a network trained on it, measures, evaluations, time, bytes and seconds."""
+    shown = frame(report)
+    shown.padding = 0
+    shown.add_column("source", no_wrap=False)
+    headers = ("accu-\nracy", "Fre-\nchet", "spread", "preci-\nsion", "recall", "as\nasked")
+    for header in (*headers, "eval-\nuations", "ms per\n1,000", "kB", "s"):
+        shown.add_column(header, justify="right")
+    for row in report.rows:
+        measures = [spread(row.others[name]) if name in row.others else "" for name in SHOWN]
+        count = f"{row.others['evaluations'][0]:.0f}" if "evaluations" in row.others else ""
+        times = f"{statistics.fmean(row.others['milliseconds']):.1f}" if "milliseconds" in row.others else ""
+        size = "" if row.nbytes is None else f"{row.nbytes / 1000:,.1f}"
+        seconds = "" if row.distill_seconds is None else f"{row.distill_seconds:.0f}"
+        shown.add_row(Text(row.name), spread(row.test), *measures, count, times, size, seconds)
+    return shown

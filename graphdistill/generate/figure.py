@@ -1,0 +1,105 @@
+"""Figures of generators: the distance of what they draw by evaluations, and samples of every source by class."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from graphdistill.core.command.report import Report
+from graphdistill.core.command.style import (
+    COLOURS,
+    GREY,
+    LIGHT,
+    MARGIN,
+    Kind,
+    add_panel,
+    margin_labels,
+    new_figure,
+    save,
+    styled,
+    wide_enough,
+)
+from graphdistill.core.data.images import grid
+from graphdistill.core.sets.synthetic import SyntheticSet
+
+COLUMNS, CLASSES = 6, 10
+"""Images of a class, and classes, that are shown."""
+SIDE = 0.4
+"""Inches of an image."""
+
+
+def draw_measures(report: Report, path: Path) -> None:
+    """Write the figure of distances: a mark for each source at its evaluations.
+
+    Args:
+        report: the report; its first row is that of the generator.
+        path: the PNG file.
+    """
+    rows = [row for row in report.rows if "evaluations" in row.others]
+    with styled():
+        subtitle = "distance of drawn to test images in units of that of real training images; lower is better"
+        figure = new_figure(wide_enough(report.title, subtitle, 7.6), 4.6, report.title, subtitle)
+        axes = add_panel(figure, 0.8, 1.1, figure.get_figwidth() - 3.4, 2.8)
+        labels = []
+        for row in rows:
+            values, count = row.others["Frechet"], row.others["evaluations"][0]
+            kind: Kind = "distilled" if row is rows[0] else "simple"
+            mean = statistics.fmean(values)
+            error = statistics.stdev(values) if len(values) > 1 else 0.0
+            axes.errorbar([count], [mean], yerr=[error], fmt="o", color=COLOURS[kind], markersize=7, capsize=2)
+            labels.append((mean, row.name, COLOURS[kind]))
+        axes.axhline(1.0, color=GREY, linewidth=1.0, linestyle=(0, (4, 2)))
+        labels.append((1.0, "real training images", GREY))
+        counts = sorted({int(row.others["evaluations"][0]) for row in rows})
+        axes.set_xscale("log")
+        axes.set_xlim(0.7, 1.5 * counts[-1])
+        axes.set_ylim(0, 1.1 * max(place for place, _, _ in labels))
+        axes.set_xticks(counts, [str(count) for count in counts])
+        axes.minorticks_off()
+        axes.grid(axis="y", color=LIGHT, linewidth=0.8)
+        axes.set_xlabel("evaluations of a network for an image")
+        margin_labels(axes, labels)
+        save(figure, path)
+
+
+def draw_samples(sources: Mapping[str, SyntheticSet], title: str, path: Path) -> None:
+    """Write the figure of samples: a panel for each source, a row for each class.
+
+    Args:
+        sources: sets of images by name.
+        title: title of the figure.
+        path: the PNG file.
+    """
+    panels = {name: _rows(made) for name, made in sources.items()}
+    height, width = next(iter(panels.values()))[0].shape[-2:]
+    down = SIDE * height / width * len(next(iter(panels.values())))
+    across = SIDE * COLUMNS
+    with styled():
+        subtitle = "a row for each class, not chosen"
+        whole = 2 * MARGIN + 0.3 + len(panels) * (across + 0.4)
+        figure = new_figure(wide_enough(title, subtitle, whole), 1.3 + down + MARGIN, title, subtitle)
+        left = MARGIN + 0.3
+        for name, rows in panels.items():
+            axes = add_panel(figure, left, 1.3, across, down)
+            picture = grid(rows, COLUMNS).squeeze(2)
+            axes.imshow(picture.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+            axes.spines[:].set_visible(False)
+            axes.tick_params(length=0)
+            axes.set_title(name, pad=8, fontsize=9)
+            axes.set_xticks([])
+            places = [(height + 1) * (i + 0.5) for i in range(len(rows))]
+            first = left == MARGIN + 0.3
+            axes.set_yticks(places if first else [], [str(label) for label in range(len(rows))] if first else [])
+            left += across + 0.4
+        save(figure, path)
+
+
+def _rows(made: SyntheticSet) -> list[Tensor]:
+    """The first images of each class."""
+    assert isinstance(made.data, Tensor)
+    labels = torch.unique(made.y)[:CLASSES]
+    return [made.data[made.y == label][:COLUMNS] for label in labels]

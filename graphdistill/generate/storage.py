@@ -1,0 +1,189 @@
+"""Save and load generators: weights as safetensors, the architecture and the steps in a JSON card next to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphdistill.core.command.output import publish
+from graphdistill.core.command.paths import expanded
+from graphdistill.core.command.report import versions
+from graphdistill.core.data.tensors import tensor_bytes
+from graphdistill.core.sets.checked_file import Header
+from graphdistill.core.sets.payload import check_names, check_tensor
+from graphdistill.core.sets.storage import read_card, read_tensors, write_card, write_tensors
+from graphdistill.generate.denoiser import Denoiser
+from graphdistill.generate.generator import Generator, Step
+from graphdistill.generate.networks import DenoisingNetwork, NetworkConfig
+from graphdistill.generate.noise import NoiseSchedule
+from graphdistill.generate.space import ImageSpace, Space
+
+FORMAT = 1
+"""Version of the layout; files of other layouts are rejected."""
+FILE = "generator.safetensors"
+SPACES: dict[str, type[Space]] = {"rows": Space, "images": ImageSpace}
+KINDS: dict[str, type] = {
+    "sha256": str,
+    "shape": list,
+    "classes": int,
+    "models": list,
+    "steps": list,
+    "route": list,
+    "space": dict,
+    "facts": dict,
+}
+"""Facts of a card and their types."""
+MOST = 1 << 16
+"""The most classes, numbers of an entry, denoisers or width that a card may ask for."""
+
+
+def as_stored(generator: Generator) -> Generator:
+    """Round the weights, in place, to the 16 bits that they are stored with.
+
+    Raises:
+        ValueError: a weight is too large for 16 bits, or not finite.
+    """
+    for name, value in generator.models.state_dict().items():
+        rounded = value.half().to(value.dtype) if value.is_floating_point() else value
+        if not bool(torch.isfinite(rounded).all()):
+            raise ValueError(f"weights {name} are too large or not finite; train with a lower learning rate")
+        value.copy_(rounded)
+    return generator
+
+
+def stored_bytes(generator: Generator) -> int:
+    """Bytes of the stored weights.
+
+    Example:
+        >>> stored_bytes(Generator(Denoiser(NetworkConfig(width=4, depth=1).build((2,), 3)), [Step(sigma=5.0)]))
+        964
+    """
+    return tensor_bytes(*_tensors(generator).values())
+
+
+def save_generator(generator: Generator, folder: str | Path, *, card: Mapping[str, Any] | None = None) -> None:
+    """Write ``generator.safetensors`` and ``card.json`` into a folder, both or none.
+
+    Args:
+        generator: the generator, with weights of 16 bits as of :func:`as_stored`.
+        folder: output folder, created if absent; other files in it stay.
+        card: further facts in JSON types, such as the data set and the method. (default: none)
+
+    Raises:
+        ValueError: a weight needs more than 16 bits, a network is none of this library, or the folder cannot be
+            written.
+
+    Example:
+        >>> import tempfile
+        >>> made = as_stored(Generator(Denoiser(NetworkConfig(width=4).build((2,), 3)), [Step(sigma=5.0)]))
+        >>> labels = torch.tensor([0, 1])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_generator(made, folder)
+        ...     again = load_generator(folder)
+        >>> draws = [g.sample(labels, generator=torch.Generator().manual_seed(0)).data for g in (made, again)]
+        >>> torch.equal(*draws)
+        True
+    """
+    tensors = _tensors(generator)
+    for name, value in generator.state_dict().items():
+        if not torch.equal(tensors[name].to(value.dtype), value.cpu()):
+            raise ValueError(f"weights {name} need more than 16 bits; call as_stored first")
+    models = []
+    for model in generator.models:
+        assert isinstance(model, Denoiser)
+        if not isinstance(model.network, DenoisingNetwork):
+            raise ValueError(f"{type(model.network).__name__} cannot be saved; build networks with NetworkConfig")
+        schedule, config = asdict(model.schedule), asdict(model.network.config)
+        models.append({"network": config, "schedule": schedule, "boundary": model.boundary})
+    kind = next(name for name, made in SPACES.items() if type(generator.space) is made)
+    space = {"kind": kind, "mean": list(generator.space.mean.shape)}
+    facts: dict[str, Any] = {
+        "format": FORMAT,
+        "shape": list(generator.space.shape),
+        "classes": generator.num_classes,
+        "models": models,
+        "steps": [asdict(step) for step in generator.steps],
+        "route": list(generator.route),
+        "space": space,
+        "versions": versions(),
+        "facts": dict(card or {}),
+    }
+    with publish(Path(folder)) as draft:
+        facts["sha256"] = write_tensors(draft / FILE, tensors)
+        write_card(draft, facts)
+
+
+def load_generator(folder: str | Path) -> Generator:
+    """Load a generator of :func:`save_generator`, which draws exactly what it drew when it was saved.
+
+    Args:
+        folder: the folder that holds ``generator.safetensors`` and ``card.json``.
+
+    Raises:
+        FileNotFoundError: one of the two files is missing.
+        ValueError: a file is damaged or does not belong to the other.
+    """
+    folder = expanded(folder)
+    facts = read_card(folder, FORMAT, KINDS, writer="save_generator")
+    try:
+        generator = _built(facts)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{folder / 'card.json'} is damaged: it describes no generator ({error}); distil again"
+        ) from None
+    expected = _tensors(generator)
+
+    def check(header: Header) -> None:
+        check_names(header, expected)
+        for name, value in expected.items():
+            check_tensor(header, name, (value.dtype,), *value.shape)
+
+    tensors = read_tensors(folder / FILE, facts["sha256"], check, writer="save_generator")
+    generator.load_state_dict({name: value.to(generator.state_dict()[name].dtype) for name, value in tensors.items()})
+    return generator.eval()
+
+
+def card_facts(folder: str | Path) -> dict[str, Any]:
+    """The facts that :func:`save_generator` was given.
+
+    Raises:
+        FileNotFoundError: the card is missing.
+        ValueError: it is damaged.
+    """
+    found: dict[str, Any] = read_card(expanded(folder), FORMAT, KINDS, writer="save_generator")["facts"]
+    return found
+
+
+def _tensors(generator: Generator) -> dict[str, Tensor]:
+    """Weights of 16 bits, and the numbers of the space as they are."""
+    state = {name: value.detach().cpu() for name, value in generator.state_dict().items()}
+    return {name: value.half() if name.startswith("models.") else value for name, value in state.items()}
+
+
+def _built(facts: Mapping[str, Any]) -> Generator:
+    """The generator of a card, with other weights; what it may ask for is limited."""
+    shape, classes = tuple(facts["shape"]), facts["classes"]
+    sizes = [*shape, classes, len(facts["models"]), len(facts["steps"])]
+    for model in facts["models"]:
+        sizes += [model["network"]["width"], model["network"]["depth"], model["network"]["patch"]]
+    if not all(type(size) is int and 1 <= size <= MOST for size in sizes):
+        raise ValueError("a size is not between 1 and 65,536")
+    with torch.device("meta"):
+        made = [_model(model, shape, classes) for model in facts["models"]]
+    models = [model.to_empty(device="cpu") for model in made]
+    space_type = SPACES[facts["space"]["kind"]]
+    size = tuple(facts["space"]["mean"])
+    if size not in ((), shape):
+        raise ValueError("the mean has another shape than entries")
+    space = space_type(shape, torch.zeros(size), torch.ones(size))
+    return Generator(models, [Step(**step) for step in facts["steps"]], space, route=facts["route"])
+
+
+def _model(facts: Mapping[str, Any], shape: tuple[int, ...], classes: int) -> Denoiser:
+    network: nn.Module = NetworkConfig(**facts["network"]).build(shape, classes)
+    return Denoiser(network, NoiseSchedule(**facts["schedule"]), boundary=float(facts["boundary"]))
