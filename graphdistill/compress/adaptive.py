@@ -84,11 +84,18 @@ class AdaptiveLayer(nn.Module):
         if self.training:
             self.used = self._drawn(logits)
             # A learner is kept where the number is its own or a larger one.
-            keep = self.used[..., 1:].flip(-1).cumsum(-1).flip(-1)
-            out: Tensor = self.up(self.activation(self.down(x)) * keep.repeat_interleave(self.size, dim=-1))
-            return out
-        self.used = (logits - self.price * torch.arange(self.learners + 1, device=x.device)).argmax(-1)
-        return self._grouped(x, self.used)
+            return self._masked(x, self.used[..., 1:].flip(-1).cumsum(-1).flip(-1))
+        number = (logits - self.price * torch.arange(self.learners + 1, device=x.device)).argmax(-1)
+        if torch.compiler.is_compiling():
+            # A graph of fixed shapes, as in an exported file, cannot group rows by their numbers.
+            return self._masked(x, (torch.arange(self.learners, device=x.device) < number[..., None]).to(x.dtype))
+        self.used = number
+        return self._grouped(x, number)
+
+    def _masked(self, x: Tensor, keep: Tensor) -> Tensor:
+        """Outputs of all learners, of which those that are not kept, ``[..., N]``, count nothing."""
+        out: Tensor = self.up(self.activation(self.down(x)) * keep.repeat_interleave(self.size, dim=-1))
+        return out
 
     def _drawn(self, logits: Tensor) -> Tensor:
         """A number for each row, one-hot, with the gradient of the softmax."""

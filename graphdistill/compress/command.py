@@ -56,7 +56,7 @@ def main(command: Command) -> None:
     name = FAMILY.name_of(command.method)
     best = max(range(len(results)), key=lambda i: results[i][name].valid)
     with tempfile.TemporaryDirectory() as scratch:
-        networks = {row: results[best][row].compressed.network for row in (FLOAT, name)} if command.onnx else {}
+        networks = {row: results[best][row].compressed for row in (FLOAT, name)} if command.onnx else {}
         exported = export_rows(networks, view, Path(scratch))
         report = _report(command, view, network, results, exported)
         _deliver(command, view, network, results, best, report, exported)

@@ -32,8 +32,8 @@ class Command(KDConfig, TableColumns, BaseCommand):
     """Labelled training entries of each class in the compression; the others are unlabelled (default: all labels are
     used). The network itself is trained on all."""
     onnx: bool = False
-    """Also write the float network and the compressed one, with float and with int8 weights, as ONNX files, and report
-    the latency of each (needs the extra onnx)."""
+    """Also write the float network and the compressed one, with its coded weights and with int8 weights, as ONNX files,
+    and report the latency of each (needs the extra onnx)."""
     seeds: int = 3
     """Number of networks, each compressed, on one split."""
     seed: int = 0

@@ -6,11 +6,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from graphdistill.compress.context import Compressed, Part
+from graphdistill.compress.onnx_weights import stored_weight
 from graphdistill.core.networks.onnx import export_network
 from graphdistill.core.training.metrics import score
 from graphdistill.kd.data.view import View
@@ -66,14 +69,24 @@ def check_exportable(network: nn.Module, view: View) -> None:
         )
 
 
-def export_onnx(network: nn.Module, view: View, path: str | Path, *, int8: bool = False, draws: int = 200) -> Exported:
+def export_onnx(
+    network: nn.Module,
+    view: View,
+    path: str | Path,
+    *,
+    parts: Mapping[str, Part] = MappingProxyType({}),
+    int8: bool = False,
+    draws: int = 200,
+) -> Exported:
     """Write a network as an ONNX file, and compare it with the network on one thread of the CPU.
 
     Args:
         network: the network, such as that of :class:`~graphdistill.compress.context.Compressed`.
         view: the data, whose validation entries are compared.
         path: output file; its folder is created if absent.
-        int8: as of :func:`~graphdistill.core.networks.onnx.export_network`. (default: all is float)
+        parts: quantised and sparse weights by name, those of ``Compressed.parts``: the file holds their codes, or their
+            positions and values, of which the runtime computes exactly the weights of torch. (default: float weights)
+        int8: as of :func:`~graphdistill.core.networks.onnx.export_network`, not with ``parts``. (default: all is float)
         draws: batches whose latency is measured, of each size. (default: 200)
 
     Raises:
@@ -81,7 +94,8 @@ def export_onnx(network: nn.Module, view: View, path: str | Path, *, int8: bool 
         ValueError: the network reads more than one input, or the folder cannot be written.
     """
     check_exportable(network, view)
-    export_network(network, _features(view, view.train[:2]), path, int8=int8)
+    stored = {name: stored_weight(part) for name, part in parts.items()}
+    export_network(network, _features(view, view.train[:2]), path, int8=int8, stored=stored)
     session, valid = _session(path), view.data.valid
     mine, theirs = view.logits(network, "valid"), run(session, _features(view, valid))
     y = view.labels(view.data.test)
@@ -95,8 +109,8 @@ def export_onnx(network: nn.Module, view: View, path: str | Path, *, int8: bool 
     )
 
 
-def export_rows(networks: Mapping[str, nn.Module], view: View, folder: Path) -> dict[str, Exported]:
-    """Export a float network and a compressed one, the latter with int8 weights, too.
+def export_rows(networks: Mapping[str, Compressed], view: View, folder: Path) -> dict[str, Exported]:
+    """Export a float network, and a compressed one with its weights as they are coded, and with int8 weights.
 
     Args:
         networks: both by name, the float one first; or none.
@@ -104,10 +118,10 @@ def export_rows(networks: Mapping[str, nn.Module], view: View, folder: Path) -> 
         folder: where ``float.onnx``, ``compressed.onnx`` and ``compressed-int8.onnx`` are written.
     """
     found = {}
-    for stem, (name, network) in zip(("float", "compressed"), networks.items(), strict=False):
-        found[name] = export_onnx(network, view, folder / f"{stem}.onnx")
+    for stem, (name, made) in zip(("float", "compressed"), networks.items(), strict=False):
+        found[name] = export_onnx(made.network, view, folder / f"{stem}.onnx", parts=made.parts)
         if stem == "compressed":
-            found[f"{name}, int8"] = export_onnx(network, view, folder / f"{stem}-int8.onnx", int8=True)
+            found[f"{name}, int8"] = export_onnx(made.network, view, folder / f"{stem}-int8.onnx", int8=True)
     return found
 
 

@@ -90,6 +90,15 @@ def test_gates_that_draw_have_a_gradient_and_the_outputs_of_what_they_drew():
     assert float(layer.gate[0].weight.grad.norm()) > 0
 
 
+def test_an_exported_layer_gives_every_row_the_same_learners():
+    layer, x = layer_of(feed_forward()), torch.randn(40, 6)
+    rows = {0: torch.export.Dim("rows")}
+    exported = torch.export.export(layer, (x,), dynamic_shapes=(rows,)).module()
+    for part in (x, x[:7]):
+        torch.testing.assert_close(exported(part), layer(part))
+    assert layer.used.unique().numel() > 1
+
+
 def test_a_price_makes_learners_dear():
     layer, x = layer_of(feed_forward()), torch.rand(9, 6)
     numbers = []

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from graphdistill.compress.context import Compressed
 from graphdistill.compress.methods.quantized import rounded
 from graphdistill.compress.methods.sparse_2_4 import pruned
 from graphdistill.compress.onnx import check_exportable, export_onnx, export_rows, run
@@ -36,24 +37,35 @@ def by_hand(network, x):
     return steps(hidden) @ steps(two.weight).T + two.bias
 
 
-def test_a_sparse_network_answers_as_in_torch_and_keeps_its_zeros(tmp_path):
+def test_a_sparse_network_answers_as_in_torch_from_fewer_bytes(tmp_path):
     view, network = trained()
-    small = pruned(network, "2:4").network
-    rows = export_rows({"float network": network, "small": small}, view, tmp_path)
+    small = pruned(network, "2:4")
+    rows = export_rows({"float network": Compressed(network, {}), "small": small}, view, tmp_path)
     assert list(rows) == ["float network", "small", "small, int8"]
     assert {path.name for path in tmp_path.iterdir()} == {"float.onnx", "compressed.onnx", "compressed-int8.onnx"}
     found = rows["small"]
+    assert found.nbytes < rows["float network"].nbytes
     assert found.largest_difference < 1e-5
     assert found.agreement == 1
-    assert found.test == view.score(small, "test")
+    assert found.test == view.score(small.network, "test")
     assert set(found.milliseconds) == {"1, p50", "1, p99", "64, p50", "64, p99"}
     assert "bytes, accuracy" in found.explained("accuracy")
+
+
+def test_from_codes_the_runtime_has_the_logits_of_floats_to_the_bit(tmp_path):
+    view, network = trained()
+    small = rounded(network, 2)
+    coded = export_onnx(small.network, view, tmp_path / "coded.onnx", parts=small.parts, draws=1)
+    plain = export_onnx(small.network, view, tmp_path / "plain.onnx", draws=1)
+    assert coded.nbytes < 0.6 * plain.nbytes
     for count in (1, 7):
         x = view.data.images[:count]
-        torch.testing.assert_close(run(session(found.path), x), small(x).detach(), atol=1e-5, rtol=1e-5)
-    weights = [onnx.numpy_helper.to_array(weight) for weight in onnx.load(found.path).graph.initializer]
-    (first,) = [w for w in weights if w.shape in ((16, 64), (64, 16)) and w.dtype == "float32"]
-    assert (first == 0).mean() == 0.5
+        logits = run(session(coded.path), x)
+        torch.testing.assert_close(logits, small.network(x).detach(), atol=1e-5, rtol=1e-5)
+        assert torch.equal(logits, run(session(plain.path), x))
+    held = {w.name: onnx.numpy_helper.to_array(w) for w in onnx.load(coded.path).graph.initializer}
+    assert max(array.size for array in held.values() if array.dtype == "float32") <= 16
+    assert held["1.weight.packed"].shape == (16 * 64 // 4, 1)
 
 
 def test_eight_bits_are_what_rounding_by_hand_gives(tmp_path):

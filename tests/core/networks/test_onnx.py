@@ -19,3 +19,11 @@ def test_any_number_of_entries_and_no_dropout(tmp_path):
         x = torch.rand(count, 4)
         (found,) = session.run(["logits"], {"x": x.numpy()})
         torch.testing.assert_close(torch.from_numpy(found), network(x).detach(), atol=0.02, rtol=0.0)
+
+
+def test_a_file_names_no_module_line_or_path_of_the_machine(tmp_path):
+    export_network(nn.Linear(4, 3), torch.zeros(2, 4), tmp_path / "network.onnx")
+    data = (tmp_path / "network.onnx").read_bytes()
+    assert len(data) < 500
+    for word in (b"torch.nn", b".py", b"stack_trace", b"namespace"):
+        assert word not in data
