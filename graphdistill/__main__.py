@@ -23,6 +23,7 @@ COMMANDS = {
     "kd": "graphdistill.kd",
     "vqgraph": "graphdistill.vqgraph",
     "compress": "graphdistill.compress",
+    "generate": "graphdistill.generate",
     "protect": "graphdistill.protect",
     "unlearn": "graphdistill.unlearn",
     "fed": "fed",

@@ -12,7 +12,10 @@ from graphdistill import __version__
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = [
-    *(f"graphdistill.{name}" for name in ("compress", "condense", "kd", "mirage", "protect", "unlearn", "vqgraph")),
+    *(
+        f"graphdistill.{name}"
+        for name in ("compress", "condense", "generate", "kd", "mirage", "protect", "unlearn", "vqgraph")
+    ),
     "fed",
     *(
         f"graphdistill.bench {name}"

@@ -19,7 +19,10 @@ ROOMS = sorted({p.parent.name for p in PACKAGE.glob("*/*.py")})
 METHODS = [room for room in ROOMS if room not in ("core", "datasets", "bench")]
 TABLES = {
     "graphdistill",
-    *(f"graphdistill.{name}" for name in ("compress", "condense", "kd", "mirage", "protect", "unlearn", "vqgraph")),
+    *(
+        f"graphdistill.{name}"
+        for name in ("compress", "condense", "generate", "kd", "mirage", "protect", "unlearn", "vqgraph")
+    ),
 }
 """Packages whose public names are imported on first use."""
 PYTHON = sorted(p for top in ("graphdistill", "fed", "examples", "tests") for p in (ROOT / top).rglob("*.py"))

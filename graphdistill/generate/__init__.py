@@ -1,5 +1,63 @@
 r"""Generators of one or a few steps, distilled from a diffusion model: virtual data that are drawn instead of stored.
 
-.. math:: \min_\theta L(\theta; \phi) \quad \text{so that } x = G_\theta(z, y),\ z \sim N(0, I), \text{ is distributed
-    as the entries that the teacher } D_\phi \text{ draws in many steps}
+.. math:: \min_\theta L(\theta; \phi) \quad \text{so that} \quad x = G_\theta(z, y), \; z \sim N(0, I)
+
+is distributed as the entries of class y that the teacher :math:`D_\phi` draws in many steps.
 """
+
+from typing import TYPE_CHECKING
+
+from graphdistill.core.exports import on_first_use
+
+if TYPE_CHECKING:
+    from graphdistill.generate.config import GenerateConfig as GenerateConfig
+    from graphdistill.generate.denoiser import Denoiser as Denoiser
+    from graphdistill.generate.distill import distill_generator as distill_generator
+    from graphdistill.generate.generator import Generator as Generator
+    from graphdistill.generate.generator import Step as Step
+    from graphdistill.generate.methods.dmd2 import Config as DMD2Config
+    from graphdistill.generate.methods.sim import Config as SIMConfig
+    from graphdistill.generate.networks import NetworkConfig as NetworkConfig
+    from graphdistill.generate.noise import NoiseSchedule as NoiseSchedule
+    from graphdistill.generate.sampling import sample_ode as sample_ode
+    from graphdistill.generate.storage import load_generator as load_generator
+    from graphdistill.generate.storage import save_generator as save_generator
+    from graphdistill.generate.teacher import TeacherConfig as TeacherConfig
+    from graphdistill.generate.teacher import train_teacher as train_teacher
+else:
+    __getattr__ = on_first_use(
+        __name__,
+        {
+            "DMD2Config": "graphdistill.generate.methods.dmd2:Config",
+            "Denoiser": "graphdistill.generate.denoiser",
+            "GenerateConfig": "graphdistill.generate.config",
+            "Generator": "graphdistill.generate.generator",
+            "NetworkConfig": "graphdistill.generate.networks",
+            "NoiseSchedule": "graphdistill.generate.noise",
+            "SIMConfig": "graphdistill.generate.methods.sim:Config",
+            "Step": "graphdistill.generate.generator",
+            "TeacherConfig": "graphdistill.generate.teacher",
+            "distill_generator": "graphdistill.generate.distill",
+            "load_generator": "graphdistill.generate.storage",
+            "sample_ode": "graphdistill.generate.sampling",
+            "save_generator": "graphdistill.generate.storage",
+            "train_teacher": "graphdistill.generate.teacher",
+        },
+    )
+
+__all__ = [
+    "DMD2Config",
+    "Denoiser",
+    "GenerateConfig",
+    "Generator",
+    "NetworkConfig",
+    "NoiseSchedule",
+    "SIMConfig",
+    "Step",
+    "TeacherConfig",
+    "distill_generator",
+    "load_generator",
+    "sample_ode",
+    "save_generator",
+    "train_teacher",
+]

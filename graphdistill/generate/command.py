@@ -13,7 +13,7 @@ from rich.text import Text
 
 from graphdistill.core.command.deliver import deliver, facts_of
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
-from graphdistill.core.command.report import Report, frame, spread
+from graphdistill.core.command.report import Report, Row, frame, spread
 from graphdistill.core.data.datasets import Dataset, ImageDataset
 from graphdistill.core.data.images import in_shape
 from graphdistill.core.evaluation.images import ImageProtocol
@@ -128,7 +128,7 @@ def _report(
         plans.append(Plan("random images, equal bytes", protocol.random_sets(budget, command.seeds)))
     trained = train_plans(protocol, [*plans, Plan(REAL, [whole])])
     rows = []
-    for row in (replace(row, **_means(row, command.trainings)) for row in trained):
+    for row in (_by_set(row, command.trainings) for row in trained):
         if row.name not in results[0]:
             rows.append(row)
             continue
@@ -180,13 +180,13 @@ def _report(
     )
 
 
-def _means(row: Row, trainings: int) -> dict[str, tuple[float, ...]]:
-    """Scores of each set, the mean over its trainings."""
+def _by_set(row: Row, trainings: int) -> Row:
+    """A row with the mean score over the trainings on each set."""
 
     def means(values: tuple[float, ...]) -> tuple[float, ...]:
         return tuple(statistics.fmean(values[i : i + trainings]) for i in range(0, len(values), trainings))
 
-    return {"test": means(row.test), "valid": means(row.valid)}
+    return replace(row, test=means(row.test), valid=means(row.valid))
 
 
 def table(report: Report) -> Table:

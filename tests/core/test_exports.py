@@ -8,7 +8,7 @@ from graphdistill.core.exports import on_first_use
 
 PACKAGES = [
     f"graphdistill.{name}"
-    for name in ("compress", "condense", "datasets", "kd", "mirage", "protect", "unlearn", "vqgraph")
+    for name in ("compress", "condense", "datasets", "generate", "kd", "mirage", "protect", "unlearn", "vqgraph")
 ]
 
 
