@@ -166,6 +166,28 @@ def _claims() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GenerateBench(DataOptions):
+    """Options of ``python -m graphdistill.bench generate``."""
+
+    datasets: tuple[str, ...] = ("digits", "digits/usps", "mnist5k")
+    """Sets of images."""
+    methods: tuple[str, ...] = ("dmd2", "sim")
+    """Methods of distillation."""
+    sampling_steps: tuple[int, ...] = (1,)
+    """Evaluations of each generator for an entry."""
+    image_size: int = 16
+    """The most pixels of a side; larger images are resized."""
+    steps: int = 600
+    """Updates of a generator."""
+    seeds: int = 3
+    """Number of teachers, each with its generators, on one split."""
+    teachers: Path | None = None
+    """Folder that teachers are read from, or written to (default: they are trained, and not kept)."""
+    jobs: int | None = None
+    """Parallel processes, one thread each (default: one per available core)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class KDBench(DataOptions):
     """Options of ``python -m graphdistill.bench kd``."""
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.table import Table
 from rich.text import Text
 
@@ -23,7 +24,7 @@ from graphdistill.core.parallel import parallel_map
 from graphdistill.datasets import load
 from graphdistill.generate.config import Command, GenerateConfig
 from graphdistill.generate.denoiser import Denoiser
-from graphdistill.generate.evaluate import DISTILLED, REAL, START, Scored, score_generator, teacher_of
+from graphdistill.generate.evaluate import DISTILLED, REAL, START, Scored, score_method, score_teacher, teacher_of
 from graphdistill.generate.figure import draw_measures, draw_samples
 from graphdistill.generate.generator import Generator, Step
 from graphdistill.generate.measures import HeldOut, held_out
@@ -80,27 +81,49 @@ def _seed(context: tuple[Command, Entries, HeldOut, Progress], seed: int) -> tup
     command, entries, held, bars = context
     bars = bars if command.seeds == 1 else NO_PROGRESS
     config = GenerateConfig(**{f.name: getattr(command, f.name) for f in fields(GenerateConfig)})
-    teacher = _teacher(command, entries, seed, bars)
-    return score_generator(
+    folder = None if command.teacher is None else command.teacher / str(seed)
+    training = TeacherConfig(steps=command.teacher_steps)
+    teacher, seconds = saved_teacher(entries, folder, training, seed=seed, device=command.torch_device, progress=bars)
+    made, scored = score_method(
         entries, held, teacher, command.method, config, seed=seed, device=command.torch_device, progress=bars
     )
+    return made, {DISTILLED: scored, **score_teacher(entries, held, teacher, seconds=seconds, seed=seed)}
 
 
-def _teacher(command: Command, entries: Entries, seed: int, bars: Progress) -> tuple[Denoiser, float]:
-    """The teacher of a seed, loaded or trained, and the seconds of its training."""
-    identity = {"dataset": entries.data.name, "data": entries.data.digest, "teacher_steps": command.teacher_steps}
-    folder = None if command.teacher is None else command.teacher / str(seed)
+def saved_teacher(
+    entries: Entries,
+    folder: Path | None,
+    config: TeacherConfig,
+    *,
+    seed: int,
+    device: torch.device,
+    progress: Progress = NO_PROGRESS,
+) -> tuple[Denoiser, float]:
+    """The teacher in a folder, which is trained and written there if it is not; and the seconds of its training.
+
+    Args:
+        entries: the data.
+        folder: the folder. (default: it is trained, and not kept)
+        config: the training.
+        seed: seed of all randomness.
+        device: device of the training.
+        progress: shows a bar.
+
+    Raises:
+        ValueError: the folder has the teacher of other data or of another training.
+    """
+    identity = {"dataset": entries.data.name, "data": entries.data.digest, **asdict(config), "seed": seed}
     if folder is not None and (folder / "card.json").is_file():
         loaded, card = load_generator(folder), card_facts(folder)
-        if {name: card.get(name) for name in identity} != identity:
-            raise ValueError(
-                f"--teacher {folder} was trained on {card.get('dataset')!r} in {card.get('teacher_steps')} steps, "
-                f"not on {entries.data.name!r} in {command.teacher_steps}; give another folder"
-            )
+        for name, value in identity.items():
+            if card.get(name) != value:
+                raise ValueError(
+                    f"the teacher in {folder} was trained with {name} {card.get(name)!r}, not {value!r}; give another "
+                    "folder"
+                )
         model: Any = loaded.models[0]
         return model, float(card["seconds"])
-    config = TeacherConfig(steps=command.teacher_steps)
-    made, seconds = teacher_of(entries, config, seed=seed, device=command.torch_device, progress=bars)
+    made, seconds = teacher_of(entries, config, seed=seed, device=device, progress=progress)
     # A teacher that was loaded and one that was trained are the same to the bit.
     whole = as_stored(Generator(made.cpu(), [Step(sigma=START)], entries.space))
     if folder is not None:

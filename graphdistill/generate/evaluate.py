@@ -65,49 +65,58 @@ def teacher_of(
     return teacher, time.perf_counter() - start
 
 
-def score_generator(
-    entries: Entries,
-    held: HeldOut,
-    teacher: tuple[Denoiser, float],
-    method: str | MethodConfig,
-    config: GenerateConfig,
-    *,
-    seed: int = 0,
-    device: torch.device,
-    progress: Progress = NO_PROGRESS,
-) -> tuple[Generator, dict[str, Scored]]:
-    """Distil a teacher with one seed, and score it, the generator and real entries.
+def score_teacher(
+    entries: Entries, held: HeldOut, teacher: Denoiser, *, seconds: float = 0.0, seed: int = 0
+) -> dict[str, Scored]:
+    """Scores of a teacher in many steps, in a few and in one, and of real entries, by row.
 
     Args:
         entries: the data.
         held: what drawn entries are compared with.
-        teacher: the teacher, and the seconds that it took.
+        teacher: the teacher, which is moved to the CPU.
+        seconds: seconds of its training.
+        seed: seed of all randomness.
+    """
+    model = teacher.cpu()
+    whole = Generator(model, [Step(sigma=START)], entries.space)
+    size, found = stored_bytes(whole), dict[str, Scored]()
+    for steps in TEACHER_STEPS:
+        count = evaluations(steps)
+        name = f"teacher, {count} evaluations"
+        found[name] = _score(_sampler(model, steps), entries, held, seed, count, seconds, size)
+    found[CONTROL] = _score(_drawer(whole), entries, held, seed, 1, seconds, size)
+    found[REAL] = _score(lambda y, _: real_entries(entries, y, seed), entries, held, seed)
+    return found
+
+
+def score_method(
+    entries: Entries,
+    held: HeldOut,
+    teacher: Denoiser,
+    method: str | MethodConfig,
+    config: GenerateConfig,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    progress: Progress = NO_PROGRESS,
+) -> tuple[Generator, Scored]:
+    """Distil a teacher with one seed, and score the generator.
+
+    Args:
+        entries: the data.
+        held: what drawn entries are compared with.
+        teacher: the teacher.
         method: name of the method, or its config.
         config: training of the generator.
         seed: seed of all randomness.
-        device: device of the networks.
+        device: device of the training; drawing is measured on the CPU.
         progress: shows bars.
-
-    Returns:
-        The generator, and scores by row.
     """
-    model, seconds = teacher
     start = time.perf_counter()
-    made = distill_generator(
-        model, entries, method, config, generator=stream(seed, "generate"), device=device, progress=progress
-    )
+    draws = stream(seed, "generate")
+    made = distill_generator(teacher, entries, method, config, generator=draws, device=device, progress=progress)
     spent = time.perf_counter() - start
-    whole = Generator(model.cpu(), [Step(sigma=START)], entries.space)
-    size = stored_bytes(whole)
-    found: dict[str, Scored] = {DISTILLED: _score(_drawer(made), entries, held, made.evaluations, spent, seed, made)}
-    for steps in TEACHER_STEPS:
-        count = evaluations(steps)
-        found[f"teacher, {count} evaluations"] = _score(
-            _sampler(model, steps), entries, held, count, seconds, seed, size
-        )
-    found[CONTROL] = _score(_drawer(whole), entries, held, 1, seconds, seed, size)
-    found[REAL] = _score(lambda y, _: real_entries(entries, y, seed), entries, held, 0, 0.0, seed, None)
-    return made, found
+    return made, _score(_drawer(made), entries, held, seed, made.evaluations, spent, stored_bytes(made))
 
 
 def _drawer(generator: Generator) -> Draw:
@@ -122,10 +131,10 @@ def _score(
     draw: Draw,
     entries: Entries,
     held: HeldOut,
-    count: int,
-    seconds: float,
     seed: int,
-    size: Generator | int | None,
+    count: int = 0,
+    seconds: float = 0.0,
+    nbytes: int | None = None,
 ) -> Scored:
     """Draw, measure and time."""
     labels = entries.split("train")[1]
@@ -137,6 +146,5 @@ def _score(
         start = time.perf_counter()
         draw(timed, stream(repeat, "drawn to time"))
         times.append(1000 * (time.perf_counter() - start))
-    nbytes = stored_bytes(size) if isinstance(size, Generator) else size
     spent = statistics.median(times) if times else 0.0
     return Scored(entries.space.decode(drawn, labels), measured, count, spent, seconds, nbytes)

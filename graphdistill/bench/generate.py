@@ -1,0 +1,121 @@
+"""Generators of one or a few steps next to their teacher, the teacher in one step and real images, several seeds.
+
+Distances are measured on test images by a fixed classifier, in units of the distance of as many real training images;
+the accuracy is that of a ConvNet trained on as many drawn images as there are training images.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import rich.console
+import torch
+from rich.table import Table
+
+from graphdistill.bench.options import GenerateBench as Bench
+from graphdistill.core.command.report import versions
+from graphdistill.core.evaluation.images import ImageProtocol
+from graphdistill.core.parallel import default_jobs, parallel_map
+from graphdistill.datasets import load
+from graphdistill.generate.command import resized, saved_teacher
+from graphdistill.generate.config import GenerateConfig
+from graphdistill.generate.denoiser import Denoiser
+from graphdistill.generate.evaluate import Scored, score_method, score_teacher
+from graphdistill.generate.measures import HeldOut, held_out
+from graphdistill.generate.space import Entries, entries_of
+from graphdistill.generate.teacher import TeacherConfig
+
+console = rich.console.Console(width=140)
+MEASURES = ("Frechet", "MMD", "spread", "precision", "recall", "as asked")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all runs on a data set share."""
+
+    bench: Bench
+    entries: Entries
+    held: HeldOut
+    teachers: Sequence[tuple[Denoiser, float]] = ()
+
+
+def main(bench: Bench) -> None:
+    """All data sets, one after another."""
+    console.print({**versions(), "threads": torch.get_num_threads()})
+    for name in bench.datasets:
+        measure(bench, name)
+
+
+def measure(bench: Bench, name: str) -> None:
+    """All teachers, then all generators of one data set."""
+    start = time.perf_counter()
+    data: Any = load(name, bench.root)
+    data = resized(data, bench.image_size if max(data.images.shape[2:]) > bench.image_size else 0)
+    entries = entries_of(data)
+    context = Context(bench, entries, held_out(entries))
+    seeds, jobs = range(bench.seeds), bench.jobs or default_jobs()
+    context = replace(context, teachers=list(parallel_map(_teacher, context, seeds, jobs=jobs)))
+    console.print(f"{name}: {bench.seeds} teachers after {time.perf_counter() - start:.0f} s")
+    ways = [(method, count) for method in bench.methods for count in bench.sampling_steps]
+    runs = [(seed, *way) for way in [("", 0), *ways] for seed in seeds]
+    rows: dict[str, list[tuple[Scored, float]]] = {}
+    for (seed, method, _), found in zip(runs, parallel_map(_run, context, runs, jobs=jobs), strict=True):
+        for row, scored in found.items():
+            rows.setdefault(row, []).append(scored)
+        if method:
+            console.print(f"{name}, {method}, seed {seed}: {time.perf_counter() - start:.0f} s since the start")
+    unit = context.held.unit
+    side = "x".join(map(str, entries.shape[1:]))
+    show(
+        f"{name}, {side}, {bench.seeds} seeds; distances to {len(context.held.y)} test images in units of {unit:.2f}",
+        rows,
+    )
+
+
+def show(title: str, rows: Mapping[str, Sequence[tuple[Scored, float]]]) -> None:
+    """Print measures of every row, mean and standard deviation over seeds."""
+    table = Table(title=title, title_justify="left")
+    for column in ("source", "accuracy", *MEASURES, "evaluations", "ms per 1,000", "kB", "s"):
+        table.add_column(column, justify="left" if column == "source" else "right")
+    for name, scored in rows.items():
+        first = scored[0][0]
+        cells = [_spread([accuracy for _, accuracy in scored])]
+        cells += [_spread([s.measures[measure] for s, _ in scored]) for measure in MEASURES]
+        drawn = first.evaluations > 0
+        cells.append(str(first.evaluations) if drawn else "")
+        cells.append(f"{statistics.median(s.milliseconds for s, _ in scored):.1f}" if drawn else "")
+        cells.append("" if first.nbytes is None else f"{first.nbytes / 1000:,.0f}")
+        cells.append(f"{statistics.fmean(s.seconds for s, _ in scored):.0f}" if drawn else "")
+        table.add_row(name, *cells)
+    console.print(table)
+
+
+def _teacher(context: Context, seed: int) -> tuple[Denoiser, float]:
+    folder: Path | None = context.bench.teachers
+    place = None if folder is None else folder / f"{context.entries.data.name.replace('/', '-')}" / str(seed)
+    return saved_teacher(context.entries, place, TeacherConfig(), seed=seed, device=context.bench.torch_device)
+
+
+def _run(context: Context, run: tuple[int, str, int]) -> dict[str, tuple[Scored, float]]:
+    """Scores by row, and the accuracy of a network on what is drawn, of one method and seed or of all else."""
+    seed, method, count = run
+    (teacher, seconds), entries = context.teachers[seed], context.entries
+    if not method:
+        found = score_teacher(entries, context.held, teacher, seconds=seconds, seed=seed)
+    else:
+        config = GenerateConfig(steps=context.bench.steps, sampling_steps=count)
+        device = context.bench.torch_device
+        _, scored = score_method(entries, context.held, teacher, method, config, seed=seed, device=device)
+        found = {f"{method}, {scored.evaluations} evaluation{'s' * (scored.evaluations > 1)}": scored}
+    protocol = ImageProtocol(entries.data)
+    return {name: (s, protocol.score(protocol.train(s.drawn, seed)[0], "test")) for name, s in found.items()}
+
+
+def _spread(values: Sequence[float]) -> str:
+    deviation = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.3f}{deviation}"
