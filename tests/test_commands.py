@@ -19,7 +19,9 @@ COMMANDS = [
     "fed",
     *(
         f"graphdistill.bench {name}"
-        for name in "arrays circuits codec condense fed generate kd lossless mirage protect scale scatter vqgraph".split()
+        for name in (
+            "arrays circuits codec condense fed generate kd lossless mirage protect scale scatter vqgraph".split()
+        )
     ),
 ]
 LIGHT = {"graphdistill", "fed", "psutil", "rich", "tyro"}
