@@ -19,10 +19,10 @@ from rich.table import Table
 
 from graphdistill.bench.options import GenerateBench as Bench
 from graphdistill.core.command.report import versions
-from graphdistill.core.evaluation.images import ImageProtocol
+from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.parallel import default_jobs, parallel_map
 from graphdistill.datasets import load
-from graphdistill.generate.command import resized, saved_teacher
+from graphdistill.generate.command import protocol_of, resized, saved_teacher
 from graphdistill.generate.config import GenerateConfig
 from graphdistill.generate.denoiser import Denoiser
 from graphdistill.generate.evaluate import Scored, score_method, score_teacher
@@ -55,7 +55,8 @@ def measure(bench: Bench, name: str) -> None:
     """All teachers, then all generators of one data set."""
     start = time.perf_counter()
     data: Any = load(name, bench.root)
-    data = resized(data, bench.image_size if max(data.images.shape[2:]) > bench.image_size else 0)
+    large = isinstance(data, ImageDataset) and max(data.images.shape[2:]) > bench.image_size
+    data = resized(data, bench.image_size if large else 0)
     entries = entries_of(data)
     context = Context(bench, entries, held_out(entries))
     seeds, jobs = range(bench.seeds), bench.jobs or default_jobs()
@@ -72,7 +73,7 @@ def measure(bench: Bench, name: str) -> None:
     unit = context.held.unit
     side = "x".join(map(str, entries.shape[1:]))
     show(
-        f"{name}, {side}, {bench.seeds} seeds; distances to {len(context.held.y)} test images in units of {unit:.2f}",
+        f"{name}, {side}, {bench.seeds} seeds; distances to {len(context.held.y)} test entries in units of {unit:.2f}",
         rows,
     )
 
@@ -112,7 +113,7 @@ def _run(context: Context, run: tuple[int, str, int]) -> dict[str, tuple[Scored,
         device = context.bench.torch_device
         _, scored = score_method(entries, context.held, teacher, method, config, seed=seed, device=device)
         found = {f"{method}, {scored.evaluations} evaluation{'s' * (scored.evaluations > 1)}": scored}
-    protocol = ImageProtocol(entries.data)
+    protocol = protocol_of(entries)
     return {name: (s, protocol.score(protocol.train(s.drawn, seed)[0], "test")) for name, s in found.items()}
 
 

@@ -19,13 +19,14 @@ from graphdistill.core.data.datasets import Dataset, ImageDataset
 from graphdistill.core.data.images import in_shape
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.evaluation.rows import Plan, baseline_rows, train_plans
+from graphdistill.core.evaluation.tables import TableProtocol
 from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import parallel_map
 from graphdistill.datasets import load
 from graphdistill.generate.config import Command, GenerateConfig
 from graphdistill.generate.denoiser import Denoiser
 from graphdistill.generate.evaluate import DISTILLED, REAL, START, Scored, score_method, score_teacher, teacher_of
-from graphdistill.generate.figure import draw_measures, draw_samples
+from graphdistill.generate.figure import draw_map, draw_measures, draw_samples
 from graphdistill.generate.generator import Generator, Step
 from graphdistill.generate.measures import HeldOut, held_out
 from graphdistill.generate.methods import FAMILY
@@ -64,7 +65,9 @@ def main(command: Command) -> None:
         }
         save_generator(made, folder, card=card)
         draw_measures(report, folder / "figure.png")
-        draw_samples({name: scored.drawn for name, scored in scores.items()}, report.title, folder / "samples.png")
+        sources = {name: scored.drawn for name, scored in scores.items()}
+        draw = draw_samples if entries.kind == "images" else draw_map
+        draw(sources, report.title, folder / "samples.png")
 
     deliver(command, report, table(report), write)
 
@@ -136,19 +139,14 @@ def _report(
 ) -> Report:
     """All rows: what each source draws, measured and trained on."""
     method = FAMILY.config(command.method)
-    protocol = ImageProtocol(
-        entries.data,
-        trainings=command.trainings,
-        device=command.torch_device,
-        jobs=command.num_jobs,
-        progress=bars,
-    )
+    options = {"device": command.torch_device, "jobs": command.num_jobs, "progress": bars}
+    protocol = protocol_of(entries, trainings=command.trainings, **options)
     names = [name for name in results[0] if name != REAL]
     budget = results[0][DISTILLED].nbytes or 0
     whole = protocol.full()
     plans = [Plan(name, [scores[name].drawn for scores in results]) for name in names]
     if budget < (whole.nbytes or 0):
-        plans.append(Plan("random images, equal bytes", protocol.random_sets(budget, command.seeds)))
+        plans.append(Plan(f"random {protocol.UNIT}, equal bytes", protocol.random_sets(budget, command.seeds)))
     trained = train_plans(protocol, [*plans, Plan(REAL, [whole])])
     rows = []
     for row in (_by_set(row, command.trainings) for row in trained):
@@ -169,20 +167,24 @@ def _report(
             )
         )
     rows += baseline_rows(replace(protocol, trainings=command.seeds), [scores[DISTILLED].drawn for scores in results])
+    what = "vectors" if entries.kind == "graphs" else protocol.UNIT
     slow, fast = (results[0][name] for name in (names[1], DISTILLED))
     notes = [
-        f"Frechet: distance to {len(held.y):,} test images in features of a fixed classifier, in units of that of as "
-        f"many real training images ({held.unit:.2f}). Spread: standard deviation within a class. Precision and "
-        "recall: shares of drawn images among real ones and of real ones among drawn ones. As asked: seen by the "
+        f"Frechet: distance to {len(held.y):,} test {what} in features of a fixed classifier, in units of that of as "
+        f"many real training {what} ({held.unit:.2f}). Spread: standard deviation within a class. Precision and "
+        f"recall: shares of drawn {what} among real ones and of real ones among drawn ones. As asked: seen by the "
         "classifier as the class that was asked for, which a collapsed generator does best.",
-        f"Accuracy: a ConvNet trained on as many drawn images as there are training images, tested on real ones, the "
-        f"mean of {command.trainings} trainings for each seed. "
+        f"{protocol.metric}: {protocol.networks[0]} trained on as many drawn {what} as there are training {what}, "
+        f"tested on real ones, the mean of {command.trainings} trainings for each seed. "
         f"Drawing is {slow.milliseconds / max(fast.milliseconds, 1e-9):.0f} times as fast as the teacher in "
         f"{slow.evaluations} evaluations.",
-        "All the training images take fewer bytes than the generator."
-        if budget >= (whole.nbytes or 0)
-        else f"All the training images take {whole.nbytes or 0:,} bytes.",
-        "No claim of privacy: a generator can repeat training images.",
+        f"All the training {what} take {whole.nbytes or 0:,} bytes"
+        + (", fewer than the generator." if budget >= (whole.nbytes or 0) else "."),
+        f"Vectors are {entries.shape[0]} components of the counts of computation trees; a set of graphs that is drawn "
+        "holds the real training graphs with the nearest vectors."
+        if entries.kind == "graphs"
+        else "",
+        f"No claim of privacy: a generator can repeat training {what}.",
         "Saved: the generator of the seed with the least Frechet distance." if command.seeds > 1 else "",
         str(entries.data.notes),
     ]
@@ -199,7 +201,7 @@ def _report(
         rows=tuple(rows),
         facts=facts,
         notes=tuple(filter(None, notes)),
-        unit="images",
+        unit=what,
     )
 
 
@@ -212,12 +214,24 @@ def _by_set(row: Row, trainings: int) -> Row:
     return replace(row, test=means(row.test), valid=means(row.valid))
 
 
+def protocol_of(entries: Entries, **options: Any) -> ImageProtocol | TableProtocol:
+    """How networks are trained on what is drawn: a ConvNet on images, an MLP on rows and on vectors of graphs."""
+    return (ImageProtocol if entries.kind == "images" else TableProtocol)(entries.data, **options)
+
+
 def table(report: Report) -> Table:
     """One line per source: accuracy of a network trained on it, measures, evaluations, time, bytes and seconds."""
     shown = frame(report)
     shown.padding = 0
     shown.add_column("source", no_wrap=False)
-    headers = ("accu-\nracy", "Fre-\nchet", "spread", "preci-\nsion", "recall", "as\nasked")
+    headers = (
+        "accu-\nracy" if report.metric == "accuracy" else report.metric,
+        "Fre-\nchet",
+        "spread",
+        "preci-\nsion",
+        "recall",
+        "as\nasked",
+    )
     for header in (*headers, "eval-\nuations", "ms per\n1,000", "kB", "s"):
         shown.add_column(header, justify="right")
     for row in report.rows:

@@ -147,4 +147,4 @@ def _score(
         draw(timed, stream(repeat, "drawn to time"))
         times.append(1000 * (time.perf_counter() - start))
     spent = statistics.median(times) if times else 0.0
-    return Scored(entries.space.decode(drawn, labels), measured, count, spent, seconds, nbytes)
+    return Scored(entries.drawn(drawn, labels), measured, count, spent, seconds, nbytes)

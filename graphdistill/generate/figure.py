@@ -17,6 +17,7 @@ from graphdistill.core.command.style import (
     MARGIN,
     Kind,
     add_panel,
+    class_colour,
     margin_labels,
     new_figure,
     save,
@@ -28,8 +29,10 @@ from graphdistill.core.sets.synthetic import SyntheticSet
 
 COLUMNS, CLASSES = 6, 10
 """Images of a class, and classes, that are shown."""
-SIDE = 0.4
-"""Inches of an image."""
+SIDE, PANEL = 0.4, 2.2
+"""Inches of an image, and of a panel of a map."""
+POINTS = 1000
+"""Rows of a source on a map."""
 
 
 def draw_measures(report: Report, path: Path) -> None:
@@ -95,6 +98,41 @@ def draw_samples(sources: Mapping[str, SyntheticSet], title: str, path: Path) ->
             first = left == MARGIN + 0.3
             axes.set_yticks(places if first else [], [str(label) for label in range(len(rows))] if first else [])
             left += across + 0.4
+        save(figure, path)
+
+
+def draw_map(sources: Mapping[str, SyntheticSet], title: str, path: Path) -> None:
+    """Write the map of rows: a panel for each source, a point for each row at two principal components of real rows.
+
+    Args:
+        sources: sets of rows by name; the last one holds the real rows.
+        title: title of the figure.
+        path: the PNG file.
+    """
+    real = list(sources.values())[-1].data
+    assert isinstance(real, Tensor)
+    centre, scale = real.mean(dim=0), real.std(dim=0).clamp_min(1e-6)
+    axes_of = torch.linalg.svd((real - centre) / scale, full_matrices=False).Vh[:2].T
+    with styled():
+        subtitle = "two principal components of the real rows; a colour for each class"
+        whole = 2 * MARGIN + len(sources) * (PANEL + 0.3)
+        figure = new_figure(wide_enough(title, subtitle, whole), PANEL + 1.7, title, subtitle)
+        first = None
+        for number, (name, made) in enumerate(sources.items()):
+            assert isinstance(made.data, Tensor)
+            places = (((made.data - centre) / scale) @ axes_of)[:POINTS]
+            axes = add_panel(figure, MARGIN + number * (PANEL + 0.3), 1.3, PANEL, PANEL)
+            axes.scatter(
+                places[:, 0].numpy(),
+                places[:, 1].numpy(),
+                s=4,
+                c=[class_colour(label) for label in made.y[:POINTS].tolist()],
+            )
+            axes.set_title(name, pad=8, fontsize=9)
+            axes.set(xticks=[], yticks=[])
+            first = first or axes
+            if first is not axes:
+                axes.set(xlim=first.get_xlim(), ylim=first.get_ylim())
         save(figure, path)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from graphdistill.core.command.output import publish
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.command.report import versions
+from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.tensors import tensor_bytes
 from graphdistill.core.sets.checked_file import Header
 from graphdistill.core.sets.payload import check_names, check_tensor
@@ -21,12 +22,12 @@ from graphdistill.generate.denoiser import Denoiser
 from graphdistill.generate.generator import Generator, Step
 from graphdistill.generate.networks import DenoisingNetwork, NetworkConfig
 from graphdistill.generate.noise import NoiseSchedule
-from graphdistill.generate.space import ImageSpace, Space
+from graphdistill.generate.space import GraphSpace, ImageSpace, RowSpace, Space, entries_of
 
 FORMAT = 1
 """Version of the layout; files of other layouts are rejected."""
 FILE = "generator.safetensors"
-SPACES: dict[str, type[Space]] = {"rows": Space, "images": ImageSpace}
+SPACES: dict[str, type[Space]] = {"plain": Space, "rows": RowSpace, "images": ImageSpace, "graphs": GraphSpace}
 KINDS: dict[str, type] = {
     "sha256": str,
     "shape": list,
@@ -118,15 +119,16 @@ def save_generator(generator: Generator, folder: str | Path, *, card: Mapping[st
         write_card(draft, facts)
 
 
-def load_generator(folder: str | Path) -> Generator:
+def load_generator(folder: str | Path, data: GraphDataset | None = None) -> Generator:
     """Load a generator of :func:`save_generator`, which draws exactly what it drew when it was saved.
 
     Args:
         folder: the folder that holds ``generator.safetensors`` and ``card.json``.
+        data: the graphs that the vectors of a generator of graphs are decoded as. (default: none)
 
     Raises:
         FileNotFoundError: one of the two files is missing.
-        ValueError: a file is damaged or does not belong to the other.
+        ValueError: a file is damaged or does not belong to the other, or the graphs are others.
     """
     folder = expanded(folder)
     facts = read_card(folder, FORMAT, KINDS, writer="save_generator")
@@ -145,6 +147,12 @@ def load_generator(folder: str | Path) -> Generator:
 
     tensors = read_tensors(folder / FILE, facts["sha256"], check, writer="save_generator")
     generator.load_state_dict({name: value.to(generator.state_dict()[name].dtype) for name, value in tensors.items()})
+    if isinstance(generator.space, GraphSpace) and data is not None:
+        found = entries_of(data).space
+        assert isinstance(found, GraphSpace)
+        if not torch.equal(found.mean, generator.space.mean):
+            raise ValueError(f"{data.name} does not have the graphs that the generator in {folder} was made of")
+        generator.space = found
     return generator.eval()
 
 

@@ -25,7 +25,7 @@ RESULT = Result(
     command="python -m graphdistill.bench generate --methods dmd2 diversity-distillation",
     differs="The student begins where the teacher's steps end, at its own first level.",
 )
-FOR: tuple[Kind, ...] = ("images",)
+FOR: tuple[Kind, ...] = ("images", "rows", "graphs")
 
 
 @dataclass(frozen=True, kw_only=True)

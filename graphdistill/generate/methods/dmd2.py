@@ -31,7 +31,7 @@ RESULT = Result(
     command="python -m graphdistill.bench generate --parts scores",
     differs="A perceptron or a mixer of a few hundred thousand weights, Adam at 3e-4, and the mean of the weights.",
 )
-FOR: tuple[Kind, ...] = ("images",)
+FOR: tuple[Kind, ...] = ("images", "rows", "graphs")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,7 @@ RESULT = Result(
     command="python -m graphdistill.bench generate --parts scores",
     differs="Levels, starting noise and weights are those of SiD's code, since the paper's constants were not found.",
 )
-FOR: tuple[Kind, ...] = ("images",)
+FOR: tuple[Kind, ...] = ("images", "rows", "graphs")
 
 
 @dataclass(frozen=True, kw_only=True)
