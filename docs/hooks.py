@@ -18,6 +18,7 @@ from fed.methods import FAMILY as FED
 from graphdistill.compress.methods import FAMILY as COMPRESS
 from graphdistill.condense.methods import FAMILY as CONDENSE
 from graphdistill.core.methods import Family, Result, constants, result
+from graphdistill.generate.methods import FAMILY as GENERATE
 from graphdistill.kd.methods import FAMILY as KD
 from graphdistill.protect.methods import FAMILY as PROTECT
 from graphdistill.unlearn.methods import FAMILY as UNLEARN
@@ -26,6 +27,7 @@ FAMILIES = {
     "condense": ("Dataset distillation", "python -m graphdistill.condense", CONDENSE),
     "kd": ("Knowledge distillation", "python -m graphdistill.kd", KD),
     "compress": ("Compression", "python -m graphdistill.compress", COMPRESS),
+    "generate": ("Generators", "python -m graphdistill.generate", GENERATE),
     "protect": ("Protection", "python -m graphdistill.protect", PROTECT),
     "unlearn": ("Unlearning", "python -m graphdistill.unlearn", UNLEARN),
     "fed": ("Federated learning", "python -m fed", FED),

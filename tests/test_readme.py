@@ -16,6 +16,8 @@ from graphdistill.condense import config as condense
 from graphdistill.condense.methods import FAMILY as CONDENSE
 from graphdistill.core.command import cli
 from graphdistill.kd import config as kd
+from graphdistill.generate import config as generate
+from graphdistill.generate.methods import FAMILY as GENERATE
 from graphdistill.kd.methods import FAMILY as KD
 from graphdistill.kd.nodes.teachers import fit_teacher
 from graphdistill.mirage import config as mirage
@@ -29,20 +31,29 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = {path: path.read_text(encoding="utf-8") for path in PAGES}
 COMMAND = (
-    r"^(?:python -m (?:graphdistill\.)?|graphdistill )(mirage|vqgraph|compress|condense|kd|protect|unlearn|fed) (.*)$"
+    r"^(?:python -m (?:graphdistill\.)?|graphdistill )(mirage|vqgraph|compress|condense|generate|kd|protect|unlearn|fed) (.*)$"
 )
 COMMANDS = sorted({found for text in TEXT.values() for found in re.findall(COMMAND, text, flags=re.MULTILINE)})
 BLOCK = r"```python\n(.*?)```"
 PYTHON = sorted({found for text in TEXT.values() for found in re.findall(BLOCK, text, flags=re.DOTALL)})
 
 
-FAMILIES = {"compress": COMPRESS, "condense": CONDENSE, "fed": FED, "kd": KD, "protect": PROTECT, "unlearn": UNLEARN}
+FAMILIES = {
+    "compress": COMPRESS,
+    "condense": CONDENSE,
+    "fed": FED,
+    "generate": GENERATE,
+    "kd": KD,
+    "protect": PROTECT,
+    "unlearn": UNLEARN,
+}
 ROOMS = {
     "compress": compress,
     "condense": condense,
     "fed": fed,
     "kd": kd,
     "mirage": mirage,
+    "generate": generate,
     "protect": protect,
     "unlearn": unlearn,
     "vqgraph": vqgraph,
