@@ -15,9 +15,9 @@ from graphdistill.compress.methods import FAMILY as COMPRESS
 from graphdistill.condense import config as condense
 from graphdistill.condense.methods import FAMILY as CONDENSE
 from graphdistill.core.command import cli
-from graphdistill.kd import config as kd
 from graphdistill.generate import config as generate
 from graphdistill.generate.methods import FAMILY as GENERATE
+from graphdistill.kd import config as kd
 from graphdistill.kd.methods import FAMILY as KD
 from graphdistill.kd.nodes.teachers import fit_teacher
 from graphdistill.mirage import config as mirage
@@ -31,7 +31,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = {path: path.read_text(encoding="utf-8") for path in PAGES}
 COMMAND = (
-    r"^(?:python -m (?:graphdistill\.)?|graphdistill )(mirage|vqgraph|compress|condense|generate|kd|protect|unlearn|fed) (.*)$"
+    r"^(?:python -m (?:graphdistill\.)?|graphdistill )"
+    r"(mirage|vqgraph|compress|condense|generate|kd|protect|unlearn|fed) (.*)$"
 )
 COMMANDS = sorted({found for text in TEXT.values() for found in re.findall(COMMAND, text, flags=re.MULTILINE)})
 BLOCK = r"```python\n(.*?)```"
@@ -87,6 +88,11 @@ def short_teachers(monkeypatch):
             {f"{half}/{name}" for half in ("client", "server") for name in ("card.json", "student.safetensors")},
         ),
         ("verify_protection(", (" images, ", "1.0 0.01"), {"protected/card.json", "protected/set.safetensors"}),
+        (
+            "distill_generator(",
+            ("10 images, 1 evaluation",),
+            {"generator/card.json", "generator/generator.safetensors"},
+        ),
         ("losses.KD", ("torch.Size([4])",), set()),
         ("gather_segment", (), set()),
     ],

@@ -48,7 +48,7 @@ def distill_generator(
         >>> from graphdistill.datasets import load
         >>> from graphdistill.generate.teacher import TeacherConfig, train_teacher
         >>> data = load("digits")
-        >>> teacher = train_teacher(entries_of(data), TeacherConfig(steps=20))
+        >>> teacher = train_teacher(data, TeacherConfig(steps=20))
         >>> made = distill_generator(teacher, data, "dmd2", GenerateConfig(steps=2))
         >>> made.sample(torch.arange(10), generator=torch.Generator().manual_seed(0)).data.shape
         torch.Size([10, 1, 8, 8])

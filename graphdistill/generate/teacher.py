@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.config_checks import check_positive
+from graphdistill.core.data.datasets import Dataset
 from graphdistill.core.randomness import generator as stream
 from graphdistill.core.randomness import scoped
 from graphdistill.core.training.loop import LeastLoss, Training, train
@@ -18,7 +19,7 @@ from graphdistill.generate.denoiser import Denoiser, add_noise
 from graphdistill.generate.ema import EMA
 from graphdistill.generate.networks import NetworkConfig
 from graphdistill.generate.noise import NoiseSchedule
-from graphdistill.generate.space import Entries
+from graphdistill.generate.space import Entries, entries_of
 
 CHECKS = 8
 """Noise levels of each validation entry in a check."""
@@ -61,7 +62,7 @@ def default_network(shape: tuple[int, ...]) -> NetworkConfig:
 
 
 def train_teacher(
-    entries: Entries,
+    data: Dataset | Entries,
     config: TeacherConfig = TeacherConfig(),
     network: NetworkConfig | None = None,
     *,
@@ -76,7 +77,7 @@ def train_teacher(
         \| D(x_0 + \sigma \epsilon, \sigma, y) - x_0 \|^2
 
     Args:
-        entries: the data; checkpoints are chosen by the same loss on the validation split.
+        data: the data; checkpoints are chosen by the same loss on the validation split.
         config: the training.
         network: the architecture. (default: of :func:`default_network`)
         schedule: noise levels.
@@ -87,6 +88,7 @@ def train_teacher(
     Returns:
         The mean of the weights over the training, in evaluation mode.
     """
+    entries = data if isinstance(data, Entries) else entries_of(data)
     with scoped(seed, "teacher"):
         made = (network or default_network(entries.shape)).build(entries.shape, entries.num_classes)
     denoiser = Denoiser(made, schedule).to(device)
