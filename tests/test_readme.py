@@ -89,10 +89,11 @@ def short_teachers(monkeypatch):
         ),
         ("verify_protection(", (" images, ", "1.0 0.01"), {"protected/card.json", "protected/set.safetensors"}),
         (
-            "distill_generator(",
+            "save_generator(made",
             ("10 images, 1 evaluation",),
             {"generator/card.json", "generator/generator.safetensors"},
         ),
+        ("train_slider(teacher", ("numbers moved",), set()),
         ("losses.KD", ("torch.Size([4])",), set()),
         ("gather_segment", (), set()),
     ],

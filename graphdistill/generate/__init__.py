@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from graphdistill.generate.networks import NetworkConfig as NetworkConfig
     from graphdistill.generate.noise import NoiseSchedule as NoiseSchedule
     from graphdistill.generate.sampling import sample_ode as sample_ode
+    from graphdistill.generate.sliders import train_slider as train_slider
+    from graphdistill.generate.sliders import with_slider as with_slider
     from graphdistill.generate.storage import load_generator as load_generator
     from graphdistill.generate.storage import save_generator as save_generator
     from graphdistill.generate.teacher import TeacherConfig as TeacherConfig
@@ -41,7 +43,9 @@ else:
             "load_generator": "graphdistill.generate.storage",
             "sample_ode": "graphdistill.generate.sampling",
             "save_generator": "graphdistill.generate.storage",
+            "train_slider": "graphdistill.generate.sliders",
             "train_teacher": "graphdistill.generate.teacher",
+            "with_slider": "graphdistill.generate.sliders",
         },
     )
 
@@ -59,5 +63,7 @@ __all__ = [
     "load_generator",
     "sample_ode",
     "save_generator",
+    "train_slider",
     "train_teacher",
+    "with_slider",
 ]

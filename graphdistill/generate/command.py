@@ -25,8 +25,17 @@ from graphdistill.core.parallel import parallel_map
 from graphdistill.datasets import load
 from graphdistill.generate.config import Command, GenerateConfig
 from graphdistill.generate.denoiser import Denoiser
-from graphdistill.generate.evaluate import DISTILLED, REAL, START, Scored, score_method, score_teacher, teacher_of
-from graphdistill.generate.figure import draw_map, draw_measures, draw_samples
+from graphdistill.generate.evaluate import (
+    DISTILLED,
+    REAL,
+    START,
+    Scored,
+    score_method,
+    score_teacher,
+    teacher_of,
+    traces_of,
+)
+from graphdistill.generate.figure import draw_map, draw_measures, draw_samples, draw_traces
 from graphdistill.generate.generator import Generator, Step
 from graphdistill.generate.measures import HeldOut, held_out
 from graphdistill.generate.methods import FAMILY
@@ -52,9 +61,9 @@ def main(command: Command) -> None:
         seeds = range(command.seed, command.seed + command.seeds)
         jobs = min(command.num_jobs, command.seeds)
         found = list(bars.track(parallel_map(_seed, context, seeds, jobs=jobs), "distilling", len(seeds)))
-        report = _report(command, entries, held, [scores for _, scores in found], bars)
-    best = min(range(len(found)), key=lambda i: found[i][1][DISTILLED].measures["Frechet"])
-    made, scores = found[best]
+        report = _report(command, entries, held, [scores for _, _, scores in found], bars)
+    best = min(range(len(found)), key=lambda i: found[i][2][DISTILLED].measures["Frechet"])
+    teacher, made, scores = found[best]
 
     def write(folder: Path) -> None:
         card = {
@@ -68,6 +77,8 @@ def main(command: Command) -> None:
         sources = {name: scored.drawn for name, scored in scores.items()}
         draw = draw_samples if entries.kind == "images" else draw_map
         draw(sources, report.title, folder / "samples.png")
+        if entries.kind == "images":
+            draw_traces(traces_of(teacher, made, entries), report.title, folder / "steps.png")
 
     deliver(command, report, table(report), write)
 
@@ -79,7 +90,9 @@ def resized(data: Dataset, size: int) -> Dataset:
     return replace(data, images=in_shape(data.images, (data.images.shape[1], size, size)))
 
 
-def _seed(context: tuple[Command, Entries, HeldOut, Progress], seed: int) -> tuple[Generator, dict[str, Scored]]:
+def _seed(
+    context: tuple[Command, Entries, HeldOut, Progress], seed: int
+) -> tuple[Denoiser, Generator, dict[str, Scored]]:
     """Teacher, generator and scores of a seed."""
     command, entries, held, bars = context
     bars = bars if command.seeds == 1 else NO_PROGRESS
@@ -90,7 +103,7 @@ def _seed(context: tuple[Command, Entries, HeldOut, Progress], seed: int) -> tup
     made, scored = score_method(
         entries, held, teacher, command.method, config, seed=seed, device=command.torch_device, progress=bars
     )
-    return made, {DISTILLED: scored, **score_teacher(entries, held, teacher, seconds=seconds, seed=seed)}
+    return teacher, made, {DISTILLED: scored, **score_teacher(entries, held, teacher, seconds=seconds, seed=seed)}
 
 
 def saved_teacher(

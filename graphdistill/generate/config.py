@@ -44,8 +44,8 @@ class Command(GenerateConfig, BaseCommand):
     """digits, mnist5k (no download), digits/usps, digits/mnist or another name under images/ of the root, an .npz file,
     a folder of images."""
     output: Path = Path("runs/generate")
-    """Folder that the generator, its card, report.html, results.json, results.csv, figure.png and samples.png are
-    written to."""
+    """Folder that the generator, its card, report.html, results.json, results.csv, figure.png, samples.png and
+    steps.png are written to."""
     image_size: int = 0
     """Height and width that images are resized to (default: they stay)."""
     teacher: Path | None = None

@@ -28,6 +28,8 @@ REAL, CONTROL, DISTILLED = "real entries", "teacher in one step", "distilled gen
 START = 2.5
 """Noise level of the teacher in one step, that of the generators that score distillation begins with."""
 TEACHER_STEPS = (25, 5)
+TRACED = 10
+"""Classes whose steps are shown."""
 TIMED = 1000
 """Entries whose drawing is timed."""
 
@@ -117,6 +119,19 @@ def score_method(
     made = distill_generator(teacher, entries, method, config, generator=draws, device=device, progress=progress)
     spent = time.perf_counter() - start
     return made, _score(_drawer(made), entries, held, seed, made.evaluations, spent, stored_bytes(made))
+
+
+def traces_of(teacher: Denoiser, made: Generator, entries: Entries) -> dict[str, list[Tensor]]:
+    """What each step of the teacher and of the generator implies for an entry of each class, in the data's unit."""
+    y = torch.arange(min(entries.num_classes, TRACED))
+    slow: list[Tensor] = []
+    sample_ode(teacher.cpu(), y, TEACHER_STEPS[0], generator=stream(0, "traces"), trace=slow)
+    fast: list[Tensor] = []
+    draws = stream(0, "traces")
+    with torch.no_grad():
+        made.eval()(made.start(y, draws), y, draws, trace=fast)
+    values = entries.space.values
+    return {"teacher": [values(z) for z in slow], "generator": [values(z) for z in fast]}
 
 
 def _drawer(generator: Generator) -> Draw:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -31,6 +31,8 @@ COLUMNS, CLASSES = 6, 10
 """Images of a class, and classes, that are shown."""
 SIDE, PANEL = 0.4, 2.2
 """Inches of an image, and of a panel of a map."""
+STEPS = 8
+"""Steps that are shown."""
 POINTS = 1000
 """Rows of a source on a map."""
 
@@ -99,6 +101,46 @@ def draw_samples(sources: Mapping[str, SyntheticSet], title: str, path: Path) ->
             axes.set_yticks(places if first else [], [str(label) for label in range(len(rows))] if first else [])
             left += across + 0.4
         save(figure, path)
+
+
+def draw_traces(traces: Mapping[str, Sequence[Tensor]], title: str, path: Path) -> None:
+    """Write what each step takes the image to be (DT-visualisation: Gandikota and Bau, 2025).
+
+    Args:
+        traces: images that each step implies, ``[n, channels, height, width]`` a step, by source; row i of all sources
+            begins with the same noise.
+        title: title of the figure.
+        path: the PNG file.
+    """
+    shown = {name: _thinned(steps) for name, steps in traces.items()}
+    count = len(next(iter(shown.values()))[0][1])
+    height, width = next(iter(shown.values()))[0][1].shape[-2:]
+    down = SIDE * height / width * count
+    with styled():
+        subtitle = "the clean image that each step implies, by number of the step; a row for each image"
+        across = [SIDE * len(steps) for steps in shown.values()]
+        whole = 2 * MARGIN + sum(across) + 0.5 * len(across)
+        figure = new_figure(wide_enough(title, subtitle, whole), 1.6 + down + MARGIN, title, subtitle)
+        left = MARGIN
+        for (name, steps), wide in zip(shown.items(), across, strict=True):
+            axes = add_panel(figure, left, 1.6, wide, down)
+            rows = [torch.stack([images[i] for _, images in steps]) for i in range(count)]
+            picture = grid(rows, len(steps)).squeeze(2)
+            axes.imshow(picture.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+            axes.spines[:].set_visible(False)
+            axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+            places = [(width + 1) * (i + 0.5) for i in range(len(steps))]
+            axes.set_xticks(places, [str(number) for number, _ in steps])
+            axes.set_yticks([])
+            axes.set_title(name, pad=10, fontsize=9)
+            left += wide + 0.5
+        save(figure, path)
+
+
+def _thinned(steps: Sequence[Tensor]) -> list[tuple[int, Tensor]]:
+    """At most eight of the steps and their numbers, the first and the last among them."""
+    numbers = torch.linspace(0, len(steps) - 1, min(STEPS, len(steps))).round().long().tolist()
+    return [(number + 1, steps[number]) for number in numbers]
 
 
 def draw_map(sources: Mapping[str, SyntheticSet], title: str, path: Path) -> None:

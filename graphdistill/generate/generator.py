@@ -102,17 +102,28 @@ class Generator(nn.Module):
         noise = torch.randn(len(y), *self._model(0).shape, generator=generator)
         return self.steps[0].sigma * noise.to(y.device)
 
-    def forward(self, x: Tensor, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        y: Tensor,
+        generator: torch.Generator | None = None,
+        trace: list[Tensor] | None = None,
+    ) -> Tensor:
         """Entries from noise of :meth:`start`, with gradients.
 
         Args:
             x: noise of the first level.
             y: classes, long ``[n]``.
             generator: source of the noise between steps, which one step does not need. (default: none)
+            trace: a list that gets the clean entries that each step implies. (default: none)
         """
-        for step, after in zip(self.steps, self.steps[1:], strict=False):
-            x = self.advance(x, y, step, after.sigma, generator)
-        return self.denoise(x, y, self.steps[-1])
+        levels = [*(step.sigma for step in self.steps[1:]), None]
+        for step, after in zip(self.steps, levels, strict=True):
+            clean = self.denoise(x, y, step)
+            if trace is not None:
+                trace.append(clean.detach())
+            x = clean if after is None else _move(x, clean, step, after, generator)
+        return x
 
     def denoise(self, x: Tensor, y: Tensor, step: Step) -> Tensor:
         """Clean entries by the denoiser of a step."""
@@ -126,11 +137,7 @@ class Generator(nn.Module):
 
     def advance(self, x: Tensor, y: Tensor, step: Step, sigma: float, generator: torch.Generator | None) -> Tensor:
         """Entries of the next noise level."""
-        clean = self.denoise(x, y, step)
-        if step.move == "ode":
-            return clean + sigma / step.sigma * (x - clean)
-        assert generator is not None
-        return add_noise(clean, sigma, generator)
+        return _move(x, self.denoise(x, y, step), step, sigma, generator)
 
     @torch.no_grad()
     def draw(self, labels: Tensor, *, generator: torch.Generator) -> Tensor:
@@ -177,6 +184,14 @@ class Generator(nn.Module):
         found: Any = self.models[number]
         assert isinstance(found, Denoiser)
         return found
+
+
+def _move(x: Tensor, clean: Tensor, step: Step, sigma: float, generator: torch.Generator | None) -> Tensor:
+    """Entries of the next noise level from those of a step and what they are without noise."""
+    if step.move == "ode":
+        return clean + sigma / step.sigma * (x - clean)
+    assert generator is not None
+    return add_noise(clean, sigma, generator)
 
 
 def _denoise(model: Denoiser, x: Tensor, y: Tensor, step: Step) -> Tensor:
