@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from rich.table import Table
 
+from graphdistill.bench.fairness import fairness
 from graphdistill.bench.options import CondenseBench as Bench
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of, training_data_of
@@ -53,6 +54,8 @@ def main(bench: Bench) -> None:
         units(bench)
     if "unroll" in bench.parts:
         unroll(bench)
+    if "fair" in bench.parts:
+        fairness(bench)
     console.print(f"peak memory {peak_memory() / 1e9:.2f} GB")
 
 

@@ -83,10 +83,10 @@ class CodecBench(DataOptions):
 class CondenseBench(DataOptions):
     """Options of ``python -m graphdistill.bench condense``."""
 
-    parts: tuple[Literal["methods", "units", "unroll"], ...] = ("methods", "units", "unroll")
+    parts: tuple[Literal["methods", "units", "unroll", "fair"], ...] = ("methods", "units", "unroll", "fair")
     """Parts to run."""
     datasets: tuple[str, ...] = ("digits", "mnist5k", "planetoid-cora", "citeseer", "digits-knn", "ogbg-molbace")
-    """Data sets of the methods part."""
+    """Data sets of the methods part; of the fair part its own tables that are named (default: all of them)."""
     methods: tuple[str, ...] = ()
     """Methods (default: all that support the data)."""
     per_class: tuple[int, ...] = ()

@@ -10,7 +10,8 @@ from typing import Any
 
 from graphdistill.condense.config import Command, CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of, training_data_of
-from graphdistill.condense.distill import distill_condense
+from graphdistill.condense.distill import check_per_class, distill_condense
+from graphdistill.condense.figures.gaps import GAP, draw_gaps
 from graphdistill.condense.figures.graphs import draw_graphs
 from graphdistill.condense.figures.images import draw_images
 from graphdistill.condense.figures.nodes import draw_nodes
@@ -38,9 +39,7 @@ def main(command: Command) -> None:
     """Load, condense, train, report."""
     with command.working() as bars:
         with bars.step(f"loading {command.dataset}"):
-            data = load(
-                command.dataset, command.root, seed=command.seed, skip_invalid=command.skip_invalid, **command.columns
-            )
+            data = load(command.dataset, command.root, seed=command.seed, **command.columns)
         protocol = protocol_of(
             data, trainings=command.trainings, device=command.torch_device, jobs=command.num_jobs, progress=bars
         )
@@ -48,13 +47,15 @@ def main(command: Command) -> None:
         FAMILY.check(command.method, real.KIND)
         # From here on the method is imported.
         command = replace(command, method=FAMILY.config(command.method))
-        real.check_per_class(command.per_class)
+        check_per_class(real, command)
         sets, report = _distilled(command, protocol, bars)
     best = sets[_best_on_validation(sets)]
 
     def write(folder: Path) -> None:
         save_set(best, folder)
         draw_scores(report, folder / "figure.png")
+        if any(GAP in row.others for row in report.rows):
+            draw_gaps(report, folder / "gaps.png")
         picture(protocol, best, folder / "set.png")
 
     deliver(command, report, table(report), write)
@@ -167,7 +168,7 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
         + (", which is best on validation." if "valid" in sets[0].meta else "."),
         protocol.data.notes,
     ]
-    if "parity gap" in distilled.others:
+    if GAP in distilled.others:
         notes.insert(
             1,
             "Gaps are the largest difference between groups of how often a class is predicted, for all test rows "

@@ -50,8 +50,6 @@ class Command(CondenseConfig, TableColumns, BaseCommand):
     """Seed of the first set and of the data split; later sets add 1 each."""
     resume: bool = False
     """Continue an interrupted run with the same options from its last validation check."""
-    skip_invalid: bool = False
-    """Leave out rows of a CSV file whose SMILES or label cannot be used."""
 
     def __post_init__(self) -> None:
         BaseCommand.__post_init__(self)

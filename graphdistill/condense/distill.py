@@ -13,6 +13,7 @@ from torch_geometric.data import Data
 
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of, training_data_of
+from graphdistill.condense.data.training_data import TrainingData
 from graphdistill.condense.matching.loop import distill
 from graphdistill.condense.matching.objective import MethodContext, Recipe
 from graphdistill.condense.methods import FAMILY
@@ -23,6 +24,16 @@ from graphdistill.core.evaluation.protocol import SetProtocol, valid_score
 from graphdistill.core.methods import options_of
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.datasets import as_dataset
+
+
+def check_per_class(real: TrainingData, config: CondenseConfig) -> None:
+    """Refuse more entries of a class than it has, unless the method draws new ones.
+
+    Raises:
+        ValueError: it has fewer.
+    """
+    if not getattr(FAMILY.module(config.method), "ANY_NUMBER", False):
+        real.check_per_class(config.per_class)
 
 
 def distill_condense(
@@ -83,7 +94,7 @@ def distill_condense(
     real = training_data_of(protocol)
     FAMILY.check(config.method, real.KIND)
     method, options = FAMILY.module(config.method), FAMILY.config(config.method)
-    real.check_per_class(config.per_class)
+    check_per_class(real, config)
     facts = {
         "method": options.name,
         "options": options_of(options),
@@ -106,7 +117,7 @@ def distill_condense(
         real,
         config.per_class,
         recipe,
-        validate=lambda synthetic: valid_score(protocol, synthetic),
+        validate=recipe.validate or (lambda synthetic: valid_score(protocol, synthetic)),
         generator=generator,
         checks=config.checks,
         patience=config.patience,

@@ -100,7 +100,7 @@ def distill_by(
         training,
         per_class,
         recipe,
-        validate=lambda synthetic: valid_score(protocol, synthetic),
+        validate=recipe.validate or (lambda synthetic: valid_score(protocol, synthetic)),
         generator=randomness.generator(0, "condense") if generator is None else generator,
         checks=checks,
         patience=patience,

@@ -19,6 +19,7 @@ SHORT = {
     "max_start_epoch": 3,
     "first_max_start_epoch": 2,
     "student_steps": 4,
+    "teacher_steps": 4,
     "scoring_networks": 2,
     "ascent_steps": 2,
     "edge_width": 16,

@@ -68,7 +68,7 @@ def pairs(per_class: int = 16, classes: int = 3) -> NodeDataset:
 
 @cache
 def people(per_class: int = 24, classes: int = 3) -> TableDataset:
-    """Rows of six numbers around the mean of their class; half are for training."""
+    """Rows of six numbers around the mean of their class, of two groups; half are for training."""
     draw = torch.Generator().manual_seed(0)
     y = torch.arange(classes).repeat(per_class)
     order = torch.arange(len(y)).view(per_class, classes)
@@ -81,6 +81,7 @@ def people(per_class: int = 24, classes: int = 3) -> TableDataset:
         valid=order[half : half + rest].flatten(),
         test=order[half + rest :].flatten(),
         columns=tuple("abcdef"),
+        group=torch.arange(len(y)) // classes % 2,
         notes="people",
     )
 

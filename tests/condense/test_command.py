@@ -327,7 +327,7 @@ def test_the_journey_of_a_table(method, tmp_path):
     words = ("--dataset", path, "--label-column", "income", "--group-column", "sex", "--output", tmp_path / "out")
     learns = ("--steps", 5, "--checks", 1) if method == "ridge" else ()
     assert run(*words, "--method", method, "--per-class", 2, *learns, "--trainings", 1, "--seeds", 1, "--jobs", 1) == 0
-    assert {"set.safetensors", "set.png", "report.html"} <= {p.name for p in (tmp_path / "out").iterdir()}
+    assert {"set.safetensors", "set.png", "gaps.png", "report.html"} <= {p.name for p in (tmp_path / "out").iterdir()}
     synthetic = load_set(tmp_path / "out")
     assert synthetic.data.shape == (4, 1)
     results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
@@ -344,6 +344,6 @@ def test_the_journey_of_a_table(method, tmp_path):
 
 def test_a_method_for_images_is_refused_for_a_table(tmp_path, capsys):
     assert run("--dataset", "iris", "--method", "dc", "--output", tmp_path / "out") != 0
-    assert "--method dc is for images, but the data set holds rows; for rows choose from dm, herding" in " ".join(
+    assert "--method dc is for images, but the data set holds rows; for rows choose from dm, fair-latent" in " ".join(
         capsys.readouterr().err.split()
     )

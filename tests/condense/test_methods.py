@@ -16,6 +16,7 @@ from graphdistill.condense.matching.objective import Recipe
 from graphdistill.condense.methods import FAMILY, mtt
 from graphdistill.core.command import cli
 from graphdistill.core.methods import MethodConfig
+from tests.condense.quick import quick_config
 from tests.condense.samples import context_of
 
 HERE = Path(__file__).parent
@@ -158,9 +159,9 @@ def test_options_reach_the_method(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_method_gives_what_it_should(name: str, kind: Kind, per_class: int) -> None:
     module, context = FAMILY.module(name), context_of(per_class, kind=kind)
     if hasattr(module, "recipe"):
-        assert isinstance(module.recipe(context, module.Config()), Recipe)
+        assert isinstance(module.recipe(context, quick_config(name)), Recipe)
         return
-    synthetic = module.select(context, module.Config())
+    synthetic = module.select(context, quick_config(name))
     label = synthetic.y if synthetic.y.dim() == 1 else synthetic.y.argmax(dim=1)
     assert torch.bincount(label).tolist() == [per_class] * 3
 

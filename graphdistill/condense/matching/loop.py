@@ -141,7 +141,9 @@ def distill(
 
 def _identity(real: TrainingData, recipe: Recipe, facts: Mapping[str, object]) -> dict[str, object]:
     """Identity of a run: the content of data and recipe, never a name or a path."""
-    parts = {f.name: getattr(recipe, f.name) for f in fields(recipe) if f.name not in ("objective", "start")}
+    parts = {
+        f.name: getattr(recipe, f.name) for f in fields(recipe) if f.name not in ("objective", "start", "validate")
+    }
     parts["objective"] = type(recipe.objective).__qualname__
     if isinstance(recipe.start, LearnableSet):
         parts["start"] = recipe.start.parameters()

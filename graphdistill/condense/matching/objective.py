@@ -18,6 +18,7 @@ from graphdistill.condense.data.training_data import TrainingData
 from graphdistill.condense.matching.schedule import Schedule
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.evaluation.protocol import SetProtocol
+from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.augment import NO_AUGMENT, Augment
 from graphdistill.core.training.fit import Inputs
 
@@ -75,6 +76,7 @@ class Recipe:
         average: decay of the running average that is evaluated and returned instead of the last values. (default: none)
         start: the initial set, learnt in place, or a function of the default one. (default: random real data with hard
             labels)
+        validate: score by which the best set is chosen, larger is better. (default: the validation score of a network)
     """
 
     objective: Objective
@@ -88,6 +90,7 @@ class Recipe:
     cosine: bool = False
     average: float = 0.0
     start: LearnableSet | Callable[[LearnableSet], LearnableSet] | None = None
+    validate: Callable[[SyntheticSet], float] | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 1:

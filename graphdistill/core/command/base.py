@@ -30,17 +30,19 @@ class TableColumns:
     """Column of classes of a table (default: the data bring their labels)."""
     group_column: str | None = None
     """Column of groups of a table, such as sex, which is no feature (default: none)."""
+    skip_invalid: bool = False
+    """Leave out rows of a file whose SMILES, label or group cannot be used."""
 
     @property
     def columns(self) -> dict[str, Any]:
-        """The columns that are named, as arguments of :func:`graphdistill.datasets.load`.
+        """The options that are given, as arguments of :func:`graphdistill.datasets.load`.
 
         Example:
-            >>> TableColumns(label_column="income").columns
-            {'label': 'income'}
+            >>> TableColumns(label_column="income", skip_invalid=True).columns
+            {'label': 'income', 'skip_invalid': True}
         """
-        named = {"label": self.label_column, "group": self.group_column}
-        return {argument: column for argument, column in named.items() if column is not None}
+        named = {"label": self.label_column, "group": self.group_column, "skip_invalid": self.skip_invalid or None}
+        return {argument: value for argument, value in named.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)

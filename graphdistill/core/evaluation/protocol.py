@@ -328,8 +328,13 @@ def valid_score(protocol: SetProtocol[Any], synthetic: SyntheticSet) -> float:
 
     It trains for half the steps of a row, with a seed that is the same for every set and that no row uses.
     """
+    return selection_training(protocol, synthetic)[1].valid
+
+
+def selection_training(protocol: SetProtocol[Any], synthetic: SyntheticSet) -> tuple[nn.Module, FitResult]:
+    """The training that :func:`valid_score` scores: the network, and its result on validation."""
     short = replace(protocol.fit, steps=max(1, protocol.fit.steps // 2))
-    return protocol.train(synthetic, SELECTION_SEED, short)[1].valid
+    return protocol.train(synthetic, SELECTION_SEED, short)
 
 
 def real_set(x: Tensor, y: Tensor) -> SyntheticSet:

@@ -59,10 +59,13 @@ def test_commands_read_a_table_by_its_columns(main, config, tmp_path, capsys):
     path = tmp_path / "people.csv"
     with path.open("w", newline="") as file:
         rows = [(20 + i % 37, "fm"[i % 2], ["low", "high"][i % 37 > 18]) for i in range(120)]
-        csv.writer(file).writerows([("age", "sex", "income"), *rows])
+        csv.writer(file).writerows([("age", "sex", "income"), *rows, (40, "f", "")])
     words = ("--dataset", path, "--label-column", "income", "--output", tmp_path / "out", "--seeds", 1, "--jobs", 1)
     argv = [str(word) for word in (*words, "--group-column", "sex", "--steps", 20)]
-    assert cli.run(main.main, config, prog="kd", description="Test.", argv=argv) == 0
+    assert cli.run(main.main, config, prog="kd", description="Test.", argv=argv) != 0
+    assert "line 122: income is empty. Correct them, or leave them out with --skip-invalid" in capsys.readouterr().err
+    assert cli.run(main.main, config, prog="kd", description="Test.", argv=[*argv, "--skip-invalid"]) == 0
     report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "1 of 121 rows skipped as invalid" in report
     assert "groups of sex: 0 f, 1 m" in report
     assert "people.csv: MLP" in " ".join(capsys.readouterr().out.split())
