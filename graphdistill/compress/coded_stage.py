@@ -75,6 +75,7 @@ class EntropicStage(CodedStage):
 
     def __init__(self, inside: Sequence[int], outside: Sequence[int], channels: int, width: int):
         super().__init__()
+        self.inside, self.outside, self.channels, self.width = tuple(inside), tuple(outside), channels, width
         first: nn.Module
         others: tuple[nn.Module, ...]
         if len(outside) == 1:

@@ -174,8 +174,10 @@ def _report(
         "onnx": {row: {**asdict(found), "path": found.path.name} for row, found in exported.items()},
         "paper": FAMILY.about(method.name)[1],
     }
+    sent = rows[-1].others.get(SENT)
+    size = f"{network} in {small or 0:,} bytes" if sent is None else f"{network}, {statistics.fmean(sent):.1f} {SENT}"
     return Report(
-        title=f"{method.name} on {view.name}: {network} in {small or 0:,} bytes",
+        title=f"{method.name} on {view.name}: {size}",
         metric=view.metric,
         rows=tuple(rows),
         facts=facts,

@@ -108,6 +108,7 @@ def test_a_split_network_shows_the_bytes_that_an_entry_sends(tmp_path, capsys):
     rows = {row["name"]: row for row in json.loads((out / "results.json").read_text(encoding="utf-8"))["rows"]}
     assert "bytes sent" not in rows["float network"]["others"]
     sent = rows["entropic-student"]["others"]["bytes sent"][0]
+    assert f"entropic-student on rows: ConvNet-8, {sent:.1f} bytes sent" in printed
     view = view_of(images())
     fresh = split_network(build(view, "ConvNet-8", "network", 5), images().images[:2])
     assert sent_bytes(view, load_compressed(fresh, out).network) == sent
