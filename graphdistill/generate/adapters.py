@@ -35,8 +35,9 @@ class LowRank(nn.Module):
         if rank < 1:
             raise ValueError(f"rank must be 1 or more, got {rank}")
         self.layer = layer.requires_grad_(False)
-        self.down = nn.Parameter(torch.randn(rank, layer.in_features) / layer.in_features**0.5)
-        self.up = nn.Parameter(torch.zeros(layer.out_features, rank))
+        weight = layer.weight
+        self.down = nn.Parameter((torch.randn(rank, layer.in_features) / layer.in_features**0.5).to(weight))
+        self.up = nn.Parameter(torch.zeros(layer.out_features, rank).to(weight))
         self.scale = (rank if alpha is None else alpha) / rank
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,6 +56,9 @@ def add_adapters(module: nn.Module, rank: int, alpha: float | None = None) -> No
         rank: rank of the changes.
         alpha: scale of the changes. (default: the rank)
 
+    Raises:
+        ValueError: ``rank`` is below 1, or the network has no linear layers inside.
+
     Example:
         >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
         >>> add_adapters(net, 2)
@@ -68,6 +72,8 @@ def add_adapters(module: nn.Module, rank: int, alpha: float | None = None) -> No
         for name, layer in list(owner.named_children()):
             if isinstance(layer, nn.Linear):
                 setattr(owner, name, LowRank(layer, rank, alpha))
+    if not any(isinstance(part, LowRank) for part in module.modules()):
+        raise ValueError(f"{type(module).__name__} has no linear layers to adapt; give a network that has")
 
 
 def merge_adapters(module: nn.Module) -> None:

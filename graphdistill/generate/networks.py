@@ -138,7 +138,7 @@ class DenoisingMixer(DenoisingNetwork):
     by level and class.
 
     Raises:
-        ValueError: the sides of images are no multiples of the patch.
+        ValueError: entries are no images, or their sides are no multiples of the patch.
 
     Example:
         >>> net = DenoisingMixer((1, 8, 8), 10, NetworkConfig(network="mixer", width=16, depth=2))
@@ -148,6 +148,8 @@ class DenoisingMixer(DenoisingNetwork):
 
     def __init__(self, shape: tuple[int, ...], num_classes: int, config: NetworkConfig):
         super().__init__(shape, num_classes, config)
+        if len(shape) != 3:
+            raise ValueError(f"a mixer takes images [channels, height, width], got entries of shape {list(shape)}")
         channels, height, width = shape
         if height % config.patch or width % config.patch:
             raise ValueError(f"patch must divide the sides of images of {height} x {width} pixels, got {config.patch}")

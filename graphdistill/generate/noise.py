@@ -21,11 +21,11 @@ class NoiseSchedule:
     Attributes:
         sigma_min: the least level, in the unit of the entries. (default: 0.01)
         sigma_max: the highest level, at which entries cannot be seen. (default: 10)
-        rho: how much of the grid lies at low levels. (default: 7)
+        rho: how much of the grid lies at low levels, 1 to 100. (default: 7)
         sigma_data: standard deviation of the entries. (default: 0.5)
 
     Raises:
-        ValueError: a level is 0 or less, or they are not in order.
+        ValueError: a level is 0 or less, levels are not in order, or rho is out of range.
 
     Example:
         >>> [round(level, 2) for level in NoiseSchedule(sigma_min=0.1, sigma_max=10.0).sigmas(3).tolist()]
@@ -38,9 +38,11 @@ class NoiseSchedule:
     sigma_data: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("sigma_min", "sigma_max", "rho", "sigma_data"):
+        for name in ("sigma_min", "sigma_max", "sigma_data"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0 and finite, got {getattr(self, name)}")
+        if not 1 <= self.rho <= 100:
+            raise ValueError(f"rho must be 1 to 100, got {self.rho}")
         if self.sigma_min >= self.sigma_max:
             raise ValueError(f"sigma_min must be below sigma_max, got {self.sigma_min} and {self.sigma_max}")
 

@@ -36,7 +36,7 @@ def sample_ode(
         Entries, ``[n, *shape]``.
 
     Raises:
-        ValueError: ``steps`` is below 1.
+        ValueError: ``steps`` is below 1, or the denoiser does not know a class.
 
     Example:
         >>> from graphdistill.generate.networks import NetworkConfig
@@ -46,6 +46,10 @@ def sample_ode(
     """
     if steps < 1:
         raise ValueError(f"steps must be 1 or more, got {steps}")
+    classes = denoiser.num_classes
+    for label in y.aminmax() if len(y) else ():
+        if not 0 <= int(label) <= classes:
+            raise ValueError(f"y must be classes from 0 to {classes - 1}, or {classes} for no class, got {int(label)}")
     levels = [*denoiser.schedule.sigmas(steps).tolist(), 0.0]
     x: Tensor = levels[0] * torch.randn(len(y), *denoiser.shape, generator=generator).to(y.device)
     for level, after in pairwise(levels):

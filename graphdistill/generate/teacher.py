@@ -46,6 +46,12 @@ class TeacherConfig:
 
     def __post_init__(self) -> None:
         check_positive(self, "steps", "batch_size", "patience")
+        if not 0 < self.lr < math.inf:
+            raise ValueError(f"lr must be above 0 and finite, got {self.lr}")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema must be 0 or more and below 1, got {self.ema}")
+        if not 0 <= self.unconditional <= 1:
+            raise ValueError(f"unconditional must be 0 to 1, got {self.unconditional}")
 
 
 def default_network(shape: tuple[int, ...]) -> NetworkConfig:
