@@ -153,18 +153,22 @@ class Repair:
 
     def shares(self, x: Tensor, repair: float) -> Tensor:
         """Probabilities of classes of rows on the CPU, ``[n, C]``, where a repair of 1 has those of latents alone."""
-        plain = predict(self.net, x).softmax(dim=1)
-        return (1 - repair) * plain + repair * self.fair.shares(x.to(self.fair.rows.x.device)).cpu()
+        return torch.lerp(*self._ends(x), repair)
 
     def least(self, x: Tensor, group: Tensor, max_gap: float) -> float:
         """The least repair with a parity gap of at most ``max_gap``, or that with the smallest gap."""
-        gaps = {}
+        ends, gaps = self._ends(x), dict[float, float]()
         for step in range(REPAIRS + 1):
-            gap = parity_gap(self.shares(x, step / REPAIRS).argmax(dim=1), group)
+            gap = parity_gap(torch.lerp(*ends, step / REPAIRS).argmax(dim=1), group)
             if gap <= max_gap:
                 return step / REPAIRS
             gaps[step / REPAIRS] = gap
         return min(gaps, key=gaps.__getitem__)
+
+    def _ends(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities of the network, and of the latents."""
+        fair = self.fair.shares(x.to(self.fair.rows.x.device)).cpu()
+        return predict(self.net, x).softmax(dim=1), fair
 
 
 def fair_score(protocol: TableProtocol, max_gap: float, synthetic: SyntheticSet) -> float:
