@@ -169,8 +169,10 @@ def _claims() -> tuple[str, ...]:
 class GenerateBench(DataOptions):
     """Options of ``python -m graphdistill.bench generate``."""
 
+    parts: tuple[Literal["sources", "mixture"], ...] = ("sources", "mixture")
+    """Parts to run: all sources of entries on data sets, and a mixture of normal distributions with an exact teacher."""
     datasets: tuple[str, ...] = ("digits", "digits/usps", "mnist5k")
-    """Sets of images."""
+    """Sets of images, rows or graphs."""
     methods: tuple[str, ...] = ("dmd2", "sim")
     """Methods of distillation."""
     sampling_steps: tuple[int, ...] = (1,)

@@ -75,7 +75,7 @@ class Adversarial(MatchScores):
         self.context, self.config, self.draws = context, config, context.stream("discriminator")
         self.critic = context.teacher.copy().to(context.device)
         with scoped(context.seed, "discriminator head"):
-            width = context.teacher.hidden(torch.zeros(1, *context.teacher.shape, device=context.device), 1.0).shape[1]
+            width = self.critic.hidden(torch.zeros(1, *self.critic.shape, device=context.device), 1.0).shape[1]
             self.head = nn.Sequential(nn.Linear(width, width), nn.LayerNorm(width), nn.SiLU(), nn.Linear(width, 1))
         self.head.to(context.device)
 
