@@ -127,7 +127,15 @@ FLOWER = (
 def test_fed_stands_on_what_it_may(path):
     inside = path.relative_to(ROOT / "fed").with_suffix("")
     names = imported(path.read_text(encoding="utf-8"), ".".join(["fed", *inside.parts[:-1]]))
-    may = {"core", "datasets", "compress", "condense", "mirage", "__version__", *(["bench"] if inside.name == "bench" else [])}
+    may = {
+        "core",
+        "datasets",
+        "compress",
+        "condense",
+        "mirage",
+        "__version__",
+        *(["bench"] if inside.name == "bench" else []),
+    }
     assert {n for n in names if n.startswith("graphdistill.") and n.split(".")[1] not in may} == set()
     assert {n for n in names if n.split(".")[0] in ("tests", "examples")} == set()
     if inside.as_posix() not in FLOWER:

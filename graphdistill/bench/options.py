@@ -170,7 +170,7 @@ class GenerateBench(DataOptions):
     """Options of ``python -m graphdistill.bench generate``."""
 
     parts: tuple[Literal["sources", "mixture"], ...] = ("sources", "mixture")
-    """Parts to run: all sources of entries on data sets, and a mixture of normal distributions with an exact teacher."""
+    """Parts to run: sources of entries on data sets, and a mixture of normal distributions with an exact teacher."""
     datasets: tuple[str, ...] = ("digits", "digits/usps", "mnist5k")
     """Sets of images, rows or graphs."""
     methods: tuple[str, ...] = ("dmd2", "sim")
