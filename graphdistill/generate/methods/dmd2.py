@@ -27,9 +27,13 @@ from graphdistill.generate.space import Kind
 PAPER = "DMD2: Yin et al., NeurIPS 2024, https://arxiv.org/abs/2405.14867"
 RESULT = Result(
     paper="FID 1.28 on ImageNet-64 in one step, 1.51 with the discriminator from scratch, 2.61 without (from its code)",
-    ours="not measured",
-    command="python -m graphdistill.bench generate --parts scores",
+    ours=(
+        "digits: Frechet distance 1.157 ± 0.193 times that of real images in one evaluation (teacher 1.481 ± 0.183 in 49, "
+        "teacher in one step 2.560 ± 0.016)"
+    ),
+    command="python -m graphdistill.bench generate --datasets digits --methods dmd2",
     differs="A perceptron or a mixer of a few hundred thousand weights, Adam at 3e-4, and the mean of the weights.",
+    instead="Where stored bytes count, the data themselves: all images of digits take 24 kB, the generator 878.",
 )
 FOR: tuple[Kind, ...] = ("images", "rows", "graphs")
 

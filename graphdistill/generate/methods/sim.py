@@ -28,9 +28,13 @@ from graphdistill.generate.space import Kind
 PAPER = "SIM: Luo et al., NeurIPS 2024, https://arxiv.org/abs/2410.16794"
 RESULT = Result(
     paper="FID 2.06 on CIFAR-10 in one step, 1.96 with classes (from its abstract)",
-    ours="not measured",
-    command="python -m graphdistill.bench generate --parts scores",
+    ours=(
+        "digits: Frechet distance 1.293 ± 0.225 times that of real images in one evaluation (teacher 1.481 ± 0.183 in 49, "
+        "teacher in one step 2.560 ± 0.016)"
+    ),
+    command="python -m graphdistill.bench generate --datasets digits --methods sim",
     differs="Levels, starting noise and weights are those of SiD's code, since the paper's constants were not found.",
+    instead="dmd2 is as good or better at twice the time; where stored bytes count, take the data themselves.",
 )
 FOR: tuple[Kind, ...] = ("images", "rows", "graphs")
 
