@@ -49,9 +49,9 @@ class Context:
         among = torch.tensor(classes or range(self.teacher.num_classes))
         return among[torch.randint(len(among), (self.config.batch_size,), generator=generator)].to(self.device)
 
-    def levels(self, start: float) -> list[float]:
-        """Noise levels of the generator's steps, from the first down the grid of the teacher."""
-        grid = replace(self.teacher.schedule, sigma_max=start).sigmas(self.config.sampling_steps + 1)
+    def levels(self, start: float, count: int = 0) -> list[float]:
+        """Noise levels of the generator's steps, or of ``count`` steps, from the first down the grid of the teacher."""
+        grid = replace(self.teacher.schedule, sigma_max=start).sigmas((count or self.config.sampling_steps) + 1)
         return grid[:-1].tolist()
 
     def batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -61,6 +61,7 @@ class Denoiser(nn.Module):
         y: Tensor | None = None,
         *,
         guidance: Tensor | None = None,
+        level: Tensor | float | None = None,
     ) -> Tensor:
         """The mean of the clean entries, ``[n, *shape]``.
 
@@ -69,9 +70,12 @@ class Denoiser(nn.Module):
             sigma: their noise level.
             y: their class; ``num_classes`` stands for no class. (default: no class)
             guidance: strength of guidance that a distilled network knows, float ``[n]``. (default: none)
+            level: noise level that the network gets in place of ``sigma``, a number or float ``[n]``. (default: none)
         """
-        skip, out, scaled, level, y = self._scales(x, sigma, y)
-        found: Tensor = skip * x + out * self.network(scaled, level, y, guidance)
+        skip, out, scaled, given, y = self._scales(x, sigma, y)
+        if level is not None:
+            given = _levels(level, x).log() / 4
+        found: Tensor = skip * x + out * self.network(scaled, given, y, guidance)
         return found
 
     def hidden(self, x: Tensor, sigma: Tensor | float, y: Tensor | None = None) -> Tensor:
@@ -98,7 +102,7 @@ class Denoiser(nn.Module):
                 return conditional
             strength = torch.full((len(x),), float(strength), device=x.device)
         plain: Tensor = self(x, sigma)
-        return conditional + _column(strength, x) * (conditional - plain)
+        return conditional + column(strength, x) * (conditional - plain)
 
     def copy(self) -> Denoiser:
         """A copy with weights of its own, all of which are trained."""
@@ -111,9 +115,9 @@ class Denoiser(nn.Module):
     def _scales(
         self, x: Tensor, sigma: Tensor | float, y: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        sigma = sigma if isinstance(sigma, Tensor) else torch.full((len(x),), float(sigma), device=x.device)
+        sigma = _levels(sigma, x)
         y = torch.full((len(x),), self.num_classes, device=x.device) if y is None else y
-        level, data = _column(sigma, x), self.schedule.sigma_data
+        level, data = column(sigma, x), self.schedule.sigma_data
         total = level**2 + data**2
         skip = data**2 / ((level - self.boundary) ** 2 + data**2)
         return skip, data * (level - self.boundary) * total**-0.5, x * total**-0.5, sigma.log() / 4, y
@@ -127,9 +131,19 @@ def add_noise(x: Tensor, sigma: Tensor | float, generator: torch.Generator) -> T
         0.0
     """
     noise = torch.randn(x.shape, generator=generator).to(x.device)
-    return x + (_column(sigma, x) if isinstance(sigma, Tensor) else sigma) * noise
+    return x + (column(sigma, x) if isinstance(sigma, Tensor) else sigma) * noise
 
 
-def _column(values: Tensor, x: Tensor) -> Tensor:
-    """A number for each entry, in a shape that multiplies entries."""
+def column(values: Tensor, x: Tensor) -> Tensor:
+    """A number for each entry, ``[n]``, in a shape that multiplies entries.
+
+    Example:
+        >>> column(torch.ones(3), torch.ones(3, 1, 8, 8)).shape
+        torch.Size([3, 1, 1, 1])
+    """
     return values.reshape(-1, *[1] * (x.dim() - 1))
+
+
+def _levels(sigma: Tensor | float, x: Tensor) -> Tensor:
+    """A noise level for each entry."""
+    return sigma if isinstance(sigma, Tensor) else torch.full((len(x),), float(sigma), device=x.device)

@@ -27,6 +27,8 @@ class Step:
         model: number of the denoiser. (default: 0)
         guidance: strength of guidance. (default: 0)
         embedded: whether the denoiser knows guidance as an input, so that it costs no second evaluation.
+        level: noise level that the network gets in place of ``sigma``: where on its path the result lies.
+            (default: none)
         move: ``noise`` adds new noise of the next level :math:`\sigma'` to D; ``ode`` moves along the ordinary
             differential equation, :math:`D + \tfrac{\sigma'}{\sigma} (x - D)`. The last step returns D.
     """
@@ -35,6 +37,7 @@ class Step:
     model: int = 0
     guidance: float = 0.0
     embedded: bool = False
+    level: float | None = None
     move: Literal["noise", "ode"] = "noise"
 
     @property
@@ -195,8 +198,8 @@ def _move(x: Tensor, clean: Tensor, step: Step, sigma: float, generator: torch.G
 
 
 def _denoise(model: Denoiser, x: Tensor, y: Tensor, step: Step) -> Tensor:
-    if step.embedded:
-        strength = torch.full((len(x),), step.guidance, device=x.device)
-        found: Tensor = model(x, step.sigma, y, guidance=strength)
+    if step.embedded or step.level is not None:
+        strength = torch.full((len(x),), step.guidance, device=x.device) if step.embedded else None
+        found: Tensor = model(x, step.sigma, y, guidance=strength, level=step.level)
         return found
     return model.guided(x, step.sigma, y, step.guidance)
