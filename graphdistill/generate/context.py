@@ -50,7 +50,14 @@ class Context:
         return among[torch.randint(len(among), (self.config.batch_size,), generator=generator)].to(self.device)
 
     def levels(self, start: float, count: int = 0) -> list[float]:
-        """Noise levels of the generator's steps, or of ``count`` steps, from the first down the grid of the teacher."""
+        """Noise levels of the generator's steps, or of ``count`` steps, from the first down the grid of the teacher.
+
+        Raises:
+            ValueError: the first is not above the teacher's least.
+        """
+        least = self.teacher.schedule.sigma_min
+        if start <= least:
+            raise ValueError(f"--start must be above the teacher's least noise level {least:g}, got {start:g}")
         grid = replace(self.teacher.schedule, sigma_max=start).sigmas((count or self.config.sampling_steps) + 1)
         return grid[:-1].tolist()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import torch
@@ -31,6 +32,9 @@ class Denoiser(nn.Module):
         - **input:** entries ``[n, *shape]``, levels, a number or float ``[n]``, classes, long ``[n]``
         - **output:** ``[n, *shape]``
 
+    Raises:
+        ValueError: the boundary is below 0 or not finite.
+
     Example:
         >>> from graphdistill.generate.networks import NetworkConfig
         >>> denoiser = Denoiser(NetworkConfig(width=16).build((2,), 3))
@@ -40,6 +44,8 @@ class Denoiser(nn.Module):
 
     def __init__(self, network: nn.Module, schedule: NoiseSchedule = NoiseSchedule(), *, boundary: float = 0.0):
         super().__init__()
+        if not 0 <= boundary < math.inf:
+            raise ValueError(f"boundary must be 0 or more and finite, got {boundary}")
         self.network, self.schedule, self.boundary = network, schedule, boundary
 
     @property

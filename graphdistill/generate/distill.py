@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import Dataset
+from graphdistill.core.device import device_of
 from graphdistill.core.methods import MethodConfig
 from graphdistill.generate.config import GenerateConfig
 from graphdistill.generate.context import Context
@@ -57,7 +60,7 @@ def distill_generator(
     FAMILY.check(method, entries.kind)
     _check(teacher, entries)
     context = Context(
-        teacher=teacher.to(device).frozen(),
+        teacher=copy.deepcopy(teacher).to(device).frozen(),
         entries=entries,
         config=config,
         seed=0 if generator is None else generator.initial_seed() % (1 << 62),
@@ -82,6 +85,7 @@ def _check(teacher: Denoiser, entries: Entries) -> None:
             "was trained on them"
         )
     with torch.no_grad():
-        out = teacher(torch.zeros(1, *teacher.shape, device=next(teacher.parameters()).device), 1.0)
+        y = torch.arange(teacher.num_classes + 1, device=device_of(teacher))
+        out = teacher(torch.zeros(len(y), *teacher.shape, device=y.device), 1.0, y)
     if not bool(torch.isfinite(out).all()):
         raise ValueError("teacher returns values that are not finite; train it with a lower learning rate")

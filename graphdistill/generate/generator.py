@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -31,6 +32,9 @@ class Step:
             (default: none)
         move: ``noise`` adds new noise of the next level :math:`\sigma'` to D; ``ode`` moves along the ordinary
             differential equation, :math:`D + \tfrac{\sigma'}{\sigma} (x - D)`. The last step returns D.
+
+    Raises:
+        ValueError: a level or a strength that is not finite, or another move.
     """
 
     sigma: float
@@ -39,6 +43,16 @@ class Step:
     embedded: bool = False
     level: float | None = None
     move: Literal["noise", "ode"] = "noise"
+
+    def __post_init__(self) -> None:
+        if not (self.sigma > 0 and math.isfinite(self.sigma)):
+            raise ValueError(f"sigma must be above 0 and finite, got {self.sigma}")
+        if self.level is not None and not (self.level > 0 and math.isfinite(self.level)):
+            raise ValueError(f"level must be above 0 and finite, got {self.level}")
+        if not math.isfinite(self.guidance):
+            raise ValueError(f"guidance must be finite, got {self.guidance}")
+        if self.move not in ("noise", "ode"):
+            raise ValueError(f"move must be noise or ode, got {self.move!r}")
 
     @property
     def evaluations(self) -> int:
@@ -60,7 +74,8 @@ class Generator(nn.Module):
             steps does not matter. (default: none)
 
     Raises:
-        ValueError: no steps, levels that do not fall, or a number of a denoiser that does not exist.
+        ValueError: no denoisers or steps, denoisers of other entries or classes than the first one's, levels that do
+            not fall, or a number of a denoiser that does not exist.
 
     Example:
         >>> from graphdistill.generate.networks import NetworkConfig
@@ -80,13 +95,17 @@ class Generator(nn.Module):
         super().__init__()
         self.models = nn.ModuleList([models] if isinstance(models, Denoiser) else models)
         self.steps, self.route = tuple(steps), tuple(route)
+        known = {(model.shape, model.num_classes) for model in map(self._model, range(len(self.models)))}
+        if len(known) != 1:
+            raise ValueError(f"models must be one or more of the same entries and classes, got {sorted(known)}")
         self.space = Space(self._model(0).shape) if space is None else space
         levels = [step.sigma for step in self.steps]
-        if not levels or sorted(levels, reverse=True) != levels or levels[-1] <= 0:
-            raise ValueError(f"steps must be one or more from the highest level down to one above 0, got {levels}")
+        if not levels or sorted(levels, reverse=True) != levels:
+            raise ValueError(f"steps must be one or more from the highest level down, got {levels}")
         used = [*self.route, *(step.model for step in self.steps)]
         if max(used) >= len(self.models) or min(used) < 0:
-            raise ValueError(f"steps and route may name denoisers from 0 to {len(self.models) - 1}, got {max(used)}")
+            wrong = max(used) if max(used) >= len(self.models) else min(used)
+            raise ValueError(f"steps and route may name denoisers from 0 to {len(self.models) - 1}, got {wrong}")
         if self.route and len(self.route) != self.num_classes:
             raise ValueError(f"route must name a denoiser for each of {self.num_classes} classes, got {self.route}")
 
@@ -193,7 +212,8 @@ def _move(x: Tensor, clean: Tensor, step: Step, sigma: float, generator: torch.G
     """Entries of the next noise level from those of a step and what they are without noise."""
     if step.move == "ode":
         return clean + sigma / step.sigma * (x - clean)
-    assert generator is not None
+    if generator is None:
+        raise ValueError("generator must be given: the steps add noise")
     return add_noise(clean, sigma, generator)
 
 

@@ -98,12 +98,15 @@ def precision_recall(real: Tensor, drawn: Tensor, neighbours: int = NEIGHBOURS) 
 def in_class_spread(x: Tensor, y: Tensor) -> float:
     """Standard deviation of a number of an entry within its class, the mean over numbers and classes.
 
+    Classes of a single entry do not count; it is 0 if there are no others.
+
     Example:
         >>> in_class_spread(torch.tensor([[0.0], [2.0], [5.0], [5.0]]), torch.tensor([0, 0, 1, 1]))
         0.5
     """
     parts = [x[y == label].flatten(1) for label in y.unique()]
-    return statistics.fmean(float(part.std(dim=0, correction=0).mean()) for part in parts if len(part) > 1)
+    spreads = [float(part.std(dim=0, correction=0).mean()) for part in parts if len(part) > 1]
+    return statistics.fmean(spreads) if spreads else 0.0
 
 
 @dataclass(frozen=True)
@@ -162,15 +165,20 @@ def held_out(entries: Entries, split: str = "test") -> HeldOut:
         split: ``test``, or ``valid`` to choose on. (default: ``test``)
 
     Raises:
-        ValueError: the split has fewer entries than a covariance needs.
+        ValueError: the split has fewer entries than a covariance needs, a class without training entries, or only
+            entries that are equal to training entries.
     """
     space, (z, y) = entries.space, entries.split(split)
     z, y = z[:MOST], y[:MOST]
     if len(z) < 2 * NEIGHBOURS:
         raise ValueError(f"{entries.data.name} has {len(z)} {split} entries; distances need {2 * NEIGHBOURS} or more")
+    (train, labels), valid = entries.split("train"), entries.split("valid")
+    if missing := sorted({*y.tolist()} - {*labels.tolist()}):
+        raise ValueError(
+            f"{entries.data.name} has {split} entries of class {missing[0]}, but no training entries of it"
+        )
     with scoped(0, "classifier of measures"):
         classifier = MLP(entries.shape, entries.num_classes)
-    (train, labels), valid = entries.split("train"), entries.split("valid")
     fit(
         classifier,
         space.values(train),
@@ -183,7 +191,12 @@ def held_out(entries: Entries, split: str = "test") -> HeldOut:
     found = HeldOut(classifier.eval(), torch.empty(0), y, 1.0, entries)
     features = found.embed(z)
     distances = [frechet_distance(found.embed(real_entries(entries, y, draw)), features) for draw in range(DRAWS)]
-    return HeldOut(classifier, features, y, statistics.fmean(distances), entries)
+    unit = statistics.fmean(distances)
+    if not unit > 0:
+        raise ValueError(
+            f"{entries.data.name} has {split} entries that are equal to training entries; distances need others"
+        )
+    return HeldOut(classifier, features, y, unit, entries)
 
 
 def real_entries(entries: Entries, y: Tensor, draw: int = 0) -> Tensor:

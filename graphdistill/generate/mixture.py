@@ -34,10 +34,8 @@ class MixtureDenoiser(Denoiser):
 
     Example:
         >>> mixture = MixtureDenoiser(torch.tensor([[-1.0], [1.0]]), torch.tensor([0, 1]), 0.1)
-        >>> mixture(torch.tensor([[0.3]]), 5.0).round(decimals=2).tolist()
-        [[0.01]]
-        >>> mixture(torch.tensor([[0.3]]), 0.01).round(decimals=2).tolist()
-        [[0.31]]
+        >>> [round(mixture(torch.tensor([[0.3]]), sigma).item(), 2) for sigma in (5.0, 0.01)]
+        [0.01, 0.31]
     """
 
     def __init__(

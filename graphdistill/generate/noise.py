@@ -39,7 +39,7 @@ class NoiseSchedule:
 
     def __post_init__(self) -> None:
         for name in ("sigma_min", "sigma_max", "sigma_data"):
-            if not 0 < getattr(self, name) < math.inf:
+            if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
                 raise ValueError(f"{name} must be above 0 and finite, got {getattr(self, name)}")
         if not 1 <= self.rho <= 100:
             raise ValueError(f"rho must be 1 to 100, got {self.rho}")

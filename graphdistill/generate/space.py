@@ -184,9 +184,12 @@ def entries_of(data: Dataset) -> Entries:
             f"made for; choose images, a table or graphs with a class each, such as digits, breast-cancer or pains"
         )
     if isinstance(data, ImageDataset):
-        train = data.images[data.train]
-        space: Space = ImageSpace(tuple(data.images.shape[1:]), train.mean(), train.std())
-        return Entries(data, "images", space.encode(data.images), data.y, int(data.y.max()) + 1, space)
+        images = data.images.float()
+        train = images[data.train]
+        if not bool(train.std(correction=0)):
+            raise ValueError(f"--dataset {data.name} has training images of one colour alone; choose other images")
+        space: Space = ImageSpace(tuple(images.shape[1:]), train.mean(), train.std())
+        return Entries(data, "images", space.encode(images), data.y, int(data.y.max()) + 1, space)
     assert isinstance(data, TableDataset | GraphDataset)
     table = data if isinstance(data, TableDataset) else graph_latents(data)
     train = table.x[table.train]

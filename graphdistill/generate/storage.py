@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,8 +16,8 @@ from graphdistill.core.command.paths import expanded
 from graphdistill.core.command.report import versions
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.tensors import tensor_bytes
-from graphdistill.core.sets.checked_file import Header
-from graphdistill.core.sets.payload import check_names, check_tensor
+from graphdistill.core.sets.checked_file import Header, brief
+from graphdistill.core.sets.payload import check_finite, check_names, check_tensor
 from graphdistill.core.sets.storage import read_card, read_tensors, write_card, write_tensors
 from graphdistill.generate.denoiser import Denoiser
 from graphdistill.generate.generator import Generator, Step
@@ -40,7 +41,9 @@ KINDS: dict[str, type] = {
 }
 """Facts of a card and their types."""
 MOST = 1 << 16
-"""The most classes, numbers of an entry, denoisers or width that a card may ask for."""
+"""The most classes, steps, denoisers, width or length of a side of entries that a card may ask for."""
+MOST_NUMBERS, MOST_BLOCKS = 1 << 24, 256
+"""The most numbers of an entry, and blocks of all denoisers, that a card may ask for."""
 
 
 def as_stored(generator: Generator) -> Generator:
@@ -76,8 +79,8 @@ def save_generator(generator: Generator, folder: str | Path, *, card: Mapping[st
         card: further facts in JSON types, such as the data set and the method. (default: none)
 
     Raises:
-        ValueError: a weight needs more than 16 bits, a network is none of this library, or the folder cannot be
-            written.
+        ValueError: a weight needs more than 16 bits, a network or the space is none of this library, or the folder
+            cannot be written.
 
     Example:
         >>> import tempfile
@@ -101,7 +104,9 @@ def save_generator(generator: Generator, folder: str | Path, *, card: Mapping[st
             raise ValueError(f"{type(model.network).__name__} cannot be saved; build networks with NetworkConfig")
         schedule, config = asdict(model.schedule), asdict(model.network.config)
         models.append({"network": config, "schedule": schedule, "boundary": model.boundary})
-    kind = next(name for name, made in SPACES.items() if type(generator.space) is made)
+    kind = next((name for name, made in SPACES.items() if type(generator.space) is made), None)
+    if kind is None:
+        raise ValueError(f"{type(generator.space).__name__} cannot be saved; give the space of entries_of")
     space = {"kind": kind, "mean": list(generator.space.mean.shape)}
     facts: dict[str, Any] = {
         "format": FORMAT,
@@ -134,19 +139,26 @@ def load_generator(folder: str | Path, data: GraphDataset | None = None) -> Gene
     facts = read_card(folder, FORMAT, KINDS, writer="save_generator")
     try:
         generator = _built(facts)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(
-            f"{folder / 'card.json'} is damaged: it describes no generator ({error}); distil again"
+            f"{folder / 'card.json'} is damaged: it describes no generator, {brief(str(error), 200)}; distil again"
         ) from None
-    expected = _tensors(generator)
+    expected = generator.state_dict()
 
     def check(header: Header) -> None:
         check_names(header, expected)
         for name, value in expected.items():
-            check_tensor(header, name, (value.dtype,), *value.shape)
+            check_tensor(header, name, (_dtype(name, value),), *value.shape)
 
     tensors = read_tensors(folder / FILE, facts["sha256"], check, writer="save_generator")
-    generator.load_state_dict({name: value.to(generator.state_dict()[name].dtype) for name, value in tensors.items()})
+    try:
+        for name, value in tensors.items():
+            check_finite(name, value)
+        if not bool((tensors["space.deviation"] > 0).all()):
+            raise ValueError("holds a space.deviation of 0 or less")
+    except ValueError as error:
+        raise ValueError(f"{folder / FILE} is damaged: it {error}; distil again") from None
+    generator.load_state_dict({name: value.to(expected[name].dtype) for name, value in tensors.items()}, assign=True)
     if isinstance(generator.space, GraphSpace) and data is not None:
         found = entries_of(data).space
         assert isinstance(found, GraphSpace)
@@ -169,27 +181,37 @@ def card_facts(folder: str | Path) -> dict[str, Any]:
 
 def _tensors(generator: Generator) -> dict[str, Tensor]:
     """Weights of 16 bits, and the numbers of the space as they are."""
-    state = {name: value.detach().cpu() for name, value in generator.state_dict().items()}
-    return {name: value.half() if name.startswith("models.") else value for name, value in state.items()}
+    return {name: value.cpu().to(_dtype(name, value)) for name, value in generator.state_dict().items()}
+
+
+def _dtype(name: str, value: Tensor) -> torch.dtype:
+    """The dtype that a tensor is stored with."""
+    return torch.float16 if name.startswith("models.") else value.dtype
 
 
 def _built(facts: Mapping[str, Any]) -> Generator:
-    """The generator of a card, with other weights; what it may ask for is limited."""
-    shape, classes = tuple(facts["shape"]), facts["classes"]
-    sizes = [*shape, classes, len(facts["models"]), len(facts["steps"])]
-    for model in facts["models"]:
-        sizes += [model["network"]["width"], model["network"]["depth"], model["network"]["patch"]]
+    """The generator of a card, whose weights take no memory; what it may ask for is limited."""
+    shape, classes, route = tuple(facts["shape"]), facts["classes"], facts["route"]
+    steps = [Step(**step) for step in facts["steps"]]
+    networks = [model["network"] for model in facts["models"]]
+    sizes = [*shape, classes, len(networks), len(steps)]
+    for network in networks:
+        sizes += [network["width"], network["depth"], network["patch"]]
     if not all(type(size) is int and 1 <= size <= MOST for size in sizes):
-        raise ValueError("a size is not between 1 and 65,536")
-    with torch.device("meta"):
-        made = [_model(model, shape, classes) for model in facts["models"]]
-    models = [model.to_empty(device="cpu") for model in made]
-    space_type = SPACES[facts["space"]["kind"]]
+        raise ValueError(f"a size is not between 1 and {MOST:,}")
+    if math.prod(shape) > MOST_NUMBERS:
+        raise ValueError(f"entries have more than {MOST_NUMBERS:,} numbers")
+    if sum(network["depth"] for network in networks) > MOST_BLOCKS:
+        raise ValueError(f"its networks have more than {MOST_BLOCKS} blocks")
+    if not all(type(number) is int for number in (*route, *(step.model for step in steps))):
+        raise ValueError("a number of a network is no integer")
     size = tuple(facts["space"]["mean"])
     if size not in ((), shape):
         raise ValueError("the mean has another shape than entries")
-    space = space_type(shape, torch.zeros(size), torch.ones(size))
-    return Generator(models, [Step(**step) for step in facts["steps"]], space, route=facts["route"])
+    with torch.device("meta"):
+        models = [_model(model, shape, classes) for model in facts["models"]]
+        space = SPACES[facts["space"]["kind"]](shape, torch.zeros(size), torch.ones(size))
+        return Generator(models, steps, space, route=route)
 
 
 def _model(facts: Mapping[str, Any], shape: tuple[int, ...], classes: int) -> Denoiser:
