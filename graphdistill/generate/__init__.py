@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from graphdistill.generate.generator import Generator as Generator
     from graphdistill.generate.generator import Step as Step
     from graphdistill.generate.methods.dmd2 import Config as DMD2Config
+    from graphdistill.generate.methods.sfd import Config as SFDConfig
     from graphdistill.generate.methods.sim import Config as SIMConfig
     from graphdistill.generate.networks import NetworkConfig as NetworkConfig
     from graphdistill.generate.noise import NoiseSchedule as NoiseSchedule
@@ -36,6 +37,7 @@ else:
             "Generator": "graphdistill.generate.generator",
             "NetworkConfig": "graphdistill.generate.networks",
             "NoiseSchedule": "graphdistill.generate.noise",
+            "SFDConfig": "graphdistill.generate.methods.sfd:Config",
             "SIMConfig": "graphdistill.generate.methods.sim:Config",
             "Step": "graphdistill.generate.generator",
             "TeacherConfig": "graphdistill.generate.teacher",
@@ -56,6 +58,7 @@ __all__ = [
     "Generator",
     "NetworkConfig",
     "NoiseSchedule",
+    "SFDConfig",
     "SIMConfig",
     "Step",
     "TeacherConfig",

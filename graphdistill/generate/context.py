@@ -61,8 +61,15 @@ class Context:
         grid = replace(self.teacher.schedule, sigma_max=start).sigmas((count or self.config.sampling_steps) + 1)
         return grid[:-1].tolist()
 
-    def batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Real training entries and their classes."""
+    def batch(self, generator: torch.Generator, classes: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
+        """Real training entries and their classes; without ``classes`` entries of all are drawn.
+
+        Raises:
+            ValueError: no training entry is of these classes.
+        """
         z, y = self.entries.split("train")
-        index = torch.randint(len(z), (self.config.batch_size,), generator=generator)
+        among = torch.isin(y, torch.tensor(classes)).nonzero().view(-1) if classes else torch.arange(len(y))
+        if not len(among):
+            raise ValueError(f"{self.entries.data.name} has no training entries of classes {list(classes)}")
+        index = among[torch.randint(len(among), (self.config.batch_size,), generator=generator)]
         return z[index].to(self.device), y[index].to(self.device)

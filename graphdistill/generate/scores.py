@@ -5,7 +5,7 @@ Shape legend: n entries of a batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,6 +27,7 @@ class Draw:
     Attributes:
         x: what the generator drew, ``[n, *shape]``.
         y: classes, long ``[n]``.
+        target: classes of the teacher's score, long ``[n]``: those that are drawn, where none is overridden.
         noisy: x with noise.
         sigma: noise levels, ``[n]``.
         teacher: the teacher whose score is the target.
@@ -35,6 +36,7 @@ class Draw:
 
     x: Tensor
     y: Tensor
+    target: Tensor
     noisy: Tensor
     sigma: Tensor
     teacher: Denoiser
@@ -60,8 +62,11 @@ class ScoreTraining:
         critic_loss: adds to the critic's denoising loss, a function of drawn entries and classes. (default: nothing)
         critic: the critic, where it is not a copy of the teacher. (default: a copy)
         extra: parameters besides the critic's that train with it. (default: none)
+        critic_lr: learning rate of the critic, as a multiple of the generator's. (default: 1)
+        hidden: share of entries whose class is hidden from the critic, as guidance needs it. (default: 0)
         teacher_at: the teacher at a step, from 1. (default: the context's)
         classes: classes that are drawn. (default: all)
+        override: classes of the teacher's score for classes that are drawn. (default: the same)
     """
 
     objective: Objective
@@ -71,8 +76,11 @@ class ScoreTraining:
     critic_loss: Callable[[Tensor, Tensor], Tensor] | None = None
     critic: Denoiser | None = None
     extra: Sequence[nn.Parameter] = ()
+    critic_lr: float = 1.0
+    hidden: float = 0.0
     teacher_at: Callable[[int], Denoiser] | None = None
-    classes: Sequence[int] = field(default_factory=tuple)
+    classes: Sequence[int] = ()
+    override: Mapping[int, int] = field(default_factory=dict)
 
 
 def distill_scores(context: Context, initial: Denoiser, levels: Sequence[float], how: ScoreTraining) -> Generator:
@@ -93,6 +101,8 @@ def distill_scores(context: Context, initial: Denoiser, levels: Sequence[float],
     critic = (context.teacher.copy() if how.critic is None else how.critic).to(context.device).train()
     mean = EMA(student, config.ema)
     schedule, present = context.teacher.schedule, [context.teacher]
+    classes = range(context.teacher.num_classes + 1)
+    target = torch.tensor([how.override.get(label, label) for label in classes], device=context.device)
 
     def labels() -> Tensor:
         return context.labels(how.classes, draws)
@@ -108,18 +118,22 @@ def distill_scores(context: Context, initial: Denoiser, levels: Sequence[float],
     def generator_loss(y: Tensor) -> Tensor:
         x = drawn(y)
         sigma = schedule.uniform(len(y), generator=draws, first=how.first, last=how.last).to(x.device)
-        return how.objective.generator_loss(Draw(x, y, add_noise(x, sigma, draws), sigma, present[0], critic))
+        noisy = add_noise(x, sigma, draws)
+        return how.objective.generator_loss(Draw(x, y, target[y], noisy, sigma, present[0], critic))
 
     def critic_loss(y: Tensor) -> Tensor:
         with torch.no_grad():
             x = drawn(y)
-        loss = denoising_loss(critic, x, y, draws)
+        known = y
+        if how.hidden:
+            known = y.masked_fill((torch.rand(len(y), generator=draws) < how.hidden).to(y.device), critic.num_classes)
+        loss = denoising_loss(critic, x, known, draws)
         return loss if how.critic_loss is None else loss + how.critic_loss(x, y)
 
     trained = [*critic.parameters(), *how.extra]
     follower = Training(
         nn.ModuleList([critic, nn.ParameterList(how.extra)]),
-        torch.optim.Adam([p for p in trained if p.requires_grad], lr=config.lr, betas=(0.0, 0.999)),
+        torch.optim.Adam([p for p in trained if p.requires_grad], lr=how.critic_lr * config.lr, betas=(0.0, 0.999)),
         critic_loss,
     )
     follower.start(own_random_state=False)

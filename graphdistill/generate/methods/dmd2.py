@@ -10,7 +10,8 @@ noisy entries.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.randomness import scoped
 from graphdistill.generate.context import Context
-from graphdistill.generate.denoiser import add_noise
+from graphdistill.generate.denoiser import Denoiser, add_noise
 from graphdistill.generate.generator import Generator
 from graphdistill.generate.scores import Draw, ScoreTraining, descend, distill_scores
 from graphdistill.generate.space import Kind
@@ -66,7 +67,7 @@ class MatchScores:
     def generator_loss(self, draw: Draw) -> Tensor:
         """Loss whose gradient is the scaled difference."""
         with torch.no_grad():
-            real = draw.teacher(draw.noisy, draw.sigma, draw.y)
+            real = draw.teacher(draw.noisy, draw.sigma, draw.target)
             fake = draw.critic(draw.noisy, draw.sigma, draw.y)
             scale = (draw.x - real).abs().flatten(1).mean(dim=1).clamp_min(1e-5)
         return descend(draw.x, (fake - real) / scale.reshape(-1, *[1] * (fake.dim() - 1)))
@@ -75,8 +76,9 @@ class MatchScores:
 class Adversarial(MatchScores):
     """Scores, and a discriminator on the critic's hidden output at noisy entries."""
 
-    def __init__(self, context: Context, config: Config):
-        self.context, self.config, self.draws = context, config, context.stream("discriminator")
+    def __init__(self, context: Context, config: Config, classes: Sequence[int] = ()):
+        self.context, self.config, self.classes = context, config, classes
+        self.draws = context.stream("discriminator")
         self.critic = context.teacher.copy().to(context.device)
         with scoped(context.seed, "discriminator head"):
             width = self.critic.hidden(torch.zeros(1, *self.critic.shape, device=context.device), 1.0).shape[1]
@@ -90,7 +92,7 @@ class Adversarial(MatchScores):
 
     def critic_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """Logistic loss of the discriminator on drawn and on real entries."""
-        real, classes = self.context.batch(self.draws)
+        real, classes = self.context.batch(self.draws, self.classes)
         loss = F.softplus(self._logits(x, y)) + F.softplus(-self._logits(real, classes))
         return self.config.head * loss.mean()
 
@@ -102,16 +104,26 @@ class Adversarial(MatchScores):
 
 def distill(context: Context, config: Config) -> Generator:
     """The generator."""
-    levels = context.levels(config.start)
-    if not config.gan:
-        how = ScoreTraining(objective=MatchScores(), critic_steps=config.critic_steps)
-        return distill_scores(context, context.teacher, levels, how)
-    objective = Adversarial(context, config)
-    how = ScoreTraining(
-        objective=objective,
-        critic_steps=config.critic_steps,
-        critic=objective.critic,
-        critic_loss=objective.critic_loss,
-        extra=tuple(objective.head.parameters()),
-    )
-    return distill_scores(context, context.teacher, levels, how)
+    return match(context, config, context.teacher)
+
+
+def match(context: Context, config: Config, initial: Denoiser, classes: Sequence[int] = ()) -> Generator:
+    """Match the distribution of some classes.
+
+    Args:
+        context: teacher, data and training.
+        config: the options.
+        initial: denoiser that the generator begins as; it is copied.
+        classes: classes that are drawn. (default: all)
+    """
+    how = ScoreTraining(objective=MatchScores(), critic_steps=config.critic_steps, classes=classes)
+    if config.gan:
+        objective = Adversarial(context, config, classes)
+        how = replace(
+            how,
+            objective=objective,
+            critic=objective.critic,
+            critic_loss=objective.critic_loss,
+            extra=tuple(objective.head.parameters()),
+        )
+    return distill_scores(context, initial, context.levels(config.start), how)

@@ -37,6 +37,8 @@ RESULT = Result(
     instead="dmd2 is as good or better at twice the time; where stored bytes count, take the data themselves.",
 )
 FOR: tuple[Kind, ...] = ("images", "rows", "graphs")
+LAST = 0.8
+"""Place on the grid of the least noise level of the generator's loss, as in SiD's code."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,7 @@ class ImplicitMatching:
     def generator_loss(self, draw: Draw) -> Tensor:
         """Loss whose gradient flows through the drawn entries and both networks."""
         x = draw.x.flatten(1)
-        real: Tensor = draw.teacher(draw.noisy, draw.sigma, draw.y).flatten(1)
+        real: Tensor = draw.teacher(draw.noisy, draw.sigma, draw.target).flatten(1)
         fake: Tensor = draw.critic(draw.noisy, draw.sigma, draw.y).flatten(1)
         apart = fake - real
         if self.config.distance == "squared":
@@ -88,5 +90,5 @@ class ImplicitMatching:
 
 def distill(context: Context, config: Config) -> Generator:
     """The generator."""
-    how = ScoreTraining(objective=ImplicitMatching(config), critic_steps=config.critic_steps, last=0.8)
+    how = ScoreTraining(objective=ImplicitMatching(config), critic_steps=config.critic_steps, last=LAST)
     return distill_scores(context, context.teacher, context.levels(config.start), how)
