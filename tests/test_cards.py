@@ -13,6 +13,7 @@ from graphdistill.condense.config import Command
 from graphdistill.condense.methods import FAMILY as CONDENSE
 from graphdistill.core.command import cli
 from graphdistill.core.methods import result
+from graphdistill.generate.methods import FAMILY as GENERATE
 from graphdistill.kd.methods import FAMILY as KD
 from graphdistill.protect.methods import FAMILY as PROTECT
 from graphdistill.unlearn.methods import FAMILY as UNLEARN
@@ -66,6 +67,7 @@ def test_the_module_has_what_its_source_says(family, name):
         "compress": COMPRESS,
         "condense": CONDENSE,
         "fed": FED,
+        "generate": GENERATE,
         "kd": KD,
         "protect": PROTECT,
         "unlearn": UNLEARN,

@@ -61,7 +61,7 @@ Draw = Callable[[Tensor, torch.Generator], Tensor]
 def teacher_of(
     entries: Entries, config: TeacherConfig, *, seed: int, device: torch.device, progress: Progress = NO_PROGRESS
 ) -> tuple[Denoiser, float]:
-    """The trained teacher of a seed, and the seconds that its training took."""
+    """The trained teacher of a seed, and the seconds of its training."""
     start = time.perf_counter()
     teacher = train_teacher(entries, config, seed=seed, device=device, progress=progress)
     return teacher, time.perf_counter() - start

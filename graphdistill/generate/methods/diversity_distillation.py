@@ -38,6 +38,7 @@ class Config(dmd2.Config):
     """Strength of guidance in the teacher's steps."""
 
     def __post_init__(self) -> None:
+        dmd2.Config.__post_init__(self)
         if self.base_steps < 1:
             raise ValueError(f"--base-steps must be 1 or more, got {self.base_steps}")
         if not 0 <= self.guidance < float("inf"):

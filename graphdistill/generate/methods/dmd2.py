@@ -29,8 +29,8 @@ PAPER = "DMD2: Yin et al., NeurIPS 2024, https://arxiv.org/abs/2405.14867"
 RESULT = Result(
     paper="FID 1.28 on ImageNet-64 in one step, 1.51 with the discriminator from scratch, 2.61 without (from its code)",
     ours=(
-        "digits: Frechet distance 1.157 ± 0.193 times that of real images in one evaluation (teacher 1.481 ± 0.183 in 49, "
-        "teacher in one step 2.560 ± 0.016)"
+        "digits: Frechet 1.157 ± 0.193 times that of real images in one step (teacher 1.481 ± 0.183 in 49 "
+        "evaluations, 2.560 ± 0.016 in one step)"
     ),
     command="python -m graphdistill.bench generate --datasets digits --methods dmd2",
     differs="A perceptron or a mixer of a few hundred thousand weights, Adam at 3e-4, and the mean of the weights.",

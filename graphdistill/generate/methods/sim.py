@@ -29,8 +29,8 @@ PAPER = "SIM: Luo et al., NeurIPS 2024, https://arxiv.org/abs/2410.16794"
 RESULT = Result(
     paper="FID 2.06 on CIFAR-10 in one step, 1.96 with classes (from its abstract)",
     ours=(
-        "digits: Frechet distance 1.293 ± 0.225 times that of real images in one evaluation (teacher 1.481 ± 0.183 in 49, "
-        "teacher in one step 2.560 ± 0.016)"
+        "digits: Frechet 1.293 ± 0.225 times that of real images in one step (teacher 1.481 ± 0.183 in 49 "
+        "evaluations, 2.560 ± 0.016 in one step)"
     ),
     command="python -m graphdistill.bench generate --datasets digits --methods sim",
     differs="Levels, starting noise and weights are those of SiD's code, since the paper's constants were not found.",
