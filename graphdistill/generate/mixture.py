@@ -52,9 +52,15 @@ class MixtureDenoiser(Denoiser):
         self.made: Denoiser | None = None
 
     def forward(
-        self, x: Tensor, sigma: Tensor | float, y: Tensor | None = None, *, guidance: Tensor | None = None
+        self,
+        x: Tensor,
+        sigma: Tensor | float,
+        y: Tensor | None = None,
+        *,
+        guidance: Tensor | None = None,
+        level: Tensor | float | None = None,
     ) -> Tensor:
-        """The mean of the clean entries, ``[n, d]``; guidance is not known to it."""
+        """The mean of the clean entries, ``[n, d]``; guidance and another level for a network mean nothing to it."""
         assert isinstance(self.network, _Components)
         means, classes = self.network.means, self.network.classes
         level = (sigma if isinstance(sigma, Tensor) else torch.full((len(x),), float(sigma)))[:, None]
