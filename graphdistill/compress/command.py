@@ -167,7 +167,6 @@ def _report(
     ]
     facts: dict[str, Any] = {
         **facts_of(command),
-        "command": {**asdict(command), "method": method.name, "options": options_of(method)},
         "network": network,
         "float_bytes": raw,
         "paired": {name: asdict(found) for name, found in gains.items()},

@@ -299,7 +299,16 @@ def load_graphs(
 
 
 class UnknownDatasetError(ValueError):
-    """Error for a name that is neither a data set nor a file."""
+    """Error for a name that is neither a data set nor a file.
+
+    Args:
+        name: the name.
+        message: what is printed.
+    """
+
+    def __init__(self, name: str, message: str):
+        super().__init__(message)
+        self.name = name
 
 
 def _unknown(name: str, root: str | Path | None) -> UnknownDatasetError:
@@ -311,9 +320,10 @@ def _unknown(name: str, root: str | Path | None) -> UnknownDatasetError:
     near = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, n=3)]
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return UnknownDatasetError(
+        name,
         f"name={name!r} is not a known data set.{hint} Choices: {', '.join(inside)} (no download); "
         f"ogbg-* and ogbn-* of OGB; TU names such as NCI1; {', '.join(_nodes.PLANETOID)}; "
         f"{', '.join(_nodes.CPF)} (node/cpf/*.npz under root); images/*.npz under root; "
         f"{', '.join(_text.names(root))} (text/ under root); "
-        f"the path of a .csv, .npz, .tsv, .conll or .txt file; a list of PyG Data objects"
+        f"the path of a .csv, .npz, .tsv, .conll or .txt file; a list of PyG Data objects",
     )

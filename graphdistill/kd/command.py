@@ -17,7 +17,8 @@ from graphdistill.core.command.report import Report, Row, frame, shown_seconds, 
 from graphdistill.core.evaluation.paired import paired
 from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import parallel_map
-from graphdistill.datasets import load, load_domains
+from graphdistill.core.training.metrics import with_label
+from graphdistill.datasets import UnknownDatasetError, load, load_domains
 from graphdistill.kd.architectures.space import sizes_text
 from graphdistill.kd.asking import Asked, ask_teacher, check_asking, draw_asking, explained
 from graphdistill.kd.config import Command, training_of
@@ -88,7 +89,11 @@ def main(command: Command) -> None:
 
 def _view(command: Command, seed: int) -> View:
     if command.domains:
-        data, domain = load_domains([command.dataset, *command.domains], command.root, seed=seed)
+        try:
+            data, domain = load_domains([command.dataset, *command.domains], command.root, seed=seed)
+        except UnknownDatasetError as error:
+            option = "--dataset" if error.name == command.dataset else "--domains"
+            raise ValueError(str(error).replace("name=", f"{option} ", 1)) from None
     else:
         kinds = FAMILY.kinds(FAMILY.name_of(command.method))
         data, domain = readable(load(command.dataset, command.root, seed=seed, **command.columns), kinds), None
@@ -141,10 +146,8 @@ def _names(command: Command, view: View, rows: list[str]) -> dict[str, str]:
 def _test_logits(view: View, scored: dict[str, Scored], names: dict[str, str]) -> dict[str, tuple[Tensor, Tensor]]:
     """Test logits and labels of the networks of one seed, without the untrained one."""
     y = view.labels(view.data.test)
-    known = y >= 0
-    return {
-        names[row]: (view.logits(s.network, "test")[known], y[known]) for row, s in scored.items() if row != UNTRAINED
-    }
+    shown = {names[row]: s.network for row, s in scored.items() if row != UNTRAINED}
+    return {name: with_label(view.logits(network, "test"), y) for name, network in shown.items()}
 
 
 def _asked(command: Command, view: View, scored: list[dict[str, Scored]]) -> list[list[Asked]]:
@@ -208,7 +211,6 @@ def _report(
     ]
     facts: dict[str, Any] = {
         **facts_of(command),
-        "command": {**asdict(command), "method": method.name, "options": options_of(method)},
         "milliseconds": times,
         "paired": {other: asdict(found) for other, found in differences.items()},
         **({"ask": [[asdict(found) for found in seed] for seed in asked]} if asked else {}),

@@ -14,7 +14,7 @@ from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.device import synchronize
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.randomness import generator, scoped
-from graphdistill.core.training.metrics import calibration_error, score
+from graphdistill.core.training.metrics import calibration_error, score, with_label
 from graphdistill.kd.config import KDConfig
 from graphdistill.kd.data.view import View
 from graphdistill.kd.distill import fit_kd, fit_labels
@@ -153,12 +153,11 @@ def score_seed(
 
 def _scored(view: View, network: nn.Module, seconds: float, sizes: Mapping[str, int]) -> Scored:
     logits, y = view.logits(network, "test"), view.labels(view.data.test)
-    known = y >= 0
     return Scored(
         network,
         score(logits, y, view.metric),
         view.score(network, "valid"),
-        calibration_error(logits[known], y[known]),
+        calibration_error(*with_label(logits, y)),
         seconds,
         min(domain_scores(view, logits)) if view.domain is not None else float("nan"),
         dict(sizes),

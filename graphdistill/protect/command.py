@@ -15,7 +15,6 @@ from graphdistill.core.command.progress import Progress
 from graphdistill.core.command.report import Report, Row, table
 from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.evaluation.images import ImageProtocol
-from graphdistill.core.methods import options_of
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.fit import FitConfig
@@ -129,9 +128,8 @@ def _report(
         str(data.notes),
     ]
     facts: dict[str, Any] = {
-        **facts_of(command),
         # The place of the key is nobody's business.
-        "command": {**asdict(command), "key": None, "method": method.name, "options": options_of(method)},
+        **facts_of(replace(command, key=None)),
         "psnr": protected.meta["psnr"],
         "loses": {way: {name: asdict(found) for name, found in of.items()} for way, of in losses.items()},
         "paper": FAMILY.about(method.name)[1],

@@ -15,7 +15,6 @@ from graphdistill.core.command.deliver import deliver, facts_of
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.command.report import Report, Row, frame, shown_seconds, spread
 from graphdistill.core.evaluation.paired import paired
-from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.sets.storage import sha256
 from graphdistill.datasets import load
@@ -147,7 +146,6 @@ def _report(
     ]
     facts: dict[str, Any] = {
         **facts_of(command),
-        "command": {**asdict(command), "method": method.name, "options": options_of(method)},
         "network": network,
         "request": {"entries": len(forget), "sha256": sha256(request_bytes(forget))},
         "models": {

@@ -8,18 +8,16 @@ from graphdistill.compress.config import Command
 from graphdistill.compress.methods import FAMILY
 from graphdistill.compress.split import sent_bytes, split_network
 from graphdistill.compress.storage import FILE
-from graphdistill.core.command import cli
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.evaluate import build
 from graphdistill.kd.storage import save_network
+from tests.commands import runner
 from tests.kd.samples import images
 
 SHORT = ("--steps", 4, "--jobs", 1)
 
 
-def run(*words):
-    argv = [str(word) for word in words]
-    return cli.run(command.main, Command, prog="compress", description="Test.", argv=argv, family=FAMILY)
+run = runner(command.main, Command, "compress", FAMILY)
 
 
 @pytest.fixture(autouse=True)

@@ -19,12 +19,12 @@ from graphdistill import __version__
 from graphdistill.condense.data import kinds
 from graphdistill.condense.methods import FAMILY
 from graphdistill.condense.methods.dm import MomentMatch
-from graphdistill.core.command import cli
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.evaluation.nodes import NodeProtocol
 from graphdistill.core.evaluation.tables import TableProtocol
 from graphdistill.core.sets.storage import load_set
 from graphdistill.core.training.fit import FitConfig
+from tests.commands import runner
 from tests.condense.graph_samples import chains
 from tests.condense.samples import bars, shortened
 from tests.core.sets.samples import as_bytes, coded_bytes
@@ -64,9 +64,7 @@ def journey(images, tmp_path_factory):
     return output, printed.getvalue()
 
 
-def run(*words) -> int:
-    argv = [str(word) for word in words]
-    return cli.run(command.main, command.Command, prog="condense", description="Test.", argv=argv, family=FAMILY)
+run = runner(command.main, command.Command, "condense", FAMILY)
 
 
 def test_the_journey_from_images_to_the_report(journey):

@@ -3,7 +3,6 @@ import json
 import pytest
 import torch
 
-from graphdistill.core.command import cli
 from graphdistill.datasets import load_domains
 from graphdistill.kd import command, load_network
 from graphdistill.kd.architectures import space
@@ -13,12 +12,10 @@ from graphdistill.kd.evaluate import build
 from graphdistill.kd.methods import FAMILY
 from graphdistill.kd.selectors.molecule_critics import MoleculeCritics
 from graphdistill.kd.teachers import sources
+from tests.commands import runner
 from tests.kd.samples import molecules, nodes
 
-
-def run(*words):
-    argv = [str(word) for word in words]
-    return cli.run(command.main, Command, prog="kd", description="Test.", argv=argv, family=FAMILY)
+run = runner(command.main, Command, "kd", FAMILY)
 
 
 @pytest.fixture(autouse=True)
@@ -136,7 +133,8 @@ def test_self_distillation_has_no_teacher_and_shows_its_parts(tmp_path, capsys):
         (["--method", "autodistil", "--student", "mixed-GNN"], "there is no space of students like a MixedGNN"),
         (["--method", "autodistil", "--teacher", "GCN", "GAT"], "a search compares hidden layers, which several"),
         (["--method", "sd-darts", "--student", "MLP"], "sd-darts needs a supernet, but the student is a MLP without"),
-        (["--domains", "elsewhere"], "name='elsewhere' is not a known data set"),
+        (["--domains", "elsewhere"], "--domains 'elsewhere' is not a known data set"),
+        (["--dataset", "nowhere", "--domains", "digits"], "--dataset 'nowhere' is not a known data set"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_any_training(words, message, tmp_path, capsys):

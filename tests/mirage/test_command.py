@@ -15,7 +15,6 @@ from torch_geometric.data import Batch
 
 import graphdistill.mirage.command as command
 from graphdistill import __version__
-from graphdistill.core.command import cli
 from graphdistill.core.evaluation import trees as evaluate
 from graphdistill.core.evaluation.trees import TreeProtocol
 from graphdistill.core.sets.storage import load_set, save_set
@@ -24,6 +23,7 @@ from graphdistill.core.training.metrics import score
 from graphdistill.core.trees import training_split
 from graphdistill.datasets import load_graphs
 from graphdistill.mirage import MirageConfig, distill_mirage
+from tests.commands import runner
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "examples" / "mirage_quickstart.py"
@@ -58,8 +58,7 @@ def journey(molecules, tmp_path_factory):
     return output, printed.getvalue()
 
 
-def run(*words):
-    return cli.run(command.main, command.Command, prog="mirage", description="Test.", argv=[str(w) for w in words])
+run = runner(command.main, command.Command, "mirage")
 
 
 def test_the_journey_from_a_csv_file_to_the_report(journey):

@@ -4,21 +4,19 @@ import json
 import pytest
 import torch
 
-from graphdistill.core.command import cli
 from graphdistill.core.sets.storage import load_set
 from graphdistill.protect import command, protect
 from graphdistill.protect.config import Command
 from graphdistill.protect.keys import number_of
 from graphdistill.protect.methods import FAMILY, class_filters
+from tests.commands import runner
 from tests.kd.samples import nodes
 from tests.protect.samples import images
 
 SECRET = "a passphrase that nobody else knows"
 
 
-def run(*words):
-    argv = [str(word) for word in words]
-    return cli.run(command.main, Command, prog="protect", description="Test.", argv=argv, family=FAMILY)
+run = runner(command.main, Command, "protect", FAMILY)
 
 
 @pytest.fixture(autouse=True)

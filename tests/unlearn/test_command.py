@@ -3,21 +3,19 @@ import json
 
 import pytest
 
-from graphdistill.core.command import cli
 from graphdistill.kd import load_network
 from graphdistill.kd.data.kinds import view_of
 from graphdistill.kd.evaluate import build
 from graphdistill.unlearn import command
 from graphdistill.unlearn.config import Command
 from graphdistill.unlearn.methods import FAMILY
+from tests.commands import runner
 from tests.kd.samples import images
 
 SHORT = ("--steps", 4, "--unlearn-steps", 2, "--vae-steps", 2, "--jobs", 1, "--network", "MLP")
 
 
-def run(*words):
-    argv = [str(word) for word in words]
-    return cli.run(command.main, Command, prog="unlearn", description="Test.", argv=argv, family=FAMILY)
+run = runner(command.main, Command, "unlearn", FAMILY)
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,6 @@ import torch
 import graphdistill.vqgraph.command as command
 import graphdistill.vqgraph.distill as distill_module
 from graphdistill import __version__
-from graphdistill.core.command import cli
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.datasets import load
 from graphdistill.kd.nodes.config import TeacherConfig
@@ -29,6 +28,7 @@ from graphdistill.vqgraph import evaluate, load_student, paper
 from graphdistill.vqgraph.config import VQGraphConfig
 from graphdistill.vqgraph.evaluate import METHODS, NAMES
 from graphdistill.vqgraph.storage import load_codes
+from tests.commands import runner
 from tests.kd.nodes.samples import small
 
 ROOT = Path(__file__).parents[2]
@@ -57,8 +57,7 @@ def a_small_graph_and_short_trainings() -> Iterator[None]:
         yield
 
 
-def run(*words: object) -> int:
-    return cli.run(command.main, command.Command, prog="vqgraph", description="Test.", argv=[str(w) for w in words])
+run = runner(command.main, command.Command, "vqgraph")
 
 
 def printed_by(*words: object) -> str:

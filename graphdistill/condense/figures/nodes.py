@@ -15,10 +15,9 @@ from graphdistill.core.command.drawing import Axes, LineCollection
 from graphdistill.core.command.style import (
     BOND,
     EDGE,
-    INK,
     MARGIN,
     add_panel,
-    class_colour,
+    dots,
     label_groups,
     new_figure,
     save,
@@ -73,24 +72,18 @@ def draw_nodes(synthetic: SyntheticSet, protocol: NodeProtocol, path: Path) -> N
             axes.set(xlim=(low[0] - reach[0], high[0] + reach[0]), ylim=(low[1] - reach[1], high[1] + reach[1]))
             axes.spines[:].set(visible=True, color=EDGE, linewidth=0.6)
         _edges(left, before, data.edge_index, torch.ones(data.edge_index.shape[1]))
-        _dots(left, before, y[shown], size=5, alpha=0.5)
+        dots(left, before, y[shown], size=5, alpha=0.5)
         seen = train[train < len(shown)]
-        _dots(left, before[seen], y[seen], size=32, alpha=1)
+        dots(left, before[seen], y[seen], size=32, alpha=1)
         left.set_title(f"The graph: {len(data.x):,} nodes, {len(train):,} with a label (large)", pad=8, size=10)
-        _dots(right, before, y[shown], size=5, alpha=0.15)
+        dots(right, before, y[shown], size=5, alpha=0.15)
         if synthetic.edges is not None:
             _edges(right, after, *synthetic.edges)
-        _dots(right, after, label.numpy(), size=32, alpha=1)
+        dots(right, after, label.numpy(), size=32, alpha=1)
         right.set_title(f"The distilled set: {set_of}", pad=8, size=10)
         label_groups(left, before[seen], y[seen])
         label_groups(right, after, label.numpy())
         save(figure, path)
-
-
-def _dots(axes: Axes, places: np.ndarray, y: np.ndarray, *, size: float, alpha: float) -> None:
-    colors = [class_colour(value) for value in y.tolist()]
-    edge = INK if alpha == 1 else "none"
-    axes.scatter(places[:, 0], places[:, 1], s=size, c=colors, alpha=alpha, linewidths=0.4, edgecolors=edge, zorder=2)
 
 
 def _edges(axes: Axes, places: np.ndarray, index: Tensor, weight: Tensor) -> None:

@@ -9,10 +9,9 @@ from sklearn.decomposition import PCA
 
 from graphdistill.core.command.style import (
     EDGE,
-    INK,
     MARGIN,
     add_panel,
-    class_colour,
+    dots,
     label_groups,
     new_figure,
     save,
@@ -47,10 +46,7 @@ def draw_rows(synthetic: SyntheticSet, protocol: TableProtocol, path: Path) -> N
         axes = add_panel(figure, MARGIN, 1.1, 6.4 - 2 * MARGIN, 4.7)
         axes.set(xticks=[], yticks=[], xlabel="first principal direction", ylabel="")
         axes.spines[:].set(visible=True, color=EDGE, linewidth=0.6)
-        for places, of, area, alpha, edge in ((before, y, 7, 0.3, "none"), (after, label, 42, 1, INK)):
-            colours = [class_colour(value) for value in of.tolist()]
-            axes.scatter(
-                places[:, 0], places[:, 1], s=area, c=colours, alpha=alpha, linewidths=0.5, edgecolors=edge, zorder=2
-            )
+        dots(axes, before, y, size=7, alpha=0.3)
+        dots(axes, after, label, size=42)
         label_groups(axes, after, label)
         save(figure, path)

@@ -15,6 +15,7 @@ from graphdistill.core.command.page import write_page
 from graphdistill.core.command.report import Report, peak_memory, versions, write_report
 from graphdistill.core.command.tracking import track_report
 from graphdistill.core.device import describe_device
+from graphdistill.core.methods import MethodConfig, options_of
 
 PAGE = "report.html"
 
@@ -55,9 +56,14 @@ def show(shown: Table, folder: Path, names: Iterable[str], console: rich.console
 
 
 def facts_of(command: BaseCommand) -> dict[str, object]:
-    """Facts that every report has: the options, the device, the peak memory and the versions."""
+    """Facts that every report has: the options, the device, the peak memory and the versions.
+
+    A method is written by name, with its own options.
+    """
+    method = getattr(command, "method", None)
+    own = {"method": method.name, "options": options_of(method)} if isinstance(method, MethodConfig) else {}
     return {
-        "command": asdict(command),
+        "command": {**asdict(command), **own},
         "device": describe_device(command.torch_device),
         "peak_memory": peak_memory(),
         "versions": versions(),

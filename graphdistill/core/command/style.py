@@ -236,6 +236,20 @@ def coloured_words(figure: Figure, x: float, y: float, words: Sequence[tuple[str
         x += word.get_window_extent().width / figure.dpi + 0.09
 
 
+def dots(axes: Axes, places: np.ndarray, labels: np.ndarray, *, size: float, alpha: float = 1.0) -> None:
+    """Draw points in the colours of their classes; those that are not transparent have a dark edge.
+
+    Args:
+        axes: where they are drawn.
+        places: x and y of each point, ``[n, 2]``.
+        labels: class of each point, ``[n]``.
+        size: area of a point in square points.
+        alpha: opacity. (default: 1)
+    """
+    colours, edge = [class_colour(value) for value in labels.tolist()], INK if alpha == 1 else "none"
+    axes.scatter(places[:, 0], places[:, 1], s=size, c=colours, alpha=alpha, linewidths=0.4, edgecolors=edge, zorder=2)
+
+
 def label_groups(axes: Axes, places: np.ndarray, labels: np.ndarray) -> None:
     """Write the number of each class above one of its points; numbers that would touch move up or down.
 

@@ -93,6 +93,21 @@ def score(logits: Tensor, y: Tensor, metric: Metric) -> float:
     return float(np.mean(scores)) if scores else float("nan")
 
 
+def with_label(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows that have a label.
+
+    Args:
+        logits: float ``[n, C]``.
+        y: long ``[n]``, -1 where there is none.
+
+    Example:
+        >>> with_label(torch.tensor([[1.0], [2.0]]), torch.tensor([-1, 0]))
+        (tensor([[2.]]), tensor([0]))
+    """
+    known = y >= 0
+    return logits[known], y[known]
+
+
 def calibration_error(logits: Tensor, y: Tensor, bins: int = 15) -> float:
     r"""Expected calibration error: how far confidence and accuracy are apart.
 

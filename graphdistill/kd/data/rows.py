@@ -29,8 +29,8 @@ class RowView(View):
     def __init__(self, data: TableDataset, device: torch.device | str = "cpu", labelled: Tensor | None = None):
         if data.task == "regression":
             raise ValueError(
-                f"{data.name} has targets of regression, but classes are distilled; name a column of classes, or give "
-                f"task='classification'"
+                f"{data.name} has targets of regression, but only classes are distilled: name another column by label= "
+                "(--label-column), or cut the targets into classes first, such as above and below the median"
             )
         super().__init__(data, device, labelled)
         self._x = data.x.to(self.device)

@@ -64,9 +64,10 @@ class Config(MethodConfig):
     """Continuations of each prompt, from which the critics choose; the released code has 10 to 100."""
     temperature: float = 1.0
     """Temperature of the generator, that of the paper's contexts."""
-    rounds: int = 2
+    rounds: int = 1
     """Rounds of generating, filtering and training: the teacher generates in the first one, the student in all others;
-    the steps are shared among them."""
+    the steps are shared among them. The paper has more; a second one was never better here, with shared steps or with
+    as many again."""
     order: int = 5
     """Length of the longest n-grams of the likelihood: longer ones are seen once in texts of a megabyte. This option
     and the next three are for texts."""

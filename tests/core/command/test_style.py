@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from graphdistill.core.command.style import (
@@ -21,6 +22,7 @@ from graphdistill.core.command.style import (
     class_colour,
     colour_of,
     coloured_words,
+    dots,
     kind_of,
     label_groups,
     margin_labels,
@@ -130,6 +132,17 @@ def test_a_class_number_is_above_a_point_of_its_class() -> None:
     zero, one = (text.get_position() for text in axes.texts)
     assert (round(zero[0], 6), round(one[0], 6)) == (0.0, 5.0)
     assert zero[1] > 0.0
+
+
+def test_points_have_the_colours_of_their_classes_and_an_edge_where_they_are_opaque() -> None:
+    axes = add_panel(new_figure(6, 5, ""), 0.5, 1, 4, 3)
+    places = np.array([[0.0, 1.0], [2.0, 3.0]])
+    dots(axes, places, np.array([1, 0]), size=9, alpha=0.3)
+    dots(axes, places, np.array([1, 0]), size=9)
+    behind, front = axes.collections
+    np.testing.assert_array_equal(front.get_offsets(), places)
+    assert [to_hex(c) for c in front.get_facecolors()] == [to_hex(class_colour(1)), to_hex(class_colour(0))]
+    assert (len(behind.get_edgecolors()), len(front.get_edgecolors())) == (0, 1)
 
 
 def test_words_stand_in_a_line_without_touching() -> None:

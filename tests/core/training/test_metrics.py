@@ -12,7 +12,7 @@ from ogb.graphproppred import Evaluator
 from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, mean_squared_error, roc_auc_score
 from torch import Tensor
 
-from graphdistill.core.training.metrics import calibration_error, per_sample_loss, score
+from graphdistill.core.training.metrics import calibration_error, per_sample_loss, score, with_label
 
 
 def logits_of(seed: int, rows: int, columns: int) -> torch.Tensor:
@@ -165,3 +165,10 @@ def test_calibration_error_is_that_of_a_loop_over_bins(seed: int, rows: int, bin
             accuracy = (label == y)[inside].double().mean()
             want += float(inside.double().mean() * (accuracy - confidence[inside].mean()).abs())
     assert calibration_error(logits, y, bins) == pytest.approx(want, abs=1e-12)
+
+
+def test_rows_without_a_label_are_left_out():
+    logits, y = torch.rand(5, 3), torch.tensor([2, -1, 0, -1, 1])
+    kept, labels = with_label(logits, y)
+    assert torch.equal(kept, logits[[0, 2, 4]])
+    assert labels.tolist() == [2, 0, 1]

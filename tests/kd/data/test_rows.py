@@ -38,7 +38,10 @@ def test_two_classes_are_scored_by_roc_auc_of_scikit_learn():
 
 
 def test_targets_are_refused():
-    with pytest.raises(ValueError, match="diabetes has targets of regression, but classes are distilled; name a col"):
+    with pytest.raises(
+        ValueError,
+        match=r"diabetes has targets of regression, but only classes .* by label= \(--label-column\), or cut",
+    ):
         view_of(load("diabetes"))
 
 
