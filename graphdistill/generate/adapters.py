@@ -113,3 +113,45 @@ def load_adapters(module: nn.Module, state: Mapping[str, Tensor]) -> None:
         differing = sorted({*expected.items()} ^ {*given.items()})
         raise ValueError(f"adapters are those of another network: {differing[0][0]} differs in name or shape")
     module.load_state_dict(dict(state), strict=False)
+
+
+def extract_adapters(module: nn.Module, base: nn.Module, rank: int) -> dict[str, Tensor]:
+    """The changes of a network whose adapters were merged, as :func:`adapter_state` had them, up to rounding.
+
+    They are the leading singular vectors of the difference of the linear layers. Who has the base gives a copy of it
+    adapters of the rank by :func:`add_adapters`, and loads them by :func:`load_adapters`.
+
+    Args:
+        module: the network.
+        base: the network that it was before.
+        rank: rank of the adapters.
+
+    Raises:
+        ValueError: ``rank`` is below 1, or the networks have other linear layers.
+
+    Example:
+        >>> base, net = nn.Sequential(nn.Linear(3, 4)), nn.Sequential(nn.Linear(3, 4))
+        >>> net.load_state_dict(base.state_dict())
+        <All keys matched successfully>
+        >>> {name: list(value.shape) for name, value in extract_adapters(net, base, 2).items()}
+        {'0.down': [2, 3], '0.up': [4, 2]}
+    """
+    if rank < 1:
+        raise ValueError(f"rank must be 1 or more, got {rank}")
+    layers, befores = (
+        {name: part for name, part in whole.named_modules() if isinstance(part, nn.Linear)} for whole in (module, base)
+    )
+    shapes = [{name: tuple(layer.weight.shape) for name, layer in found.items()} for found in (layers, befores)]
+    if shapes[0] != shapes[1]:
+        differing = sorted({*shapes[0].items()} ^ {*shapes[1].items()})
+        raise ValueError(f"networks have other linear layers: {differing[0][0]} differs in name or shape")
+    found: dict[str, Tensor] = {}
+    for name, layer in layers.items():
+        change = (layer.weight - befores[name].weight).detach()
+        left, size, right = torch.linalg.svd(change.double(), full_matrices=False)
+        room = rank - len(size)
+        up, down = left * size.sqrt(), size.sqrt()[:, None] * right
+        # A layer smaller than the rank has adapters of that rank all the same.
+        up, down = (F.pad(up, (0, room)), F.pad(down, (0, 0, 0, room))) if room > 0 else (up[:, :rank], down[:rank])
+        found |= {f"{name}.down": down.to(change), f"{name}.up": up.to(change)}
+    return found

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from graphdistill.generate.adapters import LowRank, adapter_state, add_adapters, load_adapters, merge_adapters
+from graphdistill.generate.adapters import (
+    LowRank,
+    adapter_state,
+    add_adapters,
+    extract_adapters,
+    load_adapters,
+    merge_adapters,
+)
 from graphdistill.generate.networks import NetworkConfig
 from tests.generate.samples import denoiser
 
@@ -87,3 +94,36 @@ def test_a_rank_below_one_is_refused():
 def test_a_network_without_linear_layers_is_refused():
     with pytest.raises(ValueError, match="LayerNorm has no linear layers to adapt"):
         add_adapters(nn.LayerNorm(3), 1)
+
+
+@pytest.mark.parametrize("network", ["mlp", "mixer"])
+@pytest.mark.parametrize("rank", [2, 12])
+def test_adapters_are_found_again_after_merging(network, rank):
+    config = NetworkConfig(network=network, width=8, depth=1)
+    base = denoiser((1, 4, 4), config=config)
+    model, received = copy.deepcopy(base), copy.deepcopy(base)
+    add_adapters(model, rank)
+    merge_adapters(changed(model))
+    add_adapters(received, rank)
+    load_adapters(received, extract_adapters(model, base, rank))
+    merge_adapters(received)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(received.state_dict()[name], value, atol=1e-4, rtol=1e-4)
+
+
+def test_adapters_of_a_lower_rank_are_the_nearest():
+    torch.manual_seed(0)
+    base, model = nn.Sequential(nn.Linear(5, 4)), nn.Sequential(nn.Linear(5, 4))
+    found = extract_adapters(model, base, 2)
+    change = model[0].weight - base[0].weight
+    size = torch.linalg.svdvals(change)
+    error = (change - found["0.up"] @ found["0.down"]).norm()
+    torch.testing.assert_close(error, size[2:].norm())
+
+
+def test_adapters_of_other_networks_are_not_looked_for():
+    layers = nn.Sequential(nn.Linear(5, 4)), nn.Sequential(nn.Linear(4, 4))
+    with pytest.raises(ValueError, match="networks have other linear layers: 0 differs in name or shape"):
+        extract_adapters(*layers, 2)
+    with pytest.raises(ValueError, match="rank must be 1 or more, got 0"):
+        extract_adapters(layers[0], layers[0], 0)
