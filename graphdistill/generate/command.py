@@ -138,7 +138,7 @@ def saved_teacher(
                     "folder"
                 )
         model: Any = loaded.models[0]
-        return model, float(card["seconds"])
+        return model, float(card.get("seconds", 0))
     made, seconds = teacher_of(entries, config, seed=seed, device=device, progress=progress)
     # A teacher that was loaded and one that was trained are the same to the bit.
     whole = as_stored(Generator(made.cpu(), [Step(sigma=START)], entries.space))
@@ -169,7 +169,7 @@ def _report(
         scored = [scores[row.name] for scores in results]
         others = {name: tuple(s.measures[name] for s in scored) for name in scored[0].measures}
         if row.name != REAL:
-            others["evaluations"] = (float(scored[0].evaluations),)
+            others["evaluations"] = tuple(float(s.evaluations) for s in scored)
             others["milliseconds"] = tuple(s.milliseconds for s in scored)
         rows.append(
             replace(

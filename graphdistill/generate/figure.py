@@ -79,7 +79,8 @@ def draw_samples(sources: Mapping[str, SyntheticSet], title: str, path: Path) ->
         title: title of the figure.
         path: the PNG file.
     """
-    panels = {name: _rows(made) for name, made in sources.items()}
+    labels = torch.cat([made.y for made in sources.values()]).unique()[:CLASSES].tolist()
+    panels = {name: _rows(made, labels) for name, made in sources.items()}
     height, width = next(iter(panels.values()))[0].shape[-2:]
     down = SIDE * height / width * len(next(iter(panels.values())))
     across = SIDE * COLUMNS
@@ -98,7 +99,7 @@ def draw_samples(sources: Mapping[str, SyntheticSet], title: str, path: Path) ->
             axes.set_xticks([])
             places = [(height + 1) * (i + 0.5) for i in range(len(rows))]
             first = left == MARGIN + 0.3
-            axes.set_yticks(places if first else [], [str(label) for label in range(len(rows))] if first else [])
+            axes.set_yticks(places if first else [], [str(label) for label in labels] if first else [])
             left += across + 0.4
         save(figure, path)
 
@@ -178,8 +179,7 @@ def draw_map(sources: Mapping[str, SyntheticSet], title: str, path: Path) -> Non
         save(figure, path)
 
 
-def _rows(made: SyntheticSet) -> list[Tensor]:
-    """The first images of each class."""
+def _rows(made: SyntheticSet, labels: Sequence[int]) -> list[Tensor]:
+    """The first images of each of some classes, none of a class that the set does not have."""
     assert isinstance(made.data, Tensor)
-    labels = torch.unique(made.y)[:CLASSES]
     return [made.data[made.y == label][:COLUMNS] for label in labels]

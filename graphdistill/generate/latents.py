@@ -18,7 +18,8 @@ DEPTH = 2
 def graph_latents(data: GraphDataset, size: int = SIZE) -> TableDataset:
     r"""Vectors of graphs: the first right singular vectors of :math:`\log(1 + n_t(G))` of the training graphs.
 
-    :math:`n_t(G)` counts the trees t of depths 0 to 2 in a graph, as in the Weisfeiler-Lehman subtree kernel.
+    :math:`n_t(G)` counts the trees t of depths 0 to 2 in a graph, as in the Weisfeiler-Lehman subtree kernel; trees of
+    fewer than 5 training graphs are left out.
 
     Args:
         data: graphs with a class each.
@@ -26,12 +27,17 @@ def graph_latents(data: GraphDataset, size: int = SIZE) -> TableDataset:
 
     Returns:
         A table with a row for each graph, and its splits.
+
+    Raises:
+        ValueError: the training graphs have too few trees in common.
     """
     forest = build_forest(data.graphs, DEPTH)
     model = TreeCountRegression(DEPTH).fit(forest.subset(data.train), data.y[data.train], "rocauc")
     counts = model.features(forest)
     train = counts[data.train.numpy()]
     size = min(size, min(train.shape) - 1)
+    if size < 1:
+        raise ValueError(f"training graphs of {data.name} have too few trees in common; give more graphs")
     reduced = TruncatedSVD(size, random_state=0).fit(train).transform(counts)
     return TableDataset(
         data.name,

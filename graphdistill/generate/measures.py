@@ -47,7 +47,7 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
     mixed = np.sqrt(np.linalg.eigvalsh(root @ covariances[1] @ root).clip(0)).sum()
     trace = np.trace(covariances[0]) + np.trace(covariances[1])
-    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + trace - 2 * mixed)
+    return max(0.0, float(((a.mean(0) - b.mean(0)) ** 2).sum() + trace - 2 * mixed))
 
 
 def kernel_distance(first: Tensor, second: Tensor) -> float:

@@ -1,3 +1,7 @@
+import math
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,8 +9,9 @@ from torch_geometric.data import Data
 
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
-from graphdistill.generate.latents import graph_latents
+from graphdistill.generate.latents import DEPTH, graph_latents
 from graphdistill.generate.space import entries_of
+from tests.kd.samples import molecules
 
 
 def stars():
@@ -56,3 +61,37 @@ def test_without_the_data_nothing_is_decoded():
     entries.space.data = None
     with pytest.raises(ValueError, match=r"give load_generator\(folder, data=...\)"):
         entries.space.decode(*entries.split("test"))
+
+
+def trees_of(graph):
+    """How often a graph has each computation tree of depths 0 to 2, the trees written as nested tuples."""
+    colours = [tuple(row) for row in graph.x.tolist()]
+    found = Counter((0, colour) for colour in colours)
+    edges = list(zip(*graph.edge_index.tolist(), map(tuple, graph.edge_attr.tolist()), strict=True))
+    for depth in range(1, DEPTH + 1):
+        below = [sorted((kind, colours[a]) for a, b, kind in edges if b == node) for node in range(len(colours))]
+        colours = [(own, tuple(others)) for own, others in zip(colours, below, strict=True)]
+        found.update((depth, colour) for colour in colours)
+    return found
+
+
+def test_vectors_are_the_singular_ones_of_counted_trees():
+    data = molecules()
+    found = graph_latents(data, 4)
+    counts = [trees_of(data.graphs.subset(torch.tensor([graph]))) for graph in range(len(data.y))]
+    train = data.train.tolist()
+    every = {tree for graph in train for tree in counts[graph]}
+    # Rare trees are left out.
+    known = [tree for tree in every if sum(tree in counts[graph] for graph in train) >= 5]
+    matrix = np.array([[math.log1p(trees.get(key, 0)) for key in known] for trees in counts])
+    axes = np.linalg.svd(matrix[data.train.numpy()], full_matrices=False)[2][:4]
+    expected = matrix @ axes.T
+    signs = np.sign((expected * found.x.numpy()).sum(axis=0))
+    np.testing.assert_allclose(found.x.numpy(), expected * signs, atol=1e-3)
+
+
+def test_graphs_without_common_trees_are_refused():
+    data = molecules()
+    few = replace(data, train=data.train[:3])
+    with pytest.raises(ValueError, match="training graphs of alcohols have too few trees in common; give more graphs"):
+        graph_latents(few)
