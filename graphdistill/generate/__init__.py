@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from graphdistill.generate.distill import distill_generator as distill_generator
     from graphdistill.generate.generator import Generator as Generator
     from graphdistill.generate.generator import Step as Step
+    from graphdistill.generate.methods.disback import Config as DisBackConfig
     from graphdistill.generate.methods.dmd2 import Config as DMD2Config
+    from graphdistill.generate.methods.msd import Config as MSDConfig
     from graphdistill.generate.methods.sfd import Config as SFDConfig
     from graphdistill.generate.methods.sim import Config as SIMConfig
+    from graphdistill.generate.methods.swiftbrush import Config as SwiftBrushConfig
     from graphdistill.generate.networks import NetworkConfig as NetworkConfig
     from graphdistill.generate.noise import NoiseSchedule as NoiseSchedule
     from graphdistill.generate.sampling import sample_ode as sample_ode
@@ -33,13 +36,16 @@ else:
         {
             "DMD2Config": "graphdistill.generate.methods.dmd2:Config",
             "Denoiser": "graphdistill.generate.denoiser",
+            "DisBackConfig": "graphdistill.generate.methods.disback:Config",
             "GenerateConfig": "graphdistill.generate.config",
             "Generator": "graphdistill.generate.generator",
+            "MSDConfig": "graphdistill.generate.methods.msd:Config",
             "NetworkConfig": "graphdistill.generate.networks",
             "NoiseSchedule": "graphdistill.generate.noise",
             "SFDConfig": "graphdistill.generate.methods.sfd:Config",
             "SIMConfig": "graphdistill.generate.methods.sim:Config",
             "Step": "graphdistill.generate.generator",
+            "SwiftBrushConfig": "graphdistill.generate.methods.swiftbrush:Config",
             "TeacherConfig": "graphdistill.generate.teacher",
             "distill_generator": "graphdistill.generate.distill",
             "load_generator": "graphdistill.generate.storage",
@@ -54,13 +60,16 @@ else:
 __all__ = [
     "DMD2Config",
     "Denoiser",
+    "DisBackConfig",
     "GenerateConfig",
     "Generator",
+    "MSDConfig",
     "NetworkConfig",
     "NoiseSchedule",
     "SFDConfig",
     "SIMConfig",
     "Step",
+    "SwiftBrushConfig",
     "TeacherConfig",
     "distill_generator",
     "load_generator",
