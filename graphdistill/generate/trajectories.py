@@ -107,3 +107,24 @@ def follow(
         after = (moved - denoiser.guided(moved, to, y, guidance)) / column(to, x)
         found: Tensor = x + column(to - sigma, x) * (slope + after) / 2
         return found
+
+
+def pseudo_huber(difference: Tensor, c: float) -> Tensor:
+    r"""Distance of each entry that is squared near 0 and a norm far away, ``[n]``.
+
+    .. math:: \sqrt{\| d \|^2 + c^2} - c
+
+    Song and Dhariwal, ICLR 2024, https://arxiv.org/abs/2310.14189.
+
+    Args:
+        difference: differences d, ``[n, *shape]``.
+        c: constant, in roots of an entry's numbers.
+
+    Example:
+        >>> pseudo_huber(torch.tensor([[3.0, 4.0]]), 0.0)
+        tensor([5.])
+    """
+    squared = difference.square().flatten(1)
+    edge = c * squared.shape[1] ** 0.5
+    found: Tensor = (squared.sum(dim=1) + edge**2).sqrt() - edge
+    return found

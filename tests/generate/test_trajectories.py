@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from graphdistill.generate.trajectories import carry, follow, train_student
+from graphdistill.generate.trajectories import carry, follow, pseudo_huber, train_student
 from tests.generate.mixture import context, exact, path
 
 
@@ -69,3 +69,10 @@ def test_guidance_is_that_of_the_denoiser():
         after = ctx.teacher.guided(moved, t / 2, y, 2.0)
         slope = ((x - clean) / t[:, None] + (moved - after) / (t / 2)[:, None]) / 2
     torch.testing.assert_close(follow(ctx.teacher, x, t, t / 2, y, guidance=2.0), x - (t / 2)[:, None] * slope)
+
+
+def test_the_distance_is_squared_near_and_a_norm_far_away():
+    near, far = 1e-3 * torch.randn(4, 3, 2).double(), 1e4 * torch.randn(4, 3, 2).double()
+    c = 0.1 * 6**0.5
+    torch.testing.assert_close(pseudo_huber(near, 0.1), near.square().sum((1, 2)) / (2 * c), rtol=1e-3, atol=0)
+    torch.testing.assert_close(pseudo_huber(far, 0.1), far.norm(dim=(1, 2)) - c, rtol=1e-3, atol=0)

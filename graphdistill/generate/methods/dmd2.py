@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphdistill.core.methods import MethodConfig, Result
-from graphdistill.core.randomness import scoped
 from graphdistill.generate.context import Context
 from graphdistill.generate.denoiser import Denoiser, add_noise
+from graphdistill.generate.discriminator import head_of
 from graphdistill.generate.generator import Generator
 from graphdistill.generate.scores import Draw, ScoreTraining, descend, distill_scores
 from graphdistill.generate.space import Kind
@@ -80,10 +80,7 @@ class Adversarial(MatchScores):
         self.context, self.config, self.classes = context, config, classes
         self.draws = context.stream("discriminator")
         self.critic = context.teacher.copy().to(context.device)
-        with scoped(context.seed, "discriminator head"):
-            width = self.critic.hidden(torch.zeros(1, *self.critic.shape, device=context.device), 1.0).shape[1]
-            self.head = nn.Sequential(nn.Linear(width, width), nn.LayerNorm(width), nn.SiLU(), nn.Linear(width, 1))
-        self.head.to(context.device)
+        self.head = head_of(self.critic, context.seed)
 
     def generator_loss(self, draw: Draw) -> Tensor:
         """Both losses."""

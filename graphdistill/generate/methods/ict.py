@@ -23,7 +23,7 @@ from graphdistill.generate.denoiser import Denoiser, column
 from graphdistill.generate.generator import Generator, Step
 from graphdistill.generate.networks import DenoisingNetwork
 from graphdistill.generate.space import Kind
-from graphdistill.generate.trajectories import train_student
+from graphdistill.generate.trajectories import pseudo_huber, train_student
 
 PAPER = "iCT: Song and Dhariwal, ICLR 2024, https://arxiv.org/abs/2310.14189"
 RESULT = Result(
@@ -108,9 +108,8 @@ def consistency_loss(
     high, low = levels
     with torch.no_grad():
         target = student(x + column(low, x) * noise, low, y)
-    squared = (student(x + column(high, x) * noise, high, y) - target).square().flatten(1)
-    edge = c * squared.shape[1] ** 0.5
-    loss: Tensor = (((squared.sum(dim=1) + edge**2).sqrt() - edge) / (high - low)).mean()
+    apart = student(x + column(high, x) * noise, high, y) - target
+    loss: Tensor = (pseudo_huber(apart, c) / (high - low)).mean()
     return loss
 
 
