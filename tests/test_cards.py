@@ -23,7 +23,7 @@ PAGES = "".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "doc
 RESULTS = {
     **{
         (family.package.split(".")[-2], name): family.result(name)
-        for family in (COMPRESS, CONDENSE, FED, KD, PROTECT, UNLEARN)
+        for family in (COMPRESS, CONDENSE, FED, GENERATE, KD, PROTECT, UNLEARN)
         for name in family.names()
     },
     **{(name, name): result(ROOT / "graphdistill" / name / "__init__.py") for name in ("mirage", "vqgraph")},

@@ -76,6 +76,9 @@ def test_values_are_checked_and_methods_are_listed_without_torch():
         ("graphdistill.unlearn", ["--forget-share", "1"], 2, "--forget-share must be above 0 and below 1"),
         ("graphdistill.protect", ["--method", "list"], 0, "Sadasivan et al."),
         ("graphdistill.protect", ["--blur", "2"], 2, "--blur must be above 0 and at most 1, got 2.0"),
+        ("graphdistill.generate", ["--method", "list"], 0, "Yin et al."),
+        ("graphdistill.generate", ["--sampling-steps", "0"], 2, "--sampling-steps must be 1 or more, got 0"),
+        ("graphdistill.bench generate", ["--methods", "dmd3"], 2, "Did you mean dmd2?"),
         ("fed", ["--method", "list"], 0, "fedlgd"),
         ("fed", ["--method", "fedagv"], 2, "Did you mean fedavg?"),
     ):

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fed.config import FedConfig, Partition
 from fed.methods import TrainOn
+from graphdistill.core.command.base import check_counts
 from graphdistill.core.config_checks import check_positive
 from graphdistill.core.device import DeviceName, resolve_device
 from graphdistill.core.methods import MethodConfig, names
 from graphdistill.core.parallel import check_jobs, default_jobs
+from graphdistill.generate.methods import FAMILY as GENERATE
 from graphdistill.protect.config import Defence
 
 if TYPE_CHECKING:
@@ -187,6 +189,17 @@ class GenerateBench(DataOptions):
     """Folder that teachers are read from, or written to (default: they are trained, and not kept)."""
     jobs: int | None = None
     """Parallel processes, one thread each (default: one per available core)."""
+
+    def __post_init__(self) -> None:
+        for method in self.methods:
+            GENERATE.check(method)
+        for count in self.sampling_steps:
+            if count < 1:
+                raise ValueError(f"--sampling-steps must be 1 or more, got {count}")
+        check_counts(self, "steps", "seeds")
+        if self.image_size < 8:
+            raise ValueError(f"--image-size must be 8 or more, got {self.image_size}")
+        check_jobs(self.jobs, "--jobs")
 
 
 @dataclass(frozen=True, kw_only=True)

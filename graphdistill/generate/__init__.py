@@ -15,8 +15,14 @@ if TYPE_CHECKING:
     from graphdistill.generate.distill import distill_generator as distill_generator
     from graphdistill.generate.generator import Generator as Generator
     from graphdistill.generate.generator import Step as Step
+    from graphdistill.generate.methods.boot import Config as BOOTConfig
     from graphdistill.generate.methods.disback import Config as DisBackConfig
+    from graphdistill.generate.methods.diversity_distillation import Config as DiversityDistillationConfig
     from graphdistill.generate.methods.dmd2 import Config as DMD2Config
+    from graphdistill.generate.methods.guided_distillation import Config as GuidedDistillationConfig
+    from graphdistill.generate.methods.hyper_sd import Config as HyperSDConfig
+    from graphdistill.generate.methods.ict import Config as ICTConfig
+    from graphdistill.generate.methods.lora_distillation import Config as LoRADistillationConfig
     from graphdistill.generate.methods.msd import Config as MSDConfig
     from graphdistill.generate.methods.sfd import Config as SFDConfig
     from graphdistill.generate.methods.sim import Config as SIMConfig
@@ -34,11 +40,17 @@ else:
     __getattr__ = on_first_use(
         __name__,
         {
+            "BOOTConfig": "graphdistill.generate.methods.boot:Config",
             "DMD2Config": "graphdistill.generate.methods.dmd2:Config",
             "Denoiser": "graphdistill.generate.denoiser",
             "DisBackConfig": "graphdistill.generate.methods.disback:Config",
+            "DiversityDistillationConfig": "graphdistill.generate.methods.diversity_distillation:Config",
             "GenerateConfig": "graphdistill.generate.config",
             "Generator": "graphdistill.generate.generator",
+            "GuidedDistillationConfig": "graphdistill.generate.methods.guided_distillation:Config",
+            "HyperSDConfig": "graphdistill.generate.methods.hyper_sd:Config",
+            "ICTConfig": "graphdistill.generate.methods.ict:Config",
+            "LoRADistillationConfig": "graphdistill.generate.methods.lora_distillation:Config",
             "MSDConfig": "graphdistill.generate.methods.msd:Config",
             "NetworkConfig": "graphdistill.generate.networks",
             "NoiseSchedule": "graphdistill.generate.noise",
@@ -58,11 +70,17 @@ else:
     )
 
 __all__ = [
+    "BOOTConfig",
     "DMD2Config",
     "Denoiser",
     "DisBackConfig",
+    "DiversityDistillationConfig",
     "GenerateConfig",
     "Generator",
+    "GuidedDistillationConfig",
+    "HyperSDConfig",
+    "ICTConfig",
+    "LoRADistillationConfig",
     "MSDConfig",
     "NetworkConfig",
     "NoiseSchedule",

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from graphdistill.bench.__main__ import BENCHES
-from graphdistill.bench.options import FedBench
+from graphdistill.bench.options import FedBench, GenerateBench
 
 
 @pytest.mark.parametrize("name", BENCHES)
@@ -17,6 +17,22 @@ def test_every_bench_runs_all_parts_by_default_and_shows_errors_when_asked(name:
     for field in fields(options):
         if field.name == "parts":
             assert len(options.parts) == len(set(options.parts)) > 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"methods": ("sim", "dmd3")}, r"--method 'dmd3' is unknown\. Did you mean dmd2\? Choices: boot, "),
+        ({"sampling_steps": (1, 0)}, r"--sampling-steps must be 1 or more, got 0"),
+        ({"seeds": 0}, "--seeds must be 1 or more, got 0"),
+        ({"steps": 0}, "--steps must be 1 or more, got 0"),
+        ({"image_size": 4}, "--image-size must be 8 or more, got 4"),
+        ({"jobs": 0}, "--jobs must be 1 or more, got 0"),
+    ],
+)
+def test_a_bench_of_generators_that_cannot_run_is_refused_before_it_trains(words: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        GenerateBench(**words)
 
 
 def test_a_federation_of_the_bench_has_its_data_and_clients() -> None:

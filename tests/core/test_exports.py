@@ -32,10 +32,11 @@ def test_a_name_may_be_another_one_in_its_module():
     assert on_first_use("demo", {"root": "math:sqrt"})("root")(9) == 3
 
 
-def test_every_method_of_distillation_has_its_config_among_the_public_names():
-    package = importlib.import_module("graphdistill.kd")
+@pytest.mark.parametrize(("family", "without"), [("generate", set()), ("kd", {"kd"})])
+def test_every_method_of_distillation_has_its_config_among_the_public_names(family, without):
+    package = importlib.import_module(f"graphdistill.{family}")
     found = {getattr(package, name)().name for name in package.__all__ if getattr(package, name).__name__ == "Config"}
-    assert found == {*importlib.import_module("graphdistill.kd.methods").FAMILY.names()} - {"kd"}
+    assert found == {*importlib.import_module(f"graphdistill.{family}.methods").FAMILY.names()} - without
 
 
 def test_a_name_that_its_module_lacks_is_an_error():
