@@ -22,6 +22,7 @@ from torch import Tensor
 from graphdistill.bench.options import GenerateBench as Bench
 from graphdistill.core.command.report import versions
 from graphdistill.core.data.datasets import ImageDataset
+from graphdistill.core.methods import MethodConfig
 from graphdistill.core.parallel import default_jobs, parallel_map
 from graphdistill.core.randomness import generator as stream
 from graphdistill.datasets import load
@@ -31,13 +32,17 @@ from graphdistill.generate.denoiser import Denoiser
 from graphdistill.generate.distill import distill_generator
 from graphdistill.generate.evaluate import START, Scored, score_method, score_teacher
 from graphdistill.generate.generator import Generator, Step
-from graphdistill.generate.measures import HeldOut, held_out
+from graphdistill.generate.measures import DRAWS, HeldOut, frechet_distance, held_out, real_entries
+from graphdistill.generate.methods import sfd, sim
 from graphdistill.generate.mixture import MixtureDenoiser, mode_errors, ring, table_of
 from graphdistill.generate.sampling import sample_ode
 from graphdistill.generate.space import Entries, Space, entries_of
 from graphdistill.generate.teacher import TeacherConfig
 
 console = rich.console.Console(width=190)
+KEEPS, FORGETS = sim.Config(distance="squared"), sfd.Config()
+SEEN = 1000
+"""Entries of each class that are searched for the forgotten one."""
 MEASURES = ("Frechet", "MMD", "spread", "precision", "recall", "as asked")
 
 
@@ -59,6 +64,9 @@ def main(bench: Bench) -> None:
             measure(bench, name)
     if "mixture" in bench.parts:
         measure_mixture(bench)
+    if "forgetting" in bench.parts:
+        for name in bench.datasets:
+            measure_forgetting(bench, name)
 
 
 def measure_mixture(bench: Bench) -> None:
@@ -102,14 +110,8 @@ def _mixture(context: tuple[Bench, MixtureDenoiser, Tensor], run: tuple[str, int
 def measure(bench: Bench, name: str) -> None:
     """All teachers, then all generators of one data set."""
     start = time.perf_counter()
-    data: Any = load(name, bench.root)
-    large = isinstance(data, ImageDataset) and max(data.images.shape[2:]) > bench.image_size
-    data = resized(data, bench.image_size if large else 0)
-    entries = entries_of(data)
-    context = Context(bench, entries, held_out(entries))
-    seeds, jobs = range(bench.seeds), bench.jobs or default_jobs()
-    context = replace(context, teachers=list(parallel_map(_teacher, context, seeds, jobs=jobs)))
-    console.print(f"{name}: {bench.seeds} teachers after {time.perf_counter() - start:.0f} s")
+    context = _context(bench, name)
+    entries, seeds, jobs = context.entries, range(bench.seeds), bench.jobs or default_jobs()
     ways = [(method, count) for method in bench.methods for count in bench.sampling_steps]
     runs = [(seed, *way) for way in [("", 0), *ways] for seed in seeds]
     rows: dict[str, list[tuple[Scored, float]]] = {}
@@ -123,6 +125,38 @@ def measure(bench: Bench, name: str) -> None:
     show(
         f"{name}, {side}, {bench.seeds} seeds; distances to {len(context.held.y)} test entries in units of {unit:.2f}",
         rows,
+    )
+
+
+def measure_forgetting(bench: Bench, name: str) -> None:
+    """A generator that forgets a class next to one of the same loss that keeps it, of one data set."""
+    context = _context(bench, name)
+    table = Table(title=f"{name}: class {FORGETS.forget} forgotten, {bench.seeds} seeds", title_justify="left")
+    for column in ("generator", "seen where asked for", "seen in all", "Frechet of others", "others as asked"):
+        table.add_column(column, justify="left" if column == "generator" else "right")
+    for method in (KEEPS, FORGETS):
+        runs = [(seed, method) for seed in range(bench.seeds)]
+        found = parallel_map(_forgetting, context, runs, jobs=bench.jobs or default_jobs())
+        table.add_row(f"{method.name}, {bench.steps} updates", *map(_spread, zip(*found, strict=True)))
+    console.print(table)
+
+
+def _forgetting(context: Context, run: tuple[int, MethodConfig]) -> tuple[float, float, float, float]:
+    """Share seen as the forgotten class where it is asked for and in all; distance and agreement of other classes."""
+    (seed, method), held, entries = run, context.held, context.entries
+    config, draws = GenerateConfig(steps=context.bench.steps), stream(seed, "generate")
+    made = distill_generator(context.teachers[seed][0], entries, method, config, generator=draws)
+    asked = torch.arange(entries.num_classes).repeat(SEEN)
+    seen = (held.classify(made.draw(asked, generator=stream(seed, "drawn to classify"))) == FORGETS.forget).float()
+    others = held.y != FORGETS.forget
+    y, real = held.y[others], held.features[others]
+    unit = statistics.fmean(frechet_distance(held.embed(real_entries(entries, y, draw)), real) for draw in range(DRAWS))
+    drawn = [made.draw(y, generator=stream(seed, "drawn to measure", draw)) for draw in range(DRAWS)]
+    return (
+        float(seen[asked == FORGETS.forget].mean()),
+        float(seen.mean()),
+        statistics.fmean(frechet_distance(held.embed(z), real) for z in drawn) / unit,
+        statistics.fmean(float((held.classify(z) == y).float().mean()) for z in drawn),
     )
 
 
@@ -142,6 +176,19 @@ def show(title: str, rows: Mapping[str, Sequence[tuple[Scored, float]]]) -> None
         cells.append(f"{statistics.fmean(s.seconds for s, _ in scored):.0f}" if drawn else "")
         table.add_row(name, *cells)
     console.print(table)
+
+
+def _context(bench: Bench, name: str) -> Context:
+    """The data set, the classifier of measures and all teachers."""
+    start = time.perf_counter()
+    data: Any = load(name, bench.root)
+    large = isinstance(data, ImageDataset) and max(data.images.shape[2:]) > bench.image_size
+    entries = entries_of(resized(data, bench.image_size if large else 0))
+    context = Context(bench, entries, held_out(entries))
+    teachers = parallel_map(_teacher, context, range(bench.seeds), jobs=bench.jobs or default_jobs())
+    context = replace(context, teachers=list(teachers))
+    console.print(f"{name}: {bench.seeds} teachers after {time.perf_counter() - start:.0f} s")
+    return context
 
 
 def _teacher(context: Context, seed: int) -> tuple[Denoiser, float]:

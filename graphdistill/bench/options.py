@@ -171,8 +171,9 @@ def _claims() -> tuple[str, ...]:
 class GenerateBench(DataOptions):
     """Options of ``python -m graphdistill.bench generate``."""
 
-    parts: tuple[Literal["sources", "mixture"], ...] = ("sources", "mixture")
-    """Parts to run: sources of entries on data sets, and a mixture of normal distributions with an exact teacher."""
+    parts: tuple[Literal["sources", "mixture", "forgetting"], ...] = ("sources", "mixture", "forgetting")
+    """Parts to run: sources of entries on data sets, a mixture of normal distributions with an exact teacher, and a
+    class that is forgotten."""
     datasets: tuple[str, ...] = ("digits", "digits/usps", "mnist5k")
     """Sets of images, rows or graphs."""
     methods: tuple[str, ...] = ("dmd2", "sim")

@@ -32,3 +32,16 @@ def test_components_of_a_mixture_are_counted(monkeypatch, capsys):
     printed = " ".join(capsys.readouterr().out.split())
     assert "exact draws │ 1.000 │" in printed
     assert "sim, 1 updates" in printed
+
+
+def test_a_class_that_is_forgotten_is_searched_for(monkeypatch, capsys):
+    short = FitConfig(steps=5)
+    monkeypatch.setattr(generate, "load", lambda name, root: images())
+    monkeypatch.setattr(generate, "TeacherConfig", lambda: TeacherConfig(steps=3))
+    monkeypatch.setattr(generate, "SEEN", 5)
+    monkeypatch.setattr(measures, "FitConfig", lambda **_: short)
+    generate.main(GenerateBench(parts=("forgetting",), datasets=("digits",), **FEW))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "class 0 forgotten" in printed
+    assert "sim, 1 updates" in printed
+    assert "sfd, 1 updates" in printed
