@@ -161,8 +161,7 @@ def load_generator(folder: str | Path, data: GraphDataset | None = None) -> Gene
     generator.load_state_dict({name: value.to(expected[name].dtype) for name, value in tensors.items()}, assign=True)
     if isinstance(generator.space, GraphSpace) and data is not None:
         found = entries_of(data).space
-        assert isinstance(found, GraphSpace)
-        if not torch.equal(found.mean, generator.space.mean):
+        if not isinstance(found, GraphSpace) or not torch.equal(found.mean, generator.space.mean):
             raise ValueError(f"{data.name} does not have the graphs that the generator in {folder} was made of")
         generator.space = found
     return generator.eval()

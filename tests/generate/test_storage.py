@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from graphdistill.generate.storage import FILE, FORMAT, as_stored, card_facts, s
 from tests.faults import fail_at
 from tests.generate.samples import denoiser, images, made_generator, two_moons
 from tests.hostile import edit_card, edit_header, grow, header_of, refused, reseal, write_file
+from tests.kd.samples import molecules
 
 SEED = torch.Generator().manual_seed
 FILES = ["card.json", FILE]
@@ -55,6 +57,24 @@ def test_a_loaded_generator_draws_the_same_bits(make, tmp_path):
     for name in FILES:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     assert len(header_of(tmp_path / "one" / FILE)[1]) == stored_bytes(made)
+
+
+def test_vectors_of_graphs_are_decoded_as_the_graphs_that_they_were_made_of(tmp_path):
+    data = molecules()
+    space = entries_of(data).space
+    made = made_generator(space.shape, 2, space=space)
+    save_generator(made, tmp_path)
+    again, alone = load_generator(tmp_path, data), load_generator(tmp_path)
+    y = torch.tensor([0, 1, 1])
+    drawn = [g.draw(y, generator=SEED(0)) for g in (made, again, alone)]
+    assert torch.equal(drawn[0], drawn[1])
+    assert torch.equal(drawn[0], drawn[2])
+    assert torch.equal(again.space.nearest(drawn[0], y), space.nearest(drawn[0], y))
+    with pytest.raises(ValueError, match=r"give load_generator\(folder, data="):
+        alone.sample(y, generator=SEED(0))
+    for other in (replace(data, train=data.train[1:]), images()):
+        with pytest.raises(ValueError, match=f"{other.name} does not have the graphs that the generator in"):
+            load_generator(tmp_path, other)
 
 
 def test_what_cannot_be_saved_is_refused_and_nothing_is_written(tmp_path):
