@@ -50,7 +50,10 @@ from graphdistill.core.training.fit import predict
 PAPER = "fair syntax-agnostic data-like: Sikder et al., 2024, https://arxiv.org/abs/2408.10755"
 RESULT = Result(
     paper="5 % in fairness, 5 % in quality and 10 % in utility over other generators (abstract; not measured here)",
-    ours="not measured",
+    ours=(
+        "biased-table, 10 rows a class: 0.897 ± 0.018 at a parity gap of 0.056 (all the data 0.922 ± 0.016 at 0.301); "
+        "breast-cancer, groups by mean texture, 100: 0.976 ± 0.016 at 0.089 (all the data 0.999 ± 0.002 at 0.380)"
+    ),
     command=(
         "python -m graphdistill.bench condense --parts fair --datasets biased-table breast-cancer-texture --methods "
         "fair-latent random herding dm ridge --seeds 10 --trainings 2"
@@ -59,7 +62,10 @@ RESULT = Result(
         "Rebuilt from the abstract. Distance correlation keeps classes independent of the group, too; classes are "
         "repaired no further than needed; rows are moved by ridge regression in the end."
     ),
-    instead="Where the columns that show the group are known and nothing else depends on it, leave them out.",
+    instead=(
+        "Where the columns that show the group are known and nothing else depends on it, leave them out: 0.882 ± 0.015 "
+        "at 0.030 on biased-table."
+    ),
 )
 FOR: tuple[Kind, ...] = ("rows",)
 ANY_NUMBER = True

@@ -307,7 +307,11 @@ class SetProtocol(BaseProtocol[AnyDataset]):
     def _linear_logits(self, model: LogisticRegression, split: str) -> Tensor:
         x = self.flat(split)
         out = torch.full((len(x), self.num_classes), -torch.inf, dtype=torch.float64)
-        out[:, torch.from_numpy(model.classes_)] = torch.from_numpy(model.predict_log_proba(x.double().numpy()))
+        # Not its log-probabilities: those of classes that are far apart are the logarithm of 0.
+        values = torch.from_numpy(model.decision_function(x.double().numpy()))
+        if values.dim() == 1:
+            values = torch.stack([torch.zeros_like(values), values], dim=1)
+        out[:, torch.from_numpy(model.classes_)] = values.log_softmax(dim=1)
         return out
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 
 from graphdistill.core.evaluation.group_gaps import odds_gap, parity_gap
 from graphdistill.core.evaluation.rows import baseline_rows, train_rows
@@ -91,6 +92,18 @@ def test_reweighed_rows_are_a_baseline_where_there_are_groups():
     # Both classes weigh the same, and both groups within each: 800 of 1,600 rows are of a group.
     assert torch.allclose(total, torch.full((2, 2), 0.5), atol=1e-4)
     assert TableProtocol(load("iris")).extra_baselines([]) == {}
+
+
+def test_linear_models_of_classes_that_are_far_apart_have_finite_logits():
+    protocol = TableProtocol(load("breast-cancer"))
+    few = protocol.chosen(protocol.random_order(0)[:40])
+    far = SyntheticSet((few.data * 40).clamp(-60, 60), few.y, few.weight)
+    (model,) = protocol.linear_models([far])
+    (theirs,) = protocol.linear_models([few])
+    assert model("valid").isfinite().all()
+    known = LogisticRegression(max_iter=5000).fit(few.data.numpy(), few.y.numpy())
+    expected = torch.from_numpy(known.predict_log_proba(protocol.flat("valid").double().numpy()))
+    torch.testing.assert_close(theirs("valid"), expected)
 
 
 def test_targets_are_refused():
