@@ -26,7 +26,7 @@ from graphdistill.generate.trajectories import train_student
 PAPER = "BOOT: Gu et al., 2023, https://arxiv.org/abs/2306.05544"
 RESULT = Result(
     paper="not quoted: its tables were not read",
-    ours="not measured",
+    ours="digits, one seed, 750 updates: Frechet distance 1.607 times that of real images (teacher in one step 2.578)",
     command="python -m graphdistill.bench generate --methods boot",
     differs="The weight of the boundary and the size of steps are those of an independent code.",
 )

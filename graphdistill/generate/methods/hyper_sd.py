@@ -36,7 +36,7 @@ from graphdistill.generate.trajectories import carry, follow, pseudo_huber, trai
 PAPER = "Hyper-SD: Ren et al., NeurIPS 2024, https://arxiv.org/abs/2404.13686"
 RESULT = Result(
     paper="0.68 above SDXL-Lightning in CLIP score and 0.51 in aesthetic score, one step (from its abstract)",
-    ours="not measured",
+    ours="digits, one seed, 150 updates a stage: Frechet distance 1.457 times that of real images in one evaluation",
     command="python -m graphdistill.bench generate --methods hyper-sd --sampling-steps 1 2 4",
     differs="Distance, weights and the reward, a classifier of the data's classes, are ours; the paper's score "
     "distillation of one step is left out.",
