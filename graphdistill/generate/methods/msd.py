@@ -31,9 +31,11 @@ from graphdistill.generate.space import Kind
 PAPER = "MSD: Song et al., 2024, https://arxiv.org/abs/2410.23274"
 RESULT = Result(
     paper="FID 1.20 on ImageNet-64 with four students of the teacher's size (from its abstract)",
-    ours="not measured",
+    ours="digits, one teacher: Frechet 1.404 times that of real images by two students of 150 updates each, 1.484 by "
+    "one student of 150 and 1.135 by one of 300",
     command="python -m graphdistill.bench generate --methods dmd2 msd",
     differs="The updates of one student are shared among all, so that students cost bytes, but no time.",
+    instead="dmd2 where the time of training counts: one student with all the updates is better.",
 )
 FOR: tuple[Kind, ...] = ("images", "rows", "graphs")
 

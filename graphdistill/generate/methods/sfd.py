@@ -23,8 +23,11 @@ from graphdistill.generate.space import Kind
 PAPER = "SFD: Chen et al., 2024, https://arxiv.org/abs/2409.11219"
 RESULT = Result(
     paper="no checked number at hand",
-    ours="not measured",
-    command="python -m graphdistill.bench generate --methods sfd",
+    ours=(
+        "digits after 300 updates: 0.000 of the draws of the class are seen as it; other classes 0.991 ± 0.004 as "
+        "asked and Frechet 1.369 ± 0.089, where nothing is forgotten 0.990 ± 0.004 and 1.341 ± 0.107"
+    ),
+    command="python -m graphdistill.bench generate --parts forgetting --methods sfd --datasets digits --steps 300",
     differs="All classes are drawn alike and count alike; the paper's code draws as many of the forgotten class as of "
     "all others, at a hundredth of their weight.",
 )
