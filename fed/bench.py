@@ -79,10 +79,11 @@ def _clients_folder() -> Iterator[None]:
 
 
 def run(config: FedConfig) -> Outcome:
-    """A federation in this process: the outcome at the server, and the model."""
+    """A federation in this process: the outcome at the server, the model, and the server's virtual images."""
     state = run_in_process(server, client, config.run_config(), config.clients)
     outcome: Outcome = json.loads(str(state.config_records["outcome"]["json"]))
-    return {**outcome, "model": state.array_records["model"].to_torch_state_dict()}
+    tensors = {name: state.array_records[name].to_torch_state_dict() for name in ("model", "broadcast")}
+    return {**outcome, **tensors}
 
 
 def test_of(outcome: Outcome) -> float:
@@ -139,7 +140,8 @@ def privacy(bench: Bench, name: str, chosen: dict[str, float]) -> None:
     table = _table(f"{name}: membership inference by a threshold on the loss", "method", "noise", "epsilon")
     table.add_column("test", justify="right")
     table.add_column("AUC of the attack (0.5 is chance) by client", justify="right")
-    rows: list[tuple[str, str, float]] = [("fedavg", "real", 0), ("fedavg", "virtual", 0), ("fedlgd", "virtual", 0)]
+    first = (("fedavg", "real"), ("fedavg", "virtual"), ("fedavg", "generated"), ("fedlgd", "virtual"))
+    rows: list[tuple[str, str, float]] = [(*row, 0) for row in first]
     rows += [(*row, noise) for noise in (0.03, 1.0) for row in (("fedavg", "real"), ("fedlgd", "virtual"))]
     for method, data, noise in rows:
         label = bench.config(name, method, train_on=data).label
@@ -148,17 +150,14 @@ def privacy(bench: Bench, name: str, chosen: dict[str, float]) -> None:
         options = {"train_on": data, "lr": chosen[label], "dp_noise": noise, "dp_clip": 0.5 if noise else 0.0}
         config = bench.config(name, method, **options)
         outcome = run(config)
-        attacks = [f"{auc:.3f} ± {error:.3f}" for auc, error in _attacks(config, outcome)]
         spent = outcome["privacy"]
-        cells = (
-            label,
-            f"{noise:g}",
-            f"{spent['epsilon']:.3g}" if spent else "none",
-            f"{test_of(outcome):.3f}",
-            ", ".join(attacks),
-        )
-        table.add_row(*cells)
-        console.print(f"{name}, {', '.join(cells)}", highlight=False)
+        epsilon, score = f"{spent['epsilon']:.3g}" if spent else "none", f"{test_of(outcome):.3f}"
+        lines = [(label, f"{noise:g}", epsilon, score, _aucs(_attacks(config, outcome)))]
+        if data == "generated":
+            lines.append(("its drawn images", "", "", "", _aucs(_attacks_on_images(config, outcome))))
+        for cells in lines:
+            table.add_row(*cells)
+            console.print(f"{name}, {', '.join(cells)}", highlight=False)
     console.print(table)
 
 
@@ -169,6 +168,18 @@ def _attacks(config: FedConfig, outcome: Outcome) -> Iterator[tuple[float, float
         net.load_state_dict(outcome["model"])
         losses = [F.cross_entropy(predict(net, x), y, reduction="none") for x, y in (part.train, part.test)]
         yield membership_auc(*losses)
+
+
+def _attacks_on_images(config: FedConfig, outcome: Outcome) -> Iterator[tuple[float, float]]:
+    """The same by the distance of an image to the nearest of the server's virtual images."""
+    drawn = outcome["broadcast"]["x"].flatten(1)
+    for part in parts(config):
+        near = [torch.cdist(x.flatten(1), drawn).amin(dim=1) for x, _ in (part.train, part.test)]
+        yield membership_auc(*near)
+
+
+def _aucs(attacks: Iterator[tuple[float, float]]) -> str:
+    return ", ".join(f"{auc:.3f} ± {error:.3f}" for auc, error in attacks)
 
 
 def molecules(bench: Bench, name: str) -> None:

@@ -2,7 +2,8 @@
 
 A client sends the model and numbers: its own number, the weight of its model, its loss, its validation score and
 seconds; on registration also the name of its domain, and keyed digests of its data and of its key for federated Mirage,
-which reveal nothing without its secrets. Real and virtual data stay in the memory and the files of the client.
+which reveal nothing without its secrets. Real and virtual data stay in the memory and the files of the client. With
+``--train-on generated`` it sends a generator in place of models, and the number of its training images of each class.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from fed.client.round import LocalRound
 from fed.client.store import ClientStore, secret, shared_key
 from fed.config import CLIENTS, FedConfig
 from fed.data.client_data import ClientData, network
+from fed.data.generators import train_generator
 from fed.data.images import parts
 from fed.data.molecules import HOPS, Molecules
 from fed.methods._method import method_of
@@ -28,6 +30,8 @@ from fed.mirage.noise import Noise
 from fed.server.privacy import clip_update
 from graphdistill.core.device import resolve_device
 from graphdistill.core.parallel import one_thread
+from graphdistill.core.randomness import generator as stream
+from graphdistill.generate.storage import stored_tensors
 
 app = ClientApp()
 
@@ -59,6 +63,26 @@ def sync(message: Message, context: Context) -> Message:
     """Store the tensors that the server sends to all clients."""
     context.state["broadcast"] = message.content.array_records["broadcast"]
     return _reply(message, {"kept": 1})
+
+
+@app.query("generator")
+@one_thread()
+def generator(message: Message, context: Context) -> Message:
+    """The client's generator, trained on first use, the number of its training images of each class, and seconds."""
+    config, client, part = _mine(context)
+    files = ClientStore(config, client, part, str(message.content.config_records["config"]["run"]))
+    tensors, seconds = files.load(1), files.claim_seconds()
+    if not tensors:
+        begun, draws = time.perf_counter(), stream(config.seed, "client", client, "generator")
+        seed = int(torch.randint(2**62, (), generator=draws))
+        tensors = stored_tensors(train_generator(config, part, seed, _device(config, context)))
+        seconds = time.perf_counter() - begun
+        files.save(0, tensors, seconds)
+    counts = torch.bincount(part.train[1], minlength=part.num_classes)
+    numbers = {f"count-{label}": int(count) for label, count in enumerate(counts)}
+    return _reply(
+        message, {"client": client, "seconds": seconds, **numbers}, ArrayRecord(dict(sorted(tensors.items())))
+    )
 
 
 @app.query("mirage")

@@ -33,7 +33,8 @@ class FedOptions:
     """Name of the method (list prints them all), or in Python its config, such as fedlgd.Config(contrast=0.0)."""
     train_on: Literal["auto", TrainOn] = "auto"
     """All real data of a client; a random subset of them in every round, with as many entries as a round on virtual
-    data; or virtual data. auto is real, or virtual for methods that train on nothing else."""
+    data; virtual data; or images that the server draws from a generator of each client (generated), on which it trains
+    alone. auto is real, or virtual for methods that train on nothing else."""
     clients: int = CLIENTS
     """Number of clients; with flwr run the default gives way to the number of nodes that Flower simulates."""
     rounds: int = 20
@@ -56,6 +57,14 @@ class FedOptions:
     """Entries of a round on virtual data or on a subset, as a multiple of the virtual data of all classes."""
     batch_size: int = 32
     """Entries of a step at the clients."""
+    diffusion_steps: int = 2000
+    """Generated: the most training steps of the diffusion model that a client distils its generator from."""
+    generator_steps: int = 300
+    """Generated: distillation steps of a client's generator."""
+    generator_width: int = 64
+    """Generated: width of the layers of a client's generator; the bytes that it sends grow with its square."""
+    drawn_per_class: int = 500
+    """Generated: images that the server draws from all generators together, for each class on average."""
     support: float = 0.1
     """Molecules: share of the graphs of a class that must contain a set of trees for it to become a virtual
     molecule."""
@@ -111,6 +120,7 @@ class FedOptions:
         if self.train_on not in choices:
             raise ValueError(f"--method {name} cannot --train-on {self.train_on}; choose from {', '.join(choices)}")
         check_counts(self, "clients", "rounds", "per_class", "match_batch", "passes", "batch_size")
+        check_counts(self, "diffusion_steps", "generator_steps", "generator_width", "drawn_per_class")
         if self.image_size and self.image_size < 8:
             raise ValueError(f"--image-size must be 8 or more, got {self.image_size}")
         for name in ("warm_up_steps", "lr", "dp_noise", "dp_clip", "support_epsilon"):
@@ -126,6 +136,13 @@ class FedOptions:
             raise ValueError(f"--min-clients must be from 1 to --clients {self.clients}, got {self.min_clients}")
         if not 0 < self.participation <= 1:
             raise ValueError(f"--participation must be above 0 and at most 1, got {self.participation}")
+        if self.training_data == "generated":
+            for option, default in (("participation", 1.0), ("dp_noise", 0.0), ("dp_clip", 0.0)):
+                if getattr(self, option) != default:
+                    raise ValueError(
+                        f"--{option.replace('_', '-')} {getattr(self, option)} is for rounds in which clients train; "
+                        f"with --train-on generated they do not: leave it out"
+                    )
         if bool(self.dp_noise) != bool(self.dp_clip):
             raise ValueError(
                 f"--dp-noise {self.dp_noise} and --dp-clip {self.dp_clip} must be given together: "
@@ -135,6 +152,17 @@ class FedOptions:
             raise ValueError("--weights size reveals the sizes that --dp-noise has to hide; give --weights uniform")
         if self.seed < 0:
             raise ValueError(f"--seed must be 0 or more, got {self.seed}")
+
+    @property
+    def algorithm(self) -> str:
+        """Name of the method."""
+        assert isinstance(self.method, MethodConfig)
+        return self.method.name
+
+    @property
+    def training_data(self) -> TrainOn:
+        """What is trained on."""
+        return train_on(self.algorithm)[0] if self.train_on == "auto" else self.train_on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,12 +233,6 @@ class FedConfig(FedOptions):
         return replace(self, clients=count)
 
     @property
-    def algorithm(self) -> str:
-        """Name of the method."""
-        assert isinstance(self.method, MethodConfig)
-        return self.method.name
-
-    @property
     def options(self) -> dict[str, Any]:
         """The method's own options by name."""
         assert isinstance(self.method, MethodConfig)
@@ -237,20 +259,17 @@ class FedConfig(FedOptions):
         return ", ".join([self.algorithm, *data, *options])
 
     @property
-    def training_data(self) -> TrainOn:
-        """What clients train on."""
-        return train_on(self.algorithm)[0] if self.train_on == "auto" else self.train_on
-
-    @property
     def start_options(self) -> dict[str, Any]:
         """The method and its options, as far as a client's tensors before the first round depend on them."""
+        if self.training_data == "generated":
+            return {name: getattr(self, name) for name in ("diffusion_steps", "generator_steps", "generator_width")}
         names = start_options(self.algorithm)
         return {} if names is None else {"method": self.algorithm, **{name: self.options[name] for name in names}}
 
     @property
     def at_server(self) -> bool:
         """Whether the server trains, and clients only count and evaluate."""
-        return self.options.get("trainer") == "server"
+        return self.training_data == "generated" or self.options.get("trainer") == "server"
 
 
 def _method(name: str, options: str) -> MethodConfig:

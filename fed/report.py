@@ -21,6 +21,7 @@ from graphdistill.condense.figures.images import draw_images
 from graphdistill.core.command.deliver import write_results
 from graphdistill.core.command.output import publish
 from graphdistill.core.command.report import Report, Row, frame, peak_memory, rows_of, versions
+from graphdistill.core.data.tensors import tensor_bytes
 from graphdistill.core.device import DeviceName, describe_device, resolve_device
 from graphdistill.core.sets.checked_file import read_json
 from graphdistill.core.sets.safetensors_card import read_with_card, write_with_card
@@ -86,6 +87,22 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
             f"Federated Mirage, {merged['rounds']} messages to a client: "
             f"{' and '.join(str(len(sets)) for sets in merged['supports'])} graphs of the classes. Bytes of each "
             f"client up, down, and of its training graphs: {costs_by_client}."
+        )
+    if sent := outcome["generators"]:
+        model, x = tensor_bytes(*outcome["model"].values()), outcome["broadcast"]["x"]
+        stored = config.per_class * len(outcome["broadcast"]["y"].unique()) * x[0].numel()
+        each = "; ".join(
+            f"{client}: {size:,} and {drawn:,}"
+            for client, size, drawn in zip(sent["clients"], sent["bytes_up"], sent["drawn"], strict=True)
+        )
+        notes.append(
+            f"Each client sent a generator once, and after it scores alone. Bytes of it, and images that were drawn "
+            f"from it, by client: {each}. Models of a round would take {model:,} bytes a client, and "
+            f"{config.per_class} stored virtual images of each class {stored:,}."
+        )
+        notes.append(
+            "No privacy is claimed: a generator can repeat training images, and the server learns the number of a "
+            "client's images of each class. Membership inference: python -m graphdistill.bench fed --parts privacy"
         )
     if config.skip_invalid:
         notes.append("Clients left out rows of their files whose SMILES or label cannot be used.")

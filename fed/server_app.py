@@ -21,15 +21,17 @@ from fed.config import FedConfig
 from fed.data.client_data import METRICS, UNKNOWN, Facts, Statistics, kind_of
 from fed.methods import FAMILY
 from fed.methods._method import method_of
-from fed.mirage.driver import merge, train_here
+from fed.mirage.driver import merge
 from fed.runtime.lock import locked
 from fed.runtime.superlink import MARK
 from fed.server import privacy
+from fed.server.generated import draw_from_clients
 from fed.server.guard import Guard
 from fed.server.registration import register
 from fed.server.replies import EVALUATE, STATISTICS
 from fed.server.state import ServerState, require
 from fed.server.strategy import Federation
+from fed.server.training import train_here
 from graphdistill.core.command.output import check_writable
 from graphdistill.core.parallel import one_thread
 
@@ -120,6 +122,10 @@ def federate(guard: Guard, config: FedConfig) -> tuple[FedConfig, dict[str, Any]
         synthetic = merge(guard, config, facts["classes"], nodes)
         state.merged, state.broadcast, state.broadcast_changed = dict(synthetic.meta), synthetic.payload(), True
         state.add_time("federated Mirage", float(str(synthetic.meta["seconds"])))
+    if config.training_data == "generated" and not state.broadcast:
+        drawn = draw_from_clients(guard, config, facts, nodes, state.run)
+        state.generators, state.broadcast, state.broadcast_changed = drawn.facts, drawn.tensors, True
+        state.add_time("virtual data of clients", drawn.seconds)
     strategy = Federation(config, facts, nodes, state)
     after_round = _after_round(guard, config, strategy, folder)
     outer = privacy.wrapped(strategy, config)
@@ -176,6 +182,7 @@ def _final(guard: Guard, strategy: Federation) -> dict[str, Any]:
         "bytes up": guard.up,
         "bytes down": guard.down,
         "federated mirage": state.merged,
+        "generators": state.generators,
         "refused": guard.refused,
         "missing": missing,
         "model": {name: best[name] for name in strategy.model(best).state_dict()},
@@ -230,6 +237,8 @@ def _check(config: FedConfig, kind: str) -> None:
     FAMILY.check(config.method, kind)
     if config.statistics and kind == "molecules":
         raise ValueError("--statistics are means of pixels, and molecules have none; leave it out")
+    if config.training_data == "generated" and kind == "molecules":
+        raise ValueError("--train-on generated draws images, and molecules have no generators; give --train-on virtual")
     if config.dp_noise and config.at_server:
         raise ValueError("--dp-noise is noise on updates, and fedmirage has none; give --support-epsilon")
 

@@ -16,7 +16,7 @@ from graphdistill.core.methods import Family, constants
 
 FAMILY = Family(__name__, Path(__file__).parent)
 
-TrainOn = Literal["real", "subset", "virtual"]
+TrainOn = Literal["real", "subset", "virtual", "generated"]
 
 
 def train_on(name: str) -> tuple[TrainOn, ...]:
@@ -24,7 +24,7 @@ def train_on(name: str) -> tuple[TrainOn, ...]:
 
     Example:
         >>> train_on("fedavg")
-        ('real', 'subset', 'virtual')
+        ('real', 'subset', 'virtual', 'generated')
     """
     found: tuple[TrainOn, ...] = _constants(name)["TRAIN_ON"]
     return found

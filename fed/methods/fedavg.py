@@ -1,6 +1,9 @@
 r"""Federated averaging: clients train from the global model, and the server averages their models.
 
 .. math:: \theta \leftarrow \sum_i w_i \theta_i
+
+With ``--train-on generated`` clients train no model: each sends a generator once, and the server trains on what they
+draw.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ RESULT = Result(
     ),
 )
 FOR = ("images", "molecules")
-TRAIN_ON = ("real", "subset", "virtual")
+TRAIN_ON = ("real", "subset", "virtual", "generated")
 LR = 0.2
 
 

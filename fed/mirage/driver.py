@@ -1,25 +1,19 @@
-"""Federated Mirage over Flower, one message to each client for every step, and training at the server on its set."""
+"""Federated Mirage over Flower, one message to each client for every step."""
 
 from __future__ import annotations
 
 import logging
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-import torch
 from flwr.app import Array, ArrayRecord, Message, RecordDict
 
-from fed.client.local_training import train
 from fed.config import FedConfig
-from fed.data.molecules import unpacked
 from fed.mirage.client import Message as Arrays
 from fed.mirage.server import ReplyError, federated_mirage
 from fed.server.guard import Guard
 from fed.server.replies import COUNTS
-from fed.server.strategy import Federation
-from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet
 
 LOG = logging.getLogger("fed")
@@ -92,32 +86,3 @@ def merge(guard: Guard, config: FedConfig, classes: int, nodes: Sequence[int]) -
             raise ValueError(str(error).replace("--thresholds", f"--support {config.support}")) from error
         else:
             return replace(synthetic, meta={**synthetic.meta, "training_bytes": [coded[node] for node in active]})
-
-
-def train_here(
-    strategy: Federation,
-    evaluate: Callable[[dict[str, torch.Tensor]], dict[int, float]],
-    after_round: Callable[[int, ArrayRecord], None],
-) -> None:
-    """Train at the server on the mined set; before each round clients evaluate, as in rounds in which they train.
-
-    A round takes as many entries as all clients together.
-
-    Args:
-        strategy: with the state of the federation.
-        evaluate: validation scores of a model, by client.
-        after_round: called after every round.
-    """
-    config, state = strategy.config, strategy.state
-    data = unpacked(state.broadcast)
-    count = config.passes * config.per_class * strategy.facts["classes"] * config.clients
-    while state.rounds < config.rounds:
-        valid = evaluate(state.arrays)
-        state.keep_best(valid, state.arrays, state.rounds)
-        net, begun = strategy.model(state.arrays), time.perf_counter()
-        draws = generator(config.seed, "server", state.rounds + 1)
-        seed = int(torch.randint(2**62, (), generator=draws))
-        loss = train(net, data, count, seed, lr=strategy.lr, batch_size=config.batch_size)
-        state.add_time("training at the server", time.perf_counter() - begun)
-        state.history.append({"round": state.rounds + 1, "loss": loss, "valid before": valid})
-        after_round(state.rounds + 1, ArrayRecord(net.state_dict()))

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from fed.config import FedConfig
 from fed.data.client_data import UNKNOWN, Facts
+from fed.data.generators import blank_generator
 from fed.data.molecules import HOPS
 from fed.methods._method import method_of
+from graphdistill.generate.storage import stored_tensors
 
 REGISTER, STATISTICS, SYNC, COUNTS = "query.register", "query.statistics", "query.sync", "query.mirage"
-TRAIN, EVALUATE = "train", "evaluate"
+GENERATOR, TRAIN, EVALUATE = "query.generator", "train", "evaluate"
 MAX_UPDATE_RATIO = 10.0
 """An update longer than this many times the model's length (at least 1) is refused; honest updates are below once."""
 MAX_BYTES = 2**28
@@ -120,9 +122,8 @@ def fault(
 
 
 def _fault(request: RecordDict, reply: RecordDict, kind: str, config: FedConfig, known: Registration | None) -> str:
-    wanted = (
-        {"metrics"} | ({"arrays"} if kind in (TRAIN, COUNTS) else set()) | ({"facts"} if kind == REGISTER else set())
-    )
+    arrays, facts = kind in (TRAIN, COUNTS, GENERATOR), kind == REGISTER
+    wanted = {"metrics"} | ({"arrays"} if arrays else set()) | ({"facts"} if facts else set())
     if reply.keys() != wanted:
         return f"records are {', '.join(sorted(reply)) or 'none'}, wanted {', '.join(sorted(wanted))}"
     if reply.metric_records.keys() != {"metrics"} or reply.array_records.keys() != wanted & {"arrays"}:
@@ -134,6 +135,9 @@ def _fault(request: RecordDict, reply: RecordDict, kind: str, config: FedConfig,
         return _facts(reply, {"name", "data"} | ({"key"} if method_of(config).merges else set()))
     if kind == COUNTS:
         return _counts(reply.array_records["arrays"])
+    if kind == GENERATOR:
+        assert known is not None
+        return _generator(config, known.facts, reply)
     return _model(request, reply.array_records["arrays"]) if kind == TRAIN else ""
 
 
@@ -150,6 +154,9 @@ def _metrics(reply: Mapping[str, object], kind: str, config: FedConfig, known: R
         wanted = next(({**own, **kinds} for kinds in FACTS if kinds.keys() <= reply.keys()), {**own, **FACTS[0]})
     elif kind == STATISTICS:
         return _statistics(reply, facts)
+    elif kind == GENERATOR:
+        counts = {f"count-{label}": COUNT for label in range(facts["classes"])}
+        return _named(reply, {"client": client, "seconds": SECONDS, **counts})
     else:
         wanted = {
             TRAIN: {"client": client, "num-examples": examples, "loss": LOSS, "valid": SCORE}
@@ -192,20 +199,13 @@ def _facts(reply: RecordDict, wanted: set[str]) -> str:
 
 
 def _model(request: RecordDict, reply: ArrayRecord) -> str:
-    """The arrays of the request, in their order, dtypes and shapes, finite and not too far from them."""
+    """The arrays of the request, not too far from them."""
     before = request.array_records["arrays"]
-    if list(reply) != list(before):
-        return f"arrays are {', '.join(reply) or 'none'}, wanted {', '.join(before)}"
+    if problem := _alike(before, reply):
+        return problem
     length = size = 0.0
     for name, array in before.items():
-        old = array.numpy()
-        new, problem = _read(name, reply[name], len(array.data))
-        if new is None:
-            return problem
-        if new.dtype != old.dtype or new.shape != old.shape:
-            return f"{name} is {new.dtype} of shape {new.shape}, wanted {old.dtype} of shape {old.shape}"
-        if not np.isfinite(new).all():
-            return f"{name} holds NaN or infinite values"
+        old, new = array.numpy(), reply[name].numpy()
         length += float(np.square(new.astype(np.float64) - old).sum())
         size += float(np.square(old.astype(np.float64)).sum())
     length, limit = math.sqrt(length), MAX_UPDATE_RATIO * max(1.0, math.sqrt(size))
@@ -214,6 +214,34 @@ def _model(request: RecordDict, reply: ArrayRecord) -> str:
         # An update that is clipped in float32 may be slightly longer.
         limit = float(str(clip)) * 1.001
     return f"the update's length {length:.3g} is above {limit:.3g}" if length > limit else ""
+
+
+def _generator(config: FedConfig, facts: Facts, reply: RecordDict) -> str:
+    """A generator of the architecture of all clients, with the scale of images, and some training images."""
+    arrays, tensors = reply.array_records["arrays"], stored_tensors(blank_generator(config, facts))
+    if problem := _alike(ArrayRecord(dict(sorted(tensors.items()))), arrays):
+        return problem
+    scales = {name: float(arrays[name].numpy()) for name in ("space.mean", "space.deviation")}
+    if problem := _named(scales, dict.fromkeys(scales, Number(0, 1))):
+        return problem
+    counts = [value for name, value in reply.metric_records["metrics"].items() if name.startswith("count-")]
+    return "" if any(counts) else "its counts are all 0, wanted a training image"
+
+
+def _alike(wanted: ArrayRecord, reply: ArrayRecord) -> str:
+    """The same arrays in the same order, with their dtypes and shapes, all finite."""
+    if list(reply) != list(wanted):
+        return f"arrays are {', '.join(reply) or 'none'}, wanted {', '.join(wanted)}"
+    for name, array in wanted.items():
+        old = array.numpy()
+        new, problem = _read(name, reply[name], len(array.data))
+        if new is None:
+            return problem
+        if new.dtype != old.dtype or new.shape != old.shape:
+            return f"{name} is {new.dtype} of shape {new.shape}, wanted {old.dtype} of shape {old.shape}"
+        if not np.isfinite(new).all():
+            return f"{name} holds NaN or infinite values"
+    return ""
 
 
 def _counts(reply: ArrayRecord) -> str:

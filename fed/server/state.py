@@ -47,6 +47,7 @@ class ServerState:
         releases: rounds in which a mean over clients was taken.
         spent: bytes up and down so far.
         merged: the card of federated Mirage's set, with its cost.
+        generators: bytes of the clients' generators, as of :class:`fed.server.generated.Drawn`.
         data: keyed digest of each client's data.
     """
 
@@ -64,6 +65,7 @@ class ServerState:
     releases: int = 0
     spent: tuple[int, int] = (0, 0)
     merged: dict[str, Any] = field(default_factory=dict)
+    generators: dict[str, Any] = field(default_factory=dict)
     data: dict[int, str] = field(default_factory=dict)
 
     def keep_best(self, valid: dict[int, float], arrays: dict[str, Tensor], rounds: int) -> None:

@@ -60,6 +60,24 @@ def as_stored(generator: Generator) -> Generator:
     return generator
 
 
+def stored_tensors(generator: Generator) -> dict[str, Tensor]:
+    """What is stored or sent, by name: weights of 16 bits, and the numbers of the space as they are."""
+    return {name: value.cpu().to(_dtype(name, value)) for name, value in generator.state_dict().items()}
+
+
+def load_tensors(generator: Generator, tensors: Mapping[str, Tensor]) -> Generator:
+    """Load tensors of :func:`stored_tensors` into a generator of the same architecture, in place.
+
+    Example:
+        >>> made = Generator(Denoiser(NetworkConfig(width=4, depth=1).build((2,), 3)), [Step(sigma=5.0)])
+        >>> load_tensors(made, stored_tensors(made)).training
+        False
+    """
+    state = generator.state_dict()
+    generator.load_state_dict({name: value.to(state[name].dtype) for name, value in tensors.items()}, assign=True)
+    return generator.eval()
+
+
 def stored_bytes(generator: Generator) -> int:
     """Bytes of the stored weights.
 
@@ -67,7 +85,7 @@ def stored_bytes(generator: Generator) -> int:
         >>> stored_bytes(Generator(Denoiser(NetworkConfig(width=4, depth=1).build((2,), 3)), [Step(sigma=5.0)]))
         964
     """
-    return tensor_bytes(*_tensors(generator).values())
+    return tensor_bytes(*stored_tensors(generator).values())
 
 
 def save_generator(generator: Generator, folder: str | Path, *, card: Mapping[str, Any] | None = None) -> None:
@@ -93,7 +111,7 @@ def save_generator(generator: Generator, folder: str | Path, *, card: Mapping[st
         >>> torch.equal(*draws)
         True
     """
-    tensors = _tensors(generator)
+    tensors = stored_tensors(generator)
     for name, value in generator.state_dict().items():
         if not torch.equal(tensors[name].to(value.dtype), value.cpu()):
             raise ValueError(f"weights {name} need more than 16 bits; call as_stored first")
@@ -158,7 +176,7 @@ def load_generator(folder: str | Path, data: GraphDataset | None = None) -> Gene
             raise ValueError("holds a space.deviation of 0 or less")
     except ValueError as error:
         raise ValueError(f"{folder / FILE} is damaged: it {error}; distil again") from None
-    generator.load_state_dict({name: value.to(expected[name].dtype) for name, value in tensors.items()}, assign=True)
+    load_tensors(generator, tensors)
     if isinstance(generator.space, GraphSpace) and data is not None:
         found = entries_of(data).space
         if not isinstance(found, GraphSpace) or not torch.equal(found.mean, generator.space.mean):
@@ -176,11 +194,6 @@ def card_facts(folder: str | Path) -> dict[str, Any]:
     """
     found: dict[str, Any] = read_card(expanded(folder), FORMAT, KINDS, writer="save_generator")["facts"]
     return found
-
-
-def _tensors(generator: Generator) -> dict[str, Tensor]:
-    """Weights of 16 bits, and the numbers of the space as they are."""
-    return {name: value.cpu().to(_dtype(name, value)) for name, value in generator.state_dict().items()}
 
 
 def _dtype(name: str, value: Tensor) -> torch.dtype:

@@ -27,6 +27,8 @@ def part(seed, classes=(0, 1, 2), count=12, num_classes=3, name="own"):
     return ClientData(name, split(count), split(6), split(6), num_classes)
 
 
+FEW = {"diffusion_steps": 2, "generator_steps": 2, "generator_width": 8, "drawn_per_class": 4}
+"""Options of generators in few steps."""
 QUICK = ("--warm-up-steps", "2", "--teacher-steps", "2")
 """Options of the command for FedLGD in few steps."""
 
@@ -40,7 +42,7 @@ def quick(method):
 def federation(monkeypatch, parts, method="fedlgd", **options):
     """A config whose clients hold ``parts``, with few steps of matching."""
     monkeypatch.setattr(client_app, "parts", lambda config: tuple(parts))
-    few = {"clients": len(parts), "per_class": 2, "rounds": 3, "warm_up_steps": 2}
+    few = {"clients": len(parts), "per_class": 2, "rounds": 3, "warm_up_steps": 2, **FEW}
     return FedConfig(**{**few, "method": quick(method), **options})
 
 

@@ -46,6 +46,7 @@ def test_options_of_a_run_config_are_checked(method, options, error):
     [
         ("fedavg", "auto", "real"),
         ("fedavg", "subset", "subset"),
+        ("fedavg", "generated", "generated"),
         ("fedlgd", "auto", "virtual"),
         ("fedmirage", "virtual", "virtual"),
     ],
@@ -58,6 +59,7 @@ def test_the_server_trains_with_fedmirage_unless_clients_do():
     assert FedConfig(method="fedmirage").at_server
     assert not FedConfig(method=fedmirage.Config(trainer="clients")).at_server
     assert not FedConfig(method="fedavg").at_server
+    assert FedConfig(method="fedavg", train_on="generated").at_server
 
 
 def test_what_is_not_named_has_its_default():
@@ -85,6 +87,19 @@ def test_what_is_not_named_has_its_default():
         ({"seed": -1}, "--seed must be 0 or more"),
         ({"support": 1.0}, "--support must be above 0 and below 1, got 1.0"),
         ({"min_clients": 4}, "--min-clients must be from 1 to --clients 3, got 4"),
+        ({"train_on": "generated"}, "--method fedlgd cannot --train-on generated; choose from auto, virtual"),
+        (
+            {"method": "fedavg", "train_on": "generated", "participation": 0.5},
+            "--participation 0.5 is for rounds in which clients train; with --train-on generated they do not: leave it",
+        ),
+        (
+            {"method": "fedavg", "train_on": "generated", "dp_noise": 1.0, "dp_clip": 1.0},
+            "--dp-noise 1.0 is for rounds in which clients train",
+        ),
+        ({"diffusion_steps": 0}, "--diffusion-steps must be 1 or more, got 0"),
+        ({"generator_steps": 0}, "--generator-steps must be 1 or more, got 0"),
+        ({"generator_width": 0}, "--generator-width must be 1 or more, got 0"),
+        ({"drawn_per_class": 0}, "--drawn-per-class must be 1 or more, got 0"),
         ({"support_epsilon": -1.0}, "--support-epsilon must be 0 or more, got -1.0"),
     ],
 )

@@ -17,6 +17,7 @@ def outcome(clients=2, **more):
         "kind": "images",
         "metric": "accuracy",
         "federated mirage": {},
+        "generators": {},
         "test": scores,
         "baselines": {"untrained network": dict.fromkeys(scores, 0.1)},
         "valid": 0.7,
@@ -48,6 +49,15 @@ def test_clients_are_rows_and_bytes_are_reported():
     for words in ("1,234 up, 5,678 down", "round 1", "no guarantee of privacy"):
         assert words in notes
     assert notes.count("node 3 failed: why") == 1
+
+
+def test_bytes_of_generators_are_reported_without_a_promise():
+    held = {"x": torch.rand(6, 1, 8, 8), "y": torch.tensor([0, 0, 0, 1, 1, 1])}
+    sent = {"clients": [0, 1], "bytes_up": [4321, 4322], "drawn": [4, 2]}
+    config = FedConfig(method="fedavg", train_on="generated", clients=2, per_class=5)
+    notes = " ".join(report.report_of(config, outcome(generators=sent, broadcast=held)).notes)
+    for words in ("0: 4,321 and 4; 1: 4,322 and 2", "8 bytes a client", "each class 640.", "No privacy is claimed"):
+        assert words in notes
 
 
 def test_epsilon_is_reported():

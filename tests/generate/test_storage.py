@@ -11,7 +11,15 @@ from graphdistill.generate.generator import Generator, Step
 from graphdistill.generate.networks import NetworkConfig
 from graphdistill.generate.noise import NoiseSchedule
 from graphdistill.generate.space import Space, entries_of
-from graphdistill.generate.storage import FILE, FORMAT, as_stored, card_facts, stored_bytes
+from graphdistill.generate.storage import (
+    FILE,
+    FORMAT,
+    as_stored,
+    card_facts,
+    load_tensors,
+    stored_bytes,
+    stored_tensors,
+)
 from tests.faults import fail_at
 from tests.generate.samples import denoiser, images, made_generator, two_moons
 from tests.hostile import edit_card, edit_header, grow, header_of, refused, reseal, write_file
@@ -32,6 +40,16 @@ def routed():
     ]
     steps = [Step(sigma=2.0, move="ode", guidance=1.5), Step(sigma=0.5, embedded=True, guidance=2.0)]
     return as_stored(Generator(models, steps, entries.space, route=[0, 1, 1]).eval())
+
+
+def test_tensors_are_sent_in_16_bits_and_draw_the_same_bits():
+    made, blank = routed(), routed()
+    for value in blank.models.parameters():
+        value.data.zero_()
+    sent = stored_tensors(made)
+    assert {value.dtype for name, value in sent.items() if name.startswith("models.")} == {torch.float16}
+    drawn = [g.sample(LABELS, generator=SEED(0)) for g in (made, load_tensors(blank, sent))]
+    assert torch.equal(drawn[0].data, drawn[1].data)
 
 
 @pytest.mark.parametrize("make", [made_generator, routed])

@@ -58,6 +58,8 @@ def test_files_are_found_by_what_matters():
         ClientStore(FedConfig(), 0, part(0), "run"),
     ]
     assert len({same[0], *[store.folder for store in others]}) == 10
+    wider = [FedConfig(method="fedavg", train_on="generated", generator_width=n) for n in (8, 16)]
+    assert len({ClientStore(config, 0, part(0), "run").folder for config in wider}) == 2
     assert ClientStore(FedConfig(method=fedlgd.Config(contrast=0.0)), 0, part(0), "run").folder == others[-1].folder
 
 

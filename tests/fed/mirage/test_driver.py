@@ -5,11 +5,9 @@ from flwr.app import Array, ArrayRecord, Message
 from fed import client_app
 from fed.client.store import shared_key
 from fed.mirage.client import STEPS, keyed, pack, unpack
-from fed.mirage.driver import merge, train_here
+from fed.mirage.driver import merge
 from fed.runtime.in_process import LocalGrid, identity
 from fed.server.guard import Guard
-from fed.server.state import ServerState
-from fed.server.strategy import Federation
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.mirage import MirageConfig, distill_mirage
@@ -134,22 +132,3 @@ def test_too_much_support_is_an_error_about_the_option(monkeypatch):
     config, _ = molecular(monkeypatch, support=0.95)
     with pytest.raises(ValueError, match=r"--support 0.95: no tree of class"):
         merged(config, Channel(config))
-
-
-def test_the_server_trains_and_clients_evaluate(monkeypatch):
-    config, held = molecular(monkeypatch, method="fedmirage", support=0.15, per_class=5, lr=0.01)
-    channel = Channel(config)
-    shared = merged(config, channel).payload()
-
-    def trained():
-        state = ServerState.first(config, held[0].facts, "run")
-        state.broadcast = dict(shared)
-        strategy = Federation(config, held[0].facts, [1, 2, 3], state)
-        scores = iter([{0: 0.4}, {0: 0.9}])
-        train_here(strategy, lambda arrays: next(scores), lambda number, arrays: strategy.end_round(arrays))
-        assert (state.rounds, state.best_rounds, state.best_valid) == (2, 1, 0.9)
-        assert state.history[0]["loss"] > state.history[1]["loss"]
-        return state.arrays
-
-    first, second = trained(), trained()
-    assert all(torch.equal(first[name], second[name]) for name in first)

@@ -6,8 +6,10 @@ import torch
 from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 
 from fed.config import FedConfig
+from fed.data.generators import blank_generator
 from fed.server import replies
-from fed.server.replies import COUNTS, EVALUATE, REGISTER, STATISTICS, SYNC, TRAIN, Registration, fault
+from fed.server.replies import COUNTS, EVALUATE, GENERATOR, REGISTER, STATISTICS, SYNC, TRAIN, Registration, fault
+from graphdistill.generate.storage import stored_tensors
 from tests.fed.samples import FACTS
 
 CONFIG = FedConfig(method="fedavg")
@@ -21,6 +23,7 @@ GOOD = {
     SYNC: {"kept": 1},
     STATISTICS: {"mean-0-0": 0.5, "deviation-0-0": 0.25, "mean-2-0": 1.0, "deviation-2-0": 0.0},
     COUNTS: {"client": 1, "training-bytes": 99},
+    GENERATOR: {"client": 1, "seconds": 1.0, "count-0": 3, "count-1": 0, "count-2": 5},
     REGISTER: {"client": 1, "nodes": 3, "num-examples": 1, **FACTS},
 }
 
@@ -56,15 +59,20 @@ def trained(w=None, b=None, **metrics):
 
 def good(kind):
     made = RecordDict({"metrics": MetricRecord(GOOD[kind])})
-    if kind in (TRAIN, COUNTS):
-        made["arrays"] = trained()["arrays"] if kind == TRAIN else ArrayRecord({"ids": Array(np.arange(3))})
+    if kind == TRAIN:
+        made["arrays"] = trained()["arrays"]
+    if kind == COUNTS:
+        made["arrays"] = ArrayRecord({"ids": Array(np.arange(3))})
+    if kind == GENERATOR:
+        made["arrays"] = ArrayRecord(dict(sorted(stored_tensors(blank_generator(CONFIG, FACTS)).items())))
     if kind == REGISTER:
         made["facts"] = ConfigRecord({"name": "own", "data": "0" * 64})
     return made
 
 
 @pytest.mark.parametrize(
-    ("kind", "known"), [(kind, known) for kind in GOOD for known in (None, KNOWN) if known or kind != STATISTICS]
+    ("kind", "known"),
+    [(kind, known) for kind in GOOD for known in (None, KNOWN) if known or kind not in (STATISTICS, GENERATOR)],
 )
 def test_what_honest_clients_send_passes(kind, known):
     assert fault(SENT, good(kind), kind, CONFIG, known) == ""
@@ -79,7 +87,7 @@ def test_a_metric_out_of_range_is_refused_by_name(kind, value):
         got = good(kind)
         got.metric_records.pop("metrics", None)
         got["metrics"] = Smuggled({**GOOD[kind], name: value})
-        if (kind, name, value) in ((COUNTS, "training-bytes", 1e12),):
+        if kind in (COUNTS, GENERATOR) and (name == "training-bytes" or "count-" in name) and value == 1e12:
             continue
         problem = fault(SENT, got, kind, CONFIG, KNOWN)
         assert problem.startswith(f"{name} is "), (name, problem)
