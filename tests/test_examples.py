@@ -17,6 +17,7 @@ EXAMPLES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("
 # whole federation, in tests/fed/test_federation.py.
 QUICK = {
     "federated_features.py": r"coded features: accuracy 0\.9\d\d, \d\d?\.\d bytes an image",
+    "generator_quickstart.py": r"500 images in 1 evaluation each.*\n.*: 9\d\.\d% of real test images correct",
     "graphgym_student.py": r"step 100: loss 0\.\d+, validation accuracy 0\.[89]",
     "kd_own_models.py": r"418 parameters, [89]\d\.\d% of the test images correct",
     "lossless_own_model.py": r"LosslessLoader: loss (0\.\d+) after(.*\n)*the same object on an ordinary batch: .*3, 2",
