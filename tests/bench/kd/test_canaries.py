@@ -1,5 +1,6 @@
 import warnings
 
+import pytest
 import torch
 from torch import nn
 
@@ -10,7 +11,10 @@ from graphdistill.datasets import load
 
 
 def windows() -> TextDataset:
-    data = load("text/shakespeare")
+    try:
+        data = load("text/shakespeare")
+    except FileNotFoundError:
+        pytest.skip("text/shakespeare is absent")
     assert isinstance(data, TextDataset)
     return data
 
@@ -50,6 +54,7 @@ def test_secrets_begin_training_windows_and_are_the_labels_of_the_characters_bef
 
 
 def test_exposure_and_accuracy_are_shown(capsys, monkeypatch):
+    windows()
     monkeypatch.setattr(canaries, "WINDOWS", 32)
     monkeypatch.setattr(canaries, "RANDOM", 64)
     with warnings.catch_warnings():
