@@ -20,7 +20,6 @@ from graphdistill.core.data.images import in_shape
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.evaluation.rows import Plan, baseline_rows, train_plans
 from graphdistill.core.evaluation.tables import TableProtocol
-from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import parallel_map
 from graphdistill.datasets import load
 from graphdistill.generate.config import Command, GenerateConfig
@@ -62,7 +61,8 @@ def main(command: Command) -> None:
         jobs = min(command.num_jobs, command.seeds)
         found = list(bars.track(parallel_map(_seed, context, seeds, jobs=jobs), "distilling", len(seeds)))
         report = _report(command, entries, held, [scores for _, _, scores in found], bars)
-    best = min(range(len(found)), key=lambda i: found[i][2][DISTILLED].measures["Frechet"])
+    # The first row is that of the generator; its validation scores are those of networks that train on what it draws.
+    best = max(range(len(found)), key=lambda i: report.rows[0].valid[i])
     teacher, made, scores = found[best]
 
     def write(folder: Path) -> None:
@@ -198,12 +198,11 @@ def _report(
         if entries.kind == "graphs"
         else "",
         f"No claim of privacy: a generator can repeat training {what}.",
-        "Saved: the generator of the seed with the least Frechet distance." if command.seeds > 1 else "",
+        "Saved: the generator on whose draws a network is best on validation." if command.seeds > 1 else "",
         str(entries.data.notes),
     ]
     facts: dict[str, Any] = {
         **facts_of(command),
-        "command": {**asdict(command), "method": method.name, "options": options_of(method)},
         "training_bytes": whole.nbytes,
         "unit_of_distance": held.unit,
         "paper": FAMILY.about(method.name)[1],
