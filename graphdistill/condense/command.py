@@ -27,7 +27,6 @@ from graphdistill.core.evaluation.nodes import NodeProtocol
 from graphdistill.core.evaluation.protocol import SetProtocol
 from graphdistill.core.evaluation.rows import Plan, baseline_rows, break_even, rs2_plan, train_plans
 from graphdistill.core.evaluation.tables import TableProtocol
-from graphdistill.core.methods import options_of
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.storage import save_set
@@ -178,7 +177,6 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
         notes.insert(1, f"In {stayed} of {len(sets)} sets the initial set is best on validation.")
     facts = {
         **facts_of(command),
-        "command": {**asdict(command), "method": method.name, "options": options_of(method)},
         "training_bytes": whole.nbytes,
         "fit": asdict(protocol.fit),
         "sets": [dict(synthetic.meta) for synthetic in sets],

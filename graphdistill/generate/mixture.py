@@ -157,9 +157,7 @@ def _imitation(mixture: MixtureDenoiser, steps: int) -> Denoiser:
         x = mixture.draw(y % mixture.num_classes, draws)
         sigma = mixture.schedule.lognormal(len(x), generator=draws)
         noisy = add_noise(x, sigma, draws)
-        error = (made(noisy, sigma, y) - mixture(noisy, sigma, y)).square().mean(dim=1)
-        value: Tensor = (mixture.schedule.weight(sigma) * error).mean()
-        return value
+        return mixture.schedule.distance(made(noisy, sigma, y), mixture(noisy, sigma, y), sigma)
 
     train(Training(made, optimizer, loss), batches, steps, label="imitating the mixture")
     return made

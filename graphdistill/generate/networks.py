@@ -6,6 +6,7 @@ Shape legend: n entries, D width, C classes.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,7 +70,7 @@ class Condition(nn.Module):
         return F.silu(out)
 
 
-class DenoisingNetwork(nn.Module):
+class DenoisingNetwork(nn.Module, ABC):
     """Base of the networks F in a :class:`~graphdistill.generate.denoiser.Denoiser`.
 
     Args:
@@ -88,13 +89,13 @@ class DenoisingNetwork(nn.Module):
         self.condition = Condition(config.width, num_classes)
         self.norm = nn.LayerNorm(config.width)
 
+    @abstractmethod
     def hidden(self, x: Tensor, level: Tensor, y: Tensor, guidance: Tensor | None = None) -> Tensor:
         """Output of the blocks, ``[n, ..., D]``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def readout(self, hidden: Tensor) -> Tensor:
         """Output of the network from that of the blocks."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor, level: Tensor, y: Tensor, guidance: Tensor | None = None) -> Tensor:
         """Output of the network, ``[n, *shape]``."""

@@ -90,3 +90,14 @@ class NoiseSchedule:
     def weight(self, sigma: Tensor) -> Tensor:
         r"""Weight of the squared error at a level, :math:`\sigma^{-2} + \sigma_d^{-2}`, which makes levels alike."""
         return sigma**-2 + self.sigma_data**-2
+
+    def distance(self, clean: Tensor, target: Tensor, sigma: Tensor) -> Tensor:
+        """Squared error of clean entries, each weighted by :meth:`weight` of its level, the mean over a batch.
+
+        Args:
+            clean: what a denoiser returns, ``[n, *shape]``.
+            target: what it should return, ``[n, *shape]``.
+            sigma: noise levels, ``[n]``.
+        """
+        error = (clean - target).square().flatten(1).mean(dim=1)
+        return (self.weight(sigma) * error).mean()

@@ -17,7 +17,7 @@ from graphdistill.generate.context import Context
 from graphdistill.generate.denoiser import Denoiser, add_noise
 from graphdistill.generate.ema import EMA
 from graphdistill.generate.generator import Generator, Step
-from graphdistill.generate.teacher import denoising_loss
+from graphdistill.generate.teacher import denoising_loss, hide_classes
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,7 @@ def distill_scores(context: Context, initial: Denoiser, levels: Sequence[float],
     def critic_loss(y: Tensor) -> Tensor:
         with torch.no_grad():
             x = drawn(y)
-        known = y
-        if how.hidden:
-            known = y.masked_fill((torch.rand(len(y), generator=draws) < how.hidden).to(y.device), critic.num_classes)
+        known = hide_classes(y, how.hidden, critic.num_classes, draws) if how.hidden else y
         loss = denoising_loss(critic, x, known, draws)
         return loss if how.critic_loss is None else loss + how.critic_loss(x, y)
 

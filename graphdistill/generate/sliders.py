@@ -84,9 +84,7 @@ def train_slider(
         noisy = add_noise(x, sigma, draws)
         with torch.no_grad():
             wanted = denoiser(noisy, sigma, target[label])
-        error = (changed(noisy, sigma, label) - wanted).square().flatten(1).mean(dim=1)
-        value: Tensor = (denoiser.schedule.weight(sigma) * error).mean()
-        return value
+        return denoiser.schedule.distance(changed(noisy, sigma, label), wanted, sigma)
 
     trained = [parameter for parameter in changed.parameters() if parameter.requires_grad]
     training: Training[tuple[Tensor, Tensor]] = Training(changed, torch.optim.Adam(trained, lr=lr), loss)

@@ -106,8 +106,7 @@ def train_teacher(
 
     def batches(step: int) -> Iterator[tuple[Tensor, Tensor]]:
         index = torch.randint(len(z), (config.batch_size,), generator=draws).to(z.device)
-        hidden = torch.rand(len(index), generator=draws) < config.unconditional
-        yield z[index], y[index].masked_fill(hidden.to(y.device), entries.num_classes)
+        yield z[index], hide_classes(y[index], config.unconditional, entries.num_classes, draws)
         rate = min(1, step / WARMUP) * (0.01 + 0.99 * (1 + math.cos(math.pi * step / config.steps)) / 2)
         for group in optimizer.param_groups:
             group["lr"] = config.lr * rate
@@ -133,6 +132,21 @@ def train_teacher(
 def denoising_loss(denoiser: Denoiser, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
     """Weighted squared error of a denoiser on entries with noise of lognormal levels; each level counts alike."""
     sigma = denoiser.schedule.lognormal(len(x), generator=generator).to(x.device)
-    error = (denoiser(add_noise(x, sigma, generator), sigma, y) - x).square().flatten(1).mean(dim=1)
-    loss: Tensor = (denoiser.schedule.weight(sigma) * error).mean()
-    return loss
+    return denoiser.schedule.distance(denoiser(add_noise(x, sigma, generator), sigma, y), x, sigma)
+
+
+def hide_classes(y: Tensor, share: float, hidden: int, generator: torch.Generator) -> Tensor:
+    """Classes of which a random share is hidden, as guidance needs it.
+
+    Args:
+        y: classes, long ``[n]``.
+        share: chance of each to be hidden.
+        hidden: number that stands for no class.
+        generator: source of randomness.
+
+    Example:
+        >>> hide_classes(torch.tensor([0, 1]), 1.0, 3, torch.Generator()).tolist()
+        [3, 3]
+    """
+    chosen = torch.rand(len(y), generator=generator) < share
+    return y.masked_fill(chosen.to(y.device), hidden)

@@ -70,7 +70,7 @@ def test_a_loaded_generator_draws_the_same_bits(make, tmp_path):
     assert not again.training
     assert all(weight.requires_grad for weight in again.parameters())
     assert card_facts(tmp_path / "one") == {"dataset": "rows"}
-    # It can be saved again, to the same bytes, and the tensors are as large as was said.
+    # It can be saved again, to the same bytes, and the tensors are as large as its card says.
     save_generator(again, tmp_path / "two", card={"dataset": "rows"})
     for name in FILES:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()

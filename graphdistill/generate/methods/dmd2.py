@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -19,8 +20,8 @@ from torch import Tensor
 
 from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.generate.context import Context
-from graphdistill.generate.denoiser import Denoiser, add_noise
-from graphdistill.generate.discriminator import head_of
+from graphdistill.generate.denoiser import Denoiser
+from graphdistill.generate.discriminator import head_of, noisy_logits
 from graphdistill.generate.generator import Generator
 from graphdistill.generate.scores import Draw, ScoreTraining, descend, distill_scores
 from graphdistill.generate.space import Kind
@@ -90,13 +91,9 @@ class Adversarial(MatchScores):
     def critic_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """Logistic loss of the discriminator on drawn and on real entries."""
         real, classes = self.context.batch(self.draws, self.classes)
-        loss = F.softplus(self._logits(x, y)) + F.softplus(-self._logits(real, classes))
+        logits = partial(noisy_logits, self.head, self.critic, generator=self.draws)
+        loss = F.softplus(logits(x, y)) + F.softplus(-logits(real, classes))
         return self.config.head * loss.mean()
-
-    def _logits(self, x: Tensor, y: Tensor) -> Tensor:
-        sigma = self.context.teacher.schedule.uniform(len(x), generator=self.draws).to(x.device)
-        out: Tensor = self.head(self.critic.hidden(add_noise(x, sigma, self.draws), sigma, y))
-        return out
 
 
 def distill(context: Context, config: Config) -> Generator:

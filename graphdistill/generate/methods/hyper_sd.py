@@ -28,7 +28,7 @@ from graphdistill.core.training.loop import Training
 from graphdistill.generate.adapters import add_adapters, merge_adapters
 from graphdistill.generate.context import Context
 from graphdistill.generate.denoiser import Denoiser, add_noise, column
-from graphdistill.generate.discriminator import head_of
+from graphdistill.generate.discriminator import head_of, noisy_logits
 from graphdistill.generate.generator import Generator, Step
 from graphdistill.generate.space import Kind
 from graphdistill.generate.trajectories import carry, follow, pseudo_huber, train_student
@@ -97,9 +97,7 @@ class Adversary:
 
     def logits(self, x: Tensor, y: Tensor) -> Tensor:
         """Logits that entries are real, ``[n, 1]``."""
-        sigma = self.context.teacher.schedule.uniform(len(x), generator=self.draws).to(x.device)
-        out: Tensor = self.head(self.context.teacher.hidden(add_noise(x, sigma, self.draws), sigma, y))
-        return out
+        return noisy_logits(self.head, self.context.teacher, x, y, self.draws)
 
     def learn(self, drawn: Tensor, real: Tensor, y: Tensor) -> None:
         """Take a step on entries of a student and on the real ones that they come from."""
@@ -192,5 +190,5 @@ def _reward(context: Context) -> Callable[[Tensor, Tensor], Tensor]:
         config=FitConfig(steps=300, batch_size=256),
         seed=context.seed,
     )
-    judge = classifier.to(context.device).eval().requires_grad_(False)
-    return lambda x, y: F.cross_entropy(judge(x), y)
+    classifier = classifier.to(context.device).eval().requires_grad_(False)
+    return lambda x, y: F.cross_entropy(classifier(x), y)

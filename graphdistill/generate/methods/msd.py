@@ -95,9 +95,7 @@ def match_teacher(context: Context, width: int, steps: int, classes: Sequence[in
         noisy = add_noise(x, sigma, draws)
         with torch.no_grad():
             target = teacher(noisy, sigma, y)
-        error = (student(noisy, sigma, y) - target).square().flatten(1).mean(dim=1)
-        matching: Tensor = (teacher.schedule.weight(sigma) * error).mean()
-        return matching
+        return teacher.schedule.distance(student(noisy, sigma, y), target, sigma)
 
     # Weights that begin at random take longer steps than those that begin as the teacher's.
     optimizer = torch.optim.Adam(student.parameters(), lr=3 * context.config.lr)
