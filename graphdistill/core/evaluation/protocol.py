@@ -44,6 +44,8 @@ class TrainingInput:
         weight: loss weight of each entry, float ``[n]``.
         entries: number of images, nodes, graphs or rows.
         nbytes: stored bytes of all of it. (default: they are not counted)
+        augment: whether the protocol's augmentation is for them; views with labels of their own need none. (default: it
+            is)
     """
 
     inputs: Inputs
@@ -51,6 +53,7 @@ class TrainingInput:
     weight: Tensor
     entries: int
     nbytes: int | None = None
+    augment: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,12 +151,15 @@ class BaseProtocol(ABC, Generic[AnyDataset]):
 
     def training_input(self, synthetic: SyntheticSet) -> TrainingInput:
         """A set as training input, whose bytes are not counted."""
-        return TrainingInput(self.inputs(synthetic), synthetic.y, synthetic.weight, len(synthetic))
+        plain = synthetic.expansion is None or not synthetic.expansion.AUGMENTED
+        parts = self.inputs(synthetic), synthetic.y, synthetic.weight, len(synthetic)
+        return TrainingInput(*parts, augment=plain)
 
     def content(self, synthetic: SyntheticSet) -> str:
         """Digest of all that a training on a set depends on: trainings on sets of equal content are equal."""
         if isinstance(synthetic.data, Tensor):
-            return digest((synthetic.data, synthetic.y, synthetic.weight, synthetic.edges))
+            augmented = synthetic.expansion is not None and synthetic.expansion.AUGMENTED
+            return digest((synthetic.data, synthetic.y, synthetic.weight, synthetic.edges, augmented))
         return digest((synthetic.payload(), synthetic.task))
 
     def train_all(
@@ -189,7 +195,7 @@ class BaseProtocol(ABC, Generic[AnyDataset]):
             task=self.task,
             weight=part.weight,
             config=config or self.fit,
-            augment=self.augment,
+            augment=self.augment if part.augment else None,
             attack=self.attack,
             seed=seed,
         )

@@ -42,7 +42,7 @@ def store_arrays(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             data = encode_array(values)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
-        if values.numel() > _limit(len(data)):
+        if values.numel() > limit_of(len(data)):
             raise ValueError(f"{name} has {values.numel():,} values, nearly all of them equal; store fewer entries")
         out[name] = torch.frombuffer(bytearray(data), dtype=torch.uint8)
     return out
@@ -58,7 +58,7 @@ def read_arrays(payload: Mapping[str, Tensor]) -> dict[str, Tensor]:
     out = {}
     for name, stream in payload.items():
         try:
-            out[name] = decode_array(stream.numpy().tobytes(), limit=_limit(len(stream)))
+            out[name] = decode_array(stream.numpy().tobytes(), limit=limit_of(len(stream)))
         except ValueError as error:
             raise ValueError(f"holds {name} that cannot be read: {error}") from None
     return out
@@ -166,5 +166,6 @@ def edges_of_gaps(gaps: Tensor, num_nodes: int) -> Tensor:
     return torch.stack([number.div(max(num_nodes, 1), rounding_mode="floor"), number % max(num_nodes, 1)])
 
 
-def _limit(length: int) -> int:
+def limit_of(length: int) -> int:
+    """Values that a stream of ``length`` bytes may hold."""
     return MOST_VALUES + VALUES_PER_BYTE * length

@@ -25,7 +25,9 @@ from graphdistill.core.sets.array_payload import (
     unpack_labels,
 )
 from graphdistill.core.sets.checked_file import brief
+from graphdistill.core.sets.compensated import Compensated
 from graphdistill.core.sets.entries import plain_graph, unfold
+from graphdistill.core.sets.expansion import Expansion
 from graphdistill.core.sets.graph_payload import StoredGraphs, check_graphs, read_graphs, store_graphs
 from graphdistill.core.sets.half_precision import scaled, to_half
 from graphdistill.core.sets.payload import (
@@ -36,6 +38,9 @@ from graphdistill.core.sets.payload import (
     check_labels,
     check_names,
 )
+from graphdistill.core.sets.projected import Projected
+from graphdistill.core.sets.replays import Replays
+from graphdistill.core.sets.tiles import Tiles
 from graphdistill.core.trees.forest import Forest
 from graphdistill.core.trees.graph_forest import GraphForest
 
@@ -46,6 +51,8 @@ CACHED = ("nbytes", "_graphs_as_stored", "_arrays_as_stored")
 """Derived values of a set that take long to compute."""
 OPTIONAL = ("weight", "edge_gap", "edge_weight", "feature_exponent")
 """Tensors that not every set of images or nodes has."""
+EXPANSIONS: tuple[type[Expansion], ...] = (Projected, Compensated, Tiles, Replays)
+"""Kinds of sets that are stored small; a payload is of the first one whose ``MARK`` it has."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,8 @@ class SyntheticSet:
         meta: facts stored with the data (method, config, seed, source, cost), in JSON types.
         edges: edges between entries that are nodes of one graph: source and target, long ``[2, E]``, and weight, float
             ``[E]``. The network adds self-loops. ``None`` if entries are independent.
+        expansion: what is stored instead of the entries, which are made of it by :meth:`expanded`. ``None`` if entries
+            are stored themselves.
 
     Raises:
         ValueError: lengths differ, a weight is negative or not finite, or an edge ends outside of the set.
@@ -84,6 +93,7 @@ class SyntheticSet:
     features: FeatureKind = "continuous"
     meta: Mapping[str, object] = field(default_factory=dict)
     edges: tuple[Tensor, Tensor] | None = None
+    expansion: Expansion | None = None
 
     def __post_init__(self) -> None:
         for name, value, choices in (
@@ -122,6 +132,22 @@ class SyntheticSet:
                 if not 0 <= int(end) < len(self):
                     raise ValueError(f"edges must join entries from 0 to {len(self) - 1}, got {int(end)}")
             object.__setattr__(self, "edges", (index, weight.float()))
+        if self.expansion is not None and len(self) != self.expansion.shape[0]:
+            raise ValueError(f"expansion has {self.expansion.shape[0]} entries, data {len(self)}; give expansion=None")
+
+    @classmethod
+    def expanded(cls, expansion: Expansion, meta: Mapping[str, object] | None = None) -> SyntheticSet:
+        """The entries that an expansion makes; it is stored instead of them, and its bytes are those of the set.
+
+        Example:
+            >>> tiles = Tiles.of(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), torch.tensor([3]), 2)
+            >>> small = SyntheticSet.expanded(tiles)
+            >>> len(small), small.arrays()["tiles"].shape
+            (4, torch.Size([1, 1, 8, 8]))
+        """
+        x, y = expansion.entries
+        y = check_labels(y, "multiclass")
+        return cls(x, y, class_weights(y), meta=dict(meta or {}), expansion=expansion)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -206,7 +232,13 @@ class SyntheticSet:
 
     @cached_property
     def _arrays_as_stored(self) -> dict[str, Tensor]:
-        return store_arrays(self.arrays())
+        out = store_arrays(self.arrays())
+        if self.expansion is not None:
+            try:
+                self.expansion.check_size(tensor_bytes(*out.values()))
+            except ValueError as error:
+                raise ValueError(f"the set {error}; store fewer entries or views") from None
+        return out
 
     def arrays(self) -> dict[str, Tensor]:
         """Tensors of a set of images or nodes before they are coded: bytes or half precision if that is exact.
@@ -214,6 +246,8 @@ class SyntheticSet:
         Weights are absent if they are equal within each class.
         """
         assert isinstance(self.data, Tensor)
+        if self.expansion is not None:
+            return self.expansion.arrays()
         out = {**pack_features(self.data), "y": pack_labels(self.y, self.task)}
         if not torch.equal(self.weight, class_weights(self.y, self.task)):
             out["weight"] = self.weight
@@ -230,6 +264,10 @@ class SyntheticSet:
         """
         if "graphs" in payload or "trees" in payload:
             check_graphs(payload)
+            return
+        if (kind := _kind_of(payload)) is not None:
+            kind.check_payload(payload)
+            check_coded(payload)
             return
         check_names(payload, ["pixels" if "pixels" in payload else "features", "y"], OPTIONAL)
         check_coded(payload)
@@ -256,6 +294,12 @@ class SyntheticSet:
             out.__dict__["_graphs_as_stored"] = StoredGraphs(dict(payload), order, data, y, weight)
             return out
         streams, payload = payload, read_arrays(payload)
+        if (kind := _kind_of(payload)) is not None:
+            if task != "multiclass":
+                raise ValueError(f"holds {kind.MARK} of classes, but its task is {task}")
+            out = cls.expanded(kind.from_arrays(payload, tensor_bytes(*streams.values())), meta)
+            out.__dict__["_arrays_as_stored"] = dict(streams)
+            return out
         check_arrays(payload)
         y = check_labels(unpack_labels(payload["y"], task), task)
         weight = payload["weight"] if "weight" in payload else class_weights(y, task)
@@ -280,8 +324,12 @@ class SyntheticSet:
 
     def __reduce__(self) -> tuple[object, ...]:
         # A mapping proxy in meta cannot be pickled; what is coded already is not coded again.
-        parts = (self.data, self.y, self.weight, self.task, self.features, dict(self.meta), self.edges)
+        parts = (self.data, self.y, self.weight, self.task, self.features, dict(self.meta), self.edges, self.expansion)
         return type(self), parts, {name: self.__dict__[name] for name in CACHED if name in self.__dict__}
+
+
+def _kind_of(payload: Mapping[str, Declared]) -> type[Expansion] | None:
+    return next((kind for kind in EXPANSIONS if kind.MARK in payload), None)
 
 
 def quantize_uint8(x: Tensor) -> Tensor:
@@ -291,7 +339,12 @@ def quantize_uint8(x: Tensor) -> Tensor:
         >>> (quantize_uint8(torch.tensor([-0.2, 0.5, 1.7])) * 255).tolist()
         [0.0, 128.0, 255.0]
     """
-    return (x.clamp(0, 1) * 255).round().to(torch.uint8).float() / 255
+    return to_uint8(x).float() / 255
+
+
+def to_uint8(x: Tensor) -> Tensor:
+    """Values from 0 to 1 as bytes."""
+    return (x.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def _to_float(x: Tensor) -> Tensor:

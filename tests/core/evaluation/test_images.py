@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -9,6 +11,7 @@ from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.evaluation.protocol import real_set
 from graphdistill.core.networks.convnet import ConvNet
+from graphdistill.core.sets.replays import Replays
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.fit import FitConfig
 from tests.core.sets.samples import as_bytes, coded_bytes
@@ -70,3 +73,21 @@ def test_the_network() -> None:
     assert isinstance(PROTOCOL.network("ConvNet", 0), ConvNet)
     assert (PROTOCOL.networks, PROTOCOL.UNIT) == (("ConvNet",), "images")
     assert PROTOCOL.linear == "logistic regression on pixels of the same set"
+
+
+def test_views_with_labels_of_their_own_are_not_augmented_again() -> None:
+    """And a set of the same entries that are augmented has another content."""
+    changed: list[int] = []
+
+    def augment(x: Tensor, generator: torch.Generator) -> Tensor:
+        changed.append(len(x))
+        return x
+
+    protocol = replace(PROTOCOL, augment=augment, fit=FitConfig(steps=2, eval_every=1))
+    replayed = SyntheticSet.expanded(Replays.of(as_bytes(X[:4]), (0, 3, 100), torch.eye(2)[Y[:4].repeat_interleave(3)]))
+    protocol.train(replayed, 0)
+    assert changed == []
+    plain = replace(replayed, expansion=None)
+    assert protocol.content(plain) != protocol.content(replayed)
+    protocol.train(plain, 0)
+    assert changed == [12, 12]

@@ -11,14 +11,17 @@ from safetensors.torch import load_file, save_file
 from graphdistill.core.sets.array_payload import read_arrays, store_arrays
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
+from tests.core.sets.samples import EXPANSIONS, expansion
 from tests.core.sets.test_storage import a_set, everything
 from tests.faults import killed_at
 from tests.hostile import edit_card, grow, header_of, refused, reseal, write_file
 
-KINDS = ("categorical, edges", "continuous, real", "rows", "images", "categorical, real, edges", "nodes")
+KINDS = ("categorical, edges", "continuous, real", "rows", "images", "categorical, real, edges", "nodes", *EXPANSIONS)
 
 
 def of_kind(kind):
+    if kind in EXPANSIONS:
+        return SyntheticSet.expanded(expansion(kind))
     if kind == "nodes":
         edges = torch.tensor([[0, 1], [1, 0]]), torch.tensor([1.0, 0.3])
         y = torch.tensor([0, 1, 1])
