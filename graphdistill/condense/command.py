@@ -8,8 +8,11 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from graphdistill.condense.config import Command, CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of, training_data_of
+from graphdistill.condense.data.training_data import TrainingData
 from graphdistill.condense.distill import check_per_class, distill_condense
 from graphdistill.condense.figures.gaps import GAP, draw_gaps
 from graphdistill.condense.figures.graphs import draw_graphs
@@ -17,7 +20,8 @@ from graphdistill.condense.figures.images import draw_images
 from graphdistill.condense.figures.nodes import draw_nodes
 from graphdistill.condense.figures.rows import draw_rows
 from graphdistill.condense.matching.loop import Diverged
-from graphdistill.condense.methods import FAMILY
+from graphdistill.condense.matching.objective import MethodContext
+from graphdistill.condense.methods import FAMILY, auto
 from graphdistill.core.command.deliver import deliver, facts_of
 from graphdistill.core.command.progress import Progress
 from graphdistill.core.command.report import Report, Row, table
@@ -33,6 +37,8 @@ from graphdistill.core.sets.storage import save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.datasets import load
 
+_DEFAULTS = {f.name: f.default for f in fields(CondenseConfig)}
+
 
 def main(command: Command) -> None:
     """Load, condense, train, report."""
@@ -47,7 +53,8 @@ def main(command: Command) -> None:
         # From here on the method is imported.
         command = replace(command, method=FAMILY.config(command.method))
         check_per_class(real, command)
-        sets, report = _distilled(command, protocol, bars)
+        command, trials = _chosen(command, real, protocol, bars)
+        sets, report = _distilled(command, protocol, trials, bars)
     best = sets[_best_on_validation(sets)]
 
     def write(folder: Path) -> None:
@@ -62,12 +69,31 @@ def main(command: Command) -> None:
         path.unlink(missing_ok=True)
 
 
+def _chosen(
+    command: Command, real: TrainingData, protocol: SetProtocol[Any], bars: Progress
+) -> tuple[Command, list[auto.Trial]]:
+    """The command with the method that ``auto`` chooses, once for all sets, and what became of each method."""
+    if not isinstance(command.method, auto.Config):
+        return command, []
+    given = [f"--{name}" for name in ("steps", "checks", "patience") if getattr(command, name) != _DEFAULTS[name]]
+    if command.resume or given:
+        raise ValueError(
+            f"{', '.join(given) or '--resume'} is for one method; name the one that auto chose instead of --method auto"
+        )
+    seed = int(torch.randint(2**62, (), generator=generator(command.seed, "choice of a method")))
+    _, trials = auto.choose(MethodContext(real, command.per_class, protocol, seed, bars), command.method)
+    bars.write(f"auto chose {trials[0]}")
+    return replace(command, method=FAMILY.config(trials[0].method)), trials
+
+
 def _checkpoints(command: Command) -> dict[int, Path]:
     """File of the state of the set of each seed."""
     return {seed: command.checkpoint(seed) for seed in range(command.seed, command.seed + command.seeds)}
 
 
-def _distilled(command: Command, protocol: SetProtocol[Any], bars: Progress) -> tuple[list[SyntheticSet], Report]:
+def _distilled(
+    command: Command, protocol: SetProtocol[Any], trials: list[auto.Trial], bars: Progress
+) -> tuple[list[SyntheticSet], Report]:
     """The sets of all seeds, and their report."""
     kept = _checkpoints(command)
     if command.resume and not any(path.is_file() for path in kept.values()):
@@ -79,7 +105,7 @@ def _distilled(command: Command, protocol: SetProtocol[Any], bars: Progress) -> 
     try:
         made = parallel_map(_condense, (command, protocol), list(kept), jobs=protocol.jobs)
         sets = list(bars.track(made, "condensing", len(kept)))
-        return sets, _report(command, protocol, sets)
+        return sets, _report(command, protocol, sets, trials)
     except KeyboardInterrupt as error:
         if not any(path.is_file() for path in kept.values()):
             raise
@@ -128,7 +154,7 @@ def _best_on_validation(sets: list[SyntheticSet]) -> int:
     return max(range(len(sets)), key=lambda i: float(str(sets[i].meta.get("valid", 0))))
 
 
-def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Report:
+def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSet], trials: list[auto.Trial]) -> Report:
     """All rows of the report: the sets, real data of equal size, all the data, and simple baselines."""
     method = FAMILY.config(command.method)
     seconds = statistics.fmean(float(str(synthetic.meta["seconds"])) for synthetic in sets)
@@ -175,8 +201,11 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
         )
     if stayed := sum(synthetic.meta.get("chosen_step") == 0 for synthetic in sets):
         notes.insert(1, f"In {stayed} of {len(sets)} sets the initial set is best on validation.")
+    if trials:
+        notes.insert(0, f"Chosen on validation: {'; '.join(map(str, trials))}.")
     facts = {
         **facts_of(command),
+        **({"choice": [asdict(trial) for trial in trials]} if trials else {}),
         "training_bytes": whole.nbytes,
         "fit": asdict(protocol.fit),
         "sets": [dict(synthetic.meta) for synthetic in sets],

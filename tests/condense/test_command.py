@@ -67,6 +67,27 @@ def journey(images, tmp_path_factory):
 run = runner(command.main, command.Command, "condense", FAMILY)
 
 
+def test_auto_chooses_one_method_for_all_sets_and_says_why(images, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command.auto, "candidates", lambda kind: ["random", "herding", "fair-latent"])
+    output = tmp_path / "out"
+    words = ("--dataset", images, "--output", output, "--per-class", 2, "--trainings", 1, "--seeds", 2)
+    assert run("--method", "auto", *words) == 0
+    facts = json.loads((output / "results.json").read_text())["facts"]
+    first = facts["choice"][0]["method"]
+    assert facts["command"]["method"] == first
+    assert [made["method"] for made in facts["sets"]] == [first, first]
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"Chosen on validation: {first} " in printed
+    assert "fair-latent is refused: --method fair-latent is for rows" in printed
+
+
+@pytest.mark.parametrize("words", [("--steps", 5), ("--patience", 9), ("--resume",)])
+def test_auto_refuses_what_is_for_one_method(words, images, tmp_path, capsys):
+    assert run("--method", "auto", "--dataset", images, "--output", tmp_path / "out", *words) == 2
+    message = f"{words[0]} is for one method; name the one that auto chose instead of --method auto"
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
 def test_the_journey_from_images_to_the_report(journey):
     output, printed = journey
     assert {p.name for p in output.iterdir()} == {

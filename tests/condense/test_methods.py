@@ -44,7 +44,7 @@ def test_every_method_keeps_the_contract(name: str) -> None:
     # An equation, or for a method without one a reason.
     assert ".. math::" in module.__doc__ or len(module.__doc__.strip().splitlines()) > 2
     assert paper == module.PAPER
-    assert "http" in paper or name == "random"
+    assert "http" in paper or name in ("auto", "random")
     assert FAMILY.kinds(name) == module.FOR != ()
     assert set(module.FOR) <= {"images", "nodes", "graphs", "rows"}
     assert hasattr(module, "recipe") != hasattr(module, "select")
@@ -174,5 +174,5 @@ def test_a_method_for_other_data_is_refused() -> None:
 
 
 def test_a_misspelt_name_is_refused_with_the_nearest_one() -> None:
-    with pytest.raises(ValueError, match=r"--method 'hreding' is unknown. Did you mean herding\? Choices: cda, "):
+    with pytest.raises(ValueError, match=r"--method 'hreding' is unknown. Did you mean herding\? Choices: auto, cda, "):
         FAMILY.check("hreding")
