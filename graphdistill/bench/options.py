@@ -346,6 +346,33 @@ class ScatterBench(BenchOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchBench(DataOptions):
+    """Options of ``python -m graphdistill.bench search``."""
+
+    parts: tuple[Literal["networks", "memory"], ...] = ("networks", "memory")
+    """Parts to run: choosing one of 24 networks, and tasks one after another with a memory."""
+    datasets: tuple[str, ...] = ("mnist5k", "planetoid-cora", "pains")
+    """Data sets that networks are chosen for: images of 16 pixels or more, nodes or graphs."""
+    per_class: int = 10
+    """Entries of each class in the small set; of graphs it takes a tenth of the bytes."""
+    tasks: tuple[str, ...] = ("digits", "mnist5k")
+    """Images whose classes are learnt two by two."""
+    memory: tuple[int, ...] = (1, 10)
+    """Entries of each class that are remembered."""
+    seeds: int = 3
+    """Number of small sets, of trainings on all the data, and of orders of the classes."""
+    jobs: int | None = None
+    """Parallel processes, one thread each (default: one per available core)."""
+
+    def __post_init__(self) -> None:
+        check_counts(self, "per_class", "seeds")
+        for count in self.memory:
+            if count < 1:
+                raise ValueError(f"--memory must be 1 or more, got {count}")
+        check_jobs(self.jobs, "--jobs")
+
+
+@dataclass(frozen=True, kw_only=True)
 class VQGraphBench(DataOptions):
     """Options of ``python -m graphdistill.bench vqgraph``."""
 

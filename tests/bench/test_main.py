@@ -25,6 +25,7 @@ def test_a_bench_is_found_by_its_name_here_or_in_the_package_of_that_name() -> N
                 "protect",
                 "scale",
                 "scatter",
+                "search",
                 "vqgraph",
             )
         },
@@ -43,5 +44,8 @@ def test_it_is_run_with_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_another_name_is_refused_with_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
     assert front.run(["scater"]) == 2
-    choices = "arrays, circuits, codec, condense, fed, generate, kd, lossless, mirage, protect, scale, scatter, vqgraph"
+    choices = (
+        "arrays, circuits, codec, condense, fed, generate, kd, lossless, mirage, protect, scale, scatter, search, "
+        "vqgraph"
+    )
     assert f"NAME must be one of {choices}, got 'scater'" in capsys.readouterr().err

@@ -36,7 +36,9 @@ def test_without_parts_it_only_says_what_it_runs_on(capsys):
     assert len(printed.splitlines()) <= 10
 
 
-CHOICES = "arrays, circuits, codec, condense, fed, generate, kd, lossless, mirage, protect, scale, scatter, vqgraph"
+CHOICES = (
+    "arrays, circuits, codec, condense, fed, generate, kd, lossless, mirage, protect, scale, scatter, search, vqgraph"
+)
 ERROR = f"python -m graphdistill.bench: error: NAME must be one of {CHOICES}, got {{!r}}\n"
 
 
