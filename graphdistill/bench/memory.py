@@ -31,7 +31,7 @@ Scores = tuple[float, float, int]
 """Test accuracy after the last task, that of a network on the memory alone, and the bytes of the memory."""
 
 
-def memory_table(bench: Bench, name: str, per_class: int) -> Table:
+def memory_table(bench: Bench, name: str) -> Table:
     """All memories on one data set, whose classes are in another order for each seed.
 
     Raises:
@@ -42,10 +42,10 @@ def memory_table(bench: Bench, name: str, per_class: int) -> Table:
         raise ValueError(f"--tasks {name} must name images of {2 * TASKS} classes or more, such as digits")
     found: dict[str, list[Scores]] = {}
     jobs = bench.jobs or default_jobs()
-    for rows in parallel_map(_memories, (data, per_class), range(bench.seeds), jobs=jobs):
+    for rows in parallel_map(_memories, (data, bench.memory), range(bench.seeds), jobs=jobs):
         for memory, row in rows.items():
             found.setdefault(memory, []).append(row)
-    title = f"{name}: {TASKS} tasks of two classes, {per_class} of each class, {bench.seeds} orders of the classes"
+    title = f"{name}: {TASKS} tasks of two classes, {bench.memory} of each class, {bench.seeds} orders of the classes"
     table = Table(title=title, title_justify="left")
     for column in ("memory", "after all tasks", "a network on the memory alone", "bytes"):
         table.add_column(column, justify="left" if column == "memory" else "right")

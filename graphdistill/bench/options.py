@@ -357,7 +357,7 @@ class SearchBench(DataOptions):
     """Entries of each class in the small set; of graphs it takes a tenth of the bytes."""
     tasks: tuple[str, ...] = ("digits", "mnist5k")
     """Images whose classes are learnt two by two."""
-    memory: tuple[int, ...] = (1, 10)
+    memory: int = 10
     """Entries of each class that are remembered."""
     seeds: int = 3
     """Number of small sets, of trainings on all the data, and of orders of the classes."""
@@ -365,10 +365,7 @@ class SearchBench(DataOptions):
     """Parallel processes, one thread each (default: one per available core)."""
 
     def __post_init__(self) -> None:
-        check_counts(self, "per_class", "seeds")
-        for count in self.memory:
-            if count < 1:
-                raise ValueError(f"--memory must be 1 or more, got {count}")
+        check_counts(self, "per_class", "memory", "seeds")
         check_jobs(self.jobs, "--jobs")
 
 

@@ -149,8 +149,7 @@ def main(bench: Bench) -> None:
             choose_networks(bench, name)
     if "memory" in bench.parts:
         for name in bench.tasks:
-            for per_class in bench.memory:
-                console.print(memory_table(bench, name, per_class))
+            console.print(memory_table(bench, name))
 
 
 def choose_networks(bench: Bench, name: str) -> None:

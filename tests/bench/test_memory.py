@@ -8,14 +8,14 @@ from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.training.fit import FitConfig
 from tests.condense.samples import bars, shortened
 
-FEW = SearchBench(seeds=1, jobs=1)
+FEW = SearchBench(seeds=1, jobs=1, memory=1)
 
 
 def test_every_memory_is_scored(monkeypatch):
     monkeypatch.setattr(memory, "TASKS", 2)
     monkeypatch.setattr(memory, "load", lambda name, root: bars(classes=4))
     monkeypatch.setattr(kinds, "ImageProtocol", shortened(ImageProtocol, FitConfig(steps=20, eval_every=10)))
-    table = memory.memory_table(FEW, "bars", 1)
+    table = memory.memory_table(FEW, "bars")
     names, last, alone, nbytes = (list(column.cells) for column in table.columns)
     assert names[:2] == ["none", "dm, 1 of each class"]
     assert names[-2:] == ["random images, bytes of dm", "all images"]
@@ -37,4 +37,4 @@ def test_classes_are_numbered_in_the_order_that_is_given():
 def test_too_few_classes_are_refused(monkeypatch):
     monkeypatch.setattr(memory, "load", lambda name, root: bars())
     with pytest.raises(ValueError, match="--tasks bars must name images of 10 classes or more, such as digits"):
-        memory.memory_table(FEW, "bars", 1)
+        memory.memory_table(FEW, "bars")

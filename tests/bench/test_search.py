@@ -53,7 +53,7 @@ def test_random_graphs_are_as_many_as_asked_for_and_of_all_classes():
     [
         ({"per_class": 0}, "--per-class must be 1 or more, got 0"),
         ({"seeds": 0}, "--seeds must be 1 or more, got 0"),
-        ({"memory": (0,)}, "--memory must be 1 or more, got 0"),
+        ({"memory": 0}, "--memory must be 1 or more, got 0"),
         ({"jobs": 0}, "--jobs must be"),
     ],
 )
