@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from rich.table import Table
 
 from graphdistill.bench.fairness import fairness
+from graphdistill.bench.large_graphs import large
 from graphdistill.bench.options import CondenseBench as Bench
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of, training_data_of
@@ -56,6 +57,8 @@ def main(bench: Bench) -> None:
         unroll(bench)
     if "fair" in bench.parts:
         fairness(bench)
+    if "large" in bench.parts:
+        large(bench)
     console.print(f"peak memory {peak_memory() / 1e9:.2f} GB")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from fed.config import FedConfig, Partition
 from fed.methods import TrainOn
@@ -18,6 +18,8 @@ from graphdistill.protect.config import Defence
 
 if TYPE_CHECKING:
     import torch
+
+CondensePart = Literal["methods", "units", "unroll", "fair", "large"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +87,10 @@ class CodecBench(DataOptions):
 class CondenseBench(DataOptions):
     """Options of ``python -m graphdistill.bench condense``."""
 
-    parts: tuple[Literal["methods", "units", "unroll", "fair"], ...] = ("methods", "units", "unroll", "fair")
+    parts: tuple[CondensePart, ...] = get_args(CondensePart)
     """Parts to run."""
     datasets: tuple[str, ...] = ("digits", "mnist5k", "planetoid-cora", "citeseer", "digits-knn", "ogbg-molbace")
-    """Data sets of the methods part; of the fair part its own tables that are named (default: all of them)."""
+    """Data sets of the methods part; of the parts fair and large those of their own that are named (default: all)."""
     methods: tuple[str, ...] = ()
     """Methods (default: all that support the data)."""
     per_class: tuple[int, ...] = ()

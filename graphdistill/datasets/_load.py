@@ -12,6 +12,7 @@ from graphdistill.core.command.paths import expanded
 from graphdistill.core.data.checks import check_splits
 from graphdistill.core.data.datasets import Dataset, GraphDataset, TableDataset, TaskName
 from graphdistill.datasets import (
+    _blocks,
     _csv,
     _folder,
     _images,
@@ -52,6 +53,7 @@ def load(
             - ``pains``, ``digits``, ``digits-knn``, ``mnist5k``, ``iris``, ``wine``, ``breast-cancer``, ``diabetes``
               (targets): included in packages, no download;
             - ``biased-table``: rows of two groups, made with a parity gap of 0.30 between them;
+            - ``sbm-million``: a million nodes of a stochastic block model with 64 features, made in seconds;
             - ``ogbg-molhiv``, ``ogbg-molesol`` and OGB's other sets of graph classification and regression,
               ``ogbn-arxiv``, ``ogbn-products``;
             - ``NCI1``, ``DD``, ``IMDB-BINARY`` and the other TU sets;
@@ -196,6 +198,8 @@ def _named(
             return _nodes.load_digits_knn(seed)
         case "mnist5k":
             return _images.load_mnist5k(seed)
+        case _blocks.NAME:
+            return _blocks.load_blocks(seed)
         case _table_sets.BIASED:
             return _table_sets.load_biased(seed)
     if name in _table_sets.SKLEARN:
@@ -312,7 +316,7 @@ class UnknownDatasetError(ValueError):
 
 
 def _unknown(name: str, root: str | Path | None) -> UnknownDatasetError:
-    inside = ["pains", "digits", "digits-knn", "mnist5k", *_table_sets.SKLEARN, _table_sets.BIASED]
+    inside = ["pains", "digits", "digits-knn", "mnist5k", *_table_sets.SKLEARN, _blocks.NAME, _table_sets.BIASED]
     names = [*inside, *_ogb.graph_names(), *_ogb.NODE_NAMES, *_nodes.PLANETOID, *_nodes.cpf_names(root)]
     names += [*_images.npz_names(root), *_text.names(root), *_tu.names(root)]
     # Compared without case, because that is the most common error: mutag for MUTAG.

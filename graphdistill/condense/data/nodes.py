@@ -31,23 +31,23 @@ class TrainingNodes(TrainingData):
     """
 
     KIND: ClassVar[Kind] = "nodes"
-    MOVED: ClassVar[tuple[str, ...]] = ("x", "propagation", "index", "rounded", "deviation", "exponent")
+    MOVED: ClassVar[tuple[str, ...]] = ("nodes", "rounded", "deviation", "exponent")
 
     def __init__(self, protocol: NodeProtocol, deviation: Tensor | None = None):
         super().__init__(protocol.labels("train"), protocol.num_classes)
         self.protocol = protocol
-        self.x, self.propagation = protocol.propagated_once, protocol.propagation
-        self.index, self.rounded = protocol.data.train, protocol.rounded
-        self.deviation = self.rounded.std(dim=0) if deviation is None else deviation
+        self.nodes = protocol.split("train")[0]
+        self.rounded = protocol.rounded[protocol.data.train]
+        self.deviation = protocol.rounded.std(dim=0) if deviation is None else deviation
         self.exponent = protocol.exponent
 
     def inputs(self, index: Tensor) -> Nodes:
         """Training nodes in their graph."""
-        return Nodes(self.x, self.propagation, self.index[index])
+        return self.nodes.subset(index)
 
     def flat(self) -> Tensor:
         """Propagated features."""
-        return self.rounded[self.index]
+        return self.rounded
 
     def network(self, norm: ConvNetNorm = "instance") -> NodeGCN:
         """A GCN without dropout."""

@@ -58,6 +58,7 @@ def draw_nodes(synthetic: SyntheticSet, protocol: NodeProtocol, path: Path) -> N
         for parts in map(axes_of.transform, (real[shown], F.normalize(protocol.flat(synthetic)).numpy()))
     )
     label = synthetic.y if synthetic.y.dim() == 1 else synthetic.y.argmax(dim=1)
+    shows = synthetic.labelled
     links = 0 if synthetic.edges is None else synthetic.edges[0].shape[1] // 2
     set_of = f"{len(synthetic)} nodes, {links} edges, {size_text(synthetic.nbytes)}"
     with styled():
@@ -79,10 +80,10 @@ def draw_nodes(synthetic: SyntheticSet, protocol: NodeProtocol, path: Path) -> N
         dots(right, before, y[shown], size=5, alpha=0.15)
         if synthetic.edges is not None:
             _edges(right, after, *synthetic.edges)
-        dots(right, after, label.numpy(), size=32, alpha=1)
+        dots(right, after[shows], label[shows].numpy(), size=32, alpha=1)
         right.set_title(f"The distilled set: {set_of}", pad=8, size=10)
         label_groups(left, before[seen], y[seen])
-        label_groups(right, after, label.numpy())
+        label_groups(right, after[shows], label[shows].numpy())
         save(figure, path)
 
 

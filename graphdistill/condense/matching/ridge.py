@@ -110,7 +110,7 @@ def krr_score(protocol: SetProtocol[AnyDataset], synthetic: SyntheticSet, split:
         >>> krr_score(protocol, few) > 0.5
         True
     """
-    x = protocol.flat(synthetic)
-    target = centred(synthetic.y, protocol.num_classes)
+    x, y = (values[synthetic.labelled] for values in (protocol.flat(synthetic), synthetic.y))
+    target = centred(y, protocol.num_classes)
     guess = ridge(arc_cosine(x, x), arc_cosine(protocol.flat(split), x), target)
     return score(guess, protocol.labels(split), protocol.metric)

@@ -24,6 +24,8 @@ from graphdistill.core.training.fit import FitConfig
 
 DROPOUT = 0.5
 """Dropout of the evaluated networks (Kipf and Welling's value)."""
+SAVED = 10_000
+"""Nodes that a network must not need to read for a split before they are left out: small graphs are read whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +87,22 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         return NodeGCN(self.data.x.shape[1], self.num_classes, dropout=DROPOUT)
 
     def split(self, name: str) -> tuple[Nodes, Tensor]:
-        """Nodes of the whole graph and their classes."""
-        index: Tensor = getattr(self.data, name)
-        return Nodes(self.propagated_once, self.propagation, index), self.data.y[index]
+        """Nodes of the whole graph and their classes; of a large graph those nodes that the network reads at them."""
+        return self._inputs[name], self.labels(name)
+
+    @cached_property
+    def _inputs(self) -> dict[str, Nodes]:
+        return {name: self._around(index) for name, index in self.data.splits.items()}
+
+    def _around(self, index: Tensor) -> Nodes:
+        """Input of a network of two layers for some nodes, without what they do not read of a large graph."""
+        whole = Nodes(self.propagated_once, self.propagation, index)
+        if len(self.data.x) <= SAVED:
+            return whole
+        nodes, near = self.propagation.around(index)
+        if len(nodes) + SAVED > len(self.data.x):
+            return whole
+        return Nodes(SparseFeatures(self.propagated_once.x[nodes]), near, torch.searchsorted(nodes, index))
 
     def inputs(self, synthetic: SyntheticSet) -> Nodes:
         """The nodes of a set, with its edges if it has any."""
@@ -116,11 +131,12 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         Random nodes of equal number with the edges between them (the literature's baseline), means of random groups of
         training nodes (the initialization of learning), and all training nodes without edges.
         """
-        orders = [self.random_order(draw)[: len(synthetic)] for draw, synthetic in enumerate(sets)]
-        each = max(1, len(sets[0]) // self.num_classes)
+        counts = [int(synthetic.labelled.sum()) for synthetic in sets]
+        orders = [self.random_order(draw)[:count] for draw, count in enumerate(counts)]
+        each = max(1, counts[0] // self.num_classes)
         draws = [generator(draw, "groups of nodes") for draw in range(len(sets))]
         return {
-            "random nodes and the edges between them": [self._induced(order) for order in orders],
+            "random nodes and the edges between them": [self.induced(self._by_class(order)) for order in orders],
             "means of random groups of nodes": [real_set(*self.group_means(each, draw)) for draw in draws],
             "all training nodes, propagated features": [self.chosen(torch.arange(len(self.data.train)))],
         }
@@ -160,16 +176,25 @@ class NodeProtocol(SetProtocol[NodeDataset]):
         nodes = self.data.train[index]
         return nodes[self.data.y[nodes].argsort(stable=True)]
 
-    def _induced(self, index: Tensor) -> SyntheticSet:
-        index = self._by_class(index)
+    def induced(self, nodes: Tensor, others: Tensor | None = None) -> SyntheticSet:
+        """Nodes of the graph and the edges between them as a set, with features that are not propagated.
+
+        Args:
+            nodes: labelled nodes, long ``[n]``.
+            others: nodes that follow them without a label: their weight is 0. (default: none)
+        """
+        y = self.data.y[nodes]
+        weight = class_weights(y)
+        if others is not None:
+            nodes = torch.cat([nodes, others])
+            y, weight = (torch.cat([values, values.new_zeros(len(others))]) for values in (y, weight))
         place = torch.full((len(self.data.x),), -1)
-        place[index] = torch.arange(len(index))
-        y = self.data.y[index]
+        place[nodes] = torch.arange(len(nodes))
         edge_index = place[without_loops(self.data.edge_index)]
         edge_index = edge_index[:, (edge_index >= 0).all(dim=0)]
-        edge_index = edge_index[:, (edge_index[0] * len(index) + edge_index[1]).argsort()]
+        edge_index = edge_index[:, (edge_index[0] * len(nodes) + edge_index[1]).argsort()]
         edges = edge_index, torch.ones(edge_index.shape[1])
-        return SyntheticSet(round_half(self.x[index], half_exponent(self.x)), y, class_weights(y), edges=edges)
+        return SyntheticSet(round_half(self.x[nodes], half_exponent(self.x)), y, weight, edges=edges)
 
 
 def dense(edge_index: Tensor, edge_weight: Tensor, count: int) -> Tensor:

@@ -308,7 +308,12 @@ class SetProtocol(BaseProtocol[AnyDataset]):
 
     def linear_models(self, sets: Sequence[SyntheticSet]) -> list[Callable[[str], Tensor]]:
         """A logistic regression on each set."""
-        return [partial(self._linear_logits, _linear(self.flat(synthetic), synthetic.y)) for synthetic in sets]
+        return [
+            partial(
+                self._linear_logits, _linear(self.flat(synthetic)[synthetic.labelled], synthetic.y[synthetic.labelled])
+            )
+            for synthetic in sets
+        ]
 
     def _linear_logits(self, model: LogisticRegression, split: str) -> Tensor:
         x = self.flat(split)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphdistill.core.data.sparse_features import SparseFeatures
-from graphdistill.core.data.tensors import to_device
+from graphdistill.core.data.tensors import ranges, segment_ptr, to_device
 from graphdistill.core.scatter import Segments, sort_by
 
 HIDDEN = 64
@@ -54,6 +54,37 @@ class Propagation:
         out = copy.copy(self)
         out.weight, out.segments = self.weight.to(device), segments
         return out
+
+    def around(self, index: Tensor) -> tuple[Tensor, Propagation]:
+        """The nodes that a propagation at some nodes reads, and the propagation between them.
+
+        Args:
+            index: nodes, long ``[n]``; at the others of those that are read the restricted propagation gives 0.
+
+        Returns:
+            The nodes in ascending order, long ``[m]``, and the propagation of rows ``[m, F]``, which at the nodes of
+            ``index`` is that of the whole graph.
+
+        Example:
+            >>> path = Propagation(torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), 3)
+            >>> nodes, near = path.around(torch.tensor([0]))
+            >>> nodes.tolist(), bool(near(torch.ones(2, 1))[0] == path(torch.ones(3, 1))[0])
+            ([0, 1], True)
+        """
+        ptr, source = self.segments.ptr, self.segments.index
+        wanted = torch.zeros(len(ptr) - 1, dtype=torch.bool, device=ptr.device)
+        wanted[index] = True
+        lengths = ptr.diff() * wanted
+        entries = ranges(ptr[:-1], lengths)
+        read = torch.zeros_like(wanted)
+        read[source[entries]] = True  # with its self-loop every node reads itself
+        nodes = read.nonzero().view(-1)
+        place = torch.full_like(ptr[:-1], -1)
+        place[nodes] = torch.arange(len(nodes), device=ptr.device)
+        out = copy.copy(self)
+        out.weight = self.weight[entries]
+        out.segments = Segments(segment_ptr(lengths[nodes]), place[source[entries]], len(nodes))
+        return nodes, out
 
     def __call__(self, x: Tensor, times: int = 1) -> Tensor:
         """Propagate ``x`` (``[N, F]``) ``times`` times."""

@@ -68,7 +68,8 @@ class SyntheticSet:
         data: a forest of n graphs, or a tensor ``[n, ...]`` of features: integers, or floats of 32 or 64 bits. They are
             stored exactly, in fewer bits where that is exact, too; floats of 16 bits become floats of 32.
         y: labels, hard long ``[n]`` or soft float ``[n, C]``; many tasks and targets float ``[n, T]`` with NaN.
-        weight: loss weight of each entry, float ``[n]``; sums to 1 within each class.
+        weight: loss weight of each entry, float ``[n]``; sums to 1 within each class. A node of weight 0 has no label:
+            it is there for its neighbours, and its ``y`` means nothing.
         task: ``multiclass``, ``multilabel`` or ``regression``.
         features: kind of node features, which networks encode; ``continuous`` for tensors.
         meta: facts stored with the data (method, config, seed, source, cost), in JSON types.
@@ -188,8 +189,17 @@ class SyntheticSet:
         from torch_geometric.data import Data
 
         index, weight = self.edges or (torch.empty(2, 0, dtype=torch.long), torch.empty(0))
-        mask = torch.ones(len(self), dtype=torch.bool)
-        return Data(x=self.data, edge_index=index, edge_weight=weight, y=self.y, train_mask=mask)
+        return Data(x=self.data, edge_index=index, edge_weight=weight, y=self.y, train_mask=self.labelled)
+
+    @property
+    def labelled(self) -> Tensor:
+        """Which entries are trained on, bool ``[n]``; the others, of weight 0, are only neighbours of theirs.
+
+        Example:
+            >>> SyntheticSet(torch.rand(2, 3), torch.tensor([1, 0]), torch.tensor([1.0, 0.0])).labelled.tolist()
+            [True, False]
+        """
+        return self.weight > 0
 
     @cached_property
     def nbytes(self) -> int:

@@ -14,6 +14,7 @@ from torch_geometric import nn as pyg
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from graphdistill.core.data.datasets import NodeDataset
+from graphdistill.core.data.sparse_features import SparseFeatures
 from graphdistill.core.evaluation.nodes import DROPOUT, NodeProtocol, dense, graph_arrays
 from graphdistill.core.networks.node_gcn import NodeGCN, normalize_adjacency
 from graphdistill.core.sets.storage import load_set, save_set
@@ -91,6 +92,25 @@ def test_a_split_is_evaluated_on_the_whole_graph(protocol: NodeProtocol) -> None
         rows = getattr(data, name)
         torch.testing.assert_close(net(inputs), reference(net, protocol.x, data.edge_index)[rows])
         assert torch.equal(y, data.y[rows])
+
+
+@BOTH
+def test_of_a_large_graph_a_split_has_the_nodes_that_the_network_reads(
+    protocol: NodeProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphdistill.core.evaluation.nodes.SAVED", 1)
+    data, net = protocol.data, protocol.network("GCN", 0).eval()
+    other = NodeProtocol(replace(data, valid=data.valid[:3].flip(0)))
+    near, y = other.split("valid")
+    assert isinstance(near.x, SparseFeatures)
+    read = set(other.data.valid.tolist())
+    read |= {s for s, t in data.edge_index.T.tolist() if t in read}
+    assert len(near.x.x) == len(read) < len(data.x)
+    assert torch.equal(near.x.x, protocol.propagated_once.x[sorted(read)])
+    rows = other.data.valid
+    torch.testing.assert_close(net(near), reference(net, protocol.x, data.edge_index)[rows])
+    assert torch.equal(y, data.y[rows])
+    torch.testing.assert_close(net(near.subset(torch.tensor([2, 0]))), net(near)[[2, 0]])
 
 
 def reference(net: NodeGCN, x: Tensor, edge_index: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -224,6 +244,18 @@ def test_random_nodes_with_the_edges_between_them(protocol: NodeProtocol, count:
         assert small.nbytes == coded_bytes(*small.arrays().values())
         assert small.arrays()["edge_weight"].dtype == torch.half
         torch.testing.assert_close(WORDS.inputs(small).adjacency, matrix(index, None, count))
+
+
+def test_nodes_that_follow_have_no_label_and_their_edges() -> None:
+    nodes, others = torch.tensor([4, 0, 7]), torch.tensor([1, 3])
+    synthetic = WORDS.induced(nodes, others)
+    assert torch.equal(synthetic.data, WORDS.x.half().float()[[4, 0, 7, 1, 3]])  # type: ignore[arg-type]
+    assert synthetic.y.tolist() == [*WORDS.data.y[nodes].tolist(), 0, 0]
+    assert torch.equal(synthetic.weight[:3], class_weights(WORDS.data.y[nodes]))
+    assert synthetic.labelled.tolist() == [True] * 3 + [False] * 2
+    assert synthetic.edges is not None
+    # Rings within each of three classes: 4 - 1, 4 - 7, 0 - 3.
+    assert synthetic.edges[0].T.tolist() == [[0, 2], [0, 3], [1, 4], [2, 0], [3, 0], [4, 1]]
 
 
 @BOTH

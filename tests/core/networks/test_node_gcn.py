@@ -257,3 +257,14 @@ def test_a_hook_sees_what_the_last_layer_gets_and_the_logits_are_bitwise_their_p
     assert torch.equal(logits, nn.functional.linear(seen[0], model.head.weight, model.head.bias))
     weights = {name: value.clone() for name, value in model.named_parameters()}
     assert torch.equal(torch.func.functional_call(model, weights, (nodes,)), logits)
+
+
+@given(graphs(), st.data())
+def test_the_propagation_around_some_nodes_is_the_same_there(graph: tuple[Tensor, int], data: st.DataObject) -> None:
+    edge_index, count = graph
+    index = torch.tensor(data.draw(st.lists(st.integers(0, count - 1), unique=True, min_size=1)))
+    whole, x = Propagation(edge_index, count), rows(count, 2)
+    nodes, near = whole.around(index)
+    read = {s for s, t in edge_index.T.tolist() if t in index} | set(index.tolist())
+    assert nodes.tolist() == sorted(read)
+    assert torch.equal(near(x[nodes])[torch.searchsorted(nodes, index)], whole(x)[index])
