@@ -40,6 +40,9 @@ from graphdistill.datasets import load
 
 SIZES = {"digits": (1, 10), "mnist5k": (1, 10)}
 """Entries of each class by data set; other data sets have 10."""
+PROBED = {"digits": (10, 50), "mnist5k": (50,)}
+"""Unlabelled images in all, by data set."""
+EQUAL_NUMBER = "random images, equal number"
 
 console = rich.console.Console(width=120)
 
@@ -51,6 +54,10 @@ def main(bench: Bench) -> None:
         for name in bench.datasets:
             for per_class in bench.per_class or SIZES.get(name, (10,)):
                 compare(bench, name, per_class)
+    if "probe" in bench.parts:
+        for name in [name for name in bench.datasets if name in PROBED]:
+            for number in bench.per_class or PROBED[name]:
+                compare(bench, name, number, unlabelled=True)
     if "units" in bench.parts:
         units(bench)
     if "unroll" in bench.parts:
@@ -62,10 +69,17 @@ def main(bench: Bench) -> None:
     console.print(f"peak memory {peak_memory() / 1e9:.2f} GB")
 
 
-def compare(bench: Bench, name: str, per_class: int) -> None:
-    """All methods on one data set, random data in the bytes of the largest set, and a table at the end."""
+def compare(bench: Bench, name: str, per_class: int, unlabelled: bool = False) -> None:
+    """All methods on one data set, random data in the bytes of the largest set, and a table at the end.
+
+    Args:
+        bench: methods, seeds, trainings.
+        name: name of the data set.
+        per_class: entries of each class, or unlabelled images in all.
+        unlabelled: whether images are condensed without labels, and judged by a linear probe. (default: no)
+    """
     data: Any = load(name, bench.root)
-    protocol = protocol_of(data, trainings=bench.trainings, device=bench.torch_device)
+    protocol = protocol_of(data, unlabelled=unlabelled, trainings=bench.trainings, device=bench.torch_device)
     (full,) = train_rows(protocol, "all the data", [protocol.full()])
     rows, kind, largest = list[Row](), training_data_of(protocol).KIND, 0
     for method in bench.methods or FAMILY.names():
@@ -86,13 +100,14 @@ def compare(bench: Bench, name: str, per_class: int) -> None:
         stayed = sum(synthetic.meta.get("chosen_step") == 0 for synthetic in sets)
         unchanged = f", in {stayed} of {len(sets)} sets the first one is best on validation" if stayed else ""
         console.print(f"{name}, {per_class} a class, {method}: {summary(rows[-1])}{unchanged}")
-        if method == "random":
+        if method == "random" or unlabelled:
             rows += _baselines(protocol, sets)
     if largest:
         drawn = protocol.random_sets(largest, bench.seeds)
         rows += train_rows(protocol, f"random {protocol.UNIT}, bytes of the largest set", drawn)
         console.print(f"{name}, {per_class} a class, {rows[-1].name}: {summary(rows[-1])}")
-    _show(f"{name}, {per_class} of each class: {bench.seeds} sets x {bench.trainings} trainings", rows, full)
+    size = f"{per_class} unlabelled images" if unlabelled else f"{per_class} of each class"
+    _show(f"{name}, {size}: {bench.seeds} sets x {bench.trainings} trainings", rows, full)
 
 
 def _baselines(protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Iterator[Row]:
@@ -113,7 +128,7 @@ def _show(title: str, rows: list[Row], full: Row) -> None:
     table = Table(title=title, title_justify="left")
     for column in ("method", "validation", "test", "over random", "bytes", "entries", "distil s", "pays after"):
         table.add_column(column, justify="left" if column == "method" else "right", no_wrap=column != "method")
-    random = next((row.mean for row in rows if row.name == "random"), math.nan)
+    random = next((row.mean for row in rows if row.name in ("random", EQUAL_NUMBER)), math.nan)
     for row in [*rows, full]:
         after = math.inf if row.distill_seconds is None else break_even(row, full)
         table.add_row(
@@ -183,8 +198,7 @@ def unroll(bench: Bench) -> None:
                 lambda number, theta: F.cross_entropy(match.network(theta, synthetic.inputs()), synthetic.labels),
                 torch.tensor(lr).log(),
                 match.experts[0, 0],
-                match.experts[0, 2],
-                steps,
+                {steps: match.experts[0, 2]},
                 [synthetic.x],
                 how,
             )

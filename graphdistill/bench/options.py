@@ -19,7 +19,7 @@ from graphdistill.protect.config import Defence
 if TYPE_CHECKING:
     import torch
 
-CondensePart = Literal["methods", "units", "unroll", "fair", "large"]
+CondensePart = Literal["methods", "probe", "units", "unroll", "fair", "large"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +90,11 @@ class CondenseBench(DataOptions):
     parts: tuple[CondensePart, ...] = get_args(CondensePart)
     """Parts to run."""
     datasets: tuple[str, ...] = ("digits", "mnist5k", "planetoid-cora", "citeseer", "digits-knn", "ogbg-molbace")
-    """Data sets of the methods part; of the parts fair and large those of their own that are named (default: all)."""
+    """Data sets of the parts methods and probe; of fair and large those of their own that are named (default: all)."""
     methods: tuple[str, ...] = ()
     """Methods (default: all that support the data)."""
     per_class: tuple[int, ...] = ()
-    """Entries per class (default: 1 and 10 for images, 10 for other data)."""
+    """Entries per class (default: 1 and 10 for images, 10 for other data), in the probe part images in all."""
     seeds: int = 3
     """Number of sets of each method."""
     trainings: int = 3

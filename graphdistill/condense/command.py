@@ -13,7 +13,7 @@ import torch
 from graphdistill.condense.config import Command, CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of, training_data_of
 from graphdistill.condense.data.training_data import TrainingData
-from graphdistill.condense.distill import check_per_class, distill_condense
+from graphdistill.condense.distill import check_per_class, distill_condense, without_labels
 from graphdistill.condense.figures.gaps import GAP, draw_gaps
 from graphdistill.condense.figures.graphs import draw_graphs
 from graphdistill.condense.figures.images import draw_images
@@ -46,7 +46,12 @@ def main(command: Command) -> None:
         with bars.step(f"loading {command.dataset}"):
             data = load(command.dataset, command.root, seed=command.seed, **command.columns)
         protocol = protocol_of(
-            data, trainings=command.trainings, device=command.torch_device, jobs=command.num_jobs, progress=bars
+            data,
+            unlabelled=without_labels(command),
+            trainings=command.trainings,
+            device=command.torch_device,
+            jobs=command.num_jobs,
+            progress=bars,
         )
         real = training_data_of(protocol)
         FAMILY.check(command.method, real.KIND)
@@ -213,7 +218,8 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
         "paper": FAMILY.about(method.name)[1],
     }
     return Report(
-        title=f"{method.name} on {protocol.data.name}, {command.per_class} of each class",
+        title=f"{method.name} on {protocol.data.name}, {command.per_class} "
+        + ("unlabelled images" if without_labels(command) else "of each class"),
         metric=protocol.metric,
         rows=tuple(rows),
         facts=facts,

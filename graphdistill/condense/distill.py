@@ -36,6 +36,11 @@ def check_per_class(real: TrainingData, config: CondenseConfig) -> None:
         real.check_per_class(config.per_class)
 
 
+def without_labels(config: CondenseConfig) -> bool:
+    """Whether the method of a config learns from images without labels."""
+    return "unlabelled images" in FAMILY.kinds(FAMILY.name_of(config.method))
+
+
 def distill_condense(
     data: Dataset | Data | Sequence[Data],
     config: CondenseConfig = CondenseConfig(),
@@ -85,7 +90,9 @@ def distill_condense(
     """
     generator = randomness.generator(0, "condense") if generator is None else generator
     if protocol is None:
-        protocol = protocol_of(as_dataset(data), device="cpu" if device is None else device)
+        protocol = protocol_of(
+            as_dataset(data), unlabelled=without_labels(config), device="cpu" if device is None else device
+        )
     elif device is not None:
         raise ValueError("device is that of the protocol; give it to protocol_of")
     elif protocol.data is not data:

@@ -11,7 +11,8 @@ from graphdistill.bench import condense
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.distill import distill_condense
 from graphdistill.condense.matching.loop import distill
-from tests.condense.samples import bars, pairs
+from tests.condense.quick import FIT
+from tests.condense.samples import bars, pairs, probe
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +86,22 @@ def test_the_sweep_is_exact_and_tesla_is_not(
     assert all(float(error) < 1e-5 for error, _ in found)
     cosines = [float(cosine) for _, cosine in found]
     assert cosines[0] > 0.97 > cosines[-1]
+
+
+def test_sets_without_labels_are_probed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(condense, "protocol_of", lambda data, **options: replace(probe(), trainings=1, fit=FIT))
+    printed, cells = shown(
+        capsys, parts=("probe",), datasets=("digits", "cora"), per_class=(2,), methods=("krr-st", "dm")
+    )
+    assert set(cells) == {
+        "krr-st",
+        "random images, equal number",
+        "RS2: new random subset every step",
+        "untrained network",
+        "logistic regression on pixels of the labelled images",
+        "majority class",
+        "random images, bytes of the largest set",
+        "all the data",
+    }
+    assert float(cells["random images, equal number"][2]) == 0
+    assert "digits, 2 unlabelled images: 2 sets" in printed

@@ -31,7 +31,10 @@ SHORT = {
 
 def quick(kind: Kind = "images", *, per_class: int = 2, seed: int = 0) -> MethodContext:
     here = context_of(per_class, seed, kind)
-    return replace(here, protocol=replace(here.protocol, fit=FIT))
+    protocol = replace(here.protocol, fit=FIT)
+    if "encoder" in vars(here.protocol):
+        vars(protocol)["encoder"] = vars(here.protocol)["encoder"]
+    return replace(here, protocol=protocol)
 
 
 def quick_config(name: str) -> MethodConfig:

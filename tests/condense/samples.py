@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cache
+from typing import Any
 
 import torch
 
@@ -13,7 +14,10 @@ from graphdistill.condense.data.training_data import Kind, TrainingData
 from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.core.data.datasets import ImageDataset, NodeDataset, TableDataset
 from graphdistill.core.evaluation.images import ImageProtocol
+from graphdistill.core.evaluation.probe import ProbeProtocol
+from graphdistill.core.evaluation.protocol import SetProtocol
 from graphdistill.core.sets.synthetic import SyntheticSet
+from graphdistill.core.training.augment import Augment
 from graphdistill.core.training.fit import FitConfig
 
 
@@ -90,12 +94,22 @@ def data(kind: Kind) -> ImageDataset | NodeDataset | TableDataset:
     return {"nodes": pairs, "rows": people}.get(kind, bars)()
 
 
+@cache
+def probe() -> ProbeProtocol:
+    """A protocol of images without labels, whose encoder is trained once."""
+    return ProbeProtocol(bars(), augment=Augment().each, width=6, encoder_steps=10, labelled=3)
+
+
+def protocol_for(kind: Kind) -> SetProtocol[Any]:
+    return probe() if kind == "unlabelled images" else protocol_of(data(kind))
+
+
 def real_data(kind: Kind) -> TrainingData:
-    return training_data_of(protocol_of(data(kind)))
+    return training_data_of(protocol_for(kind))
 
 
 def context_of(per_class: int = 2, seed: int = 0, kind: Kind = "images") -> MethodContext:
-    protocol = protocol_of(data(kind))
+    protocol = protocol_for(kind)
     return MethodContext(training_data_of(protocol), per_class, protocol, seed)
 
 

@@ -46,7 +46,7 @@ def test_every_method_keeps_the_contract(name: str) -> None:
     assert paper == module.PAPER
     assert "http" in paper or name in ("auto", "random")
     assert FAMILY.kinds(name) == module.FOR != ()
-    assert set(module.FOR) <= {"images", "nodes", "graphs", "rows"}
+    assert set(module.FOR) <= {"images", "unlabelled images", "nodes", "graphs", "rows"}
     assert hasattr(module, "recipe") != hasattr(module, "select")
 
 
@@ -125,6 +125,7 @@ def test_values_that_cannot_be(name: str, options: dict[str, Any], message: str)
         ("fyi", "dm"),
         ("gcond", "gcondx"),
         ("geom", "sfgc"),
+        ("smooth-experts", "mtt"),
         ("tesla", "mtt"),
     ],
 )

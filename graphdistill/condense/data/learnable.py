@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphdistill.core.data.tensors import to_device
@@ -67,6 +68,11 @@ class LearnableSet:
     def labels(self) -> Tensor:
         """Labels to train with: long ``[n]``, or float ``[n, C]`` with gradients."""
         return self.y if self.logits is None else self.logits.softmax(dim=1)
+
+    @staticmethod
+    def loss(outputs: Tensor, labels: Tensor) -> Tensor:
+        """Loss of a network that is trained on the set, for its outputs on some entries: cross-entropy."""
+        return F.cross_entropy(outputs, labels)
 
     def inputs(self, index: Tensor | None = None) -> Any:
         """Network inputs of the set, or of its entries at ``index`` (indices or mask); with gradients."""

@@ -15,7 +15,7 @@ from graphdistill.core.networks.convnet import ConvNetNorm
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.core.training.fit import Inputs
 
-Kind = Literal["images", "nodes", "graphs", "rows"]
+Kind = Literal["images", "unlabelled images", "nodes", "graphs", "rows"]
 
 
 class TrainingData(ABC):

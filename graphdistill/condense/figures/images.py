@@ -21,18 +21,23 @@ def draw_images(synthetic: SyntheticSet, path: Path) -> None:
     """Write the picture: a row for each class, or a column where there are few images of many classes.
 
     Args:
-        synthetic: images with hard or soft labels; a soft label counts as its likeliest class.
+        synthetic: images with hard or soft labels, of which a soft one counts as its likeliest class, or with targets,
+            which are in one row.
         path: the PNG file.
     """
     assert isinstance(synthetic.data, Tensor)
     label = synthetic.y if synthetic.y.dim() == 1 else synthetic.y.argmax(dim=1)
+    unlabelled = synthetic.task == "regression"
+    if unlabelled:
+        label = torch.zeros(len(synthetic), dtype=torch.long)
     classes = label.unique().tolist()
     rows = [synthetic.data[label == value][:MOST] for value in classes]
     columns = max(map(len, rows))
     title = f"{synthetic.meta.get('method', 'set')}: {len(synthetic):,} images, {size_text(synthetic.nbytes)}"
     flat = 2 * columns <= len(rows)
     whole = "" if columns == int(label.bincount().max()) else f", the first {columns} images of it"
-    subtitle = f"a {'column' if flat else 'row'} for each class{whole}"
+    shown = "without labels" if unlabelled else f"a {'column' if flat else 'row'} for each class"
+    subtitle = f"{shown}{whole}"
     ratio = synthetic.data.shape[2] / synthetic.data.shape[3]
     if flat:
         # What a class lacks is white, as the lines between images are.

@@ -41,6 +41,43 @@ class Sharpness:
 
 
 @dataclass(frozen=True)
+class Smoothness:
+    r"""Training of experts that change evenly (Shen et al., 2023, https://arxiv.org/abs/2310.10541).
+
+    .. math:: L = c_e \, \ell(\theta; A(x)) + \lambda \, \mathrm{mean} \Big(\Big\|
+        \frac{\partial \sum_j f_j(x; \theta)}{\partial x}\Big\| - 1\Big)^2
+
+    The factor :math:`c_e` of the cross-entropy grows from epoch to epoch, so that the first epochs, in which weights
+    change most, change them less. The norm is over the channels of a pixel of the image as it is, not augmented.
+
+    Attributes:
+        penalty: :math:`\lambda`; 0 leaves it out.
+        first_factor: factor in the first epoch.
+        ramp: epochs over which it grows evenly, to 1 after them.
+    """
+
+    penalty: float
+    first_factor: float
+    ramp: int
+
+    def factor(self, epoch: int) -> float:
+        """The factor in an epoch, counted from 1.
+
+        Example:
+            >>> [Smoothness(2.0, first_factor=0.5, ramp=4).factor(epoch) for epoch in (1, 2, 5, 9)]
+            [0.5, 0.625, 1.0, 1.0]
+        """
+        return 1 - (1 - self.first_factor) * max(0.0, 1 - (epoch - 1) / self.ramp)
+
+    def penalized(self, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """The weighted penalty of a network on images."""
+        x = x.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(network(x).sum(), x, create_graph=True)
+        error: Tensor = (slope.norm(dim=1) - 1).square().mean()
+        return self.penalty * error
+
+
+@dataclass(frozen=True)
 class Curriculum:
     """Training data from easy to hard: a share of the entries at first, all of them later.
 
@@ -79,6 +116,7 @@ class ExpertTraining:
         momentum: of SGD. (default: 0, as in MTT)
         augment: augmentation of images, sampled for each image. (default: none)
         sharpness: steps towards flat minima. (default: plain SGD)
+        smoothness: a loss of images with which weights change evenly. (default: cross-entropy)
         curriculum: which entries are used when. (default: all, always)
     """
 
@@ -89,6 +127,7 @@ class ExpertTraining:
     momentum: float = 0.0
     augment: Augment = NO_AUGMENT
     sharpness: Sharpness | None = None
+    smoothness: Smoothness | None = None
     curriculum: Curriculum | None = None
 
     def __post_init__(self) -> None:
@@ -130,8 +169,13 @@ def _trajectory(net: nn.Module, real: TrainingData, training: ExpertTraining, dr
     path = [theta.detach().clone()]
 
     def loss(batch: _Batch) -> Tensor:
-        x, y = batch
-        return F.cross_entropy(network(theta, x), y)
+        x, y, epoch, plain = batch
+        value, smoothness = F.cross_entropy(network(theta, x), y), training.smoothness
+        if smoothness is None:
+            return value
+        assert isinstance(plain, Tensor)
+        value = smoothness.factor(epoch) * value
+        return value + smoothness.penalized(lambda x: network(theta, x), plain) if smoothness.penalty else value
 
     def batches(epoch: int) -> Iterator[_Batch]:
         yield from _batches(real, training, epoch, draws)
@@ -142,8 +186,8 @@ def _trajectory(net: nn.Module, real: TrainingData, training: ExpertTraining, dr
     return torch.stack(path)
 
 
-_Batch = tuple[Inputs, Tensor]
-"""Inputs and classes of a step."""
+_Batch = tuple[Inputs, Tensor, int, Inputs]
+"""Inputs and classes of a step, its epoch, and the inputs without augmentation."""
 
 
 def _batches(real: TrainingData, training: ExpertTraining, epoch: int, draws: torch.Generator) -> Iterator[_Batch]:
@@ -154,7 +198,7 @@ def _batches(real: TrainingData, training: ExpertTraining, epoch: int, draws: to
         used = torch.arange(len(real)) if training.curriculum is None else training.curriculum.index(fraction_done)
         for index in [used] if whole else used[torch.randperm(len(used), generator=draws)].split(training.batch):
             x = real.inputs(index)
-            yield training.augment.each(x, draws) if isinstance(x, Tensor) else x, real.y[index]
+            yield training.augment.each(x, draws) if isinstance(x, Tensor) else x, real.y[index], epoch, x
 
 
 class _SGD(torch.optim.Optimizer):

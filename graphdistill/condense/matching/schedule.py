@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphdistill.condense.data.learnable import LearnableSet
@@ -83,6 +82,6 @@ class NetworkSchedule:
             x, y = synthetic.inputs(), synthetic.labels.detach()
 
         def loss(inputs: Tensor) -> Tensor:
-            return F.cross_entropy(net(inputs), y)
+            return synthetic.loss(net(inputs), y)
 
         train(Training(net, self.optimizer, loss), lambda step: [augment.each(x, generator)], self.schedule.inner)

@@ -8,7 +8,7 @@ Shape legend: P parameters of a network, K steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -56,32 +56,32 @@ def unrolled(
     loss: Callable[[int, Tensor], Tensor],
     log_lr: Tensor,
     start: Tensor,
-    target: Tensor,
-    steps: int,
+    targets: Mapping[int, Tensor],
     learnt: Sequence[Tensor],
     unroll: Unroll = "reverse",
 ) -> tuple[float, Callable[[], list[Tensor]]]:
-    r"""Distance to a target after K steps of SGD, relative to the distance before them, and its gradient.
+    r"""Distance to targets after some steps of SGD, relative to the distance before them, and its gradient.
 
     .. math:: \theta_{i+1} = \theta_i - \alpha \nabla_\theta \ell_i(\theta_i; S), \qquad
-        L = \frac{\|\theta_K - \theta^*\|^2}{\|\theta_0 - \theta^*\|^2}
+        L = \sum_k L_k, \quad L_k = \frac{\|\theta_k - \theta^*_k\|^2}{\|\theta_0 - \theta^*_k\|^2}
 
-    (Cazenavette et al., CVPR 2022). With :math:`\lambda_K = \partial L / \partial \theta_K` the sweep is
+    (Cazenavette et al., CVPR 2022, where only step K has a target). With :math:`\lambda_K = \partial L_K / \partial
+    \theta_K`, and :math:`L_i = 0` where step i has no target, the sweep is
 
-    .. math:: \lambda_i = \lambda_{i+1} \frac{\partial \theta_{i+1}}{\partial \theta_i}, \qquad
+    .. math:: \lambda_i = \lambda_{i+1} \frac{\partial \theta_{i+1}}{\partial \theta_i} +
+        \frac{\partial L_i}{\partial \theta_i}, \qquad
         \frac{dL}{dS} = \sum_i \lambda_{i+1} \frac{\partial \theta_{i+1}}{\partial S}
 
-    and it holds K vectors of weights and the graph of one step. TESLA (Cui et al., ICML 2023) takes :math:`\lambda_i =
-    \lambda_K` throughout, which ignores that a step affects all steps after it: nearly the same if :math:`\alpha K` is
-    small, and another direction if it is large.
+    and it holds K vectors of weights and the graph of one step. TESLA (Cui et al., ICML 2023) takes the identity for
+    :math:`\partial \theta_{i+1} / \partial \theta_i`, which ignores that a step affects all steps after it: nearly the
+    same if :math:`\alpha K` is small, and another direction if it is large.
 
     Args:
         loss: of step i at weights ``[P]``. It is called for the same step more than once, so it must not be random, and
             must build a new graph from the leaves ``learnt`` in every call.
         log_lr: logarithm of the step size :math:`\alpha`, a scalar; may be among ``learnt``.
         start: initial weights, ``[P]``.
-        target: weights to reach, ``[P]``.
-        steps: K.
+        targets: weights to reach, ``[P]``, by the number of steps after which they are compared; the last is K.
         learnt: leaves of the gradient.
         unroll: ``reverse`` (exact, one step's graph at a time), ``tesla`` (truncated), or ``full`` (exact, by the graph
             of all steps at once, whose memory grows with K). (default: ``reverse``)
@@ -95,31 +95,37 @@ def unrolled(
     Example:
         >>> x, log_lr = torch.tensor(2.0, requires_grad=True), torch.tensor(0.0)
         >>> one = torch.ones(1)
-        >>> value, gradient = unrolled(lambda i, theta: (x * theta).sum(), log_lr, one, 0 * one, 1, [x])
+        >>> value, gradient = unrolled(lambda i, theta: (x * theta).sum(), log_lr, one, {1: 0 * one}, [x])
         >>> value, gradient()
         (1.0, [tensor(2.)])
     """
     if unroll not in UNROLLS:
         raise ValueError(f"unroll {unroll!r} is unknown; choose from {', '.join(UNROLLS)}")
-    if steps < 1:
-        raise ValueError(f"steps must be 1 or more, got {steps}")
+    if not targets or min(targets) < 1:
+        raise ValueError(f"targets must be after 1 step or more, got {sorted(targets)}")
+    steps = max(targets)
 
     def descend(i: int, theta: Tensor, differentiable: bool) -> Tensor:
         (slope,) = torch.autograd.grad(loss(i, theta), theta, create_graph=differentiable)
         return theta - log_lr.exp() * slope
 
+    def distance(k: int, theta: Tensor) -> Tensor:
+        return (theta - targets[k]).square().sum() / (start - targets[k]).square().sum()
+
     states = [start.detach().clone().requires_grad_()]
     for i in range(steps):
         after = descend(i, states[-1], unroll == "full")
         states.append(after if unroll == "full" else after.detach().requires_grad_())
-    value = (states[-1] - target).square().sum() / (start - target).square().sum()
+    value = torch.stack([distance(k, states[k]) for k in targets]).sum()
 
     def gradient() -> list[Tensor]:
         if unroll == "full":
             return list(torch.autograd.grad(value, learnt, materialize_grads=True))
-        (pull,) = torch.autograd.grad(value, states[-1])
+        pull = torch.zeros_like(start)
         total = [torch.zeros_like(leaf) for leaf in learnt]
         for i in reversed(range(steps)):
+            if i + 1 in targets:
+                pull = pull + torch.autograd.grad(distance(i + 1, states[i + 1]), states[i + 1])[0]
             after = descend(i, states[i], True)
             wanted = [*learnt, states[i]] if unroll == "reverse" else learnt
             parts = torch.autograd.grad(after, wanted, pull, materialize_grads=True)

@@ -58,5 +58,5 @@ def recipe(context: MethodContext, config: Config) -> Recipe:
 
     As a share of the distance between the experts' epochs, which is shorter, students are no nearer than in MTT.
     """
-    base = mtt.recipe_of(context, config, Sharpness(config.rho, config.alpha))
-    return replace(base, average=config.average)
+    training = replace(mtt.expert_training(config), sharpness=Sharpness(config.rho, config.alpha))
+    return replace(mtt.recipe_of(context, config, training), average=config.average)

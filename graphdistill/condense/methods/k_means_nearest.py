@@ -14,7 +14,7 @@ import torch
 from sklearn.cluster import KMeans
 from torch import Tensor
 
-from graphdistill.condense.data.training_data import Kind
+from graphdistill.condense.data.training_data import Kind, TrainingData
 from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.randomness import generator
@@ -51,14 +51,29 @@ class Config(MethodConfig):
 
 def select(context: MethodContext, config: Config) -> SyntheticSet:
     """Real entries of each class, classes one after another; k-means is seeded by the seed of the context."""
-    real, chosen, draws = context.real, [], generator(context.seed, "select")
-    everything = real.flat().cpu()
+    real, draws = context.real, generator(context.seed, "select")
+    return real.select(representatives(real, real.flat().cpu(), context.per_class, draws, config.restarts))
+
+
+def representatives(
+    real: TrainingData, features: Tensor, per_class: int, draws: torch.Generator, restarts: int = 3
+) -> Tensor:
+    """Index of the entry nearest to each of k means of its class, long ``[C * k]``, classes one after another.
+
+    Args:
+        real: the training data.
+        features: of each entry, float ``[n, d]``, on the CPU.
+        per_class: number k of means.
+        draws: source of the seeds of k-means.
+        restarts: runs of k-means, of which the best is used. (default: 3)
+    """
+    chosen = []
     for index in real.members:
-        x = everything[index]
+        x = features[index]
         seed = int(torch.randint(2**31 - 1, (), generator=draws))
-        means = KMeans(context.per_class, n_init=config.restarts, random_state=seed).fit(x.numpy()).cluster_centers_
+        means = KMeans(per_class, n_init=restarts, random_state=seed).fit(x.numpy()).cluster_centers_
         chosen.append(index[nearest(x, torch.from_numpy(means).to(x.dtype))])
-    return real.select(torch.cat(chosen))
+    return torch.cat(chosen)
 
 
 def nearest(x: Tensor, means: Tensor) -> Tensor:

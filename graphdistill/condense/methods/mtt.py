@@ -9,6 +9,7 @@ steps of SGD on the set, with a step size that is learnt. Its gradient is exact,
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from graphdistill.condense.data.learnable import LearnableSet
 from graphdistill.condense.data.training_data import Kind
-from graphdistill.condense.matching.experts import ExpertTraining, Sharpness, Window, record_trajectories
+from graphdistill.condense.matching.experts import ExpertTraining, Window, record_trajectories
 from graphdistill.condense.matching.objective import MethodContext, Recipe, Step
 from graphdistill.condense.matching.unroll import FlatNetwork, Unroll, unrolled
 from graphdistill.core.methods import MethodConfig, Result
@@ -129,6 +130,32 @@ class TrajectoryMatch:
         synthetic, draws = step.synthetic, step.generator
         path = self.experts[int(torch.randint(len(self.experts), (), generator=draws))]
         first = self.window.sample_epoch(step.fraction_done, draws)
+        learnt = list(synthetic.parameters().values())
+        value, gradient = unrolled(
+            self.student_loss(step, first),
+            synthetic.extra[LOG_LR],
+            path[first],
+            self.targets(path, first),
+            learnt,
+            self.unroll,
+        )
+        if value <= self.max_loss:
+            for leaf, part in zip(learnt, gradient(), strict=True):
+                leaf.grad = part if leaf.grad is None else leaf.grad + part
+        return value
+
+    def targets(self, path: Tensor, first: int) -> dict[int, Tensor]:
+        """Weights of an expert that a student is compared with, by its number of steps.
+
+        Args:
+            path: weights of the expert, ``[T + 1, P]``.
+            first: epoch that the student starts at.
+        """
+        return {self.steps: path[first + self.span]}
+
+    def student_loss(self, step: Step, first: int) -> Callable[[int, Tensor], Tensor]:
+        """Draw batches and augmentations of a student that starts at epoch ``first``; the loss of a step at weights."""
+        synthetic, draws = step.synthetic, step.generator
         seen = [(step.view(), index) for index in self._batches(len(synthetic), draws)]
 
         def loss(i: int, theta: Tensor) -> Tensor:
@@ -138,14 +165,7 @@ class TrajectoryMatch:
                 self.network(theta, x), synthetic.labels if index is None else synthetic.labels[index]
             )
 
-        learnt = list(synthetic.parameters().values())
-        value, gradient = unrolled(
-            loss, synthetic.extra[LOG_LR], path[first], path[first + self.span], self.steps, learnt, self.unroll
-        )
-        if value <= self.max_loss:
-            for leaf, part in zip(learnt, gradient(), strict=True):
-                leaf.grad = part if leaf.grad is None else leaf.grad + part
-        return value
+        return loss
 
     def _batches(self, count: int, draws: torch.Generator) -> list[Tensor | None]:
         """Index of the batch of each step of a student; all entries are used before one comes again."""
@@ -174,29 +194,28 @@ def recipe(context: MethodContext, config: Config) -> Recipe:
     return recipe_of(context, config)
 
 
-def recipe_of(context: MethodContext, config: Config, sharpness: Sharpness | None = None) -> Recipe:
-    """The recipe, with experts that may be trained towards flat minima.
+def expert_training(config: Config) -> ExpertTraining:
+    """How MTT's experts are trained: plain SGD on augmented images."""
+    return ExpertTraining(
+        epochs=config.expert_epochs, lr=config.expert_lr, batch=config.expert_batch, augment=Augment()
+    )
+
+
+def recipe_of(context: MethodContext, config: Config, training: ExpertTraining | None = None) -> Recipe:
+    """The recipe, with experts that may be trained in another way.
 
     Args:
         context: the training data.
         config: options.
-        sharpness: of the experts' training. (default: plain SGD)
+        training: of the experts. (default: :func:`expert_training`)
     """
-    real = context.real
-    training = ExpertTraining(
-        epochs=config.expert_epochs,
-        lr=config.expert_lr,
-        batch=config.expert_batch,
-        augment=Augment(),
-        sharpness=sharpness,
-    )
+    real, training = context.real, training or expert_training(config)
     experts = record_trajectories(real, training, config.experts, context.seed, context.progress)
     synthetic = real.init_random(context.per_class, generator(context.seed, "start"))
     latest = config.expert_epochs - config.span if config.max_start_epoch is None else config.max_start_epoch
-    window = Window(0, latest)
     return Recipe(
         objective=TrajectoryMatch(
-            network_of(context), experts, window, config.span, config.student_steps, config.student_batch
+            network_of(context), experts, Window(0, latest), config.span, config.student_steps, config.student_batch
         ),
         schedule=None,
         augment=Augment(),

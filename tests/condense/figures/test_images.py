@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from graphdistill.condense.data.learnable import frozen
 from graphdistill.condense.figures.images import draw_images
 from graphdistill.core.command.style import size_text
+from graphdistill.core.evaluation.probe import unlabelled_set
 from tests.figure_checks import check
 
 
@@ -62,3 +63,10 @@ def test_many_images_of_a_class_are_cut_and_counted(tmp_path: Path, figures: lis
 def test_soft_labels_are_shown_by_their_likeliest_class(tmp_path: Path) -> None:
     draw_images(frozen(torch.rand(2, 1, 8, 8), torch.tensor([[0.1, 0.9], [0.8, 0.2]])), tmp_path / "soft.png")
     assert (tmp_path / "soft.png").is_file()
+
+
+def test_images_without_labels_are_in_one_row(tmp_path: Path, figures: list[Figure]) -> None:
+    draw_images(unlabelled_set(torch.rand(4, 1, 8, 8), torch.randn(4, 3)), tmp_path / "unlabelled.png")
+    assert figures[0].texts[1].get_text() == "without labels"
+    assert figures[0].axes[0].images[0].get_array().shape == (10, 4 * 9 + 1)  # type: ignore[union-attr]
+    check(figures[0])

@@ -12,6 +12,7 @@ from graphdistill.condense.matching.experts import (
     Curriculum,
     ExpertTraining,
     Sharpness,
+    Smoothness,
     Window,
     expert_logits,
     record_trajectories,
@@ -94,6 +95,31 @@ def test_a_step_to_flat_places_is_as_the_papers_write_it() -> None:
 def test_without_climbing_steps_are_those_of_sgd() -> None:
     data = real_data("images")
     assert torch.allclose(record(data, sharpness=Sharpness(rho=0, alpha=0.7)), record(data), atol=1e-5)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 2.0])
+def test_a_smooth_step_is_as_the_paper_writes_it(penalty: float) -> None:
+    """Cross-entropy of augmented images with a factor, and the slopes of images as they are."""
+    data = real_data("images")
+    training = {"lr": 0.2, "batch": 1000, "augment": Augment(("cutout",))}
+    paths = record(data, epochs=1, smoothness=Smoothness(penalty, first_factor=0.5, ramp=4), **training)
+    plain = record(data, epochs=1, **training)
+    with scoped(0, "expert", 0):
+        net = data.network()
+    x = data.inputs(torch.arange(len(data)))
+    assert isinstance(x, Tensor)
+    x = x.clone().requires_grad_()
+    (slopes,) = torch.autograd.grad(net(x).sum(), x, create_graph=True)
+    wanted = sum(((size - 1) ** 2 for size in slopes.square().sum(dim=1).sqrt().flatten()), torch.tensor(0.0))
+    parts = torch.autograd.grad(penalty * wanted / slopes[:, 0].numel(), list(net.parameters()), materialize_grads=True)
+    moved = paths[0, 0] + 0.5 * (plain[0, 1] - plain[0, 0]) - 0.2 * torch.cat([part.flatten() for part in parts])
+    torch.testing.assert_close(paths[0, 1], moved, rtol=1e-4, atol=1e-5)
+
+
+def test_factors_grow_evenly_and_stay_at_one() -> None:
+    """The published ones: one half and 0.05 more in each of ten epochs."""
+    found = [Smoothness(0.0, first_factor=0.5, ramp=10).factor(epoch) for epoch in range(1, 13)]
+    assert found == pytest.approx([*(0.5 + 0.05 * epoch for epoch in range(10)), 1, 1])
 
 
 def test_a_curriculum_goes_from_easy_to_hard() -> None:

@@ -36,7 +36,13 @@ class Problem:
         return F.cross_entropy(logits, self.logits.softmax(dim=1))
 
     def gradient(self, steps: int, unroll: Unroll, loss: Loss | None = None) -> list[Tensor]:
-        return unrolled(loss or self.loss, self.log_lr, self.start, self.target, steps, self.learnt, unroll)[1]()
+        return unrolled(loss or self.loss, self.log_lr, self.start, {steps: self.target}, self.learnt, unroll)[1]()
+
+    def between(self, unroll: Unroll) -> tuple[float, list[Tensor]]:
+        """Loss and gradient with targets on the way."""
+        targets = {steps: self.start + steps / 9 * (self.target - self.start) for steps in (2, 5, 9)}
+        value, gradient = unrolled(self.loss, self.log_lr, self.start, targets, self.learnt, unroll)
+        return value, gradient()
 
 
 def images(lr: float, double: bool = True, net: nn.Module | None = None) -> Problem:
@@ -75,7 +81,7 @@ def test_the_sweep_is_the_gradient_of_the_whole_unroll(
 def test_the_loss_is_that_of_a_stock_optimiser(problem: Callable[..., Problem]) -> None:
     here = problem(0.3)
     for unroll in UNROLLS:
-        value, _ = unrolled(here.loss, here.log_lr, here.start, here.target, 7, here.learnt, unroll)
+        value, _ = unrolled(here.loss, here.log_lr, here.start, {7: here.target}, here.learnt, unroll)
         end = student_naive(here.net, here.wrap(here.x.detach()), here.logits.softmax(dim=1).detach(), 0.3, 7)
         left, way = (float((here.target - at).square().sum()) for at in (end, here.start))
         assert value == pytest.approx(left / way)
@@ -86,7 +92,7 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
     found = here.gradient(5, "reverse")
 
     def value() -> float:
-        return unrolled(here.loss, here.log_lr, here.start, here.target, 5, here.learnt)[0]
+        return unrolled(here.loss, here.log_lr, here.start, {5: here.target}, here.learnt)[0]
 
     for leaf, part in zip(here.learnt, found, strict=True):
         way = torch.randn(leaf.shape, generator=seeded(3), dtype=leaf.dtype)
@@ -122,6 +128,21 @@ def test_augmentations_that_were_drawn_once_are_the_same_in_the_sweep() -> None:
     assert max(relative(here.gradient(6, "reverse", loss), here.gradient(6, "full", loss))) < 1e-11
 
 
+@pytest.mark.parametrize("problem", [images, nodes])
+def test_targets_on_the_way_count_too(problem: Callable[..., Problem]) -> None:
+    """The loss is the sum of three distances of a stock optimiser, and the sweep the gradient of the whole unroll."""
+    here = problem(0.3)
+    value, exact = here.between("full")
+    wanted = 0.0
+    for steps in (2, 5, 9):
+        goal = here.start + steps / 9 * (here.target - here.start)
+        end = student_naive(here.net, here.wrap(here.x.detach()), here.logits.softmax(dim=1).detach(), 0.3, steps)
+        wanted += float((end - goal).square().sum() / (here.start - goal).square().sum())
+    assert value == pytest.approx(wanted)
+    assert max(relative(here.between("reverse")[1], exact)) < 1e-11
+    assert max(relative(here.between("tesla")[1], exact)) > 1e-4
+
+
 def test_what_has_no_part_in_it_has_no_gradient() -> None:
     here = images(0.1)
     here.learnt.append(torch.ones(2, dtype=torch.float64, requires_grad=True))
@@ -133,5 +154,5 @@ def test_unknown_words_and_no_steps_are_refused() -> None:
     here = images(0.1)
     with pytest.raises(ValueError, match="unroll 'backwards' is unknown; choose from reverse, tesla, full"):
         here.gradient(2, "backwards")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="steps must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match=r"targets must be after 1 step or more, got \[0\]"):
         here.gradient(0, "reverse")
