@@ -25,6 +25,8 @@ SHORT = {
     "edge_width": 16,
     "edge_steps": 1,
     "feature_steps": 1,
+    "time_limit": 1e-9,
+    "validations": 1,
 }
 """Values of all fields of these names."""
 

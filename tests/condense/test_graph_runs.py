@@ -22,6 +22,7 @@ from graphdistill.core.command import cli
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.sets.storage import load_set
 from tests.condense.graph_samples import QUICK, chains, graph_context, real
+from tests.condense.quick import quick_config
 from tests.condense.samples import seeded, shortened
 
 
@@ -50,13 +51,13 @@ def test_graphs_have_their_protocol_and_their_training_data() -> None:
 
 @pytest.mark.parametrize("name", [n for n in FAMILY.names() if "graphs" in FAMILY.kinds(n)])
 def test_every_method_for_graphs_gives_graphs_of_each_class(name: str) -> None:
-    method, context = FAMILY.module(name), graph_context(3)
+    method, context, config = FAMILY.module(name), graph_context(3), quick_config(name)
     if hasattr(method, "recipe"):
-        assert isinstance(method.recipe(context, method.Config()), Recipe)
+        assert isinstance(method.recipe(context, config), Recipe)
         return
-    synthetic = method.select(context, method.Config())
+    synthetic = method.select(context, config)
     assert torch.bincount(synthetic.y).tolist() == [3, 3]
-    assert payload(synthetic) == payload(method.select(graph_context(3), method.Config()))
+    assert payload(synthetic) == payload(method.select(graph_context(3), config))
 
 
 @pytest.mark.bits
