@@ -70,7 +70,7 @@ def distilled(bench: Bench) -> None:
         data = _images(name, bench)
         table = _table(f"bytes of distilled images of {name}, {bench.steps} steps")
         for per_class in (1, 10):
-            config = CondenseConfig(method="dm", per_class=per_class, steps=bench.steps, checks=1)
+            config = CondenseConfig(method="dm", per_class=per_class, steps=bench.steps, checks=1, bits="full")
             learnt = distill_condense(data, config).data
             assert isinstance(learnt, Tensor)
             add_images(table, f"{len(learnt)}", (learnt.clamp(0, 1) * 255).round().to(torch.uint8))

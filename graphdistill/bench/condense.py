@@ -19,6 +19,7 @@ from rich.table import Table
 from graphdistill.bench.fairness import fairness
 from graphdistill.bench.large_graphs import large
 from graphdistill.bench.options import CondenseBench as Bench
+from graphdistill.bench.set_bytes import set_bytes
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of, training_data_of
 from graphdistill.condense.data.learnable import LearnableSet
@@ -32,9 +33,11 @@ from graphdistill.condense.methods.mtt import TrajectoryMatch
 from graphdistill.core.command.report import Row, peak_memory, versions
 from graphdistill.core.data.datasets import NodeDataset
 from graphdistill.core.evaluation.nodes import NodeProtocol
+from graphdistill.core.evaluation.precision import best_random_sets, in_same_bits
 from graphdistill.core.evaluation.protocol import SetProtocol
 from graphdistill.core.evaluation.rows import baseline_rows, break_even, rs2_plan, train_plans, train_rows
 from graphdistill.core.randomness import generator
+from graphdistill.core.sets.quantized import FULL, Precision
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.datasets import load
 
@@ -58,6 +61,10 @@ def main(bench: Bench) -> None:
         for name in [name for name in bench.datasets if name in PROBED]:
             for number in bench.per_class or PROBED[name]:
                 compare(bench, name, number, unlabelled=True)
+    if "bytes" in bench.parts:
+        for name in bench.datasets:
+            for per_class in bench.per_class or SIZES.get(name, (10,)):
+                set_bytes(bench, name, per_class)
     if "units" in bench.parts:
         units(bench)
     if "unroll" in bench.parts:
@@ -81,7 +88,7 @@ def compare(bench: Bench, name: str, per_class: int, unlabelled: bool = False) -
     data: Any = load(name, bench.root)
     protocol = protocol_of(data, unlabelled=unlabelled, trainings=bench.trainings, device=bench.torch_device)
     (full,) = train_rows(protocol, "all the data", [protocol.full()])
-    rows, kind, largest = list[Row](), training_data_of(protocol).KIND, 0
+    rows, kind, largest, first = list[Row](), training_data_of(protocol).KIND, 0, FULL
     for method in bench.methods or FAMILY.names():
         if kind not in FAMILY.kinds(method):
             continue
@@ -94,6 +101,7 @@ def compare(bench: Bench, name: str, per_class: int, unlabelled: bool = False) -
         except ValueError as error:
             console.print(f"{name}, {per_class} a class, {method} is refused: {error}")
             continue
+        first = Precision.from_meta(max(sets, key=lambda synthetic: synthetic.nbytes))
         largest = max(largest, *(synthetic.nbytes for synthetic in sets))
         seconds = statistics.fmean(float(str(synthetic.meta["seconds"])) for synthetic in sets)
         rows += train_rows(protocol, method, sets, seconds)
@@ -103,7 +111,7 @@ def compare(bench: Bench, name: str, per_class: int, unlabelled: bool = False) -
         if method == "random" or unlabelled:
             rows += _baselines(protocol, sets)
     if largest:
-        drawn = protocol.random_sets(largest, bench.seeds)
+        drawn, _ = best_random_sets(protocol, largest, bench.seeds, first)
         rows += train_rows(protocol, f"random {protocol.UNIT}, bytes of the largest set", drawn)
         console.print(f"{name}, {per_class} a class, {rows[-1].name}: {summary(rows[-1])}")
     size = f"{per_class} unlabelled images" if unlabelled else f"{per_class} of each class"
@@ -112,6 +120,8 @@ def compare(bench: Bench, name: str, per_class: int, unlabelled: bool = False) -
 
 def _baselines(protocol: SetProtocol[Any], sets: list[SyntheticSet]) -> Iterator[Row]:
     for name, further in protocol.extra_baselines(sets).items():
+        if isinstance(protocol, NodeProtocol):
+            further = in_same_bits(protocol, further, CondenseConfig.tolerance)
         yield from train_rows(protocol, name, further)
     yield from train_plans(protocol, [rs2_plan(protocol, len(sets[0]), protocol.full())])
     yield from baseline_rows(protocol, sets)

@@ -25,6 +25,7 @@ from graphdistill.core.data.datasets import TableDataset
 from graphdistill.core.evaluation.rows import baseline_rows, train_rows
 from graphdistill.core.evaluation.tables import TableProtocol
 from graphdistill.core.randomness import generator
+from graphdistill.core.sets.quantized import Precision
 from graphdistill.core.training.independence import distance_correlation
 from graphdistill.datasets import load
 from graphdistill.datasets._rows import table_of
@@ -150,7 +151,7 @@ def _rows(bench: Bench, data: TableDataset, seed: int) -> Iterator[Row]:
             seconds = float(str(made.meta["seconds"]))
             yield from train_rows(protocol, f"{method}, {per_class} of each class", [made], seconds)
             if method == "fair-latent":
-                same = protocol.within(protocol.random_order(seed), made.nbytes)
+                same = protocol.within(protocol.random_order(seed), made.nbytes, Precision.from_meta(made))
                 yield from train_rows(protocol, f"random rows in the bytes of fair-latent, {per_class}", [same])
                 facts = {name: made.meta[name] for name in ("repair", "label_gap", "latent_dependence")}
                 sizes = [made.meta[name] for name in ("teacher_parameters", "student_parameters")]

@@ -105,7 +105,7 @@ def measure(name: str, method: str, per_class: int, root: Path | None, seed: int
         data = load(name, root)
         loaded = time.perf_counter() - clock
         protocol = protocol_of(data, trainings=trainings)
-        config = CondenseConfig(method=method, per_class=per_class)
+        config = CondenseConfig(method=method, per_class=per_class, bits="full")
         synthetic = distill_condense(data, config, generator=generator(seed, "condense"), protocol=protocol)
         seconds, spent, memory = time.perf_counter() - clock, time.process_time() - cpu, peak_memory()
         (row,) = train_rows(protocol, method, [synthetic])

@@ -65,7 +65,7 @@ def _memories(context: tuple[ImageDataset, int], seed: int) -> dict[str, Scores]
     protocols = [protocol_of(task) for task in tasks]
     made: dict[str, list[SyntheticSet]] = {"none": []}
     for method in ("dm", "herding", "random"):
-        config = CondenseConfig(method=method, per_class=per_class)
+        config = CondenseConfig(method=method, per_class=per_class, bits="full")
         made[f"{method}, {per_class} of each class"] = [
             distill_condense(task, config, generator=stream(seed, "condense")) for task in tasks
         ]

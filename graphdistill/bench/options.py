@@ -19,7 +19,8 @@ from graphdistill.protect.config import Defence
 if TYPE_CHECKING:
     import torch
 
-CondensePart = Literal["methods", "probe", "units", "unroll", "fair", "large"]
+CodecPart = Literal["sets", "prior", "labels", "memory", "plain"]
+CondensePart = Literal["methods", "bytes", "probe", "units", "unroll", "fair", "large"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +68,7 @@ class ArraysBench(DataOptions):
 class CodecBench(DataOptions):
     """Options of ``python -m graphdistill.bench codec``; no network is trained, so it runs on the CPU alone."""
 
-    parts: tuple[Literal["sets", "prior", "labels", "memory", "plain"], ...] = (
-        "sets",
-        "prior",
-        "labels",
-        "memory",
-        "plain",
-    )
+    parts: tuple[CodecPart, ...] = get_args(CodecPart)
     """Parts to run."""
     datasets: tuple[str, ...] = ("ogbg-molhiv", "ogbg-molbace", "NCI1", "MUTAG", "pains")
     """Data sets; memory and the plain part take the first."""
@@ -90,9 +85,11 @@ class CondenseBench(DataOptions):
     parts: tuple[CondensePart, ...] = get_args(CondensePart)
     """Parts to run."""
     datasets: tuple[str, ...] = ("digits", "mnist5k", "planetoid-cora", "citeseer", "digits-knn", "ogbg-molbace")
-    """Data sets of the parts methods and probe; of fair and large those of their own that are named (default: all)."""
+    """Data sets of methods, bytes and probe; of fair and large those of their own that are named (default: all)."""
     methods: tuple[str, ...] = ()
-    """Methods (default: all that support the data)."""
+    """Methods (default: all that support the data, in the bytes part dm, gcondx and ridge)."""
+    bits: tuple[int, ...] = (8, 6, 5, 4, 3, 2)
+    """Bits of the bytes part."""
     per_class: tuple[int, ...] = ()
     """Entries per class (default: 1 and 10 for images, 10 for other data), in the probe part images in all."""
     seeds: int = 3

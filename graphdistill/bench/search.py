@@ -213,7 +213,7 @@ def _sources(bench: Bench, data: Any) -> tuple[BaseProtocol[Any], list[Source]]:
     augment = {} if isinstance(data, NodeDataset) else {"augment": protocol_of(data).augment}
     protocol = kind(data, device=bench.torch_device, **augment)
     method = "gcdm" if isinstance(data, NodeDataset) else "dm"
-    condense = CondenseConfig(method=method, per_class=bench.per_class)
+    condense = CondenseConfig(method=method, per_class=bench.per_class, bits="full")
     small = [distill_condense(data, condense, generator=stream(seed, "condense")) for seed in seeds]
     spent = (time.perf_counter() - start) / bench.seeds
     some = [protocol.chosen(protocol.random_order(seed)[: len(small[0])]) for seed in seeds]

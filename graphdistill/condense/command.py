@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,13 @@ from graphdistill.core.command.report import Report, Row, table
 from graphdistill.core.command.score_plot import draw_scores
 from graphdistill.core.evaluation.graphs import GraphSetProtocol
 from graphdistill.core.evaluation.nodes import NodeProtocol
-from graphdistill.core.evaluation.protocol import SetProtocol
+from graphdistill.core.evaluation.precision import best_random_sets, in_same_bits
+from graphdistill.core.evaluation.protocol import SetProtocol, TrainingInput
 from graphdistill.core.evaluation.rows import Plan, baseline_rows, break_even, rs2_plan, train_plans
 from graphdistill.core.evaluation.tables import TableProtocol
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import generator
+from graphdistill.core.sets.quantized import Precision, roundable
 from graphdistill.core.sets.storage import save_set
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.datasets import load
@@ -159,16 +162,42 @@ def _best_on_validation(sets: list[SyntheticSet]) -> int:
     return max(range(len(sets)), key=lambda i: float(str(sets[i].meta.get("valid", 0))))
 
 
+def _baselines(
+    command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSet], budget: int
+) -> tuple[dict[str, Sequence[SyntheticSet | TrainingInput]], str]:
+    """Random data at equal bytes and further rows of real data, in bits chosen like the sets', and a note of them."""
+    ours, further = [Precision.from_meta(synthetic) for synthetic in sets], protocol.extra_baselines(sets)
+    if command.bits == "auto":
+        drawn, chosen = best_random_sets(protocol, budget, len(sets), ours[0])
+    else:
+        drawn, chosen = protocol.random_sets(budget, len(sets), ours[0]), ours[0]
+    rows: dict[str, Sequence[SyntheticSet | TrainingInput]] = {f"random {protocol.UNIT}, equal bytes": drawn}
+    for name, parts in further.items():
+        if not isinstance(protocol, NodeProtocol):
+            rows[name] = parts
+        elif command.bits == "auto":
+            rows[name] = in_same_bits(protocol, parts, command.tolerance)
+        else:
+            rows[name] = [chosen.of(part) if isinstance(part, SyntheticSet) else part for part in parts]
+    if command.bits != "auto" or not roundable(sets[0]):
+        return rows, ""
+    found = "; ".join(dict.fromkeys(map(str, ours)))
+    return rows, (
+        f"Chosen on validation: {found} (a loss of at most {command.tolerance:g}), for random {protocol.UNIT} {chosen} "
+        f"(the best at equal bytes). "
+    )
+
+
 def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSet], trials: list[auto.Trial]) -> Report:
     """All rows of the report: the sets, real data of equal size, all the data, and simple baselines."""
     method = FAMILY.config(command.method)
     seconds = statistics.fmean(float(str(synthetic.meta["seconds"])) for synthetic in sets)
     budget = max(synthetic.nbytes for synthetic in protocol.progress.track(sets, "coding sets"))
     whole = protocol.full()
+    baselines, rounding = _baselines(command, protocol, sets, budget)
     plans = [
         Plan("distilled set", sets, seconds),
-        Plan(f"random {protocol.UNIT}, equal bytes", protocol.random_sets(budget, command.seeds)),
-        *(Plan(name, extra) for name, extra in protocol.extra_baselines(sets).items()),
+        *(Plan(name, parts) for name, parts in baselines.items()),
         Plan("all the data", [whole]),
         rs2_plan(protocol, len(sets[0]), whole),
     ]
@@ -182,16 +211,16 @@ def _report(command: Command, protocol: SetProtocol[Any], sets: list[SyntheticSe
         else "Distilling never pays for itself: a training on the set takes as long as one on all the data."
     )
     precision = {
-        "images": "pixels have 8 bits",
-        "nodes": "features have 16 bits, and all the data is the whole graph, coded without loss",
+        "images": "pixels have at most 8 bits",
+        "nodes": "features have at most 16 bits, and all the data is the whole graph, coded without loss",
         "graphs": "graphs are coded without loss",
-        "rows": "features have steps of 1/32 deviation, real rows are in the codec or in xz of CSV, whichever is "
-        "smaller, and means, deviations and names of categories are not counted",
+        "rows": "features have steps of 1/32 deviation or more, real rows are in the codec or in xz of CSV, whichever "
+        "is smaller, and means, deviations and names of categories are not counted",
     }[protocol.UNIT]
     notes = [
         f"{command.seeds} sets x {command.trainings} trainings, checkpoints chosen on validation, test scored once; "
         "all rows with the same steps and augmentation. Bytes are those of the coded set, labels included; "
-        f"{precision}. {pays}",
+        f"{precision}. {rounding}{pays}",
         f"RS2 takes as many steps on as many {protocol.UNIT}, but on others in every step, so it has to store all "
         "the data.",
         f"Saved: the set of seed {command.seed + _best_on_validation(sets)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from graphdistill.condense.methods import FAMILY
 from graphdistill.core.command.base import BaseCommand, TableColumns, check_counts
@@ -25,10 +26,19 @@ class CondenseConfig:
     patience: int = 3
     """Validation checks without improvement after which learning stops; scores of single trainings vary, so that the
     first decline says little."""
+    bits: int | Literal["auto", "full"] = "auto"
+    """Bits of each stored pixel or feature, 2 to 8; auto takes the fewest bytes that cost no more than --tolerance on
+    validation, full leaves 8 bits a pixel, 16 a feature of a node and steps of 1/32 in rows of a table."""
+    tolerance: float = 0.005
+    """Largest loss of validation score to fewer bits."""
 
     def __post_init__(self) -> None:
         FAMILY.check(self.method)
         check_counts(self, "per_class", "checks", "patience")
+        if isinstance(self.bits, int) and not 2 <= self.bits <= 8:
+            raise ValueError(f"--bits must be from 2 to 8, auto or full, got {self.bits}")
+        if not self.tolerance >= 0:
+            raise ValueError(f"--tolerance must be 0 or more, got {self.tolerance}")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"--steps must be 1 or more, got {self.steps}")
 

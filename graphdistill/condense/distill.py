@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from graphdistill.condense.methods import FAMILY
 from graphdistill.core import randomness
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import Dataset
+from graphdistill.core.evaluation.precision import in_fewest_bits, mean_valid_score
 from graphdistill.core.evaluation.protocol import SetProtocol, valid_score
 from graphdistill.core.methods import options_of
+from graphdistill.core.sets.quantized import Precision, roundable
 from graphdistill.core.sets.synthetic import SyntheticSet
 from graphdistill.datasets import as_dataset
 
@@ -57,7 +60,7 @@ def distill_condense(
     Args:
         data: the real data, of this library or PyG graphs that :func:`graphdistill.datasets.load` reads. The training
             split is condensed; validation selects the best set.
-        config: method, entries of each class, steps, validation checks.
+        config: method, entries of each class, steps, validation checks, bits.
         generator: source of all randomness. (default: seed 0)
         progress: shows a bar with the loss.
         checkpoint: file that the state is written to at every validation check. (default: none is written)
@@ -66,8 +69,8 @@ def distill_condense(
         device: device of the networks, of the training data and of the set while it is learnt. (default: the CPU)
 
     Returns:
-        The set, on the CPU; ``meta`` has the method, its options, the seconds and, for methods that learn, the
-        validation checks.
+        The set, on the CPU, in the bits of the config; ``meta`` has the method, its options, the seconds, the bits and,
+        for methods that learn, the validation checks.
 
     Raises:
         ValueError: data that :func:`graphdistill.datasets.load` refuses, an unknown method or one for other data, a
@@ -77,14 +80,15 @@ def distill_condense(
 
     Example:
         >>> from graphdistill import datasets
-        >>> synthetic = distill_condense(datasets.load("digits"), CondenseConfig(method="herding", per_class=1))
+        >>> config = CondenseConfig(method="herding", per_class=1, bits="full")
+        >>> synthetic = distill_condense(datasets.load("digits"), config)
         >>> len(synthetic), synthetic.nbytes
         (10, 252)
 
         What can be tuned in a method are the fields of its config.
 
         >>> from graphdistill.condense.methods import mtt
-        >>> config = CondenseConfig(method=mtt.Config(experts=1, student_steps=2), per_class=1, steps=1)
+        >>> config = CondenseConfig(method=mtt.Config(experts=1, student_steps=2), per_class=1, steps=1, bits=4)
         >>> distill_condense(datasets.load("digits"), config).meta["options"]["experts"]
         1
     """
@@ -117,14 +121,15 @@ def distill_condense(
             if getattr(config, name) != getattr(CondenseConfig, name):
                 raise ValueError(f"--{name} is for methods that learn, but {options.name} only selects; leave it out")
         synthetic: SyntheticSet = method.select(context, options)
-        return replace(synthetic, meta={**facts, **synthetic.meta, "seconds": time.perf_counter() - start})
+        meta = {**facts, **synthetic.meta, "seconds": time.perf_counter() - start}
+        return _stored(synthetic.with_meta(meta), config, partial(mean_valid_score, protocol))
     recipe: Recipe = method.recipe(context, options)
     recipe = replace(recipe, steps=config.steps or recipe.steps)
-    return distill(
+    synthetic = distill(
         real,
         config.per_class,
         recipe,
-        validate=recipe.validate or (lambda synthetic: valid_score(protocol, synthetic)),
+        validate=recipe.validate or partial(valid_score, protocol),
         generator=generator,
         checks=config.checks,
         patience=config.patience,
@@ -134,3 +139,19 @@ def distill_condense(
         resume=resume,
         spent=time.perf_counter() - start,
     )
+    return _stored(synthetic, config, recipe.validate or partial(mean_valid_score, protocol))
+
+
+def _stored(synthetic: SyntheticSet, config: CondenseConfig, validate: Callable[[SyntheticSet], float]) -> SyntheticSet:
+    """The set in the bits of the config."""
+    if config.bits == "full":
+        return synthetic
+    start = time.perf_counter()
+    if config.bits == "auto":
+        out = in_fewest_bits(synthetic, validate, config.tolerance)
+    elif roundable(synthetic):
+        out = Precision(config.bits).of(synthetic)
+    else:
+        raise ValueError(f"--bits {config.bits} is for images, nodes and rows that are stored one by one; use full")
+    seconds = float(str(out.meta["seconds"])) + time.perf_counter() - start
+    return out.with_meta({**out.meta, "seconds": seconds})

@@ -21,7 +21,9 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def short(data: Any, config: CondenseConfig, **more: Any) -> Any:
         steps = None if config.method in ("random", "herding") else 2
-        return distill_condense(data, CondenseConfig(method=config.method, per_class=2, steps=steps), **more)
+        return distill_condense(
+            data, CondenseConfig(method=config.method, per_class=2, steps=steps, bits="full"), **more
+        )
 
     monkeypatch.setattr(condense, "load", lambda name, root: bars() if name == "digits" else pairs())
     monkeypatch.setattr(condense, "distill_condense", short)

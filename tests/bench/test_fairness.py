@@ -21,7 +21,7 @@ def short(monkeypatch):
     def quick(data, config, **more):
         quick = {"fair-latent": fair_latent.Config(teacher_steps=5, student_steps=5)}.get(config.method, config.method)
         steps = None if config.method == "random" else 2
-        return distill_condense(data, CondenseConfig(method=quick, per_class=2, steps=steps), **more)
+        return distill_condense(data, CondenseConfig(method=quick, per_class=2, steps=steps, bits="full"), **more)
 
     def few(seed):
         data = load("biased-table", seed=seed)

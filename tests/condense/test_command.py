@@ -126,6 +126,7 @@ def test_the_journey_from_images_to_the_report(journey):
     assert "break_even_trainings" in results["facts"]
     assert "istilling" in printed
     assert "pays for itself" in printed
+    assert "(the best at equal bytes)" in " ".join(printed.split())
     assert "images" in printed
     for name in ("results.json", "results.csv", "card.json"):
         assert str(output.parent.parent) not in (output / name).read_text(encoding="utf-8")
@@ -224,7 +225,10 @@ def test_the_journey_from_nodes_to_the_report(tmp_path, capsys, monkeypatch):
     assert rows["all the data"]["nbytes"] == results["facts"]["training_bytes"] > synthetic.nbytes
     printed = capsys.readouterr().out
     assert "nodes" in printed
-    assert "Bytes are those of the coded set, labels included; features have 16 bits" in " ".join(printed.split())
+    assert "Bytes are those of the coded set, labels included; features have at most 16 bits" in " ".join(
+        printed.split()
+    )
+    assert "Chosen on validation:" in printed
     checks = [[step, values["set 0/valid"]] for step, values in logged if "set 0/valid" in values]
     assert checks == synthetic.meta["checks"]
     assert logged[-1][1]["distilled set/GCN/test"] == pytest.approx(rows["distilled set"]["mean"])
@@ -235,7 +239,8 @@ def test_a_method_that_is_not_for_graphs_is_refused(tmp_path, monkeypatch, capsy
     assert run("--method", "dm", "--dataset", "chains", "--per-class", 2, "--output", tmp_path / "out") == 2
     printed = capsys.readouterr().err
     assert (
-        "--method dm is for images and rows, but the data set holds graphs; for graphs choose from doscond, " in printed
+        "--method dm is for images and rows, but the data set holds graphs; for graphs choose from auto, doscond, "
+        in printed
     )
     assert not (tmp_path / "out").exists()
 
@@ -314,6 +319,8 @@ def test_the_words_are_those_agreed_on():
         "steps",
         "checks",
         "patience",
+        "bits",
+        "tolerance",
         "trainings",
         "seeds",
         "seed",
@@ -363,6 +370,7 @@ def test_the_journey_of_a_table(method, tmp_path):
 
 def test_a_method_for_images_is_refused_for_a_table(tmp_path, capsys):
     assert run("--dataset", "iris", "--method", "dc", "--output", tmp_path / "out") != 0
-    assert "--method dc is for images, but the data set holds rows; for rows choose from dm, fair-latent" in " ".join(
-        capsys.readouterr().err.split()
+    assert (
+        "--method dc is for images, but the data set holds rows; for rows choose from auto, dm, fair-latent"
+        in " ".join(capsys.readouterr().err.split())
     )

@@ -122,7 +122,7 @@ def test_the_device_is_that_of_the_protocol() -> None:
     assert protocol.device == "meta"
     with pytest.raises(ValueError, match="device is that of the protocol; give it to protocol_of"):
         distill_condense(bars(), CondenseConfig(method="random", per_class=1), protocol=protocol, device="cpu")
-    chosen = CondenseConfig(method="random", per_class=1)
+    chosen = CondenseConfig(method="random", per_class=1, bits="full")
     with second_device() as device:
         assert torch.as_tensor(distill_condense(bars(), chosen, device=device).data).device.type == "cpu"
 
@@ -133,7 +133,7 @@ DATA = {"images": bars, "nodes": pairs, "graphs": chains}
 @pytest.mark.gpu
 @pytest.mark.parametrize(("kind", "method"), [("images", "dsa"), ("nodes", "gcond"), ("graphs", "doscond")])
 def test_a_run_on_the_gpu_for_each_kind_of_data(kind: Kind, method: str) -> None:
-    config = CondenseConfig(method=method, per_class=2, steps=6)
+    config = CondenseConfig(method=method, per_class=2, steps=6, bits="full")
     data = DATA[kind]()
     here, there = (distill_condense(data, config, generator=seeded(), device=device) for device in ("cpu", "cuda"))
     assert there.nbytes > 0
@@ -146,7 +146,8 @@ def test_a_run_on_the_gpu_for_each_kind_of_data(kind: Kind, method: str) -> None
 @pytest.mark.parametrize("name", ["mtt", "sre2l", "frepo", "el2n", "datm"])
 def test_experts_and_teachers_on_the_gpu(name: str) -> None:
     learns = hasattr(FAMILY.module(name), "recipe")
-    config = CondenseConfig(method=config_of(name), per_class=2, steps=2 if learns else None)  # type: ignore[arg-type]
+    options = {"method": config_of(name), "per_class": 2, "steps": 2 if learns else None, "bits": "full"}
+    config = CondenseConfig(**options)  # type: ignore[arg-type]
     synthetic = distill_condense(bars(), config, generator=seeded(), device="cuda")
     assert all(value.device.type == "cpu" for value in synthetic.payload().values())
 

@@ -200,7 +200,7 @@ def test_every_method_has_the_same_words():
     teacher, _ = build_teacher("GCN", 2, 2)
     for call in (
         lambda: load(data),
-        lambda: distill_condense(data, CondenseConfig(method="herding")),
+        lambda: distill_condense(data, CondenseConfig(method="herding", bits="full")),
         lambda: fit_teacher(teacher, data),
         lambda: distill_vqgraph(teacher, data),
         lambda: load_graphs(data),

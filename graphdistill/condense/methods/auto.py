@@ -162,7 +162,7 @@ def _try(context: MethodContext, name: str, limit: float, validations: int) -> t
     try:
         synthetic = distill_condense(
             protocol.data,
-            CondenseConfig(method=name, per_class=context.per_class),
+            CondenseConfig(method=name, per_class=context.per_class, bits="full"),
             generator=generator(context.seed, "auto", name),
             progress=deadline,
             protocol=protocol,

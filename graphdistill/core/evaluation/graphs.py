@@ -19,6 +19,7 @@ from graphdistill.core.evaluation.trees import trivial
 from graphdistill.core.networks.graph_gcn import DEPTH
 from graphdistill.core.networks.tree_gnn import GNN, Network
 from graphdistill.core.sets.budget import graphs_within
+from graphdistill.core.sets.quantized import FULL, Precision
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig
 from graphdistill.core.trees.build import build_forest
@@ -130,7 +131,7 @@ class GraphSetProtocol(SetProtocol[GraphDataset]):
         """Number of nodes under ROC-AUC, the majority class under accuracy."""
         return trivial(self.data, self.forests[split])
 
-    def within(self, order: Tensor, budget: int) -> SyntheticSet:
+    def within(self, order: Tensor, budget: int, precision: Precision = FULL) -> SyntheticSet:
         """The longest prefix of an order that fits; at least one graph of each class."""
         labels = Labels(self.labels("train"))
         index = graphs_within(self.graphs["train"], order, labels, self.data.features, budget)

@@ -16,6 +16,7 @@ from graphdistill.core.evaluation.whole import whole_bytes
 from graphdistill.core.networks.convnet import ConvNet
 from graphdistill.core.networks.mlp import MLP
 from graphdistill.core.networks.vit import ViT
+from graphdistill.core.sets.quantized import Precision
 from graphdistill.core.sets.symmetry import KEY, elements, orbit
 from graphdistill.core.sets.synthetic import SyntheticSet, quantize_uint8
 
@@ -75,8 +76,10 @@ class ImageProtocol(SetProtocol[ImageDataset]):
         meta = {KEY: sets[0].meta.get(KEY, "identity")}
         if meta[KEY] == "identity":
             return {}
-        drawn = self.random_sets(max(s.nbytes for s in sets), len(sets))
-        return {f"random images with their {meta[KEY]}, equal bytes": [s.with_meta(meta) for s in drawn]}
+        budget = max(synthetic.nbytes for synthetic in sets)
+        drawn = self.random_sets(budget, len(sets), Precision.from_meta(sets[0]))
+        drawn = [synthetic.with_meta({**synthetic.meta, **meta}) for synthetic in drawn]
+        return {f"random images with their {meta[KEY]}, equal bytes": drawn}
 
     @cached_property
     def full_bytes(self) -> int:

@@ -23,6 +23,7 @@ from graphdistill.core.networks.standardized import StandardizedOutput
 from graphdistill.core.parallel import parallel_map
 from graphdistill.core.randomness import class_balanced_order, generator, scoped
 from graphdistill.core.sets.budget import largest_prefix
+from graphdistill.core.sets.quantized import FULL, Precision
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import FitConfig, FitResult, Inputs, fit_together, predict
 from graphdistill.core.training.metrics import score
@@ -255,21 +256,27 @@ class SetProtocol(BaseProtocol[AnyDataset]):
         """Places of all training entries in the random order of a draw, classes alternating, long ``[n]``."""
         return class_balanced_order(self.labels("train"), generator(draw, f"random {self.UNIT}"))
 
-    def random_sets(self, budget: int, draws: int) -> list[SyntheticSet]:
+    def random_sets(self, budget: int, draws: int, precision: Precision = FULL) -> list[SyntheticSet]:
         """Random class-balanced training data of at most ``budget`` coded bytes, labels included.
+
+        Args:
+            budget: bytes.
+            draws: number of sets.
+            precision: what features are rounded to. (default: they are not)
 
         Returns:
             One set per draw, with at least one entry per class, even above the budget.
         """
-        found = parallel_map(_random_set, (self, budget), range(draws), jobs=self.jobs)
+        found = parallel_map(_random_set, (self, budget, precision), range(draws), jobs=self.jobs)
         return list(self.progress.track(found, f"drawing random {self.UNIT}", draws))
 
-    def within(self, order: Tensor, budget: int) -> SyntheticSet:
+    def within(self, order: Tensor, budget: int, precision: Precision = FULL) -> SyntheticSet:
         """The longest prefix of an order of training entries that takes at most ``budget`` bytes, coded as a set.
 
         Args:
             order: places in the training split in the order in which they are added.
             budget: bytes.
+            precision: what features are rounded to. (default: they are not)
 
         Returns:
             A set with at least as many entries as there are classes, even above the budget.
@@ -277,12 +284,12 @@ class SetProtocol(BaseProtocol[AnyDataset]):
         made: dict[int, SyntheticSet] = {}
 
         def nbytes(count: int) -> int:
-            made[count] = self.chosen(order[:count])
+            made[count] = precision.of(self.chosen(order[:count]))
             return made[count].nbytes
 
         least = min(self.num_classes, len(order))
         count = max(least, largest_prefix(nbytes, budget, len(order), least))
-        return made.get(count) or self.chosen(order[:count])
+        return made.get(count) or precision.of(self.chosen(order[:count]))
 
     @abstractmethod
     def training_split(self) -> TrainingInput:
@@ -326,10 +333,10 @@ class SetProtocol(BaseProtocol[AnyDataset]):
         return out
 
 
-def _random_set(context: tuple[SetProtocol[Any], int], draw: int) -> SyntheticSet:
+def _random_set(context: tuple[SetProtocol[Any], int, Precision], draw: int) -> SyntheticSet:
     """One draw."""
-    protocol, budget = context
-    return protocol.within(protocol.random_order(draw), budget)
+    protocol, budget, precision = context
+    return protocol.within(protocol.random_order(draw), budget, precision)
 
 
 def _linear(x: Tensor, y: Tensor) -> LogisticRegression:
@@ -346,10 +353,12 @@ def valid_score(protocol: SetProtocol[Any], synthetic: SyntheticSet) -> float:
     return selection_training(protocol, synthetic)[1].valid
 
 
-def selection_training(protocol: SetProtocol[Any], synthetic: SyntheticSet) -> tuple[nn.Module, FitResult]:
-    """The training that :func:`valid_score` scores: the network, and its result on validation."""
+def selection_training(
+    protocol: SetProtocol[Any], synthetic: SyntheticSet, draw: int = 0
+) -> tuple[nn.Module, FitResult]:
+    """The training that :func:`valid_score` scores, or another draw of it: the network, and its result."""
     short = replace(protocol.fit, steps=max(1, protocol.fit.steps // 2))
-    return protocol.train(synthetic, SELECTION_SEED, short)
+    return protocol.train(synthetic, SELECTION_SEED + draw, short)
 
 
 def real_set(x: Tensor, y: Tensor) -> SyntheticSet:

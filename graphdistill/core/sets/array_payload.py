@@ -14,7 +14,7 @@ from torch import Tensor
 from graphdistill.core.codec import decode_array, encode_array
 from graphdistill.core.data.datasets import Task
 from graphdistill.core.data.tensors import downcast
-from graphdistill.core.sets.half_precision import half_exponent, round_half, scaled, to_half
+from graphdistill.core.sets.half_precision import half_exponent, on_grid, round_half, scaled, to_half
 from graphdistill.core.sets.payload import FLOATS, INTEGERS, STREAM, Declared, check_names, check_tensor
 
 MOST_VALUES = 1 << 22
@@ -91,17 +91,21 @@ def check_arrays(payload: Mapping[str, Tensor]) -> None:
     if found.shape[0] != entries:
         raise ValueError(f"holds {found.shape[0]} entries in {name} and {entries} in y")
     if "feature_exponent" in payload:
-        columns = check_tensor(payload, "features", (torch.float16,), entries, None).shape[1]
-        check_tensor(payload, "feature_exponent", (torch.int8,), columns)
+        allowed = (torch.int8, torch.int16, torch.float16)
+        columns = check_tensor(payload, "features", allowed, entries, None).shape[1]
+        one = payload["features"].dtype != torch.float16  # one power of two for all integers
+        check_tensor(payload, "feature_exponent", (torch.int8,), 1 if one else columns)
 
 
 def pack_features(x: Tensor) -> dict[str, Tensor]:
-    """Features in bytes or half precision, with powers of two per column, if that is exact; otherwise unchanged."""
+    """Features as pixels, integers of a power of two, or half precision with powers of two per column, if exact."""
     if x.dtype == torch.float32:
         # Compared bitwise, because -0.0 would load as 0.0; NaN is never exact.
         pixels = (x.nan_to_num().clamp(0, 1) * 255).round().to(torch.uint8)
         if torch.equal((pixels.float() / 255).view(torch.int32), x.contiguous().view(torch.int32)):
             return {"pixels": pixels}
+        if x.dim() == 2 and bool(torch.isfinite(x).all()) and (grid := on_grid(x)) is not None:
+            return {"features": grid[0], "feature_exponent": grid[1]}
     packed = to_half(x)
     if x.dtype == packed.dtype == torch.float32 and x.dim() == 2 and bool(torch.isfinite(x).all()):
         exponent = half_exponent(x)

@@ -67,6 +67,35 @@ def round_half(x: Tensor, exponent: Tensor | None = None) -> Tensor:
     return scaled(scaled(x, -exponent).clamp(-most, most).half().float(), exponent)
 
 
+def on_grid(x: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Numbers as integers below 2^11 times one power of two, and its exponent.
+
+    Args:
+        x: finite, float32 of any shape.
+
+    Returns:
+        Integers of 8 or 16 bits of the same shape, and the exponent, int8 ``[1]``; ``None`` if the numbers have no such
+        step, or one of them is -0.
+
+    Example:
+        >>> [part.tolist() for part in on_grid(torch.tensor([[0.75, -1.5]]))], on_grid(torch.tensor([[0.1, 1.0]]))
+        ([[[3, -6]], [-2]], None)
+    """
+    if bool((torch.signbit(x) & (x == 0)).any()):
+        return None
+    fraction, exponent = torch.frexp(x[x != 0])
+    digits = torch.ldexp(fraction, torch.tensor(24)).long()
+    lowest = torch.frexp((digits & -digits).float()).exponent - 1 + exponent - 24
+    step = int(lowest.min()) if len(lowest) else 0
+    if not -100 <= step <= 100:
+        return None
+    levels = torch.ldexp(x, torch.tensor(-step))
+    most = float(levels.abs().max()) if levels.numel() else 0.0
+    if most >= 2**11:
+        return None
+    return levels.to(torch.int8 if most < 2**7 else torch.int16), torch.tensor([step], dtype=torch.int8)
+
+
 def to_half(x: Tensor) -> Tensor:
     """The tensor in half precision if that is exact, otherwise unchanged.
 

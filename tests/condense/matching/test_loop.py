@@ -264,7 +264,7 @@ def test_another_seed_may_not_take_it_up(tmp_path: Path) -> None:
 
 
 def test_data_is_known_by_its_content_and_not_by_its_name(tmp_path: Path) -> None:
-    config, path = CondenseConfig(method="dm", per_class=1, steps=2), tmp_path / "c"
+    config, path = CondenseConfig(method="dm", per_class=1, steps=2, bits="full"), tmp_path / "c"
     whole = distill_condense(bars(), config, checkpoint=path)
     assert whole.meta["data_digest"] == bars().digest
     renamed = replace(bars(), name="another name", notes="moved")

@@ -77,7 +77,7 @@ def test_every_other_method_is_a_candidate_once(kind):
 
 def test_of_nodes_by_the_function_of_all_methods(monkeypatch):
     only(monkeypatch, "random", "herding")
-    config = CondenseConfig(method=auto.Config(validations=1), per_class=1)
+    config = CondenseConfig(method=auto.Config(validations=1), per_class=1, bits="full")
     synthetic = distill_condense(pairs(), config, generator=seeded())
     assert synthetic.meta["method"] in ("random", "herding")
     assert next(trial["method"] for trial in synthetic.meta["choice"]) == synthetic.meta["method"]

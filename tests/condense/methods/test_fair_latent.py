@@ -36,7 +36,7 @@ def protocol(data=None):
 def distilled(data=None, per_class=4, steps=30, **options):
     config = fair_latent.Config(**{"teacher_steps": 150, "student_steps": 60, **options})
     here = protocol(data)
-    settings = CondenseConfig(method=config, per_class=per_class, steps=steps, checks=2)
+    settings = CondenseConfig(method=config, per_class=per_class, steps=steps, checks=2, bits="full")
     return here, distill_condense(here.data, settings, protocol=here)
 
 

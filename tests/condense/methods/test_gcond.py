@@ -41,7 +41,9 @@ def test_without_edges_it_is_gcondx() -> None:
 
 
 def test_the_set_holds_edges() -> None:
-    synthetic = distill_condense(pairs(), CondenseConfig(method="gcond", per_class=2, steps=3), generator=seeded())
+    synthetic = distill_condense(
+        pairs(), CondenseConfig(method="gcond", per_class=2, steps=3, bits="full"), generator=seeded()
+    )
     assert synthetic.edges is not None
     assert synthetic.edges[0].shape[1] == len(synthetic.edges[1])
     assert len(synthetic) == 6

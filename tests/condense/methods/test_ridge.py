@@ -45,7 +45,7 @@ def test_the_gradient_is_that_of_the_loss():
 
 def test_learnt_rows_predict_better_than_those_it_began_with_and_depend_on_the_seed_alone():
     protocol = protocol_of(load("wine"), fit=FitConfig(steps=20, batch_size=64, eval_every=10))
-    config = CondenseConfig(method="ridge", per_class=1, steps=30, checks=1)
+    config = CondenseConfig(method="ridge", per_class=1, steps=30, checks=1, bits="full")
     first, again = (distill_condense(protocol.data, config, protocol=protocol) for _ in range(2))
     assert torch.equal(first.data, again.data)
     real = training_data_of(protocol)

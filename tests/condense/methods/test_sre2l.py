@@ -170,7 +170,7 @@ def test_square_crops_of_square_images_stay_square() -> None:
 @pytest.mark.parametrize("name", ["sre2l", "cda", "dwa"])
 def test_earlier_work_in_the_process_changes_nothing(name: str) -> None:
     def made(method: str) -> dict[str, torch.Tensor]:
-        config = CondenseConfig(method=quick_config(method), per_class=2, steps=3)
+        config = CondenseConfig(method=quick_config(method), per_class=2, steps=3, bits="full")
         return distill_condense(bars(), config, protocol=quick().protocol, generator=seeded(1)).payload()
 
     first = made(name)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphdistill.core.sets.half_precision import half_exponent, round_half, scaled
+from graphdistill.core.sets.half_precision import half_exponent, on_grid, round_half, scaled
 from graphdistill.core.sets.storage import load_set, save_set
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 
@@ -47,3 +47,24 @@ def test_a_set_in_any_unit_is_stored_in_halves_and_comes_back(tmp_path, unit: fl
     assert ("feature_exponent" in synthetic.payload()) == (unit != 1.0)
     save_set(synthetic, tmp_path)
     assert torch.equal(load_set(tmp_path).data, x)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.integers(-(2**11) + 1, 2**11 - 1), min_size=1, max_size=6), st.integers(-90, 80))
+def test_multiples_of_a_power_of_two_are_stored_as_integers(levels: list[int], exponent: int) -> None:
+    x = torch.ldexp(torch.tensor([levels]).float(), torch.tensor(exponent))
+    found = on_grid(x)
+    assert found is not None
+    integers, step = found
+    assert torch.equal(torch.ldexp(integers.float(), step), x)
+    assert integers.dtype == (torch.int8 if int(integers.abs().max()) < 128 else torch.int16)
+    odd = integers % 2 == 1
+    assert bool(odd.any()) or not bool(integers.any())
+
+
+def test_numbers_without_a_common_step_are_not_integers() -> None:
+    assert on_grid(torch.tensor([[1.0, 2.0**-15]])) is None
+    assert on_grid(torch.tensor([[0.1]])) is None
+    assert on_grid(torch.tensor([[-0.0, 1.0]])) is None
+    assert on_grid(torch.tensor([[2.0**-120]])) is None
+    assert on_grid(torch.empty(0, 3)) is not None
