@@ -19,12 +19,15 @@ from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.evaluation.protocol import SetProtocol
 from graphdistill.core.parallel import default_jobs, parallel_map
 from graphdistill.core.randomness import generator as stream
+from graphdistill.core.sets.quantized import Precision
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.fit import fit
 from graphdistill.datasets import load
 
 TASKS = 5
 """Tasks of two classes each."""
+BITS = (4, 2)
+"""Bits of a pixel in the memory; random images are also kept in the second, in which more of them fit."""
 Entries = tuple[Tensor, Tensor]
 """Images and their classes."""
 Scores = tuple[float, float, int]
@@ -65,14 +68,16 @@ def _memories(context: tuple[ImageDataset, int], seed: int) -> dict[str, Scores]
     protocols = [protocol_of(task) for task in tasks]
     made: dict[str, list[SyntheticSet]] = {"none": []}
     for method in ("dm", "herding", "random"):
-        config = CondenseConfig(method=method, per_class=per_class, bits="full")
-        made[f"{method}, {per_class} of each class"] = [
+        config = CondenseConfig(method=method, per_class=per_class, bits=BITS[0])
+        made[f"{method} in {BITS[0]} bits, {per_class} of each class"] = [
             distill_condense(task, config, generator=stream(seed, "condense")) for task in tasks
         ]
-    sizes = [synthetic.nbytes for synthetic in made[f"dm, {per_class} of each class"]]
-    made["random images, bytes of dm"] = [
-        protocol.within(protocol.random_order(seed), size) for protocol, size in zip(protocols, sizes, strict=True)
-    ]
+    sizes = [synthetic.nbytes for synthetic in made[f"dm in {BITS[0]} bits, {per_class} of each class"]]
+    for bits in BITS:
+        made[f"random images in {bits} bits, bytes of dm"] = [
+            protocol.within(protocol.random_order(seed), size, Precision(bits))
+            for protocol, size in zip(protocols, sizes, strict=True)
+        ]
     made["all images"] = [protocol.chosen(torch.arange(len(protocol.data.train))) for protocol in protocols]
     whole, out = protocol_of(data), {}
     for name, sets in made.items():

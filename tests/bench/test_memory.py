@@ -17,8 +17,8 @@ def test_every_memory_is_scored(monkeypatch):
     monkeypatch.setattr(kinds, "ImageProtocol", shortened(ImageProtocol, FitConfig(steps=20, eval_every=10)))
     table = memory.memory_table(FEW, "bars")
     names, last, alone, nbytes = (list(column.cells) for column in table.columns)
-    assert names[:2] == ["none", "dm, 1 of each class"]
-    assert names[-2:] == ["random images, bytes of dm", "all images"]
+    assert names[:2] == ["none", "dm in 4 bits, 1 of each class"]
+    assert names[-2:] == ["random images in 2 bits, bytes of dm", "all images"]
     assert (alone[0], nbytes[0]) == ("", "0")
     assert float(last[0]) < float(last[-1])
     assert int(nbytes[3]) < int(nbytes[-1].replace(",", ""))
