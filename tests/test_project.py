@@ -214,7 +214,7 @@ def test_pins_cover_what_is_depended_on():
 
 
 IDIOM = (
-    "told said heard thought looks beside taught hello took Turn Terms SOFTNESS LESSONS HUGE Descent eight_bits "
+    "told said heard thought looks beside taught took Turn Terms SOFTNESS LESSONS HUGE Descent eight_bits "
     "in_turn unshared inpath"
 ).split()
 """Words of a private language, which a newcomer would have to learn."""

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from rich.table import Table
 
+from graphdistill.bench.expansions import expansions
 from graphdistill.bench.fairness import fairness
 from graphdistill.bench.large_graphs import large
 from graphdistill.bench.options import CondenseBench as Bench
@@ -73,6 +74,8 @@ def main(bench: Bench) -> None:
         fairness(bench)
     if "large" in bench.parts:
         large(bench)
+    if "expansions" in bench.parts:
+        expansions(bench)
     console.print(f"peak memory {peak_memory() / 1e9:.2f} GB")
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 CodecPart = Literal["sets", "prior", "labels", "memory", "plain"]
-CondensePart = Literal["methods", "bytes", "probe", "units", "unroll", "fair", "large"]
+CondensePart = Literal["methods", "bytes", "probe", "units", "unroll", "fair", "large", "expansions"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,6 +106,8 @@ def test_every_number_is_checked_by_its_option(name: str, field: str) -> None:
             "--first-max-start-epoch must be from --min-start-epoch to --max-start-epoch, 2 to 20, got 1",
         ),
         ("gcond", {"edge_steps": 0, "feature_steps": 0}, "--edge-steps and --feature-steps must not both be 0"),
+        ("hello", {"rank": 9, "features": 8}, "--rank 9 must be at most --features 8"),
+        ("prune-combine", {"per_side": 9}, "--per-side must be from 1 to 8, got 9"),
         ("random-kd", {"alpha": 1.5}, "--alpha must be from 0 to 1, got 1.5"),
     ],
 )
@@ -125,6 +127,7 @@ def test_values_that_cannot_be(name: str, options: dict[str, Any], message: str)
         ("fyi", "dm"),
         ("gcond", "gcondx"),
         ("geom", "sfgc"),
+        ("prune-combine", "el2n"),
         ("smooth-experts", "mtt"),
         ("tesla", "mtt"),
     ],
@@ -163,6 +166,9 @@ def test_every_method_gives_what_it_should(name: str, kind: Kind, per_class: int
         assert isinstance(module.recipe(context, quick_config(name)), Recipe)
         return
     synthetic = module.select(context, quick_config(name))
+    if synthetic.expansion is not None:
+        assert len(next(iter(synthetic.expansion.arrays().values()))) == 3 * per_class
+        return
     label = synthetic.y if synthetic.y.dim() == 1 else synthetic.y.argmax(dim=1)
     assert torch.bincount(label[synthetic.labelled]).tolist() == [per_class] * 3
 

@@ -70,8 +70,14 @@ def with_soft_labels(context: MethodContext, index: Tensor, config: Config) -> S
         index: of the entries, long ``[n]``; any method may have chosen them.
         config: weight and temperature of the teacher.
     """
-    real, (net,) = context.real, train_teachers(context)
+    (net,) = train_teachers(context)
+    return labelled(context, index, predictions(context, net), config)
+
+
+def labelled(context: MethodContext, index: Tensor, logits: Tensor, config: Config) -> SyntheticSet:
+    """Training entries with soft labels from a teacher's logits on all of them, ``[n, C]``."""
+    real = context.real
     alpha = 1 - len(index) / len(real) if config.alpha is None else config.alpha
-    soft = (predictions(context, net)[index] / config.temperature).softmax(dim=1)
+    soft = (logits[index] / config.temperature).softmax(dim=1)
     y = stored_labels((1 - alpha) * F.one_hot(real.y[index].cpu(), real.num_classes) + alpha * soft)
     return replace(real.select(index), y=y, weight=class_weights(y))

@@ -131,11 +131,16 @@ class Relabelled(LearnableSet):
         return frozen(self.x, self.teacher(quantize_uint8(self.x)).softmax(dim=1), meta)
 
 
-def squeeze(context: MethodContext) -> ConvNet:
-    """A teacher with batch norm, trained on the training images, in evaluation mode and without gradients."""
+def squeeze(context: MethodContext, number: int = 0) -> ConvNet:
+    """A teacher with batch norm, trained on the training images, in evaluation mode and without gradients.
+
+    Args:
+        context: data, protocol, seed.
+        number: of the teacher; each has other weights. (default: 0)
+    """
     real, protocol = context.real, context.protocol
     assert isinstance(real, TrainingImages)
-    with scoped(context.seed, "teacher"):
+    with scoped(context.seed, "teacher", *([number] if number else [])):
         teacher = real.network(norm="batch")
     with context.progress.step("training the teacher") as advance:
         fit(

@@ -74,7 +74,7 @@ def test_labels_are_classes(task: str) -> None:
 
 def test_missing_and_further_tensors_are_named() -> None:
     arrays = expansion("tiles").arrays()
-    with refused("holds no 'per_side'"):
+    with refused("holds no 'tiling'"):
         Tiles.from_arrays({n: arrays[n] for n in ("tiles", "y")}, 10)
     with refused("holds 'weight', which is not expected"):
         Tiles.from_arrays({**arrays, "weight": torch.ones(1)}, 10)

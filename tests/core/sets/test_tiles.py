@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from graphdistill.core.sets.tiles import Tiles
+from graphdistill.core.sets.tiles import Tiles, sharpened
 from tests.core.sets.samples import pixels
 from tests.hostile import refused
 
@@ -38,6 +39,14 @@ def test_images_of_a_tile_do_not_mix() -> None:
     assert [int(image.max()) for image in x] == [0, 255, 0, 0]
 
 
+def test_sharpening_adds_the_difference_from_the_mean_of_nine_pixels() -> None:
+    images = pixels(3, 2, 5, 7)
+    mean = F.avg_pool2d(F.pad(images.double(), (1, 1, 1, 1), mode="replicate"), 3, 1)
+    for sharpness in (0, 3, 8):
+        wanted = (images + sharpness / 4 * (images - mean)).clamp(0, 255)
+        assert (sharpened(images.int(), sharpness) - wanted).abs().max() <= 0.5 + 1e-9
+
+
 def test_sides_that_do_not_divide_are_refused() -> None:
     with pytest.raises(ValueError, match="images of 9 x 8 pixels do not make tiles of 2 x 2"):
         Tiles.of(pixels(4, 1, 9, 8), torch.tensor([0]), 2)
@@ -46,9 +55,10 @@ def test_sides_that_do_not_divide_are_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "match"),
     [
-        ("per_side", torch.tensor([3]), "holds tiles of 8 x 8 pixels, which 3 x 3 images do not fill"),
-        ("per_side", torch.tensor([9]), "holds 9 as images along a side in per_side, expected from 1 to 8"),
-        ("per_side", torch.tensor([0]), "holds 0 as images along a side in per_side, expected from 1 to 8"),
+        ("tiling", torch.tensor([3, 0]), "holds tiles of 8 x 8 pixels, which 3 x 3 images do not fill"),
+        ("tiling", torch.tensor([9, 0]), "holds 9 as images along a side in tiling, expected from 1 to 8"),
+        ("tiling", torch.tensor([0, 0]), "holds 0 as images along a side in tiling, expected from 1 to 8"),
+        ("tiling", torch.tensor([2, 41]), "holds 41 as sharpness in tiling, expected from 0 to 40"),
         ("y", torch.tensor([-1]), "holds -1 in y"),
         ("y", torch.tensor([0, 1]), r"holds y of int64 \[2\], expected"),
         ("tiles", torch.zeros(1, 1, 0, 8, dtype=torch.uint8), r"holds tiles of shape \[1, 1, 0, 8\], expected images"),
