@@ -29,7 +29,10 @@ RESULT = Result(
         "random dm dsa"
     ),
     differs="DC's short schedule: 100 steps and batches of 64, where the paper has 1000 networks and batches of 256.",
-    instead="Use dm: 0.959 ± 0.014 and 0.898 ± 0.012 in less time.",
+    instead=(
+        "Use dm: 0.959 ± 0.014 and 0.898 ± 0.012 in less time; with 10 images a class of digits it has 0.993 ± 0.007, "
+        "dsa 0.983 ± 0.004, and as many bytes of random images 0.987 ± 0.010."
+    ),
 )
 FOR: tuple[Kind, ...] = ("images",)
 
