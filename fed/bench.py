@@ -15,19 +15,24 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import rich.console
 import torch
 import torch.nn.functional as F
 from rich.table import Table
+from sklearn.linear_model import LogisticRegression
 
 from fed.client.store import HOME
 from fed.client_app import app as client
 from fed.config import FedConfig
-from fed.data.client_data import network
+from fed.data.client_data import UNKNOWN, network
 from fed.data.images import parts
+from fed.data.molecules import Molecules
 from fed.methods import fedlgd, fedmirage
 from fed.runtime.in_process import run_in_process
 from fed.server_app import app as server
+from fed.trees.client import TreesClient
+from fed.trees.driver import STRENGTHS
 from graphdistill.bench.options import FedBench as Bench
 from graphdistill.core.command.report import peak_memory, versions
 from graphdistill.core.evaluation.membership import membership_auc
@@ -59,6 +64,9 @@ def main(bench: Bench) -> None:
         if "molecules" in bench.parts:
             for name in bench.molecules:
                 molecules(bench, name)
+        if "trees" in bench.parts:
+            for name in bench.molecules:
+                trees(bench, name)
         if "clients" in bench.parts:
             many(bench)
     console.print(f"peak memory {peak_memory() / 1e9:.2f} GB")
@@ -195,7 +203,7 @@ def molecules(bench: Bench, name: str) -> None:
         *(("fedmirage", "virtual", support) for support in (one, *more)),
     ]
     for method, data, support in rows:
-        options: dict[str, Any] = {"method": method, "train_on": data, "support": support}
+        options: dict[str, Any] = {"method": method, "train_on": data, "support": support, "rounds": 8}
         tried = {lr: run(_molecular(bench, name, lr=lr, **options)) for lr in (0.01, 0.03)}
         lr = max(tried, key=lambda lr: tried[lr]["valid"])
         further = [run(_molecular(bench, name, lr=lr, seed=seed, **options)) for seed in range(1, bench.seeds)]
@@ -218,17 +226,60 @@ def molecules(bench: Bench, name: str) -> None:
     console.print(table)
 
 
-def _molecular(bench: Bench, name: str, **options: Any) -> FedConfig:
-    return FedConfig(
-        dataset=name,
-        root=str(bench.root or ""),
-        device=bench.device,
-        partition="scaffold",
-        clients=4,
-        rounds=8,
-        per_class=1000,
-        **options,
+def trees(bench: Bench, name: str) -> None:
+    """The regression on counts of trees of all clients, next to one of each client alone and to the number of nodes."""
+    table = _table(f"{name}: four clients by scaffold, ROC-AUC, mean of clients", "method")
+    for column in ("validation", "test", "by seed", "C", "trees", "rounds", "kB up, down a client", "training kB", "s"):
+        table.add_column(column, justify="right")
+    found, alone, training = [], [], []
+    for seed in range(bench.seeds):
+        config = _molecular(bench, name, method="fedtrees", seed=seed)
+        outcome = run(config)
+        held = [part for part in parts(config) if isinstance(part, Molecules)]
+        found.append(outcome)
+        training.append(statistics.fmean(part.training_bytes for part in held))
+        scores = [score for part in held if (score := fit_alone(part)) != UNKNOWN]
+        alone.append(statistics.fmean(scores))
+        line = f"{outcome['trees']}, test {test_of(outcome):.4f}, alone {alone[-1]:.4f}"
+        console.print(f"{name}, seed {seed}: {line}", highlight=False)
+    tests = [test_of(outcome) for outcome in found]
+    clients = len(found[0]["names"])
+    ways = (statistics.fmean(o[way] for o in found) / clients / 1e3 for way in ("bytes up", "bytes down"))
+    table.add_row(
+        "fedtrees",
+        f"{statistics.fmean(outcome['valid'] for outcome in found):.3f}",
+        _mean(tests),
+        " ".join(f"{value:.3f}" for value in tests),
+        " ".join(f"{outcome['trees']['strength']:g}" for outcome in found),
+        *[f"{statistics.fmean(o['trees'][key] for o in found):.0f}" for key in ("vocabulary", "rounds")],
+        ", ".join(f"{value:,.0f}" for value in ways),
+        f"{statistics.fmean(training) / 1e3:.0f}",
+        f"{statistics.fmean(outcome['seconds by phase']['all'] for outcome in found):.0f}",
     )
+    table.add_row("each client alone", "", _mean(alone), " ".join(f"{value:.3f}" for value in alone), *[""] * 6)
+    for title in found[0]["baselines"]:
+        values = [statistics.fmean(outcome["baselines"][title].values()) for outcome in found]
+        table.add_row(title, "", _mean(values), *[""] * 7)
+    console.print(table)
+
+
+def fit_alone(part: Molecules) -> float:
+    """Test score of a client's own regression on all its trees, whose strength is best on its own validation."""
+    client, y = TreesClient(part, b""), part.train[1].numpy()
+    ids = client.ids
+    x, best, test = client.features("train", ids), -2.0, UNKNOWN
+    for strength in STRENGTHS if 0 < y.sum() < len(y) else ():
+        model = LogisticRegression(C=strength, class_weight="balanced", max_iter=2000).fit(x, y)
+        weights = np.append(model.coef_[0], model.intercept_)
+        valid = client.score("valid", ids, weights)
+        if valid > best:
+            best, test = valid, client.score("test", ids, weights)
+    return test
+
+
+def _molecular(bench: Bench, name: str, **options: Any) -> FedConfig:
+    given = {"root": str(bench.root or ""), "device": bench.device, "partition": "scaffold", "clients": 4}
+    return FedConfig(**{**given, "dataset": name, "per_class": 1000, **options})
 
 
 def many(bench: Bench) -> None:

@@ -3,7 +3,8 @@
 A client sends the model and numbers: its own number, the weight of its model, its loss, its validation score and
 seconds; on registration also the name of its domain, and keyed digests of its data and of its key for federated Mirage,
 which reveal nothing without its secrets. Real and virtual data stay in the memory and the files of the client. With
-``--train-on generated`` it sends a generator in place of models, and the number of its training images of each class.
+``--train-on generated`` it sends a generator in place of models, and the number of its training images of each class;
+for fedtrees sums of gradients, keyed ids of its trees and the number of its training graphs of each class.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import hmac
 import time
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
@@ -20,7 +23,7 @@ from torch import Tensor, nn
 from fed.client.round import LocalRound
 from fed.client.store import ClientStore, secret, shared_key
 from fed.config import CLIENTS, FedConfig
-from fed.data.client_data import ClientData, network
+from fed.data.client_data import UNKNOWN, ClientData, network
 from fed.data.generators import train_generator
 from fed.data.images import parts
 from fed.data.molecules import HOPS, Molecules
@@ -28,6 +31,7 @@ from fed.methods._method import method_of
 from fed.mirage.client import MirageClient
 from fed.mirage.noise import Noise
 from fed.server.privacy import clip_update
+from fed.trees.client import TreesClient
 from graphdistill.core.device import resolve_device
 from graphdistill.core.parallel import one_thread
 from graphdistill.core.randomness import generator as stream
@@ -44,9 +48,9 @@ def register(message: Message, context: Context) -> Message:
     nodes = int(context.node_config.get("num-partitions", config.clients))
     numbers = {**part.facts, "client": client, "nodes": nodes, "num-examples": _examples(config, part)}
     facts = {"name": part.name, "data": part.keyed_digest(secret(client))}
-    if method_of(config).merges:
+    if method_of(config).keyed:
         # The server compares these digests; they do not reveal the key.
-        facts["key"] = hmac.new(_mirage_key(context), b"federated mirage", "sha256").hexdigest()
+        facts["key"] = hmac.new(_shared_key(context), b"federated mirage", "sha256").hexdigest()
     return _reply(message, numbers, facts=facts)
 
 
@@ -93,10 +97,34 @@ def mirage(message: Message, context: Context) -> Message:
     if not isinstance(part, Molecules):
         raise ValueError(f"{part.name} holds no molecules, which federated Mirage counts trees of")
     noise = Noise(config.support_epsilon, secret(client)) if config.support_epsilon else None
-    holder = MirageClient(*part.data.split("train"), HOPS, part.num_classes, _mirage_key(context), noise)
+    holder = MirageClient(*part.data.split("train"), HOPS, part.num_classes, _shared_key(context), noise)
     request = {name: array.numpy() for name, array in message.content.array_records["request"].items()}
     counts = ArrayRecord({name: Array(value) for name, value in holder.reply(request).items()})
     return _reply(message, {"client": client, "training-bytes": part.training_bytes}, counts)
+
+
+@app.query("trees")
+@one_thread()
+def trees(message: Message, context: Context) -> Message:
+    """Keyed ids of the trees of the client's training graphs, and the numbers of graphs of both classes."""
+    _, client, holder = _trees_client(context)
+    arrays = {"ids": Array(holder.ids), "sizes": Array(holder.sizes)}
+    return _reply(message, {"client": client}, ArrayRecord(arrays))
+
+
+@app.query("gradient")
+@one_thread()
+def gradient(message: Message, context: Context) -> Message:
+    """Loss and gradient of the training graphs at the server's weights, and the score of these on a split."""
+    part, client, holder = _trees_client(context)
+    vocabulary = context.state.array_records["broadcast"]["vocabulary"].numpy()
+    weights = message.content.array_records["arrays"]["weights"].numpy()
+    settings: Any = message.content.config_records["config"]
+    split = str(settings["split"])
+    loss, slope = holder.loss_and_gradient(vocabulary, weights, np.array(settings["class-weights"]))
+    trivial = part.trivial(split) if split == "test" else UNKNOWN
+    scores = {"score": holder.score(split, vocabulary, weights), "trivial": trivial}
+    return _reply(message, {"client": client, "loss": loss, **scores}, ArrayRecord({"gradient": Array(slope)}))
 
 
 @app.train(mods=[clip_update])
@@ -164,7 +192,14 @@ def evaluate(message: Message, context: Context) -> Message:
     return _reply(message, {"client": client, "score": part.score(net, split), "trivial": part.trivial(split)})
 
 
-def _mirage_key(context: Context) -> bytes:
+def _trees_client(context: Context) -> tuple[ClientData, int, TreesClient]:
+    _, client, part = _mine(context)
+    if not isinstance(part, Molecules):
+        raise ValueError(f"{part.name} holds no molecules, which fedtrees counts trees of")
+    return part, client, TreesClient(part, _shared_key(context))
+
+
+def _shared_key(context: Context) -> bytes:
     return shared_key(str(context.node_config.get("mirage-key", "")))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
-from fed.methods import FAMILY, TrainOn, start_options, train_on
+from fed.methods import FAMILY, TrainOn, start_options, train_on, without
 from graphdistill.core.command.base import check_counts
 from graphdistill.core.command.paths import expanded
 from graphdistill.core.device import DeviceName
@@ -69,7 +69,8 @@ class FedOptions:
     """Molecules: share of the graphs of a class that must contain a set of trees for it to become a virtual
     molecule."""
     min_clients: int = 0
-    """Federated Mirage: clients that must have a tree for it to count; 0 is 2 from three clients on, else 1."""
+    """Federated Mirage and fedtrees: clients that must have a tree for it to count; 0 is 2 from three clients on,
+    else 1."""
     support_epsilon: float = 0.0
     """Federated Mirage: epsilon of the noise on each count that a client sends; 0 is no noise."""
     lr: float = 0.0
@@ -136,6 +137,13 @@ class FedOptions:
             raise ValueError(f"--min-clients must be from 1 to --clients {self.clients}, got {self.min_clients}")
         if not 0 < self.participation <= 1:
             raise ValueError(f"--participation must be above 0 and at most 1, got {self.participation}")
+        defaults = {f.name: f.default for f in fields(FedOptions)}
+        for option, why in without(self.algorithm).items():
+            if getattr(self, option) != defaults[option]:
+                raise ValueError(
+                    f"--{option.replace('_', '-')} {getattr(self, option)} does not apply to --method "
+                    f"{self.algorithm}, {why}: leave it out"
+                )
         if self.training_data == "generated":
             for option, default in (("participation", 1.0), ("dp_noise", 0.0), ("dp_clip", 0.0)):
                 if getattr(self, option) != default:
@@ -257,6 +265,11 @@ class FedConfig(FedOptions):
         data = [self.training_data] if self.training_data != train_on(self.algorithm)[0] else []
         options = [f"{name.replace('_', '-')} {value}" for name, value in self.changed.items()]
         return ", ".join([self.algorithm, *data, *options])
+
+    @property
+    def least_clients(self) -> int:
+        """Clients that must have a tree for it to count."""
+        return self.min_clients or (2 if self.clients > 2 else 1)
 
     @property
     def start_options(self) -> dict[str, Any]:

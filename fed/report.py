@@ -74,7 +74,7 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
         choice = f"best on validation ({outcome['valid']:.3f})"
     notes = [
         *(f"Missing: {what}" for what in outcome["missing"]),
-        f"Seed {config.seed}, {config.rounds} rounds. The model after round "
+        f"Seed {config.seed}, {outcome['trees'].get('rounds', config.rounds)} rounds. The model after round "
         f"{outcome['chosen round']}, {choice}; test read once.",
         f"Bytes of all messages as they are sent: {outcome['bytes up']:,} up, {outcome['bytes down']:,} down. "
         f"Seconds: {phases}.",
@@ -87,6 +87,13 @@ def _notes(config: FedConfig, outcome: dict[str, Any]) -> list[str]:
             f"Federated Mirage, {merged['rounds']} messages to a client: "
             f"{' and '.join(str(len(sets)) for sets in merged['supports'])} graphs of the classes. Bytes of each "
             f"client up, down, and of its training graphs: {costs_by_client}."
+        )
+    if fitted := outcome["trees"]:
+        notes.append(
+            f"{fitted['vocabulary']:,} trees; C {fitted['strength']:g}. The optimum of all clients' data together: the "
+            f"gradient has length {fitted['gradient']:.1g}. The server sees each client's keyed ids, numbers of graphs "
+            "by class, and gradients, which can tell of single graphs: no privacy is claimed. "
+            "The model's ids are readable with the clients' key alone (fed.trees.client.readable)."
         )
     if sent := outcome["generators"]:
         model, x = tensor_bytes(*outcome["model"].values()), outcome["broadcast"]["x"]

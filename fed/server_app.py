@@ -32,6 +32,7 @@ from fed.server.replies import EVALUATE, STATISTICS
 from fed.server.state import ServerState, require
 from fed.server.strategy import Federation
 from fed.server.training import train_here
+from fed.trees.driver import fit_trees
 from graphdistill.core.command.output import check_writable
 from graphdistill.core.parallel import one_thread
 
@@ -109,6 +110,10 @@ def federate(guard: Guard, config: FedConfig) -> tuple[FedConfig, dict[str, Any]
     nodes = list(guard.registered)
     kind = kind_of(facts)
     _check(config, kind)
+    if method.sums_gradients:
+        found = fit_trees(guard, config, nodes)
+        seconds = {**found.pop("seconds by phase"), "all": time.perf_counter() - started}
+        return config, {**_facts(guard, kind), **found, "seconds by phase": seconds}
     data = {one.client: one.data for one in guard.registered.values()}
     if config.resume and folder:
         state = ServerState.read(folder, config, data)
@@ -169,24 +174,32 @@ def _final(guard: Guard, strategy: Federation) -> dict[str, Any]:
     if lost:
         missing.append(f"{lost} of {config.rounds} rounds were lost because all clients failed or were refused")
     return {
-        "names": {one.client: one.name for one in guard.registered.values()},
-        "nodes": {one.client: node for node, one in guard.registered.items()},
-        "kind": kind,
-        "metric": METRICS[kind][0],
+        **_facts(guard, kind),
         "test": tests["score"],
         "baselines": {"untrained network": untrained["score"], METRICS[kind][1]: tests["trivial"]},
         "valid": state.best_valid,
         "chosen round": chosen,
         "history": state.history,
         "final valid": final,
-        "bytes up": guard.up,
-        "bytes down": guard.down,
         "federated mirage": state.merged,
         "generators": state.generators,
-        "refused": guard.refused,
         "missing": missing,
         "model": {name: best[name] for name in strategy.model(best).state_dict()},
         "broadcast": state.broadcast if state.broadcast_changed else {},
+    }
+
+
+def _facts(guard: Guard, kind: str) -> dict[str, Any]:
+    """What the outcome of every method has, with empty places for what only some have."""
+    return {
+        "names": {one.client: one.name for one in guard.registered.values()},
+        "nodes": {one.client: node for node, one in guard.registered.items()},
+        "kind": kind,
+        "metric": METRICS[kind][0],
+        "bytes up": guard.up,
+        "bytes down": guard.down,
+        "refused": guard.refused,
+        **{name: {} for name in ("federated mirage", "generators", "trees", "privacy", "broadcast")},
     }
 
 

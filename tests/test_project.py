@@ -127,6 +127,7 @@ FLOWER = (
     "server/replies",
     "server/strategy",
     "server/training",
+    "trees/driver",
     "server_app",
 )
 """Modules of ``fed`` that know of Flower."""

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
+import scipy.sparse as sp
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fed.config import FedConfig
@@ -19,6 +22,7 @@ from graphdistill.core.codec import encode_graphs
 from graphdistill.core.data.datasets import GraphDataset
 from graphdistill.core.data.graphs import Graphs
 from graphdistill.core.evaluation.trees import trivial
+from graphdistill.core.networks.tree_counts import tree_counts
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.synthetic import SyntheticSet, class_weights
 from graphdistill.core.training.metrics import score
@@ -53,6 +57,16 @@ class Molecules(ClientData):
     def training_bytes(self) -> int:
         """Bytes of the training graphs, coded without loss and without labels."""
         return len(encode_graphs(self.data.split("train")[0]))
+
+    @cached_property
+    def tree_counts(self) -> dict[str, tuple[NDArray[np.int64], sp.csr_matrix]]:
+        """For each split the keys of its trees of all depths, ``[n]``, and their log counts by graph, ``[G, n]``."""
+        found: dict[str, tuple[NDArray[np.int64], sp.csr_matrix]] = {}
+        for split in SPLITS:
+            forest = getattr(self, split)[0]
+            keys, graph, tree, count = (part.numpy() for part in tree_counts(forest, HOPS))
+            found[split] = keys, sp.csr_matrix((np.log1p(count), (graph, tree)), (len(forest), len(keys)))
+        return found
 
     def trivial(self, split: str) -> float:
         """Score of the number of nodes as a prediction on a split."""

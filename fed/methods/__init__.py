@@ -3,7 +3,8 @@
 ``TRAIN_ON`` names the data that the method can train on, its default first; ``LR`` is the learning rate of SGD that
 validation on the digit domains preferred, for the methods that take images. ``Method`` is a subclass of
 :class:`fed.methods._method.Algorithm` that takes the config. A method whose clients make more than plain virtual data
-before the first round names in ``START_OPTIONS`` the options that these depend on.
+before the first round names in ``START_OPTIONS`` the options that these depend on. ``WITHOUT`` has the options of a
+federation that a method has no use for, each with the reason.
 """
 
 from __future__ import annotations
@@ -37,6 +38,17 @@ def start_options(name: str) -> tuple[str, ...] | None:
         Their names, or ``None`` for methods whose virtual data are made in the same way.
     """
     found: tuple[str, ...] | None = _constants(name).get("START_OPTIONS")
+    return found
+
+
+def without(name: str) -> dict[str, str]:
+    """Options of a federation that do not apply to a method, and why; the method is not imported.
+
+    Example:
+        >>> without("fedavg")
+        {}
+    """
+    found: dict[str, str] = _constants(name).get("WITHOUT", {})
     return found
 
 

@@ -27,9 +27,13 @@ class Algorithm(ABC, Generic[Config]):
 
     Attributes:
         merges: whether federated Mirage runs first and its result is broadcast.
+        keyed: whether clients need the key that they share and the server does not know.
+        sums_gradients: whether the server minimises a convex loss by :mod:`fed.trees.driver` in place of rounds.
     """
 
     merges: ClassVar[bool] = False
+    keyed: ClassVar[bool] = False
+    sums_gradients: ClassVar[bool] = False
 
     def __init__(self, options: Config):
         self.options = options

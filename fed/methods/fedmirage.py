@@ -44,6 +44,7 @@ class Method(Algorithm[Config]):
     """Federated averaging on the mined set, where clients train; the server's training is :mod:`fed.mirage.driver`."""
 
     merges = True
+    keyed = True
 
     def fit(self, local: LocalRound) -> float:
         """SGD on the mined set."""

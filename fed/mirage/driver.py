@@ -69,7 +69,7 @@ def merge(guard: Guard, config: FedConfig, classes: int, nodes: Sequence[int]) -
                 [config.support] * classes,
                 "ogb",
                 per_class=config.per_class,
-                min_clients=config.min_clients or (2 if config.clients > 2 else 1),
+                min_clients=config.least_clients,
                 slack=math.ceil(3 * spread),
                 exact=not config.support_epsilon,
                 source=config.dataset,

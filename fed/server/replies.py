@@ -22,10 +22,13 @@ from graphdistill.generate.storage import stored_tensors
 
 REGISTER, STATISTICS, SYNC, COUNTS = "query.register", "query.statistics", "query.sync", "query.mirage"
 GENERATOR, TRAIN, EVALUATE = "query.generator", "train", "evaluate"
+TREES, GRADIENT = "query.trees", "query.gradient"
 MAX_UPDATE_RATIO = 10.0
 """An update longer than this many times the model's length (at least 1) is refused; honest updates are below once."""
 MAX_BYTES = 2**28
 """Most bytes of all arrays of a reply about trees, above those of the counts of a million tree sets."""
+MAX_GRAPHS = 2**31
+"""Most graphs of a class that a client may have."""
 MAX_TEXT = 300
 """Most characters of a client's text that are repeated."""
 
@@ -122,7 +125,7 @@ def fault(
 
 
 def _fault(request: RecordDict, reply: RecordDict, kind: str, config: FedConfig, known: Registration | None) -> str:
-    arrays, facts = kind in (TRAIN, COUNTS, GENERATOR), kind == REGISTER
+    arrays, facts = kind in (TRAIN, COUNTS, GENERATOR, TREES, GRADIENT), kind == REGISTER
     wanted = {"metrics"} | ({"arrays"} if arrays else set()) | ({"facts"} if facts else set())
     if reply.keys() != wanted:
         return f"records are {', '.join(sorted(reply)) or 'none'}, wanted {', '.join(sorted(wanted))}"
@@ -132,12 +135,17 @@ def _fault(request: RecordDict, reply: RecordDict, kind: str, config: FedConfig,
     if problem := _metrics(metrics, kind, config, known):
         return problem
     if kind == REGISTER:
-        return _facts(reply, {"name", "data"} | ({"key"} if method_of(config).merges else set()))
+        return _facts(reply, {"name", "data"} | ({"key"} if method_of(config).keyed else set()))
     if kind == COUNTS:
         return _counts(reply.array_records["arrays"])
     if kind == GENERATOR:
         assert known is not None
         return _generator(config, known.facts, reply)
+    if kind == TREES:
+        return _trees(reply.array_records["arrays"])
+    if kind == GRADIENT:
+        wanted_gradient = np.zeros_like(request.array_records["arrays"]["weights"].numpy(), np.float32)
+        return _alike(ArrayRecord({"gradient": Array(wanted_gradient)}), reply.array_records["arrays"])
     return _model(request, reply.array_records["arrays"]) if kind == TRAIN else ""
 
 
@@ -164,6 +172,8 @@ def _metrics(reply: Mapping[str, object], kind: str, config: FedConfig, known: R
             EVALUATE: {"client": client, "score": SCORE, "trivial": SCORE},
             SYNC: {"kept": Number(1, 1, whole=True)},
             COUNTS: {"client": client, "training-bytes": COUNT},
+            TREES: {"client": client},
+            GRADIENT: {"client": client, "loss": LOSS, "score": SCORE, "trivial": SCORE},
         }[kind]
     return _named(reply, wanted)
 
@@ -255,6 +265,20 @@ def _counts(reply: ArrayRecord) -> str:
             return problem
         if values.dtype.kind not in "ui":
             return f"{name} is {values.dtype}, wanted integers"
+    return ""
+
+
+def _trees(reply: ArrayRecord) -> str:
+    """Distinct ids in ascending order, and the number of graphs of both classes."""
+    if list(reply) != ["ids", "sizes"]:
+        return f"arrays are {', '.join(reply) or 'none'}, wanted ids, sizes"
+    if problem := _counts(reply):
+        return problem
+    ids, sizes = reply["ids"].numpy(), reply["sizes"].numpy()
+    if ids.dtype != np.uint64 or ids.ndim != 1 or (ids[1:] <= ids[:-1]).any():
+        return f"ids are {ids.dtype} of shape {ids.shape}, wanted a row of distinct uint64 in ascending order"
+    if sizes.dtype != np.int64 or sizes.shape != (2,) or not ((sizes >= 0) & (sizes <= MAX_GRAPHS)).all():
+        return f"sizes are {short(str(sizes.tolist()), 40)}, wanted two int64 numbers from 0 to {MAX_GRAPHS}"
     return ""
 
 

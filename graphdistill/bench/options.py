@@ -98,24 +98,21 @@ class CondenseBench(DataOptions):
     """Number of trainings of the network on each set."""
 
 
+FedPart = Literal["methods", "ablations", "privacy", "molecules", "trees", "clients"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class FedBench(DataOptions):
     """Options of ``python -m graphdistill.bench fed``."""
 
-    parts: tuple[Literal["methods", "ablations", "privacy", "molecules", "clients"], ...] = (
-        "methods",
-        "ablations",
-        "privacy",
-        "molecules",
-        "clients",
-    )
+    parts: tuple[FedPart, ...] = get_args(FedPart)
     """Parts to run."""
     datasets: tuple[str, ...] = ("digits-domains",)
-    """Data sets of all parts but the last two, each as --dataset of python -m fed takes it."""
+    """Data sets of all parts but the last three, each as --dataset of python -m fed takes it."""
     partition: Partition = "domain"
     """How their images are divided."""
     molecules: tuple[str, ...] = ("pains", "ogbg-molbace")
-    """Data sets of the molecules part; four clients share each by scaffold."""
+    """Data sets of the molecules and trees parts; four clients share each by scaffold."""
     references: tuple[TrainOn, ...] = ("real", "subset")
     """Data that fedavg trains on for comparison, in the methods part."""
     methods: tuple[str, ...] = ("fedavg", "fedbn", "fedprox", "moon", "scaffold", "vhl", "fedlgd")

@@ -61,11 +61,12 @@ def molecular(monkeypatch, clients=3, **options):
     return config, held
 
 
-def hostile(kind, client, spoil, when=lambda config: True):
-    """The client's app, but one client spoils its replies to messages of a kind."""
+def hostile(kind, client, spoil, when=lambda config: True, app=None):
+    """The clients' app (default: that of all), but one client spoils its replies to messages of a kind."""
+    usual = app or client_app.app
 
     def app(message, context):
-        reply = client_app.app(message, context)
+        reply = usual(message, context)
         settings = message.content.config_records.get("config", {})
         if message.metadata.message_type == kind and context.node_config["partition-id"] == client and when(settings):
             return spoil(reply) or reply

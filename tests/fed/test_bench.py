@@ -11,7 +11,9 @@ import rich.console
 from fed import bench as bench
 from fed import client_app
 from fed.config import FedConfig
-from fed.data.client_data import ClientData
+from fed.data.client_data import UNKNOWN, ClientData
+from fed.data.molecules import Molecules
+from fed.methods import fedtrees
 from graphdistill.core.methods import MethodConfig
 from tests.fed.samples import FEW, molecular, part, quick
 
@@ -81,6 +83,28 @@ def test_many_clients(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     _, rows = shown(capsys, parts=("clients",))
     assert [row[0] for row in rows] == ["2", "4"]
     assert float(rows[0][1]) > float(rows[0][2]) > 0
+
+
+def test_trees_of_all_clients_and_of_each_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, held = molecular(monkeypatch, clients=4)
+    monkeypatch.setattr(bench, "parts", lambda config: held)
+    small = bench._molecular
+    method = fedtrees.Config(strength=0.01)
+    monkeypatch.setattr(bench, "_molecular", lambda *args, **options: small(*args, **{**options, "method": method}))
+    printed, rows = shown(capsys, parts=("trees",), molecules=("toy",), seeds=1)
+    assert [row[0] for row in rows] == ["fedtrees", "each client alone", "number of nodes"]
+    assert all(0 <= float(row[2]) <= 1 for row in rows)
+    assert "toy, seed 0: {'vocabulary': " in printed
+
+
+def test_a_client_alone_has_the_strength_that_is_best_on_its_validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = molecular(monkeypatch, clients=2)[1][0]
+    assert isinstance(part, Molecules)
+    assert 0 <= bench.fit_alone(part) <= 1
+    x, y, weight = part.train
+    assert bench.fit_alone(replace(part, train=(x, 0 * y, weight))) == UNKNOWN
 
 
 @pytest.mark.long

@@ -18,6 +18,7 @@ def outcome(clients=2, **more):
         "metric": "accuracy",
         "federated mirage": {},
         "generators": {},
+        "trees": {},
         "test": scores,
         "baselines": {"untrained network": dict.fromkeys(scores, 0.1)},
         "valid": 0.7,

@@ -20,7 +20,7 @@ OPTIONS = [(name, f) for name in NAMES for f in fields(FAMILY.config_type(name))
 
 
 def test_the_methods():
-    assert NAMES == ["fedavg", "fedbn", "fedlgd", "fedmirage", "fedprox", "moon", "scaffold", "vhl"]
+    assert NAMES == ["fedavg", "fedbn", "fedlgd", "fedmirage", "fedprox", "fedtrees", "moon", "scaffold", "vhl"]
 
 
 @pytest.mark.parametrize("name", NAMES)

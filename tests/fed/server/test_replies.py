@@ -8,7 +8,19 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 from fed.config import FedConfig
 from fed.data.generators import blank_generator
 from fed.server import replies
-from fed.server.replies import COUNTS, EVALUATE, GENERATOR, REGISTER, STATISTICS, SYNC, TRAIN, Registration, fault
+from fed.server.replies import (
+    COUNTS,
+    EVALUATE,
+    GENERATOR,
+    GRADIENT,
+    REGISTER,
+    STATISTICS,
+    SYNC,
+    TRAIN,
+    TREES,
+    Registration,
+    fault,
+)
 from graphdistill.generate.storage import stored_tensors
 from tests.fed.samples import FACTS
 
@@ -17,12 +29,16 @@ SENT = RecordDict({"arrays": ArrayRecord({"w": torch.ones(2, 2), "b": torch.ones
 KNOWN = Registration(client=1, name="own", examples=1, facts=FACTS, nodes=3, data="0" * 64)
 TRAINED = {"client": 1, "num-examples": 1, "loss": 0.5, "valid": 0.25, "seconds": 1.0, "virtual-seconds": 0.0}
 BEYOND = 10**400
+IDS, SIZES = np.array([3, 5, 2**64 - 1], np.uint64), np.array([4, 0])
+ASKED = RecordDict({"arrays": ArrayRecord({"weights": Array(np.zeros(3))}), "config": ConfigRecord()})
 GOOD = {
     TRAIN: TRAINED,
     EVALUATE: {"client": 1, "score": 0.5, "trivial": -1.0},
     SYNC: {"kept": 1},
     STATISTICS: {"mean-0-0": 0.5, "deviation-0-0": 0.25, "mean-2-0": 1.0, "deviation-2-0": 0.0},
     COUNTS: {"client": 1, "training-bytes": 99},
+    TREES: {"client": 1},
+    GRADIENT: {"client": 1, "loss": 0.5, "score": 0.25, "trivial": -1.0},
     GENERATOR: {"client": 1, "seconds": 1.0, "count-0": 3, "count-1": 0, "count-2": 5},
     REGISTER: {"client": 1, "nodes": 3, "num-examples": 1, **FACTS},
 }
@@ -63,6 +79,10 @@ def good(kind):
         made["arrays"] = trained()["arrays"]
     if kind == COUNTS:
         made["arrays"] = ArrayRecord({"ids": Array(np.arange(3))})
+    if kind == TREES:
+        made["arrays"] = ArrayRecord({"ids": Array(IDS), "sizes": Array(SIZES)})
+    if kind == GRADIENT:
+        made["arrays"] = ArrayRecord({"gradient": Array(np.zeros(3, np.float32))})
     if kind == GENERATOR:
         made["arrays"] = ArrayRecord(dict(sorted(stored_tensors(blank_generator(CONFIG, FACTS)).items())))
     if kind == REGISTER:
@@ -75,7 +95,45 @@ def good(kind):
     [(kind, known) for kind in GOOD for known in (None, KNOWN) if known or kind not in (STATISTICS, GENERATOR)],
 )
 def test_what_honest_clients_send_passes(kind, known):
-    assert fault(SENT, good(kind), kind, CONFIG, known) == ""
+    assert fault(ASKED if kind == GRADIENT else SENT, good(kind), kind, CONFIG, known) == ""
+
+
+@pytest.mark.parametrize(
+    ("ids", "sizes", "problem"),
+    [
+        (IDS[::-1], SIZES, "ids are uint64 of shape (3,), wanted a row of distinct uint64 in ascending order"),
+        (IDS[[0, 0]], SIZES, "ids are uint64 of shape (2,), wanted a row of distinct"),
+        (IDS[None], SIZES, "ids are uint64 of shape (1, 3), wanted a row"),
+        (IDS.astype(np.int64), SIZES, "ids are int64 of shape (3,), wanted a row"),
+        (IDS.astype(float), SIZES, "ids is float64, wanted integers"),
+        (IDS, SIZES.astype(np.float32), "sizes is float32, wanted integers"),
+        (IDS, SIZES[:1], "sizes are [4], wanted two int64 numbers from 0 to"),
+        (IDS, -SIZES, "sizes are [-4, 0], wanted two"),
+        (IDS, SIZES + 2**40, "sizes are [1099511627780, 1099511627776], wanted two"),
+    ],
+)
+def test_ids_of_trees_are_checked(ids, sizes, problem):
+    got = good(TREES)
+    got["arrays"] = ArrayRecord({"ids": Array(ids), "sizes": Array(sizes)})
+    assert fault(RecordDict(), got, TREES, CONFIG, KNOWN).startswith(problem)
+    got["arrays"] = ArrayRecord({"ids": Array(ids)})
+    assert fault(RecordDict(), got, TREES, CONFIG, KNOWN) == "arrays are ids, wanted ids, sizes"
+
+
+@pytest.mark.parametrize(
+    ("gradient", "problem"),
+    [
+        (np.zeros(2, np.float32), "gradient is float32 of shape (2,), wanted float32 of shape (3,)"),
+        (np.zeros(3, np.float16), "gradient is float16 of shape (3,), wanted float32 of shape (3,)"),
+        (np.zeros(3), "gradient has 152 bytes of numpy.ndarray, wanted 140 or fewer of numpy"),
+        (np.array([0, np.nan, 0], np.float32), "gradient holds NaN or infinite values"),
+        (np.array([0, np.inf, 0], np.float32), "gradient holds NaN or infinite values"),
+    ],
+)
+def test_gradients_are_checked(gradient, problem):
+    got = good(GRADIENT)
+    got["arrays"] = ArrayRecord({"gradient": Array(gradient)})
+    assert fault(ASKED, got, GRADIENT, CONFIG, KNOWN) == problem
 
 
 @pytest.mark.parametrize("kind", GOOD)

@@ -1,0 +1,1 @@
+"""Federated regression on counts of computation trees."""
