@@ -20,7 +20,7 @@ COMMANDS = [
     *(
         f"graphdistill.bench {name}"
         for name in (
-            "arrays circuits codec condense fed generate kd lossless mirage protect scale scatter vqgraph".split()
+            "arrays circuits codec condense fed generate kd lossless mirage protect scale scatter search vqgraph".split()
         )
     ),
 ]
