@@ -20,8 +20,8 @@ COMMANDS = [
     *(
         f"graphdistill.bench {name}"
         for name in (
-            "arrays circuits codec condense fed generate kd lossless mirage protect scale scatter search vqgraph".split()
-        )
+            "arrays circuits codec condense fed generate kd lossless mirage protect scale scatter search vqgraph"
+        ).split()
     ),
 ]
 LIGHT = {"graphdistill", "fed", "psutil", "rich", "tyro"}
