@@ -1,10 +1,12 @@
 import gzip
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from graphdistill import CondenseConfig, distill_condense
 from graphdistill.datasets import _ogb, load
 
 TRIANGLES = {
@@ -250,3 +252,69 @@ def test_torch_stays_as_strict_as_before(data_root):
     before = set(torch.serialization.get_safe_globals())
     load("ogbg-molbace", data_root)
     assert set(torch.serialization.get_safe_globals()) == before
+
+
+STAND_INS = {"ogbn-arxiv": "time", "ogbn-products": "sales_ranking"}
+
+
+def stand_in(name, write_ogb, *, classes=3, nodes=60):
+    """A small graph of linked classes in the files that OGB leaves on disk, and its edges, features and labels."""
+    draw = torch.Generator().manual_seed(0)
+    y = torch.arange(nodes) % classes
+    x = torch.randn(nodes, 8, generator=draw) + 2 * torch.nn.functional.one_hot(y, 8)
+    source = torch.arange(nodes).repeat(2)
+    edges = torch.stack([source, (source + classes * torch.randint(1, 5, source.shape, generator=draw)) % nodes])
+    order = torch.randperm(nodes, generator=draw)
+    files = {
+        "edge": edges.T.tolist(),
+        "num-node-list": [nodes],
+        "num-edge-list": [edges.shape[1]],
+        "node-feat": [[round(value, 4) for value in row] for row in x.tolist()],
+        "y": y.tolist(),
+        **dict(zip(("train", "valid", "test"), (p.tolist() for p in order.split([30, 10, nodes - 40])), strict=True)),
+    }
+    files |= {"node_year": [2010 + i % 10 for i in range(nodes)]} if name == "ogbn-arxiv" else {}
+    root = write_ogb(name, STAND_INS[name], label="node-label", **files)
+    folder = root / "ogb" / name.replace("-", "_")
+    (folder / "mapping").mkdir()
+    (folder / "mapping" / "nodeidx2id.csv.gz").write_bytes(gzip.compress(b"node idx,id\n0,a\n"))
+    return root, edges, x, y, files
+
+
+@pytest.mark.parametrize("name", STAND_INS)
+def test_node_sets_have_their_official_splits_and_need_no_network(name, write_ogb, monkeypatch):
+    root, edges, x, y, files = stand_in(name, write_ogb)
+    monkeypatch.setattr("ogb.utils.url.ur.urlopen", offline)
+    monkeypatch.setattr("socket.socket.connect", offline)
+    before = tree(root)
+    data = load(name, root)
+    assert tree(root) == before
+    assert "outdated" not in sys.modules
+    for part in ("train", "valid", "test"):
+        assert getattr(data, part).tolist() == files[part]
+    assert torch.equal(data.y, y)
+    torch.testing.assert_close(data.x, x, rtol=0, atol=1e-4)
+    wanted = {(s, t) for s, t in torch.cat([edges, edges.flip(0)], dim=1).T.tolist() if s != t}
+    found = data.edge_index.T.tolist()
+    assert len(found) == len(wanted)
+    assert {(s, t) for s, t in found} == wanted
+    assert f"official {STAND_INS[name]} split" in data.notes
+
+
+@pytest.mark.parametrize("name", STAND_INS)
+@pytest.mark.parametrize("missing", ["raw/node-feat.csv.gz", "RELEASE_v1.txt", "split/{}/valid.csv.gz"])
+def test_a_node_set_that_is_not_complete_is_refused(name, missing, write_ogb):
+    root = stand_in(name, write_ogb)[0]
+    missing = missing.format(STAND_INS[name])
+    (root / "ogb" / name.replace("-", "_") / missing).unlink()
+    with pytest.raises(
+        FileNotFoundError, match=f"{missing}.* is missing, so {name} is not complete; put the file back"
+    ):
+        load(name, root)
+
+
+@pytest.mark.parametrize("method", ["random", "cgc", "bonsai"])
+def test_a_node_set_is_condensed_by_name(method, write_ogb):
+    data = load("ogbn-arxiv", stand_in("ogbn-arxiv", write_ogb)[0])
+    synthetic = distill_condense(data, CondenseConfig(method=method, per_class=2, bits="full"))
+    assert synthetic.y[synthetic.labelled].tolist() == [0, 0, 1, 1, 2, 2]
