@@ -14,7 +14,7 @@ from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of, training_data_of
 from graphdistill.condense.distill import distill_condense
 from graphdistill.core.command.report import Row
-from graphdistill.core.evaluation.precision import best_random_sets, in_fewest_bits, mean_valid_score
+from graphdistill.core.evaluation.precision import best_random_sets, in_fewest_bits, valid_scores
 from graphdistill.core.evaluation.rows import train_rows
 from graphdistill.core.randomness import generator
 from graphdistill.core.sets.quantized import FULL, Precision
@@ -40,7 +40,7 @@ def set_bytes(bench: Bench, name: str, per_class: int) -> None:
             distill_condense(data, config, generator=generator(seed, "condense"), protocol=protocol)
             for seed in range(bench.seeds)
         ]
-        score = partial(mean_valid_score, protocol)
+        score = partial(valid_scores, protocol)
         chosen = [in_fewest_bits(synthetic, score, config.tolerance) for synthetic in sets]
         budget = max(synthetic.nbytes for synthetic in chosen)
         first = Precision.from_meta(max(chosen, key=lambda synthetic: synthetic.nbytes))

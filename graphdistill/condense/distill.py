@@ -21,7 +21,7 @@ from graphdistill.condense.methods import FAMILY
 from graphdistill.core import randomness
 from graphdistill.core.command.progress import NO_PROGRESS, Progress
 from graphdistill.core.data.datasets import Dataset
-from graphdistill.core.evaluation.precision import in_fewest_bits, mean_valid_score
+from graphdistill.core.evaluation.precision import in_fewest_bits, valid_scores
 from graphdistill.core.evaluation.protocol import SetProtocol, valid_score
 from graphdistill.core.methods import options_of
 from graphdistill.core.sets.quantized import Precision, roundable
@@ -122,7 +122,7 @@ def distill_condense(
                 raise ValueError(f"--{name} is for methods that learn, but {options.name} only selects; leave it out")
         synthetic: SyntheticSet = method.select(context, options)
         meta = {**facts, **synthetic.meta, "seconds": time.perf_counter() - start}
-        return _stored(synthetic.with_meta(meta), config, partial(mean_valid_score, protocol))
+        return _stored(synthetic.with_meta(meta), config, partial(valid_scores, protocol))
     recipe: Recipe = method.recipe(context, options)
     recipe = replace(recipe, steps=config.steps or recipe.steps)
     synthetic = distill(
@@ -139,10 +139,13 @@ def distill_condense(
         resume=resume,
         spent=time.perf_counter() - start,
     )
-    return _stored(synthetic, config, recipe.validate or partial(mean_valid_score, protocol))
+    own = recipe.validate
+    return _stored(synthetic, config, partial(valid_scores, protocol) if own is None else lambda made: [own(made)])
 
 
-def _stored(synthetic: SyntheticSet, config: CondenseConfig, validate: Callable[[SyntheticSet], float]) -> SyntheticSet:
+def _stored(
+    synthetic: SyntheticSet, config: CondenseConfig, validate: Callable[[SyntheticSet], Sequence[float]]
+) -> SyntheticSet:
     """The set in the bits of the config."""
     if config.bits == "full":
         return synthetic

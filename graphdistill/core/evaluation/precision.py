@@ -15,34 +15,37 @@ from graphdistill.core.sets.quantized import FULL, Precision, precisions
 from graphdistill.core.sets.synthetic import SyntheticSet
 
 TRAININGS = 3
-"""Trainings whose validation scores are averaged: single ones differ by more than the tolerance."""
+"""Trainings whose validation scores are compared: single ones differ by more than the tolerance."""
 
 
-def mean_valid_score(protocol: SetProtocol[Any], synthetic: SyntheticSet) -> float:
-    """Mean validation score of three networks, with seeds that are the same for every set and that no row uses.
+def valid_scores(protocol: SetProtocol[Any], synthetic: SyntheticSet) -> list[float]:
+    """Validation scores of three networks, with seeds that are the same for every set and that no row uses.
 
     Each is trained for half the steps of a row, as by :func:`~graphdistill.core.evaluation.protocol.valid_score`, but
     from another seed: a learnt set was chosen for its score from that one, which bits would seem to cost.
     """
     draws = range(1, TRAININGS + 1)
-    return statistics.fmean(selection_training(protocol, synthetic, draw)[1].valid for draw in draws)
+    return [selection_training(protocol, synthetic, draw)[1].valid for draw in draws]
 
 
 def in_fewest_bits(
-    synthetic: SyntheticSet, validate: Callable[[SyntheticSet], float], tolerance: float = 0.005
+    synthetic: SyntheticSet, validate: Callable[[SyntheticSet], Sequence[float]], tolerance: float = 0.005
 ) -> SyntheticSet:
-    """A set in the fewest bytes whose score is within a tolerance of full precision's.
+    """A set in the fewest bytes whose score is within a tolerance of full precision's, or a standard error beyond it.
 
-    Precisions are bisected, for scores fall with them but for noise.
+    The error is that of the mean difference of networks that are trained on both from the same seed. Precisions are
+    bisected, for scores fall with them but for noise.
 
     Args:
         synthetic: the set; sets of graphs, and those that expand when they are loaded, are returned as they are.
-        validate: score of a set on validation, larger is better; called for full precision and each try.
+        validate: scores of a set on validation, one for each network, larger is better; called for full precision and
+            each try.
         tolerance: largest loss of score.
 
     Returns:
         The rounded set, or the set itself if every precision loses more; ``meta`` has ``bits`` and ``threshold`` of a
-        rounded one, and as ``precision_checks`` the score in full precision and bits, threshold and score of each try.
+        rounded one, and as ``precision_checks`` the mean score in full precision, then those of each try with its bits
+        and threshold.
 
     Raises:
         ValueError: the tolerance is negative.
@@ -50,7 +53,7 @@ def in_fewest_bits(
     Example:
         >>> x = torch.tensor([[0.0, 0.29], [0.9, 1.0]])
         >>> rounded = in_fewest_bits(
-        ...     SyntheticSet(x, torch.tensor([0, 1]), torch.ones(2)), lambda s: -float((s.data - x).abs().max()), 0.05
+        ...     SyntheticSet(x, torch.tensor([0, 1]), torch.ones(2)), lambda s: [-float((s.data - x).abs().max())], 0.05
         ... )
         >>> rounded.meta["bits"], rounded.data.tolist()
         (4, [[0.0, 0.25], [0.875, 1.0]])
@@ -60,16 +63,18 @@ def in_fewest_bits(
     tries = precisions(synthetic)[:-1]
     if not tries:
         return synthetic
-    least = validate(synthetic)
-    checks: list[object] = [least]
+    whole = validate(synthetic)
+    checks: list[object] = [statistics.fmean(whole)]
     chosen = synthetic
     low, high = 0, len(tries)
     while low < high:
         middle = (low + high) // 2
         rounded = tries[middle].of(synthetic)
-        score = validate(rounded)
-        checks.append([tries[middle].bits, tries[middle].threshold, score])
-        if score >= least - tolerance - 1e-9:
+        scores = validate(rounded)
+        checks.append([tries[middle].bits, tries[middle].threshold, statistics.fmean(scores)])
+        lost = [before - after for before, after in zip(whole, scores, strict=True)]
+        error = statistics.stdev(lost) / len(lost) ** 0.5 if len(lost) > 1 else 0.0
+        if statistics.fmean(lost) <= tolerance + error + 1e-9:
             chosen, high = rounded, middle
         else:
             low = middle + 1
@@ -89,7 +94,7 @@ def in_same_bits(
     sets = [part for part in parts if isinstance(part, SyntheticSet)]
     if not sets:
         return list(parts)
-    chosen = Precision.from_meta(in_fewest_bits(sets[0], partial(mean_valid_score, protocol), tolerance))
+    chosen = Precision.from_meta(in_fewest_bits(sets[0], partial(valid_scores, protocol), tolerance))
     return [chosen.of(part) if isinstance(part, SyntheticSet) else part for part in parts]
 
 
