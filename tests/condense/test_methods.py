@@ -181,5 +181,5 @@ def test_a_method_for_other_data_is_refused() -> None:
 
 
 def test_a_misspelt_name_is_refused_with_the_nearest_one() -> None:
-    with pytest.raises(ValueError, match=r"--method 'hreding' is unknown. Did you mean herding\? Choices: auto, cda, "):
+    with pytest.raises(ValueError, match=r"--method 'hreding' is unknown. Did you mean herding\? Choices: auto, "):
         FAMILY.check("hreding")
