@@ -49,7 +49,7 @@ class Config(MethodConfig):
     strength: float = 0.0
     """Inverse regularization C; 0 takes the best on validation of 0.003, 0.01, 0.03, 0.1 and 0.3."""
     max_rounds: int = 500
-    """The most messages to a client; the optimum is reached in 50 to 150."""
+    """The most messages to a client; the optimum is reached in 70 to 200."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength < float("inf"):
