@@ -88,7 +88,8 @@ class NodeProtocol(SetProtocol[NodeDataset]):
 
     def split(self, name: str) -> tuple[Nodes, Tensor]:
         """Nodes of the whole graph and their classes; of a large graph those nodes that the network reads at them."""
-        return self._inputs[name], self.labels(name)
+        index: Tensor = getattr(self.data, name)
+        return self._inputs[name], self.data.y[index]
 
     @cached_property
     def _inputs(self) -> dict[str, Nodes]:
