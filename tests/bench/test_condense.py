@@ -11,6 +11,7 @@ from graphdistill.bench import condense
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.distill import distill_condense
 from graphdistill.condense.matching.loop import distill
+from graphdistill.core.evaluation import precision
 from tests.condense.quick import FIT
 from tests.condense.samples import bars, pairs, probe
 
@@ -30,6 +31,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         condense, "distill", lambda real, _, recipe, **more: distill(real, 2, replace(recipe, steps=2), **more)
     )
+    monkeypatch.setattr(precision, "TRAININGS", 1)
     # So wide that no name is wrapped.
     monkeypatch.setattr(condense, "console", rich.console.Console(width=200))
 
