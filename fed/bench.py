@@ -34,7 +34,7 @@ from fed.server_app import app as server
 from fed.trees.client import TreesClient
 from fed.trees.driver import STRENGTHS
 from graphdistill.bench.options import FedBench as Bench
-from graphdistill.core.command.report import peak_memory, versions
+from graphdistill.core.command.report import mean_and_deviation, peak_memory, versions
 from graphdistill.core.evaluation.membership import membership_auc
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.training.fit import predict
@@ -214,7 +214,7 @@ def molecules(bench: Bench, name: str) -> None:
             "" if data == "real" else f"{support:g}",
             f"{lr:g}",
             f"{statistics.fmean(outcome['valid'] for outcome in found):.3f}",
-            _mean(tests),
+            mean_and_deviation(tests),
             " ".join(f"{value:.3f}" for value in tests),
             f"{statistics.fmean(outcome['seconds by phase']['all'] for outcome in found):.0f}",
             *[f"{statistics.fmean(mined[key]) / 1e3:.0f}" if mined else "" for key in ("bytes_up", "training_bytes")],
@@ -248,7 +248,7 @@ def trees(bench: Bench, name: str) -> None:
     table.add_row(
         "fedtrees",
         f"{statistics.fmean(outcome['valid'] for outcome in found):.3f}",
-        _mean(tests),
+        mean_and_deviation(tests),
         " ".join(f"{value:.3f}" for value in tests),
         " ".join(f"{outcome['trees']['strength']:g}" for outcome in found),
         *[f"{statistics.fmean(o['trees'][key] for o in found):.0f}" for key in ("vocabulary", "rounds")],
@@ -256,10 +256,12 @@ def trees(bench: Bench, name: str) -> None:
         f"{statistics.fmean(training) / 1e3:.0f}",
         f"{statistics.fmean(outcome['seconds by phase']['all'] for outcome in found):.0f}",
     )
-    table.add_row("each client alone", "", _mean(alone), " ".join(f"{value:.3f}" for value in alone), *[""] * 6)
+    table.add_row(
+        "each client alone", "", mean_and_deviation(alone), " ".join(f"{value:.3f}" for value in alone), *[""] * 6
+    )
     for title in found[0]["baselines"]:
         values = [statistics.fmean(outcome["baselines"][title].values()) for outcome in found]
-        table.add_row(title, "", _mean(values), *[""] * 7)
+        table.add_row(title, "", mean_and_deviation(values), *[""] * 7)
     console.print(table)
 
 
@@ -319,7 +321,7 @@ def _line(name: str, title: str, lr: float, outcomes: list[Outcome]) -> str:
     clients = " ".join(f"{value:.3f}" for value in by_client)
     return (
         f"{name}, {title}: lr {lr:g}, validation {valid:.3f}, "
-        f"test {_mean(tests)} (clients {clients}), "
+        f"test {mean_and_deviation(tests)} (clients {clients}), "
         f"{_seconds(outcomes):.2f} s a round"
     )
 
@@ -335,7 +337,7 @@ def _show(title: str, rows: list[tuple[str, float, list[Outcome]]]) -> None:
             name,
             f"{lr:g}",
             f"{statistics.fmean(outcome['valid'] for outcome in outcomes):.3f}",
-            _mean(tests),
+            mean_and_deviation(tests),
             " ".join(f"{value:.3f}" for value in tests),
             f"{_seconds(outcomes):.2f}",
             f"{statistics.fmean(made):.1f}",
@@ -349,8 +351,3 @@ def _table(title: str, *columns: str) -> Table:
     for column in columns:
         table.add_column(column)
     return table
-
-
-def _mean(values: list[float]) -> str:
-    spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.3f}{spread}"

@@ -20,7 +20,7 @@ from rich.table import Table
 from torch import Tensor
 
 from graphdistill.bench.options import GenerateBench as Bench
-from graphdistill.core.command.report import versions
+from graphdistill.core.command.report import mean_and_deviation, versions
 from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.parallel import default_jobs, parallel_map
@@ -93,7 +93,7 @@ def measure_mixture(bench: Bench) -> None:
         table.add_column(column, justify="left" if column == "source" else "right")
     for name, sets in draws.items():
         errors = zip(*(mode_errors(mixture, x, y) for x in sets), strict=True)
-        table.add_row(name, *map(_spread, errors))
+        table.add_row(name, *map(mean_and_deviation, errors))
     console.print(table)
 
 
@@ -137,7 +137,7 @@ def measure_forgetting(bench: Bench, name: str) -> None:
     for method in (KEEPS, FORGETS):
         runs = [(seed, method) for seed in range(bench.seeds)]
         found = parallel_map(_forgetting, context, runs, jobs=bench.jobs or default_jobs())
-        table.add_row(f"{method.name}, {bench.steps} updates", *map(_spread, zip(*found, strict=True)))
+        table.add_row(f"{method.name}, {bench.steps} updates", *map(mean_and_deviation, zip(*found, strict=True)))
     console.print(table)
 
 
@@ -167,8 +167,8 @@ def show(title: str, rows: Mapping[str, Sequence[tuple[Scored, float]]]) -> None
         table.add_column(column, justify="left" if column == "source" else "right")
     for name, scored in rows.items():
         first = scored[0][0]
-        cells = [_spread([accuracy for _, accuracy in scored])]
-        cells += [_spread([s.measures[measure] for s, _ in scored]) for measure in MEASURES]
+        cells = [mean_and_deviation([accuracy for _, accuracy in scored])]
+        cells += [mean_and_deviation([s.measures[measure] for s, _ in scored]) for measure in MEASURES]
         drawn = first.evaluations > 0
         cells.append(str(first.evaluations) if drawn else "")
         cells.append(f"{statistics.median(s.milliseconds for s, _ in scored):.1f}" if drawn else "")
@@ -210,8 +210,3 @@ def _run(context: Context, run: tuple[int, str, int]) -> dict[str, tuple[Scored,
         found = {f"{method}, {scored.evaluations} evaluation{'s' * (scored.evaluations > 1)}": scored}
     protocol = protocol_of(entries)
     return {name: (s, protocol.score(protocol.train(s.drawn, seed)[0], "test")) for name, s in found.items()}
-
-
-def _spread(values: Sequence[float]) -> str:
-    deviation = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.3f}{deviation}"

@@ -15,6 +15,7 @@ from graphdistill.bench.options import SearchBench as Bench
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of
 from graphdistill.condense.distill import distill_condense
+from graphdistill.core.command.report import mean_and_deviation
 from graphdistill.core.data.datasets import ImageDataset
 from graphdistill.core.evaluation.protocol import SetProtocol
 from graphdistill.core.parallel import default_jobs, parallel_map
@@ -54,8 +55,8 @@ def memory_table(bench: Bench, name: str) -> Table:
         table.add_column(column, justify="left" if column == "memory" else "right")
     for memory, scores in found.items():
         last, alone, nbytes = zip(*scores, strict=True)
-        kept = (_spread(alone), f"{statistics.fmean(nbytes):,.0f}") if max(nbytes) else ("", "0")
-        table.add_row(memory, _spread(last), *kept)
+        kept = (mean_and_deviation(alone, 4), f"{statistics.fmean(nbytes):,.0f}") if max(nbytes) else ("", "0")
+        table.add_row(memory, mean_and_deviation(last, 4), *kept)
     return table
 
 
@@ -126,8 +127,3 @@ def _learn(protocol: SetProtocol[Any], rounds: Sequence[Sequence[Entries]], seed
             seed=seed + number,
         )
     return protocol.score(net, "test")
-
-
-def _spread(values: Sequence[float]) -> str:
-    deviation = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.4f}{deviation}"

@@ -27,7 +27,7 @@ from graphdistill.bench.options import SearchBench as Bench
 from graphdistill.condense.config import CondenseConfig
 from graphdistill.condense.data.kinds import protocol_of
 from graphdistill.condense.distill import distill_condense
-from graphdistill.core.command.report import versions
+from graphdistill.core.command.report import mean_and_deviation, versions
 from graphdistill.core.data.datasets import GraphDataset, NodeDataset
 from graphdistill.core.evaluation.images import ImageProtocol
 from graphdistill.core.evaluation.nodes import NodeProtocol
@@ -177,7 +177,8 @@ def choose_networks(bench: Bench, name: str) -> None:
             regrets.append(best - true[protocol.NETWORKS[valid.index(max(valid))]])
         seconds = sum(spent for _, spent in scores) / len(source.sets)
         rows.append((source, taus, regrets, seconds))
-        console.print(f"{name}, {source.name}: tau {_spread(taus)}, regret {_spread(regrets)}, {seconds:.0f} s")
+        found_by = f"tau {mean_and_deviation(taus, 4)}, regret {mean_and_deviation(regrets, 4)}"
+        console.print(f"{name}, {source.name}: {found_by}, {seconds:.0f} s")
     table = Table(title=f"{name}: one of {len(true)} networks, {bench.seeds} sets", title_justify="left")
     for column in ("trained on", "entries", "bytes", "Kendall's tau", "regret", "s of trainings", "s of the set"):
         table.add_column(column, justify="left" if column == "trained on" else "right")
@@ -188,8 +189,8 @@ def choose_networks(bench: Bench, name: str) -> None:
             source.name,
             f"{statistics.fmean(sizes):,.0f}",
             f"{statistics.fmean(nbytes):,.0f}",
-            _spread(taus),
-            _spread(regrets),
+            mean_and_deviation(taus, 4),
+            mean_and_deviation(regrets, 4),
             f"{seconds:.0f}",
             f"{source.seconds:.0f}" if source.seconds else "",
         )
@@ -253,8 +254,3 @@ def _trained(context: tuple[BaseProtocol[Any], Source, str], run: tuple[str, int
     ((net, result),) = protocol.train_all(source.sets[seed], source.first_seed + seed, networks=[network]).values()
     seconds = time.perf_counter() - start
     return (result.valid if split == "valid" else protocol.score(net, split)), seconds
-
-
-def _spread(values: Sequence[float]) -> str:
-    deviation = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.4f}{deviation}"

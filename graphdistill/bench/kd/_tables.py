@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from rich.table import Table
 from torch import nn
 
 from graphdistill.bench.options import KDBench as Bench
+from graphdistill.core.command.report import mean_and_deviation
 from graphdistill.core.evaluation.paired import paired
 from graphdistill.core.methods import MethodConfig
 from graphdistill.core.parallel import parallel_map
@@ -120,18 +120,13 @@ def show(
         cells = []
         for column in columns:
             here = values.get(column)
-            cells.append("" if here is None else _spread(here, digits))
+            cells.append("" if here is None else mean_and_deviation(here, digits))
             for row in rows:
                 other = found[row].get(column)
                 same = here is None or other is None or name == row
                 cells.append("" if same else _difference(here or [], other or [], digits))
         shown.add_row(name, *cells)
     console.print(shown)
-
-
-def _spread(values: Sequence[float], digits: int) -> str:
-    text = f"{statistics.fmean(values):.{digits}f}"
-    return text + (f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else "")
 
 
 def _difference(values: Sequence[float], others: Sequence[float], digits: int) -> str:

@@ -20,6 +20,7 @@ from graphdistill.condense.data.training_data import Kind
 from graphdistill.condense.matching.objective import MethodContext
 from graphdistill.condense.methods import FAMILY
 from graphdistill.core.command.progress import Advance, Progress
+from graphdistill.core.command.report import mean_and_deviation
 from graphdistill.core.evaluation.protocol import SELECTION_SEED
 from graphdistill.core.methods import MethodConfig, Result
 from graphdistill.core.randomness import generator
@@ -86,8 +87,7 @@ class Trial:
         """
         if not self.valid:
             return f"{self.method} {self.reason}"
-        spread = f" ± {statistics.stdev(self.valid):.3f}" if len(self.valid) > 1 else ""
-        return f"{self.method} {statistics.fmean(self.valid):.3f}{spread} in {self.nbytes:,} bytes"
+        return f"{self.method} {mean_and_deviation(self.valid)} in {self.nbytes:,} bytes"
 
 
 class OutOfTime(Exception):

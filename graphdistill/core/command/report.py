@@ -197,6 +197,17 @@ def spread(values: Sequence[float]) -> str:
     return f"{statistics.fmean(values):.3f}" + (f"\n±{statistics.stdev(values):.3f}" if len(values) > 1 else "")
 
 
+def mean_and_deviation(values: Sequence[float], digits: int = 3) -> str:
+    """Mean and standard deviation over seeds in one line; of a single value the value alone.
+
+    Example:
+        >>> mean_and_deviation((0.5, 0.75)), mean_and_deviation((0.5,), digits=1)
+        ('0.625 ± 0.177', '0.5')
+    """
+    deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.{digits}f}{deviation}"
+
+
 def shown_seconds(row: Row) -> str:
     """Seconds of training of a row, empty where nothing was trained.
 

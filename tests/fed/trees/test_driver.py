@@ -175,7 +175,7 @@ def test_if_all_fail_the_run_stops(monkeypatch):
         federate(config, hostile("query.gradient", 0, spoiled(broken)))
 
 
-def test_trees_of_one_client_are_told_to_no_other(monkeypatch):
+def test_trees_of_one_client_are_sent_to_no_other(monkeypatch):
     sent = []
 
     class Channel(LocalGrid):
@@ -189,8 +189,8 @@ def test_trees_of_one_client_are_told_to_no_other(monkeypatch):
     ids = [set(TreesClient(part, shared_key()).ids.tolist()) for part in held]
     shared = {tree for own in ids for tree in own if sum(tree in other for other in ids) >= 2}
     assert shared < set().union(*ids)
-    told = [m.content["broadcast"]["vocabulary"].numpy() for m in sent if m.metadata.message_type == "query.sync"]
-    assert [set(ids.tolist()) for ids in told] == [shared] * 3
+    received = [m.content["broadcast"]["vocabulary"].numpy() for m in sent if m.metadata.message_type == "query.sync"]
+    assert [set(ids.tolist()) for ids in received] == [shared] * 3
     for message in sent:
         if message.metadata.message_type == "query.gradient":
             assert set(message.content["arrays"]) == {"weights"}
